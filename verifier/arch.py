@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An architecture: its fields, helpers, hardware events and variants, as arch/NAME.yaml has them.
+
+`load_archs` reads the files; `Layout` is one variant (perhaps under an overlay) and says what the
+names in its helpers mean. Helpers are typed when they are first asked for; `Layout.check` types all.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verifier.errors import SpecError, UsageError, Where, nearest
+from verifier.language import Param, Signature, StateVar, parse_function, parse_signature
+from verifier.load import Items, Source, Table, read_yaml
+from verifier.syntax import BOOL, Const, Function
+
+__all__ = ["Arch", "Event", "Field", "Layout", "Variant", "data_folder", "load_archs", "load_generic"]
+
+GENERIC = "generic"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Bits low to high (inclusive) of an entry, under the kernel's name."""
+
+    name: str
+    low: int
+    high: int
+    source: str
+    where: Where = field(compare=False)
+
+    @property
+    def mask(self) -> int:
+        return (1 << (self.high + 1)) - (1 << self.low)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A helper as written: not typed yet."""
+
+    key: str
+    key_at: Where
+    body: Source
+    source: str
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the hardware may do to an entry at any time."""
+
+    name: str
+    catalogue: tuple[str, ...]
+    source: str
+    describe: str
+    when: Source
+    entry: Source
+    stores: bool
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One architecture under one configuration and one kind of CPU."""
+
+    name: str
+    arch: str
+    describe: str
+    width: int
+    ulong: int
+    constants: Mapping[str, int]
+    features: Mapping[str, bool]
+    hardware: tuple[str, ...]
+    default: bool
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arch:
+    """One file of arch/, checked but for the types of its helpers."""
+
+    name: str
+    path: str
+    read: str
+    sources: Mapping[str, str]
+    constants: Mapping[str, int]
+    features: Mapping[str, str]
+    defaults: Mapping[str, bool]
+    fields: Table
+    helpers: Mapping[str, tuple[Text, ...]]
+    events: Mapping[str, Event]
+    overlays: Mapping[str, Mapping[str, tuple[Text, ...]]]
+    overlay_describes: Mapping[str, str]
+    variants: Mapping[str, Variant]
+    absent: frozenset[str]
+
+
+def data_folder(name: str) -> Path:
+    """The folder of shipped YAML: inside an installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "data" / name
+    return packaged if packaged.is_dir() else here.parent / name
+
+
+def load_archs(folder: Path | None = None) -> dict[str, Arch]:
+    """Every architecture of the folder by name. SpecError where a file is wrong or two share a variant."""
+    folder = folder or data_folder("arch")
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of architectures")
+    generic = load_generic(folder)
+    archs: dict[str, Arch] = {}
+    seen: dict[str, Where] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        if path.stem == GENERIC:
+            continue
+        arch = _read_arch(path, generic)
+        for variant in arch.variants.values():
+            if variant.name in seen:
+                raise SpecError(variant.where, f"variant {variant.name} stands already at {seen[variant.name]}")
+            seen[variant.name] = variant.where
+        archs[arch.name] = arch
+    if not archs:
+        raise UsageError(f"{folder}: holds no architecture")
+    return archs
+
+
+def load_generic(folder: Path) -> Arch | None:
+    """The helpers that all architectures share, where the folder has them."""
+    path = folder / f"{GENERIC}.yaml"
+    return _read_arch(path, None) if path.is_file() else None
+
+
+_ARCH_KEYS = ("arch", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources", "fields",
+              "helpers", "hardware", "overlays")
+_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "arch")
+
+
+def _read_arch(path: Path, generic: Arch | None) -> Arch:
+    table = read_yaml(path, _shown(path))
+    table.only(_ARCH_KEYS, "an architecture")
+    name = table.text("arch", "an architecture")
+    if name != path.stem:
+        raise SpecError(table.at["arch"], f"the file is called {path.stem}, not {name}")
+    sources = {key: source.text for key, source in _table(table, "sources").items()}
+    constants = dict(generic.constants) if generic else {}
+    constants |= _numbers(_table(table, "constants"))
+    declared = _table(table, "features")
+    features = dict(generic.features) if generic else {}
+    features |= {key: _feature_text(declared, key) for key in declared}
+    events = {key: _event(_table(table, "hardware"), key, sources) for key in _table(table, "hardware")}
+    overlays: dict[str, Mapping[str, tuple[Text, ...]]] = {}
+    describes: dict[str, str] = {}
+    for key in _table(table, "overlays"):
+        overlay = _table(table, "overlays").need(key, Table, "overlays")
+        overlay.only(("describe", "helpers"), "an overlay")
+        describes[key] = overlay.text("describe", "an overlay")
+        overlays[key] = _texts(_table(overlay, "helpers"), sources)
+    absent = table.texts("absent", "absent")
+    arch = Arch(
+        name, _shown(path), table.text("read", "an architecture"), sources, constants, features, {},
+        _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays, describes,
+        {}, frozenset(absent),
+    )
+    variants = {key: _variant(_table(table, "variants"), key, table, arch) for key in _table(table, "variants")}
+    if name != GENERIC and not variants:
+        raise SpecError(table.where, "an architecture has no variants")
+    return Arch(**{**{s: getattr(arch, s) for s in Arch.__slots__}, "variants": variants})
+
+
+def _shown(path: Path) -> str:
+    """The path as users know it: relative to where they stand, or arch/x86.yaml for what is shipped."""
+    for base, prefix in ((Path.cwd(), Path()), (data_folder("arch").parent, Path())):
+        try:
+            return str(prefix / path.resolve().relative_to(base.resolve()))
+        except ValueError:
+            continue
+    return str(path)
+
+
+def _table(table: Table, key: str) -> Table:
+    found = table.get_as(key, Table, None)
+    return Table(table.where) if found is None else found
+
+
+def _numbers(table: Table) -> dict[str, int]:
+    return {key: table.need(key, int, "constants") for key in table}
+
+
+def _feature_text(table: Table, key: str) -> str:
+    return table.text(key, "features")
+
+
+def _globs(record: Table) -> tuple[str, ...]:
+    return record.texts("variants", "variants")
+
+
+def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ...]]:
+    """Helper name -> its versions, the last of which is without `variants` or restricted too."""
+    found: dict[str, tuple[Text, ...]] = {}
+    for key in table:
+        value = table.get_as(key, (Table, Items), None)
+        records = [value] if isinstance(value, Table) else list(value)
+        texts = []
+        for record in records:
+            if not isinstance(record, Table):
+                raise SpecError(table.at[key], f"{key} must be a mapping with source and body")
+            record.only(("source", "body", "variants", "note"), "a helper")
+            body = record.need("body", Source, "a helper")
+            texts.append(Text(key, table.key_at[key], body, _source(record, sources), _globs(record)))
+        name = key.split("(")[0].strip()
+        if name in found:
+            raise SpecError(table.key_at[key], f"helper {name} stands twice")
+        found[name] = tuple(texts)
+    return found
+
+
+def _source(record: Table, sources: Mapping[str, str]) -> str:
+    """The kernel's place of a fact; a short name before the colon is spelled out."""
+    text = record.text("source", "a record")
+    short, colon, rest = text.partition(":")
+    return f"{sources[short]}:{rest}" if colon and short in sources else text
+
+
+def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
+    record = table.need(key, Table, "hardware")
+    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "variants"), "an event")
+    return Event(
+        key, record.texts("catalogue", "catalogue"), _source(record, sources), record.text("describe", "an event"),
+        record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
+        record.get_as("stores", bool, False), _globs(record),
+    )
+
+
+def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
+    record = table.need(key, Table, "variants")
+    record.only(_VARIANT_KEYS, "a variant")
+    features = _table(record, "features")
+    features.only(arch.features, "the features of a variant")
+    values = {name: features.need(name, bool, "features") for name in features}
+    missing = [name for name in arch.features if name not in values]
+    if missing:
+        raise SpecError(table.key_at[key], f"variant {key} does not say whether it has {missing[0]}")
+    hardware = record.texts("hardware", "hardware")
+    for event in hardware:
+        if event not in arch.events:
+            raise SpecError(record.at["hardware"], f"unknown event {event!r}{nearest(event, arch.events)}")
+    width = record.get_as("width", int, top.get_as("width", int, 64))
+    ulong = record.get_as("ulong", int, top.get_as("ulong", int, 64))
+    for size in (width, ulong):
+        if size not in (32, 64, 128):
+            raise SpecError(record.where, f"an entry has 32, 64 or 128 bits, not {size}")
+    constants = dict(arch.constants) | _numbers(_table(record, "constants"))
+    return Variant(
+        key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values, hardware,
+        record.get_as("default", bool, False), table.key_at[key],
+    )
+
+
+class Layout:
+    """One variant, perhaps under an overlay: fields, constants and typed helpers."""
+
+    def __init__(self, arch: Arch, variant: Variant, generic: Arch | None, overlay: str | None = None) -> None:
+        self.arch = arch
+        self.variant = variant
+        self.overlay = overlay
+        self.width = variant.width
+        self.ulong = variant.ulong
+        layers = [arch.helpers] + ([generic.helpers] if generic else [])
+        if overlay is not None:
+            layers.insert(0, arch.overlays[overlay])
+        self._texts: dict[str, Text] = {}
+        for layer in reversed(layers):
+            for name, versions in layer.items():
+                chosen = self._choose(versions)
+                if chosen is not None:
+                    self._texts[name] = chosen
+        self._fields = self._read_fields()
+        self._functions: dict[str, Function] = {}
+        self._events: dict[str, tuple[Event, Function, Function]] = {}
+        self._typing: list[str] = []
+
+    def _choose(self, versions: tuple[Text, ...]) -> Text | None:
+        """The version that names this variant, else the one that names none."""
+        for text in versions:
+            if any(fnmatch.fnmatchcase(self.variant.name, glob) for glob in text.variants):
+                return text
+        return next((text for text in versions if not text.variants), None)
+
+    def _read_fields(self) -> dict[str, Field]:
+        found: dict[str, Field] = {}
+        shares: dict[str, tuple[str, ...]] = {}
+        for name, record in self.arch.fields.items():
+            if not isinstance(record, Table):
+                raise SpecError(self.arch.fields.at[name], f"field {name} must be a mapping with bits and source")
+            record.only(("bits", "source", "shares", "variants", "note"), "a field")
+            globs = _globs(record)
+            if globs and not any(fnmatch.fnmatchcase(self.variant.name, g) for g in globs):
+                continue
+            low, high = self._bits(record)
+            found[name] = Field(name, low, high, _source(record, self.arch.sources), self.arch.fields.key_at[name])
+            shares[name] = record.texts("shares", "shares")
+        self._check_overlaps(found, shares)
+        return found
+
+    def _bits(self, record: Table) -> tuple[int, int]:
+        value = record.need("bits", (int, Source, Items), "a field")
+        ends = list(value) if isinstance(value, Items) else [value]
+        numbers = [e if isinstance(e, int) else self.variant.constants.get(e.text) for e in ends]
+        low, high = numbers[0], numbers[-1]
+        if len(numbers) > 2 or low is None or high is None:
+            raise SpecError(record.at["bits"], "bits is a number, [low, high], or names of constants")
+        if not 0 <= low <= high < self.width:
+            raise SpecError(record.at["bits"], f"bits {low} to {high} are not within an entry of {self.width} bits")
+        return low, high
+
+    def _check_overlaps(self, found: dict[str, Field], shares: dict[str, tuple[str, ...]]) -> None:
+        fields = list(found.values())
+        for name in shares:
+            for other in shares[name]:
+                if other not in self.arch.fields:
+                    where = found[name].where
+                    raise SpecError(where, f"field {name} shares with unknown {other}{nearest(other, self.arch.fields)}")
+        for number, one in enumerate(fields):
+            for two in fields[:number]:
+                if one.mask & two.mask and two.name not in shares[one.name] and one.name not in shares[two.name]:
+                    raise SpecError(one.where, f"fields {one.name} and {two.name} are on one bit; say `shares: [{two.name}]`")
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        return self._fields
+
+    def constant(self, name: str) -> Const | int | None:
+        found = self._fields.get(name)
+        if found is not None:
+            return Const(self.width, found.mask)
+        if name in self.variant.features:
+            return Const(BOOL, int(self.variant.features[name]))
+        return self.variant.constants.get(name)
+
+    def state(self, name: str) -> StateVar | None:
+        return None
+
+    def observation(self, name: str) -> tuple[Param, ...] | None:
+        return None
+
+    def names(self) -> Iterable[str]:
+        return [*self._fields, *self.variant.features, *self.variant.constants, *self._texts]
+
+    def helpers(self) -> list[str]:
+        return sorted(self._texts)
+
+    def text(self, name: str) -> Text:
+        return self._texts[name]
+
+    def function(self, name: str, at: Where | None = None) -> Function | None:
+        """The typed helper, or None where there is none of that name."""
+        found = self._functions.get(name)
+        if found is not None:
+            return found
+        text = self._texts.get(name)
+        if text is None:
+            return None
+        if name in self._typing:
+            loop = " -> ".join([*self._typing[self._typing.index(name):], name])
+            raise SpecError(at or text.key_at, f"helpers call each other without end: {loop}")
+        self._typing.append(name)
+        try:
+            signature = parse_signature(text.key, text.key_at, self)
+            found = parse_function(signature, text.body, self, text.source)
+        except RecursionError:
+            raise SpecError(text.key_at, "helpers nest too deep") from None
+        finally:
+            self._typing.pop()
+        self._functions[name] = found
+        return found
+
+    def helper(self, name: str) -> Function:
+        """The typed helper; UsageError where there is none."""
+        found = self.function(name)
+        if found is None:
+            raise UsageError(f"{self.variant.name} has no helper {name!r}{nearest(name, self._texts)}")
+        return found
+
+    def events(self) -> list[tuple[Event, Function, Function]]:
+        """This variant's hardware events: when they may happen, and the entry after."""
+        return [self.event(name) for name in self.variant.hardware]
+
+    def event(self, name: str) -> tuple[Event, Function, Function]:
+        if name not in self._events:
+            event = self.arch.events[name]
+            params = (Param("pte", self.width),)
+            when = parse_function(Signature(f"{name}.when", params), event.when, self, event.source)
+            entry = parse_function(Signature(f"{name}.entry", params), event.entry, self, event.source)
+            if when.returns != BOOL or entry.returns != self.width:
+                raise SpecError(event.when.where, f"event {name}: `when` is a boolean and `entry` an entry")
+            self._events[name] = (event, when, entry)
+        return self._events[name]
+
+    def check(self) -> None:
+        """Type everything. SpecError at the first thing that is wrong."""
+        for name in self._texts:
+            self.function(name)
+        self.events()

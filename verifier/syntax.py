@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The typed program: what the language's texts become once they are parsed and typed.
+
+A type is an int: BOOL, INDEX (a process or a loop's counter, always a known number), NOTHING, or
+the width of a word in bits (1 to 128). Places are left out of equality.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from verifier.errors import Where
+
+__all__ = [
+    "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert", "Do", "Expr",
+    "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe", "Param", "Return", "State",
+    "Stmt", "type_name",
+]
+
+BOOL = 0
+INDEX = -1
+NOTHING = -2
+
+
+def type_name(kind: int) -> str:
+    """How a type is written.
+
+    >>> type_name(64), type_name(BOOL)
+    ('u64', 'bool')
+    """
+    return {BOOL: "bool", INDEX: "an index", NOTHING: "nothing"}.get(kind, f"u{kind}")
+
+
+def _place() -> Where:
+    return Where("", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    type: int
+    value: int  # a word, an index, or 0 and 1 for a boolean
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    type: int
+    name: str
+    where: Where = field(default_factory=_place, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A variable of the world; indexed ones have an index."""
+
+    type: int
+    name: str
+    index: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """~ on a word, `not` on a boolean."""
+
+    type: int
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """op is the Algebra's method: band, bor, bxor, shl, lshr, add, sub, mul."""
+
+    type: int
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """op is eq, ne, ult, ule; of is the operands' type."""
+
+    type: int
+    op: str
+    of: int
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    type: int
+    op: str  # all, any
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IfExp:
+    type: int
+    test: Expr
+    then: Expr
+    orelse: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """Zero-extend, truncate, a word of a boolean, or a word of an index."""
+
+    type: int
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    type: int
+    function: Function
+    args: tuple[Expr, ...]
+    site: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """A fresh observation, bound to the truth by its axioms at this point."""
+
+    type: int
+    name: str
+    args: tuple[Expr, ...]
+    site: int
+
+
+Expr: TypeAlias = Const | Local | State | Not | Binary | Compare | Logic | IfExp | Convert | Call | Observe
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    target: Local | State
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    test: Expr
+    then: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assert:
+    test: Expr
+    property: str
+    where: Where = field(default_factory=_place, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A point at which the hardware may act on the entry that target holds."""
+
+    target: Local | State
+    site: int
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    value: Expr
+
+
+Stmt: TypeAlias = Assign | If | Return | Assert | Hardware | Do
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    name: str
+    type: int
+    by_ref: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A helper, a procedure or a code: its typed body and where it comes from.
+
+    `pure` is true where it reads nothing but its arguments and changes nothing.
+    """
+
+    name: str
+    params: tuple[Param, ...]
+    returns: int
+    body: tuple[Stmt, ...]  # loops are unrolled
+    kinds: dict[str, int]  # parameter or local -> its type
+    pure: bool
+    where: Where
+    text: str = ""
+    source: str = ""
+    depth: int = 1
