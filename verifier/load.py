@@ -201,7 +201,7 @@ class _Reader:
 
     def scalar(self, node: yaml.ScalarNode, where: Where) -> Any:
         text = node.value
-        if node.style is not None:
+        if node.style:
             if node.tag != _TAG + "str":
                 raise SpecError(where, f"tags such as {node.tag!r} are not allowed")
             return Source(text, self.text_start(node, where))

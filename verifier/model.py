@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""World, encoding, transition, property: what specs/ says, read and checked, as frozen data.
+
+The texts in here are typed later, against one variant's layout (verifier.scopes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verifier.errors import SpecError, UsageError, Where, nearest
+from verifier.load import Source, Table, read_yaml
+
+__all__ = ["Axiom", "Definition", "Encoding", "Observation", "Property", "Spec", "Transition", "Variable", "load_spec"]
+
+ACTOR, BYSTANDER, THIRD = 0, 1, 2
+INVARIANT, LEMMA, STEP, ADVISORY = "invariant", "lemma", "step", "advisory"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the world; `each`: one for each of the two processes."""
+
+    name: str
+    type: str
+    each: bool
+    truth: bool
+    describe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A named text: a view, a reading, an action, a procedure."""
+
+    signature: str
+    at: Where
+    body: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Axiom:
+    """A sentence that may be taken as given, and the kernel's reason."""
+
+    name: str
+    holds: Source
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    signature: str
+    at: Where
+    kernel: str
+    axioms: tuple[Axiom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """What has to hold: of each process p where the text names p.
+
+    kind is invariant (part of the theorem), lemma (strengthens it), step (of one step: old state was[...]) or
+    advisory (a step property that never fails a run).
+    """
+
+    name: str
+    kind: str
+    holds: Source | None  # None: recorded by asserts of actions and codes
+    claim: str
+    because: str
+    encodings: tuple[str, ...]
+    where: Where = field(compare=False)
+    needs: tuple[str, ...] = ()  # features of an architecture without which it says nothing
+    compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Where the kernel keeps "exclusive"."""
+
+    name: str
+    describe: str
+    overlay: str | None
+    state: tuple[Variable, ...]
+    definitions: tuple[Definition, ...]
+    codes: tuple[str, ...]
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One atomic step on the world, with its codes. Codes are looked up along `fallback`."""
+
+    name: str
+    catalogue: tuple[str, ...]
+    site: str
+    describe: str
+    roles: tuple[str, ...]
+    tracks: tuple[str, ...]
+    inputs: Mapping[str, str]
+    requires: tuple[Axiom, ...]
+    gives_up: Mapping[str, str]
+    changes: Mapping[str, Source]
+    baseline: Mapping[str, str]
+    dirties: str
+    third: tuple[str, ...]
+    needs: tuple[str, ...]
+    codes: Mapping[str, Source]
+    notes: Mapping[str, str]
+    where: Where = field(compare=False)
+
+    def code(self, name: str) -> tuple[str, Source] | None:
+        """The text that runs under this code name, and under which name it was written."""
+        for candidate in FALLBACK[name]:
+            if candidate in self.codes:
+                return candidate, self.codes[candidate]
+        return None
+
+
+# A code that is not written for a transition is the one before it.
+FALLBACK: dict[str, tuple[str, ...]] = {
+    "today": ("today",),
+    "thread": ("thread", "today"),
+    "option-c": ("option-c", "thread", "today"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """All of specs/."""
+
+    variables: Mapping[str, Variable]
+    views: tuple[Definition, ...]
+    readings: tuple[Definition, ...]
+    truths: tuple[Definition, ...]
+    actions: tuple[Definition, ...]
+    procedures: tuple[Definition, ...]
+    observations: Mapping[str, Observation]
+    init: tuple[Axiom, ...]
+    properties: Mapping[str, Property]
+    encodings: Mapping[str, Encoding]
+    transitions: Mapping[str, Transition]
+
+
+def load_spec(folder: Path) -> Spec:
+    """Everything under a spec folder. Raises SpecError at whatever is wrong."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of specs")
+    world = _read(folder / "world.yaml", folder)
+    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "observations", "init"),
+               "the world")
+    variables = _variables(world, "visible", False) | _variables(world, "truth", True)
+    observations = {}
+    for key in _sub(world, "observations"):
+        found = _observation(_sub(world, "observations"), key)
+        observations[key.split("(")[0]] = found
+    return Spec(
+        variables, _definitions(world, "views"), _definitions(world, "readings"), _definitions(world, "truths"),
+        _definitions(world, "actions"), _definitions(world, "procedures"), observations, _axioms(_sub(world, "init")),
+        _properties(_read(folder / "properties.yaml", folder)),
+        {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
+        _transitions(folder),
+    )
+
+
+def _read(path: Path, folder: Path) -> Table:
+    try:
+        shown = str(Path(folder.name) / path.relative_to(folder))
+    except ValueError:
+        shown = str(path)
+    return read_yaml(path, shown if folder.name == "specs" else str(path))
+
+
+def _sub(table: Table, key: str) -> Table:
+    found = table.get_as(key, Table, None)
+    return Table(table.where) if found is None else found
+
+
+def _variables(world: Table, section: str, truth: bool) -> dict[str, Variable]:
+    table = _sub(world, section)
+    found = {}
+    for name in table:
+        record = table.need(name, Table, section)
+        record.only(("type", "each", "describe"), "a variable")
+        found[name] = Variable(name, record.text("type", "a variable"), record.get_as("each", bool, False), truth,
+                               record.text("describe", "a variable"))
+    return found
+
+
+def _definitions(table: Table, section: str) -> tuple[Definition, ...]:
+    found = _sub(table, section)
+    return tuple(Definition(key, found.key_at[key], found.need(key, Source, section)) for key in found)
+
+
+def _axioms(table: Table) -> tuple[Axiom, ...]:
+    axioms = []
+    for name in table:
+        record = table.need(name, Table, "a sentence")
+        record.only(("holds", "because"), "a sentence")
+        because = record.text("because", "a sentence") if "because" in record else ""
+        axioms.append(Axiom(name, record.need("holds", Source, "a sentence"), because))
+    return tuple(axioms)
+
+
+def _observation(table: Table, key: str) -> Observation:
+    record = table.need(key, Table, "observations")
+    record.only(("kernel", "axioms"), "an observation")
+    axioms = _axioms(_sub(record, "axioms"))
+    for axiom in axioms:
+        if not axiom.because:
+            raise SpecError(axiom.holds.where, f"axiom {axiom.name} does not say why: `because`")
+    return Observation(key, table.key_at[key], record.text("kernel", "an observation"), axioms)
+
+
+def _properties(table: Table) -> dict[str, Property]:
+    found = {}
+    for name in table:
+        record = table.need(name, Table, "properties")
+        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares"), "a property")
+        kind = record.text("kind", "a property")
+        if kind not in (INVARIANT, LEMMA, STEP, ADVISORY):
+            raise SpecError(record.at["kind"], f"a property is invariant, lemma, step or advisory, not {kind!r}")
+        found[name] = Property(
+            name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
+            record.text("because", "a property") if "because" in record else "",
+            record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
+            _words(_sub(record, "compares")),
+        )
+    return found
+
+
+def _encoding(path: Path, folder: Path) -> Encoding:
+    table = _read(path, folder)
+    table.only(("encoding", "describe", "overlay", "state", "definitions", "codes"), "an encoding")
+    name = table.text("encoding", "an encoding")
+    overlay = table.text("overlay", "an encoding") if "overlay" in table else None
+    codes = table.texts("codes", "codes")
+    for code in codes:
+        if code not in FALLBACK:
+            raise SpecError(table.at["codes"], f"unknown code {code!r}{nearest(code, FALLBACK)}")
+    return Encoding(name, table.text("describe", "an encoding"), overlay,
+                    tuple(_variables(table, "state", False).values()), _definitions(table, "definitions"), codes,
+                    table.where)
+
+
+_KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires", "gives_up", "changes", "baseline",
+         "dirties", "third", "needs", "code", "notes")
+
+
+def _transitions(folder: Path) -> dict[str, Transition]:
+    found: dict[str, Transition] = {}
+    for path in sorted((folder / "transitions").glob("*.yaml")):
+        table = _read(path, folder)
+        for name in table:
+            if name in found:
+                raise SpecError(table.key_at[name], f"transition {name} stands already at {found[name].where}")
+            found[name] = _transition(table, name)
+    return found
+
+
+def _transition(table: Table, name: str) -> Transition:
+    record = table.need(name, Table, "transitions")
+    record.only(_KEYS, "a transition")
+    what = f"transition {name}"
+    roles = record.texts("roles", "roles") or ("p",)
+    third = record.texts("third", "third")
+    for role in third:
+        if role not in roles:
+            raise SpecError(record.at["third"], f"unknown role {role!r}{nearest(role, roles)}")
+    tracks = record.texts("tracks", "tracks") or ("old",)
+    for track in tracks:
+        if track not in ("old", "new"):
+            raise SpecError(record.at["tracks"], f"what is tracked is the old page or the new one, not {track!r}")
+    requires = _axioms(_sub(record, "requires"))
+    for axiom in requires:
+        if not axiom.because:
+            raise SpecError(axiom.holds.where, f"requirement {axiom.name} does not name the kernel line: `because`")
+    return Transition(
+        name, record.texts("catalogue", "catalogue"), record.text("site", what), record.text("describe", what), roles,
+        tracks, _words(_sub(record, "inputs")), requires, _words(_sub(record, "gives_up")), _sources(record, "changes"),
+        _words(_sub(record, "baseline")), record.text("dirties", what) if "dirties" in record else "", third,
+        record.texts("needs", "needs"), _codes(record, what), _words(_sub(record, "notes")), table.key_at[name],
+    )
+
+
+def _codes(record: Table, what: str) -> dict[str, Source]:
+    codes = record.need("code", Table, what)
+    codes.only(FALLBACK, "the codes")
+    if "today" not in codes:
+        raise SpecError(codes.where, f"{what} has no code 'today'")
+    return {key: codes.need(key, Source, what) for key in codes}
+
+
+def _words(table: Table) -> dict[str, str]:
+    return {key: table.text(key, "a record") for key in table}
+
+
+def _sources(record: Table, key: str) -> dict[str, Source]:
+    table = _sub(record, key)
+    return {name: table.need(name, Source, key) for name in table}
+
+

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What has to be proved: for each step of a group, each property, as one question to the solver.
+
+A group is a theorem: variant x level x encoding x code. Its questions share one symbolic state, in which
+the whole invariant is assumed; an obligation is proved where no such state violates its property.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from verifier.algebra import Algebra
+from verifier.evaluate import Key, call
+from verifier.model import ADVISORY, INVARIANT, LEMMA, STEP, Property
+from verifier.scopes import WAS, Model
+from verifier.steps import Fresh, Instance, Step, World, applies, instances, invariants, run, symbolic_state
+from verifier.syntax import BOOL
+
+__all__ = ["Group", "Obligation", "Question", "Way", "obligation_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A theorem: initial states and every step of this code keep the whole invariant."""
+
+    variant: str
+    level: str
+    encoding: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.variant}/{self.level}/{self.encoding}/{self.code}"
+
+
+def obligation_id(group: Group, transition: str, prop: str) -> str:
+    """variant/level/encoding/transition/code/property."""
+    return f"{group.variant}/{group.level}/{group.encoding}/{transition}/{group.code}/{prop}"
+
+
+@dataclass(slots=True)
+class Way:
+    """One way to violate an obligation: an instance of its step, and a process."""
+
+    instance: Instance | None
+    process: int | None
+    step: Step | None
+    bad: Any
+
+
+@dataclass(slots=True)
+class Question:
+    """An obligation with its formulas. `given` is what may be assumed, by instance label."""
+
+    id: str
+    transition: str
+    property: Property
+    ways: list[Way] = field(default_factory=list)
+    given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What a question asks, in words."""
+
+    id: str
+    group: Group
+    transition: str
+    catalogue: tuple[str, ...]
+    property: str
+    kind: str
+    claim: str
+
+
+class Builder:
+    """Builds the questions of one group over an algebra."""
+
+    def __init__(
+        self, model: Model, group: Group, alg: Algebra[Any, Any], fresh: Fresh, memo: Any | None = None,
+        dropped: frozenset[str] = frozenset(),
+    ) -> None:
+        self.model = model
+        self.group = group
+        self.alg = alg
+        self.fresh = fresh
+        self.memo: Any = {} if memo is None else memo
+        self.dropped = dropped
+        self.state: dict[Key, Any] = symbolic_state(model, fresh)
+        world = World(model, alg, self.state, fresh, self.memo)
+        self.invariant = {
+            (name, process): condition for name, process, condition in invariants(model, world)
+        }
+        self.hypothesis = tuple(
+            condition for (name, _), condition in self.invariant.items() if f"lemma {name}" not in dropped
+        )
+
+    def properties(self) -> list[Property]:
+        return [p for p in self.model.spec.properties.values() if applies(self.model, p)]
+
+    def questions(self, wanted: Callable[[str, str], bool] = lambda transition, prop: True) -> Iterator[Question]:
+        """Every question whose transition and property are wanted."""
+        yield from self._initial(wanted)
+        by_name: dict[str, list[Instance]] = {}
+        for instance in instances(self.model):
+            by_name.setdefault(instance.name, []).append(instance)
+        for name, found in by_name.items():
+            props = [p for p in self.properties() if wanted(name, p.name)]
+            if props and self.covers(found[0]):
+                yield from self._of_transition(name, found, props)
+
+    def covers(self, instance: Instance) -> bool:
+        """Does the variant have what the transition needs?"""
+        transition = instance.transition
+        return transition is None or not any(n in self.model.layout.arch.absent for n in transition.needs)
+
+    def _initial(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
+        world = World(self.model, self.alg, self.state, self.fresh, self.memo)
+        given = tuple(call(world, function, ()) for _, function in self.model.init())
+        for prop in self.properties():
+            if prop.kind in (INVARIANT, LEMMA) and wanted("init", prop.name):
+                question = Question(obligation_id(self.group, "init", prop.name), "init", prop)
+                for process in (0, 1):
+                    bad = self.alg.neg(self.invariant[prop.name, process])
+                    question.ways.append(Way(None, process, None, bad))
+                question.given["init"] = given
+                yield question
+
+    def _of_transition(self, name: str, found: list[Instance], props: list[Property]) -> Iterator[Question]:
+        questions = {p.name: Question(obligation_id(self.group, name, p.name), name, p) for p in props}
+        for instance in found:
+            step = run(self.model, self.alg, self.state, instance, self.group.code, self.fresh, self.memo, self.dropped)
+            given = (*self.hypothesis, *step.assumed)
+            for prop in props:
+                question = questions[prop.name]
+                question.given[instance.label] = given
+                question.ways += self._ways(prop, step)
+        yield from questions.values()
+
+    def _ways(self, prop: Property, step: Step) -> Iterator[Way]:
+        recorded = step.violations.get(prop.name)
+        if recorded is not None:
+            yield Way(step.instance, None, step, recorded)
+        if prop.kind in (INVARIANT, LEMMA, ADVISORY) and prop.holds is not None:
+            if prop.kind == ADVISORY and step.instance.transition is not None and step.instance.transition.dirties:
+                return
+            world = self.after(step)
+            for process in (0, 1):
+                holds = call(world, self.model.property(prop), (process,))
+                yield Way(step.instance, process, step, self.alg.neg(holds))
+        elif prop.kind == STEP and prop.compares:
+            yield from self._compared(prop, step)
+
+    def after(self, step: Step) -> World:
+        """The world after a step, with the state before under was_."""
+        state: dict[Key, Any] = dict(step.after)
+        for key, value in step.before.items():
+            state[WAS + key if isinstance(key, str) else (WAS + key[0], key[1])] = value
+        return World(self.model, self.alg, state, self.fresh, self.memo)
+
+    def _compared(self, prop: Property, step: Step) -> Iterator[Way]:
+        """Components of the entries change only as the transition says; other processes' entries not at all."""
+        alg, width = self.alg, self.model.layout.width
+        roles = step.instance.roles
+        for process in (0, 1):
+            before, after = step.before[("entry", process)], step.after[("entry", process)]
+            if process not in roles:
+                if prop.name == "frame" and before is not after:
+                    yield Way(step.instance, process, step, alg.neg(alg.eq(before, after, width)))
+                continue
+            base = self._baseline(step, process)
+            for component, view in prop.compares.items():
+                bad = self._differs(prop, step, component, view, base, after)
+                if bad is not None:
+                    yield Way(step.instance, process, step, bad)
+
+    def _baseline(self, step: Step, process: int) -> Any:
+        """What a role's entry is compared with: its own entry before, or the one that it is copied from."""
+        transition = step.instance.transition
+        if transition is not None:
+            role = transition.roles[step.instance.roles.index(process)]
+            source = transition.baseline.get(role)
+            if source is not None:
+                process = step.instance.roles[transition.roles.index(source)]
+        return step.before[("entry", process)]
+
+    def _differs(self, prop: Property, step: Step, component: str, view: str, before: Any, after: Any) -> Any | None:
+        alg = self.alg
+        if before is after:
+            return None
+        world = self.after(step)
+        reading = self.model.reading(view)
+        one, two = call(world, reading, (before,)), call(world, reading, (after,))
+        comparable = self._both(world, before, after, "pte_present" if prop.name == "frame" else "some_entry")
+        transition = step.instance.transition
+        if transition is not None and component in transition.changes:
+            from verifier.steps import arguments
+            args = arguments(self.model, step.instance, self.fresh)
+            holds = call(self._world_before(step), self.model.change(transition, component, reading.returns),
+                         (*args, one, two))
+        elif transition is None and component == "young":
+            return None
+        else:
+            holds = alg.same(one, two) if reading.returns == BOOL else alg.eq(one, two, reading.returns)
+        return alg.all(comparable, alg.neg(holds))
+
+    def _world_before(self, step: Step) -> World:
+        return World(self.model, self.alg, step.before, self.fresh, self.memo)
+
+    def _both(self, world: World, before: Any, after: Any, test: str) -> Any:
+        function = self.model.reading(test)
+        return self.alg.all(call(world, function, (before,)), call(world, function, (after,)))

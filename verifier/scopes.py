@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who may name what: the spec's texts, typed against one variant under one encoding.
+
+The separation that makes a verdict worth anything is enforced here, by typing: code and `requires` see
+visible state and observations; actions see truth and never an entry; only properties and
+axioms see both. A text that names what its section must not see does not load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from verifier.arch import Layout
+from verifier.errors import SpecError, Where
+from verifier.language import Param, Signature, StateVar, parse_function, parse_signature, parse_type
+from verifier.load import Source
+from verifier.model import Definition, Encoding, Property, Spec, Transition, Variable
+from verifier.syntax import BOOL, INDEX, NOTHING, Const, Function
+
+__all__ = ["Model", "Section"]
+
+WAS = "was_"
+TRACKS = "tracks_new"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What the texts of one section may name."""
+
+    name: str
+    read_visible: bool = False
+    write_visible: bool = False
+    read_truth: bool = False
+    write_truth: bool = False
+    before: bool = False  # was_...: the state before the step
+    helpers: bool = False
+    calls: tuple[str, ...] = ()
+    observe: bool = False
+
+
+_VIEW = Section("views", read_visible=True, helpers=True, calls=("views",))
+_ENCODING = Section("encoding", read_visible=True, write_visible=True, helpers=True, calls=("views",))
+_READING = Section("readings", read_visible=True, helpers=True, calls=("views", "encoding", "readings"))
+_TRUTH = Section("truths", read_truth=True, calls=("truths",))
+_ACTION = Section("actions", read_truth=True, write_truth=True, calls=("truths",))
+_CODE = Section("code", read_visible=True, write_visible=True, helpers=True, observe=True,
+                calls=("views", "encoding", "procedures", "actions"))
+_PROCEDURE = Section("procedures", read_visible=True, write_visible=True, helpers=True, observe=True,
+                     calls=("views", "encoding", "procedures", "actions"))
+_REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"))
+_AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))
+_PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
+                    calls=("views", "readings", "truths", "encoding"))
+
+
+class _Scope:
+    """A Section over a Model, as the language's typer asks for it."""
+
+    def __init__(self, model: Model, section: Section) -> None:
+        self.model = model
+        self.section = section
+        self.width = model.layout.width
+        self.ulong = model.layout.ulong
+
+    def constant(self, name: str) -> Const | int | None:
+        return self.model.layout.constant(name) if self.section.helpers else None
+
+    def state(self, name: str) -> StateVar | None:
+        if name == TRACKS and (self.section.write_visible or self.section.read_truth):
+            return StateVar(INDEX, None, False)
+        if self.section.before and name.startswith(WAS):
+            found = self.model.variable(name.removeprefix(WAS))
+            return None if found is None else StateVar(found.type, found.count, False)
+        variable = self.model.variables.get(name)
+        if variable is None:
+            return None
+        section = self.section
+        readable = section.read_truth if variable.truth else section.read_visible
+        if not readable:
+            return None
+        typed = self.model.variable(name)
+        assert typed is not None
+        return StateVar(typed.type, typed.count, section.write_truth if variable.truth else section.write_visible)
+
+    def function(self, name: str, at: Where) -> Function | None:
+        for section in self.section.calls:
+            found = self.model.definition(section, name, at)
+            if found is not None:
+                return found
+        return self.model.layout.function(name, at) if self.section.helpers else None
+
+    def observation(self, name: str) -> tuple[Param, ...] | None:
+        return self.model.observations.get(name) if self.section.observe else None
+
+    def names(self) -> Iterable[str]:
+        known = [name for name in self.model.variables if self.state(name) is not None]
+        for section in self.section.calls:
+            known += self.model.names(section)
+        if self.section.observe:
+            known += self.model.observations
+        return [*known, *(self.model.layout.names() if self.section.helpers else ())]
+
+
+class Model:
+    """All of specs/ typed against one layout under one encoding. Typing happens on first use."""
+
+    def __init__(self, spec: Spec, layout: Layout, encoding: Encoding) -> None:
+        self.spec = spec
+        self.layout = layout
+        self.encoding = encoding
+        self.variables: dict[str, Variable] = dict(spec.variables) | {v.name: v for v in encoding.state}
+        self._typed_variables: dict[str, StateVar] = {}
+        sections = {
+            "views": (_VIEW, spec.views), "readings": (_READING, spec.readings), "truths": (_TRUTH, spec.truths),
+            "actions": (_ACTION, spec.actions), "encoding": (_ENCODING, encoding.definitions),
+            "procedures": (_PROCEDURE, spec.procedures),
+        }
+        self._scopes = {name: _Scope(self, section) for name, (section, _) in sections.items()}
+        self._texts: dict[str, dict[str, Definition]] = {
+            name: {d.signature.split("(")[0].strip(): d for d in texts} for name, (_, texts) in sections.items()
+        }
+        self._functions: dict[tuple[str, str], Function] = {}
+        self._typing: list[tuple[str, str]] = []
+        view = self._scopes["views"]
+        self.observations: dict[str, tuple[Param, ...]] = {
+            name: parse_signature(o.signature, o.at, view).params for name, o in spec.observations.items()
+        }
+        self._cache: dict[tuple[object, ...], Function] = {}
+
+    def variable(self, name: str) -> StateVar | None:
+        """The type of a state variable and how many there are."""
+        if name not in self._typed_variables:
+            raw = self.variables.get(name)
+            if raw is None:
+                return None
+            kind = parse_type(raw.type, self._scopes["views"])
+            if kind is None:
+                raise SpecError(Where("specs/world.yaml", 1, 1), f"variable {name} has unknown type {raw.type!r}")
+            self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
+        return self._typed_variables[name]
+
+    def names(self, section: str) -> list[str]:
+        return list(self._texts[section])
+
+    def definition(self, section: str, name: str, at: Where | None = None) -> Function | None:
+        """The typed definition of a section of the world, or None."""
+        key = (section, name)
+        if key in self._functions:
+            return self._functions[key]
+        text = self._texts[section].get(name)
+        if text is None:
+            return None
+        if key in self._typing:
+            raise SpecError(at or text.at, f"{name} calls itself")
+        self._typing.append(key)
+        try:
+            scope = self._scopes[section]
+            found = parse_function(parse_signature(text.signature, text.at, scope), text.body, scope)
+        finally:
+            self._typing.pop()
+        self._functions[key] = found
+        return found
+
+    def sentence(self, text: Source, section: Section, params: tuple[Param, ...] = ()) -> Function:
+        """A boolean text with these parameters."""
+        key = (text.where, section.name, params)
+        if key not in self._cache:
+            found = parse_function(Signature("sentence", params), text, _Scope(self, section))
+            if found.returns != BOOL:
+                raise SpecError(text.where, "is not a boolean")
+            self._cache[key] = found
+        return self._cache[key]
+
+    def property(self, prop: Property) -> Function:
+        """The sentence of a property, about process p."""
+        assert prop.holds is not None
+        return self.sentence(prop.holds, _PROPERTY, (Param("p", INDEX),))
+
+    def init(self) -> list[tuple[str, Function]]:
+        return [(axiom.name, self.sentence(axiom.holds, _AXIOM)) for axiom in self.spec.init]
+
+    def axioms(self, observation: str) -> list[tuple[str, Function]]:
+        """The axioms of an observation, over its parameters and its own value (last)."""
+        params = (*self.observations[observation], Param(observation, BOOL))
+        found = self.spec.observations[observation]
+        return [(axiom.name, self.sentence(axiom.holds, _AXIOM, params)) for axiom in found.axioms]
+
+    def params(self, transition: Transition) -> tuple[Param, ...]:
+        """The parameters of a transition's texts: its roles, then its inputs."""
+        scope = self._scopes["views"]
+        found = [Param(role, INDEX) for role in transition.roles]
+        for name, word in transition.inputs.items():
+            kind = parse_type(word, scope)
+            if kind is None or kind == INDEX:
+                raise SpecError(transition.where, f"input {name} of {transition.name} has unknown type {word!r}")
+            found.append(Param(name, kind))
+        return tuple(found)
+
+    def requires(self, transition: Transition) -> list[tuple[str, Function]]:
+        params = self.params(transition)
+        return [(a.name, self.sentence(a.holds, _REQUIRES, params)) for a in transition.requires]
+
+    def change(self, transition: Transition, component: str, kind: int) -> Function:
+        """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
+        params = (*self.params(transition), Param("before", kind), Param("after", kind))
+        return self.sentence(transition.changes[component], _REQUIRES, params)
+
+    def reading(self, name: str) -> Function:
+        """A view or helper of one entry."""
+        found = self.definition("views", name) or self.layout.helper(name)
+        return found
+
+    def code(self, transition: Transition, name: str) -> Function | None:
+        """The typed code that runs for this transition under a code's name."""
+        chosen = transition.code(name)
+        if chosen is None:
+            return None
+        key = (chosen[1].where, "code", transition.name)
+        if key not in self._cache:
+            signature = Signature(transition.name, self.params(transition))
+            found = parse_function(signature, chosen[1], _Scope(self, _CODE))
+            if found.returns != NOTHING:
+                raise SpecError(chosen[1].where, "a code returns nothing")
+            self._cache[key] = found
+        return self._cache[key]
+
+    def check(self) -> None:
+        """Type everything. SpecError at the first thing that is wrong."""
+        for section, texts in self._texts.items():
+            for name in texts:
+                self.definition(section, name)
+        self.init()
+        for name in self.observations:
+            self.axioms(name)
+        for prop in self.spec.properties.values():
+            if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
+                self.property(prop)
+        for transition in self.spec.transitions.values():
+            self.requires(transition)
+            for code in self.encoding.codes:
+                self.code(transition, code)

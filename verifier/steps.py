@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One step of the world over an algebra: state before, what may be assumed, state after, what was violated.
+
+An instance is a transition with its roles bound to processes. Everything that a step leaves open (its
+inputs, observations, what the hardware does in between) is a named input, asked of `fresh`; so the
+same step is a formula over symbolic inputs, and a replay over the values of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from verifier.algebra import Algebra
+from verifier.evaluate import Key, Machine, call
+from verifier.model import INVARIANT, LEMMA, THIRD, Property, Transition
+from verifier.scopes import TRACKS, WAS, Model
+from verifier.syntax import BOOL, INDEX
+
+__all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "run", "state_keys"]
+
+Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
+PROCESSES = ("A", "B")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A transition with its roles bound; `event` is a hardware event in place of a transition."""
+
+    name: str
+    transition: Transition | None
+    event: str | None = None
+    roles: tuple[int, ...] = (0,)
+    tracks_new: bool = False
+
+    @property
+    def label(self) -> str:
+        names = "".join("AB3"[r] for r in self.roles)
+        return f"{self.name}[{names}{'+' if self.tracks_new else ''}]"
+
+
+def instances(model: Model) -> Iterator[Instance]:
+    """Every step of the model with process A acting; by symmetry that is enough for a proof."""
+    for transition in model.spec.transitions.values():
+        for tracks in transition.tracks:
+            for roles in _bindings(transition):
+                yield Instance(transition.name, transition, None, roles, tracks == "new")
+    for event in model.layout.variant.hardware:
+        yield Instance(f"hw-{event}", None, event)
+
+
+def _bindings(transition: Transition) -> list[tuple[int, ...]]:
+    count = len(transition.roles)
+    plain = tuple(range(count))
+    found = [plain]
+    for role in transition.third:
+        where = transition.roles.index(role)
+        found.append(tuple(THIRD if i == where else 0 for i in range(count)))
+    return found
+
+
+@dataclass(slots=True)
+class Step:
+    """What one step comes to. All conditions are booleans of the algebra."""
+
+    instance: Instance
+    before: dict[Key, Any]
+    after: dict[Key, Any]
+    assumed: list[Any]  # requires, and the axioms of what was observed
+    violations: dict[str, Any]
+    named: dict[str, Any] = field(default_factory=dict)  # name of each assumption -> it
+
+
+def key_name(key: Key) -> str:
+    """How a state variable is called in inputs and reports.
+
+    >>> key_name(("entry", 0)), key_name("pfn")
+    ('entry.A', 'pfn')
+    """
+    return key if isinstance(key, str) else f"{key[0]}.{'AB3'[key[1]]}"
+
+
+def state_keys(model: Model) -> list[tuple[Key, int]]:
+    """Every state variable with its type."""
+    found: list[tuple[Key, int]] = []
+    for name in model.variables:
+        variable = model.variable(name)
+        assert variable is not None
+        if variable.count is None:
+            found.append((name, variable.type))
+        else:
+            found += [((name, i), variable.type) for i in range(variable.count)]
+    return found
+
+
+def symbolic_state(model: Model, fresh: Fresh) -> dict[Key, Any]:
+    """A state in which every variable is an input."""
+    return {key: fresh(key_name(key), kind) for key, kind in state_keys(model)}
+
+
+class World(Machine):
+    """The machine that transitions run on: a state, fresh observations with their axioms, hardware."""
+
+    def __init__(self, model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], fresh: Fresh, memo: Any) -> None:
+        kinds = {name: variable.type for name in model.variables if (variable := model.variable(name)) is not None}
+        super().__init__(alg, dict(state), {**kinds, TRACKS: INDEX, **{WAS + n: k for n, k in kinds.items()}})
+        self.model = model
+        self.fresh = fresh
+        self.memo = memo
+        self.named: dict[str, Any] = {}
+        self.dropped: frozenset[str] = frozenset()
+
+    def assume(self, name: str, condition: Any) -> None:
+        """Take a condition as given from here on; `name` tells reports where it comes from."""
+        if name in self.dropped:
+            return
+        self.assumed.append(condition)
+        before = self.named.get(name)
+        self.named[name] = condition if before is None else self.alg.all(before, condition)
+
+    def observe(self, name: str, args: tuple[Any, ...], label: str) -> Any:
+        value = self.fresh(f"{name}@{label}", BOOL)
+        for axiom, function in self.model.axioms(name):
+            holds = call(self, function, (*args, value))
+            self.assume(f"axiom {name}.{axiom}", self.alg.any(self.alg.neg(self.path), holds))
+        return value
+
+    def hardware(self, process: Any, entry: Any, label: str) -> Any:
+        """Each of this CPU's events may happen once here, on the entry of the process."""
+        if process is None or process == THIRD:
+            return entry
+        path = self.path
+        self.state[("entry", process)] = entry
+        for event in self.model.layout.variant.hardware:
+            chosen = self.fresh(f"{event}@{label}", BOOL)
+            self.happen(event, process, chosen)
+        self.path = path
+        return self.state[("entry", process)]
+
+    def happen(self, event: str, process: int, chosen: Any) -> None:
+        """A hardware event on a process's entry, where it was chosen and its condition holds."""
+        record, when, after = self.model.layout.event(event)
+        entry = self.state[("entry", process)]
+        occurs = self.alg.all(chosen, call(self, when, (entry,)))
+        if self.alg.known(occurs) is False:
+            return
+        path, before = self.path, dict(self.state)
+        self.path = self.alg.all(path, occurs)
+        procedure = self.model.definition("procedures", "hardware_event")
+        assert procedure is not None
+        call(self, procedure, (process, call(self, after, (entry,)), self.alg.truth(record.stores)))
+        self.path = path
+        for key, value in self.state.items():
+            old = before[key]
+            if old is not value:
+                kind = self.kinds[key if isinstance(key, str) else key[0]]
+                choose = self.alg.choose
+                self.state[key] = choose(occurs, value, old) if kind == BOOL else self.alg.ite(occurs, value, old, kind)
+
+
+def applies(model: Model, prop: Property) -> bool:
+    """Does the property say anything for this variant and encoding?"""
+    if prop.encodings and model.encoding.name not in prop.encodings:
+        return False
+    return not any(need in model.layout.arch.absent for need in prop.needs)
+
+
+def invariants(model: Model, world: World) -> Iterator[tuple[str, int, Any]]:
+    """Each invariant and lemma of each process in the world's state: (property, process, condition)."""
+    for prop in model.spec.properties.values():
+        if prop.kind in (INVARIANT, LEMMA) and applies(model, prop):
+            function = model.property(prop)
+            for process in (0, 1):
+                yield prop.name, process, call(world, function, (process,))
+
+
+def run(
+    model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], instance: Instance, code: str, fresh: Fresh, memo: Any,
+    dropped: frozenset[str] = frozenset(),
+) -> Step:
+    """One step from a state. `dropped` names assumptions to leave out (to see what needs them)."""
+    world = World(model, alg, state, fresh, memo)
+    world.dropped = dropped
+    world.state[TRACKS] = int(instance.tracks_new)
+    world.state[("entry", THIRD)] = alg.word(0, model.layout.width)
+    world.state[("shadow_stack", THIRD)] = fresh("shadow_stack.3", BOOL)
+    if instance.transition is None:
+        assert instance.event is not None
+        _, when, _ = model.layout.event(instance.event)
+        world.assume("event", call(world, when, (world.state[("entry", 0)],)))
+        world.happen(instance.event, instance.roles[0], alg.truth(True))
+    else:
+        _run_code(world, instance, code)
+    after = {key: world.state[key] for key in state}
+    return Step(instance, dict(state), after, world.assumed, world.violations, world.named)
+
+
+def _run_code(world: World, instance: Instance, code: str) -> None:
+    model, transition = world.model, instance.transition
+    assert transition is not None
+    args = arguments(model, instance, world.fresh)
+    for name, function in model.requires(transition):
+        world.assume(f"requires {name}", call(world, function, args))
+    function = model.code(transition, code)
+    assert function is not None
+    call(world, function, args)
+
+
+def arguments(model: Model, instance: Instance, fresh: Fresh) -> tuple[Any, ...]:
+    """The roles and inputs of an instance."""
+    assert instance.transition is not None
+    params = model.params(instance.transition)
+    count = len(instance.roles)
+    return (*instance.roles, *(fresh(p.name, p.type) for p in params[count:]))
