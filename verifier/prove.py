@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Decide the obligations of one group, with inhabitants, and concrete values for what fails.
+
+Every model that a solver gives is recomputed here with plain integers, without the solver; a difference
+is a contradiction of the tool and never passes silently.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from verifier.algebra import Integers
+from verifier.bits import Bits
+from verifier.evaluate import Key
+from verifier.obligations import Builder, Group, Obligation, Question, Way
+from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous, Verdict
+from verifier.scopes import Model
+from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise
+from verifier.steps import Instance, key_name, state_keys
+from verifier.syntax import BOOL
+
+__all__ = ["Contradiction", "GroupProver", "replay", "obligation_of"]
+
+SHOWN_PFN = 0x12345  # what counterexamples use for the page's frame where they can
+
+
+class Contradiction(Exception):
+    """The solver's values, recomputed, do not do what the solver says."""
+
+
+def obligation_of(model: Model, group: Group, question: Question) -> Obligation:
+    """The question in words."""
+    transition = model.spec.transitions.get(question.transition)
+    catalogue: tuple[str, ...] = ()
+    if transition is not None:
+        catalogue = transition.catalogue
+    elif question.transition.startswith("hw-"):
+        catalogue = model.layout.event(question.transition.removeprefix("hw-"))[0].catalogue
+    return Obligation(question.id, group, question.transition, catalogue, question.property.name,
+                      question.property.kind, claim(model, group, question))
+
+
+def claim(model: Model, group: Group, question: Question) -> str:
+    """One sentence with its quantifiers."""
+    what = question.property.claim
+    if question.transition == "init":
+        return f"On {group.variant}, in every fresh address space: {what}."
+    return (
+        f"On {group.variant}, for all {model.layout.width}-bit entries and every state that satisfies the invariant, "
+        f"all inputs and observations that the axioms allow: after {question.transition} (code {group.code}, encoding "
+        f"{group.encoding}), {what}."
+    )
+
+
+def input_reader(values: dict[str, int | bool]) -> Callable[[str, int], Any]:
+    """The inputs of a model, for plain integers; one that the model does not name is 0."""
+    return lambda name, kind: bool(values.get(name, False)) if kind == BOOL else int(values.get(name, 0))
+
+
+class GroupProver:
+    """Proves one group over the shared graph of its variant."""
+
+    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver, memo: Any) -> None:
+        self.model = model
+        self.group = group
+        self.graph = graph
+        self.solver = solver
+        self.builder = Builder(model, group, graph, graph_inputs(graph), memo)
+        self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
+
+    def results(self, wanted: Callable[[str, str], bool] = lambda t, p: True) -> Iterator[Result]:
+        for question in self.builder.questions(wanted):
+            start = time.perf_counter()
+            verdict = self.decide(question)
+            seconds = time.perf_counter() - start
+            yield Result(obligation_of(self.model, self.group, question), verdict, seconds, self.solver.name)
+
+    def decide(self, question: Question) -> Verdict:
+        """The verdict, a failure still without its trace."""
+        inhabitant: Move | None = None
+        for label, given in question.given.items():
+            values = self._inhabitant(label, given)
+            if values is None:
+                return Vacuous(label)
+        for way in question.ways:
+            given = question.given[way.instance.label if way.instance else "init"]
+            answer = self.solver.check((*given, way.bad))
+            if isinstance(answer, Undecided):
+                return Unknown("solver", answer.reason)
+            if isinstance(answer, Sat):
+                return Refuted(self.counterexample(question, way, given), None)
+            assert isinstance(answer, Unsat)
+        first = next((w for w in question.ways if w.instance is not None), None)
+        if first is not None and first.instance is not None:
+            values = self._inhabitants.get(first.instance.label)
+            if values is not None:
+                inhabitant = self.move(first.instance, values)
+        return Proved(inhabitant)
+
+    def _inhabitant(self, label: str, given: tuple[int, ...]) -> dict[str, int | bool] | None:
+        if label not in self._inhabitants:
+            answer = self.solver.check(given)
+            self._inhabitants[label] = answer.model if isinstance(answer, Sat) else None
+        return self._inhabitants[label]
+
+    def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
+        """The least values that violate the obligation this way, recomputed with plain integers."""
+        conditions = [*given, way.bad]
+        conditions += self._pleasant(conditions)
+        values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
+        if way.instance is None:
+            raise Contradiction(f"{question.id}: an initial state violates the invariant")
+        move = self.move(way.instance, values)
+        if not violates(self.model, self.group, move, question.property.name):
+            raise Contradiction(f"{question.id}: the solver's values, recomputed, violate nothing")
+        return Counterexample(move, way.process, replayed=True)
+
+    def _pleasant(self, conditions: list[int]) -> list[int]:
+        """Frames that a reader recognises, where the violation allows them."""
+        extra: list[int] = []
+        graph, width = self.graph, self.model.layout.width
+        for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
+            if name not in graph.inputs:
+                continue
+            equal = graph.eq(graph.input_word(name, width), graph.word(value, width), width)
+            if isinstance(self.solver.check([*conditions, *extra, equal]), Sat):
+                extra.append(equal)
+        return extra
+
+    def move(self, instance: Instance, values: dict[str, int | bool]) -> Move:
+        """The step under these inputs, computed with plain integers."""
+        state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
+        inputs = {name: value for name, value in values.items() if name not in {key_name(k) for k in state}}
+        return step_move(self.model, self.group, instance, state, inputs)
+
+
+def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:
+    """Inputs of the graph by name and type."""
+    return lambda name, kind: graph.input_bool(name) if kind == BOOL else graph.input_word(name, kind)
+
+
+def order(graph: Bits, names: Iterable[str]) -> list[int]:
+    """Input bits from those best kept out of a counterexample to those least disturbing."""
+    def rank(name: str) -> tuple[int, str]:
+        if "@" in name:
+            return (1, name)
+        if name.startswith("entry."):
+            return (4, name)
+        if graph.inputs[name] and name in graph.bools:
+            return (2, name)
+        return (3, name)
+
+    literals: list[int] = []
+    for name in sorted(names, key=rank):
+        literals += reversed(graph.inputs[name])
+    return literals
+
+
+def step_move(
+    model: Model, group: Group, instance: Instance, state: dict[Key, Any], inputs: dict[str, int | bool]
+) -> Move:
+    """A step with plain integers, as a Move."""
+    from verifier.steps import run
+
+    step = run(model, Integers(), state, instance, group.code, input_reader(inputs), {})
+    return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new, inputs, dict(state),
+                step.after)
+
+
+def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
+    """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after."""
+    instance = instance_of(model, move)
+    reader = input_reader(dict(move.inputs))
+    builder = Builder.__new__(Builder)
+    builder.model, builder.group, builder.alg, builder.fresh = model, group, Integers(), reader
+    builder.memo, builder.dropped = {}, frozenset()
+    from verifier.steps import run
+
+    step = run(model, builder.alg, dict(move.before), instance, group.code, reader, {})
+    violated = {
+        prop.name for prop in builder.properties() if any(way.bad for way in builder._ways(prop, step))
+    }
+    return violated, all(step.assumed), step.after
+
+
+def violates(model: Model, group: Group, move: Move, prop: str) -> bool:
+    """Does the move, recomputed, satisfy its assumptions and violate the property?"""
+    violated, allowed, _ = replay(model, group, move)
+    return allowed and prop in violated
+
+
+def instance_of(model: Model, move: Move) -> Instance:
+    """The instance that a move is one of."""
+    if move.event:
+        return Instance(move.transition, None, move.transition.removeprefix("hw-"), move.roles)
+    return Instance(move.transition, model.spec.transitions[move.transition], None, move.roles, move.tracks_new)
+
+
+def with_trace(verdict: Verdict, counterexample: Counterexample) -> Verdict:
+    """The verdict with another counterexample."""
+    return replace(verdict, counterexample=counterexample) if isinstance(verdict, (Refuted, Unknown)) else verdict
