@@ -73,6 +73,7 @@ class Property:
     where: Where = field(compare=False)
     needs: tuple[str, ...] = ()  # features of an architecture without which it says nothing
     compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
+    causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ def _properties(table: Table) -> dict[str, Property]:
     found = {}
     for name in table:
         record = table.need(name, Table, "properties")
-        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares"), "a property")
+        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes"), "a property")
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY):
             raise SpecError(record.at["kind"], f"a property is invariant, lemma, step or advisory, not {kind!r}")
@@ -225,7 +226,7 @@ def _properties(table: Table) -> dict[str, Property]:
             name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
             record.text("because", "a property") if "because" in record else "",
             record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
-            _words(_sub(record, "compares")),
+            _words(_sub(record, "compares")), record.texts("causes", "causes"),
         )
     return found
 

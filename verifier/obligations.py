@@ -202,7 +202,8 @@ class Builder:
             return None
         else:
             holds = alg.same(one, two) if reading.returns == BOOL else alg.eq(one, two, reading.returns)
-        return alg.all(comparable, alg.neg(holds))
+        changed = alg.neg(alg.eq(before, after, self.model.layout.width))
+        return alg.all(changed, comparable, alg.neg(holds))
 
     def _world_before(self, step: Step) -> World:
         return World(self.model, self.alg, step.before, self.fresh, self.memo)

@@ -70,6 +70,7 @@ class GroupProver:
         self.solver = solver
         self.builder = Builder(model, group, graph, graph_inputs(graph), memo)
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
+        self._state_names = {key_name(key) for key, _ in state_keys(model)}
 
     def results(self, wanted: Callable[[str, str], bool] = lambda t, p: True) -> Iterator[Result]:
         for question in self.builder.questions(wanted):
@@ -133,7 +134,7 @@ class GroupProver:
     def move(self, instance: Instance, values: dict[str, int | bool]) -> Move:
         """The step under these inputs, computed with plain integers."""
         state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
-        inputs = {name: value for name, value in values.items() if name not in {key_name(k) for k in state}}
+        inputs = {name: value for name, value in values.items() if name not in self._state_names}
         return step_move(self.model, self.group, instance, state, inputs)
 
 
@@ -142,21 +143,16 @@ def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:
     return lambda name, kind: graph.input_bool(name) if kind == BOOL else graph.input_word(name, kind)
 
 
-def order(graph: Bits, names: Iterable[str]) -> list[int]:
-    """Input bits from those best kept out of a counterexample to those least disturbing."""
+def order(graph: Bits, names: Iterable[str]) -> list[str]:
+    """Inputs from those best kept out of a counterexample to those least disturbing."""
     def rank(name: str) -> tuple[int, str]:
         if "@" in name:
             return (1, name)
         if name.startswith("entry."):
             return (4, name)
-        if graph.inputs[name] and name in graph.bools:
-            return (2, name)
-        return (3, name)
+        return (2 if name in graph.bools else 3, name)
 
-    literals: list[int] = []
-    for name in sorted(names, key=rank):
-        literals += reversed(graph.inputs[name])
-    return literals
+    return sorted(names, key=rank)
 
 
 def step_move(

@@ -16,7 +16,7 @@ from verifier.errors import SpecError, Where
 from verifier.language import Param, Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import Definition, Encoding, Property, Spec, Transition, Variable
-from verifier.syntax import BOOL, INDEX, NOTHING, Const, Function
+from verifier.syntax import BOOL, INDEX, Const, Function
 
 __all__ = ["Model", "Section"]
 
@@ -67,7 +67,7 @@ class _Scope:
         return self.model.layout.constant(name) if self.section.helpers else None
 
     def state(self, name: str) -> StateVar | None:
-        if name == TRACKS and (self.section.write_visible or self.section.read_truth):
+        if name == TRACKS and (self.section.read_visible or self.section.read_truth):
             return StateVar(INDEX, None, False)
         if self.section.before and name.startswith(WAS):
             found = self.model.variable(name.removeprefix(WAS))
@@ -219,10 +219,7 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            found = parse_function(signature, chosen[1], _Scope(self, _CODE))
-            if found.returns != NOTHING:
-                raise SpecError(chosen[1].where, "a code returns nothing")
-            self._cache[key] = found
+            self._cache[key] = parse_function(signature, chosen[1], _Scope(self, _CODE))
         return self._cache[key]
 
     def check(self) -> None:

@@ -88,7 +88,8 @@ class BitsSolver:
         if clauses:
             self._sat.append_formula(clauses)
 
-    def check(self, conditions: Iterable[int]) -> Answer:
+    def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
+        """Do the conditions hold together? A model has the inputs called `names`, else all that they depend on."""
         literals = sorted({c for c in conditions if c != 1})
         if literals and literals[0] == FALSE:
             return Unsat()
@@ -101,48 +102,67 @@ class BitsSolver:
             return Undecided("the SAT solver gave up")
         if not found:
             return Unsat()
-        true = {v for v in self._sat.get_model() or () if v > 0}
-        return Sat(self._values(literals, true))
+        wanted = self.graph.support(literals) if names is None else names
+        return Sat(self._values(wanted, self._sat.get_model() or []))
 
-    def _values(self, literals: Sequence[int], true: set[int]) -> dict[str, int | bool]:
-        graph = self.graph
-        model: dict[str, int | bool] = {}
-        for node in graph.cone(literals):
-            if graph.left[node] < 0:
-                name, bit = graph.input_of[node]
-                if name in graph.bools:
-                    model[name] = node in true
-                else:
-                    model[name] = int(model.get(name, 0)) | (int(node in true) << bit)
-        return model
+    def _values(self, names: Iterable[str], model: Sequence[int]) -> dict[str, int | bool]:
+        """The inputs' values; a bit that the solver was never told of is 0."""
+        graph, known = self.graph, len(model)
+        values: dict[str, int | bool] = {}
+        for name in names:
+            value = 0
+            for bit, literal in enumerate(graph.inputs[name]):
+                variable = literal >> 1
+                if variable <= known and model[variable - 1] > 0:
+                    value |= 1 << bit
+            values[name] = bool(value) if name in graph.bools else value
+        return values
 
     def close(self) -> None:
         self._sat.delete()
 
 
-def minimise(solver: BitsSolver, conditions: Iterable[int], order: Iterable[int]) -> dict[str, int | bool]:
-    """A model of satisfiable conditions in which, one after the other, each literal of `order` is false where it can be.
+def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]) -> dict[str, int | bool]:
+    """A model of satisfiable conditions in which, one input after the other, each bit is 0 where it can be.
 
-    Deterministic. Raises SolverError if the conditions cannot be satisfied.
+    The bits of an input are tried from the highest down. Deterministic. Raises SolverError if the conditions
+    cannot be satisfied.
     """
+    graph = solver.graph
     fixed = list(conditions)
-    answer = solver.check(fixed)
+    answer = solver.check(fixed, order)
     if not isinstance(answer, Sat):
         raise SolverError("nothing to minimise: the conditions do not hold together")
-    graph = solver.graph
-    inside = set(graph.cone(fixed))
-    wanted = [literal for literal in order if literal >> 1 in inside]
-    values = graph.evaluate(wanted, answer.model)
-    for number, literal in enumerate(wanted):
-        if values[number]:
-            trial = solver.check([*fixed, literal ^ 1])
-            if not isinstance(trial, Sat):
-                fixed.append(literal)
+    model = answer.model
+    for name in order:
+        bits = [literal for literal in reversed(graph.inputs[name])]
+        if model[name]:
+            trial = solver.check([*fixed, *(bit ^ 1 for bit in bits)], order)
+            if isinstance(trial, Sat):
+                model = trial.model
+            else:
+                model = _minimise_input(solver, fixed, name, bits, order, model)
+                fixed += [bit ^ (not int(model[name]) >> i & 1) for i, bit in enumerate(graph.inputs[name])]
                 continue
-            answer = trial
-            values = graph.evaluate(wanted, answer.model)
-        fixed.append(literal ^ 1)
-    return answer.model
+        fixed += [bit ^ 1 for bit in bits]
+    return model
+
+
+def _minimise_input(
+    solver: BitsSolver, fixed: list[int], name: str, bits: Sequence[int], order: Sequence[str],
+    model: dict[str, int | bool],
+) -> dict[str, int | bool]:
+    """The model with the least value of one input, bit for bit from the highest down."""
+    mine = list(fixed)
+    for number, bit in zip(range(len(bits) - 1, -1, -1), bits, strict=True):
+        if int(model[name]) >> number & 1:
+            trial = solver.check([*mine, bit ^ 1], order)
+            if not isinstance(trial, Sat):
+                mine.append(bit)
+                continue
+            model = trial.model
+        mine.append(bit ^ 1)
+    return model
 
 
 class _Z3Solver:
