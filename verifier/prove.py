@@ -86,14 +86,17 @@ class GroupProver:
             values = self._inhabitant(label, given)
             if values is None:
                 return Vacuous(label)
-        for way in question.ways:
-            given = question.given[way.instance.label if way.instance else "init"]
-            answer = self.solver.check((*given, way.bad))
-            if isinstance(answer, Undecided):
-                return Unknown("solver", answer.reason)
-            if isinstance(answer, Sat):
-                return Refuted(self.counterexample(question, way, given), None)
-            assert isinstance(answer, Unsat)
+        for label, given in question.given.items():
+            ways = [w for w in question.ways if (w.instance.label if w.instance else "init") == label]
+            if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), ()), Unsat):
+                continue
+            for way in ways:
+                answer = self.solver.check((*given, way.bad), ())
+                if isinstance(answer, Undecided):
+                    return Unknown("solver", answer.reason)
+                if isinstance(answer, Sat):
+                    return Refuted(self.counterexample(question, way, given), None)
+                assert isinstance(answer, Unsat)
         first = next((w for w in question.ways if w.instance is not None), None)
         if first is not None and first.instance is not None:
             values = self._inhabitants.get(first.instance.label)
