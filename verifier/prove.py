@@ -116,7 +116,7 @@ class GroupProver:
         conditions += self._pleasant(conditions)
         values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
         if way.instance is None:
-            raise Contradiction(f"{question.id}: an initial state violates the invariant")
+            return Counterexample(self.initial(values), way.process, reached=True)
         move = self.move(way.instance, values)
         if not violates(self.model, self.group, move, question.property.name):
             raise Contradiction(f"{question.id}: the solver's values, recomputed, violate nothing")
@@ -133,6 +133,11 @@ class GroupProver:
             if isinstance(self.solver.check([*conditions, *extra, equal]), Sat):
                 extra.append(equal)
         return extra
+
+    def initial(self, values: dict[str, int | bool]) -> Move:
+        """A fresh state, as a step that changes nothing."""
+        state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
+        return Move("init", False, (), False, {}, state, state)
 
     def move(self, instance: Instance, values: dict[str, int | bool]) -> Move:
         """The step under these inputs, computed with plain integers."""
