@@ -106,13 +106,8 @@ class Builder:
             by_name.setdefault(instance.name, []).append(instance)
         for name, found in by_name.items():
             props = [p for p in self.properties() if wanted(name, p.name)]
-            if props and self.covers(found[0]):
+            if props:
                 yield from self._of_transition(name, found, props)
-
-    def covers(self, instance: Instance) -> bool:
-        """Does the variant have what the transition needs?"""
-        transition = instance.transition
-        return transition is None or not any(n in self.model.layout.arch.absent for n in transition.needs)
 
     def _initial(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
         world = World(self.model, self.alg, self.state, self.fresh, self.memo)
@@ -134,10 +129,10 @@ class Builder:
             for prop in props:
                 question = questions[prop.name]
                 question.given[instance.label] = given
-                question.ways += self._ways(prop, step)
+                question.ways += self.ways(prop, step)
         yield from questions.values()
 
-    def _ways(self, prop: Property, step: Step) -> Iterator[Way]:
+    def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         recorded = step.violations.get(prop.name)
         if recorded is not None:
             yield Way(step.instance, None, step, recorded)

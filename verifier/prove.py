@@ -185,7 +185,7 @@ def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict
 
     step = run(model, builder.alg, dict(move.before), instance, group.code, reader, {})
     violated = {
-        prop.name for prop in builder.properties() if any(way.bad for way in builder._ways(prop, step))
+        prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
     }
     return violated, all(step.assumed), step.after
 

@@ -40,23 +40,24 @@ class Instance:
         return f"{self.name}[{names}{'+' if self.tracks_new else ''}]"
 
 
-def instances(model: Model) -> Iterator[Instance]:
-    """Every step of the model with process A acting; by symmetry that is enough for a proof."""
+def instances(model: Model, actor: int = 0) -> Iterator[Instance]:
+    """Every step of the model with one process acting; by symmetry process A is enough for a proof."""
     for transition in model.spec.transitions.values():
+        if any(need in model.layout.arch.absent for need in transition.needs):
+            continue
         for tracks in transition.tracks:
-            for roles in _bindings(transition):
+            for roles in _bindings(transition, actor):
                 yield Instance(transition.name, transition, None, roles, tracks == "new")
     for event in model.layout.variant.hardware:
-        yield Instance(f"hw-{event}", None, event)
+        yield Instance(f"hw-{event}", None, event, (actor,))
 
 
-def _bindings(transition: Transition) -> list[tuple[int, ...]]:
+def _bindings(transition: Transition, actor: int) -> list[tuple[int, ...]]:
     count = len(transition.roles)
-    plain = tuple(range(count))
-    found = [plain]
+    found = [(actor, 1 - actor)[:count]]
     for role in transition.third:
         where = transition.roles.index(role)
-        found.append(tuple(THIRD if i == where else 0 for i in range(count)))
+        found.append(tuple(THIRD if i == where else actor for i in range(count)))
     return found
 
 
@@ -188,7 +189,7 @@ def run(
     if instance.transition is None:
         assert instance.event is not None
         _, when, _ = model.layout.event(instance.event)
-        world.assume("event", call(world, when, (world.state[("entry", 0)],)))
+        world.assume("event", call(world, when, (world.state[("entry", instance.roles[0])],)))
         world.happen(instance.event, instance.roles[0], alg.truth(True))
     else:
         _run_code(world, instance, code)

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How a bad state is reached: bounded search from a fresh mapping, one unrolling shared by all targets.
+
+A step of the unrolling chooses among all instances of both processes and every hardware event. All steps of a
+trace but the last keep every property; for what induction has proved that need not be asked again, so only
+steps that failed some obligation are checked. Whatever is found is recomputed with plain integers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from verifier.bits import FALSE, TRUE, Bits, Word
+from verifier.evaluate import Key, call
+from verifier.obligations import Builder, Group
+from verifier.prove import graph_inputs, order, replay, step_move
+from verifier.results import Move
+from verifier.scopes import Model
+from verifier.solve import BitsSolver, Sat, minimise
+from verifier.steps import Instance, Step, World, instances, key_name, run, state_keys
+from verifier.syntax import BOOL
+
+__all__ = ["Hints", "Search", "follow"]
+
+Target = tuple[str, str]  # transition, property
+CONSEQUENCES = ("store-leak", "dropped-newer")
+Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
+
+
+@dataclass(slots=True)
+class Hints:
+    """Traces found elsewhere: tried first, and believed only when they are recomputed."""
+
+    traces: dict[tuple[str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
+    consequences: dict[tuple[str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Layer:
+    """One step of the unrolling: the choices, and under which condition each is a good step."""
+
+    steps: list[Step]
+    enabled: list[int]
+    bad: list[dict[str, int]]  # of each choice: property -> condition that it is violated
+    choice: Word
+    ok: int
+
+
+class Search:
+    """The bounded search of one group. `failed` are the obligations that induction did not prove."""
+
+    def __init__(self, model: Model, group: Group, failed: set[Target], deadline: float | None = None) -> None:
+        self.model = model
+        self.group = group
+        self.failed = failed
+        self.deadline = deadline
+        self.graph = Bits()
+        self.solver = BitsSolver(self.graph)
+        self.memo: dict[Any, Any] = {}
+        self.layers: list[_Layer] = []
+        self.given: list[int] = []
+        self.state = self._initial()
+        self.depth = 0
+        self.stopped = False
+
+    def _fresh(self, depth: int) -> Callable[[str, int], Any]:
+        inputs = graph_inputs(self.graph)
+        return lambda name, kind: inputs(f"{depth}/{name}", kind)
+
+    def _initial(self) -> dict[Key, Any]:
+        """A fresh state; what init fixes is put in as a constant, so that the first steps fold."""
+        fresh = self._fresh(0)
+        state = {key: fresh(key_name(key), kind) for key, kind in state_keys(self.model)}
+        builder = Builder(self.model, self.group, self.graph, fresh, self.memo)
+        conditions = [call(self._world(state), f, ()) for _, f in self.model.init()]
+        conditions += list(builder.invariant.values())
+        for key, kind in state_keys(self.model):
+            zero = self.graph.truth(False) if kind == BOOL else self.graph.word(0, kind)
+            differs = state[key] if kind == BOOL else self.graph.neg(self.graph.eq(state[key], zero, kind))
+            if not isinstance(self.solver.check([*conditions, differs], ()), Sat):
+                state[key] = zero
+        self.given = [call(self._world(state), f, ()) for _, f in self.model.init()]
+        return state
+
+    def _world(self, state: dict[Key, Any]) -> World:
+        return World(self.model, self.graph, state, self._fresh(0), self.memo)
+
+    def find(self, targets: list[Target], depth: int) -> Iterator[tuple[Target, tuple[Move, ...]]]:
+        """Traces of at most `depth` steps, the shortest for each target; what is not found is not yielded."""
+        left = list(targets)
+        while left and self.depth < depth and not self._late():
+            layer = self._deepen()
+            for target in list(left):
+                for number, step in enumerate(layer.steps):
+                    bad = layer.bad[number].get(target[1], FALSE)
+                    if step.instance.name != target[0] or bad == FALSE or layer.enabled[number] == FALSE:
+                        continue
+                    answer = self.solver.check([*self.given, layer.enabled[number], bad], None)
+                    if isinstance(answer, Sat):
+                        trace = self._trace(answer.model, step.instance, target[1])
+                        if trace is not None:
+                            left.remove(target)
+                            yield target, trace
+                            break
+            self._advance(layer)
+        self.stopped = bool(left) and self.depth < depth
+
+    def _late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def _deepen(self) -> _Layer:
+        """All steps from the present state."""
+        fresh = self._fresh(self.depth + 1)
+        builder = Builder.__new__(Builder)
+        builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, self.graph, fresh
+        builder.memo, builder.dropped = self.memo, frozenset()
+        steps, enabled, bad = [], [], []
+        properties = {p.name: p for p in builder.properties()}
+        for actor in (0, 1) if self.depth else (0,):
+            for instance in instances(self.model, actor):
+                step = run(self.model, self.graph, self.state, instance, self.group.code, fresh, self.memo)
+                possible = self.graph.all(*step.assumed)
+                if possible == FALSE:
+                    continue
+                steps.append(step)
+                enabled.append(possible)
+                bad.append({
+                    name: self.graph.any(*(w.bad for w in builder.ways(properties[name], step)))
+                    for transition, name in self.failed if transition == instance.name
+                })
+        width = max(len(steps) - 1, 1).bit_length()
+        choice = self.graph.input_word(f"{self.depth + 1}/choice", width)
+        good = [self.graph.all(e, *(b ^ 1 for b in bads.values())) for e, bads in zip(enabled, bad, strict=True)]
+        return _Layer(steps, enabled, bad, choice, self._pick(choice, good, FALSE))
+
+    def _pick(self, choice: Word, values: list[Any], default: Any) -> Any:
+        """The chosen one of several literals."""
+        level = list(values) + [default] * ((1 << len(choice.bits)) - len(values))
+        for bit in choice.bits:
+            level = [self.graph.mux(bit, level[i + 1], level[i]) for i in range(0, len(level), 2)]
+        return level[0]
+
+    def _pick_word(self, choice: Word, values: list[Word], width: int) -> Word:
+        if all(v is values[0] for v in values):
+            return values[0]
+        columns = zip(*(v.bits for v in values), strict=True)
+        return self.graph.intern(tuple(self._pick(choice, list(column), column[0]) for column in columns))
+
+    def _advance(self, layer: _Layer) -> None:
+        """Take one good step."""
+        self.layers.append(layer)
+        self.given.append(layer.ok)
+        self.depth += 1
+        following: dict[Key, Any] = {}
+        for key, kind in state_keys(self.model):
+            values = [step.after[key] for step in layer.steps]
+            following[key] = (
+                self._pick(layer.choice, values, values[0]) if kind == BOOL
+                else self._pick_word(layer.choice, values, kind)
+            )
+        self.state = following
+
+    def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:
+        """The steps that the model chose, minimised and recomputed; None if they are no trace after all."""
+        chosen = [layer.steps[int(model.get(f"{d + 1}/choice", 0))].instance for d, layer in enumerate(self.layers)]
+        path = _Path(self.model, self.group, [*chosen, last], self.failed)
+        values = path.minimal(prop)
+        return None if values is None else follow(self.model, self.group, path.plan(values), path.start(values), prop)
+
+
+class _Path:
+    """The formula of one fixed sequence of instances: small, so that its values can be minimised."""
+
+    def __init__(self, model: Model, group: Group, path: list[Instance], failed: set[Target]) -> None:
+        self.model, self.group, self.path, self.failed = model, group, path, failed
+        self.graph = Bits()
+        self.solver = BitsSolver(self.graph)
+
+    def minimal(self, prop: str) -> dict[str, int | bool] | None:
+        graph, memo = self.graph, dict[Any, Any]()
+        inputs = graph_inputs(graph)
+        state = {key: inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(self.model)}
+        world = World(self.model, graph, state, inputs, memo)
+        conditions = [call(world, f, ()) for _, f in self.model.init()]
+        for depth, instance in enumerate(self.path, 1):
+            fresh = _prefixed(inputs, depth)
+            step = run(self.model, graph, state, instance, self.group.code, fresh, memo)
+            builder = Builder.__new__(Builder)
+            builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, graph, fresh
+            builder.memo, builder.dropped = memo, frozenset()
+            conditions += step.assumed
+            last = depth == len(self.path)
+            for p in builder.properties():
+                if (last and p.name == prop) or (not last and (instance.name, p.name) in self.failed):
+                    bad = graph.any(*(w.bad for w in builder.ways(p, step)))
+                    conditions.append(bad if last else bad ^ 1)
+            state = step.after
+        if not isinstance(self.solver.check(conditions, ()), Sat):
+            return None
+        names = graph.support(conditions)
+        conditions += self._pleasant(conditions, names)
+        return minimise(self.solver, conditions, order(graph, names))
+
+    def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
+        """Frames that a reader recognises, where they are free."""
+        extra: list[int] = []
+        width = self.model.layout.width
+        for depth in range(1, len(self.path) + 1):
+            name = f"{depth}/frame"
+            if name in names:
+                value = self.graph.word(0x12345 + depth - 1, width)
+                equal = self.graph.eq(self.graph.input_word(name, width), value, width)
+                if isinstance(self.solver.check([*conditions, *extra, equal], ()), Sat):
+                    extra.append(equal)
+        return extra
+
+    def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
+        return {
+            key: bool(values.get(f"0/{key_name(key)}", False)) if kind == BOOL
+            else int(values.get(f"0/{key_name(key)}", 0))
+            for key, kind in state_keys(self.model)
+        }
+
+    def plan(self, values: Mapping[str, int | bool]) -> Plan:
+        found = []
+        for depth, instance in enumerate(self.path, 1):
+            mark = f"{depth}/"
+            found.append((instance, {n.removeprefix(mark): v for n, v in values.items() if n.startswith(mark)}))
+        return tuple(found)
+
+
+def _prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, int], Any]:
+    return lambda name, kind: inputs(f"{depth}/{name}", kind)
+
+
+def follow(
+    model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool], prop: str
+) -> tuple[Move, ...] | None:
+    """Recompute a trace with plain integers: None unless every step is allowed, all but the last keep every
+    property, and the last violates `prop`."""
+    state = dict(start)
+    moves: list[Move] = []
+    for number, (instance, inputs) in enumerate(plan, 1):
+        move = step_move(model, group, instance, state, dict(inputs))
+        violated, allowed, after = replay(model, group, move)
+        serious = {v for v in violated if model.spec.properties[v].kind != "advisory"}
+        if not allowed or (number < len(plan) and serious) or (number == len(plan) and prop not in violated):
+            return None
+        moves.append(move)
+        state = after
+    return tuple(moves)
+
+
+def consequence(model: Model, group: Group, state: Mapping[Key, int | bool], depth: int = 2) -> tuple[Move, ...]:
+    """Steps from a bad state to a store that leaks or content that is lost; empty where none is near."""
+    search = Search.__new__(Search)
+    search.model, search.group, search.failed, search.deadline = model, group, set(), None
+    search.graph = Bits()
+    search.solver = BitsSolver(search.graph)
+    search.memo, search.layers, search.given, search.depth, search.stopped = {}, [], [TRUE], 1, False
+    graph = search.graph
+    search.state = {
+        key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
+        for key, kind in state_keys(model)
+    }
+    for _ in range(depth):
+        layer = search._deepen()
+        for number, step in enumerate(layer.steps):
+            for prop in CONSEQUENCES:
+                bad = step.violations.get(prop, FALSE)
+                answer = search.solver.check([*search.given, layer.enabled[number], bad], None)
+                if isinstance(answer, Sat):
+                    return _unroll(search, answer.model, step.instance, state)
+        search._advance(layer)
+    return ()
+
+
+def _unroll(
+    search: Search, model: dict[str, int | bool], last: Instance, start: Mapping[Key, int | bool]
+) -> tuple[Move, ...]:
+    chosen = [layer.steps[int(model.get(f"{d + 2}/choice", 0))].instance for d, layer in enumerate(search.layers)]
+    moves: list[Move] = []
+    state = dict(start)
+    for depth, instance in enumerate([*chosen, last], 2):
+        mark = f"{depth}/"
+        inputs = {n.removeprefix(mark): v for n, v in model.items() if n.startswith(mark)}
+        move = step_move(search.model, search.group, instance, state, inputs)
+        moves.append(move)
+        state = dict(move.after)
+    return tuple(moves)
