@@ -68,16 +68,10 @@ class GroupProver:
         self.group = group
         self.graph = graph
         self.solver = solver
+        self.name = solver.name
         self.builder = Builder(model, group, graph, graph_inputs(graph), memo)
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
-
-    def results(self, wanted: Callable[[str, str], bool] = lambda t, p: True) -> Iterator[Result]:
-        for question in self.builder.questions(wanted):
-            start = time.perf_counter()
-            verdict = self.decide(question)
-            seconds = time.perf_counter() - start
-            yield Result(obligation_of(self.model, self.group, question), verdict, seconds, self.solver.name)
 
     def decide(self, question: Question) -> Verdict:
         """The verdict, a failure still without its trace."""
@@ -103,6 +97,14 @@ class GroupProver:
             if values is not None:
                 inhabitant = self.move(first.instance, values)
         return Proved(inhabitant)
+
+    def assumed(self, question: Question) -> tuple[str, ...]:
+        """The names of what the question takes as given: requirements and axioms."""
+        names: dict[str, None] = {}
+        for way in question.ways:
+            if way.step is not None:
+                names |= dict.fromkeys(way.step.named)
+        return tuple(names)
 
     def _inhabitant(self, label: str, given: tuple[int, ...]) -> dict[str, int | bool] | None:
         if label not in self._inhabitants:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from verifier.bits import FALSE, Bits
 from verifier.errors import SolverError
 
-__all__ = ["Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "z3_solver"]
+__all__ = ["Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "solver_versions", "z3_solver"]
 
 SAT_SOLVER = "cadical153"
 
@@ -39,6 +39,19 @@ class Undecided:
 
 
 Answer: TypeAlias = Sat | Unsat | Undecided
+
+
+def solver_versions() -> dict[str, str]:
+    """The solvers that are installed, with their versions."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name, package in (("z3", "z3-solver"), ("python-sat", "python-sat")):
+        try:
+            found[name] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 class Solver(Protocol):

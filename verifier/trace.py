@@ -52,11 +52,15 @@ class _Layer:
 class Search:
     """The bounded search of one group. `failed` are the obligations that induction did not prove."""
 
-    def __init__(self, model: Model, group: Group, failed: set[Target], deadline: float | None = None) -> None:
+    def __init__(
+        self, model: Model, group: Group, failed: set[Target], deadline: float | None = None,
+        say: Callable[[int], None] = lambda depth: None,
+    ) -> None:
         self.model = model
         self.group = group
         self.failed = failed
         self.deadline = deadline
+        self.say = say
         self.graph = Bits()
         self.solver = BitsSolver(self.graph)
         self.memo: dict[Any, Any] = {}
@@ -65,6 +69,18 @@ class Search:
         self.state = self._initial()
         self.depth = 0
         self.stopped = False
+
+    @classmethod
+    def from_state(cls, model: Model, group: Group, state: Mapping[Key, int | bool]) -> Search:
+        """A search that starts in a known state, and lets steps break properties."""
+        search = cls(model, group, set())
+        graph = search.graph
+        search.given, search.depth = [TRUE], 1
+        search.state = {
+            key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
+            for key, kind in state_keys(model)
+        }
+        return search
 
     def _fresh(self, depth: int) -> Callable[[str, int], Any]:
         inputs = graph_inputs(self.graph)
@@ -92,6 +108,7 @@ class Search:
         """Traces of at most `depth` steps, the shortest for each target; what is not found is not yielded."""
         left = list(targets)
         while left and self.depth < depth and not self._late():
+            self.say(self.depth + 1)
             layer = self._deepen()
             for target in list(left):
                 for number, step in enumerate(layer.steps):
@@ -254,28 +271,46 @@ def follow(
     return tuple(moves)
 
 
-def consequence(model: Model, group: Group, state: Mapping[Key, int | bool], depth: int = 2) -> tuple[Move, ...]:
-    """Steps from a bad state to a store that leaks or content that is lost; empty where none is near."""
-    search = Search.__new__(Search)
-    search.model, search.group, search.failed, search.deadline = model, group, set(), None
-    search.graph = Bits()
-    search.solver = BitsSolver(search.graph)
-    search.memo, search.layers, search.given, search.depth, search.stopped = {}, [], [TRUE], 1, False
-    graph = search.graph
-    search.state = {
-        key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
-        for key, kind in state_keys(model)
-    }
+def consequence(
+    model: Model, group: Group, state: Mapping[Key, int | bool], hint: tuple[Move, ...] = (), depth: int = 2
+) -> tuple[tuple[Move, ...], str]:
+    """Steps from a bad state to a store that leaks or content that is lost, and which; nothing where none is near."""
+    if hint:
+        again = _again(model, group, state, hint)
+        if again is not None:
+            return again
+    search = Search.from_state(model, group, state)
     for _ in range(depth):
         layer = search._deepen()
         for number, step in enumerate(layer.steps):
             for prop in CONSEQUENCES:
                 bad = step.violations.get(prop, FALSE)
+                if bad == FALSE:
+                    continue
                 answer = search.solver.check([*search.given, layer.enabled[number], bad], None)
                 if isinstance(answer, Sat):
-                    return _unroll(search, answer.model, step.instance, state)
+                    return _unroll(search, answer.model, step.instance, state), prop
         search._advance(layer)
-    return ()
+    return (), ""
+
+
+def _again(
+    model: Model, group: Group, state: Mapping[Key, int | bool], hint: tuple[Move, ...]
+) -> tuple[tuple[Move, ...], str] | None:
+    """The steps of a hint from this state, if they still end in a store that leaks or in lost content."""
+    from verifier.prove import instance_of
+
+    moves: list[Move] = []
+    violated: set[str] = set()
+    present = dict(state)
+    for old in hint:
+        move = step_move(model, group, instance_of(model, old), present, dict(old.inputs))
+        violated, allowed, after = replay(model, group, move)
+        if not allowed:
+            return None
+        moves.append(move)
+        present = after
+    return next(((tuple(moves), p) for p in CONSEQUENCES if p in violated), None)
 
 
 def _unroll(

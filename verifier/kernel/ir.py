@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""LLVM's intermediate representation, as far as the kernel's helpers use it: types, operands, instructions, layout.
+
+Everything is frozen data; `irparse` makes it from clang's text and `lift` gives it a meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+__all__ = [
+    "Array", "AsmText", "Block", "DataLayout", "Expr", "Function", "Global", "Instr", "Int", "IntConst", "Items", "Local",
+    "Named", "Null", "Operand", "Param", "Pointer", "Struct", "Symbol", "Text", "Type", "Typed", "Undefined", "Void", "Zero",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """iN: a word of `width` bits; i1 is a truth value."""
+
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """ptr: the address of something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """No value; also stands for labels and metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    count: int
+    element: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    fields: tuple[Type, ...]
+    packed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A struct type by its name in the module."""
+
+    name: str
+
+
+Type: TypeAlias = Int | Pointer | Void | Array | Struct | Named
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """@name: a function or a global."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntConst:
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """The pointer 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zero:
+    """zeroinitializer of any type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """undef or poison. Both are read as poison, which allows no more than undef does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A constant array or struct."""
+
+    items: tuple[Typed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A constant string: its bytes."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """A constant expression: the instruction that it would be."""
+
+    instr: Instr
+
+
+@dataclass(frozen=True, slots=True)
+class AsmText:
+    """Inline assembly in a callee's place."""
+
+    template: str
+    constraints: str
+
+
+Operand: TypeAlias = Local | Symbol | IntConst | Null | Zero | Undefined | Items | Text | Expr | AsmText
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An operand with its type, and of an argument the attributes that bind its value."""
+
+    type: Type
+    operand: Operand
+    noundef: bool = False
+    bounds: tuple[int, int] | None = None  # range(a, b): from a up to b - 1, wrapping
+    element: Type | None = None  # elementtype, sret or byval
+
+
+@dataclass(frozen=True, slots=True)
+class Instr:
+    """One instruction.
+
+    op        LLVM's name; `asm` operands stand in `callee`
+    type      the type of the result
+    operands  in LLVM's order; of phi the incoming values, of switch the value and then the cases
+    labels    blocks: targets of br, switch and callbr, incoming blocks of phi
+    flags     nuw, nsw, exact, inbounds, volatile, ...; the predicate of icmp, the operation of atomicrmw
+    aux       the type that getelementptr, alloca, load and store work on
+    indices   of extractvalue and insertvalue
+    bounds    !range or range(): what the result is promised to be within
+    noundef   the result is promised not to be poison
+    """
+
+    op: str
+    dest: str | None
+    type: Type
+    operands: tuple[Typed, ...] = ()
+    labels: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    aux: Type | None = None
+    indices: tuple[int, ...] = ()
+    callee: Operand | None = None
+    bounds: tuple[int, int] | None = None
+    noundef: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    label: str
+    instrs: tuple[Instr, ...]
+
+    @property
+    def successors(self) -> tuple[str, ...]:
+        last = self.instrs[-1]
+        return last.labels if last.op in ("br", "switch", "callbr") else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    name: str
+    type: Type
+    noundef: bool
+    bounds: tuple[int, int] | None
+    element: Type | None  # of sret and byval
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    name: str
+    returns: Type
+    params: tuple[Param, ...]
+    blocks: tuple[Block, ...]
+    bounds: tuple[int, int] | None = None
+    noundef: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A global variable. `value` is what it starts with, None where another file defines it."""
+
+    name: str
+    type: Type
+    constant: bool
+    value: Operand | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataLayout:
+    """Byte order, and the sizes and offsets of types in memory."""
+
+    big_endian: bool = False
+    pointer_bytes: int = 8
+    int_align: Mapping[int, int] = field(default_factory=dict)
+    named: Mapping[str, Type] = field(default_factory=dict)
+
+    def resolve(self, kind: Type) -> Type:
+        """The struct behind a name. KeyError where it is opaque."""
+        while isinstance(kind, Named):
+            kind = self.named[kind.name]
+        return kind
+
+    def align(self, kind: Type) -> int:
+        kind = self.resolve(kind)
+        match kind:
+            case Int(width):
+                size = self._int_bytes(width)
+                return self.int_align.get(width, min(size, 8))
+            case Pointer():
+                return self.pointer_bytes
+            case Array(_, element):
+                return self.align(element)
+            case Struct(fields, packed):
+                return 1 if packed else max((self.align(f) for f in fields), default=1)
+            case _:
+                return 1
+
+    def size(self, kind: Type) -> int:
+        """Bytes from one element of an array to the next."""
+        kind = self.resolve(kind)
+        match kind:
+            case Int(width):
+                size, align = self._int_bytes(width), self.align(kind)
+                return -(-size // align) * align
+            case Pointer():
+                return self.pointer_bytes
+            case Array(count, element):
+                return count * self.size(element)
+            case Struct():
+                return self._struct(kind)[1]
+            case _:
+                return 0
+
+    def offset(self, kind: Struct, index: int) -> int:
+        return self._struct(kind)[0][index]
+
+    def _struct(self, kind: Struct) -> tuple[list[int], int]:
+        offsets, at, widest = [], 0, 1
+        for part in kind.fields:
+            align = 1 if kind.packed else self.align(part)
+            at = -(-at // align) * align
+            offsets.append(at)
+            at += self.size(part)
+            widest = max(widest, align)
+        return offsets, -(-at // widest) * widest
+
+    @staticmethod
+    def _int_bytes(width: int) -> int:
+        size = 1
+        while size * 8 < width:
+            size *= 2
+        return size

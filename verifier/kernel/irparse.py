@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A module of LLVM's textual form, as clang writes it with -S -emit-llvm. A function's body is read when it is asked for.
+
+So what cannot be read (IrError) concerns one function only. Flags that restrict an instruction (nuw, exact, inbounds,
+range, ...) are kept; an unknown word is an error, never left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from verifier.kernel.ir import (
+    Block, DataLayout, Function, Global, Instr, Int, Operand, Param, Pointer, Symbol, Type, Typed, Void,
+)
+from verifier.kernel.irtext import IrError, Tokens, unquote
+
+__all__ = ["Module", "parse_module"]
+
+_BINARY = frozenset("add sub mul and or xor shl lshr ashr udiv sdiv urem srem".split())
+_CASTS = frozenset("zext sext trunc ptrtoint inttoptr bitcast".split())
+_FLAGS = frozenset("nuw nsw exact disjoint nneg inbounds nusw samesign".split())
+_ORDERS = frozenset("unordered monotonic acquire release acq_rel seq_cst".split())
+_PREDICATES = frozenset("eq ne ugt uge ult ule sgt sge slt sle".split())
+_LINKAGE = frozenset(
+    "private internal available_externally linkonce weak common appending extern_weak linkonce_odr weak_odr external "
+    "dso_local dso_preemptable default hidden protected thread_local unnamed_addr local_unnamed_addr externally_initialized".split()
+)
+_CALL_WORDS = frozenset("tail musttail notail fastcc coldcc ccc".split())
+_LABEL = re.compile(r'^(?:"((?:[^"\\]|\\.)*)"|([-\w$.]+)):')
+_DEFINE = re.compile(r'^define\b.*?@("[^"]*"|[-\w$.]+)\(', re.M)
+_META_RANGE = re.compile(r"!(\d+) = !\{i\d+ (-?\d+), i\d+ (-?\d+)\}$", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One translation unit: its types and globals, and the text of its functions."""
+
+    name: str
+    layout: DataLayout
+    globals: dict[str, Global]
+    ranges: dict[int, tuple[int, int]]
+    texts: dict[str, tuple[str, ...]]
+    declared: frozenset[str]
+    parsed: dict[str, Function]
+
+    def function(self, name: str) -> Function | None:
+        """The function's body, or None where this module has none. Raises IrError."""
+        if name not in self.parsed and name in self.texts:
+            self.parsed[name] = _Body(self).function(self.texts[name])
+        return self.parsed.get(name)
+
+
+def parse_module(text: str, name: str) -> Module:
+    """Read everything but the functions' bodies. `name` is for messages and for symbols of this file alone."""
+    layout_text, named = "", {}
+    global_lines: list[str] = []
+    texts: dict[str, tuple[str, ...]] = {}
+    declared = set()
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.startswith("define "):
+            body = [line]
+            for inner in lines:
+                if inner == "}":
+                    break
+                body.append(inner)
+            found = _DEFINE.match(line)
+            if found:
+                texts[unquote(found[1])] = tuple(body)
+        elif line.startswith("target datalayout"):
+            layout_text = line.split('"')[1]
+        elif line.startswith("%") and " = type " in line:
+            head, _, body_text = line.partition(" = type ")
+            if body_text != "opaque":
+                try:
+                    named[unquote(head)] = Tokens(body_text).type()
+                except IrError:
+                    continue  # a vector or a float in a type: who uses it will find no such type
+        elif line.startswith("@"):
+            global_lines.append(line)
+        elif line.startswith("declare "):
+            match = re.search(r'@("[^"]*"|[-\w$.]+)\(', line)
+            if match:
+                declared.add(unquote(match[1]))
+    layout = _layout(layout_text, named)
+    globals_ = {g.name: g for g in map(_global, global_lines)}
+    ranges = {int(m[1]): (int(m[2]), int(m[3])) for m in _META_RANGE.finditer(text)}
+    return Module(name, layout, globals_, ranges, texts, frozenset(declared), {})
+
+
+def _layout(text: str, named: dict[str, Type]) -> DataLayout:
+    pointer, aligns = 8, {}
+    for part in text.split("-"):
+        fields = part.split(":")
+        if fields[0] == "p":
+            pointer = int(fields[1]) // 8
+        elif re.fullmatch(r"i\d+", fields[0]):
+            aligns[int(fields[0][1:])] = int(fields[1]) // 8
+    return DataLayout(text.startswith("E"), pointer, aligns, named)
+
+
+def _global(line: str) -> Global:
+    tokens = Tokens(line)
+    name = unquote(tokens.next())
+    try:
+        tokens.need("=")
+        words = tokens.flags(_LINKAGE)
+        kind_word = tokens.next()
+        if kind_word not in ("global", "constant"):
+            return Global(name, Void(), False, None)
+        kind = tokens.type()
+        external = "external" in words or "extern_weak" in words
+        value = None if external else tokens.operand(kind)
+        return Global(name, kind, kind_word == "constant", value)
+    except IrError:
+        return Global(name, Void(), False, None)
+
+
+class _Body:
+    """The body of one function."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.line = 0
+
+    def function(self, lines: tuple[str, ...]) -> Function:
+        head = Tokens(lines[0])
+        head.need("define")
+        head.flags(_LINKAGE | _CALL_WORDS)
+        noundef, bounds, _ = head.attributes()
+        returns = head.type()
+        name = unquote(head.next())
+        head.need("(")
+        params = []
+        while not head.take(")"):
+            if head.take("..."):
+                continue
+            kind = head.type()
+            must, limits, element = head.attributes()
+            params.append(Param(unquote(head.next()), kind, must, limits, element))
+            head.take(",")
+        blocks = self._blocks(_joined(lines[1:]), len(params))
+        return Function(name, returns, tuple(params), blocks, bounds, noundef)
+
+    def _blocks(self, lines: list[str], unnamed: int) -> tuple[Block, ...]:
+        blocks: list[Block] = []
+        label, instrs = str(unnamed), list[Instr]()
+        for number, line in enumerate(lines):
+            self.line = number
+            if not line.strip() or line.lstrip().startswith(";"):
+                continue
+            found = _LABEL.match(line)
+            if found:
+                if instrs:
+                    blocks.append(Block(label, tuple(instrs)))
+                label, instrs = unquote(f'"{found[1]}"') if found[1] is not None else found[2], []
+                continue
+            instr = self._instr(line)
+            if instr is not None:
+                instrs.append(instr)
+        blocks.append(Block(label, tuple(instrs)))
+        return tuple(blocks)
+
+    def _instr(self, line: str) -> Instr | None:
+        tokens = Tokens(line)
+        dest = None
+        if tokens.kind() == "local":
+            dest = unquote(tokens.next())
+            tokens.need("=")
+        if tokens.peek().startswith("#dbg"):
+            return None
+        op = tokens.next()
+        if op in _BINARY:
+            instr = self._binary(op, dest, tokens)
+        elif op in _CASTS:
+            instr = self._cast(op, dest, tokens)
+        elif op in _CALL_WORDS or op == "call":
+            while op != "call":
+                op = tokens.next()
+            instr = self._call("call", dest, tokens)
+        else:
+            reader = _READERS.get(op)
+            if reader is None:
+                raise IrError(f"instruction {op!r}")
+            instr = reader(self, op, dest, tokens)
+        return self._metadata(instr, tokens)
+
+    def _metadata(self, instr: Instr, tokens: Tokens) -> Instr:
+        """What follows an instruction: align, attribute groups, !range. Anything else is an error."""
+        bounds, noundef = instr.bounds, instr.noundef
+        while not tokens.done():
+            word = tokens.next()
+            if word == "align":
+                tokens.number()
+            elif word.startswith("#") or word in (",", "nounwind", "noreturn", "readnone", "cold", "convergent", "memory"):
+                if tokens.peek() == "(":
+                    tokens.skip_group()
+            elif word == "!range":
+                bounds = self._range(tokens.next())
+            elif word == "!noundef":
+                noundef = True
+                tokens.next()
+            elif word.startswith("!"):
+                if tokens.peek().startswith("!"):
+                    tokens.next()
+            else:
+                tokens.fail(f"{word!r} behind an instruction")
+        if bounds == instr.bounds and noundef == instr.noundef:
+            return instr
+        return Instr(instr.op, instr.dest, instr.type, instr.operands, instr.labels, instr.flags, instr.aux,
+                     instr.indices, instr.callee, bounds, noundef, instr.line)
+
+    def _range(self, word: str) -> tuple[int, int]:
+        number = word[1:]
+        if not number.isdigit() or int(number) not in self.module.ranges:
+            raise IrError(f"!range {word} is not one interval")
+        return self.module.ranges[int(number)]
+
+    def _binary(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        flags = t.flags(_FLAGS)
+        left = t.typed()
+        t.need(",")
+        right = Typed(left.type, t.operand(left.type))
+        return Instr(op, dest, left.type, (left, right), flags=flags, line=self.line)
+
+    def _cast(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        flags = t.flags(_FLAGS)
+        value = t.typed()
+        t.need("to")
+        return Instr(op, dest, t.type(), (value,), flags=flags, line=self.line)
+
+    def _icmp(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        flags = t.flags(_FLAGS)
+        predicate = t.next()
+        if predicate not in _PREDICATES:
+            t.fail(f"predicate {predicate!r}")
+        left = t.typed()
+        t.need(",")
+        right = Typed(left.type, t.operand(left.type))
+        return Instr(op, dest, Int(1), (left, right), flags=(predicate, *flags), line=self.line)
+
+    def _select(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        operands = [t.typed()]
+        for _ in range(2):
+            t.need(",")
+            operands.append(t.typed())
+        return Instr(op, dest, operands[1].type, tuple(operands), line=self.line)
+
+    def _freeze(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        value = t.typed()
+        return Instr(op, dest, value.type, (value,), line=self.line)
+
+    def _phi(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        kind = t.type()
+        values, labels = [], []
+        while True:
+            t.need("[")
+            values.append(Typed(kind, t.operand(kind)))
+            t.need(",")
+            labels.append(unquote(t.next()))
+            t.need("]")
+            if not t.take(","):
+                return Instr(op, dest, kind, tuple(values), tuple(labels), line=self.line)
+            if t.kind() == "meta":
+                return Instr(op, dest, kind, tuple(values), tuple(labels), line=self.line)
+
+    def _load(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        flags = t.flags(frozenset(("atomic", "volatile")))
+        kind = t.type()
+        t.need(",")
+        pointer = t.typed()
+        flags += t.flags(_ORDERS)
+        return Instr(op, dest, kind, (pointer,), flags=flags, aux=kind, line=self.line)
+
+    def _store(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        flags = t.flags(frozenset(("atomic", "volatile")))
+        value = t.typed()
+        t.need(",")
+        pointer = t.typed()
+        flags += t.flags(_ORDERS)
+        return Instr(op, None, Void(), (value, pointer), flags=flags, aux=value.type, line=self.line)
+
+    def _gep(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        flags = t.flags(_FLAGS)
+        aux = t.type()
+        operands = []
+        while t.take(","):
+            if t.kind() == "meta":
+                break
+            operands.append(t.typed())
+        return Instr(op, dest, Pointer(), tuple(operands), flags=flags, aux=aux, line=self.line)
+
+    def _alloca(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        aux = t.type()
+        if t.take(","):
+            if t.peek() != "align":
+                t.fail("an alloca of several")
+            t.next()
+            t.number()
+        return Instr(op, dest, Pointer(), aux=aux, line=self.line)
+
+    def _br(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        if t.take("label"):
+            return Instr(op, None, Void(), labels=(unquote(t.next()),), line=self.line)
+        test = t.typed()
+        labels = []
+        for _ in range(2):
+            t.need(",")
+            t.need("label")
+            labels.append(unquote(t.next()))
+        return Instr(op, None, Void(), (test,), tuple(labels), line=self.line)
+
+    def _switch(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        values = [t.typed()]
+        t.need(",")
+        t.need("label")
+        labels = [unquote(t.next())]
+        t.need("[")
+        while not t.take("]"):
+            values.append(t.typed())
+            t.need(",")
+            t.need("label")
+            labels.append(unquote(t.next()))
+        return Instr(op, None, Void(), tuple(values), tuple(labels), line=self.line)
+
+    def _ret(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        if t.take("void"):
+            return Instr(op, None, Void(), line=self.line)
+        return Instr(op, None, Void(), (t.typed(),), line=self.line)
+
+    def _bare(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        if op == "fence":
+            if t.take("syncscope"):
+                t.skip_group()
+            t.flags(_ORDERS)
+        return Instr(op, dest, Void(), line=self.line)
+
+    def _cmpxchg(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        from verifier.kernel.ir import Struct
+
+        flags = t.flags(frozenset(("weak", "volatile")))
+        pointer = t.typed()
+        t.need(",")
+        expected = t.typed()
+        t.need(",")
+        new = t.typed()
+        t.flags(_ORDERS)
+        kind = Struct((expected.type, Int(1)))
+        return Instr(op, dest, kind, (pointer, expected, new), flags=flags, aux=expected.type, line=self.line)
+
+    def _atomicrmw(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        t.take("volatile")
+        operation = t.next()
+        pointer = t.typed()
+        t.need(",")
+        value = t.typed()
+        t.flags(_ORDERS)
+        return Instr(op, dest, value.type, (pointer, value), flags=(operation,), aux=value.type, line=self.line)
+
+    def _extractvalue(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        value = t.typed()
+        values = [value]
+        if op == "insertvalue":
+            t.need(",")
+            values.append(t.typed())
+        indices = []
+        while t.take(","):
+            if t.kind() != "number":
+                break
+            indices.append(t.number())
+        return Instr(op, dest, value.type, tuple(values), indices=tuple(indices), line=self.line)
+
+    def _call(self, op: str, dest: str | None, t: Tokens) -> Instr:
+        t.flags(_CALL_WORDS)
+        noundef, bounds, _ = t.attributes()
+        kind = t.type()
+        if t.peek() == "(":  # a function type, of a callee with "..."
+            t.skip_group()
+        callee: Operand
+        callee = t.asm() if t.take("asm") else t.operand(Pointer())
+        t.need("(")
+        arguments = []
+        while not t.take(")"):
+            arguments.append(_argument(t))
+            t.take(",")
+        flags: tuple[str, ...] = ()
+        while t.kind() == "group" or t.peek() in ("nounwind", "noreturn", "memory", "convergent", "cold"):
+            t.next()
+            if t.peek() == "(":
+                t.skip_group()
+        if t.take("["):
+            flags = ("bundle",)
+            while not t.take("]"):
+                t.next()
+        labels: list[str] = []
+        if op == "callbr":
+            t.need("to")
+            t.need("label")
+            labels.append(unquote(t.next()))
+            t.need("[")
+            while not t.take("]"):
+                t.need("label")
+                labels.append(unquote(t.next()))
+                t.take(",")
+        return Instr(op, dest, kind, tuple(arguments), tuple(labels), flags, None, (), callee, bounds, noundef, self.line)
+
+
+def _argument(t: Tokens) -> Typed:
+    """An argument of a call; metadata arguments (of read_register) are kept as their words."""
+    if t.take("metadata"):
+        words = [t.next()]
+        while t.peek() not in (",", ")"):
+            words.append(t.next())
+        return Typed(Void(), Symbol(" ".join(words)))
+    return t.typed()
+
+
+def _joined(lines: tuple[str, ...]) -> list[str]:
+    """The lines with those of a switch, and callbr's targets, drawn together."""
+    joined: list[str] = []
+    opened = False
+    for line in lines:
+        if opened or line.lstrip().startswith("to label "):
+            joined[-1] += " " + line.strip()
+            if opened and line.strip().startswith("]"):
+                opened = False
+            continue
+        joined.append(line)
+        stripped = line.strip()
+        opened = stripped.startswith("switch ") and stripped.endswith("[")
+    return joined
+
+
+_READERS: dict[str, Callable[[_Body, str, str | None, Tokens], Instr]] = {
+    "icmp": _Body._icmp, "select": _Body._select, "freeze": _Body._freeze, "phi": _Body._phi, "load": _Body._load,
+    "store": _Body._store, "getelementptr": _Body._gep, "alloca": _Body._alloca, "br": _Body._br, "switch": _Body._switch,
+    "ret": _Body._ret, "unreachable": _Body._bare, "fence": _Body._bare, "cmpxchg": _Body._cmpxchg,
+    "atomicrmw": _Body._atomicrmw, "extractvalue": _Body._extractvalue, "insertvalue": _Body._extractvalue,
+    "callbr": _Body._call,
+}

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run covers: which groups and obligations are asked for, and what does not apply and why."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verifier.arch import Arch, Layout, Variant, data_folder, load_archs, load_generic
+from verifier.errors import UsageError, nearest
+from verifier.model import FALLBACK, Spec, load_spec
+from verifier.obligations import Group
+from verifier.scopes import Model
+
+__all__ = ["Filters", "Library", "load_library"]
+
+LEVELS = ("pte",)
+NOT_COVERED = (
+    "levels pmd, pud and hugetlb",
+    "batches of entries: contiguous blocks, folio_pte_batch and what uses it",
+    "interleavings of two processes inside one transition; the hardware is let in at the marked points only",
+    "GUP-fast against a transition under way",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Shell globs; an empty tuple lets everything through."""
+
+    arch: tuple[str, ...] = ()
+    level: tuple[str, ...] = ()
+    encoding: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    transition: tuple[str, ...] = ()
+    property: tuple[str, ...] = ()
+
+    def whole(self) -> bool:
+        """Does every obligation of a group pass?"""
+        return not self.transition and not self.property
+
+    def wants(self, transition: str, prop: str) -> bool:
+        return matches(transition, self.transition) and matches(prop, self.property)
+
+
+def matches(name: str, globs: tuple[str, ...]) -> bool:
+    """Does the name match one of the globs, or are there none?"""
+    return not globs or any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+
+@dataclass(slots=True)
+class Library:
+    """arch/ and specs/ as loaded, and models typed from them."""
+
+    archs: Mapping[str, Arch]
+    generic: Arch | None
+    spec: Spec
+    arch_folder: Path
+    spec_folder: Path
+    _layouts: dict[tuple[str, str | None], Layout] = field(default_factory=dict)
+    _models: dict[tuple[str, str], Model] = field(default_factory=dict)
+
+    def variants(self) -> list[Variant]:
+        return [v for arch in self.archs.values() for v in arch.variants.values()]
+
+    def variant(self, name: str) -> Variant:
+        """A variant by its name, or an architecture's default. UsageError where there is none."""
+        arch = self.archs.get(name)
+        if arch is not None:
+            return next((v for v in arch.variants.values() if v.default), next(iter(arch.variants.values())))
+        found = next((v for v in self.variants() if v.name == name), None)
+        if found is None:
+            known = [*self.archs, *(v.name for v in self.variants())]
+            raise UsageError(f"unknown architecture or variant {name!r}{nearest(name, known)}")
+        return found
+
+    def layout(self, variant: str, overlay: str | None = None) -> Layout:
+        key = (variant, overlay)
+        if key not in self._layouts:
+            record = self.variant(variant)
+            self._layouts[key] = Layout(self.archs[record.arch], record, self.generic, overlay)
+        return self._layouts[key]
+
+    def model(self, variant: str, encoding: str) -> Model:
+        key = (variant, encoding)
+        if key not in self._models:
+            record = self.spec.encodings[encoding]
+            self._models[key] = Model(self.spec, self.layout(variant, record.overlay), record)
+        return self._models[key]
+
+    def groups(self, filters: Filters) -> tuple[list[Group], list[dict[str, str]]]:
+        """The groups that are asked for, and those that do not apply with the reason."""
+        found: list[Group] = []
+        skipped: list[dict[str, str]] = []
+        if not any(matches(level, filters.level) for level in LEVELS):
+            return [], []
+        for variant in self.variants():
+            if not (matches(variant.name, filters.arch) or (filters.arch and matches(variant.arch, filters.arch))):
+                continue
+            for encoding in self.spec.encodings.values():
+                if not matches(encoding.name, filters.encoding):
+                    continue
+                if encoding.overlay is not None and encoding.overlay not in self.archs[variant.arch].overlays:
+                    skipped.append({"variant": variant.name, "encoding": encoding.name,
+                                    "why": f"{variant.arch} has no overlay {encoding.overlay}"})
+                    continue
+                for code in encoding.codes:
+                    if matches(code, filters.code):
+                        found += [Group(variant.name, level, encoding.name, code) for level in LEVELS]
+        return found, skipped
+
+    def not_applicable(self, group: Group, wants: Callable[[str, str], bool]) -> list[dict[str, str]]:
+        """What this variant lacks, and so what makes no obligation."""
+        absent = self.archs[self.variant(group.variant).arch].absent
+        found = []
+        for transition in self.spec.transitions.values():
+            for need in transition.needs:
+                if need in absent and wants(transition.name, ""):
+                    found.append({"variant": group.variant, "transition": transition.name, "why": f"has no {need}"})
+        for prop in self.spec.properties.values():
+            for need in prop.needs:
+                if need in absent:
+                    found.append({"variant": group.variant, "property": prop.name, "why": f"has no {need}"})
+        return found
+
+    def check(self, groups: list[Group]) -> None:
+        """Type everything that the groups use. SpecError at the first thing that is wrong."""
+        for group in groups:
+            model = self.model(group.variant, group.encoding)
+            model.layout.check()
+            model.check()
+
+
+def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:
+    """Everything of arch/ and specs/."""
+    arch_folder = arch_folder or data_folder("arch")
+    spec_folder = spec_folder or data_folder("specs")
+    return Library(load_archs(arch_folder), load_generic(arch_folder), load_spec(spec_folder), arch_folder, spec_folder)
+
+
+def nothing_matches(filters: Filters, library: Library) -> UsageError:
+    """The error for a filter that matches nothing, with the nearest right word."""
+    known = {
+        "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(LEVELS),
+        "encoding": list(library.spec.encodings), "code": list(FALLBACK),
+        "transition": [*library.spec.transitions, "init"], "property": list(library.spec.properties),
+    }
+    for option, names in known.items():
+        globs: tuple[str, ...] = getattr(filters, option)
+        for glob in globs:
+            if not any(fnmatch.fnmatchcase(name, glob) for name in names):
+                return UsageError(f"--{option} {glob}: matches nothing{nearest(glob, names)}")
+    return UsageError("the filters together match nothing")

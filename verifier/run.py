@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Scheduling: tasks in processes that can be killed, time limits that hold, and one Run at the end."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from verifier.errors import UsageError
+from verifier.obligations import Group
+from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
+from verifier.results import Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.steps import applies
+from verifier.work import At, Contradicts, Done, Failed, Task, work
+
+__all__ = ["Options", "Stopped", "prove"]
+
+GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. Times are in seconds."""
+
+    jobs: int = 1
+    timeout: float = 60.0
+    depth: int = 6
+    search_seconds: float = 60.0
+    cache: Path | None = None
+    solver: str = "bits"
+
+
+class Stopped(Exception):
+    """The user stopped the run; `run` has what was done until then."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__("stopped")
+        self.run = run
+
+
+@dataclass(slots=True)
+class _Process:
+    """A task under way."""
+
+    task: Task
+    process: Any
+    pipe: Connection
+    at: At = At("starting")
+    since: float = field(default_factory=time.monotonic)
+    done: set[str] = field(default_factory=set)
+
+
+def _serve(library: Library, task: Task, pipe: Connection) -> None:
+    """The body of a process."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work(library, task, pipe.send)
+    pipe.close()
+
+
+def prove(
+    library: Library, filters: Filters, options: Options, progress: Callable[[Result | str], None] = lambda r: None
+) -> Run:
+    """Decide all that the filters let through.
+
+    Raises UsageError where nothing matches, SpecError where a text is wrong, and Stopped on an interrupt, with all
+    processes ended.
+    """
+    start = time.perf_counter()
+    groups, skipped = library.groups(filters)
+    if not groups:
+        raise nothing_matches(filters, library)
+    library.check(groups)
+    _something(library, groups, filters)
+    loaded = time.perf_counter()
+    scheduler = _Scheduler(library, options, progress)
+    try:
+        scheduler.run(_tasks(groups, filters, options))
+    except KeyboardInterrupt:
+        raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded)) from None
+    finally:
+        scheduler.end()
+    return _finish(library, groups, filters, skipped, scheduler, start, loaded)
+
+
+def _something(library: Library, groups: Sequence[Group], filters: Filters) -> None:
+    """UsageError where a filter of transitions or properties leaves nothing to ask."""
+    for group in groups:
+        model = library.model(group.variant, group.encoding)
+        names = ["init", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
+        props = [p.name for p in model.spec.properties.values() if applies(model, p)]
+        if any(matches(n, filters.transition) for n in names) and any(matches(p, filters.property) for p in props):
+            return
+    raise nothing_matches(filters, library)
+
+
+def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
+    """One task for each variant, so that its groups share what they build."""
+    by_variant: dict[str, list[Group]] = {}
+    for group in groups:
+        by_variant.setdefault(group.variant, []).append(group)
+    return [
+        Task(variant, tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver)
+        for variant, found in by_variant.items()
+    ]
+
+
+class _Scheduler:
+    def __init__(self, library: Library, options: Options, progress: Callable[[Result | str], None]) -> None:
+        self.library, self.options, self.progress = library, options, progress
+        self.context = mp.get_context("fork")
+        self.running: dict[Connection, _Process] = {}
+        self.results: list[Result] = []
+        self.contradictions: list[str] = []
+
+    def run(self, tasks: list[Task]) -> None:
+        todo = deque(tasks)
+        while todo or self.running:
+            while todo and len(self.running) < max(1, self.options.jobs):
+                self._start(todo.popleft())
+            for pipe in wait(list(self.running), timeout=0.2):
+                assert isinstance(pipe, Connection)
+                again = self._receive(pipe)
+                if again is not None:
+                    todo.append(again)
+            todo.extend(self._late())
+
+    def _start(self, task: Task) -> None:
+        mine, theirs = self.context.Pipe(duplex=False)
+        process = self.context.Process(target=_serve, args=(self.library, task, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        self.running[mine] = _Process(task, process, mine)
+
+    def _receive(self, pipe: Connection) -> Task | None:
+        """Take one message; a task to start again where the process died."""
+        running = self.running[pipe]
+        try:
+            message = pipe.recv()
+        except (EOFError, OSError):
+            running.process.join()
+            del self.running[pipe]
+            if running.process.exitcode:
+                return self._gave_up(running, "memory" if running.process.exitcode == -9 else "solver",
+                                     f"the process died with {running.process.exitcode}")
+            return None
+        running.since = time.monotonic()
+        if isinstance(message, At):
+            running.at = message
+            self.progress(message.what)
+        elif isinstance(message, Done):
+            running.done.add(message.result.obligation.id)
+            self.results.append(message.result)
+            self.progress(message.result)
+        elif isinstance(message, Contradicts):
+            self.contradictions.append(message.what)
+        elif isinstance(message, Failed):
+            raise UsageError(message.message)
+        return None
+
+    def _late(self) -> list[Task]:
+        """Kill what has taken too long on one thing; the tasks to go on with."""
+        again = []
+        now = time.monotonic()
+        for pipe, running in list(self.running.items()):
+            limit = self.options.timeout if running.at.obligation else self.options.search_seconds + self.options.timeout
+            if now - running.since > limit + (0.0 if running.at.obligation else GRACE):
+                running.process.kill()
+                running.process.join()
+                del self.running[pipe]
+                task = self._gave_up(running, "timeout", f"killed after {limit:g} s")
+                if task is not None:
+                    again.append(task)
+        return again
+
+    def _gave_up(self, running: _Process, reason: str, detail: str) -> Task | None:
+        """Record what the process was at as unknown, and go on without it."""
+        obligation = running.at.obligation
+        if obligation is None:
+            self.contradictions.append(f"{running.at.what}: {detail}")
+            return None
+        result = Result(obligation, Unknown(reason, detail), self.options.timeout, self.options.solver)
+        self.results.append(result)
+        self.progress(result)
+        return replace(running.task, skip=running.task.skip | running.done | {obligation.id})
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        for running in self.running.values():
+            running.process.kill()
+            running.process.join()
+        self.running.clear()
+
+
+def _finish(
+    library: Library, groups: Sequence[Group], filters: Filters, skipped: list[dict[str, str]],
+    scheduler: _Scheduler, start: float, loaded: float,
+) -> Run:
+    from verifier.solve import solver_versions
+
+    results = sorted(scheduler.results, key=lambda r: r.obligation.id)
+    coverage: dict[str, object] = {
+        "not_covered": list(NOT_COVERED),
+        "not_applicable": [*skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))],
+    }
+    seconds = {"load": loaded - start, "solve": sum(r.seconds for r in results),
+               "elapsed": time.perf_counter() - start}
+    return Run(tuple(results), tuple(_theorems(library, groups, filters, results)), coverage, seconds,
+               solver_versions(), tuple(scheduler.contradictions))
+
+
+def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
+    return library.not_applicable(group, lambda t, p: matches(t, filters.transition))
+
+
+_ORDER = ("refuted", "vacuous", "unknown", "incomplete")
+
+
+def _theorems(
+    library: Library, groups: Sequence[Group], filters: Filters, results: Sequence[Result]
+) -> list[TheoremResult]:
+    found = []
+    for group in groups:
+        mine = [r for r in results if r.obligation.group == group]
+        counts = {"proved": 0, "refuted": 0, "vacuous": 0, "unknown": 0, "incomplete": 0}
+        for result in mine:
+            counts[verdict_name(result.verdict)] += 1
+        serious = {verdict_name(r.verdict) for r in mine if r.obligation.kind != "advisory"}
+        verdict = next((v for v in _ORDER if v in serious), "proved" if mine else "unknown")
+        if not filters.whole() and verdict == "proved":
+            verdict = "incomplete"
+        model = library.model(group.variant, group.encoding)
+        lemmas = tuple(p.name for p in model.spec.properties.values()
+                       if p.kind in ("invariant", "lemma") and applies(model, p))
+        found.append(TheoremResult(group, verdict, lemmas, counts, filters.whole()))
+    return found
+
+

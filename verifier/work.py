@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The work of one process: the groups of one variant, one after the other, on one graph.
+
+Says what it is at before it starts, so that whoever waits can tell what took too long.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from verifier.bits import Bits
+from verifier.cache import Cache, digest_files
+from verifier.errors import PteproofError
+from verifier.obligations import Group, Obligation, Question
+from verifier.plan import Filters, Library
+from verifier.prove import Contradiction, GroupProver, instance_of, obligation_of
+from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
+from verifier.scopes import Model
+from verifier.solve import BitsSolver, solver_versions
+from verifier.trace import Hints, Search, consequence, follow
+
+__all__ = ["At", "Contradicts", "Done", "Failed", "Task", "work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Groups of one variant, and what of them is asked for."""
+
+    variant: str
+    groups: tuple[Group, ...]
+    filters: Filters
+    depth: int = 6
+    search_seconds: float = 60.0
+    cache: Path | None = None
+    solver: str = "bits"
+    skip: frozenset[str] = frozenset()  # obligations that are decided already
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What the process starts on now: an obligation, or a stage of a group."""
+
+    what: str
+    obligation: Obligation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicts:
+    """The tool contradicts itself."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The process cannot go on, for a reason that the user can mend."""
+
+    message: str
+
+
+Say = Callable[[Any], None]
+
+
+@dataclass(slots=True)
+class _Group:
+    """The state of work on one group."""
+
+    group: Group
+    model: Model
+    cache: Cache
+    open: list[Result] = field(default_factory=list)
+
+
+def work(library: Library, task: Task, say: Say) -> None:
+    """Decide everything of a task, telling each result as it is known."""
+    worker = _Worker(library, task, say)
+    try:
+        for group in task.groups:
+            worker.group(group)
+    except PteproofError as error:
+        say(Failed(str(error)))
+
+
+class _Worker:
+    def __init__(self, library: Library, task: Task, say: Say) -> None:
+        self.library, self.task, self.say = library, task, say
+        self.graph = Bits()
+        self.solver = BitsSolver(self.graph)
+        self.memo: dict[Any, Any] = {}
+        self.hints = Hints()
+
+    def group(self, group: Group) -> None:
+        model = self.library.model(group.variant, group.encoding)
+        cache = Cache(group, self.digests(group, model), self.task.cache, self.task.depth)
+        state = _Group(group, model, cache)
+        self.say(At(f"{group}: building"))
+        prover = self.prover(model, group)
+        for name in self.wanted_transitions(model):
+            props = self.from_cache(state, prover, name)
+            if props:
+                self.decide(state, prover, name, props)
+        self.traces(state)
+        cache.write()
+
+    def prover(self, model: Model, group: Group) -> GroupProver:
+        if self.task.solver == "z3":
+            from verifier.prove_z3 import Z3GroupProver
+            return Z3GroupProver(model, group, self.graph, self.solver, self.memo)
+        return GroupProver(model, group, self.graph, self.solver, self.memo)
+
+    def wanted_transitions(self, model: Model) -> list[str]:
+        from verifier.steps import instances
+        names = ["init", *dict.fromkeys(i.name for i in instances(model))]
+        return [n for n in names if any(self.task.filters.wants(n, p) for p in model.spec.properties)]
+
+    def digests(self, group: Group, model: Model) -> dict[str, str]:
+        """What a proof about each transition rests on, as a digest."""
+        library = self.library
+        arch = library.archs[library.variant(group.variant).arch]
+        here = Path(__file__).resolve().parent
+        sources = sorted(here.glob("*.py"))
+        shared = [library.arch_folder / f"{arch.name}.yaml", library.spec_folder / "world.yaml",
+                  library.spec_folder / "properties.yaml",
+                  library.spec_folder / "encodings" / f"{group.encoding}.yaml", *sources]
+        generic = library.arch_folder / "generic.yaml"
+        if generic.is_file():
+            shared.append(generic)
+        base = digest_files(shared, str(group), self.task.solver, *solver_versions().values())
+        found = {}
+        for name, transition in model.spec.transitions.items():
+            found[name] = digest_files([], base, repr(transition))
+        for event in ["init", *(f"hw-{e}" for e in model.layout.variant.hardware)]:
+            found[event] = digest_files([], base, event)
+        return found
+
+    def from_cache(self, state: _Group, prover: GroupProver, name: str) -> list[str]:
+        """Tell what is proved already; the names of the properties that are left to decide."""
+        left = []
+        for prop in prover.builder.properties():
+            if not self.task.filters.wants(name, prop.name):
+                continue
+            found = state.cache.proved(name, prop.name)
+            if found is False:
+                left.append(prop.name)
+                continue
+            obligation = obligation_of(state.model, state.group, Question(self.id(state.group, name, prop.name), name,
+                                                                          prop))
+            if obligation.id not in self.task.skip:
+                inhabitant = found if isinstance(found, Move) else None
+                self.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
+        return left
+
+    def id(self, group: Group, name: str, prop: str) -> str:
+        from verifier.obligations import obligation_id
+        return obligation_id(group, name, prop)
+
+    def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> None:
+        for question in prover.builder.questions(lambda t, p: t == name and p in props):
+            if question.id in self.task.skip:
+                continue
+            obligation = obligation_of(state.model, state.group, question)
+            self.say(At(question.id, obligation))
+            start = time.perf_counter()
+            try:
+                verdict = prover.decide(question)
+            except Contradiction as error:
+                self.say(Contradicts(str(error)))
+                continue
+            result = Result(obligation, verdict, time.perf_counter() - start, prover.name,
+                            assumptions=prover.assumed(question))
+            if isinstance(verdict, Proved):
+                state.cache.keep(name, question.property.name, verdict.inhabitant)
+            if isinstance(verdict, Refuted) and name != "init":
+                state.open.append(result)
+            else:
+                self.say(Done(result))
+
+    def traces(self, state: _Group) -> None:
+        """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
+        failed = {(r.obligation.transition, r.obligation.property) for r in state.open}
+        found: dict[tuple[str, str], tuple[Move, ...]] = {}
+        for target in failed:
+            trace = self.hinted(state, target)
+            if trace:
+                found[target] = trace
+        left = [t for t in sorted(failed) if t not in found]
+        depth = 0
+        if left:
+            serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
+            search = Search(state.model, state.group, serious | set(left),
+                            time.monotonic() + self.task.search_seconds,
+                            lambda d: self.say(At(f"{state.group}: traces of {d} steps")))
+            for target, trace in search.find(left, self.task.depth):
+                found[target] = trace
+                self.remember(state, target, trace)
+            depth = search.depth
+        for result in state.open:
+            self.say(Done(self.with_trace(state, result, found, depth)))
+
+    def hinted(self, state: _Group, target: tuple[str, str]) -> tuple[Move, ...]:
+        name = "/".join(target)
+        for trace in (state.cache.hint(name), self.hints.traces.get((state.group.encoding, state.group.code, target), ())):
+            try:
+                again = retrace(state.model, state.group, trace, target[1]) if trace else None
+            except (KeyError, PteproofError):
+                again = None
+            if again is not None and again[-1].transition == target[0]:
+                return again
+        return ()
+
+    def remember(self, state: _Group, target: tuple[str, str], trace: tuple[Move, ...]) -> None:
+        self.hints.traces[state.group.encoding, state.group.code, target] = trace
+        state.cache.keep_hint("/".join(target), trace)
+
+    def with_trace(
+        self, state: _Group, result: Result, found: dict[tuple[str, str], tuple[Move, ...]], depth: int
+    ) -> Result:
+        target = (result.obligation.transition, result.obligation.property)
+        assert isinstance(result.verdict, Refuted)
+        trace = found.get(target)
+        before = result.verdict.counterexample
+        if trace is None:
+            unreached = replace(before, depth=depth)
+            return replace(result, verdict=Unknown(
+                "not-inductive", f"no trace of up to {depth} steps leads there from a fresh mapping", unreached))
+        last = trace[-1]
+        reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True,
+                                 droppable=droppable(last))
+        return replace(result, verdict=Refuted(self.with_consequence(state, target, reached)))
+
+    def with_consequence(self, state: _Group, target: tuple[str, str], counterexample: Counterexample) -> Counterexample:
+        """What it leads to: a store that another process sees, or content that is lost."""
+        if target[1] in ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame",
+                         "no-spurious-dirty"):
+            return counterexample
+        name = "leads-to/" + "/".join(target)
+        hint = state.cache.hint(name)
+        steps, ends = consequence(state.model, state.group, counterexample.move.after, hint)
+        if steps:
+            state.cache.keep_hint(name, steps)
+        return replace(counterexample, leads_to=steps, consequence=ends)
+
+
+def droppable(move: Move) -> bool:
+    """May reclaim drop the folio as it is after the move: clean in the swap cache, or lazyfree?"""
+    after = move.after
+    return not after["folio_dirty"] and bool(after["swapcache"] or not after["swapbacked"])
+
+
+def retrace(model: Model, group: Group, trace: tuple[Move, ...], prop: str) -> tuple[Move, ...] | None:
+    """The trace's choices, followed anew in this group; None if they lead elsewhere."""
+    plan = tuple((instance_of(model, move), move.inputs) for move in trace)
+    return follow(model, group, plan, trace[0].before, prop)
