@@ -14,7 +14,7 @@ from typing import Any
 
 from verifier.algebra import Integers
 from verifier.bits import Bits
-from verifier.evaluate import Key
+from verifier.evaluate import Key, Machine, call
 from verifier.obligations import Builder, Group, Obligation, Question, Way
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous, Verdict
 from verifier.scopes import Model
@@ -63,19 +63,18 @@ def input_reader(values: dict[str, int | bool]) -> Callable[[str, int], Any]:
 class GroupProver:
     """Proves one group over the shared graph of its variant."""
 
-    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver, memo: Any) -> None:
+    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
         self.model = model
         self.group = group
         self.graph = graph
         self.solver = solver
         self.name = solver.name
-        self.builder = Builder(model, group, graph, graph_inputs(graph), memo)
+        self.builder = Builder(model, group, graph, graph_inputs(graph))
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
 
     def decide(self, question: Question) -> Verdict:
         """The verdict, a failure still without its trace."""
-        inhabitant: Move | None = None
         for label, given in question.given.items():
             values = self._inhabitant(label, given)
             if values is None:
@@ -91,12 +90,15 @@ class GroupProver:
                 if isinstance(answer, Sat):
                     return Refuted(self.counterexample(question, way, given), None)
                 assert isinstance(answer, Unsat)
+        return Proved(self.inhabitant_of(question))
+
+    def inhabitant_of(self, question: Question) -> Move | None:
+        """A step that satisfies everything that the question assumes."""
         first = next((w for w in question.ways if w.instance is not None), None)
-        if first is not None and first.instance is not None:
-            values = self._inhabitants.get(first.instance.label)
-            if values is not None:
-                inhabitant = self.move(first.instance, values)
-        return Proved(inhabitant)
+        if first is None or first.instance is None:
+            return None
+        values = self._inhabitant(first.instance.label, question.given[first.instance.label])
+        return None if values is None else self.move(first.instance, values)
 
     def assumed(self, question: Question) -> tuple[str, ...]:
         """The names of what the question takes as given: requirements and axioms."""
@@ -123,6 +125,30 @@ class GroupProver:
         if not violates(self.model, self.group, move, question.property.name):
             raise Contradiction(f"{question.id}: the solver's values, recomputed, violate nothing")
         return Counterexample(move, way.process, replayed=True)
+
+    def more(self, question: Question, count: int) -> Iterator[Move]:
+        """Counterexamples to the step that differ in how an entry reads or in what is true, not only in a number."""
+        for way in question.ways:
+            if way.instance is None:
+                continue
+            given = [*question.given[way.instance.label], way.bad]
+            telling = self._telling()
+            while count and isinstance(self.solver.check(given, ()), Sat):
+                values = minimise(self.solver, given, order(self.graph, self.graph.support([*given, *telling])))
+                yield self.move(way.instance, values)
+                count -= 1
+                seen = self.graph.evaluate(telling, values)
+                given.append(self.graph.any(*(lit ^ int(was) for lit, was in zip(telling, seen, strict=True))))
+
+    def _telling(self) -> list[int]:
+        """What makes two states different to a reader: the truth, the folio's flags, how the entries read."""
+        found = [value for key, value in self.builder.state.items() if isinstance(value, int)]
+        machine = Machine(self.graph)
+        for process in (0, 1):
+            for name in ("pte_present", "pte_write", "pte_dirty"):
+                entry = self.builder.state["entry", process]
+                found.append(call(machine, self.model.layout.helper(name), (entry,)))
+        return found
 
     def _pleasant(self, conditions: list[int]) -> list[int]:
         """Frames that a reader recognises, where the violation allows them."""

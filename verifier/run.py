@@ -102,13 +102,13 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
 
 
 def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
-    """One task for each variant, so that its groups share what they build."""
-    by_variant: dict[str, list[Group]] = {}
+    """One task for each encoding and code: a trace found on one variant is the first guess on the next."""
+    by_code: dict[tuple[str, str], list[Group]] = {}
     for group in groups:
-        by_variant.setdefault(group.variant, []).append(group)
+        by_code.setdefault((group.encoding, group.code), []).append(group)
     return [
-        Task(variant, tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver)
-        for variant, found in by_variant.items()
+        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver)
+        for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
     ]
 
 

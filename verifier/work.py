@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The work of one process: the groups of one variant, one after the other, on one graph.
+"""The work of one process: some groups, one after the other.
 
 Says what it is at before it starts, so that whoever waits can tell what took too long.
 """
@@ -28,9 +28,8 @@ __all__ = ["At", "Contradicts", "Done", "Failed", "Task", "work"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Groups of one variant, and what of them is asked for."""
+    """Groups, and what of them is asked for."""
 
-    variant: str
     groups: tuple[Group, ...]
     filters: Filters
     depth: int = 6
@@ -93,9 +92,6 @@ def work(library: Library, task: Task, say: Say) -> None:
 class _Worker:
     def __init__(self, library: Library, task: Task, say: Say) -> None:
         self.library, self.task, self.say = library, task, say
-        self.graph = Bits()
-        self.solver = BitsSolver(self.graph)
-        self.memo: dict[Any, Any] = {}
         self.hints = Hints()
 
     def group(self, group: Group) -> None:
@@ -112,10 +108,11 @@ class _Worker:
         cache.write()
 
     def prover(self, model: Model, group: Group) -> GroupProver:
+        graph = Bits()
         if self.task.solver == "z3":
             from verifier.prove_z3 import Z3GroupProver
-            return Z3GroupProver(model, group, self.graph, self.solver, self.memo)
-        return GroupProver(model, group, self.graph, self.solver, self.memo)
+            return Z3GroupProver(model, group, graph, BitsSolver(graph))
+        return GroupProver(model, group, graph, BitsSolver(graph))
 
     def wanted_transitions(self, model: Model) -> list[str]:
         from verifier.steps import instances

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line. Only this module prints; what it needs is imported when a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verifier import __version__
+from verifier.errors import PteproofError, UsageError
+
+if TYPE_CHECKING:
+    from verifier.plan import Filters, Library
+    from verifier.results import Result, Run
+
+__all__ = ["main"]
+
+USAGE, CONTRADICTION = 2, 4
+_GLOB = "a shell glob; may be given several times"
+
+
+class _Group(click.Group):
+    """Errors that a user can cause end in one line and exit code 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+            sys.stdout.flush()
+            sys.exit(code if isinstance(code, int) else 0)
+        except click.exceptions.Abort:
+            sys.exit(130)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(USAGE)
+        except PteproofError as error:
+            click.echo(f"pteproof: {error}" if isinstance(error, UsageError) else str(error), err=True)
+            sys.exit(USAGE)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(141)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pteproof")
+@click.option("--arch-dir", type=click.Path(path_type=Path), help="load architectures from here, not the shipped ones")
+@click.option("--spec-dir", type=click.Path(path_type=Path), help="load specs from here, not the shipped ones")
+@click.pass_context
+def main(context: click.Context, arch_dir: Path | None, spec_dir: Path | None) -> None:
+    """Prove what the Linux kernel's page table entries may encode, or show the values that break it."""
+    context.obj = (arch_dir, spec_dir)
+
+
+def _library(context: click.Context) -> Library:
+    from verifier.plan import load_library
+
+    arch_dir, spec_dir = context.obj
+    return load_library(arch_dir, spec_dir)
+
+
+def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name in ("property", "transition", "code", "encoding", "level", "arch"):
+        command = click.option(f"--{name}", multiple=True, metavar="G", help=_GLOB)(command)
+    return command
+
+
+def _running(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of everything that proves."""
+    options = [
+        click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores"),
+        click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
+        click.option("--depth", type=click.IntRange(1, 40), default=6, help="steps of the longest trace"),
+        click.option("--search-seconds", type=click.FloatRange(0), default=120.0, help="seconds of one group's search"),
+        click.option("--solver", type=click.Choice(["bits", "z3"]), default="bits", help="who decides"),
+        click.option("--no-cache", is_flag=True, help="neither read nor keep proofs of earlier runs"),
+        click.option("--json", "json_file", metavar="FILE", help="write the result as JSON; - is standard output"),
+        click.option("--junit", "junit_file", metavar="FILE", help="write the result as JUnit XML"),
+        click.option("--sarif", "sarif_file", metavar="FILE", help="write the result as SARIF 2.1.0"),
+        click.option("-q", "--quiet", is_flag=True, help="the closing line only"),
+        click.option("-v", "--verbose", is_flag=True, help="every obligation, also the proved ones"),
+        click.option("--no-color", is_flag=True, help="no colour (as with NO_COLOR)"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _make_filters(given: dict[str, Any]) -> Filters:
+    from verifier.plan import Filters
+
+    return Filters(*(given.pop(name) for name in ("arch", "level", "encoding", "code", "transition", "property")))
+
+
+def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> tuple[Library, Run, bool]:
+    """Run, with a progress bar; the run, and whether it was stopped."""
+    from verifier.cache import cache_folder
+    from verifier.run import Options, Stopped, prove
+
+    library = _library(context)
+    options = Options(
+        given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"], given["search_seconds"],
+        None if given["no_cache"] else cache_folder(), given["solver"],
+    )
+    with _Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+        try:
+            return library, prove(library, filters, options, progress), False
+        except Stopped as stopped:
+            return library, stopped.run, True
+
+
+class _Progress:
+    """A bar on standard error where that is a terminal, else nothing."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+        self.count = 0
+        self.bar: Any = None
+
+    def __enter__(self) -> _Progress:
+        if self.shown:
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            self.bar = Progress(SpinnerColumn(), TextColumn("{task.completed} obligations"), TimeElapsedColumn(),
+                                TextColumn("{task.description}"), console=Console(stderr=True), transient=True)
+            self.bar.start()
+            self.task = self.bar.add_task("", total=None)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, news: Result | str) -> None:
+        if self.bar is None:
+            return
+        if isinstance(news, str):
+            self.bar.update(self.task, description=news)
+        else:
+            self.bar.advance(self.task)
+
+
+def _color(given: dict[str, Any]) -> bool:
+    return sys.stdout.isatty() and not given["no_color"] and not os.environ.get("NO_COLOR")
+
+
+def _write_files(library: Library, run: Run, given: dict[str, Any]) -> bool:
+    """Write the machine-readable results; was one of them standard output?"""
+    from verifier import report
+
+    took_stdout = False
+    for key, render in (("json_file", report.json_text), ("junit_file", report.junit_text),
+                        ("sarif_file", report.sarif_text)):
+        name = given[key]
+        if name is None:
+            continue
+        text = render(library, run)
+        if name == "-":
+            click.echo(text)
+            took_stdout = True
+            continue
+        try:
+            Path(name).write_text(text + "\n")
+        except OSError as error:
+            raise UsageError(f"{name}: cannot be written: {error.strerror}") from error
+    return took_stdout
+
+
+def _finish(run: Run, stopped: bool) -> int:
+    from verifier.results import exit_code
+
+    for what in run.contradictions:
+        click.echo(f"pteproof: contradiction: {what}", err=True)
+    if stopped:
+        click.echo(f"pteproof: stopped; {len(run.results)} obligations were decided until then", err=True)
+        return 130
+    return exit_code(run)
+
+
+@main.command()
+@_filters
+@_running
+@click.pass_context
+def prove(context: click.Context, **given: Any) -> int:
+    """Prove or refute the obligations that the filters let through; without filters, all."""
+    from verifier import report
+
+    library, run, stopped = _execute(context, _make_filters(given), given)
+    if not _write_files(library, run, given):
+        click.echo(report.prove_text(library, run, given["quiet"], given["verbose"], _color(given)), color=True)
+    return _finish(run, stopped)
+
+
+@main.command()
+@_filters
+@_running
+@click.pass_context
+def audit(context: click.Context, **given: Any) -> int:
+    """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
+    from dataclasses import replace
+
+    from verifier import report
+
+    filters = _make_filters(given)
+    filters = replace(filters, encoding=filters.encoding or ("option-c",), code=filters.code or ("today",))
+    library, run, stopped = _execute(context, filters, given)
+    if not _write_files(library, run, given):
+        click.echo(report.audit_text(library, run), color=True)
+    return _finish(run, stopped)
+
+
+@main.command()
+@click.argument("identity", metavar="ID")
+@click.option("--more", type=click.IntRange(1, 100), default=1, help="as many counterexamples, by more than the frame")
+@_running
+@click.pass_context
+def explain(context: click.Context, identity: str, more: int, **given: Any) -> int:
+    """One obligation: the claim, the verdict, the values, the trace, the replay."""
+    from verifier import report
+    from verifier.plan import Filters
+
+    parts = identity.split("/")
+    if len(parts) != 6:
+        raise UsageError(f"{identity!r} is no obligation: variant/level/encoding/transition/code/property")
+    variant, level, encoding, transition, code, prop = (part.replace("[", "[[]") for part in parts)
+    filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
+    library, run, stopped = _execute(context, filters, given)
+    if not _write_files(library, run, given):
+        for result in run.results:
+            click.echo(report.explain_text(library, result, _color(given)), color=True)
+            if more > 1:
+                click.echo(report.more_text(library, result, more))
+    return _finish(run, stopped)
+
+
+@main.command()
+@click.argument("arch")
+@click.argument("values", metavar="VALUE...", nargs=-1, required=True)
+@click.option("--encoding", default="option-c", help="whose reading of exclusive to show")
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+@click.pass_context
+def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str, as_json: bool) -> int:
+    """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
+    from verifier import report
+
+    library = _library(context)
+    if encoding not in library.spec.encodings:
+        from verifier.errors import nearest
+        raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, library.spec.encodings)}")
+    click.echo(report.decode_text(library, library.variant(arch).name, values, encoding, as_json))
+    return 0
+
+
+@main.command()
+@click.argument("arch")
+@click.argument("settings", metavar="FIELD=V...", nargs=-1, required=True)
+@click.pass_context
+def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
+    """The entry value for fields and abstract states, such as PFN=0x12345 present=1 write=0 dirty=1."""
+    from verifier.encode import encode_entry
+
+    library = _library(context)
+    layout = library.layout(library.variant(arch).name)
+    click.echo(f"{encode_entry(layout, settings):0{layout.width // 4}x}")
+    return 0
+
+
+_LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helpers")
+
+
+@main.command("list")
+@click.argument("what", type=click.Choice(_LISTS))
+@click.option("--arch", default=None, help="whose helpers; default: each architecture's default variant")
+@click.pass_context
+def list_command(context: click.Context, what: str, arch: str | None) -> int:
+    """What there is."""
+    from verifier import report
+
+    click.echo(report.list_text(_library(context), what, arch))
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `prove` and `audit` print: tables of plain text that fit into a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verifier.plan import Library
+from verifier.report.show import explain_text, source_of
+from verifier.results import Result, Run, State, verdict_name
+
+__all__ = ["audit_text", "closing_line", "prove_text", "table"]
+
+_WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
+
+# Worst first: what a failure of the property costs.
+_COST = (
+    "store-leak", "dropped-newer", "no-false-exclusive", "exclusive-only-granted", "pin-stays", "hardware-safe",
+    "no-lost-dirty", "no-false-shared", "uffd-wp-exact", "soft-dirty-exact", "frame", "no-spurious-dirty",
+)
+
+
+def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
+    """Columns as wide as they have to be, two spaces apart.
+
+    >>> print(table([["a", "1"], ["bcd", "22"]], ["x", "y"]))
+    x    y
+    a    1
+    bcd  22
+    """
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def closing_line(run: Run) -> str:
+    """How many of each verdict, and where the time went."""
+    counts = {word: sum(verdict_name(r.verdict) == word for r in run.results) for word in _WORDS}
+    said = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word in ("proved", "refuted"))
+    cached = sum(r.cached for r in run.results)
+    advisory = sum(r.obligation.kind == "advisory" and verdict_name(r.verdict) == "refuted" for r in run.results)
+    extra = "".join([f" ({cached} from cache)" if cached else "", f" ({advisory} advisory)" if advisory else ""])
+    seconds = run.seconds
+    return (f"Ran {len(run.results)}: {said}{extra}. Elapsed {seconds.get('elapsed', 0):.1f} s: "
+            f"{seconds.get('load', 0):.1f} load, {seconds.get('solve', 0):.1f} decide.")
+
+
+def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bool) -> str:
+    """Theorems, what failed, what is not covered, and the closing line."""
+    if quiet:
+        return closing_line(run)
+    parts = []
+    few = len(run.results) <= 40
+    for result in run.results:
+        name = verdict_name(result.verdict)
+        if name != "proved" and few:
+            parts.append(explain_text(library, result, color))
+        elif name != "proved" and result.obligation.kind != "advisory":
+            parts.append(_line(result, color))
+        elif verbose:
+            parts.append(_line(result, color))
+    hidden = sum(r.obligation.kind == "advisory" and verdict_name(r.verdict) != "proved" for r in run.results)
+    if hidden and not few and not verbose:
+        parts.append(f"advisory  {hidden} findings that fail nothing; -v lists them")
+    rows = [
+        [str(t.group), t.verdict if t.whole else f"{t.verdict} (in part)", *(str(t.counts[w]) for w in _WORDS)]
+        for t in run.theorems
+    ]
+    parts.append(table(rows, ["theorem", "verdict", *_WORDS]))
+    lacking = run.coverage.get("not_applicable")
+    lines = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
+    if isinstance(lacking, list) and lacking:
+        lines.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
+    parts.append("\n".join(lines))
+    parts.append(closing_line(run))
+    return "\n\n".join(p for p in parts if p)
+
+
+def _texts(value: object) -> list[str]:
+    return [str(v) for v in value] if isinstance(value, list) else []
+
+
+def _line(result: Result, color: bool) -> str:
+    name = verdict_name(result.verdict).upper()
+    painted = f"\x1b[{'32' if name == 'PROVED' else '31'}m{name}\x1b[0m" if color else name
+    return f"{painted}{' ' * (9 - len(name))} {result.obligation.id}"
+
+
+def audit_text(library: Library, run: Run) -> str:
+    """One line for each site and property that today's code breaks, worst first, with an entry before and after."""
+    found: dict[tuple[str, str, str], list[Result]] = {}
+    for result in run.results:
+        if verdict_name(result.verdict) in ("refuted", "unknown") and result.obligation.kind in ("invariant", "step"):
+            key = (result.obligation.property, result.obligation.transition, result.obligation.group.encoding)
+            found.setdefault(key, []).append(result)
+    rows = []
+    for (prop, transition, _), results in sorted(found.items(), key=lambda item: _rank(item[0])):
+        first = results[0]
+        before, after = _entries(first)
+        names = _short([r.obligation.group.variant for r in results], library)
+        rows.append([prop, ",".join(first.obligation.catalogue), source_of(library, first), names,
+                     f"{before} -> {after}", verdict_name(first.verdict)])
+    head = ["property", "row", "site", "variants", "entry", "verdict"]
+    total = f"{len(rows)} places to mend; today's code, {', '.join(sorted({k[2] for k in found})) or 'nothing broken'}."
+    return "\n\n".join([table(rows, head) if rows else "", total, closing_line(run)]).strip()
+
+
+def _rank(key: tuple[str, str, str]) -> tuple[int, str, str]:
+    prop, transition, encoding = key
+    return (_COST.index(prop) if prop in _COST else len(_COST), transition, encoding)
+
+
+def _short(names: list[str], library: Library) -> str:
+    """Variants, or `all` where it is every one."""
+    return "all" if set(names) == {v.name for v in library.variants()} else ",".join(dict.fromkeys(names))
+
+
+def _entries(result: Result) -> tuple[str, str]:
+    """The entry that shows the failure, before and after."""
+    counterexample = getattr(result.verdict, "counterexample", None)
+    if counterexample is None:
+        return "?", "?"
+    move = counterexample.move
+    process = next((p for p in move.roles if p in (0, 1) and move.before["entry", p] != move.after["entry", p]), 0)
+    return _hex(move.before, process), _hex(move.after, process)
+
+
+def _hex(state: State, process: int) -> str:
+    return f"0x{int(state['entry', process]):x}"
