@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifier.errors import SpecError, UsageError, Where, nearest
-from verifier.language import Param, Signature, StateVar, parse_function, parse_signature
+from verifier.language import Signature, StateVar, parse_function, parse_signature
 from verifier.load import Items, Source, Table, read_yaml
-from verifier.syntax import BOOL, Const, Function
+from verifier.syntax import BOOL, Const, Function, Param
 
 __all__ = ["Arch", "Event", "Field", "Layout", "Variant", "data_folder", "load_archs", "load_generic"]
 
@@ -322,11 +322,14 @@ class Layout:
             for other in shares[name]:
                 if other not in self.arch.fields:
                     where = found[name].where
-                    raise SpecError(where, f"field {name} shares with unknown {other}{nearest(other, self.arch.fields)}")
+                    hint = nearest(other, self.arch.fields)
+                    raise SpecError(where, f"field {name} shares with unknown {other}{hint}")
         for number, one in enumerate(fields):
             for two in fields[:number]:
                 if one.mask & two.mask and two.name not in shares[one.name] and one.name not in shares[two.name]:
-                    raise SpecError(one.where, f"fields {one.name} and {two.name} are on one bit; say `shares: [{two.name}]`")
+                    raise SpecError(
+                        one.where, f"fields {one.name} and {two.name} are on one bit; say `shares: [{two.name}]`"
+                    )
 
     @property
     def fields(self) -> Mapping[str, Field]:

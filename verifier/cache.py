@@ -2,9 +2,9 @@
 """What was proved before, kept under XDG_CACHE_HOME/pteproof, and where traces were found.
 
 A proof is kept under a digest of everything that it rests on: the architecture's file and the generic one, the
-world, properties, encoding and this transition, this program's sources, and the solver's version. Only `proved` is kept.
-Traces are kept as hints: they are recomputed before they are believed. A file that is not as it should be is ignored;
-files are replaced whole, so a killed run or two at once lose nothing but time.
+world, properties, encoding and this transition, this program's sources, and the solver's version. Only `proved` is
+kept. Traces are kept as hints: they are recomputed before they are believed. A file that is not as it should be is
+ignored; files are replaced whole, so a killed run or two at once lose nothing but time.
 """
 
 from __future__ import annotations

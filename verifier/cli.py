@@ -186,7 +186,7 @@ def _finish(run: Run, stopped: bool) -> int:
 @_filters
 @_running
 @click.pass_context
-def prove(context: click.Context, **given: Any) -> int:
+def prove(context: click.Context, /, **given: Any) -> int:
     """Prove or refute the obligations that the filters let through; without filters, all."""
     from verifier import report
 
@@ -200,7 +200,7 @@ def prove(context: click.Context, **given: Any) -> int:
 @_filters
 @_running
 @click.pass_context
-def audit(context: click.Context, **given: Any) -> int:
+def audit(context: click.Context, /, **given: Any) -> int:
     """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
     from dataclasses import replace
 
@@ -219,7 +219,7 @@ def audit(context: click.Context, **given: Any) -> int:
 @click.option("--more", type=click.IntRange(1, 100), default=1, help="as many counterexamples, by more than the frame")
 @_running
 @click.pass_context
-def explain(context: click.Context, identity: str, more: int, **given: Any) -> int:
+def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
     """One obligation: the claim, the verdict, the values, the trace, the replay."""
     from verifier import report
     from verifier.plan import Filters

@@ -17,7 +17,9 @@ __all__ = ["encode_entry"]
 
 
 def encode_entry(layout: Layout, settings: Sequence[str]) -> int:
-    """The least entry value that has all settings: FIELD=V sets a field, name=0 or 1 what pte_name() says, pfn=V the frame.
+    """The least entry value that has all settings.
+
+    FIELD=V sets a field, name=0 or 1 what pte_name() says, pfn=V the frame.
 
     Raises UsageError where a name is unknown, a value does not fit, or no entry has them all.
     """

@@ -14,8 +14,28 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.syntax import (
-    BOOL, INDEX, Assert, Assign, Binary, Call, Compare, Const, Convert, Do, Expr, Function, Hardware, If, IfExp,
-    Local, Logic, Not, Observe, Return, State, Stmt,
+    BOOL,
+    INDEX,
+    Assert,
+    Assign,
+    Binary,
+    Call,
+    Compare,
+    Const,
+    Convert,
+    Do,
+    Expr,
+    Function,
+    Hardware,
+    If,
+    IfExp,
+    Local,
+    Logic,
+    Not,
+    Observe,
+    Return,
+    State,
+    Stmt,
 )
 
 __all__ = ["Frame", "Machine", "call"]
@@ -210,11 +230,6 @@ _EXPR: dict[type, Callable[[Machine, Frame, Any], Any]] = {
     Const: _const, Local: _local, State: _state, Not: _not, Binary: _binary, Compare: _compare, Logic: _logic,
     IfExp: _ifexp, Convert: _convert, Call: _call_expr, Observe: _observe,
 }
-
-
-def evaluate(machine: Machine, frame: Frame, node: Expr) -> Any:
-    """The value of an expression."""
-    return _EXPR[type(node)](machine, frame, node)
 
 
 def evaluate(machine: Machine, frame: Frame, node: Expr) -> Any:

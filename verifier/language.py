@@ -16,8 +16,31 @@ from typing import Protocol
 from verifier.errors import SpecError, Where, nearest
 from verifier.load import Source
 from verifier.syntax import (
-    BOOL, INDEX, NOTHING, Assert, Assign, Binary, Call, Compare, Const, Convert, Do, Expr, Function, Hardware, If,
-    IfExp, Local, Logic, Not, Observe, Param, Return, State, Stmt, type_name,
+    BOOL,
+    INDEX,
+    NOTHING,
+    Assert,
+    Assign,
+    Binary,
+    Call,
+    Compare,
+    Const,
+    Convert,
+    Do,
+    Expr,
+    Function,
+    Hardware,
+    If,
+    IfExp,
+    Local,
+    Logic,
+    Not,
+    Observe,
+    Param,
+    Return,
+    State,
+    Stmt,
+    type_name,
 )
 
 __all__ = ["MAX_WIDTH", "Scope", "Signature", "StateVar", "parse_function", "parse_signature", "parse_type"]
@@ -108,7 +131,8 @@ def parse_signature(text: str, where: Where, scope: Scope) -> Signature:
 
 def parse_function(signature: Signature, body: Source, scope: Scope, source: str = "") -> Function:
     """The typed function. Raises SpecError at whatever is not of the language."""
-    typer = _Typer(scope, body, {p.name: p.type for p in signature.params}, {p.name for p in signature.params if p.by_ref})
+    refs = {p.name for p in signature.params if p.by_ref}
+    typer = _Typer(scope, body, {p.name: p.type for p in signature.params}, refs)
     tree = _parse(body, body.where)
     typer.check_size(tree)
     stmts = typer.whole(tree.body)
@@ -223,7 +247,8 @@ class _Typer:
         if place is None:
             assert isinstance(target, ast.Name)
             if self.kinds.setdefault(target.id, typed.type) != typed.type:
-                raise self.fail(target, f"{target.id} is {type_name(self.kinds[target.id])}, not {type_name(typed.type)}")
+                kind = type_name(self.kinds[target.id])
+                raise self.fail(target, f"{target.id} is {kind}, not {type_name(typed.type)}")
             self.assigned.add(target.id)
             return Assign(Local(typed.type, target.id), typed)
         self.agree(value, typed, place.type)
@@ -283,9 +308,9 @@ class _Typer:
         name = node.target.id
         if count is None or not 0 < count <= MAX_LOOP:
             raise self.fail(call.args[0], f"a loop runs a known number of times, 1 to {MAX_LOOP}")
-        if name in self.kinds or self.scope.state(name) or self.scope.constant(name) is not None:
-            if self.kinds.get(name) != INDEX or name in self.loops:
-                raise self.fail(node.target, f"{name} already means something else")
+        taken = name in self.kinds or self.scope.state(name) or self.scope.constant(name) is not None
+        if taken and (self.kinds.get(name) != INDEX or name in self.loops):
+            raise self.fail(node.target, f"{name} already means something else")
         self.kinds[name] = INDEX
         self.loops.append(name)
         self.assigned.add(name)

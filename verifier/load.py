@@ -101,7 +101,9 @@ class Items(list[Any]):
         return [item.text for item in self]
 
 
-_KIND_NAMES: dict[type, str] = {Table: "a mapping", Items: "a list", Source: "a text", int: "a number", bool: "true or false"}
+_KIND_NAMES: dict[type, str] = {
+    Table: "a mapping", Items: "a list", Source: "a text", int: "a number", bool: "true or false",
+}
 
 
 def read_yaml(path: Path, shown: str | None = None) -> Table:

@@ -7,7 +7,6 @@ is a contradiction of the tool and never passes silently.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from verifier.algebra import Integers
 from verifier.bits import Bits
 from verifier.evaluate import Key, Machine, call
 from verifier.obligations import Builder, Group, Obligation, Question, Way
-from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous, Verdict
+from verifier.results import Counterexample, Move, Proved, Refuted, Unknown, Vacuous, Verdict
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise
 from verifier.steps import Instance, key_name, state_keys

@@ -170,8 +170,10 @@ class _Scheduler:
         again = []
         now = time.monotonic()
         for pipe, running in list(self.running.items()):
-            limit = self.options.timeout if running.at.obligation else self.options.search_seconds + self.options.timeout
-            if now - running.since > limit + (0.0 if running.at.obligation else GRACE):
+            limit = self.options.timeout
+            if running.at.obligation is None:
+                limit += self.options.search_seconds + GRACE
+            if now - running.since > limit:
                 running.process.kill()
                 running.process.join()
                 del self.running[pipe]

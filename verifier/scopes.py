@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from verifier.arch import Layout
 from verifier.errors import SpecError, Where
-from verifier.language import Param, Signature, StateVar, parse_function, parse_signature, parse_type
+from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import Definition, Encoding, Property, Spec, Transition, Variable
-from verifier.syntax import BOOL, INDEX, Const, Function
+from verifier.syntax import BOOL, INDEX, Const, Function, Param
 
 __all__ = ["Model", "Section"]
 

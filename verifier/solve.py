@@ -148,7 +148,7 @@ def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]
         raise SolverError("nothing to minimise: the conditions do not hold together")
     model = answer.model
     for name in order:
-        bits = [literal for literal in reversed(graph.inputs[name])]
+        bits = list(reversed(graph.inputs[name]))
         if model[name]:
             trial = solver.check([*fixed, *(bit ^ 1 for bit in bits)], order)
             if isinstance(trial, Sat):

@@ -201,8 +201,8 @@ def _run_code(world: World, instance: Instance, code: str) -> None:
     model, transition = world.model, instance.transition
     assert transition is not None
     args = arguments(model, instance, world.fresh)
-    for name, function in model.requires(transition):
-        world.assume(f"requires {name}", call(world, function, args))
+    for name, sentence in model.requires(transition):
+        world.assume(f"requires {name}", call(world, sentence, args))
     function = model.code(transition, code)
     assert function is not None
     call(world, function, args)

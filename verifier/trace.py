@@ -94,7 +94,7 @@ class Search:
         conditions = [call(self._world(state), f, ()) for _, f in self.model.init()]
         conditions += list(builder.invariant.values())
         for key, kind in state_keys(self.model):
-            zero = self.graph.truth(False) if kind == BOOL else self.graph.word(0, kind)
+            zero: Any = self.graph.truth(False) if kind == BOOL else self.graph.word(0, kind)
             differs = state[key] if kind == BOOL else self.graph.neg(self.graph.eq(state[key], zero, kind))
             if not isinstance(self.solver.check([*conditions, differs], ()), Sat):
                 state[key] = zero

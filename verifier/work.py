@@ -205,7 +205,8 @@ class _Worker:
 
     def hinted(self, state: _Group, target: tuple[str, str]) -> tuple[Move, ...]:
         name = "/".join(target)
-        for trace in (state.cache.hint(name), self.hints.traces.get((state.group.encoding, state.group.code, target), ())):
+        here = self.hints.traces.get((state.group.encoding, state.group.code, target), ())
+        for trace in (state.cache.hint(name), here):
             try:
                 again = retrace(state.model, state.group, trace, target[1]) if trace else None
             except (KeyError, PteproofError):
@@ -234,7 +235,9 @@ class _Worker:
                                  droppable=droppable(last))
         return replace(result, verdict=Refuted(self.with_consequence(state, target, reached)))
 
-    def with_consequence(self, state: _Group, target: tuple[str, str], counterexample: Counterexample) -> Counterexample:
+    def with_consequence(
+        self, state: _Group, target: tuple[str, str], counterexample: Counterexample
+    ) -> Counterexample:
         """What it leads to: a store that another process sees, or content that is lost."""
         if target[1] in ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame",
                          "no-spurious-dirty"):

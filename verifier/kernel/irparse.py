@@ -12,7 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from verifier.kernel.ir import (
-    Block, DataLayout, Function, Global, Instr, Int, Operand, Param, Pointer, Symbol, Type, Typed, Void,
+    Block,
+    DataLayout,
+    Function,
+    Global,
+    Instr,
+    Int,
+    Operand,
+    Param,
+    Pointer,
+    Symbol,
+    Type,
+    Typed,
+    Void,
 )
 from verifier.kernel.irtext import IrError, Tokens, unquote
 

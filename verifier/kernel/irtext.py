@@ -7,8 +7,26 @@ import re
 from typing import NoReturn
 
 from verifier.kernel.ir import (
-    Array, AsmText, Expr, Instr, Int, IntConst, Items, Local, Named, Null, Operand, Pointer, Struct, Symbol, Text, Type,
-    Typed, Undefined, Void, Zero,
+    Array,
+    AsmText,
+    Expr,
+    Instr,
+    Int,
+    IntConst,
+    Items,
+    Local,
+    Named,
+    Null,
+    Operand,
+    Pointer,
+    Struct,
+    Symbol,
+    Text,
+    Type,
+    Typed,
+    Undefined,
+    Void,
+    Zero,
 )
 
 __all__ = ["IrError", "Tokens", "unquote"]

@@ -133,7 +133,7 @@ class Memory:
             new[byte] = (1, self._byte(contents, [at], obj, byte))
 
     def check(self, obj: Object, offset: int, size: int) -> None:
-        if offset < 0 or obj.size is not None and offset + size > obj.size:
+        if offset < 0 or (obj.size is not None and offset + size > obj.size):
             raise Incomplete(f"an access at byte {offset} is outside {obj.name}")
 
     def merge(self, c: Any, obj: Object, a: Contents, b: Contents) -> Contents:

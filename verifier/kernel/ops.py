@@ -51,7 +51,7 @@ class Ops:
     def _apply(self, op: str, a: Word, b: Word) -> Any:
         """The term; an operand that does not change the other is left away."""
         for one, other in ((a, b), (b, a)):
-            if one.number == 0 and (op in ("or", "xor", "add") or op == "sub" and one is b):
+            if one.number == 0 and (op in ("or", "xor", "add") or (op == "sub" and one is b)):
                 return other.term
             if one.number == 0 and op in ("and", "mul"):
                 return self.const(0, a.width)

@@ -179,7 +179,7 @@ class Values:
 
     def _word(self, c: Any, a: Word, b: Word) -> Word:
         poison = self._poison(c, a.poison, b.poison)
-        if a.number is not None and a.number == b.number or a.term is b.term:
+        if (a.number is not None and a.number == b.number) or a.term is b.term:
             return Word(a.width, a.term, a.number, poison)
         return Word(a.width, self.alg.ite(c, a.term, b.term, a.width), None, poison)
 
@@ -201,7 +201,7 @@ class Values:
         for number, old in enumerate(cases):
             if old.base is not new.base:
                 continue
-            same = old.offset is new.offset or old.offset.number is not None and old.offset.number == new.offset.number
+            same = old.offset is new.offset or (old.offset.number is not None and old.offset.number == new.offset.number)
             if same or new.base is None:
                 when = self.alg.any(old.when, new.when)
                 cases[number] = Case(when, old.base, old.offset if same else self._word(new.when, new.offset, old.offset))

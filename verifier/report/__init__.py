@@ -18,10 +18,9 @@ __all__ = [
 
 def json_text(library: Library, run: Run) -> str:
     """The run as JSON: schema pteproof.result/1."""
-    from verifier.report.json_report import as_json
+    from verifier.report.result_json import as_json
 
-    layouts = {variant.name: library.layout(variant.name) for variant in library.variants()}
-    return json.dumps(as_json(run, layouts), indent=1)
+    return json.dumps(as_json(library, run), indent=1)
 
 
 def junit_text(library: Library, run: Run) -> str:
@@ -35,4 +34,4 @@ def sarif_text(library: Library, run: Run) -> str:
     """The run as SARIF 2.1.0."""
     from verifier.report.sarif import as_sarif
 
-    return json.dumps(as_sarif(run), indent=1)
+    return json.dumps(as_sarif(library, run), indent=1)

@@ -18,7 +18,7 @@ from verifier.scopes import Model
 from verifier.steps import World
 from verifier.syntax import BOOL
 
-__all__ = ["decode_text", "explain_text", "list_text", "more_text", "parse_value", "source_of"]
+__all__ = ["decode_text", "explain_text", "list_text", "more_text", "parse_value", "reads_as", "source_of"]
 
 WIDTH = 100
 PEOPLE = ("A", "B", "other")
@@ -137,7 +137,7 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
 
     present = holds("pte_present") == "1"
     bits = [holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present else ["-", "-", "-"]
-    return [f"0x{entry:0{layout.width // 4}x}", *bits, _reads_as(model, state, process), _really(state, process)]
+    return [f"0x{entry:0{layout.width // 4}x}", *bits, reads_as(model, state, process), _really(state, process)]
 
 
 def _world(model: Model, state: State) -> World:
@@ -150,7 +150,8 @@ def _ask(model: Model, state: State, section: str, name: str, *args: int) -> boo
     return bool(call(_world(model, state), function, args))
 
 
-def _reads_as(model: Model, state: State, process: int) -> str:
+def reads_as(model: Model, state: State, process: int) -> str:
+    """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's."""
     if not _ask(model, state, "views", "refers", process):
         return "none" if not state["entry", process] else "another page"
     kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "))

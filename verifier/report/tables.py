@@ -55,9 +55,7 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         name = verdict_name(result.verdict)
         if name != "proved" and few:
             parts.append(explain_text(library, result, color))
-        elif name != "proved" and result.obligation.kind != "advisory":
-            parts.append(_line(result, color))
-        elif verbose:
+        elif (name != "proved" and result.obligation.kind != "advisory") or verbose:
             parts.append(_line(result, color))
     hidden = sum(r.obligation.kind == "advisory" and verdict_name(r.verdict) != "proved" for r in run.results)
     if hidden and not few and not verbose:
@@ -94,7 +92,7 @@ def audit_text(library: Library, run: Run) -> str:
             key = (result.obligation.property, result.obligation.transition, result.obligation.group.encoding)
             found.setdefault(key, []).append(result)
     rows = []
-    for (prop, transition, _), results in sorted(found.items(), key=lambda item: _rank(item[0])):
+    for (prop, _, _), results in sorted(found.items(), key=lambda item: _rank(item[0])):
         first = results[0]
         before, after = _entries(first)
         names = _short([r.obligation.group.variant for r in results], library)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# make prove: the whole matrix. make test: all tests. Both set up a virtual environment in .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: all prove test test-kernel bench clean
+all: prove
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+# A refutation is a result: exit code 1 passes. Errors (2), unknowns (3) and contradictions (4) do not.
+prove: $(VENV)/ready
+	@$(BIN)/pteproof prove --jobs $(JOBS) $(ARGS); code=$$?; [ $$code -le 1 ] || exit $$code
+
+test: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+# Lifts the kernel's own C. Needs clang-19, make, flex, bison, bc and a kernel tree; says what is missing.
+test-kernel: $(VENV)/ready
+	$(BIN)/pip install --quiet --editable '.[test,kernel]'
+	$(BIN)/pytest tests/kernel --kernel-tree "$(KERNEL_TREE)"
+
+bench: $(VENV)/ready
+	$(BIN)/python bench/matrix.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A function of LLVM's intermediate representation becomes a formula over an Algebra, exact or not at all.
+
+`Lifter.call` walks a function once, in order, merging what meets. What it does not know raises Incomplete. Where LLVM
+says that behaviour is undefined (a promise broken, `unreachable`, a false assumption, a branch on poison), the
+condition is kept in `Lifter.undefined`; a claim about the result holds only where none of them does.
+
+One thread runs alone: an atomic read-modify-write is one step, and nobody else writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from verifier.algebra import Algebra
+from verifier.kernel.flow import Loop, Part, order
+from verifier.kernel.ir import (
+    AsmText,
+    Block,
+    DataLayout,
+    Expr,
+    Function,
+    Instr,
+    Int,
+    IntConst,
+    Items,
+    Local,
+    Null,
+    Operand,
+    Pointer,
+    Struct,
+    Symbol,
+    Text,
+    Type,
+    Typed,
+    Undefined,
+    Void,
+    Zero,
+)
+from verifier.kernel.irparse import Module
+from verifier.kernel.irtext import IrError
+from verifier.kernel.memory import Contents, Memory, Object
+from verifier.kernel.ops import Ops
+from verifier.kernel.paths import Paths, State
+from verifier.kernel.values import Address, Group, Incomplete, Truth, Value, Values, Word
+
+__all__ = ["Inputs", "Lifter", "Models", "Program", "Undefinedness"]
+
+MOST_ROUNDS = 300  # of one loop
+MOST_BLOCKS = 30_000  # walked in one call of `call`
+DEEPEST = 40  # calls
+
+
+class Inputs(Protocol):
+    """Names for what is not known: the same name is the same value."""
+
+    def word(self, name: str, width: int) -> Any: ...
+    def boolean(self, name: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Modules that call each other. A function of one's own module goes before one of another."""
+
+    modules: tuple[Module, ...]
+    arch: str
+
+    def find(self, name: str, near: Module) -> tuple[Module, Function] | None:
+        for module in (near, *self.modules):
+            function = module.function(name)
+            if function is not None:
+                return module, function
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Undefinedness:
+    """The condition under which behaviour is undefined, and why."""
+
+    condition: Any
+    reason: str
+
+
+class Models(Protocol):
+    """What is not in the intermediate representation: assembly, intrinsics, functions of other files, addresses."""
+
+    def asm(self, lifter: Lifter, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None: ...
+    def branch(self, lifter: Lifter, text: AsmText, args: list[Value], labels: int) -> list[Any]: ...
+    def call(self, lifter: Lifter, name: str, instr: Instr, args: list[Value], state: State) -> Value | None: ...
+    def known(self, name: str) -> bool: ...
+
+
+@dataclass(slots=True)
+class Frame:
+    """A function being walked."""
+
+    module: Module
+    function: Function
+    blocks: dict[str, Block]
+    incoming: dict[str, list[tuple[str, State]]] = field(default_factory=dict)
+    returned: list[tuple[State, Value | None]] = field(default_factory=list)
+
+
+class Lifter:
+    """Walks functions of one program over one algebra; not to be shared between helpers.
+
+    undefined  where behaviour is undefined; claims hold outside of it
+    notes      what was modelled rather than lifted, by name
+    """
+
+    def __init__(
+        self, alg: Algebra[Any, Any], program: Program, inputs: Inputs, models: Models,
+        feasible: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self.alg = alg
+        self.program = program
+        self.inputs = inputs
+        self.models = models
+        self.feasible = feasible
+        self.values = Values(alg)
+        self.ops = Ops(self.values)
+        self.layout: DataLayout = program.modules[0].layout
+        self.pointer_width = 8 * self.layout.pointer_bytes
+        self.memory = Memory(self.values, self.layout.big_endian)
+        self.paths = Paths(self.values, self.memory)
+        self.undefined: list[Undefinedness] = []
+        self.notes: dict[str, None] = {}
+        self.globals: dict[tuple[str, str], Object] = {}
+        self._decisions: dict[Any, Any] = {}
+        self._walked = 0
+        self._depth = 0
+
+    # objects
+
+    def object(self, name: str, size: int | None, align: int = 8) -> Object:
+        """An object whose bytes are free: words of eight bytes called name[offset]."""
+        return Object(name, size, align, lambda unit: Word(64, self.inputs.word(f"{name}[{unit}]", 64)))
+
+    def pointer(self, obj: Object, offset: int = 0) -> Address:
+        return self.values.address(obj, self.values.word(offset, self.pointer_width), self.pointer_width)
+
+    # conditions
+
+    def undefine(self, state: State, condition: Any, reason: str) -> None:
+        """Behaviour is undefined where the state is reached and the condition holds; None is never."""
+        if condition is None or self.alg.known(condition) is False:
+            return
+        where = self.alg.all(self.paths.condition(state.path), condition)
+        if self.alg.known(where) is not False:
+            self.undefined.append(Undefinedness(where, reason))
+
+    def certain(self, state: State, value: Value, reason: str) -> Value:
+        """The value, where undefined behaviour begins with its being poison."""
+        self.undefine(state, self.values.poison(value), reason)
+        return self.values.clean(value)
+
+    def note(self, text: str) -> None:
+        self.notes[text] = None
+
+    # walking
+
+    def call(self, name: str, args: Sequence[Value], memory: dict[Object, Contents] | None = None) -> tuple[Value | None, State]:
+        """What the function returns, and the state it leaves. Raises Incomplete.
+
+        Where the function does not return, the condition is among `undefined`.
+        """
+        try:
+            for module in self.program.modules:
+                function = module.function(name)
+                if function is not None:
+                    return self.run(module, function, list(args), State((), {}, dict(memory or {})))
+        except IrError as error:
+            raise Incomplete(f"text of the intermediate representation: {error}") from error
+        except RecursionError:
+            raise Incomplete("nested too deep") from None
+        raise Incomplete(f"no function {name}")
+
+    def run(self, module: Module, function: Function, args: list[Value], state: State) -> tuple[Value | None, State]:
+        """Walk a function from a state on."""
+        if len(args) != len(function.params):
+            raise Incomplete(f"{function.name} is called with {len(args)} arguments")
+        env = {}
+        for param, arg in zip(function.params, args, strict=True):
+            if param.element is not None:
+                raise Incomplete(f"{function.name} takes a struct by reference")
+            env[param.name] = self._promised(state, arg, param.noundef, param.bounds, f"argument {param.name}")
+        frame = Frame(module, function, {b.label: b for b in function.blocks})
+        frame.incoming[function.blocks[0].label] = [("", State(state.path, env, state.memory))]
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise Incomplete("calls nest too deep")
+        self._parts(frame, order(function))
+        self._depth -= 1
+        return self._returned(frame, state)
+
+    def _promised(self, state: State, value: Value, noundef: bool, bounds: tuple[int, int] | None, what: str) -> Value:
+        """The value, with what attributes promise of it."""
+        if bounds is not None:
+            if not isinstance(value, Word):
+                raise Incomplete(f"a range of {what}")
+            value = self.values.with_poison(value, self.ops.outside(value, bounds))
+        return self.certain(state, value, f"{what} is poison") if noundef else value
+
+    def _returned(self, frame: Frame, before: State) -> tuple[Value | None, State]:
+        if not frame.returned:
+            raise Incomplete(f"{frame.function.name} never returns")
+        states = []
+        for state, value in frame.returned:
+            env = {} if value is None else {"": value}
+            states.append(State(state.path, env, state.memory))
+        state = self.paths.merge(states)
+        value = state.env.get("")
+        if value is not None:
+            value = self._promised(state, value, frame.function.noundef, frame.function.bounds, "the result")
+        return value, State(state.path, before.env, state.memory)
+
+    def _parts(self, frame: Frame, parts: tuple[Part, ...]) -> None:
+        for part in parts:
+            if isinstance(part, Loop):
+                self._loop(frame, part)
+            elif frame.incoming.get(part):
+                self._block(frame, part, frame.incoming.pop(part))
+
+    def _loop(self, frame: Frame, loop: Loop) -> None:
+        """Walk a loop until no way leads back to its header."""
+        for rounds in range(MOST_ROUNDS):
+            edges = frame.incoming.pop(loop.header, [])
+            if rounds and self.feasible is not None:
+                edges = [e for e in edges if self.feasible(self.paths.condition(e[1].path))]
+            if not edges:
+                return
+            self._block(frame, loop.header, edges)
+            self._parts(frame, loop.body)
+        raise Incomplete(f"a loop of {frame.function.name} does not end within {MOST_ROUNDS} rounds")
+
+    def _block(self, frame: Frame, label: str, edges: list[tuple[str, State]]) -> None:
+        """Walk one block from the states that lead to it."""
+        self._walked += 1
+        if self._walked > MOST_BLOCKS:
+            raise Incomplete("too many blocks")
+        block = frame.blocks[label]
+        phis = [i for i in block.instrs if i.op == "phi"]
+        states = [self._enter(frame, phis, source, state) for source, state in edges]
+        state = self.paths.merge(states)
+        state = State(state.path, dict(state.env), dict(state.memory))
+        for instr in block.instrs[len(phis):]:
+            if instr.op in _ENDS:
+                _ENDS[instr.op](self, frame, label, instr, state)
+                return
+            self._step(frame, instr, state)
+
+    def _enter(self, frame: Frame, phis: list[Instr], source: str, state: State) -> State:
+        """The state at the head of a block, coming from another: its phis are set, all at once."""
+        if not phis:
+            return state
+        env = dict(state.env)
+        for phi in phis:
+            typed = phi.operands[phi.labels.index(source)]
+            env[phi.dest or ""] = self.value(frame, typed, state)
+        return State(state.path, env, state.memory)
+
+    def _step(self, frame: Frame, instr: Instr, state: State) -> None:
+        from verifier.kernel.steps import STEPS
+
+        step = STEPS.get(instr.op)
+        if step is None:
+            raise Incomplete(f"instruction {instr.op}")
+        value = step(self, frame, instr, state)
+        if instr.dest is not None:
+            if value is None:
+                raise Incomplete(f"{instr.op} gives no value")
+            state.env[instr.dest] = self._promised(state, value, instr.noundef, instr.bounds, f"%{instr.dest}")
+
+    # values
+
+    def value(self, frame: Frame, typed: Typed, state: State) -> Value:
+        """The value of an operand."""
+        if isinstance(typed.operand, Local):
+            try:
+                return state.env[typed.operand.name]
+            except KeyError:
+                raise Incomplete(f"%{typed.operand.name} is not known here") from None
+        return self.constant(frame.module, typed.type, typed.operand, state, frame)
+
+    def constant(self, module: Module, kind: Type, operand: Operand, state: State | None = None, frame: Frame | None = None) -> Value:
+        """The value of a constant of a type."""
+        kind = self._resolved(module, kind)
+        match operand:
+            case IntConst(number) if isinstance(kind, Int):
+                return self.values.truth(bool(number & 1)) if kind.width == 1 else self.values.word(number, kind.width)
+            case Null():
+                return self.values.address(None, self.values.word(0, self.pointer_width), self.pointer_width)
+            case Symbol(name):
+                return self.pointer(self.global_object(module, name))
+            case Zero():
+                return self._filled(module, kind, False)
+            case Undefined():
+                return self._filled(module, kind, True)
+            case Items(items):
+                return Group(tuple(self.constant(module, i.type, i.operand) for i in items))
+            case Text(value):
+                return Group(tuple(self.values.word(b, 8) for b in value))
+            case Expr(instr):
+                from verifier.kernel.steps import STEPS
+
+                shell = frame or Frame(module, Function("constant", Void(), (), ()), {})
+                found = STEPS[instr.op](self, shell, instr, state or State((), {}))
+                if found is not None:
+                    return found
+        raise Incomplete("a constant of an unknown kind")
+
+    def _resolved(self, module: Module, kind: Type) -> Type:
+        try:
+            return module.layout.resolve(kind)
+        except KeyError as error:
+            raise Incomplete(f"type {error} is not known") from None
+
+    def _filled(self, module: Module, kind: Type, poison: bool) -> Value:
+        """Zero or poison of a type."""
+        kind = self._resolved(module, kind)
+        match kind:
+            case Int(1):
+                return Truth(self.values.no, self.values.yes if poison else None)
+            case Int(width):
+                return self.values.poison_word(width) if poison else self.values.word(0, width)
+            case Pointer():
+                return self.values.with_poison(self.constant(module, kind, Null()), self.values.yes if poison else None)
+            case Struct(fields):
+                return Group(tuple(self._filled(module, f, poison) for f in fields))
+            case _:
+                raise Incomplete("zero or poison of a large type")
+
+    def global_object(self, module: Module, name: str) -> Object:
+        """The object behind @name; constants have what they start with, all else is free."""
+        own = name in module.globals and module.globals[name].value is not None
+        key = (module.name if own else "", name)
+        if key not in self.globals:
+            found = module.globals.get(name)
+            size, initial = None, None
+            if found is not None and not isinstance(found.type, Void):
+                size = self._size(module, found.type)
+            if found is not None and found.constant and found.value is not None:
+                initial = self._constant_bytes(module, found.type, found.value)
+            label = f"@{name}"
+            free = self.object(label, size, 8)
+            self.globals[key] = free if initial is None else Object(label, size, 8, initial, readonly=True)
+        return self.globals[key]
+
+    def _size(self, module: Module, kind: Type) -> int | None:
+        try:
+            return module.layout.size(kind)
+        except KeyError:
+            return None
+
+    def _constant_bytes(self, module: Module, kind: Type, operand: Operand) -> Callable[[int], Word]:
+        """Reads the units of a constant; what is no number raises Incomplete when it is read."""
+
+        def unit(offset: int) -> Word:
+            from verifier.kernel.steps import scatter
+
+            contents: Contents = {}
+            size = module.layout.size(kind)
+            holder = Object("a constant", size, 8, lambda _: self.values.word(0, 64))
+            if not isinstance(operand, Zero):
+                contents = scatter(self, module, kind, self.constant(module, kind, operand), holder, 0, contents)
+            bytes_ = [self.memory.read(contents, holder, at, 1) if at < size else self.values.word(0, 8)
+                      for at in range(offset, offset + 8)]
+            return self.memory.join([self.values.as_word(b) for b in bytes_])
+
+        return unit
+
+    # leaving a block
+
+    def go(self, frame: Frame, source: str, target: str, state: State | None) -> None:
+        if state is not None:
+            frame.incoming.setdefault(target, []).append((source, state))
+
+    def decide(self, condition: Any) -> Any:
+        """The decisions of a branch; the same condition makes the same ones."""
+        key = id(condition)
+        if key not in self._decisions:
+            self._decisions[key] = (self.paths.decide(condition), condition)
+        return self._decisions[key][0]
+
+    def _br(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
+        if not instr.operands:
+            self.go(frame, label, instr.labels[0], state)
+            return
+        test = self.certain(state, self.value(frame, instr.operands[0], state), "a branch depends on poison")
+        if not isinstance(test, Truth):
+            raise Incomplete("a branch on something else than a truth")
+        yes, no = self.decide(test.term)
+        if instr.labels[0] == instr.labels[1]:
+            self.go(frame, label, instr.labels[0], state)
+            return
+        self.go(frame, label, instr.labels[0], self.paths.take(state, yes))
+        self.go(frame, label, instr.labels[1], self.paths.take(state, no))
+
+    def _switch(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
+        """Each case in turn; cases that lead to one block go there together, since a phi cannot tell them apart."""
+        value = self.certain(state, self.value(frame, instr.operands[0], state), "a switch depends on poison")
+        targets: dict[str, list[Any]] = {}
+        matched = []
+        for typed, target in zip(instr.operands[1:], instr.labels[1:], strict=True):
+            case = self.constant(frame.module, typed.type, typed.operand)
+            if isinstance(value, Truth) and isinstance(case, Truth):
+                same = self.alg.same(value.term, case.term)
+            elif isinstance(value, Word) and isinstance(case, Word):
+                same = self.ops.compare("eq", value, case).term
+            else:
+                raise Incomplete("a switch on something else than a word")
+            targets.setdefault(target, []).append(same)
+            matched.append(same)
+        default = self.alg.neg(self.alg.any(*matched)) if matched else self.values.yes
+        targets.setdefault(instr.labels[0], []).append(default)
+        for target, conditions in targets.items():
+            self.go(frame, label, target, self.paths.take(state, self.decide(self.alg.any(*conditions))[0]))
+
+    def _callbr(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
+        """`asm goto`: a model says under which condition each label is taken."""
+        if not isinstance(instr.callee, AsmText) or instr.dest is not None:
+            raise Incomplete("a callbr that is no plain asm goto")
+        args = [self.value(frame, a, state) for a in instr.operands]
+        conditions = self.models.branch(self, instr.callee, args, len(instr.labels))
+        targets: dict[str, list[Any]] = {}
+        for target, condition in zip(instr.labels, conditions, strict=True):
+            targets.setdefault(target, []).append(condition)
+        live = [(target, found) for target, found in ((t, self.values.either(*c)) for t, c in targets.items())
+                if found is not None]
+        decisions = [self.decide(condition)[0] for _, condition in live]
+        if len(live) == 2:
+            decisions = list(self.decide(live[0][1]))
+        for (target, _), decision in zip(live, decisions, strict=True):
+            self.go(frame, label, target, self.paths.take(state, decision))
+
+    def _ret(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
+        value = self.value(frame, instr.operands[0], state) if instr.operands else None
+        frame.returned.append((state, value))
+
+    def _unreachable(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
+        self.undefine(state, self.values.yes, f"{frame.function.name} does not return (BUG or unreachable)")
+
+
+_ENDS: dict[str, Callable[[Lifter, Frame, str, Instr, State], None]] = {
+    "br": Lifter._br, "switch": Lifter._switch, "callbr": Lifter._callbr, "ret": Lifter._ret,
+    "unreachable": Lifter._unreachable,
+}

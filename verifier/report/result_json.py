@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A Run as JSON: the public contract pteproof.result/1, whose schema is schema.json beside this file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from verifier import __version__
+from verifier.algebra import Integers
+from verifier.arch import Layout
+from verifier.evaluate import Machine, call
+from verifier.plan import Library
+from verifier.report.show import reads_as
+from verifier.results import Counterexample, Incomplete, Move, Result, Run, State, Unknown, Vacuous, verdict_name
+from verifier.scopes import Model
+from verifier.steps import key_name
+
+__all__ = ["as_json", "schema"]
+
+_SHOWN = ("pte_present", "pte_write", "pte_dirty", "pte_young", "pte_soft_dirty", "pte_uffd_wp", "pte_swp_exclusive")
+_WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a result."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "schema.json").read_text())
+    return found
+
+
+def as_json(library: Library, run: Run) -> dict[str, Any]:
+    """The whole run."""
+    counts = {w: sum(verdict_name(r.verdict) == w for r in run.results) for w in _WORDS}
+    return {
+        "schema": "pteproof.result/1",
+        "tool": {"version": __version__, "solvers": dict(run.solvers)},
+        "summary": counts,
+        "coverage": dict(run.coverage),
+        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
+        "contradictions": list(run.contradictions),
+        "theorems": [
+            {"variant": t.group.variant, "level": t.group.level, "encoding": t.group.encoding, "code": t.group.code,
+             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": dict(t.counts)}
+            for t in run.theorems
+        ],
+        "results": [_result(library, r) for r in run.results],
+    }
+
+
+def _result(library: Library, result: Result) -> dict[str, Any]:
+    o = result.obligation
+    model = library.model(o.group.variant, o.group.encoding)
+    verdict = result.verdict
+    found: dict[str, Any] = {
+        "id": o.id, "variant": o.group.variant, "level": o.group.level, "encoding": o.group.encoding,
+        "transition": o.transition, "catalogue": list(o.catalogue), "code": o.group.code, "property": o.property,
+        "kind": o.kind, "claim": o.claim, "verdict": verdict_name(verdict), "seconds": round(result.seconds, 6),
+        "solver": result.solver, "cached": result.cached, "assumptions": list(result.assumptions),
+        "inhabitant": None, "counterexample": None,
+    }
+    inhabitant = getattr(verdict, "inhabitant", None)
+    if inhabitant is not None:
+        found["inhabitant"] = _move(model, inhabitant)
+    counterexample = getattr(verdict, "counterexample", None)
+    if counterexample is not None:
+        found["counterexample"] = _counterexample(model, counterexample)
+    if isinstance(verdict, Unknown):
+        found["reason"], found["detail"] = verdict.reason, verdict.detail
+    elif isinstance(verdict, Vacuous):
+        found["reason"] = f"nothing satisfies what is assumed of {verdict.instance}"
+    elif isinstance(verdict, Incomplete):
+        found["reason"] = verdict.reason
+    return found
+
+
+def _counterexample(model: Model, found: Counterexample) -> dict[str, Any]:
+    return {
+        "before": state(model, found.move.before), "after": state(model, found.move.after),
+        "inputs": dict(found.move.inputs), "process": found.process,
+        "trace": _moves(model, found.trace), "reached": found.reached, "depth": found.depth,
+        "leads_to": _moves(model, found.leads_to), "consequence": found.consequence or None,
+        "droppable": found.droppable,
+        "replay": {"evaluator": found.replayed, "kernel": found.kernel, "why": found.kernel_why},
+    }
+
+
+def _moves(model: Model, moves: Sequence[Move]) -> list[dict[str, Any]]:
+    return [_move(model, move) for move in moves]
+
+
+def _move(model: Model, move: Move) -> dict[str, Any]:
+    return {
+        "transition": move.transition, "roles": ["AB3"[r] for r in move.roles], "tracks_new": move.tracks_new,
+        "inputs": dict(move.inputs), "before": state(model, move.before), "after": state(model, move.after),
+    }
+
+
+def state(model: Model, values: State) -> dict[str, Any]:
+    """A state by the names of its variables; entries decoded."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if not isinstance(key, str) and key[0] == "entry":
+            decoded = entry(model.layout, int(value))
+            decoded["exclusive"] = reads_as(model, values, key[1]).endswith("exclusive")
+            found[key_name(key)] = decoded
+        else:
+            found[key_name(key)] = value if isinstance(value, bool) else f"0x{value:x}"
+    return found
+
+
+def entry(layout: Layout, value: int) -> dict[str, Any]:
+    """An entry: its value, its fields that are not 0, what the helpers say."""
+    machine = Machine(Integers())
+    return {
+        "value": f"0x{value:0{layout.width // 4}x}",
+        "fields": {f.name: (value & f.mask) >> f.low for f in layout.fields.values() if value & f.mask},
+        "helpers": {name: bool(call(machine, layout.helper(name), (value,))) for name in _SHOWN},
+    }
