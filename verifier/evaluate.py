@@ -76,6 +76,7 @@ class Machine:
         self.assumed: list[Any] = []
         self.stack: list[str] = []
         self.memo: dict[Any, Any] = {}
+        self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
 
     def observe(self, name: str, args: tuple[Any, ...], label: str) -> Any:
         """A fresh observation; a bare machine has none."""
@@ -113,6 +114,8 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
         except KeyError:
             value = m.memo[key] = call(m, function, args)
             return value
+    if function.name in m.skipped:
+        return None
     refs = {}
     for param, arg in zip(function.params, node.args, strict=True):
         if param.by_ref:

@@ -16,7 +16,7 @@ from verifier.errors import SpecError, Where
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import Definition, Encoding, Property, Spec, Transition, Variable
-from verifier.syntax import BOOL, INDEX, Const, Function, Param
+from verifier.syntax import BOOL, INDEX, Assign, Call, Const, Do, Function, If, Param, Stmt
 
 __all__ = ["Model", "Section"]
 
@@ -100,6 +100,16 @@ class _Scope:
         if self.section.observe:
             known += self.model.observations
         return [*known, *(self.model.layout.names() if self.section.helpers else ())]
+
+
+def calls(body: tuple[Stmt, ...], name: str) -> bool:
+    """Does a body call a function of this name, itself?"""
+    for stmt in body:
+        if isinstance(stmt, If) and (calls(stmt.then, name) or calls(stmt.orelse, name)):
+            return True
+        if isinstance(stmt, (Do, Assign)) and isinstance(stmt.value, Call) and stmt.value.function.name == name:
+            return True
+    return False
 
 
 class Model:
@@ -236,4 +246,10 @@ class Model:
         for transition in self.spec.transitions.values():
             self.requires(transition)
             for code in self.encoding.codes:
-                self.code(transition, code)
+                self._check_give_ups(transition, code)
+
+    def _check_give_ups(self, transition: Transition, code: str) -> None:
+        """A code gives exclusivity up if, and only if, its transition declares why."""
+        typed = self.code(transition, code)
+        if typed is not None and calls(typed.body, "give_up") and not transition.gives_up:
+            raise SpecError(typed.where, f"{transition.name} gives exclusivity up, but declares no `gives_up`")

@@ -183,6 +183,7 @@ def run(
     """One step from a state. `dropped` names assumptions to leave out (to see what needs them)."""
     world = World(model, alg, state, fresh, memo)
     world.dropped = dropped
+    world.skipped = frozenset(name.removeprefix("action ") for name in dropped if name.startswith("action "))
     world.state[TRACKS] = int(instance.tracks_new)
     world.state[("entry", THIRD)] = alg.word(0, model.layout.width)
     world.state[("shadow_stack", THIRD)] = fresh("shadow_stack.3", BOOL)

@@ -8,6 +8,7 @@ steps that failed some obligation are checked. Whatever is found is recomputed w
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -136,11 +137,14 @@ class Search:
         builder.memo, builder.dropped = self.memo, frozenset()
         steps, enabled, bad = [], [], []
         properties = {p.name: p for p in builder.properties()}
-        for actor in (0, 1) if self.depth else (0,):
+        for actor in (0, 1):
+            involved = self._involved(actor)
             for instance in instances(self.model, actor):
+                if involved == FALSE or (actor == 1 and not self._acts(instance)):
+                    continue
                 step = run(self.model, self.graph, self.state, instance, self.group.code, fresh, self.memo)
-                possible = self.graph.all(*step.assumed)
-                if possible == FALSE:
+                possible = self.graph.all(involved, *step.assumed)
+                if possible == FALSE or all(step.after[k] is v for k, v in step.before.items()):
                     continue
                 steps.append(step)
                 enabled.append(possible)
@@ -152,6 +156,21 @@ class Search:
         choice = self.graph.input_word(f"{self.depth + 1}/choice", width)
         good = [self.graph.all(e, *(b ^ 1 for b in bads.values())) for e, bads in zip(enabled, bad, strict=True)]
         return _Layer(steps, enabled, bad, choice, self._pick(choice, good, FALSE))
+
+    def _involved(self, actor: int) -> int:
+        """B acts once it has an entry: until then, what it could do A can do as well."""
+        if actor == 0:
+            return TRUE
+        width = self.model.layout.width
+        return self.graph.eq(self.state["entry", 1], self.graph.word(0, width), width) ^ 1
+
+    def _acts(self, instance: Instance) -> bool:
+        """Does it matter who acts? Not where no text names the process."""
+        transition = instance.transition
+        if transition is None or len(transition.roles) > 1:
+            return True
+        texts = [*transition.codes.values(), *(a.holds for a in transition.requires)]
+        return any(re.search(rf"\b{transition.roles[0]}\b", text.text) for text in texts)
 
     def _pick(self, choice: Word, values: list[Any], default: Any) -> Any:
         """The chosen one of several literals."""

@@ -151,6 +151,11 @@ def _compare_cases(l: Lifter, predicate: str, x: Case, y: Case) -> object:
     raise Incomplete("addresses of two objects are compared")
 
 
+def _near(case: Case) -> bool:
+    """An object's address, or one so little behind it that it is not 0."""
+    return isinstance(case.base, Object) and case.offset.number is not None and case.offset.number < 1 << 24
+
+
 def _inside(case: Case) -> bool:
     """Is the offset within the object? One past its end may be another's beginning."""
     return case.offset.number is not None and (

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What must come out: the verdicts that the project stands for, each with its reason."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from verifier.bits import Bits
+from verifier.obligations import Group
+from verifier.plan import Library
+from verifier.prove import GroupProver
+from verifier.report.show import explain_text, reads_as
+from verifier.results import Proved, Refuted, Result, Run, exit_code, verdict_name
+from verifier.scopes import Model
+from verifier.solve import BitsSolver
+
+VARIANTS = (
+    "x86_64", "x86_64+shstk", "x86_64+stray-dirty",
+    "arm64-4k", "arm64-4k+dbm", "arm64-16k", "arm64-16k+dbm", "arm64-64k", "arm64-64k+dbm",
+)
+STRAY = "x86_64+stray-dirty"
+
+
+def verdicts(results: dict[str, Result], prefix: str, transition: str, code: str) -> dict[str, str]:
+    """Property -> verdict, for a variant/level/encoding, a transition and a code; advisory ones left out."""
+    start = f"{prefix}/{transition}/{code}/"
+    found = {i.removeprefix(start): r for i, r in results.items() if i.startswith(start)}
+    return {p: verdict_name(r.verdict) for p, r in found.items() if r.obligation.kind != "advisory"}
+
+
+def test_covers_every_variant_and_legal_pair(matrix: Run) -> None:
+    found = {(t.group.variant, t.group.encoding, t.group.code) for t in matrix.theorems}
+    for variant in VARIANTS:
+        for pair in (("page-flag", "today"), ("option-c", "today"), ("option-c", "thread"), ("option-c", "option-c")):
+            assert (variant, *pair) in found
+    assert {v for v, e, _ in found if e == "option-c-saved"} == {v for v in VARIANTS if v.startswith("x86")}
+
+
+def test_nothing_is_vacuous_and_nothing_contradicts(matrix: Run) -> None:
+    assert not matrix.contradictions
+    assert not [r.obligation.id for r in matrix.results if verdict_name(r.verdict) in ("vacuous", "incomplete")]
+    assert exit_code(matrix) == 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_fork_of_today_leaves_both_exclusive(library: Library, results: dict[str, Result], variant: str) -> None:
+    result = results[f"{variant}/pte/option-c/fork-pte/today/no-false-exclusive"]
+    assert isinstance(result.verdict, Refuted)
+    found = result.verdict.counterexample
+    assert found.reached and found.replayed
+    assert found.trace[0].transition == "anon-write-fault"
+    model = library.model(variant, "option-c")
+    assert [reads_as(model, found.move.after, p) for p in (0, 1)] == ["exclusive", "exclusive"]
+    assert found.move.after["reach", 0] and found.move.after["reach", 1]
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v != STRAY])
+def test_option_c_holds_with_the_code_that_it_takes(matrix: Run, variant: str) -> None:
+    theorem = next(t for t in matrix.theorems if t.group == Group(variant, "pte", "option-c", "option-c"))
+    assert theorem.verdict == "proved"
+    assert theorem.whole
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v != STRAY])
+@pytest.mark.parametrize("transition", ["mprotect-pte", "numa-hint-set", "uffd-wp-set", "clear-soft-dirty"])
+def test_clearing_write_from_a_clean_entry(results: dict[str, Result], variant: str, transition: str) -> None:
+    if transition == "clear-soft-dirty" and variant.startswith("arm64"):
+        assert not verdicts(results, f"{variant}/pte/option-c", transition, "today")
+        return
+    today = verdicts(results, f"{variant}/pte/option-c", transition, "today")
+    assert "refuted" in (today["no-false-shared"], today["pin-stays"])
+    assert set(verdicts(results, f"{variant}/pte/option-c", transition, "option-c").values()) == {"proved"}
+
+
+def test_stray_dirty_refutes_option_c(library: Library, results: dict[str, Result]) -> None:
+    result = results[f"{STRAY}/pte/option-c/hw-stray-dirty/option-c/no-false-exclusive"]
+    assert isinstance(result.verdict, Refuted)
+    assert result.verdict.counterexample.trace[-1].transition == "hw-stray-dirty"
+    assert "sets Dirty on an entry that software has just made read-only" in " ".join(explain_text(library, result).split())
+
+
+def test_option_c_saved_is_proved_there(matrix: Run) -> None:
+    theorem = next(t for t in matrix.theorems if t.group == Group(STRAY, "pte", "option-c-saved", "option-c"))
+    assert theorem.verdict == "proved"
+
+
+OVERLAY = ("pte_wrprotect", "pte_mkdirty", "pte_mkdirty_nosoft", "pte_mkuffd_wp")
+
+
+@pytest.mark.parametrize("left_out", [OVERLAY, ("pte_wrprotect", "pte_mkuffd_wp"), ("pte_mkdirty", "pte_mkdirty_nosoft")])
+def test_the_overlay_is_minimal(library: Library, left_out: tuple[str, ...]) -> None:
+    """Without the changed predicate's helpers, some of them, a Dirty bit is laundered into SAVED_DIRTY."""
+    arch = library.archs["x86"]
+    overlay = {name: texts for name, texts in arch.overlays["saved-only"].items() if name not in left_out}
+    smaller = dataclasses.replace(arch, overlays={"saved-only": overlay})
+    mutated = Library({"x86": smaller}, library.generic, library.spec, library.arch_folder, library.spec_folder)
+    refuted = failures(mutated.model(STRAY, "option-c-saved"), Group(STRAY, "pte", "option-c-saved", "option-c"))
+    assert any(prop in ("no-false-exclusive", "exclusive-only-granted") for _, prop in refuted)
+
+
+def failures(model: Model, group: Group) -> set[tuple[str, str]]:
+    """The steps of a group that do not keep a property, advisory ones left out."""
+    graph = Bits()
+    prover = GroupProver(model, group, graph, BitsSolver(graph))
+    return {
+        (q.transition, q.property.name) for q in prover.builder.questions()
+        if q.property.kind != "advisory" and not isinstance(prover.decide(q), Proved)
+    }
+
+
+def test_shadow_stacks_stay_what_they_are(results: dict[str, Result]) -> None:
+    found = [r for i, r in results.items() if i.startswith("x86_64+shstk/pte/option-c/") and i.endswith("/hardware-safe")
+             and r.obligation.group.code == "option-c"]
+    assert len(found) > 30
+    assert {verdict_name(r.verdict) for r in found} == {"proved"}
+
+
+def test_saved_dirty_is_what_keeps_them_so(library: Library) -> None:
+    """With a pte_wrprotect that leaves Dirty where it is, fork makes a shadow stack by accident."""
+    arch = library.archs["x86"]
+    text = arch.helpers["pte_wrprotect"][0]
+    plain = dataclasses.replace(text, body=dataclasses.replace(text.body, text="pte & ~RW"))
+    broken = dataclasses.replace(arch, helpers=dict(arch.helpers) | {"pte_wrprotect": (plain,)})
+    mutated = Library({"x86": broken}, library.generic, library.spec, library.arch_folder, library.spec_folder)
+    refuted = failures(mutated.model("x86_64+shstk", "page-flag"), Group("x86_64+shstk", "pte", "page-flag", "today"))
+    assert ("fork-pte", "hardware-safe") in refuted
+
+
+@pytest.mark.parametrize("transition", ["mprotect-pte", "numa-hint-set", "uffd-wp-set", "clear-soft-dirty"])
+def test_the_threads_mkdirty_sets_soft_dirty(results: dict[str, Result], transition: str) -> None:
+    prefix = "x86_64/pte/option-c"
+    assert verdicts(results, prefix, transition, "thread")["soft-dirty-exact"] == "refuted"
+    assert verdicts(results, prefix, transition, "option-c")["soft-dirty-exact"] == "proved"
+
+
+# docs/findings.md argues each of these, step by step.
+KNOWN_TODAY = {
+    ("wp-copy", "no-lost-dirty"), ("uprobe-replace", "no-lost-dirty"), ("madvise-free", "no-lost-dirty"),
+    ("fork-pte", "no-lost-dirty"), ("fork-pte", "stale-child"),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_today_is_proved_but_for_what_is_argued(results: dict[str, Result], variant: str) -> None:
+    failed = {
+        (r.obligation.transition, r.obligation.property) for i, r in results.items()
+        if i.startswith(f"{variant}/pte/page-flag/") and r.obligation.kind != "advisory"
+        and not isinstance(r.verdict, Proved)
+    }
+    assert failed <= KNOWN_TODAY
+    assert ("wp-copy", "no-lost-dirty") in failed
+
+
+def test_every_counterexample_was_recomputed(matrix: Run) -> None:
+    found = [r.verdict.counterexample for r in matrix.results if isinstance(r.verdict, Refuted)]
+    assert len(found) > 100
+    assert all(c.replayed and c.reached and len(c.trace) == c.depth for c in found)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a helper calls that is not lifted: functions that do nothing to entries, and whoever else must be named.
+
+The list is short on purpose: a function is on it only where it cannot change an entry, a vma's flags or a folio.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from verifier.kernel.assembly import run_asm, take_branch
+from verifier.kernel.intrinsics import intrinsic
+from verifier.kernel.ir import AsmText, Instr, Int, Void
+from verifier.kernel.values import Incomplete, Truth, Value, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from verifier.kernel.lift import Lifter
+    from verifier.kernel.paths import State
+
+    Action = Callable[[Lifter, Instr, list[Any], State], Value | None]
+
+__all__ = ["HARMLESS", "KernelModels"]
+
+# Function (a glob) -> why it leaves entries alone.
+HARMLESS: Mapping[str, str] = {
+    "flush_tlb_*": "flushes the translation buffer",
+    "__flush_tlb_*": "flushes the translation buffer",
+    "native_flush_tlb_*": "flushes the translation buffer",
+    "__warn_printk": "prints",
+    "_printk": "prints",
+    "warn_slowpath_fmt": "prints",
+    "__mmu_notifier_arch_invalidate_secondary_tlbs": "tells devices to flush",
+    "__sync_icache_dcache": "cleans caches of a page, and a flag of its folio",
+    "dump_page": "prints",
+    "__cond_resched": "lets others run",
+}
+
+
+@dataclass(slots=True)
+class KernelModels:
+    """The models of one run. `actions` go before everything else, also before a function's own body."""
+
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    harmless: Mapping[str, str] = field(default_factory=lambda: HARMLESS)
+
+    def asm(self, lifter: Lifter, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
+        return run_asm(lifter, text, instr, args, state)
+
+    def branch(self, lifter: Lifter, text: AsmText, args: list[Value], labels: int) -> list[Any]:
+        return take_branch(lifter, text, args, labels)
+
+    def known(self, name: str) -> bool:
+        return name in self.actions or name.startswith("llvm.") or self._why(name) is not None
+
+    def _why(self, name: str) -> str | None:
+        return next((why for glob, why in self.harmless.items() if fnmatch.fnmatchcase(name, glob)), None)
+
+    def call(self, lifter: Lifter, name: str, instr: Instr, args: list[Any], state: State) -> Value | None:
+        """What a call of a function gives, that has no body here."""
+        if name in self.actions:
+            return self.actions[name](lifter, instr, args, state)
+        if name.startswith("llvm."):
+            return intrinsic(lifter, name, instr, args, state)
+        why = self._why(name)
+        if why is None:
+            raise Incomplete(f"calls {name}, which is neither here nor modelled")
+        lifter.note(f"{name} {why}")
+        return _unused(lifter, instr)
+
+
+def _unused(lifter: Lifter, instr: Instr) -> Value | None:
+    """A result that must not be used: poison."""
+    match instr.type:
+        case Void():
+            return None
+        case Int(1):
+            return Truth(lifter.values.no, lifter.values.yes)
+        case Int(width):
+            found: Word = lifter.values.poison_word(width)
+            return found
+    raise Incomplete("a harmless function that returns an address")
