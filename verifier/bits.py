@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The bit interpretation: words are tuples of literals of one hash-consed and-inverter graph.
+"""The bit interpretation: words are tuples of literals of one hash-consed and-inverter graph (verifier.graph).
 
-A literal is an int: 0 is false, 1 is true, 2*n is node n, and a literal xor 1 is its complement. A node is an
-input or the conjunction of two literals. Constants fold as the graph is built, and an operation
-on words that was done before costs one look-up, so that what many obligations share is built once.
+An operation on words that was done before costs one look-up, so that what many obligations share is built once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from verifier.graph import FALSE, TRUE, Graph
+
 __all__ = ["FALSE", "TRUE", "Bits", "Word"]
 
-FALSE, TRUE = 0, 1
+WIDE = 8  # bits from which on an equality is looked into
+SPLITS = 4  # choices, one in another
 
 
 class Word:
@@ -27,7 +28,7 @@ class Word:
         return f"Word{self.bits}"
 
 
-class Bits:
+class Bits(Graph):
     """The Algebra over an and-inverter graph. One graph serves a whole run.
 
     >>> g = Bits()
@@ -37,138 +38,29 @@ class Bits:
     """
 
     def __init__(self) -> None:
-        self.left: list[int] = [0]  # of node n; an input has -1
-        self.right: list[int] = [0]
-        self._nodes: dict[tuple[int, int], int] = {}
+        super().__init__()
         self._words: dict[tuple[int, ...], Word] = {}
+        self._constants: dict[tuple[int, int], Word] = {}
         self._done: dict[tuple[object, ...], Word] = {}
         self._done_bools: dict[tuple[object, ...], int] = {}
-        self.inputs: dict[str, tuple[int, ...]] = {}  # name -> literals, lowest bit first
-        self.bools: set[str] = set()
-        self.input_of: dict[int, tuple[str, int]] = {}  # node -> input, bit
-
-    # the graph
-
-    def conj(self, a: int, b: int) -> int:
-        """The literal of a and b."""
-        if a > b:
-            a, b = b, a
-        if a < 2:
-            return b if a else 0
-        if a == b:
-            return a
-        if a ^ 1 == b:
-            return 0
-        found = self._nodes.get((a, b))
-        if found is None:
-            # one level deep: a and (a and c) is that node; a and (not a and c) is false
-            left, right = self.left[b >> 1], self.right[b >> 1]
-            if left > 0:
-                if not b & 1:
-                    if left == a or right == a:
-                        return b
-                    if left == a ^ 1 or right == a ^ 1:
-                        return 0
-                elif left == a ^ 1 or right == a ^ 1:
-                    return a
-            found = len(self.left) << 1
-            self.left.append(a)
-            self.right.append(b)
-            self._nodes[a, b] = found
-        return found
-
-    def disj(self, a: int, b: int) -> int:
-        return self.conj(a ^ 1, b ^ 1) ^ 1
-
-    def xor(self, a: int, b: int) -> int:
-        if a < 2:
-            return b ^ a
-        if b < 2:
-            return a ^ b
-        if a >> 1 == b >> 1:
-            return (a ^ b) & 1
-        flip = (a ^ b) & 1
-        a &= ~1
-        b &= ~1
-        return self.conj(self.conj(a, b) ^ 1, self.conj(a ^ 1, b ^ 1) ^ 1) ^ flip
-
-    def mux(self, c: int, a: int, b: int) -> int:
-        """a where c holds, else b."""
-        if a == b or c == 1:
-            return a
-        if c == 0:
-            return b
-        if a < 2:
-            return self.disj(c, b) if a else self.conj(c ^ 1, b)
-        if b < 2:
-            return self.disj(c ^ 1, a) if b else self.conj(c, a)
-        if a ^ 1 == b:
-            return self.xor(c, b)
-        return self.conj(self.conj(c, a) ^ 1, self.conj(c ^ 1, b) ^ 1) ^ 1
-
-    def _input(self, name: str, width: int) -> tuple[int, ...]:
-        literals = []
-        for bit in range(width):
-            node = len(self.left)
-            self.left.append(-1)
-            self.right.append(-1)
-            self.input_of[node] = (name, bit)
-            literals.append(node << 1)
-        self.inputs[name] = tuple(literals)
-        return self.inputs[name]
-
-    def input_word(self, name: str, width: int) -> Word:
-        """A free word; the same name gives the same word."""
-        return self.intern(self.inputs.get(name) or self._input(name, width))
-
-    def input_bool(self, name: str) -> int:
-        """A free boolean; the same name gives the same literal."""
-        self.bools.add(name)
-        return (self.inputs.get(name) or self._input(name, 1))[0]
 
     def intern(self, bits: tuple[int, ...]) -> Word:
+        """The one word that has these bits."""
         found = self._words.get(bits)
         if found is None:
             found = self._words[bits] = Word(bits)
         return found
 
-    def cone(self, literals: Iterable[int]) -> list[int]:
-        """The nodes that the literals depend on, in topological order."""
-        seen: set[int] = set()
-        todo = [literal >> 1 for literal in literals if literal > 1]
-        left, right = self.left, self.right
-        while todo:
-            node = todo.pop()
-            if node in seen or node == 0:
-                continue
-            seen.add(node)
-            if left[node] > 0:
-                todo.append(left[node] >> 1)
-                todo.append(right[node] >> 1)
-        return sorted(seen)
-
-    def support(self, literals: Iterable[int]) -> set[str]:
-        """The names of the inputs that the literals depend on."""
-        return {self.input_of[node][0] for node in self.cone(literals) if self.left[node] < 0}
-
-    def evaluate(self, literals: Iterable[int], values: dict[str, int | bool]) -> list[bool]:
-        """The literals' values where the inputs have these (an input that is not named: 0)."""
-        wanted = list(literals)
-        known: dict[int, bool] = {0: False}
-        for node in self.cone(wanted):
-            left = self.left[node]
-            if left < 0:
-                name, bit = self.input_of[node]
-                known[node] = bool(int(values.get(name, 0)) >> bit & 1)
-            else:
-                right = self.right[node]
-                known[node] = (known[left >> 1] ^ bool(left & 1)) and (known[right >> 1] ^ bool(right & 1))
-        return [known[literal >> 1] ^ bool(literal & 1) for literal in wanted]
-
-    # the algebra
+    def input_word(self, name: str, width: int) -> Word:
+        """A free word; the same name gives the same word."""
+        return self.intern(self.input_bits(name, width))
 
     def word(self, value: int, width: int) -> Word:
-        return self.intern(tuple([value >> i & 1 for i in range(width)]))
+        key = (value, width)
+        found = self._constants.get(key)
+        if found is None:
+            found = self._constants[key] = self.intern(tuple([value >> i & 1 for i in range(width)]))
+        return found
 
     def truth(self, value: bool) -> int:
         return int(value)
@@ -259,12 +151,85 @@ class Bits:
         key = ("eq", a, b)
         found = self._done_bools.get(key)
         if found is None:
-            found = TRUE
-            for x, y in zip(a.bits, b.bits, strict=True):
+            found = self._done_bools[key] = self._done_bools["eq", b, a] = self._equal(a, b)
+        return found
+
+    def _equal(self, a: Word, b: Word) -> int:
+        pairs = [(x, y) for x, y in zip(a.bits, b.bits, strict=True) if x != y]
+        for x, y in pairs:
+            if x ^ 1 == y:
+                return FALSE
+        if len(pairs) >= WIDE:
+            found = self._split(pairs, SPLITS)
+            if found is not None:
+                return found
+        return self._atom(pairs)
+
+    def _split(self, pairs: list[tuple[int, int]], depth: int) -> int | None:
+        """Equality of words that are choices, as a choice between equalities of words that are not; None if too deep.
+
+        So the same few equalities stand behind all questions, and no proof has to find them again bit by bit.
+        """
+        counts: dict[int, int] = {}
+        for x, y in pairs:
+            for selector in {*self._selectors(x), *self._selectors(y)}:
+                counts[selector] = counts.get(selector, 0) + 1
+        best = max(counts, key=lambda s: (counts[s], -s), default=0)
+        if not best or 2 * counts[best] < len(pairs):
+            return self._atom(pairs)
+        if not depth:
+            return None
+        ways = []
+        for value in (1, 0):
+            way = [(self._where(x, best, value), self._where(y, best, value)) for x, y in pairs]
+            way = [(x, y) for x, y in way if x != y]
+            found = FALSE if any(x ^ 1 == y for x, y in way) else self._split(way, depth - 1)
+            if found is None:
+                return None
+            ways.append(found)
+        return self.mux(best, ways[0], ways[1])
+
+    def _selectors(self, literal: int) -> tuple[int, ...]:
+        """What a literal chooses by, is masked by or flipped by: positive literals."""
+        node = literal >> 1
+        if self.left[node] <= 0:
+            return ()
+        choice = self.mux_of(node)
+        if choice is None:
+            return self.left[node] & ~1, self.right[node] & ~1
+        selector, yes, no = choice
+        return (selector & ~1, yes & ~1) if yes ^ 1 == no else (selector & ~1,)
+
+    def _where(self, literal: int, selector: int, value: int) -> int:
+        """The literal where the selector has this value; looks one level deep."""
+        node, flip = literal >> 1, literal & 1
+        if node == selector >> 1:
+            return value ^ flip
+        a, b = self.left[node], self.right[node]
+        if a <= 0:
+            return literal
+        choice = self.mux_of(node)
+        if choice is not None:
+            c, yes, no = choice
+            if c >> 1 == selector >> 1:
+                return (yes if value ^ (c & 1) else no) ^ flip
+            if yes ^ 1 == no and yes >> 1 == selector >> 1:
+                return c ^ (value ^ (yes & 1) ^ 1) ^ flip
+            return literal
+        for one, other in ((a, b), (b, a)):
+            if one >> 1 == selector >> 1:
+                return (other if value ^ (one & 1) else FALSE) ^ flip
+        return literal
+
+    def _atom(self, pairs: list[tuple[int, int]]) -> int:
+        """All pairs are equal; what is compared with a constant comes first, for it is shared most."""
+        found = TRUE
+        for x, y in pairs:
+            if x < 2 or y < 2:
+                found = self.conj(found, x ^ y ^ 1)
+        for x, y in pairs:
+            if x > 1 and y > 1:
                 found = self.conj(found, self.xor(x, y) ^ 1)
-                if found == FALSE:
-                    break
-            self._done_bools[key] = found
         return found
 
     def ult(self, a: Word, b: Word, width: int) -> int:

@@ -113,6 +113,15 @@ class GroupProver:
             self._inhabitants[label] = answer.model if isinstance(answer, Sat) else None
         return self._inhabitants[label]
 
+    def inhabited(self, label: str, given: tuple[int, ...]) -> bool:
+        """Does a state satisfy what an instance assumes?"""
+        return self._inhabitant(label, given) is not None
+
+    def possible(self, question: Question, way: Way) -> bool:
+        """Can the property be violated this way?"""
+        given = question.given[way.instance.label if way.instance else "init"]
+        return isinstance(self.solver.check((*given, way.bad), ()), Sat)
+
     def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
         """The least values that violate the obligation this way, recomputed with plain integers."""
         conditions = [*given, way.bad]

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from verifier.bits import FALSE, Bits
+from verifier.bits import FALSE, TRUE, Bits
 from verifier.errors import SolverError
 
 __all__ = ["Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "solver_versions", "z3_solver"]
 
-SAT_SOLVER = "cadical153"
+QUICK_SAT, STRONG_SAT = "minisat22", "cadical153"  # python-sat's names
+QUICK = 2000  # conflicts
+LOADED = 16_000  # nodes that a SAT solver may have been told of before it starts afresh
+ROOM = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,71 +65,107 @@ class Solver(Protocol):
     def check(self, conditions: Iterable[Any]) -> Answer: ...
 
 
-class BitsSolver:
-    """One incremental SAT solver over an and-inverter graph; each question is a set of assumptions.
+class _Sat:
+    """One incremental SAT solver over a graph; a node gets a variable, and its clauses, when it is first needed.
 
-    A node's clauses are given to the solver once, when a question first depends on it.
+    Where it has been told of much that the present questions do not need, it starts afresh.
     """
 
-    def __init__(self, graph: Bits, sat: str = SAT_SOLVER) -> None:
+    def __init__(self, graph: Bits, name: str) -> None:
+        self.graph = graph
+        self.name = name
+        self._start()
+
+    def _start(self) -> None:
         from pysat.solvers import Solver as SatSolver
 
-        self.graph = graph
-        self.name = "bits"
-        self._sat = SatSolver(name=sat)
-        self._loaded = bytearray(1024)
+        self._sat = SatSolver(name=self.name)
+        self._variable = [0] * (len(self.graph.left) + ROOM)  # of a node; 0: it has none yet
+        self._count = 0
+        self._limit = 0
 
-    def _load(self, literals: Iterable[int]) -> None:
-        """Give the solver the clauses of everything that the literals depend on. Node n is variable n."""
-        left, right, loaded = self.graph.left, self.graph.right, self._loaded
-        if len(loaded) < len(left):
-            loaded.extend(bytes(2 * len(left) - len(loaded)))
-        todo = [literal >> 1 for literal in literals]
+    def _load(self, literals: Iterable[int]) -> list[int]:
+        """Tell the solver of everything that the literals depend on; the literals as it knows them."""
+        if self._limit and self._count > self._limit:
+            self.close()
+            self._start()
+        variable = self._variable
+        if len(variable) < len(self.graph.left):
+            variable += [0] * (len(self.graph.left) + ROOM - len(variable))
+        todo = []
+        for literal in literals:
+            node = literal >> 1
+            if not variable[node]:
+                self._count += 1
+                variable[node] = self._count
+                todo.append(node)
+        clauses = self._clauses(todo)
+        if clauses:
+            self._sat.append_formula(clauses)
+        self._limit = self._limit or max(LOADED, 4 * self._count)
+        return [-variable[c >> 1] if c & 1 else variable[c >> 1] for c in literals]
+
+    def _clauses(self, todo: list[int]) -> list[list[int]]:
+        """The clauses of nodes and of what they depend on. A choice has four, and its halves have no variables."""
+        left, right, variable, mux_of = self.graph.left, self.graph.right, self._variable, self.graph.mux_of
         clauses: list[list[int]] = []
+        count = self._count
         while todo:
             node = todo.pop()
-            if loaded[node]:
-                continue
-            loaded[node] = 1
             a, b = left[node], right[node]
             if a <= 0:
                 continue
-            x = -(a >> 1) if a & 1 else a >> 1
-            y = -(b >> 1) if b & 1 else b >> 1
-            clauses.append([-node, x])
-            clauses.append([-node, y])
-            clauses.append([node, -x, -y])
-            todo.append(a >> 1)
-            todo.append(b >> 1)
-        if clauses:
-            self._sat.append_formula(clauses)
+            choice = mux_of(node) if a & b & 1 else None
+            own = variable[node]
+            known = []
+            for literal in choice or (a, b):
+                under = literal >> 1
+                found = variable[under]
+                if not found:
+                    count += 1
+                    found = variable[under] = count
+                    todo.append(under)
+                known.append(-found if literal & 1 else found)
+            if choice is None:
+                x, y = known
+                clauses += [-own, x], [-own, y], [own, -x, -y]
+            else:
+                c, x, y = known
+                clauses += [-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y]
+        self._count = count
+        return clauses
 
-    def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
-        """Do the conditions hold together? A model has the inputs called `names`, else all that they depend on."""
-        literals = sorted({c for c in conditions if c != 1})
-        if literals and literals[0] == FALSE:
-            return Unsat()
-        self._load(literals)
+    def solve(self, literals: Iterable[int], conflicts: int = 0) -> bool | None:
+        """Do the literals hold together? None where that takes more conflicts than allowed (0: no bound)."""
+        assumed = self._load(literals)
         try:
-            found = self._sat.solve(assumptions=[-(c >> 1) if c & 1 else c >> 1 for c in literals])
+            if not conflicts:
+                return bool(self._sat.solve(assumptions=assumed))
+            self._sat.conf_budget(conflicts)
+            found: bool | None = self._sat.solve_limited(assumptions=assumed)
         except RuntimeError as error:
-            raise SolverError(f"the SAT solver failed: {error}") from error
-        if found is None:
-            return Undecided("the SAT solver gave up")
-        if not found:
-            return Unsat()
-        wanted = self.graph.support(literals) if names is None else names
-        return Sat(self._values(wanted, self._sat.get_model() or []))
+            raise SolverError(f"the SAT solver {self.name} failed: {error}") from error
+        return found
 
-    def _values(self, names: Iterable[str], model: Sequence[int]) -> dict[str, int | bool]:
-        """The inputs' values; a bit that the solver was never told of is 0."""
-        graph, known = self.graph, len(model)
+    def fix(self, literals: Iterable[int]) -> None:
+        """Let the literals hold from here on. The solver does not start afresh any more."""
+        self._sat.append_formula([[c] for c in self._load(literals)])
+        self._limit = 1 << 62
+
+    def knows(self, literal: int) -> bool:
+        """Has the solver been told of the literal's node?"""
+        node = literal >> 1
+        return node < len(self._variable) and self._variable[node] > 0
+
+    def values(self, names: Iterable[str]) -> dict[str, int | bool]:
+        """The inputs' values in the model just found; a bit that the solver was never told of is 0."""
+        graph, variable, model = self.graph, self._variable, [0, *(self._sat.get_model() or ())]
+        model += [0] * (self._count + 1 - len(model))
         values: dict[str, int | bool] = {}
         for name in names:
             value = 0
             for bit, literal in enumerate(graph.inputs[name]):
-                variable = literal >> 1
-                if variable <= known and model[variable - 1] > 0:
+                if literal >> 1 < len(variable) and model[variable[literal >> 1]] > 0:
                     value |= 1 << bit
             values[name] = bool(value) if name in graph.bools else value
         return values
@@ -135,46 +174,78 @@ class BitsSolver:
         self._sat.delete()
 
 
-def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]) -> dict[str, int | bool]:
-    """A model of satisfiable conditions in which, one input after the other, each bit is 0 where it can be.
+class BitsSolver:
+    """Decides conditions of one and-inverter graph: by looking, then by a quick SAT solver, then by a strong one.
 
-    The bits of an input are tried from the highest down. Deterministic. Raises SolverError if the conditions
-    cannot be satisfied.
+    Both are incremental and are asked with assumptions. The strong one is asked only what the quick one
+    gives up on after QUICK conflicts: few questions, but they would take it thousands of times as long as the rest.
     """
-    graph = solver.graph
-    fixed = list(conditions)
-    answer = solver.check(fixed, order)
-    if not isinstance(answer, Sat):
-        raise SolverError("nothing to minimise: the conditions do not hold together")
-    model = answer.model
-    for name in order:
-        bits = list(reversed(graph.inputs[name]))
-        if model[name]:
-            trial = solver.check([*fixed, *(bit ^ 1 for bit in bits)], order)
-            if isinstance(trial, Sat):
-                model = trial.model
+
+    def __init__(self, graph: Bits, sat: str | None = None) -> None:
+        self.graph = graph
+        self.name = "bits"
+        self._quick = _Sat(graph, sat or QUICK_SAT)
+        self._strong: _Sat | None = None
+        self._conflicts = 0 if sat else QUICK
+
+    def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
+        """Do the conditions hold together? A model has the inputs called `names`, else all that they depend on."""
+        literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
+        if FALSE in self.graph.conjuncts(literals):
+            return Unsat()
+        sat = self._quick
+        found = sat.solve(literals, self._conflicts)
+        if found is None:
+            if self._strong is None:
+                self._strong = _Sat(self.graph, STRONG_SAT)
+            sat = self._strong
+            found = sat.solve(literals)
+        if not found:
+            return Unsat()
+        return Sat(sat.values(sorted(self.graph.support(literals)) if names is None else names))
+
+    def close(self) -> None:
+        self._quick.close()
+        if self._strong is not None:
+            self._strong.close()
+
+
+def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]) -> dict[str, int | bool]:
+    """The least model of satisfiable conditions: the first input as small as it can be, then the second, and so on.
+
+    There is one such model, so no solver's luck shows in it; it has the inputs of `order` only. Raises SolverError if
+    the conditions cannot be satisfied.
+    """
+    sat = _Sat(solver.graph, QUICK_SAT)
+    literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
+    try:
+        if FALSE not in literals:
+            sat.fix(literals)
+        if FALSE in literals or not sat.solve(()):
+            raise SolverError("nothing to minimise: the conditions do not hold together")
+        model = sat.values(order)
+        for name in order:
+            bits = [bit for bit in solver.graph.inputs[name] if sat.knows(bit)]
+            if model[name] and sat.solve([bit ^ 1 for bit in bits]):
+                model = sat.values(order)
+            if model[name]:
+                model = _minimise_input(sat, name, model, order)
             else:
-                model = _minimise_input(solver, fixed, name, bits, order, model)
-                fixed += [bit ^ (not int(model[name]) >> i & 1) for i, bit in enumerate(graph.inputs[name])]
-                continue
-        fixed += [bit ^ 1 for bit in bits]
+                sat.fix([bit ^ 1 for bit in bits])
+    finally:
+        sat.close()
     return model
 
 
 def _minimise_input(
-    solver: BitsSolver, fixed: list[int], name: str, bits: Sequence[int], order: Sequence[str],
-    model: dict[str, int | bool],
+    sat: _Sat, name: str, model: dict[str, int | bool], order: Sequence[str]
 ) -> dict[str, int | bool]:
-    """The model with the least value of one input, bit for bit from the highest down."""
-    mine = list(fixed)
-    for number, bit in zip(range(len(bits) - 1, -1, -1), bits, strict=True):
-        if int(model[name]) >> number & 1:
-            trial = solver.check([*mine, bit ^ 1], order)
-            if not isinstance(trial, Sat):
-                mine.append(bit)
-                continue
-            model = trial.model
-        mine.append(bit ^ 1)
+    """The model with the least value of one input, from the highest bit down; the input keeps it from here on."""
+    for number, bit in reversed(list(enumerate(sat.graph.inputs[name]))):
+        if sat.knows(bit):
+            if int(model[name]) >> number & 1 and sat.solve([bit ^ 1]):
+                model = sat.values(order)
+            sat.fix([bit ^ (int(model[name]) >> number & 1 ^ 1)])
     return model
 
 

@@ -53,6 +53,10 @@ MOST_BLOCKS = 30_000  # walked in one call of `call`
 DEEPEST = 40  # calls
 
 
+class NoReturn(Exception):
+    """A function that returns on no way. The text is its name."""
+
+
 class Inputs(Protocol):
     """Names for what is not known: the same name is the same value."""
 
@@ -173,6 +177,8 @@ class Lifter:
                     return self.run(module, function, list(args), State((), {}, dict(memory or {})))
         except IrError as error:
             raise Incomplete(f"text of the intermediate representation: {error}") from error
+        except NoReturn as callee:
+            raise Incomplete(f"{callee} never returns") from None
         except RecursionError:
             raise Incomplete("nested too deep") from None
         raise Incomplete(f"no function {name}")
@@ -205,16 +211,16 @@ class Lifter:
 
     def _returned(self, frame: Frame, before: State) -> tuple[Value | None, State]:
         if not frame.returned:
-            raise Incomplete(f"{frame.function.name} never returns")
+            raise NoReturn(frame.function.name)
         states = []
         for state, value in frame.returned:
             env = {} if value is None else {"": value}
             states.append(State(state.path, env, state.memory))
-        state = self.paths.merge(states)
+        state = self.paths.merge(states)  # ways that do not return are among `undefined`
         value = state.env.get("")
         if value is not None:
             value = self._promised(state, value, frame.function.noundef, frame.function.bounds, "the result")
-        return value, State(state.path, before.env, state.memory)
+        return value, State(before.path, before.env, state.memory)
 
     def _parts(self, frame: Frame, parts: tuple[Part, ...]) -> None:
         for part in parts:
@@ -249,7 +255,11 @@ class Lifter:
             if instr.op in _ENDS:
                 _ENDS[instr.op](self, frame, label, instr, state)
                 return
-            self._step(frame, instr, state)
+            try:
+                self._step(frame, instr, state)
+            except NoReturn as callee:
+                self.undefine(state, self.values.yes, f"{callee} does not return")
+                return
 
     def _enter(self, frame: Frame, phis: list[Instr], source: str, state: State) -> State:
         """The state at the head of a block, coming from another: its phis are set, all at once."""

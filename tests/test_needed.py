@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What nothing needs goes: dropping any axiom, requirement or give-up changes some verdict.
+
+Each is dropped alone, and the transitions that use it are decided again in some groups, until one verdict
+differs from what it was.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from verifier.bits import Bits
+from verifier.obligations import Builder, Group
+from verifier.plan import Library, load_library
+from verifier.prove import GroupProver, graph_inputs
+from verifier.results import verdict_name
+from verifier.solve import BitsSolver
+
+GROUPS = tuple(
+    Group(variant, "pte", encoding, code)
+    for variant in ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty")
+    for encoding, code in (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"))
+)
+LIBRARY = load_library()
+
+
+@cache
+def verdicts(group: Group, transition: str, dropped: frozenset[str]) -> dict[str, str]:
+    """Property -> verdict of one transition, with some assumptions left out."""
+    graph = Bits()
+    prover = GroupProver(LIBRARY.model(group.variant, group.encoding), group, graph, BitsSolver(graph))
+    if dropped:
+        prover.builder = Builder(prover.model, group, graph, graph_inputs(graph), None, dropped)
+    found = {}
+    for question in prover.builder.questions(lambda t, p: t == transition):
+        given = {label: prover.inhabited(label, g) for label, g in question.given.items()}
+        bad = any(prover.possible(question, way) for way in question.ways)
+        found[question.property.name] = "refuted" if bad else "proved" if all(given.values()) else "vacuous"
+    return found
+
+
+def changes(transition: str, dropped: str) -> bool:
+    """Does some verdict of the transition change in some group?"""
+    return any(
+        verdicts(group, transition, frozenset([dropped])) != verdicts(group, transition, frozenset()) for group in GROUPS
+    )
+
+
+def users(observation: str) -> list[str]:
+    """The transitions whose codes look at an observation, themselves or through a procedure."""
+    texts = {p.signature.split("(")[0]: p.body.text for p in LIBRARY.spec.procedures}
+    through = {name for name, text in texts.items() if f"{observation}(" in text}
+    found = []
+    for transition in LIBRARY.spec.transitions.values():
+        words = " ".join(source.text for source in transition.codes.values())
+        if any(f"{name}(" in words for name in {observation, *through}):
+            found.append(transition.name)
+    return found
+
+
+AXIOMS = [(o, a.name) for o, record in LIBRARY.spec.observations.items() for a in record.axioms]
+REQUIRES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires]
+GIVE_UPS = [t.name for t in LIBRARY.spec.transitions.values() if t.gives_up]
+
+
+@pytest.mark.parametrize(("observation", "axiom"), AXIOMS)
+def test_every_axiom_is_needed(observation: str, axiom: str) -> None:
+    assert any(changes(t, f"axiom {observation}.{axiom}") for t in users(observation))
+
+
+@pytest.mark.parametrize(("transition", "requirement"), REQUIRES)
+def test_every_requirement_is_needed(transition: str, requirement: str) -> None:
+    assert changes(transition, f"requires {requirement}")
+
+
+@pytest.mark.parametrize("transition", GIVE_UPS)
+def test_every_give_up_is_needed(transition: str) -> None:
+    assert changes(transition, "action give_up")
+
+
+LEMMAS = [p.name for p in LIBRARY.spec.properties.values() if p.kind == "lemma"]
+
+
+@pytest.mark.parametrize("lemma", LEMMAS)
+def test_every_lemma_is_needed(lemma: str, library: Library) -> None:
+    names = list(library.spec.transitions)
+    assert any(changes(t, f"lemma {lemma}") for t in names)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs that a kernel is configured and compiled with: found, named where they are missing, and run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.errors import ExtractionError
+
+__all__ = ["Toolchain", "find_toolchain", "run"]
+
+OLDEST_CLANG = 14
+NEWEST_CLANG = 21
+TIMEOUT = 1800  # seconds that one program may take
+
+# Program -> Debian package.
+_NEEDED = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "perl": "perl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """clang and what belongs to it. `suffix` is -19 of clang-19, or empty; `llvm` is what kbuild's LLVM= is given."""
+
+    clang: str
+    suffix: str
+    version: str
+
+    @property
+    def llvm(self) -> str:
+        return self.suffix or "1"
+
+
+def find_toolchain() -> Toolchain:
+    """The newest clang there is, with all that a kernel's build needs. ExtractionError names what to install."""
+    missing = [package for program, package in _NEEDED.items() if shutil.which(program) is None]
+    found = _clang()
+    if found is None:
+        missing.append("clang-19")
+    elif shutil.which(f"ld.lld{found.suffix}") is None:
+        missing.append(f"lld{found.suffix}")
+    elif shutil.which(f"llvm-ar{found.suffix}") is None:
+        missing.append(f"llvm{found.suffix}")
+    if missing or found is None:
+        raise ExtractionError(f"building for a kernel tree needs {', '.join(missing)}; on Debian: apt install {' '.join(missing)}")
+    return found
+
+
+def _clang() -> Toolchain | None:
+    wanted = os.environ.get("PTEPROOF_CLANG")
+    names = [wanted] if wanted else [*(f"clang-{n}" for n in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1)), "clang"]
+    for name in names:
+        path = shutil.which(name)
+        if path is None:
+            continue
+        text = run([path, "--version"], Path.cwd()).stdout
+        match = re.search(r"clang version (\d+)(\S*)", text)
+        if match and OLDEST_CLANG <= int(match[1]) <= NEWEST_CLANG:
+            suffix = re.search(r"-\d+$", name)
+            return Toolchain(path, suffix[0] if suffix else "", text.splitlines()[0])
+        if wanted or name == "clang":
+            raise ExtractionError(f"{path} is not clang {OLDEST_CLANG} to {NEWEST_CLANG}; on Debian: apt install clang-19 lld-19 llvm-19")
+    return None
+
+
+def run(command: Sequence[str], folder: Path, check: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program in a folder, without a terminal. `check` names what failed in the error."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "ARCH", "CROSS_COMPILE", "LLVM")}
+    environment |= {"LC_ALL": "C", "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "pteproof", "KBUILD_BUILD_HOST": "pteproof"}
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", check=False, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise ExtractionError(f"{command[0]} took more than {TIMEOUT} seconds") from None
+    except OSError as error:
+        raise ExtractionError(f"{command[0]} cannot be run: {error.strerror}") from None
+    if check is not None and done.returncode != 0:
+        raise ExtractionError(f"{check}: {first_error(done.stderr or done.stdout)}")
+    return done
+
+
+def first_error(text: str) -> str:
+    """The line of a program's output that says what went wrong."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for pattern in (r"No space left", r"not clean", r"error:", r"Error \d", r"\*\*\*", r"[Ee]rror"):
+        for line in lines:
+            if re.search(pattern, line):
+                return line[:300]
+    return lines[-1][:300] if lines else "no message"

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A kernel source tree: is it one, whose is it, and which is it. It is only ever read.
+
+A tree is identified by git's tree and a hash of what is not committed; outside of git by the contents of Makefile,
+include/, arch/X/, mm/ and scripts/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.errors import ExtractionError, UsageError
+
+__all__ = ["Tree", "find_tree", "identify", "open_tree"]
+
+# What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
+_MARKS = ("Makefile", "Kbuild", "Kconfig", "include/linux/mm.h", "include/linux/pgtable.h", "mm/memory.c", "kernel/fork.c",
+          "scripts/Makefile.build", "lib/Kconfig", "usr/Kconfig", "virt/Makefile")
+_HASHED = ("include", "mm", "scripts")
+_LARGEST = 64 << 20  # of a file that is hashed
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A kernel source tree. `version` is the Makefile's, such as 6.12.117."""
+
+    path: Path
+    version: str
+
+
+def find_tree(start: Path) -> Path | None:
+    """The kernel tree that one stands in, if any."""
+    for folder in (start, *start.parents):
+        if (folder / "Kbuild").is_file() and (folder / "include/linux/mm.h").is_file():
+            return folder
+    return None
+
+
+def open_tree(path: Path | str) -> Tree:
+    """The tree at a path. UsageError where it is no kernel, or only part of one."""
+    root = Path(path)
+    if not root.exists():
+        raise UsageError(f"{root}: no such folder; give a Linux source tree, or install linux-source-6.12 and unpack it")
+    if not root.is_dir():
+        raise UsageError(f"{root}: not a folder; unpack it first")
+    root = root.resolve()
+    missing = [mark for mark in _MARKS if not (root / mark).is_file()]
+    if len(missing) > len(_MARKS) // 2:
+        raise UsageError(f"{root}: not a Linux source tree (no {missing[0]})")
+    if missing:
+        raise UsageError(f"{root}: not a whole Linux source tree (no {', '.join(missing[:3])}); was it unpacked to the end?")
+    return Tree(root, _version(root))
+
+
+def _version(root: Path) -> str:
+    try:
+        text = (root / "Makefile").read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{root}/Makefile cannot be read: {error.strerror}") from None
+    numbers = [re.search(rf"^{name} *= *(\S*)", text, re.M) for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL")]
+    if not all(numbers):
+        raise UsageError(f"{root}: not a Linux source tree (its Makefile has no version)")
+    extra = re.search(r"^EXTRAVERSION *= *(\S*)", text, re.M)
+    return ".".join(n[1] for n in numbers if n) + (extra[1] if extra else "")
+
+
+def has_arch(tree: Tree, arch: str) -> None:
+    """UsageError where the tree has no such architecture."""
+    if not (tree.path / "arch" / arch / "include").is_dir():
+        known = sorted(p.name for p in (tree.path / "arch").iterdir() if p.is_dir())
+        raise UsageError(f"{tree.path} has no architecture {arch!r}; it has {', '.join(known)}")
+
+
+def identify(tree: Tree, arch: str) -> str:
+    """A name for the contents that a build for this architecture depends on: equal names, equal contents."""
+    has_arch(tree, arch)
+    return _git_identity(tree) or _content_identity(tree, arch)
+
+
+def _git(tree: Tree, *args: str) -> bytes | None:
+    """What git says, or None. Git is kept from writing to the tree, even its index."""
+    command = ["git", "--no-optional-locks", "-C", str(tree.path), *args]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=120,
+                              env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"})
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _git_identity(tree: Tree) -> str | None:
+    """Git's tree of HEAD, and a hash of what differs from it. None outside of git, or in a folder of a repository."""
+    top = _git(tree, "rev-parse", "--show-toplevel")
+    if top is None or Path(os.fsdecode(top).strip()).resolve() != tree.path:
+        return None
+    head = _git(tree, "rev-parse", "HEAD^{tree}")
+    changed = _git(tree, "diff", "--binary", "--no-ext-diff", "--no-textconv", "HEAD")
+    unknown = _git(tree, "ls-files", "-z", "--others", "--exclude-standard")
+    if head is None or changed is None or unknown is None:
+        return None
+    digest = hashlib.sha256(changed)
+    for name in sorted(filter(None, unknown.split(b"\0"))):
+        digest.update(name + b"\0")
+        _hash_file(digest, tree.path / os.fsdecode(name))
+    dirty = bool(changed or unknown)
+    return f"git-{head.decode().strip()[:20]}" + (f"-{digest.hexdigest()[:16]}" if dirty else "")
+
+
+def _content_identity(tree: Tree, arch: str) -> str:
+    digest = hashlib.sha256()
+    for name in ("Makefile", "Kbuild", "Kconfig"):
+        _hash_file(digest, tree.path / name)
+    for folder in (*_HASHED, f"arch/{arch}"):
+        for base, folders, files in os.walk(tree.path / folder):
+            folders.sort()
+            for name in sorted(files):
+                path = Path(base) / name
+                digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+                _hash_file(digest, path)
+    return f"sha256-{digest.hexdigest()[:32]}"
+
+
+def _hash_file(digest: hashlib._Hash, path: Path) -> None:
+    """A file's length and bytes; a link by where it points to."""
+    try:
+        if path.is_symlink():
+            digest.update(b"link " + os.fsencode(os.readlink(path)))
+            return
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            digest.update(b"no file or a large one")
+            return
+        data = path.read_bytes()
+    except OSError as error:
+        raise ExtractionError(f"{path} cannot be read: {error.strerror}") from None
+    digest.update(b"%d " % len(data))
+    digest.update(data)
