@@ -16,7 +16,7 @@ from verifier.load import Source, Table, read_yaml
 __all__ = ["Axiom", "Definition", "Encoding", "Observation", "Property", "Spec", "Transition", "Variable", "load_spec"]
 
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
-INVARIANT, LEMMA, STEP, ADVISORY = "invariant", "lemma", "step", "advisory"
+INVARIANT, LEMMA, STEP, ADVISORY, STATIC = "invariant", "lemma", "step", "advisory", "static"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Observation:
 class Property:
     """What has to hold: of each process p where the text names p.
 
-    kind is invariant (part of the theorem), lemma (strengthens it), step (of one step: old state was[...]) or
-    advisory (a step property that never fails a run).
+    kind is invariant (part of the theorem), lemma (strengthens it), step (of one step: old state was_...),
+    advisory (a step property that never fails a run) or static (of entries alone).
     """
 
     name: str
@@ -73,6 +73,7 @@ class Property:
     where: Where = field(compare=False)
     needs: tuple[str, ...] = ()  # features of an architecture without which it says nothing
     compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
+    sentences: tuple[Definition, ...] = ()  # of a static property: true for all values of their parameters
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
 
 
@@ -218,15 +219,16 @@ def _properties(table: Table) -> dict[str, Property]:
     found = {}
     for name in table:
         record = table.need(name, Table, "properties")
-        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes"), "a property")
+        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
+                     "sentences"), "a property")
         kind = record.text("kind", "a property")
-        if kind not in (INVARIANT, LEMMA, STEP, ADVISORY):
-            raise SpecError(record.at["kind"], f"a property is invariant, lemma, step or advisory, not {kind!r}")
+        if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
+            raise SpecError(record.at["kind"], f"a property is invariant, lemma, step, advisory or static, not {kind!r}")
         found[name] = Property(
             name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
             record.text("because", "a property") if "because" in record else "",
             record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
-            _words(_sub(record, "compares")), record.texts("causes", "causes"),
+            _words(_sub(record, "compares")), _definitions(record, "sentences"), record.texts("causes", "causes"),
         )
     return found
 

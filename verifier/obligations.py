@@ -13,7 +13,7 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.evaluate import Key, call
-from verifier.model import ADVISORY, INVARIANT, LEMMA, STEP, Property
+from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, Property
 from verifier.scopes import WAS, Model
 from verifier.steps import Fresh, Instance, Step, World, applies, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
@@ -47,6 +47,12 @@ class Way:
     process: int | None
     step: Step | None
     bad: Any
+    sentence: str = ""  # of a static property
+
+    @property
+    def label(self) -> str:
+        """Under what its question keeps what may be assumed."""
+        return self.instance.label if self.instance is not None else "static" if self.sentence else "init"
 
 
 @dataclass(slots=True)
@@ -101,11 +107,12 @@ class Builder:
     def questions(self, wanted: Callable[[str, str], bool] = lambda transition, prop: True) -> Iterator[Question]:
         """Every question whose transition and property are wanted."""
         yield from self._initial(wanted)
+        yield from self._static(wanted)
         by_name: dict[str, list[Instance]] = {}
         for instance in instances(self.model):
             by_name.setdefault(instance.name, []).append(instance)
         for name, found in by_name.items():
-            props = [p for p in self.properties() if wanted(name, p.name)]
+            props = [p for p in self.properties() if p.kind != STATIC and wanted(name, p.name)]
             if props:
                 yield from self._of_transition(name, found, props)
 
@@ -120,6 +127,19 @@ class Builder:
                     question.ways.append(Way(None, process, None, bad))
                 question.given["init"] = given
                 yield question
+
+    def _static(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
+        """Statements about entries alone: no state, no step."""
+        for prop in self.properties():
+            if prop.kind != STATIC or not wanted("static", prop.name):
+                continue
+            question = Question(obligation_id(self.group, "static", prop.name), "static", prop)
+            question.given["static"] = ()
+            world = World(self.model, self.alg, {}, self.fresh, self.memo)
+            for name, function in self.model.sentences(prop):
+                args = tuple(self.fresh(f"{name}.{p.name}", p.type) for p in function.params)
+                question.ways.append(Way(None, None, None, self.alg.neg(call(world, function, args)), name))
+            yield question
 
     def _of_transition(self, name: str, found: list[Instance], props: list[Property]) -> Iterator[Question]:
         questions = {p.name: Question(obligation_id(self.group, name, p.name), name, p) for p in props}

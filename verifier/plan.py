@@ -144,7 +144,7 @@ def nothing_matches(filters: Filters, library: Library) -> UsageError:
     known = {
         "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(LEVELS),
         "encoding": list(library.spec.encodings), "code": list(FALLBACK),
-        "transition": [*library.spec.transitions, "init"], "property": list(library.spec.properties),
+        "transition": [*library.spec.transitions, "init", "static"], "property": list(library.spec.properties),
     }
     for option, names in known.items():
         globs: tuple[str, ...] = getattr(filters, option)

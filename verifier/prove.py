@@ -45,6 +45,8 @@ def obligation_of(model: Model, group: Group, question: Question) -> Obligation:
 def claim(model: Model, group: Group, question: Question) -> str:
     """One sentence with its quantifiers."""
     what = question.property.claim
+    if question.transition == "static":
+        return f"On {group.variant}, for all values of the parameters: {what}."
     if question.transition == "init":
         return f"On {group.variant}, in every fresh address space: {what}."
     return (
@@ -79,7 +81,7 @@ class GroupProver:
             if values is None:
                 return Vacuous(label)
         for label, given in question.given.items():
-            ways = [w for w in question.ways if (w.instance.label if w.instance else "init") == label]
+            ways = [w for w in question.ways if w.label == label]
             if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), ()), Unsat):
                 continue
             for way in ways:
@@ -119,7 +121,7 @@ class GroupProver:
 
     def possible(self, question: Question, way: Way) -> bool:
         """Can the property be violated this way?"""
-        given = question.given[way.instance.label if way.instance else "init"]
+        given = question.given[way.label]
         return isinstance(self.solver.check((*given, way.bad), ()), Sat)
 
     def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
@@ -127,6 +129,8 @@ class GroupProver:
         conditions = [*given, way.bad]
         conditions += self._pleasant(conditions)
         values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
+        if way.sentence:
+            return Counterexample(self.parameters(way.sentence, values), None, reached=True, replayed=True)
         if way.instance is None:
             return Counterexample(self.initial(values), way.process, reached=True)
         move = self.move(way.instance, values)
@@ -169,6 +173,16 @@ class GroupProver:
             if isinstance(self.solver.check([*conditions, *extra, equal]), Sat):
                 extra.append(equal)
         return extra
+
+    def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
+        """The parameters for which a static sentence fails, recomputed with plain integers."""
+        for prop in self.builder.properties():
+            for name, function in self.model.sentences(prop):
+                args = tuple(input_reader(values)(f"{name}.{p.name}", p.type) for p in function.params)
+                if name == sentence and call(Machine(Integers()), function, args):
+                    raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
+        inputs = {name: value for name, value in values.items() if name.startswith(f"{sentence}.")}
+        return Move("static", False, (), False, inputs, {}, {})
 
     def initial(self, values: dict[str, int | bool]) -> Move:
         """A fresh state, as a step that changes nothing."""

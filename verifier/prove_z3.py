@@ -59,8 +59,7 @@ class Z3GroupProver(GroupProver):
             if self._inhabited[label] is False:
                 return Vacuous(label)
         for way in asked.ways:
-            label = way.instance.label if way.instance else "init"
-            answer = self.z3.check((*asked.given[label], way.bad))
+            answer = self.z3.check((*asked.given[way.label], way.bad))
             if isinstance(answer, Undecided):
                 return Unknown("solver", answer.reason)
             if isinstance(answer, Unsat):

@@ -94,7 +94,7 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
     """UsageError where a filter of transitions or properties leaves nothing to ask."""
     for group in groups:
         model = library.model(group.variant, group.encoding)
-        names = ["init", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
+        names = ["init", "static", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
         props = [p.name for p in model.spec.properties.values() if applies(model, p)]
         if any(matches(n, filters.transition) for n in names) and any(matches(p, filters.property) for p in props):
             return

@@ -187,6 +187,20 @@ class Model:
         assert prop.holds is not None
         return self.sentence(prop.holds, _PROPERTY, (Param("p", INDEX),))
 
+    def sentences(self, prop: Property) -> list[tuple[str, Function]]:
+        """The sentences of a static property."""
+        scope = _Scope(self, _REQUIRES)
+        found = []
+        for text in prop.sentences:
+            signature = parse_signature(text.signature, text.at, scope)
+            key = (text.body.where, "static", prop.name)
+            if key not in self._cache:
+                self._cache[key] = parse_function(signature, text.body, scope)
+                if self._cache[key].returns != BOOL:
+                    raise SpecError(text.body.where, "is not a boolean")
+            found.append((signature.name, self._cache[key]))
+        return found
+
     def init(self) -> list[tuple[str, Function]]:
         return [(axiom.name, self.sentence(axiom.holds, _AXIOM)) for axiom in self.spec.init]
 
@@ -241,6 +255,7 @@ class Model:
         for name in self.observations:
             self.axioms(name)
         for prop in self.spec.properties.values():
+            self.sentences(prop)
             if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
                 self.property(prop)
         for transition in self.spec.transitions.values():

@@ -116,7 +116,7 @@ class _Worker:
 
     def wanted_transitions(self, model: Model) -> list[str]:
         from verifier.steps import instances
-        names = ["init", *dict.fromkeys(i.name for i in instances(model))]
+        names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
         return [n for n in names if any(self.task.filters.wants(n, p) for p in model.spec.properties)]
 
     def digests(self, group: Group, model: Model) -> dict[str, str]:
@@ -135,7 +135,7 @@ class _Worker:
         found = {}
         for name, transition in model.spec.transitions.items():
             found[name] = digest_files([], base, repr(transition))
-        for event in ["init", *(f"hw-{e}" for e in model.layout.variant.hardware)]:
+        for event in ["init", "static", *(f"hw-{e}" for e in model.layout.variant.hardware)]:
             found[event] = digest_files([], base, event)
         return found
 
@@ -176,7 +176,7 @@ class _Worker:
                             assumptions=prover.assumed(question))
             if isinstance(verdict, Proved):
                 state.cache.keep(name, question.property.name, verdict.inhabitant)
-            if isinstance(verdict, Refuted) and name != "init":
+            if isinstance(verdict, Refuted) and name not in ("init", "static"):
                 state.open.append(result)
             else:
                 self.say(Done(result))

@@ -71,7 +71,7 @@ def _clang() -> Toolchain | None:
 def run(command: Sequence[str], folder: Path, check: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder, without a terminal. `check` names what failed in the error."""
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "ARCH", "CROSS_COMPILE", "LLVM")}
-    environment |= {"LC_ALL": "C", "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "pteproof", "KBUILD_BUILD_HOST": "pteproof"}
+    environment |= {"LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1", "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "pteproof", "KBUILD_BUILD_HOST": "pteproof"}
     try:
         done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="replace", check=False, timeout=TIMEOUT)

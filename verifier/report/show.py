@@ -62,6 +62,9 @@ def _wrap(text: str, indent: str = "  ") -> str:
 
 def _counterexample(library: Library, model: Model, result: Result, found: Counterexample) -> list[str]:
     parts = []
+    if found.move.transition == "static":
+        given = ", ".join(f"{n}={v if isinstance(v, bool) else hex(v)}" for n, v in found.move.inputs.items())
+        return [_wrap(f"fails for {given}")]
     if found.reached and found.trace:
         parts.append(f"  reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:")
         parts.append(_moves(model, found.trace))

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel builds of builds.yaml: which configuration stands for which variants, and what it has set up at run time."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.errors import SpecError, UsageError, nearest
+from verifier.load import Source, Table, read_yaml
+
+__all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
+
+_KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
+         "out_of_scope")
+
+
+@dataclass(frozen=True, slots=True)
+class Axiom:
+    """A named word of the lifted code has this value once the kernel has booted."""
+
+    name: str
+    word: str
+    bits: int
+    value: int
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What a feature of arch/ is in the lifted code: truth `name` with C's number behind it, or a global byte."""
+
+    name: str | None
+    number: str | None
+    global_: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One configuration of the kernel."""
+
+    name: str
+    kernel: str
+    make: str
+    base: str
+    options: tuple[str, ...]
+    variants: tuple[str, ...]
+    sources: tuple[str, ...]
+    features: Mapping[str, Feature]
+    axioms: tuple[Axiom, ...]
+    as_initialised: tuple[str, ...]
+    out_of_scope: Mapping[str, str]
+
+    @property
+    def lines(self) -> list[str]:
+        """The options as lines of a .config."""
+        return [f"# CONFIG_{o[:-2]} is not set" if o.endswith("=n") else f"CONFIG_{o}" for o in self.options]
+
+
+def load_builds(path: Path | None = None) -> dict[str, Build]:
+    """Every build of the file that names an architecture."""
+    path = path or Path(__file__).with_name("builds.yaml")
+    top = read_yaml(path, "verifier/kernel/builds.yaml")
+    top.only(("builds",), "the file")
+    table = top.need("builds", Table, "the file")
+    merged = {name: _merged(table, name, ()) for name in table}
+    return {name: _build(name, fields, table.key_at[name]) for name, fields in merged.items() if "kernel" in fields}
+
+
+def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]:
+    """A build's keys over those of the one that it extends."""
+    record = table.need(name, Table, "builds")
+    record.only(_KEYS, f"build {name}")
+    fields: dict[str, object] = {}
+    base = record.text("extends", "a build") if "extends" in record else None
+    if base is not None:
+        if base not in table or base in seen:
+            raise SpecError(record.at["extends"], f"no build {base!r} to extend{nearest(base, table)}")
+        fields = _merged(table, base, (*seen, name))
+        fields.pop("variants", None)
+    for key in record:
+        if key in ("options", "variants", "sources", "as_initialised"):
+            words = record.texts(key, key)
+            fields[key] = (*_strings(fields.get("options")), *words) if key == "options" else words
+        elif key in ("features", "axioms", "out_of_scope"):
+            fields[key] = record.need(key, Table, "a build")
+        elif key != "extends":
+            fields[key] = record.text(key, "a build")
+    return fields
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(str(v) for v in value) if isinstance(value, tuple) else ()
+
+
+def _build(name: str, fields: dict[str, object], where: object) -> Build:
+    features = _table(fields.get("features"))
+    axioms = _table(fields.get("axioms"))
+    scope = _table(fields.get("out_of_scope"))
+    return Build(
+        name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
+        _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
+        {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
+        _strings(fields.get("as_initialised")), {key: scope.text(key, "out_of_scope") for key in scope},
+    )
+
+
+def _table(value: object) -> Table:
+    from verifier.errors import Where
+
+    return value if isinstance(value, Table) else Table(Where("", 1, 1))
+
+
+def _feature(table: Table, key: str) -> Feature:
+    record = table.need(key, Table, "features")
+    record.only(("name", "number", "global"), "a feature")
+    found = {k: record.text(k, "a feature") if k in record else None for k in ("name", "number", "global")}
+    if (found["name"] is None) != (found["number"] is None) or (found["name"] is None) == (found["global"] is None):
+        raise SpecError(record.where, "a feature has a name and a number, or a global")
+    return Feature(found["name"], found["number"], found["global"])
+
+
+def _axiom(table: Table, key: str) -> Axiom:
+    record = table.need(key, Table, "axioms")
+    record.only(("word", "bits", "value", "why"), "an axiom")
+    return Axiom(key, record.need("word", Source, "an axiom").text, record.need("bits", int, "an axiom"),
+                 record.need("value", int, "an axiom"), record.text("why", "an axiom"))
+
+
+def build_for(builds: Mapping[str, Build], variant: str) -> Build | None:
+    """The build that a variant is held against: the first that names it."""
+    for build in builds.values():
+        if any(fnmatch.fnmatchcase(variant, glob) for glob in build.variants):
+            return build
+    return None
+
+
+def named_build(builds: Mapping[str, Build], name: str) -> Build:
+    """The build of a name. UsageError where there is none."""
+    if name not in builds:
+        raise UsageError(f"no kernel build {name!r}{nearest(name, builds)}; there are {', '.join(builds)}")
+    return builds[name]

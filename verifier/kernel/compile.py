@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a kernel tree to LLVM's intermediate representation: configure once, then compile wrappers and sources.
+
+Everything is made in the cache folder (`store`); the tree is read only, and only its own build files run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.errors import ExtractionError
+from verifier.kernel.builds import Build
+from verifier.kernel.shapes import Shape, wrapper_file
+from verifier.kernel.store import cache_folder, entry
+from verifier.kernel.toolchain import Toolchain, first_error, run
+from verifier.kernel.tree import Tree, identify
+
+__all__ = ["Compiled", "Configured", "compile_build", "configure"]
+
+RECIPE = "5"  # changes when what is built from the same input changes
+JOBS = 2
+ROUNDS = 12  # of leaving out wrappers that do not compile
+
+_PLACE = "@TREE@"  # stands for the tree's path in what is cached
+_DROPPED = ("-W", "-g", "-fstack-protector", "-mstack-protector", "-fsanitize", "-ftrivial-auto-var-init", "-pg", "-fprofile",
+            "-D__KBUILD", "-DKBUILD", "-fmacro-prefix-map", "-fpatchable-function-entry")
+_ADDED = ("-Wno-everything", "-Werror=implicit-function-declaration", "-Werror=implicit-int", "-Werror=int-conversion",
+          "-Werror=incompatible-pointer-types", "-ferror-limit=0", "-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops",
+          "-fno-discard-value-names", "-S", "-emit-llvm")
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A configured build in the cache: where, and how a file is compiled in it."""
+
+    tree: Tree
+    build: Build
+    folder: Path
+    key: str
+    command: tuple[str, ...]
+    refused: tuple[str, ...]  # options that the configuration did not take
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The intermediate representation of a build's wrappers and sources, by name of file."""
+
+    configured: Configured
+    texts: dict[str, str]
+    wrappers: frozenset[str]
+    seconds: float
+
+
+def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = None) -> Configured:
+    """Configure a build of the tree, or find it in the cache. ExtractionError says what failed."""
+    start = time.perf_counter()
+    identity = identify(tree, build.kernel)
+    parts = [RECIPE, identity, tools.version, build.make, build.base, *build.lines]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    key = f"{tree.version}-{build.name}-{digest}"
+    folder = entry(cache or cache_folder(), key, lambda part: _configure(tree, build, tools, part))
+    data = json.loads((folder / "command.json").read_text(encoding="utf-8"))
+    command = tuple(word.replace(_PLACE, str(tree.path)) for word in data["command"])
+    return Configured(tree, build, folder / "o", key, command, tuple(data["refused"]), time.perf_counter() - start)
+
+
+def _configure(tree: Tree, build: Build, tools: Toolchain, part: Path) -> None:
+    out = part / "o"
+    out.mkdir()
+    make = ["make", "-s", "-C", str(tree.path), f"ARCH={build.make}", f"LLVM={tools.llvm}", f"O={out}"]
+    what = f"configuring {build.name} of {tree.path}"
+    if "/" in build.base:
+        (out / ".config").write_bytes(_read_config(Path(build.base)))
+        run([*make, "olddefconfig"], part, what)
+    else:
+        run([*make, build.base], part, what)
+    with (out / ".config").open("a", encoding="utf-8") as config:
+        config.write("\n".join(["", *build.lines, ""]))
+    run([*make, "olddefconfig"], part, what)
+    run([*make, f"-j{JOBS}", "prepare"], part, f"preparing {build.name} of {tree.path}")
+    taken = set((out / ".config").read_text(encoding="utf-8").splitlines())
+    refused = [line for line in build.lines if line not in taken and not (line.startswith("#") and not _stands(taken, line))]
+    done = run([*make, "-n", "V=1", "mm/debug_vm_pgtable.ll"], part)
+    command = [word.replace(str(tree.path), _PLACE) for word in _compiler_line(done.stdout, tree)]
+    text = json.dumps({"command": command, "refused": refused})
+    (part / "command.json").write_text(text, encoding="utf-8")
+    for folder in ("tools", "scripts", "usr", "drivers", "kernel", "certs"):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    for path in out.rglob("*.o"):
+        path.unlink()
+
+
+def _stands(taken: set[str], line: str) -> bool:
+    """Is an option that should be off on?"""
+    name = line.split()[1]
+    return any(other.startswith(f"{name}=") for other in taken)
+
+
+def _read_config(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ExtractionError(f"{path}: {error.strerror}; on Debian: apt install linux-config-6.12") from None
+    return lzma.decompress(data) if path.suffix == ".xz" else data
+
+
+def _compiler_line(text: str, tree: Tree) -> list[str]:
+    """How kbuild would compile a file to intermediate representation, without what does not change its meaning."""
+    for found in re.finditer(r"(?:^|[;\n])[ \t]*(\S*clang\S* [^\n]*? -emit-llvm [^\n]*?) -o \S+\.ll", text):
+        if "'\\''" in found[1]:
+            continue
+        words = shlex.split(found[1])
+        kept = [w for w in words[1:] if not w.startswith(_DROPPED)]
+        kept = [w for w in kept if w not in ("-S", "-emit-llvm", "-fno-discard-value-names")]
+        return [words[0], *kept]
+    raise ExtractionError(f"{tree.path}: kbuild does not say how it compiles a file")
+
+
+def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path | None = None) -> Compiled:
+    """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
+    start = time.perf_counter()
+    constants = [f.number for f in configured.build.features.values() if f.number is not None]
+    text, lines = wrapper_file(shapes, constants)
+    digest = hashlib.sha256("\n".join([RECIPE, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]
+    folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
+    wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())
+    return Compiled(configured, texts, wrappers, time.perf_counter() - start)
+
+
+def _compile(configured: Configured, text: str, lines: dict[int, str], part: Path) -> None:
+    kept = compile_wrappers(configured, text, lines, part)
+    (part / "wrappers.txt").write_text("\n".join(sorted(kept.values())), encoding="utf-8")
+    for source in configured.build.sources:
+        path = configured.tree.path / source
+        if path.is_file():
+            compile_file(configured, path, part / f"{source.replace('/', '_').removesuffix('.c')}.ll")
+
+
+def compile_file(configured: Configured, source: Path, target: Path, extra: Sequence[str] = ()) -> None:
+    """One file of the kernel's, or of ours, to intermediate representation."""
+    command = [*configured.command, *_ADDED, *extra, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"",
+               "-DKBUILD_MODNAME=\"x\"", "-D__KBUILD_MODNAME=kmod_x"]
+    run([*command, "-o", str(target), str(source)], configured.folder, f"{source} does not compile for {configured.build.name}")
+
+
+def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], part: Path) -> dict[int, str]:
+    """Compile a file whose lines may name what this tree has not: such lines are emptied. Returns the lines that stay."""
+    source, target = part / "wrappers.c", part / "wrappers.ll"
+    kept = dict(lines)
+    rows = text.splitlines()
+    for _ in range(ROUNDS):
+        source.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        command = [*configured.command, *_ADDED, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"", "-DKBUILD_MODNAME=\"x\"",
+                   "-D__KBUILD_MODNAME=kmod_x", "-o", str(target), str(source)]
+        done = run(command, configured.folder)
+        if done.returncode == 0:
+            return kept
+        failed = _failed_lines(done.stderr, str(source))
+        if not failed or not failed <= set(kept):
+            raise ExtractionError(f"{configured.tree.path}: a header does not compile for {configured.build.name}: "
+                                  f"{first_error(_outside(done.stderr, str(source)) or done.stderr)}")
+        for number in failed:
+            rows[number - 1] = ""
+            del kept[number]
+    raise ExtractionError(f"{configured.tree.path}: the wrappers do not compile for {configured.build.name}")
+
+
+def _failed_lines(text: str, source: str) -> set[int]:
+    """Lines of the wrapper file that an error stands in, or that lead to one in a macro of a header."""
+    return {int(number) for number in re.findall(rf"^{re.escape(source)}:(\d+):\d+: (?:fatal )?error:", text, re.M)}
+
+
+def _outside(text: str, source: str) -> str:
+    return "\n".join(line for line in text.splitlines() if "error:" in line and not line.startswith(source))
