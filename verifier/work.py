@@ -243,8 +243,12 @@ class _Worker:
                          "no-spurious-dirty"):
             return counterexample
         name = "leads-to/" + "/".join(target)
-        hint = state.cache.hint(name)
+        key = (state.group.encoding, state.group.code, target)
+        hint = state.cache.hint(name) or self.hints.consequences.get(key, ())
+        if not hint and key in self.hints.consequences:
+            return counterexample
         steps, ends = consequence(state.model, state.group, counterexample.move.after, hint)
+        self.hints.consequences[key] = steps
         if steps:
             state.cache.keep_hint(name, steps)
         return replace(counterexample, leads_to=steps, consequence=ends)
