@@ -46,7 +46,7 @@ from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
 from verifier.kernel.values import Address, Group, Incomplete, Truth, Value, Values, Word
 
-__all__ = ["Inputs", "Lifter", "Models", "Program", "Undefinedness"]
+__all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program", "Undefinedness"]
 
 MOST_ROUNDS = 300  # of one loop
 MOST_BLOCKS = 30_000  # walked in one call of `call`
@@ -55,6 +55,10 @@ DEEPEST = 40  # calls
 
 class NoReturn(Exception):
     """A function that returns on no way. The text is its name."""
+
+
+class OutOfScope(Exception):
+    """A way on which the model says nothing. The text is the reason."""
 
 
 class Inputs(Protocol):
@@ -111,12 +115,13 @@ class Lifter:
     """Walks functions of one program over one algebra; not to be shared between helpers.
 
     undefined  where behaviour is undefined; claims hold outside of it
+    outside    what a model has put out of scope; claims hold outside of it too
     notes      what was modelled rather than lifted, by name
     """
 
     def __init__(
         self, alg: Algebra[Any, Any], program: Program, inputs: Inputs, models: Models,
-        feasible: Callable[[Any], bool] | None = None,
+        feasible: Callable[[Any], bool] | None = None, as_initialised: frozenset[str] = frozenset(),
     ) -> None:
         self.alg = alg
         self.program = program
@@ -129,7 +134,9 @@ class Lifter:
         self.pointer_width = 8 * self.layout.pointer_bytes
         self.memory = Memory(self.values, self.layout.big_endian)
         self.paths = Paths(self.values, self.memory)
+        self.as_initialised = as_initialised
         self.undefined: list[Undefinedness] = []
+        self.outside: list[Undefinedness] = []
         self.notes: dict[str, None] = {}
         self.globals: dict[tuple[str, str], Object] = {}
         self._decisions: dict[Any, Any] = {}
@@ -260,6 +267,9 @@ class Lifter:
             except NoReturn as callee:
                 self.undefine(state, self.values.yes, f"{callee} does not return")
                 return
+            except OutOfScope as reason:
+                self.outside.append(Undefinedness(self.paths.condition(state.path), str(reason)))
+                return
 
     def _enter(self, frame: Frame, phis: list[Instr], source: str, state: State) -> State:
         """The state at the head of a block, coming from another: its phis are set, all at once."""
@@ -351,8 +361,10 @@ class Lifter:
             size, initial = None, None
             if found is not None and not isinstance(found.type, Void):
                 size = self._size(module, found.type)
-            if found is not None and found.constant and found.value is not None:
+            if found is not None and found.value is not None and (found.constant or name in self.as_initialised):
                 initial = self._constant_bytes(module, found.type, found.value)
+                if not found.constant:
+                    self.note(f"{name} is as it was initialised")
             label = f"@{name}"
             free = self.object(label, size, 8)
             self.globals[key] = free if initial is None else Object(label, size, 8, initial, readonly=True)

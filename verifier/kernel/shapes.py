@@ -127,7 +127,8 @@ _RETURNS: dict[str, _Return] = {
     "swp": _Return("unsigned long", "({}).val"), "void": _Return("void", "{}"),
 }
 # Where a name of the model is another in C.
-_SPECIAL = {"private_prot": "vm_get_page_prot({})", "pte_needs_invert": "__pte_needs_invert({})"}
+_SPECIAL = {"private_prot": "vm_get_page_prot({})", "pte_needs_invert": "__pte_needs_invert({})",
+            "page_chg_mask": "_PAGE_CHG_MASK", "hpage_chg_mask": "_HPAGE_CHG_MASK", "knl_erratum_mask": "_PAGE_KNL_ERRATUM_MASK"}
 
 _HEAD = """\
 #include <linux/mm.h>
@@ -194,6 +195,9 @@ def wrapper_file(shapes: Iterable[Shape], constants: Iterable[str]) -> tuple[str
     for name, text in (("shadow_stack", "VM_SHADOW_STACK != 0"),):
         lines.append(f"_Bool {PREFIX}possible_{name}(void) {{ return {text}; }}")
         where[len(lines)] = f"{PREFIX}possible_{name}"
+    for level in _LEVELS:
+        lines.append(f"unsigned long {PREFIX}size_{level}(void) {{ return sizeof({level}_t); }}")
+        where[len(lines)] = f"{PREFIX}size_{level}"
     for shape in shapes:
         lines.append(shape.text())
         where[len(lines)] = shape.wrapper

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's helpers of one build, lifted: from arguments to a result, the entry behind a pointer, and what it rests on.
+
+A `Library` is made once for a build and read many times, over any algebra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from verifier.algebra import Algebra, Integers
+from verifier.errors import ExtractionError
+from verifier.kernel.builds import Build
+from verifier.kernel.compile import Compiled
+from verifier.kernel.ir import Instr, Int, Pointer
+from verifier.kernel.irparse import Module, parse_module
+from verifier.kernel.lift import Lifter, OutOfScope, Program, Undefinedness
+from verifier.kernel.memory import Object
+from verifier.kernel.models import KernelModels
+from verifier.kernel.paths import State
+from verifier.kernel.shapes import PREFIX, Parameter, Shape
+from verifier.kernel.values import Address, Incomplete, Truth, Value, Word
+
+__all__ = ["Free", "Library", "Lifting", "known_features"]
+
+WRAPPERS = "wrappers"
+
+
+class Free(Protocol):
+    """Where free words and truths come from, by name: the algebra itself, or given values."""
+
+    def input_word(self, name: str, width: int) -> Any: ...
+    def input_bool(self, name: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lifting:
+    """A helper on some arguments, over some algebra.
+
+    result     the algebra's word (with `width`), truth (width 0), or None
+    entries    parameter -> what stands behind the pointer at the end
+    undefined  where behaviour is undefined, the result being poison included
+    outside    where the model says nothing
+    notes      what it rests on: axioms, models, premises
+    """
+
+    result: Any
+    width: int | None
+    entries: Mapping[str, Any]
+    undefined: tuple[Undefinedness, ...]
+    outside: tuple[Undefinedness, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _KernelInputs:
+    """Names of the lifted code: axioms and features of a variant have their values, all else is free."""
+
+    alg: Algebra[Any, Any]
+    free: Free
+    build: Build
+    features: Mapping[str, bool]  # name of a truth of the lifted code, or "@global", -> its value
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def word(self, name: str, width: int) -> Any:
+        for axiom in self.build.axioms:
+            if axiom.word == name and axiom.bits == width:
+                self.notes[str(axiom)] = None
+                return self.alg.word(axiom.value, width)
+        for key, value in self.features.items():
+            if name == f"{key}[0]" and key.startswith("@"):
+                self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
+                rest = self.free.input_word(f"{name} behind the first byte", width - 8)
+                return self.alg.concat(rest, self.alg.word(int(value), 8), width - 8, 8)
+        return self.free.input_word(name, width)
+
+    def boolean(self, name: str) -> Any:
+        if name in self.features:
+            self.notes[f"{name} is {str(self.features[name]).lower()}, as the variant says"] = None
+            return self.alg.truth(self.features[name])
+        return self.free.input_bool(name)
+
+
+class _Nothing:
+    """No free words: for what must be a constant."""
+
+    def input_word(self, name: str, width: int) -> Any:
+        raise Incomplete(f"{name} is not a constant")
+
+    def input_bool(self, name: str) -> Any:
+        raise Incomplete(f"{name} is not a constant")
+
+
+class Library:
+    """The lifted code of one build. `widths` are those of C's types: entry bytes come with each wrapper."""
+
+    def __init__(self, compiled: Compiled, shapes: Sequence[Shape]) -> None:
+        self.build = compiled.configured.build
+        modules = {name: parse_module(text, name) for name, text in compiled.texts.items()}
+        main = modules.pop(WRAPPERS)
+        self.program = Program((main, *modules.values()), self.build.kernel)
+        self.wrappers = compiled.wrappers
+        self.shapes: dict[str, Shape] = {}
+        for shape in shapes:
+            if shape.wrapper in self.wrappers:
+                self.shapes.setdefault(shape.helper, shape)
+
+    @property
+    def main(self) -> Module:
+        return self.program.modules[0]
+
+    def constant(self, name: str) -> int | None:
+        """The value of a wrapper without parameters, such as a feature's number; None where the tree has not got it."""
+        if f"{PREFIX}{name}" not in self.wrappers:
+            return None
+        lifter = Lifter(Integers(), self.program, _KernelInputs(Integers(), _Nothing(), self.build, {}), KernelModels())
+        value, _ = lifter.call(f"{PREFIX}{name}", [])
+        if isinstance(value, Truth):
+            return int(value.term)
+        if not isinstance(value, Word):
+            raise ExtractionError(f"{name} is no word")
+        return int(value.term)
+
+    def lift(
+        self, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], features: Mapping[str, bool],
+        feasible: Callable[[Any], bool] | None = None,
+    ) -> Lifting:
+        """A helper on these arguments: parameter -> the algebra's word or truth; of a pointer the entry behind it.
+
+        Parameters that the model does not have are free. Raises Incomplete.
+        """
+        inputs = _KernelInputs(alg, free, self.build, features)
+        models = KernelModels(actions={name: _leave(why) for name, why in self.build.out_of_scope.items()})
+        lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised))
+        values, objects = self._arguments(lifter, shape, alg, free, args)
+        value, state = lifter.call(shape.wrapper, values)
+        entries = {name: _entry(lifter, state, obj) for name, obj in objects.items()}
+        result, width = None, None
+        if value is not None:
+            poison = lifter.values.poison(value)
+            if poison is not None:
+                lifter.undefined.append(Undefinedness(poison, "the result is poison"))
+            if isinstance(value, Truth):
+                result, width = value.term, 0
+            else:
+                word = lifter.values.as_word(value)
+                result, width = word.term, word.width
+        return Lifting(result, width, entries, tuple(lifter.undefined), tuple(lifter.outside),
+                       (*inputs.notes, *lifter.notes))
+
+    def _arguments(
+        self, lifter: Lifter, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any]
+    ) -> tuple[list[Value], dict[str, Object]]:
+        """The wrapper's arguments as values, and the objects behind pointers to entries."""
+        function = self.main.function(shape.wrapper)
+        if function is None:
+            raise Incomplete(f"no wrapper {shape.wrapper}")
+        values: list[Value] = []
+        objects: dict[str, Object] = {}
+        for parameter, param in zip(shape.parameters(), function.params, strict=True):
+            name = parameter.name
+            if isinstance(param.type, Pointer) and parameter.role == "entry":
+                objects[name] = entry_object(lifter, name, args[name], self.entry_bytes(parameter))
+                values.append(lifter.pointer(objects[name]))
+            elif isinstance(param.type, Pointer):
+                values.append(lifter.pointer(lifter.object(name, None)))
+            elif param.type == Int(1):
+                values.append(Truth(args[name]))
+            elif isinstance(param.type, Int):
+                width = param.type.width
+                term = args[name] if name in args else free.input_word(name, width)
+                values.append(Word(width, term, term if isinstance(term, int) and isinstance(alg, Integers) else None))
+            else:
+                raise Incomplete(f"{shape.helper} takes something that is no word")
+        return values, objects
+
+    def entry_bytes(self, parameter: Parameter) -> int:
+        """The size of the entry that a pointer of this wrapper points to."""
+        level = parameter.declared[:3]
+        function = self.main.function(f"{PREFIX}size_{level}")
+        if function is None:
+            raise Incomplete(f"the size of a {level} is not known")
+        size = self.constant(f"size_{level}")
+        if size is None:
+            raise Incomplete(f"the size of a {level} is not known")
+        return size
+
+    def width(self, shape: Shape, index: int) -> int:
+        """The width in bits of a wrapper's parameter; 0 for a truth, and the entry's behind a pointer."""
+        function = self.main.function(shape.wrapper)
+        if function is None:
+            raise Incomplete(f"no wrapper {shape.wrapper}")
+        kind = function.params[index].type
+        if isinstance(kind, Int):
+            return 0 if kind.width == 1 else kind.width
+        return 8 * self.entry_bytes(shape.parameters()[index])
+
+
+def entry_object(lifter: Lifter, name: str, term: Any, size: int) -> Object:
+    """An object that holds one entry of this value and nothing else."""
+    width = 8 * size
+
+    def initial(unit: int) -> Word:
+        if width == 64:
+            return Word(64, term, term if isinstance(term, int) and isinstance(lifter.alg, Integers) else None)
+        if width > 64:
+            low = width - 64 - 8 * unit if lifter.layout.big_endian else 8 * unit
+            return Word(64, lifter.alg.extract(term, low, 64))
+        rest = lifter.alg.word(0, 64 - width)
+        if lifter.layout.big_endian:
+            return Word(64, lifter.alg.concat(term, rest, width, 64 - width))
+        return Word(64, lifter.alg.concat(rest, term, 64 - width, width))
+
+    return Object(name, size, size, initial)
+
+
+def _entry(lifter: Lifter, state: State, obj: Object) -> Any:
+    """The value of an entry at the end; undefined where it is poison."""
+    size = obj.size or 8
+    found = lifter.memory.read(state.memory.get(obj, {}), obj, 0, size)
+    if isinstance(found, Address):
+        raise Incomplete("an address was written to an entry")
+    word = lifter.values.as_word(found)
+    if word.poison is not None:
+        lifter.undefined.append(Undefinedness(word.poison, "the entry is poison"))
+    return word.term
+
+
+def _leave(why: str) -> Callable[[Lifter, Instr, list[Any], State], Value | None]:
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        raise OutOfScope(why)
+
+    return action
+
+
+def known_features(library: Library, features: Mapping[str, bool]) -> dict[str, bool]:
+    """What a variant's features are in the lifted code. Features that the tree has no number of are left out."""
+    found: dict[str, bool] = {}
+    for name, feature in library.build.features.items():
+        if name not in features:
+            continue
+        if feature.global_ is not None:
+            found[f"@{feature.global_}"] = features[name]
+        elif feature.number is not None:
+            number = library.constant(f"constant_{feature.number}")
+            if number is not None:
+                found[f"{feature.name} {number}"] = features[name]
+    return found
