@@ -64,6 +64,7 @@ class Question:
     property: Property
     ways: list[Way] = field(default_factory=list)
     given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ class Builder:
             for prop in props:
                 question = questions[prop.name]
                 question.given[instance.label] = given
+                question.instances[instance.label] = instance
                 question.ways += self.ways(prop, step)
         yield from questions.values()
 

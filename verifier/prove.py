@@ -95,11 +95,10 @@ class GroupProver:
 
     def inhabitant_of(self, question: Question) -> Move | None:
         """A step that satisfies everything that the question assumes."""
-        first = next((w for w in question.ways if w.instance is not None), None)
-        if first is None or first.instance is None:
-            return None
-        values = self._inhabitant(first.instance.label, question.given[first.instance.label])
-        return None if values is None else self.move(first.instance, values)
+        for label, instance in question.instances.items():
+            values = self._inhabitant(label, question.given[label])
+            return None if values is None else self.move(instance, values)
+        return None
 
     def assumed(self, question: Question) -> tuple[str, ...]:
         """The names of what the question takes as given: requirements and axioms."""

@@ -6,6 +6,7 @@ A `Library` is made once for a build and read many times, over any algebra.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -49,6 +50,7 @@ class Lifting:
     result: Any
     width: int | None
     entries: Mapping[str, Any]
+    entry_widths: Mapping[str, int]
     undefined: tuple[Undefinedness, ...]
     outside: tuple[Undefinedness, ...]
     notes: tuple[str, ...]
@@ -98,6 +100,7 @@ class Library:
 
     def __init__(self, compiled: Compiled, shapes: Sequence[Shape]) -> None:
         self.build = compiled.configured.build
+        self.tree = compiled.configured.tree
         modules = {name: parse_module(text, name) for name, text in compiled.texts.items()}
         main = modules.pop(WRAPPERS)
         self.program = Program((main, *modules.values()), self.build.kernel)
@@ -110,6 +113,18 @@ class Library:
     @property
     def main(self) -> Module:
         return self.program.modules[0]
+
+    def named(self, helpers: Sequence[str]) -> set[str]:
+        """Which of these names the tree's headers and memory management mention."""
+        if not helpers:
+            return set()
+        roots = ["include/linux", "include/asm-generic", f"arch/{self.build.kernel}/include", f"arch/{self.build.kernel}/mm", "mm"]
+        words = re.compile(r"\b(?:" + "|".join(map(re.escape, helpers)) + r")\b")
+        found: set[str] = set()
+        for root in roots:
+            for path in sorted((self.tree.path / root).rglob("*.[ch]")):
+                found.update(words.findall(path.read_text(encoding="utf-8", errors="replace")))
+        return found
 
     def constant(self, name: str) -> int | None:
         """The value of a wrapper without parameters, such as a feature's number; None where the tree has not got it."""
@@ -147,7 +162,8 @@ class Library:
             else:
                 word = lifter.values.as_word(value)
                 result, width = word.term, word.width
-        return Lifting(result, width, entries, tuple(lifter.undefined), tuple(lifter.outside),
+        widths = {name: 8 * (obj.size or 8) for name, obj in objects.items()}
+        return Lifting(result, width, entries, widths, tuple(lifter.undefined), tuple(lifter.outside),
                        (*inputs.notes, *lifter.notes))
 
     def _arguments(

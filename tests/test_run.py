@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs: filters, exit codes, time limits that hold, stopping, the cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from verifier.errors import UsageError
+from verifier.obligations import Group, Obligation
+from verifier.plan import Filters, Library
+from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
+from verifier.run import Options, prove
+
+FORK = Filters(arch=("x86_64",), encoding=("option-c",), transition=("fork-pte",))
+
+
+def ids(run: Run) -> dict[str, str]:
+    return {r.obligation.id: verdict_name(r.verdict) for r in run.results}
+
+
+def test_filters_choose(library: Library) -> None:
+    run = prove(library, Filters(("x86_64",), (), ("option-c",), ("option-c",), ("fork-*",), ("no-*",)), Options())
+    found = ids(run)
+    assert found
+    assert all("/fork-" in i and "/no-" in i and i.startswith("x86_64/pte/option-c/") for i in found)
+    assert exit_code(run) == 0
+
+
+@pytest.mark.parametrize("wrong", [
+    Filters(arch=("x86-64",)), Filters(level=("p4d",)), Filters(encoding=("option-d",)), Filters(code=("tomorrow",)),
+    Filters(transition=("fork-pt",)), Filters(property=("no-lost-dirt",)),
+    Filters(arch=("arm64-4k",), transition=("clear-soft-dirty",), property=("soft-dirty-exact",)),
+])
+def test_a_filter_that_matches_nothing_is_an_error(library: Library, wrong: Filters) -> None:
+    with pytest.raises(UsageError, match="nothing"):
+        prove(library, wrong, Options())
+
+
+def _result(name: str, kind: str = "invariant") -> Result:
+    verdicts = {
+        "proved": Proved(None), "vacuous": Vacuous("x"), "unknown": Unknown("timeout"), "incomplete": Incomplete("x"),
+        "refuted": Refuted.__new__(Refuted),
+    }
+    obligation = Obligation(name, Group("v", "pte", "e", "c"), "t", (), "p", kind, "claim")
+    return Result(obligation, verdicts[name], 0.0, "bits")
+
+
+@pytest.mark.parametrize(("names", "code"), [
+    (["proved"], 0), (["proved", "refuted"], 1), (["proved", "unknown"], 3), (["vacuous"], 3), (["incomplete"], 3),
+    (["refuted", "unknown"], 1),
+])
+def test_the_worst_verdict_is_the_exit_code(names: list[str], code: int) -> None:
+    assert exit_code(Run(tuple(_result(n) for n in names), (), {})) == code
+
+
+def test_contradictions_win_and_advice_fails_nothing() -> None:
+    assert exit_code(Run((_result("refuted"),), (), {}, contradictions=("x",))) == 4
+    assert exit_code(Run((_result("refuted", "advisory"), _result("proved")), (), {})) == 0
+
+
+def test_the_cache_gives_the_same_and_is_keyed_by_the_text(library: Library, tmp_path: Path) -> None:
+    options = Options(cache=tmp_path)
+    first, second = prove(library, FORK, options), prove(library, FORK, options)
+    assert ids(first) == ids(second)
+    assert not any(r.cached for r in first.results)
+    assert all(r.cached for r in second.results if isinstance(r.verdict, Proved))
+    assert not any(r.cached for r in second.results if not isinstance(r.verdict, Proved))
+    files = list((tmp_path / "proofs").glob("*.json"))
+    assert files
+    for file in files:
+        file.write_text(file.read_text()[:-20])
+    assert ids(prove(library, FORK, options)) == ids(first)
+
+
+def test_a_changed_spec_is_proved_anew(library: Library, tmp_path: Path) -> None:
+    import shutil
+
+    from verifier.plan import load_library
+
+    specs = tmp_path / "specs"
+    shutil.copytree(library.spec_folder, specs)
+    options = Options(cache=tmp_path / "cache")
+    ours = load_library(None, specs)
+    prove(ours, FORK, options)
+    fork = specs / "transitions" / "fork.yaml"
+    fork.write_text(fork.read_text().replace("          if needs_cow_for_dma(parent):\n              return\n", ""))
+    changed = prove(load_library(None, specs), FORK, options)
+    pins = [r for r in changed.results if r.obligation.id.endswith("fork-pte/option-c/pin-stays")]
+    assert [verdict_name(r.verdict) for r in pins] == ["refuted"]
+    assert not any(r.cached for r in changed.results)
+
+
+def test_two_runs_at_once_keep_the_cache_whole(library: Library, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64", "--encoding", "option-c", "--code",
+               "option-c", "--transition", "fork-*", "-q"]
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    runs = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [run.wait(120) for run in runs] == [0, 0]
+    for file in tmp_path.rglob("*.json"):
+        assert json.loads(file.read_text())["proofs"]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limit holds although the solver never returns; the rest goes on."""
+    from verifier.prove import GroupProver
+
+    real = GroupProver.decide
+
+    def hang(self: GroupProver, question):  # type: ignore[no-untyped-def]
+        if question.property.name == "pin-stays":
+            time.sleep(600)
+        return real(self, question)
+
+    monkeypatch.setattr(GroupProver, "decide", hang)
+    filters = Filters(("x86_64",), (), ("option-c",), ("option-c",), ("tlb-flush",))
+    start = time.monotonic()
+    run = prove(library, filters, Options(timeout=1.0))
+    assert time.monotonic() - start < 30
+    found = {r.obligation.property: r for r in run.results}
+    hung = found.pop("pin-stays").verdict
+    assert isinstance(hung, Unknown)
+    assert hung.reason == "timeout"
+    assert len(found) > 15
+    assert {verdict_name(r.verdict) for r in found.values()} == {"proved"}
+    assert exit_code(run) == 3
+
+
+def test_interrupt_leaves_no_process_and_says_what_was_done(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "verifier.cli", "prove", "--no-cache", "--jobs", "2"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(8)
+    os.kill(run.pid, signal.SIGINT)
+    _, errors = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "stopped" in errors
+    assert "Traceback" not in errors
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.pid, 0)
+
+
+def test_solvers_agree_on_a_sample(library: Library) -> None:
+    """The bit graph and z3 give the same verdicts."""
+    for filters in (
+        Filters(("x86_64+shstk",), (), ("option-c",), ("today", "option-c"), ("fork-pte", "mprotect-pte", "static")),
+        Filters(("arm64-16k+dbm",), (), ("page-flag",), (), ("fork-*", "madvise-free")),
+    ):
+        bits, z3 = (prove(library, filters, Options(jobs=2, solver=name)) for name in ("bits", "z3"))
+        assert ids(bits) == ids(z3)
+        assert not bits.contradictions
+        assert not z3.contradictions

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Does arch/ say what the kernel does? Helper by helper: equal on every input, or not, with an input, or not known.
+
+`equal` is a proof: for every value of every argument (and of every cpu feature, static key, mm and vma that the helper
+looks at), outside of what `outside` names, no behaviour is undefined and both sides give the same result and leave the
+same entry. Each rests on what `rests_on` lists.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from verifier.algebra import Algebra, Integers
+from verifier.arch import Layout
+
+
+from verifier.kernel.helpers import Library, Lifting, known_features
+from verifier.kernel.model_side import Modelled, Pairing, evaluate_model, pair
+from verifier.kernel.questions import Backend, make_backend
+from verifier.kernel.shapes import Shape
+from verifier.kernel.values import Incomplete
+from verifier.solve import Sat, Undecided
+from verifier.syntax import BOOL, NOTHING, Function
+
+__all__ = ["Absent", "Differs", "Equal", "Inconclusive", "Result", "Unwritten", "conform_variant", "level_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """For all inputs outside of `outside`, the model's helper and the kernel's give and do the same."""
+
+    variant: str
+    build: str
+    helper: str
+    rests_on: tuple[str, ...]
+    outside: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """On these inputs the two sides differ: parameter -> value; results and entries as words (booleans 0 and 1)."""
+
+    variant: str
+    build: str
+    helper: str
+    inputs: Mapping[str, int]
+    model: Mapping[str, int | None]
+    kernel: Mapping[str, int | None]
+    free: Mapping[str, int]  # features, keys and memory that the kernel's side depends on
+    replayed: bool  # both sides, evaluated with plain integers, differ as well
+    rests_on: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inconclusive:
+    """Not known, and why: something is not modelled, behaviour is undefined, or the solver gave up."""
+
+    variant: str
+    build: str
+    helper: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The model has this helper, and nothing in the kernel's headers has this name: it is one of our own."""
+
+    variant: str
+    build: str
+    helper: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """The kernel has this helper and the model has not. `lifted` says whether it could be lifted."""
+
+    variant: str
+    build: str
+    helper: str
+    lifted: bool
+    reason: str
+
+
+Result: TypeAlias = Equal | Differs | Inconclusive | Absent | Unwritten
+
+
+def level_of(helper: str) -> str:
+    """The level of entries that a helper works on.
+
+    >>> level_of("pmdp_set_wrprotect"), level_of("huge_pte_dirty"), level_of("swp_type")
+    ('pmd', 'hugetlb', 'pte')
+    """
+    if "huge_pte" in helper:
+        return "hugetlb"
+    return next((level for level in ("pmd", "pud") if level in helper), "pte")
+
+
+def conform_variant(
+    library: Library, layout: Layout, globs: Sequence[str] = ("*",), backend: str = "bits", timeout: float | None = 60,
+) -> list[Result]:
+    """Every helper of the model and of the kernel whose name matches, in order of name."""
+    variant, build = layout.variant.name, library.build
+    features = known_features(library, layout.variant.features)
+    found: list[Result] = []
+    helpers = [h for h in sorted({*layout.helpers(), *library.shapes}) if any(fnmatch.fnmatchcase(h, g) for g in globs)]
+    named = library.named([h for h in helpers if h not in library.shapes])
+    for helper in helpers:
+        shape = library.shapes.get(helper)
+        if helper not in layout.helpers():
+            if shape is not None:
+                found.append(_unwritten(library, layout, shape, features))
+        elif shape is None:
+            found.append(_without_wrapper(variant, build.name, helper, layout.text(helper).source, helper in named))
+        else:
+            found.append(conform_helper(library, layout, shape, features, make_backend(backend, timeout)))
+    return found
+
+
+def _without_wrapper(variant: str, build: str, helper: str, source: str, named: bool) -> Absent | Inconclusive:
+    if named:
+        return Inconclusive(variant, build, helper, "the tree has the name, but no known way of calling it compiles", 0.0)
+    return Absent(variant, build, helper, source)
+
+
+def _unwritten(library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool]) -> Unwritten:
+    backend = make_backend("bits", None)
+    args = {}
+    reason = ""
+    try:
+        for index, parameter in enumerate(shape.parameters()):
+            if parameter.role != "free":
+                args[parameter.name] = _free(backend, parameter.name, library.width(shape, index))
+        library.lift(shape, backend.alg, backend.free, args, features)
+    except Incomplete as error:
+        reason = str(error)
+    return Unwritten(layout.variant.name, library.build.name, shape.helper, not reason, reason)
+
+
+def _free(backend: Backend, name: str, width: int) -> Any:
+    return backend.free.input_word(name, width) if width else backend.free.input_bool(name)
+
+
+def conform_helper(
+    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend
+) -> Equal | Differs | Inconclusive:
+    """One helper of one variant."""
+    start = time.perf_counter()
+    variant, build, helper = layout.variant.name, library.build.name, shape.helper
+    try:
+        function = layout.helper(helper)
+        pairs = pair(library, shape, function)
+        args = {p.wrapper: _free(backend, p.wrapper, p.width) for p in pairs}
+        kernel = library.lift(shape, backend.alg, backend.free, args, features)
+        model = evaluate_model(backend.alg, function, pairs, args)
+        found = _judge(library, backend, pairs, args, function, shape, features, model, kernel)
+    except Incomplete as error:
+        return Inconclusive(variant, build, helper, str(error), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    match found:
+        case str():
+            return Inconclusive(variant, build, helper, found, seconds)
+        case _Verdict(None, notes):
+            outside = tuple(dict.fromkeys(u.reason for u in kernel.outside))
+            return Equal(variant, build, helper, notes, outside, seconds)
+        case _Verdict(_Witness() as witness, notes):
+            return Differs(variant, build, helper, witness.inputs, witness.model, witness.kernel, witness.free,
+                           witness.replayed, notes, seconds)
+    raise AssertionError(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    inputs: dict[str, int]
+    model: dict[str, int | None]
+    kernel: dict[str, int | None]
+    free: dict[str, int]
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    witness: _Witness | None
+    notes: tuple[str, ...]
+
+
+def _judge(
+    library: Library, backend: Backend, pairs: list[Pairing], args: Mapping[str, Any], function: Function, shape: Shape,
+    features: Mapping[str, bool], model: Modelled, kernel: Lifting,
+) -> _Verdict | str:
+    """Equal, different with a witness, or why it is not known."""
+    alg = backend.alg
+    notes = kernel.notes
+    inside = [alg.neg(u.condition) for u in kernel.outside]
+    undefined = alg.any(*[u.condition for u in kernel.undefined]) if kernel.undefined else alg.truth(False)
+    different = _different(alg, model, kernel)
+    if inside and not isinstance(backend.check(inside), Sat):
+        return "nothing is left of the helper outside of what is out of scope"
+    answer = backend.check([*inside, alg.any(undefined, different)])
+    premise = _shadow_premise(library, shape, args, alg)
+    if isinstance(answer, Sat) and premise is not None:
+        inside = [*inside, premise]
+        notes = (*notes, "VM_SHADOW_STACK, which this configuration has not got, is not set")
+        answer = backend.check([*inside, alg.any(undefined, different)])
+    if isinstance(answer, Undecided):
+        return f"the solver gave up: {answer.reason}"
+    if not isinstance(answer, Sat):
+        return _Verdict(None, notes)
+    answer = backend.check([*inside, alg.neg(undefined), different])
+    if isinstance(answer, Sat):
+        model_values = backend.small([*inside, alg.neg(undefined), different], [p.wrapper for p in pairs], answer.model)
+        return _Verdict(_witness(library, pairs, function, shape, features, model_values), notes)
+    if isinstance(answer, Undecided):
+        return f"the solver gave up: {answer.reason}"
+    for reason in kernel.undefined:
+        found = backend.check([*inside, reason.condition])
+        if isinstance(found, Sat):
+            values = ", ".join(f"{p.model} = {int(found.model.get(p.wrapper, 0)):#x}" for p in pairs)
+            return f"behaviour is undefined for {values}: {reason.reason}"
+    return "behaviour is undefined somewhere"
+
+
+def _shadow_premise(library: Library, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]) -> Any:
+    """shadow_stack is false, where the kernel's configuration has no such vma; None where that says nothing."""
+    names = [p.name for p in shape.parameters() if p.model == "shadow_stack"]
+    if not names or library.constant("possible_shadow_stack") != 0:
+        return None
+    return alg.neg(args[names[0]])
+
+
+def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
+    """The condition under which results or entries differ. A result that one side does not return is not compared."""
+    found = []
+    for name, entry in kernel.entries.items():
+        found.append(alg.neg(alg.eq(entry, model.entries[name], _entry_width(kernel, name))))
+    if kernel.width is not None and model.result is not None and model.width != NOTHING:
+        if (model.width == BOOL) != (kernel.width == 0) or kernel.width and model.width != kernel.width:
+            raise Incomplete(f"the kernel's result has another width: {kernel.width or 'a truth'}")
+        same = alg.eq(kernel.result, model.result, kernel.width) if kernel.width else alg.same(kernel.result, model.result)
+        found.append(alg.neg(same))
+    elif not kernel.entries:
+        raise Incomplete("there is nothing to compare")
+    return alg.any(*found)
+
+
+def _entry_width(kernel: Lifting, name: str) -> int:
+    return kernel.entry_widths[name]
+
+
+class _Given:
+    """Values of free inputs as a solver's model has them; what it left out is 0."""
+
+    def __init__(self, values: Mapping[str, int | bool]) -> None:
+        self.values = values
+        self.asked: dict[str, int] = {}
+
+    def input_word(self, name: str, width: int) -> int:
+        self.asked[name] = int(self.values.get(name, 0))
+        return self.asked[name]
+
+    def input_bool(self, name: str) -> bool:
+        self.asked[name] = int(self.values.get(name, False))
+        return bool(self.asked[name])
+
+
+def _witness(
+    library: Library, pairs: list[Pairing], function: Function, shape: Shape, features: Mapping[str, bool],
+    values: Mapping[str, int | bool],
+) -> _Witness:
+    """Both sides on the values of a model, with plain integers."""
+    alg = Integers()
+    args: dict[str, Any] = {p.wrapper: int(values.get(p.wrapper, 0)) if p.width else bool(values.get(p.wrapper, False)) for p in pairs}
+    given = _Given(values)
+    kernel = library.lift(shape, alg, given, args, features)
+    model = evaluate_model(alg, function, pairs, args)
+    names = {p.wrapper: p.model for p in pairs}
+    replayed = bool(_different(alg, model, kernel)) and not any(u.condition for u in kernel.undefined)
+
+    def shown(side: Modelled | Lifting) -> dict[str, int | None]:
+        result = None if side.result is None else int(side.result)
+        return {"result": result} | {names[k]: int(v) for k, v in side.entries.items()}
+
+    inputs = {p.model: int(args[p.wrapper]) for p in pairs}
+    return _Witness(inputs, shown(model), shown(kernel), given.asked, replayed)
+
+
