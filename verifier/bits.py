@@ -108,11 +108,15 @@ class Bits(Graph):
         return self._done[key]
 
     def mul(self, a: Word, b: Word, width: int) -> Word:
-        total = self.word(0, width)
-        for i, bit in enumerate(b.bits):
-            row = (FALSE,) * i + tuple([self.conj(x, bit) for x in a.bits[: width - i]])
-            total = self._sum(total, row, FALSE)
-        return total
+        key = ("mul", a, b)
+        if key not in self._done:
+            total = self.word(0, width)
+            for i, bit in enumerate(b.bits):
+                if bit:
+                    row = (FALSE,) * i + tuple([self.conj(x, bit) for x in a.bits[: width - i]])
+                    total = self._sum(total, row, FALSE)
+            self._done[key] = total
+        return self._done[key]
 
     def _shift(self, op: str, a: Word, b: Word, width: int) -> Word:
         key = (op, a, b)
@@ -236,18 +240,22 @@ class Bits(Graph):
         key = ("ult", a, b)
         found = self._done_bools.get(key)
         if found is None:
-            found = self._less(a.bits, b.bits)
+            found = self._done_bools[key] = self._less(a.bits, b.bits)
+        return found
+
+    def slt(self, a: Word, b: Word, width: int) -> int:
+        key = ("slt", a, b)
+        found = self._done_bools.get(key)
+        if found is None:
+            found = self._less((*a.bits[:-1], a.bits[-1] ^ 1), (*b.bits[:-1], b.bits[-1] ^ 1))
             self._done_bools[key] = found
         return found
 
     def _less(self, a: Iterable[int], b: Iterable[int]) -> int:
         less = FALSE
         for x, y in zip(a, b, strict=True):
-            less = self.mux(self.xor(x, y), self.conj(x ^ 1, y), less)
+            less = self.mux(self.xor(x, y), y, less)
         return less
-
-    def slt(self, a: Word, b: Word, width: int) -> int:
-        return self._less((*a.bits[:-1], a.bits[-1] ^ 1), (*b.bits[:-1], b.bits[-1] ^ 1))
 
     def extract(self, a: Word, low: int, width: int) -> Word:
         return self.intern(a.bits[low:low + width])

@@ -8,7 +8,7 @@ the graph is built.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 __all__ = ["FALSE", "TRUE", "Graph"]
 
@@ -161,7 +161,7 @@ class Graph:
         input_of = self.input_of
         return {input_of[node][0] for node in self._below(literals) if node in input_of}
 
-    def evaluate(self, literals: Iterable[int], values: dict[str, int | bool]) -> list[bool]:
+    def evaluate(self, literals: Iterable[int], values: Mapping[str, int | bool]) -> list[bool]:
         """The literals' values where the inputs have these (an input that is not named: 0)."""
         wanted = list(literals)
         left, right, input_of = self.left, self.right, self.input_of

@@ -263,26 +263,31 @@ class _Z3Solver:
         self._solver = self._make()
 
     def _make(self) -> Any:
-        solver = self.z3.SolverFor("QF_BV") if not self.incremental else self.z3.SimpleSolver()
+        solver = self.z3.SimpleSolver() if self.incremental else self.z3.SolverFor("QF_BV")
         if self.timeout is not None:
             solver.set("timeout", int(self.timeout * 1000))
         return solver
 
     def check(self, conditions: Iterable[Any]) -> Answer:
-        solver = self._solver if self.incremental else self._make()
         try:
-            solver.push()
-            solver.add(*conditions)
-            found = solver.check()
-            if found == self.z3.unsat:
-                return Unsat()
-            if found == self.z3.unknown:
-                return Undecided(solver.reason_unknown())
-            return Sat(self._values(solver.model()))
+            if not self.incremental:
+                return self._ask(self._make(), conditions)
+            self._solver.push()
+            try:
+                return self._ask(self._solver, conditions)
+            finally:
+                self._solver.pop()
         except self.z3.Z3Exception as error:
             raise SolverError(f"z3 failed: {error}") from error
-        finally:
-            solver.pop()
+
+    def _ask(self, solver: Any, conditions: Iterable[Any]) -> Answer:
+        solver.add(*conditions)
+        found = solver.check()
+        if found == self.z3.unsat:
+            return Unsat()
+        if found == self.z3.unknown:
+            return Undecided(solver.reason_unknown())
+        return Sat(self._values(solver.model()))
 
     def _values(self, model: Any) -> dict[str, int | bool]:
         values: dict[str, int | bool] = {}
