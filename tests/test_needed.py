@@ -15,7 +15,6 @@ from verifier.bits import Bits
 from verifier.obligations import Builder, Group
 from verifier.plan import Library, load_library
 from verifier.prove import GroupProver, graph_inputs
-from verifier.results import verdict_name
 from verifier.solve import BitsSolver
 
 GROUPS = tuple(

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from verifier.evaluate import Key
 from verifier.obligations import Group, Obligation
 
 __all__ = [
     "EXIT", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "verdict_name",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -38,7 +38,6 @@ class Counterexample:
     trace      the steps from a fresh mapping that lead to the violation, the last one included; empty if none was found
     reached    was the state reached from a fresh mapping?
     depth      steps of the trace, or the depth searched in vain
-    exhausted  the search covered every reachable state: the state is unreachable
     leads_to   steps from the bad state to a store-leak or dropped-newer, and which of them
     """
 
@@ -128,6 +127,21 @@ class Run:
 def verdict_name(verdict: Verdict) -> str:
     """The word of the contract."""
     return type(verdict).__name__.lower()
+
+
+def reason(verdict: Verdict) -> str:
+    """Why there is no answer, in words; empty where there is one."""
+    match verdict:
+        case Unknown(why, detail):
+            return f"{why}: {detail}" if detail else why
+        case Vacuous(instance):
+            return f"nothing satisfies what is assumed of {instance}"
+        case Incomplete(why):
+            return why
+        case Proved() | Refuted():
+            return ""
+        case _:
+            assert_never(verdict)
 
 
 # Exit codes of the contract; the worst wins in the order 4, 1, 3, 2, 0.

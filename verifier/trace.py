@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.bits import FALSE, TRUE, Bits, Word
+from verifier.errors import SolverError
 from verifier.evaluate import Key, call
 from verifier.obligations import Builder, Group
 from verifier.prove import graph_inputs, order, replay, step_move
@@ -62,6 +63,12 @@ class Search:
         self.failed = failed
         self.deadline = deadline
         self.say = say
+        self.barred: set[Target] = set()  # steps found to break a property, that were not known to
+        self.stopped = False
+        self._restart()
+
+    def _restart(self) -> None:
+        """Forget the unrolling."""
         self.graph = Bits()
         self.solver = BitsSolver(self.graph)
         self.memo: dict[Any, Any] = {}
@@ -69,7 +76,6 @@ class Search:
         self.given: list[int] = []
         self.state = self._initial()
         self.depth = 0
-        self.stopped = False
 
     @classmethod
     def from_state(cls, model: Model, group: Group, state: Mapping[Key, int | bool]) -> Search:
@@ -106,7 +112,11 @@ class Search:
         return World(self.model, self.graph, state, self._fresh(0), self.memo)
 
     def find(self, targets: list[Target], depth: int) -> Iterator[tuple[Target, tuple[Move, ...]]]:
-        """Traces of at most `depth` steps, the shortest for each target; what is not found is not yielded."""
+        """Traces of at most `depth` steps, the shortest for each target; what is not found is not yielded.
+
+        Where a trace takes a step that breaks a property which `failed` did not name, that step is barred and the
+        search starts again: a run that asks for few obligations does not know all that fail.
+        """
         left = list(targets)
         while left and self.depth < depth and not self._late():
             self.say(self.depth + 1)
@@ -122,8 +132,15 @@ class Search:
                         if trace is not None:
                             left.remove(target)
                             yield target, trace
-                            break
-            self._advance(layer)
+                        break
+                if self.barred:
+                    break
+            if self.barred:
+                self.failed |= self.barred
+                self.barred = set()
+                self._restart()
+            else:
+                self._advance(layer)
         self.stopped = bool(left) and self.depth < depth
 
     def _late(self) -> bool:
@@ -204,7 +221,11 @@ class Search:
         chosen = [layer.steps[int(model.get(f"{d + 1}/choice", 0))].instance for d, layer in enumerate(self.layers)]
         path = _Path(self.model, self.group, [*chosen, last], self.failed)
         values = path.minimal(prop)
-        return None if values is None else follow(self.model, self.group, path.plan(values), path.start(values), prop)
+        if values is None:
+            raise SolverError(f"{self.group}: a trace to {last.label}/{prop} cannot be followed")
+        plan, start = path.plan(values), path.start(values)
+        self.barred |= broken(self.model, self.group, plan, start) - self.failed
+        return None if self.barred else follow(self.model, self.group, plan, start, prop)
 
 
 class _Path:
@@ -288,6 +309,18 @@ def follow(
         moves.append(move)
         state = after
     return tuple(moves)
+
+
+def broken(model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool]) -> set[Target]:
+    """The properties that the steps of a plan break, all but the last step's and advisory ones."""
+    state = dict(start)
+    found: set[Target] = set()
+    for instance, inputs in plan[:-1]:
+        move = step_move(model, group, instance, state, dict(inputs))
+        violated, _, after = replay(model, group, move)
+        found |= {(instance.name, v) for v in violated if model.spec.properties[v].kind != "advisory"}
+        state = after
+    return found
 
 
 def consequence(

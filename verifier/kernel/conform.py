@@ -16,8 +16,6 @@ from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra, Integers
 from verifier.arch import Layout
-
-
 from verifier.kernel.helpers import Library, Lifting, known_features
 from verifier.kernel.model_side import Modelled, Pairing, evaluate_model, pair
 from verifier.kernel.questions import Backend, make_backend
@@ -241,7 +239,7 @@ def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
     for name, entry in kernel.entries.items():
         found.append(alg.neg(alg.eq(entry, model.entries[name], _entry_width(kernel, name))))
     if kernel.width is not None and model.result is not None and model.width != NOTHING:
-        if (model.width == BOOL) != (kernel.width == 0) or kernel.width and model.width != kernel.width:
+        if (model.width == BOOL) != (kernel.width == 0) or (kernel.width and model.width != kernel.width):
             raise Incomplete(f"the kernel's result has another width: {kernel.width or 'a truth'}")
         same = alg.eq(kernel.result, model.result, kernel.width) if kernel.width else alg.same(kernel.result, model.result)
         found.append(alg.neg(same))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
-from verifier.results import Result, Run, verdict_name
+from verifier.results import Result, Run, reason, verdict_name
 
 __all__ = ["as_junit"]
 
@@ -36,5 +36,5 @@ def _case(result: Result) -> TestCase:
     elif name == "refuted":
         case.result = [Failure(o.claim, "refuted")]
     else:
-        case.result = [Error(getattr(result.verdict, "detail", "") or o.claim, name)]
+        case.result = [Error(reason(result.verdict) or o.claim, name)]
     return case

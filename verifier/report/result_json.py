@@ -14,7 +14,18 @@ from verifier.arch import Layout
 from verifier.evaluate import Machine, call
 from verifier.plan import Library
 from verifier.report.show import reads_as
-from verifier.results import Counterexample, Incomplete, Move, Result, Run, State, Unknown, Vacuous, verdict_name
+from verifier.results import (
+    Counterexample,
+    Incomplete,
+    Move,
+    Result,
+    Run,
+    State,
+    Unknown,
+    Vacuous,
+    reason,
+    verdict_name,
+)
 from verifier.scopes import Model
 from verifier.steps import key_name
 
@@ -68,17 +79,15 @@ def _result(library: Library, result: Result) -> dict[str, Any]:
         found["counterexample"] = _counterexample(model, counterexample)
     if isinstance(verdict, Unknown):
         found["reason"], found["detail"] = verdict.reason, verdict.detail
-    elif isinstance(verdict, Vacuous):
-        found["reason"] = f"nothing satisfies what is assumed of {verdict.instance}"
-    elif isinstance(verdict, Incomplete):
-        found["reason"] = verdict.reason
+    elif isinstance(verdict, (Vacuous, Incomplete)):
+        found["reason"] = reason(verdict)
     return found
 
 
 def _counterexample(model: Model, found: Counterexample) -> dict[str, Any]:
     return {
         "before": state(model, found.move.before), "after": state(model, found.move.after),
-        "inputs": dict(found.move.inputs), "process": found.process,
+        "inputs": dict(found.move.inputs), "process": found.process, "roles": ["AB3"[r] for r in found.move.roles],
         "trace": _moves(model, found.trace), "reached": found.reached, "depth": found.depth,
         "leads_to": _moves(model, found.leads_to), "consequence": found.consequence or None,
         "droppable": found.droppable,
@@ -110,11 +119,20 @@ def state(model: Model, values: State) -> dict[str, Any]:
     return found
 
 
+def _fields(layout: Layout, value: int) -> dict[str, int]:
+    """The fields that are not 0; bits without a name under `unknown`."""
+    found = {f.name: (value & f.mask) >> f.low for f in layout.fields.values() if value & f.mask}
+    left = value
+    for f in layout.fields.values():
+        left &= ~f.mask
+    return found | ({"unknown": left} if left else {})
+
+
 def entry(layout: Layout, value: int) -> dict[str, Any]:
     """An entry: its value, its fields that are not 0, what the helpers say."""
     machine = Machine(Integers())
     return {
         "value": f"0x{value:0{layout.width // 4}x}",
-        "fields": {f.name: (value & f.mask) >> f.low for f in layout.fields.values() if value & f.mask},
+        "fields": _fields(layout, value),
         "helpers": {name: bool(call(machine, layout.helper(name), (value,))) for name in _SHOWN},
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from verifier import __version__
 from verifier.plan import Library
-from verifier.results import Result, Run, verdict_name
+from verifier.results import Result, Run, reason, verdict_name
 
 __all__ = ["as_sarif"]
 
@@ -32,7 +32,7 @@ def _result(library: Library, result: Result) -> dict[str, Any]:
     o = result.obligation
     name = verdict_name(result.verdict)
     found: dict[str, Any] = {
-        "ruleId": o.property, "kind": _KIND[name], "message": {"text": f"{name}: {o.id}. {o.claim}"},
+        "ruleId": o.property, "kind": _KIND[name], "message": {"text": f"{name}: {o.id}. {reason(result.verdict)} {o.claim}"},
         "level": "none" if _KIND[name] != "fail" else "note" if o.kind == "advisory" else "error",
     }
     transition = library.spec.transitions.get(o.transition)

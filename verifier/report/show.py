@@ -20,7 +20,7 @@ from verifier.syntax import BOOL
 
 __all__ = ["decode_text", "explain_text", "list_text", "more_text", "parse_value", "reads_as", "source_of"]
 
-WIDTH = 100
+WIDTH = 102
 PEOPLE = ("A", "B", "other")
 
 
