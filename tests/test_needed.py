@@ -15,7 +15,7 @@ from verifier.bits import Bits
 from verifier.obligations import Builder, Group
 from verifier.plan import Library, load_library
 from verifier.prove import GroupProver, graph_inputs
-from verifier.solve import BitsSolver
+from verifier.solve import BitsSolver, Sat
 
 GROUPS = tuple(
     Group(variant, "pte", encoding, code)
@@ -43,7 +43,8 @@ def verdicts(group: Group, transition: str, dropped: frozenset[str]) -> dict[str
 def changes(transition: str, dropped: str) -> bool:
     """Does some verdict of the transition change in some group?"""
     return any(
-        verdicts(group, transition, frozenset([dropped])) != verdicts(group, transition, frozenset()) for group in GROUPS
+        verdicts(group, transition, frozenset([dropped])) != verdicts(group, transition, frozenset())
+        for group in GROUPS
     )
 
 
@@ -60,7 +61,8 @@ def users(observation: str) -> list[str]:
 
 
 AXIOMS = [(o, a.name) for o, record in LIBRARY.spec.observations.items() for a in record.axioms]
-REQUIRES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires]
+REQUIRES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires if not a.traces]
+FOR_TRACES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires if a.traces]
 GIVE_UPS = [t.name for t in LIBRARY.spec.transitions.values() if t.gives_up]
 
 
@@ -72,6 +74,28 @@ def test_every_axiom_is_needed(observation: str, axiom: str) -> None:
 @pytest.mark.parametrize(("transition", "requirement"), REQUIRES)
 def test_every_requirement_is_needed(transition: str, requirement: str) -> None:
     assert changes(transition, f"requires {requirement}")
+
+
+@pytest.mark.parametrize(("transition", "requirement"), FOR_TRACES)
+def test_what_is_there_for_traces_excludes_something(transition: str, requirement: str) -> None:
+    """Some state satisfies all that is assumed but for this requirement."""
+    assert any(excludes(group, transition, f"requires {requirement}") for group in GROUPS)
+
+
+def excludes(group: Group, transition: str, requirement: str) -> bool:
+    """Is there a step that this requirement alone forbids?"""
+    graph = Bits()
+    model = LIBRARY.model(group.variant, group.encoding)
+    solver = BitsSolver(graph)
+    builder = Builder(model, group, graph, graph_inputs(graph))
+    for question in builder.questions(lambda t, p: (t, p) == (transition, "limits")):
+        for way in question.ways:
+            assert way.step is not None
+            rest = [v for name, v in way.step.named.items() if name != requirement]
+            forbidden = graph.neg(way.step.named[requirement])
+            if isinstance(solver.check([*builder.hypothesis, *rest, forbidden]), Sat):
+                return True
+    return False
 
 
 @pytest.mark.parametrize("transition", GIVE_UPS)

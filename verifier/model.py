@@ -46,6 +46,7 @@ class Axiom:
     name: str
     holds: Source
     because: str
+    traces: bool = False  # no proof rests on it: it keeps traces to what the kernel does
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +200,12 @@ def _axioms(table: Table) -> tuple[Axiom, ...]:
     axioms = []
     for name in table:
         record = table.need(name, Table, "a sentence")
-        record.only(("holds", "because"), "a sentence")
+        record.only(("holds", "because", "only"), "a sentence")
         because = record.text("because", "a sentence") if "because" in record else ""
-        axioms.append(Axiom(name, record.need("holds", Source, "a sentence"), because))
+        only = record.text("only", "a sentence") if "only" in record else ""
+        if only not in ("", "traces"):
+            raise SpecError(record.at["only"], f"`only` is traces, not {only!r}")
+        axioms.append(Axiom(name, record.need("holds", Source, "a sentence"), because, only == "traces"))
     return tuple(axioms)
 
 

@@ -23,6 +23,8 @@ from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
 from verifier.trace import Hints, Search, consequence, follow
 
+ADVICE, AGAIN = 3, 4  # steps
+
 __all__ = ["At", "Contradicts", "Done", "Failed", "Task", "work"]
 
 
@@ -190,18 +192,32 @@ class _Worker:
             if trace:
                 found[target] = trace
         left = [t for t in sorted(failed) if t not in found]
-        depth = 0
-        if left:
+        depths = {t: self.depth_for(state, t) for t in left}
+        for limit in sorted(set(depths.values())):
+            left = [t for t, d in depths.items() if d == limit and t not in found]
+            if not left:
+                continue
             serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
             search = Search(state.model, state.group, serious | set(left),
                             time.monotonic() + self.task.search_seconds,
                             lambda d: self.say(At(f"{state.group}: traces of {d} steps")))
-            for target, trace in search.find(left, self.task.depth):
+            for target, trace in search.find(left, limit):
                 found[target] = trace
                 self.remember(state, target, trace)
-            depth = search.depth
+            for target in left:
+                depths[target] = search.depth
+                if target not in found:
+                    self.hints.in_vain.add((state.group.encoding, state.group.code, target))
         for result in state.open:
-            self.say(Done(self.with_trace(state, result, found, depth)))
+            target = (result.obligation.transition, result.obligation.property)
+            self.say(Done(self.with_trace(state, result, found, depths.get(target, 0))))
+
+    def depth_for(self, state: _Group, target: tuple[str, str]) -> int:
+        """How deep to search: less for advice, and where another variant was searched in vain."""
+        if state.model.spec.properties[target[1]].kind == "advisory":
+            return min(self.task.depth, ADVICE)
+        in_vain = (state.group.encoding, state.group.code, target) in self.hints.in_vain
+        return min(self.task.depth, AGAIN) if in_vain else self.task.depth
 
     def hinted(self, state: _Group, target: tuple[str, str]) -> tuple[Move, ...]:
         name = "/".join(target)
