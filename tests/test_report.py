@@ -24,7 +24,8 @@ SHADOW = "x86_64+shstk/pte/option-c/fork-pte/today/no-false-exclusive"
 
 @pytest.fixture(scope="module")
 def run(library: Library) -> Run:
-    filters = Filters(("x86_64+shstk", "arm64-4k"), (), ("option-c",), ("today", "option-c"), ("fork-pte", "static", "init"))
+    asked = ("fork-pte", "static", "init")
+    filters = Filters(("x86_64+shstk", "arm64-4k"), (), ("option-c",), ("today", "option-c"), asked)
     return prove(library, filters, Options(jobs=2))
 
 

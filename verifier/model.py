@@ -227,7 +227,8 @@ def _properties(table: Table) -> dict[str, Property]:
                      "sentences"), "a property")
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
-            raise SpecError(record.at["kind"], f"a property is invariant, lemma, step, advisory or static, not {kind!r}")
+            kinds = "invariant, lemma, step, advisory or static"
+            raise SpecError(record.at["kind"], f"a property is {kinds}, not {kind!r}")
         found[name] = Property(
             name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
             record.text("because", "a property") if "because" in record else "",

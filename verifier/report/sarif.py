@@ -32,7 +32,8 @@ def _result(library: Library, result: Result) -> dict[str, Any]:
     o = result.obligation
     name = verdict_name(result.verdict)
     found: dict[str, Any] = {
-        "ruleId": o.property, "kind": _KIND[name], "message": {"text": f"{name}: {o.id}. {reason(result.verdict)} {o.claim}"},
+        "ruleId": o.property, "kind": _KIND[name],
+        "message": {"text": f"{name}: {o.id}. {reason(result.verdict)} {o.claim}"},
         "level": "none" if _KIND[name] != "fail" else "note" if o.kind == "advisory" else "error",
     }
     transition = library.spec.transitions.get(o.transition)
