@@ -53,7 +53,7 @@ def command(*words: str, cache: str) -> float:
 def main(variants: list[str]) -> int:
     library = load_library()
     library.check([Group(v, "pte", e, c) for v in variants for e, c in PAIRS])
-    times = {way: 0.0 for way in ("bits", "z3 push/pop", "z3 fresh")}
+    times = dict.fromkeys(("bits", "z3 push/pop", "z3 fresh"), 0.0)
     count = 0
     for variant in variants:
         seen: dict[str, dict[str, str]] = {}
@@ -66,7 +66,8 @@ def main(variants: list[str]) -> int:
             return 1
     print(f"{count} obligations, {', '.join(variants)}; the same verdicts by all ways")
     for way, seconds in times.items():
-        print(f"  {way:12} {seconds:8.2f} s  {seconds / count * 1000:7.2f} ms each  ratio {seconds / times['bits']:6.2f}")
+        each, ratio = seconds / count * 1000, seconds / times["bits"]
+        print(f"  {way:12} {seconds:8.2f} s  {each:7.2f} ms each  ratio {ratio:6.2f}")
     with tempfile.TemporaryDirectory() as cache:
         print("the command, seconds")
         for words in (["--version"], ["list", "variants"], ["decode", "x86_64", "8000000012345025"]):

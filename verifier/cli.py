@@ -176,6 +176,8 @@ def _finish(run: Run, stopped: bool) -> int:
 
     for what in run.contradictions:
         click.echo(f"pteproof: contradiction: {what}", err=True)
+    for group, why in () if stopped else run.unfinished:
+        click.echo(f"pteproof: {group} is not finished: {why}", err=True)
     if stopped:
         click.echo(f"pteproof: stopped; {len(run.results)} obligations were decided until then", err=True)
         return 130

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from verifier.errors import SpecError, Where, nearest
 from verifier.load import Source
@@ -62,6 +62,7 @@ _COMPARE = {
     ast.Eq: ("eq", False), ast.NotEq: ("ne", False), ast.Lt: ("ult", False), ast.LtE: ("ule", False),
     ast.Gt: ("ult", True), ast.GtE: ("ule", True),
 }
+_T = TypeVar("_T")
 _WORD = re.compile(r"u([1-9][0-9]{0,2})\Z")
 
 
@@ -139,7 +140,7 @@ def parse_function(signature: Signature, body: Source, scope: Scope, source: str
     pure = typer.pure and not any(p.by_ref for p in signature.params)
     return Function(
         signature.name, signature.params, NOTHING if typer.returns is None else typer.returns, stmts, typer.kinds, pure,
-        body.where, body.text, source, typer.depth,
+        body.where, body.text, source, typer.depth, typer.changes > 0 or any(p.by_ref for p in signature.params),
     )
 
 
@@ -167,6 +168,7 @@ class _Typer:
     loops: list[str] = field(default_factory=list)
     returns: int | None = None
     pure: bool = True
+    changes: int = 0  # places that change something outside
     depth: int = 1
     sites: int = 0
     unrolled: int = 0
@@ -196,6 +198,7 @@ class _Typer:
         if len(body) == 1 and isinstance(body[0], ast.Expr):
             value = self.expr(body[0].value, None, allow_nothing=True)
             if value.type != NOTHING:
+                self.no_index(body[0], value)
                 self.returns = value.type
                 return (Return(value),)
             return (Do(value),)
@@ -279,6 +282,7 @@ class _Typer:
         if variable is None or not variable.writable:
             raise self.fail(node, f"{place.name} cannot be set here")
         self.pure = False
+        self.changes += 1
         return place
 
     def new_name(self, node: ast.Name, must_exist: bool) -> None:
@@ -333,6 +337,8 @@ class _Typer:
     def give_back(self, node: ast.Return) -> Stmt:
         value = None if node.value is None else self.expr(node.value, self.returns)
         kind = NOTHING if value is None else value.type
+        if value is not None:
+            self.no_index(node, value)
         if self.returns is not None and self.returns != kind:
             raise self.fail(node, f"returns {type_name(kind)}, but {type_name(self.returns)} above")
         self.returns = kind
@@ -342,6 +348,7 @@ class _Typer:
         if not (isinstance(node.msg, ast.Constant) and isinstance(node.msg.value, str)):
             raise self.fail(node, 'an assert names its property: assert c, "store-leak"')
         self.pure = False
+        self.changes += 1
         return Assert(self.boolean(node.test), node.msg.value, self.source.at(node.lineno, node.col_offset))
 
     def effect(self, node: ast.Expr) -> list[Stmt]:
@@ -353,6 +360,7 @@ class _Typer:
             if place is None or place.type != self.scope.width:
                 raise self.fail(node, "hardware() takes one entry")
             self.pure = False
+            self.changes += 1
             self.sites += 1
             return [Hardware(place, self.sites)]
         if not isinstance(call, ast.Call):
@@ -366,6 +374,19 @@ class _Typer:
         if value.type != BOOL:
             raise self.fail(node, f"is {type_name(value.type)}, not bool; write `!= 0`")
         return value
+
+    def calm(self, nodes: list[ast.expr], typed: Callable[[], _T]) -> _T:
+        """What may not be evaluated, and so must not change anything: no algebra skips what another runs."""
+        before = self.changes
+        found = typed()
+        if self.changes != before:
+            raise self.fail(nodes[0], "changes something, but may not be evaluated; use an `if` statement")
+        return found
+
+    def no_index(self, node: ast.AST, value: Expr) -> None:
+        """An index is always a known number: it does not come out of a choice."""
+        if value.type == INDEX:
+            raise self.fail(node, "is an index; only parameters and loops have them")
 
     def agree(self, node: ast.AST, value: Expr, kind: int) -> None:
         if value.type != kind:
@@ -385,12 +406,14 @@ class _Typer:
             return self.binary(node, want)
         if isinstance(node, ast.BoolOp):
             op = "all" if isinstance(node.op, ast.And) else "any"
-            return Logic(BOOL, op, tuple(self.boolean(v) for v in node.values))
+            first = self.boolean(node.values[0])
+            return Logic(BOOL, op, (first, *self.calm(node.values[1:], lambda: [self.boolean(v) for v in node.values[1:]])))
         if isinstance(node, ast.Compare):
             return self.compare(node)
         if isinstance(node, ast.IfExp):
-            then, orelse = self.pair(node.body, node.orelse, want)
+            then, orelse = self.calm([node.body], lambda: self.pair(node.body, node.orelse, want))
             self.agree(node.orelse, orelse, then.type)
+            self.no_index(node, then)
             return IfExp(then.type, self.boolean(node.test), then, orelse)
         if isinstance(node, ast.Call):
             value = self.call(node, want)
@@ -522,6 +545,7 @@ class _Typer:
             raise self.fail(node, f"unknown helper {name!r}{nearest(name, self.scope.names())}")
         args = self.args(node, name, function.params)
         self.pure = self.pure and function.pure
+        self.changes += function.changes
         self.depth = max(self.depth, function.depth + 1)
         if self.depth > MAX_CALLS:
             raise self.fail(node, f"calls nest deeper than {MAX_CALLS}")

@@ -122,6 +122,7 @@ class Run:
     seconds: Mapping[str, float] = field(default_factory=dict)
     solvers: Mapping[str, str] = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
+    unfinished: tuple[tuple[Group, str], ...] = ()  # groups of which something was not decided, and why
 
 
 def verdict_name(verdict: Verdict) -> str:
@@ -155,5 +156,6 @@ def exit_code(run: Run) -> int:
     """
     if run.contradictions:
         return 4
-    codes = {EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"}
+    codes = {3} if run.unfinished or not run.results else set()
+    codes |= {EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"}
     return next((code for code in (1, 3) if code in codes), 0)

@@ -17,7 +17,7 @@ from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
 from verifier.results import Result, Run, TheoremResult, Unknown, verdict_name
 from verifier.steps import applies
-from verifier.work import At, Contradicts, Done, Failed, Task, work
+from verifier.work import At, Contradicts, Done, Failed, Finished, Task, work
 
 __all__ = ["Options", "Stopped", "prove"]
 
@@ -119,6 +119,8 @@ class _Scheduler:
         self.running: dict[Connection, _Process] = {}
         self.results: list[Result] = []
         self.contradictions: list[str] = []
+        self.unfinished: list[tuple[Group, str]] = []
+        self.finished: set[Group] = set()
 
     def run(self, tasks: list[Task]) -> None:
         todo = deque(tasks)
@@ -161,6 +163,8 @@ class _Scheduler:
             self.progress(message.result)
         elif isinstance(message, Contradicts):
             self.contradictions.append(message.what)
+        elif isinstance(message, Finished):
+            self.finished.add(message.group)
         elif isinstance(message, Failed):
             raise UsageError(message.message)
         return None
@@ -184,10 +188,12 @@ class _Scheduler:
 
     def _gave_up(self, running: _Process, reason: str, detail: str) -> Task | None:
         """Record what the process was at as unknown, and go on without it."""
-        obligation = running.at.obligation
+        obligation, group = running.at.obligation, running.at.group
         if obligation is None:
-            self.contradictions.append(f"{running.at.what}: {detail}")
-            return None
+            left = [g for g in running.task.groups if g != group] if group else []
+            self.unfinished.append((group or running.task.groups[0], f"{running.at.what}: {detail}"))
+            undone = [g for g in left if g not in self.finished]
+            return replace(running.task, groups=tuple(undone)) if undone else None
         result = Result(obligation, Unknown(reason, detail), self.options.timeout, self.options.solver)
         self.results.append(result)
         self.progress(result)
@@ -214,8 +220,12 @@ def _finish(
     }
     seconds = {"load": loaded - start, "solve": sum(r.seconds for r in results),
                "elapsed": time.perf_counter() - start}
-    return Run(tuple(results), tuple(_theorems(library, groups, filters, results)), coverage, seconds,
-               solver_versions(), tuple(scheduler.contradictions))
+    told = {group for group, _ in scheduler.unfinished}
+    unfinished = [*scheduler.unfinished,
+                  *((g, "stopped before its end") for g in groups if g not in scheduler.finished | told)]
+    theorems = _theorems(library, groups, filters, results, scheduler.finished)
+    return Run(tuple(results), tuple(theorems), coverage, seconds, solver_versions(), tuple(scheduler.contradictions),
+               tuple(unfinished))
 
 
 def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
@@ -226,7 +236,8 @@ _ORDER = ("refuted", "vacuous", "unknown", "incomplete")
 
 
 def _theorems(
-    library: Library, groups: Sequence[Group], filters: Filters, results: Sequence[Result]
+    library: Library, groups: Sequence[Group], filters: Filters, results: Sequence[Result],
+    finished: set[Group],
 ) -> list[TheoremResult]:
     found = []
     for group in groups:
@@ -236,6 +247,8 @@ def _theorems(
             counts[verdict_name(result.verdict)] += 1
         serious = {verdict_name(r.verdict) for r in mine if r.obligation.kind != "advisory"}
         verdict = next((v for v in _ORDER if v in serious), "proved" if mine else "unknown")
+        if verdict == "proved" and group not in finished:
+            verdict = "unknown"
         if not filters.whole() and verdict == "proved":
             verdict = "incomplete"
         model = library.model(group.variant, group.encoding)

@@ -183,7 +183,7 @@ class Param:
 class Function:
     """A helper, a procedure or a code: its typed body and where it comes from.
 
-    `pure` is true where it reads nothing but its arguments and changes nothing.
+    `pure` is true where it reads nothing but its arguments and changes nothing; `changes` where it changes something.
     """
 
     name: str
@@ -196,3 +196,4 @@ class Function:
     text: str = ""
     source: str = ""
     depth: int = 1
+    changes: bool = False

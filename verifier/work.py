@@ -25,7 +25,7 @@ from verifier.trace import Hints, Search, consequence, follow
 
 ADVICE, AGAIN = 3, 4  # steps
 
-__all__ = ["At", "Contradicts", "Done", "Failed", "Task", "work"]
+__all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,20 @@ class At:
     """What the process starts on now: an obligation, or a stage of a group."""
 
     what: str
+    group: Group | None = None
     obligation: Obligation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every obligation of a group that was asked for has been told."""
+
+    group: Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ class _Worker:
         model = self.library.model(group.variant, group.encoding)
         cache = Cache(group, self.digests(group, model), self.task.cache, self.task.depth)
         state = _Group(group, model, cache)
-        self.say(At(f"{group}: building"))
+        self.say(At(f"{group}: building", group))
         prover = self.prover(model, group)
         for name in self.wanted_transitions(model):
             props = self.from_cache(state, prover, name)
@@ -108,6 +116,7 @@ class _Worker:
                 self.decide(state, prover, name, props)
         self.traces(state)
         cache.write()
+        self.say(Finished(group))
 
     def prover(self, model: Model, group: Group) -> GroupProver:
         graph = Bits()
@@ -167,7 +176,7 @@ class _Worker:
             if question.id in self.task.skip:
                 continue
             obligation = obligation_of(state.model, state.group, question)
-            self.say(At(question.id, obligation))
+            self.say(At(question.id, state.group, obligation))
             start = time.perf_counter()
             try:
                 verdict = prover.decide(question)
@@ -200,7 +209,7 @@ class _Worker:
             serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
             search = Search(state.model, state.group, serious | set(left),
                             time.monotonic() + self.task.search_seconds,
-                            lambda d: self.say(At(f"{state.group}: traces of {d} steps")))
+                            lambda d: self.say(At(f"{state.group}: traces of {d} steps", state.group)))
             for target, trace in search.find(left, limit):
                 found[target] = trace
                 self.remember(state, target, trace)

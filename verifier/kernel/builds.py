@@ -86,12 +86,17 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
     for key in record:
         if key in ("options", "variants", "sources", "as_initialised"):
             words = record.texts(key, key)
-            fields[key] = (*_strings(fields.get("options")), *words) if key == "options" else words
+            fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
         elif key in ("features", "axioms", "out_of_scope"):
             fields[key] = record.need(key, Table, "a build")
         elif key != "extends":
             fields[key] = record.text(key, "a build")
     return fields
+
+
+def _last(options: tuple[str, ...]) -> tuple[str, ...]:
+    """Of several settings of one option, the last."""
+    return tuple({option.partition("=")[0]: option for option in options}.values())
 
 
 def _strings(value: object) -> tuple[str, ...]:

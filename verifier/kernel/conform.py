@@ -102,7 +102,7 @@ def level_of(helper: str) -> str:
 
 
 def conform_variant(
-    library: Library, layout: Layout, globs: Sequence[str] = ("*",), backend: str = "bits", timeout: float | None = 60,
+    library: Library, layout: Layout, globs: Sequence[str] = ("*",), backend: str = "z3", timeout: float | None = 60,
 ) -> list[Result]:
     """Every helper of the model and of the kernel whose name matches, in order of name."""
     variant, build = layout.variant.name, library.build
@@ -129,7 +129,7 @@ def _without_wrapper(variant: str, build: str, helper: str, source: str, named: 
 
 
 def _unwritten(library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool]) -> Unwritten:
-    backend = make_backend("bits", None)
+    backend = make_backend("z3", None)
     args = {}
     reason = ""
     try:

@@ -17,11 +17,12 @@ from verifier.kernel.builds import Build
 from verifier.kernel.compile import Compiled
 from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
-from verifier.kernel.lift import Lifter, OutOfScope, Program, Undefinedness
+from verifier.kernel.lift import Lifter, OutOfScope, Program
 from verifier.kernel.memory import Object
 from verifier.kernel.models import KernelModels
 from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape
+from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Incomplete, Truth, Value, Word
 
 __all__ = ["Free", "Library", "Lifting", "known_features"]

@@ -44,9 +44,10 @@ from verifier.kernel.irtext import IrError
 from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
+from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Group, Incomplete, Truth, Value, Values, Word
 
-__all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program", "Undefinedness"]
+__all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
 
 MOST_ROUNDS = 300  # of one loop
 MOST_BLOCKS = 30_000  # walked in one call of `call`
@@ -81,14 +82,6 @@ class Program:
             if function is not None:
                 return module, function
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Undefinedness:
-    """The condition under which behaviour is undefined, and why."""
-
-    condition: Any
-    reason: str
 
 
 class Models(Protocol):
@@ -139,6 +132,7 @@ class Lifter:
         self.outside: list[Undefinedness] = []
         self.notes: dict[str, None] = {}
         self.globals: dict[tuple[str, str], Object] = {}
+        self._pointees: dict[tuple[Object, int], Object] = {}
         self._decisions: dict[Any, Any] = {}
         self._walked = 0
         self._depth = 0
@@ -147,7 +141,18 @@ class Lifter:
 
     def object(self, name: str, size: int | None, align: int = 8) -> Object:
         """An object whose bytes are free: words of eight bytes called name[offset]."""
-        return Object(name, size, align, lambda unit: Word(64, self.inputs.word(f"{name}[{unit}]", 64)))
+        return Object(name, size, align, lambda unit: Word(64, self.inputs.word(f"{name}[{unit}]", 64)), free=True)
+
+    def pointee(self, obj: Object, offset: int) -> Address:
+        """What a pointer in a free object points to, where nothing was stored there: an object of its own, or it is 0."""
+        key = (obj, offset)
+        if key not in self._pointees:
+            name = f"*{obj.name}[{offset}]"
+            null = self.inputs.boolean(f"{obj.name}[{offset}] is 0")
+            initial = self.object(name, None).initial
+            self._pointees[key] = Object(name, None, 8, initial, free=True, null=null)
+            self.note(f"{obj.name}[{offset}] points to an object of its own, or is 0")
+        return self.pointer(self._pointees[key])
 
     def pointer(self, obj: Object, offset: int = 0) -> Address:
         return self.values.address(obj, self.values.word(offset, self.pointer_width), self.pointer_width)

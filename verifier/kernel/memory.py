@@ -28,6 +28,8 @@ class Object:
     align    the address is a multiple of it
     initial  offset, a multiple of eight -> the eight bytes there at the start, or None where they are poison
     pointers offset -> an address that stands there at the start
+    free     nothing is known of it but that it is there: pointers in it point to free objects of their own
+    null     the condition under which the pointer that led here was 0; None: never
     """
 
     name: str
@@ -36,6 +38,8 @@ class Object:
     initial: Callable[[int], Word] | None = None
     readonly: bool = False
     pointers: tuple[tuple[int, Address], ...] = ()
+    free: bool = False
+    null: Any = None
 
 
 Contents = dict[int, tuple[int, Value]]  # offset -> bytes, value

@@ -145,6 +145,12 @@ def _compare_cases(l: Lifter, predicate: str, x: Case, y: Case) -> object:
         return l.ops.compare(predicate, x.offset, y.offset).term
     if predicate in ("eq", "ne"):
         both = isinstance(x.base, Object) and isinstance(y.base, Object)
+        null_case = next((c for c in (x, y) if isinstance(c.base, Object) and c.base.null is not None), None)
+        if null_case is not None:
+            other = y if null_case is x else x
+            if other.base is None and other.offset.number == 0 and null_case.offset.number == 0:
+                return null_case.base.null if predicate == "eq" else l.alg.neg(null_case.base.null)
+            raise Incomplete(f"the address {null_case.base.name[1:]} is compared with another")
         null = any(c.base is None and c.offset.number == 0 for c in (x, y))
         if null or (both and _inside(x) and _inside(y)):
             return l.alg.truth(predicate == "ne")

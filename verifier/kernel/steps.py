@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from verifier.kernel.ir import Array, AsmText, Instr, Int, Local, Pointer, Struct, Symbol, Type
 from verifier.kernel.memory import Contents, Object
 from verifier.kernel.pointers import compare_addresses, element_address, word_on_address
+from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Case, Group, Incomplete, Truth, Value, Word
 
 if TYPE_CHECKING:
@@ -105,6 +106,10 @@ def _cases(l: Lifter, address: Address, s: State) -> list[Case]:
     for case in address.cases:
         if not isinstance(case.base, Object):
             raise Incomplete("the address of an access is not known")
+        if case.base.null is not None:
+            where = l.alg.all(l.paths.condition(s.path), case.when, case.base.null)
+            if l.alg.known(where) is not False:
+                l.outside.append(Undefinedness(where, f"{case.base.name[1:]} is 0"))
     return list(address.cases)
 
 
@@ -168,7 +173,7 @@ def load(l: Lifter, module: Module, kind: Type, address: Address, s: State) -> V
             l.undefine(s, broken, "an odd word with bits above it")
             return l.ops.narrow(word, width, ())
         case Pointer():
-            return l.values.as_address(load_scalar(l, address, l.pointer_width // 8, s), l.pointer_width)
+            return _load_pointer(l, address, s)
         case Struct(fields):
             parts = [load(l, module, field, shifted(l, address, module.layout.offset(kind, n)), s)
                      for n, field in enumerate(fields)]
@@ -178,6 +183,18 @@ def load(l: Lifter, module: Module, kind: Type, address: Address, s: State) -> V
             return Group(tuple(load(l, module, element, shifted(l, address, n * step), s) for n in range(count)))
         case _:
             raise Incomplete("a load of an unknown type")
+
+
+def _load_pointer(l: Lifter, address: Address, s: State) -> Address:
+    """A pointer from memory. One that a free object holds from the start points to an object of its own."""
+    if len(address.cases) == 1 and isinstance(address.cases[0].base, Object):
+        obj, at = address.cases[0].base, address.cases[0].offset.number
+        size = l.pointer_width // 8
+        touched = any(p < (at or 0) + size and (at or 0) < p + n for p, (n, _) in s.memory.get(obj, {}).items())
+        if obj.free and at is not None and not touched and not any(p == at for p, _ in obj.pointers):
+            _cases(l, address, s)
+            return l.pointee(obj, at)
+    return l.values.as_address(load_scalar(l, address, l.pointer_width // 8, s), l.pointer_width)
 
 
 def store(l: Lifter, module: Module, kind: Type, address: Address, value: Value, s: State) -> None:

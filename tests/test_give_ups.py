@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The option-c code gives exclusivity up only where today's code does, on the same state and the same luck."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from verifier.bits import Bits
+from verifier.evaluate import call
+from verifier.obligations import Builder, Group
+from verifier.plan import Library, load_library
+from verifier.prove import graph_inputs
+from verifier.scopes import Model
+from verifier.solve import BitsSolver, Unsat
+from verifier.steps import World, instances, run
+
+SPEC = load_library().spec
+TRANSITIONS = [t.name for t in SPEC.transitions.values() if "option-c" in t.codes]
+VARIANTS = ("x86_64", "x86_64+shstk", "arm64-4k+dbm")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("transition", TRANSITIONS)
+def test_gives_up_only_where_today_does(library: Library, variant: str, transition: str) -> None:
+    graph = Bits()
+    ours = library.model(variant, "option-c")
+    today = library.model(variant, "page-flag")
+    inputs = graph_inputs(graph)
+
+    def fresh(name: str, kind: int) -> Any:
+        return inputs(name.split("@", maxsplit=1)[0], kind)  # both codes learn the same wherever they look
+
+    builder = Builder(ours, Group(variant, "pte", "option-c", "option-c"), graph, fresh)
+    solver = BitsSolver(graph)
+    for instance in instances(ours):
+        if instance.name != transition:
+            continue
+        step = run(ours, graph, builder.state, instance, "option-c", fresh, {})
+        state = dict(builder.state) | {"anon_exclusive": flag(ours, graph, builder.state, fresh)}
+        before = run(today, graph, state, instance, "today", fresh, {})
+        given = [*builder.hypothesis, *step.assumed, *before.assumed]
+        assert not isinstance(solver.check(given), Unsat)
+        for process in (0, 1):
+            lost = graph.all(
+                step.before["granted", process], step.after["reach", process], step.after["granted", process] ^ 1,
+                before.after["granted", process],
+            )
+            assert isinstance(solver.check([*given, lost]), Unsat)
+
+
+def flag(model: Model, graph: Bits, state: dict[Any, Any], fresh: Any) -> int:
+    """PageAnonExclusive as today's kernel would have it: some process maps the page, and reads it as exclusive."""
+    world = World(model, graph, state, fresh, {})
+    reads = model.definition("readings", "exclusive_now")
+    maps, device = model.definition("views", "maps"), model.definition("views", "on_device")
+    assert reads is not None
+    assert maps is not None
+    assert device is not None
+    return graph.any(*(
+        graph.all(call(world, reads, (p,)), graph.any(call(world, maps, (p,)), call(world, device, (p,))))
+        for p in (0, 1)
+    ))
