@@ -63,6 +63,7 @@ _COMPARE = {
     ast.Gt: ("ult", True), ast.GtE: ("ule", True),
 }
 _T = TypeVar("_T")
+_SIGNATURE = re.compile(r"\s*\w+\s*(\([^()#]*\)\s*)?\Z")
 _WORD = re.compile(r"u([1-9][0-9]{0,2})\Z")
 
 
@@ -112,7 +113,7 @@ def parse_signature(text: str, where: Where, scope: Scope) -> Signature:
     """`pte_mkwrite(pte, shadow_stack: bool)`, or a bare name without parameters."""
     tree = _parse(Source(f"def {text if '(' in text else text + '()'}: pass", where), where)
     node = tree.body[0] if len(tree.body) == 1 else None
-    if not isinstance(node, ast.FunctionDef) or not isinstance(node.body[0], ast.Pass):
+    if not isinstance(node, ast.FunctionDef) or not _SIGNATURE.match(text):
         raise SpecError(where, f"{text!r} is no name with parameters")
     a = node.args
     if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults or node.returns:
@@ -195,7 +196,7 @@ class _Typer:
         if not body:
             raise SpecError(self.source.where, "is empty")
         self.assigned = set(self.kinds)
-        if len(body) == 1 and isinstance(body[0], ast.Expr):
+        if len(body) == 1 and isinstance(body[0], ast.Expr) and not _is_hardware(body[0].value):
             value = self.expr(body[0].value, None, allow_nothing=True)
             if value.type != NOTHING:
                 self.no_index(body[0], value)
@@ -353,7 +354,7 @@ class _Typer:
 
     def effect(self, node: ast.Expr) -> list[Stmt]:
         call = node.value
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "hardware":
+        if isinstance(call, ast.Call) and _is_hardware(call):
             if len(call.args) != 1 or call.keywords:
                 raise self.fail(node, "hardware() takes one entry")
             place = self.target(call.args[0], must_exist=True)
@@ -406,8 +407,8 @@ class _Typer:
             return self.binary(node, want)
         if isinstance(node, ast.BoolOp):
             op = "all" if isinstance(node.op, ast.And) else "any"
-            first = self.boolean(node.values[0])
-            return Logic(BOOL, op, (first, *self.calm(node.values[1:], lambda: [self.boolean(v) for v in node.values[1:]])))
+            first, rest = node.values[0], node.values[1:]
+            return Logic(BOOL, op, (self.boolean(first), *self.calm(rest, lambda: [self.boolean(v) for v in rest])))
         if isinstance(node, ast.Compare):
             return self.compare(node)
         if isinstance(node, ast.IfExp):
@@ -429,7 +430,8 @@ class _Typer:
             raise self.fail(node, "is neither a number nor True or False")
         kind = want if want is not None and want != BOOL and want != NOTHING else self.scope.width
         if kind != INDEX and not 0 <= value < 1 << kind:
-            raise self.fail(node, f"{value:#x} does not fit into {type_name(kind)}")
+            shown = hex(value) if value < 1 << MAX_WIDTH else "a number this long"
+            raise self.fail(node, f"{shown} does not fit into {type_name(kind)}")
         return Const(kind, value)
 
     def name(self, node: ast.Name, want: int | None) -> Expr:
@@ -588,6 +590,10 @@ def _loaded(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Subscript):
         return ast.copy_location(ast.Subscript(node.value, node.slice, ast.Load()), node)
     return node
+
+
+def _is_hardware(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hardware"
 
 
 def _word(node: ast.AST) -> str:

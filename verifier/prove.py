@@ -72,6 +72,7 @@ class GroupProver:
         self.name = solver.name
         self.builder = Builder(model, group, graph, graph_inputs(graph))
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
+        self._shown: dict[str, Move | None] = {}
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
 
     def decide(self, question: Question) -> Verdict:
@@ -96,8 +97,10 @@ class GroupProver:
     def inhabitant_of(self, question: Question) -> Move | None:
         """A step that satisfies everything that the question assumes."""
         for label, instance in question.instances.items():
-            values = self._inhabitant(label, question.given[label])
-            return None if values is None else self.move(instance, values)
+            if label not in self._shown:
+                values = self._inhabitant(label, question.given[label])
+                self._shown[label] = None if values is None else self.move(instance, values)
+            return self._shown[label]
         return None
 
     def assumed(self, question: Question) -> tuple[str, ...]:

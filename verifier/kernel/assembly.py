@@ -265,8 +265,9 @@ _MODELS: tuple[tuple[str, str, Model], ...] = (
     ("arm64", r"\.irp num,.* mrs_s \$0, \(\(\(3\) << 19\) \| \(\(3\) << 16\) \| \(\(10\) << 12\) \| \(\(2\) << 8\) \| "
               r"\(\(4\) << 5\)\) \.purgem mrs_s", _symbol("por_el0", "mrs_s reads the register por_el0")),
     ("arm64", r"(?:dsb|dmb) (?:ish|ishst|ishld|nsh|nshst|sy|st|ld|osh|oshst|oshld)|isb|yield|csdb", _nothing("memory barriers")),
-    ("arm64", r"tlbi \w+(?:, \$0)?|.*\.arch armv[\w.-]+ tlbi \w+(?:, \$0)? .*",
+    ("arm64", r"(?:\.arch \S+ )?tlbi \w+(?:, \$(?:0|\{0:x\}))?(?: .*)?",
      _nothing("tlbi: the translation buffer is not part of an entry")),
+    ("arm64", r"\.pushsection __bug_table,.*", _nothing("WARN: a warning is printed and execution goes on")),
 )
 
 

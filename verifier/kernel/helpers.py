@@ -43,7 +43,7 @@ class Lifting:
 
     result     the algebra's word (with `width`), truth (width 0), or None
     entries    parameter -> what stands behind the pointer at the end
-    undefined  where behaviour is undefined, the result being poison included
+    undefined  where behaviour is undefined, the result being poison and ways that are not modelled included
     outside    where the model says nothing
     notes      what it rests on: axioms, models, premises
     """
@@ -164,6 +164,7 @@ class Library:
                 word = lifter.values.as_word(value)
                 result, width = word.term, word.width
         widths = {name: 8 * (obj.size or 8) for name, obj in objects.items()}
+        lifter.undefined += [Undefinedness(u.condition, f"not modelled: {u.reason}") for u in lifter.lost]
         return Lifting(result, width, entries, widths, tuple(lifter.undefined), tuple(lifter.outside),
                        (*inputs.notes, *lifter.notes))
 

@@ -108,6 +108,7 @@ class Lifter:
     """Walks functions of one program over one algebra; not to be shared between helpers.
 
     undefined  where behaviour is undefined; claims hold outside of it
+    lost       ways that were given up, what they met not being modelled
     outside    what a model has put out of scope; claims hold outside of it too
     notes      what was modelled rather than lifted, by name
     """
@@ -130,6 +131,7 @@ class Lifter:
         self.as_initialised = as_initialised
         self.undefined: list[Undefinedness] = []
         self.outside: list[Undefinedness] = []
+        self.lost: list[Undefinedness] = []
         self.notes: dict[str, None] = {}
         self.globals: dict[tuple[str, str], Object] = {}
         self._pointees: dict[tuple[Object, int], Object] = {}
@@ -190,7 +192,8 @@ class Lifter:
         except IrError as error:
             raise Incomplete(f"text of the intermediate representation: {error}") from error
         except NoReturn as callee:
-            raise Incomplete(f"{callee} never returns") from None
+            reasons = [u.reason for u in (*self.lost, *self.outside)]
+            raise Incomplete(reasons[0] if reasons else f"{callee} never returns") from None
         except RecursionError:
             raise Incomplete("nested too deep") from None
         raise Incomplete(f"no function {name}")
@@ -271,6 +274,12 @@ class Lifter:
                 self._step(frame, instr, state)
             except NoReturn as callee:
                 self.undefine(state, self.values.yes, f"{callee} does not return")
+                return
+            except Incomplete as error:
+                where = self.paths.condition(state.path)
+                if self.alg.known(where) is True:
+                    raise
+                self.lost.append(Undefinedness(where, str(error)))
                 return
             except OutOfScope as reason:
                 self.outside.append(Undefinedness(self.paths.condition(state.path), str(reason)))

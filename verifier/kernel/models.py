@@ -36,6 +36,8 @@ HARMLESS: Mapping[str, str] = {
     "warn_slowpath_fmt": "prints",
     "__mmu_notifier_arch_invalidate_secondary_tlbs": "tells devices to flush",
     "__sync_icache_dcache": "cleans caches of a page, and a flag of its folio",
+    "mte_sync_tags": "clears the tags of a page",
+    "__mte_sync_tags": "clears the tags of a page",
     "dump_page": "prints",
     "__cond_resched": "lets others run",
 }

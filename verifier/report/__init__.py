@@ -20,7 +20,7 @@ def json_text(library: Library, run: Run) -> str:
     """The run as JSON: schema pteproof.result/1."""
     from verifier.report.result_json import as_json
 
-    return json.dumps(as_json(library, run), indent=1)
+    return json.dumps(as_json(library, run), separators=(",", ":"))
 
 
 def junit_text(library: Library, run: Run) -> str:

@@ -44,6 +44,7 @@ def schema() -> dict[str, Any]:
 def as_json(library: Library, run: Run) -> dict[str, Any]:
     """The whole run."""
     counts = {w: sum(verdict_name(r.verdict) == w for r in run.results) for w in _WORDS}
+    show = _Shown(library)
     return {
         "schema": "pteproof.result/1",
         "tool": {"version": __version__, "solvers": dict(run.solvers)},
@@ -56,11 +57,26 @@ def as_json(library: Library, run: Run) -> dict[str, Any]:
              "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": dict(t.counts)}
             for t in run.theorems
         ],
-        "results": [_result(library, r) for r in run.results],
+        "results": [_result(library, r, show) for r in run.results],
     }
 
 
-def _result(library: Library, result: Result) -> dict[str, Any]:
+class _Shown:
+    """Moves as JSON; many obligations share an inhabitant, which is decoded once."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.done: dict[Any, dict[str, Any]] = {}
+
+    def move(self, model: Model, move: Move) -> dict[str, Any]:
+        key = (model.layout.variant.name, model.encoding.name, move.transition, move.roles, move.tracks_new,
+               tuple(move.inputs.items()), tuple(move.before.values()), tuple(move.after.values()))
+        if key not in self.done:
+            self.done[key] = _move(model, move)
+        return self.done[key]
+
+
+def _result(library: Library, result: Result, show: _Shown) -> dict[str, Any]:
     o = result.obligation
     model = library.model(o.group.variant, o.group.encoding)
     verdict = result.verdict
@@ -73,7 +89,7 @@ def _result(library: Library, result: Result) -> dict[str, Any]:
     }
     inhabitant = getattr(verdict, "inhabitant", None)
     if inhabitant is not None:
-        found["inhabitant"] = _move(model, inhabitant)
+        found["inhabitant"] = show.move(model, inhabitant)
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
         found["counterexample"] = _counterexample(model, counterexample)
