@@ -568,7 +568,7 @@ def test_errors_about_state(body: str, column: int, message: str) -> None:
     ("f(x:int)", "unknown type of parameter 'x'"), ("f(x:u8[2])", "unknown type of parameter 'x'"),
     ("f(x, x)", "parameter 'x' stands twice"), ("f(*x)", "parameters are names"),
     ("f(**x)", "parameters are names"), ("f(x=1)", "parameters are names"), ("f(x, /)", "parameters are names"),
-    ("f(*, x)", "parameters are names"), ("f(x) -> u8", "parameters are names"), ("f x", "not of the language"),
+    ("f(*, x)", "parameters are names"), ("f(x) -> u8", "is no name with parameters"), ("f x", "not of the language"),
     ("f(): pass\ndef g()", "is no name with parameters"), ("f(): x = (1)#", "is no name with parameters"),
     ("", "not of the language"), ("f(): pass #", "is no name with parameters"),
 ])
@@ -577,6 +577,13 @@ def test_signatures_that_are_none(signature: str, message: str) -> None:
         parse_signature(signature, AT, Names())
     assert str(caught.value).startswith(f"dir/file.yaml:{caught.value.where.line}:")
     assert message in caught.value.message and "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_python_does_not_warn() -> None:
+    assert run("0x1if pte == 5else 2", "f(pte)", 5) == 1
+    with pytest.raises(SpecError, match="is neither a number"):
+        run("'\\d'")
 
 
 # Bounds.

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Mistakes that have to be noticed: each takes something away from a code, and some property has to fail."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from verifier.bits import Bits
+from verifier.obligations import Group
+from verifier.plan import load_library
+from verifier.prove import GroupProver
+from verifier.results import Refuted
+from verifier.solve import BitsSolver
+
+PIN_TEST = "          if maybe_pinned():\n              entry[p] = pte\n              return\n"
+TODAY, OPTION_C = ("page-flag", "today"), ("option-c", "option-c")
+
+# name: file, transition, what is replaced, by what, group, a property that fails
+MUTANTS = {
+    "fork without the pin test": (
+        "fork", "fork-pte", "          if needs_cow_for_dma(parent):\n              return\n", "", TODAY, "pin-stays"),
+    "fork that does not move dirty to the folio": (
+        "fork", "fork-pte", "      pte = ptep_get(entry[parent])\n      if pte_dirty(pte):\n          folio_dirty = True\n",
+        "      pte = ptep_get(entry[parent])\n", OPTION_C, "no-lost-dirty"),
+    "fork that leaves the parent writable": (
+        "fork", "fork-pte", "ptep_set_wrprotect(entry[parent])", "pass", TODAY, "no-false-exclusive"),
+    "fork that leaves the flag": ("fork", "fork-pte", "          clear_exclusive()\n", "", TODAY, "no-false-exclusive"),
+    "fork of a swap entry that keeps exclusive": (
+        "fork", "fork-swap-entry", "pte = pte_swp_clear_exclusive(pte)", "pass", TODAY, "no-false-exclusive"),
+    "fork of a migration entry that stays writable": (
+        "fork", "fork-migration-entry", "make_readable_migration_entry(", "make_writable_migration_entry(", TODAY,
+        "no-false-exclusive"),
+    "stable writes that keep exclusive": (
+        "swap", "swap-in", "              excl = False\n              give_up(p)\n", "              excl = False\n", TODAY,
+        "no-false-shared"),
+    "reuse by map count": ("fault", "wp-reuse", "sole_ref(p)", "mapcount_one(p)", TODAY, "no-false-exclusive"),
+    "reuse of a page with swap entries": (
+        "fault", "wp-reuse", "              if not swap_count_zero():\n                  return\n", "", TODAY,
+        "reach-is-reference"),
+    "swapping out a pinned page": ("swap", "swap-out", PIN_TEST, "", TODAY, "pin-stays"),
+    "swapping out without the exclusive bit": (
+        "swap", "swap-out", "new = pte_swp_mkexclusive(new)", "pass", TODAY, "no-false-shared"),
+    "migrating a pinned page": ("migrate", "migrate-start", PIN_TEST, "", TODAY, "pin-stays"),
+    "copying away from a pin": (
+        "fault", "wp-copy", "      if tracks_new == 0 and not ksm and exclusive(old):\n          return\n", "", TODAY,
+        "pin-stays"),
+    "the mkdirty of today under mprotect": (
+        "protect", "mprotect-pte", "pte_mkdirty_nosoft", "pte_mkdirty", OPTION_C, "soft-dirty-exact"),
+    "mprotect that keeps nothing": (
+        "protect", "mprotect-pte", "pte = pte_mkdirty_nosoft(pte)", "pass", OPTION_C, "pin-stays"),
+    "uffd-wp that forgets its mark": ("protect", "uffd-wp-set", "pte_mkuffd_wp(pte)", "pte", TODAY, "uffd-wp-exact"),
+    "MADV_FREE of what others use": (
+        "swap", "madvise-free", "          if not mapcount_one(p):\n              return\n", "", TODAY, "no-lost-dirty"),
+    "dropping a dirty lazyfree page": (
+        "swap", "lazyfree-discard", "if no_extra_refs() and not folio_dirty:", "if no_extra_refs():", TODAY,
+        "dropped-newer"),
+    "freeing a dirty swap cache folio": (
+        "swap", "free-swap-cache-folio", "resident and swapcache and not folio_dirty", "resident and swapcache", TODAY,
+        "dropped-newer"),
+    "FOLL_FORCE without the exclusive test": (
+        "../world", "force-write", "    if ksm or not exclusive(e):\n        return False\n", "", TODAY, "store-leak"),
+    "an upgrade without the exclusive test": (
+        "../world", "mprotect-pte", "    return exclusive(e) and not ksm\n", "    return not ksm\n", TODAY,
+        "no-false-exclusive"),
+    "pinning a page that is maybe shared": (
+        "gup", "pin-page", "if not write and not pte_write(pte) and (ksm or not exclusive(pte)):", "if False:", TODAY,
+        "pin-stays"),
+    "a zap that forgets to flush": ("swap", "swap-out", "      flush(p)\n", "", TODAY, "stale-is-ours"),
+    "a page of another process in mremap": (
+        "move", "mremap-move", "      entry[p] = pte\n", "      entry[p] = pte_mkwrite(pte, False)\n", TODAY,
+        "no-false-exclusive"),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mistake_is_noticed(name: str, tmp_path: Path) -> None:
+    file, transition, old, new, (encoding, code), prop = MUTANTS[name]
+    shutil.copytree(load_library().spec_folder, tmp_path / "specs")
+    path = tmp_path / "specs" / "transitions" / f"{file}.yaml"
+    text = path.read_text()
+    start = text.index(f"\n{transition}:") if not file.startswith("..") else 0
+    assert old in text[start:]
+    path.write_text(text[:start] + text[start:].replace(old, new))
+    library = load_library(None, tmp_path / "specs")
+    model = library.model("x86_64", encoding)
+    graph = Bits()
+    prover = GroupProver(model, Group("x86_64", "pte", encoding, code), graph, BitsSolver(graph))
+    asked = list(prover.builder.questions(lambda t, p: (t, p) == (transition, prop)))
+    assert [type(prover.decide(question)) for question in asked] == [Refuted]
