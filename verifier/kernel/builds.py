@@ -14,7 +14,7 @@ from verifier.load import Source, Table, read_yaml
 __all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "out_of_scope")
+         "returns", "out_of_scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Build:
     features: Mapping[str, Feature]
     axioms: tuple[Axiom, ...]
     as_initialised: tuple[str, ...]
+    returns: Mapping[str, tuple[str, str]]  # function -> a constant of C, and why
     out_of_scope: Mapping[str, str]
 
     @property
@@ -87,7 +88,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         if key in ("options", "variants", "sources", "as_initialised"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "out_of_scope"):
+        elif key in ("features", "axioms", "returns", "out_of_scope"):
             fields[key] = record.need(key, Table, "a build")
         elif key != "extends":
             fields[key] = record.text(key, "a build")
@@ -106,12 +107,13 @@ def _strings(value: object) -> tuple[str, ...]:
 def _build(name: str, fields: dict[str, object], where: object) -> Build:
     features = _table(fields.get("features"))
     axioms = _table(fields.get("axioms"))
+    returns = _table(fields.get("returns"))
     scope = _table(fields.get("out_of_scope"))
     return Build(
         name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
-        _strings(fields.get("as_initialised")), {key: scope.text(key, "out_of_scope") for key in scope},
+        _strings(fields.get("as_initialised")), {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
     )
 
 
@@ -128,6 +130,12 @@ def _feature(table: Table, key: str) -> Feature:
     if (found["name"] is None) != (found["number"] is None) or (found["name"] is None) == (found["global"] is None):
         raise SpecError(record.where, "a feature has a name and a number, or a global")
     return Feature(found["name"], found["number"], found["global"])
+
+
+def _returned(table: Table, key: str) -> tuple[str, str]:
+    record = table.need(key, Table, "returns")
+    record.only(("constant", "why"), "a function that returns a constant")
+    return record.text("constant", "returns"), record.text("why", "returns")
 
 
 def _axiom(table: Table, key: str) -> Axiom:

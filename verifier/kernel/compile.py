@@ -26,7 +26,8 @@ from verifier.kernel.tree import Tree, identify
 
 __all__ = ["Compiled", "Configured", "compile_build", "configure"]
 
-RECIPE = "6"  # changes when what is built from the same input changes
+RECIPE = "6"  # changes when the same input is configured otherwise
+COMPILED = "1"  # changes when the same input is compiled otherwise
 JOBS = 2
 ROUNDS = 12  # of leaving out wrappers that do not compile
 
@@ -130,8 +131,9 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
     constants = [f.number for f in configured.build.features.values() if f.number is not None]
+    constants += [name for name, _ in configured.build.returns.values()]
     text, lines = wrapper_file(shapes, constants)
-    digest = hashlib.sha256("\n".join([RECIPE, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]
     folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
     wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from verifier.algebra import Algebra, Integers
 from verifier.errors import ExtractionError
@@ -28,6 +28,8 @@ from verifier.kernel.values import Address, Incomplete, Truth, Value, Word
 __all__ = ["Free", "Library", "Lifting", "known_features"]
 
 WRAPPERS = "wrappers"
+
+Action: TypeAlias = Callable[[Lifter, Instr, list[Any], State], Value | None]
 
 
 class Free(Protocol):
@@ -148,7 +150,7 @@ class Library:
         Parameters that the model does not have are free. Raises Incomplete.
         """
         inputs = _KernelInputs(alg, free, self.build, features)
-        models = KernelModels(actions={name: _leave(why) for name, why in self.build.out_of_scope.items()})
+        models = KernelModels(actions=self.actions())
         lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised))
         values, objects = self._arguments(lifter, shape, alg, free, args)
         value, state = lifter.call(shape.wrapper, values)
@@ -167,6 +169,15 @@ class Library:
         lifter.undefined += [Undefinedness(u.condition, f"not modelled: {u.reason}") for u in lifter.lost]
         return Lifting(result, width, entries, widths, tuple(lifter.undefined), tuple(lifter.outside),
                        (*inputs.notes, *lifter.notes))
+
+    def actions(self) -> dict[str, Action]:
+        """Functions that the build puts out of scope, or takes to return a constant."""
+        found = {name: _leave(why) for name, why in self.build.out_of_scope.items()}
+        for name, (constant, why) in self.build.returns.items():
+            number = self.constant(f"constant_{constant}")
+            if number is not None:
+                found[name] = _return(number, why)
+        return found
 
     def _arguments(
         self, lifter: Lifter, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any]
@@ -246,9 +257,19 @@ def _entry(lifter: Lifter, state: State, obj: Object) -> Any:
     return word.term
 
 
-def _leave(why: str) -> Callable[[Lifter, Instr, list[Any], State], Value | None]:
+def _leave(why: str) -> Action:
     def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
         raise OutOfScope(why)
+
+    return action
+
+
+def _return(number: int, why: str) -> Action:
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        if not isinstance(instr.type, Int):
+            raise Incomplete("a constant that is no word is returned")
+        lifter.note(why)
+        return lifter.values.word(number, instr.type.width)
 
     return action
 
