@@ -23,8 +23,8 @@ MUTANTS = {
     "fork without the pin test": (
         "fork", "fork-pte", "          if needs_cow_for_dma(parent):\n              return\n", "", TODAY, "pin-stays"),
     "fork that does not move dirty to the folio": (
-        "fork", "fork-pte", "      pte = ptep_get(entry[parent])\n      if pte_dirty(pte):\n          folio_dirty = True\n",
-        "      pte = ptep_get(entry[parent])\n", OPTION_C, "no-lost-dirty"),
+        "fork", "fork-pte", "      if pte_dirty(pte):\n          folio_dirty = True\n      entry", "      entry", OPTION_C,
+        "no-lost-dirty"),
     "fork that leaves the parent writable": (
         "fork", "fork-pte", "ptep_set_wrprotect(entry[parent])", "pass", TODAY, "no-false-exclusive"),
     "fork that leaves the flag": ("fork", "fork-pte", "          clear_exclusive()\n", "", TODAY, "no-false-exclusive"),
@@ -34,8 +34,8 @@ MUTANTS = {
         "fork", "fork-migration-entry", "make_readable_migration_entry(", "make_writable_migration_entry(", TODAY,
         "no-false-exclusive"),
     "stable writes that keep exclusive": (
-        "swap", "swap-in", "              excl = False\n              give_up(p)\n", "              excl = False\n", TODAY,
-        "no-false-shared"),
+        "swap", "swap-in", "              excl = False\n              give_up(p)\n", "              excl = False\n",
+        TODAY, "no-false-shared"),
     "reuse by map count": ("fault", "wp-reuse", "sole_ref(p)", "mapcount_one(p)", TODAY, "no-false-exclusive"),
     "reuse of a page with swap entries": (
         "fault", "wp-reuse", "              if not swap_count_zero():\n                  return\n", "", TODAY,
@@ -53,7 +53,8 @@ MUTANTS = {
         "protect", "mprotect-pte", "pte = pte_mkdirty_nosoft(pte)", "pass", OPTION_C, "pin-stays"),
     "uffd-wp that forgets its mark": ("protect", "uffd-wp-set", "pte_mkuffd_wp(pte)", "pte", TODAY, "uffd-wp-exact"),
     "MADV_FREE of what others use": (
-        "swap", "madvise-free", "          if not mapcount_one(p):\n              return\n", "", TODAY, "no-lost-dirty"),
+        "swap", "madvise-free", "          if not mapcount_one(p):\n              return\n", "", TODAY,
+        "no-lost-dirty"),
     "dropping a dirty lazyfree page": (
         "swap", "lazyfree-discard", "if no_extra_refs() and not folio_dirty:", "if no_extra_refs():", TODAY,
         "dropped-newer"),

@@ -63,6 +63,12 @@ def _library(context: click.Context) -> Library:
     return load_library(arch_dir, spec_dir)
 
 
+def _check_own(context: click.Context, library: Library, arch: str) -> None:
+    """A user's own architecture is checked whole, also what one value does not need."""
+    if context.obj[0] is not None:
+        library.layout(library.variant(arch).name).check()
+
+
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     for name in ("property", "transition", "code", "encoding", "level", "arch"):
         command = click.option(f"--{name}", multiple=True, metavar="G", help=_GLOB)(command)
@@ -251,6 +257,7 @@ def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding:
     from verifier import report
 
     library = _library(context)
+    _check_own(context, library, arch)
     if encoding not in library.spec.encodings:
         from verifier.errors import nearest
         raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, library.spec.encodings)}")
@@ -267,6 +274,7 @@ def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
     from verifier.encode import encode_entry
 
     library = _library(context)
+    _check_own(context, library, arch)
     layout = library.layout(library.variant(arch).name)
     click.echo(f"{encode_entry(layout, settings):0{layout.width // 4}x}")
     return 0

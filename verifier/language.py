@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -116,7 +117,7 @@ def parse_signature(text: str, where: Where, scope: Scope) -> Signature:
     if not isinstance(node, ast.FunctionDef) or not _SIGNATURE.match(text):
         raise SpecError(where, f"{text!r} is no name with parameters")
     a = node.args
-    if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults or node.returns:
+    if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults:
         raise SpecError(where, "parameters are names, with a type where it is not pte")
     params: list[Param] = []
     for arg in a.args:
@@ -149,7 +150,8 @@ def _parse(source: Source, where: Where) -> ast.Module:
     if len(source.text) > MAX_TEXT:
         raise SpecError(where, f"text is longer than {MAX_TEXT} characters")
     try:
-        return ast.parse(source.text)
+        with warnings.catch_warnings(action="ignore"):
+            return ast.parse(source.text)
     except SyntaxError as error:
         place = source.at(error.lineno or 1, max((error.offset or 1) - 1, 0))
         raise SpecError(place, f"not of the language: {error.msg}") from None
