@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands that need a kernel tree: conform and laws. They print; all else is in `session` and `laws`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from verifier.errors import UsageError
+from verifier.kernel.store import put_text
+from verifier.kernel.tree import find_tree
+
+__all__ = ["conform_command", "laws_command"]
+
+_BISECT = {2: 125, 3: 125, 4: 128}
+
+
+def _tree(given: Path | None) -> Path:
+    """The tree that was given, else the one that one stands in."""
+    found = given or find_tree(Path.cwd())
+    if found is None:
+        raise UsageError("give a kernel tree with --tree, or run this inside one")
+    return found
+
+
+def _write(name: str | None, text: str) -> None:
+    if name == "-":
+        click.echo(text)
+    elif name is not None:
+        put_text(Path(name), text + "\n")
+
+
+def _progress(quiet: bool) -> Any:
+    shown = not quiet and sys.stderr.isatty()
+    return (lambda text: click.echo(f"... {text}", err=True)) if shown else (lambda _: None)
+
+
+def _code(code: int, bisect: bool) -> int:
+    return _BISECT.get(code, code) if bisect else code
+
+
+_OPTIONS = (
+    click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree; default: the one that one stands in"),
+    click.option("--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"),
+    click.option("--build", help="a kernel build of builds.yaml, in place of each variant's own"),
+    click.option("--solver", "backend", type=click.Choice(["z3", "bits"]), default="z3", help="which solver decides"),
+    click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
+    click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
+    click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
+    click.option("--bisect", is_flag=True, help="exit codes for git bisect run"),
+    click.option("-q", "--quiet", is_flag=True, help="only the exit code and files"),
+    click.option("-v", "--verbose", is_flag=True, help="also what is equal, and what it rests on"),
+)
+
+
+def _common(command: Any) -> Any:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command("conform")
+@_common
+@click.option("--helper", "helpers", multiple=True, default=("*",), help="helpers; a shell glob, repeatable")
+@click.pass_context
+def conform_command(
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, backend: str, timeout: float,
+    json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
+) -> int:
+    """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
+    from verifier.kernel.session import conform, exit_code, layouts
+    from verifier.kernel.show import as_json, as_junit, as_text
+
+    arch_dir = context.obj[0] if context.obj else None
+    report = conform(_tree(tree), variants, helpers, build=build, backend=backend, timeout=timeout, arch_dir=arch_dir,
+                     progress=_progress(quiet))
+    _write(json_file, json.dumps(as_json(report), indent=2) if json_file else "")
+    _write(junit_file, as_junit(report) if junit_file else "")
+    if not quiet and "-" not in (json_file, junit_file):
+        click.echo(as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose))
+    return _code(exit_code(report.results), bisect)
+
+
+@click.command("laws")
+@_common
+@click.option("--law", "names", multiple=True, default=("*",), help="laws; a shell glob, repeatable")
+@click.option("--helpers", "source", type=click.Choice(["kernel", "yaml"]), default="kernel", help="whose helpers")
+@click.pass_context
+def laws_command(
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, backend: str, timeout: float,
+    json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
+) -> int:
+    """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
+    from verifier.kernel.laws import judge_laws, laws_json, laws_text
+
+    arch_dir = context.obj[0] if context.obj else None
+    found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, backend=backend,
+                       timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
+    _write(json_file, json.dumps(laws_json(found), indent=2) if json_file else "")
+    if not quiet and json_file != "-":
+        click.echo(laws_text(found, verbose))
+    return _code(found.exit_code, bisect)

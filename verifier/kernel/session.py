@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel side as others use it: give a tree and variants, get libraries of lifted helpers, or results of conform.
+
+    report = conform(Path("linux-6.12"), ["x86_64*", "arm64-4k"])
+    library = library_for(Path("linux-6.12"), layout)
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.arch import Layout, data_folder, load_archs, load_generic
+from verifier.errors import UsageError
+from verifier.kernel.builds import Build, build_for, load_builds, named_build
+from verifier.kernel.compile import compile_build, configure
+from verifier.kernel.conform import Differs, Equal, Inconclusive, Result, conform_variant
+from verifier.kernel.helpers import Library
+from verifier.kernel.shapes import load_shapes
+from verifier.kernel.toolchain import find_toolchain
+from verifier.kernel.tree import open_tree
+
+__all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "layouts", "library_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How long a part of the work took, in seconds."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Conformance:
+    """What conform found on one tree.
+
+    unbuilt  variants that no build stands for
+    refused  per build the options that the tree's configuration did not take
+    """
+
+    tree: str
+    version: str
+    results: tuple[Result, ...]
+    stages: tuple[Stage, ...]
+    unbuilt: tuple[str, ...]
+    refused: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
+    """The variants of arch/ whose name, or whose architecture's, matches a glob. UsageError where none does."""
+    archs = load_archs(folder)
+    generic = load_generic(folder or data_folder("arch"))
+    found = [Layout(arch, variant, generic) for arch in archs.values() for variant in arch.variants.values()
+             if any(fnmatch.fnmatchcase(variant.name, g) or fnmatch.fnmatchcase(arch.name, g) for g in globs)]
+    if not found:
+        raise UsageError(f"no variant matches {', '.join(globs)}")
+    return found
+
+
+def build_library(tree: Path, build: Build, cache: Path | None = None) -> tuple[Library, tuple[Stage, ...], tuple[str, ...]]:
+    """The lifted helpers of a build of a tree, what it took, and the options that were refused."""
+    opened = open_tree(tree)
+    tools = find_toolchain()
+    shapes = load_shapes()
+    configured = configure(opened, build, tools, cache)
+    compiled = compile_build(configured, shapes, cache)
+    start = time.perf_counter()
+    library = Library(compiled, shapes)
+    parsed = time.perf_counter() - start
+    stages = (Stage(f"configure {build.name}", configured.seconds), Stage(f"compile {build.name}", compiled.seconds),
+              Stage(f"read {build.name}", parsed))
+    return library, stages, configured.refused
+
+
+def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> Library:
+    """The lifted helpers that stand for a variant. UsageError where no build does."""
+    build = build_for(load_builds(), layout.variant.name)
+    if build is None:
+        raise UsageError(f"no kernel build stands for variant {layout.variant.name}")
+    return build_library(tree, build, cache)[0]
+
+
+def conform(
+    tree: Path, variants: Sequence[str] = ("*",), helpers: Sequence[str] = ("*",), *, build: str | None = None,
+    backend: str = "z3", timeout: float | None = 60, arch_dir: Path | None = None, cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Conformance:
+    """Hold arch/ against a kernel tree: every helper of these variants whose name matches.
+
+    build     the name of a build to use in place of each variant's own
+    progress  told what is being done
+    Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not build).
+    """
+    opened = open_tree(tree)
+    builds = load_builds()
+    chosen: dict[str, list[Layout]] = {}
+    unbuilt = []
+    for layout in layouts(variants, arch_dir):
+        found = named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
+        if found is None or found.kernel != layout.arch.name:
+            unbuilt.append(layout.variant.name)
+        else:
+            chosen.setdefault(found.name, []).append(layout)
+    if not chosen:
+        raise UsageError(f"no kernel build stands for {', '.join(unbuilt)}")
+    results: list[Result] = []
+    stages: list[Stage] = []
+    refused = []
+    for name, its_layouts in chosen.items():
+        progress(f"building {name}")
+        library, taken, lost = build_library(opened.path, builds[name], cache)
+        stages += taken
+        refused.append((name, lost))
+        for layout in its_layouts:
+            progress(f"comparing {layout.variant.name}")
+            start = time.perf_counter()
+            results += conform_variant(library, layout, helpers, backend, timeout)
+            stages.append(Stage(f"compare {layout.variant.name}", time.perf_counter() - start))
+    if not results:
+        raise UsageError(f"no helper matches {', '.join(helpers)}")
+    return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused))
+
+
+def exit_code(results: Iterable[Result]) -> int:
+    """0 all equal, 1 something differs, 3 something is not known, 4 a difference that does not replay, 2 nothing compared."""
+    found = set()
+    for result in results:
+        match result:
+            case Equal():
+                found.add(0)
+            case Differs(replayed=replayed):
+                found.add(1 if replayed else 4)
+            case Inconclusive():
+                found.add(3)
+    return next((code for code in (4, 1, 3, 0) if code in found), 2)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Results of conform as text, as JSON and as JUnit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from verifier.arch import Layout
+from verifier.kernel.conform import Absent, Differs, Equal, Inconclusive, Result, Unwritten, level_of
+from verifier.kernel.session import Conformance, exit_code
+
+__all__ = ["as_json", "as_junit", "as_text", "entry_text"]
+
+_VERDICTS: Mapping[type, str] = {Equal: "equal", Differs: "differs", Inconclusive: "incomplete", Absent: "ours", Unwritten: "unwritten"}
+
+
+def entry_text(value: int, layout: Layout | None) -> str:
+    """A word in hexadecimal, with the names of the fields that it has bits in."""
+    if layout is None:
+        return f"{value:#x}"
+    names, rest = [], value
+    for name, field in sorted(layout.fields.items(), key=lambda f: f[1].low):
+        if value & field.mask:
+            single = field.low == field.high
+            names.append(name if single else f"{name}={(value & field.mask) >> field.low:#x}")
+            rest &= ~field.mask
+    if rest:
+        names.append(f"{rest:#x}")
+    return f"{value:#x} ({'|'.join(names) or '0'})"
+
+
+def as_text(report: Conformance, layouts: Mapping[str, Layout], verbose: bool = False) -> str:
+    """What differs and what is not known, line by line, and the counts."""
+    lines = []
+    for result in report.results:
+        lines += _lines(result, layouts.get(result.variant), verbose)
+    for variant in dict.fromkeys(r.variant for r in report.results):
+        counts = Counter(_VERDICTS[type(r)] for r in report.results if r.variant == variant)
+        lines.append(f"{variant}: " + ", ".join(f"{counts[v]} {v}" for v in _VERDICTS.values() if counts[v]))
+    for name, options in report.refused:
+        if options:
+            lines.append(f"build {name}: this tree does not take {', '.join(options)}")
+    lines += [f"{variant}: no kernel build stands for it" for variant in report.unbuilt]
+    lines.append(f"Linux {report.version}: " + ", ".join(f"{s.name} {s.seconds:.1f} s" for s in report.stages))
+    return "\n".join(lines)
+
+
+def _lines(result: Result, layout: Layout | None, verbose: bool) -> list[str]:
+    head = f"{result.variant}/{level_of(result.helper)}/{result.helper}"
+    match result:
+        case Equal(rests_on=notes, outside=outside):
+            if not verbose:
+                return []
+            return [f"equal      {head}", *(f"    rests on: {n}" for n in notes), *(f"    not for: {o}" for o in outside)]
+        case Differs():
+            rows = [f"differs    {head}"]
+            rows += [f"    {name} = {entry_text(value, layout)}" for name, value in result.inputs.items()]
+            rows += [f"    with {name} = {value:#x}" for name, value in result.free.items() if value]
+            for side, found in (("arch/", result.model), ("kernel", result.kernel)):
+                rows += [f"    {side:7} {k} = {'nothing' if v is None else entry_text(v, layout)}" for k, v in found.items()]
+            return rows if result.replayed else [*rows, "    plain integers do not show this difference"]
+        case Inconclusive(reason=reason):
+            return [f"incomplete {head}: {reason}"]
+        case Absent(source=source):
+            return [f"ours       {head} ({source})"] if verbose else []
+        case Unwritten(lifted=lifted, reason=reason):
+            return [f"unwritten  {head}{'' if lifted else ': ' + reason}"]
+
+
+def as_json(report: Conformance) -> dict[str, Any]:
+    """The report as plain data; words are hexadecimal texts."""
+    return {
+        "schema": "pteproof.conform/1", "tree": report.tree, "version": report.version,
+        "summary": dict(Counter(_VERDICTS[type(r)] for r in report.results)), "exit": exit_code(report.results),
+        "seconds": {s.name: round(s.seconds, 3) for s in report.stages},
+        "unbuilt": list(report.unbuilt), "refused_options": {name: list(options) for name, options in report.refused},
+        "results": [_json(result) for result in report.results],
+    }
+
+
+def _json(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": f"{result.variant}/{level_of(result.helper)}/{result.helper}", "variant": result.variant, "build": result.build,
+        "level": level_of(result.helper), "helper": result.helper, "verdict": _VERDICTS[type(result)],
+    }
+    match result:
+        case Equal(rests_on=notes, outside=outside, seconds=seconds):
+            found |= {"rests_on": list(notes), "not_for": list(outside), "seconds": round(seconds, 4)}
+        case Differs():
+            found |= {
+                "inputs": _hex(result.inputs), "arch": _hex(result.model), "kernel": _hex(result.kernel), "with": _hex(result.free),
+                "replay": result.replayed, "rests_on": list(result.rests_on), "seconds": round(result.seconds, 4),
+            }
+        case Inconclusive(reason=reason, seconds=seconds):
+            found |= {"reason": reason, "seconds": round(seconds, 4)}
+        case Absent(source=source):
+            found |= {"source": source}
+        case Unwritten(lifted=lifted, reason=reason):
+            found |= {"lifted": lifted, "reason": reason}
+    return found
+
+
+def _hex(values: Mapping[str, int | None]) -> dict[str, str | None]:
+    return {name: None if value is None else f"{value:#x}" for name, value in values.items()}
+
+
+def as_junit(report: Conformance) -> str:
+    """One test case for each helper that was compared."""
+    counted = [r for r in report.results if isinstance(r, (Equal, Differs, Inconclusive))]
+    suite = ElementTree.Element("testsuite", name="conform", tests=str(len(counted)),
+                                failures=str(sum(isinstance(r, Differs) for r in counted)),
+                                errors=str(sum(isinstance(r, Inconclusive) for r in counted)))
+    for result in counted:
+        case = ElementTree.SubElement(suite, "testcase", classname=result.variant, name=result.helper, time=f"{result.seconds:.4f}")
+        if isinstance(result, Differs):
+            ElementTree.SubElement(case, "failure", message="differs").text = "\n".join(_lines(result, None, True))
+        elif isinstance(result, Inconclusive):
+            ElementTree.SubElement(case, "error", message=result.reason)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
