@@ -70,6 +70,30 @@ def test_equality_of_choices_is_a_choice_of_equalities(data: st.DataObject) -> N
         assert graph.evaluate([graph.eq(a, b, width)], given) == [i == j]
 
 
+@pytest.mark.parametrize("first", ["flag", "word"])
+@settings(max_examples=20, deadline=None)
+@given(x=numbers(16), y=numbers(16), mask=st.sampled_from((0xFFFF, 0x0FF0)), flag=st.booleans())
+def test_equality_of_flipped_words(first: str, x: int, y: int, mask: int, flag: bool) -> None:
+    """A condition that flips a word, as x86 does with the frame of an entry that is not present, is split on too."""
+    graph = Bits()
+    if first == "flag":
+        graph.input_bool("flag")
+    free, other, bit = graph.input_word("x", 16), graph.input_word("y", 16), graph.input_bool("flag")
+    flips = graph.ite(bit, graph.word(mask, 16), graph.word(0, 16), 16)
+    flipped = graph.bxor(free, flips, 16)
+    targets = [(other, value) for value in (x, y, x ^ mask, x ^ 0xFFFF)]
+    targets += [(graph.word(value, 16), value) for _, value in targets]
+    for target, value in targets:
+        result = graph.eq(flipped, target, 16)
+        given: dict[str, int | bool] = {"x": x, "y": value, "flag": flag}
+        assert graph.evaluate([result], given) == [(x ^ mask if flag else x) == value]
+        result = graph.eq(graph.bnot(flipped, 16), target, 16)
+        assert graph.evaluate([result], given) == [(x ^ mask if flag else x) ^ 0xFFFF == value]
+    both = graph.bxor(free, graph.word(mask, 16), 16)
+    expected = graph.mux(bit, graph.eq(both, other, 16), graph.eq(free, other, 16))
+    assert graph.eq(flipped, other, 16) == expected
+
+
 def test_gates_over_all_values_of_four_inputs() -> None:
     """Every gate of gates, folded or not, and every choice that mux_of() recognises, has the right truth table."""
     graph = Bits()

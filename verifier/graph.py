@@ -25,6 +25,8 @@ class Graph:
         self.inputs: dict[str, tuple[int, ...]] = {}  # name -> literals, lowest bit first
         self.bools: set[str] = set()
         self.input_of: dict[int, tuple[str, int]] = {}  # node -> input, bit
+        self._below: list[int] = [0]  # of a node: the inputs that it depends on, as a set of bits
+        self._parts: dict[int, set[int]] = {}  # conjunction -> what it is a conjunction of
 
     def conj(self, a: int, b: int) -> int:
         """The literal of a and b."""
@@ -103,22 +105,34 @@ class Graph:
 
         Holds FALSE where two of these contradict each other, or a conjunction of them is denied.
         """
-        left, right = self.left, self.right
+        left, right, parts = self.left, self.right, self._parts
         found: set[int] = set()
-        todo = list(literals)
-        while todo:
-            literal = todo.pop()
-            if literal not in found and literal != 1:
+        for literal in literals:
+            if literal & 1 or left[literal >> 1] <= 0:
                 found.add(literal)
-                if not literal & 1 and left[literal >> 1] > 0:
-                    todo.append(left[literal >> 1])
-                    todo.append(right[literal >> 1])
+            else:
+                found |= parts.get(literal) or self._take_apart(literal)
+        found.discard(TRUE)
         for literal in found:
             if literal & 1:
                 node = literal >> 1
                 if literal ^ 1 in found or (left[node] in found and right[node] in found):
                     found.add(FALSE)
                     break
+        return found
+
+    def _take_apart(self, literal: int) -> set[int]:
+        """The conjunction, its two sides, and theirs."""
+        left, right = self.left, self.right
+        found: set[int] = set()
+        todo = [literal]
+        while todo:
+            part = todo.pop()
+            if part not in found:
+                found.add(part)
+                if not part & 1 and left[part >> 1] > 0:
+                    todo += left[part >> 1], right[part >> 1]
+        self._parts[literal] = found
         return found
 
     def input_bits(self, name: str, width: int) -> tuple[int, ...]:
@@ -138,8 +152,8 @@ class Graph:
         self.bools.add(name)
         return self.input_bits(name, 1)[0]
 
-    def _below(self, literals: Iterable[int]) -> set[int]:
-        """The nodes that the literals depend on, and 0."""
+    def cone(self, literals: Iterable[int]) -> list[int]:
+        """The nodes that the literals depend on, in topological order."""
         left, right = self.left, self.right
         seen = {0}
         todo = [literal >> 1 for literal in literals]
@@ -150,16 +164,19 @@ class Graph:
                 if left[node] > 0:
                     todo.append(left[node] >> 1)
                     todo.append(right[node] >> 1)
-        return seen
-
-    def cone(self, literals: Iterable[int]) -> list[int]:
-        """The nodes that the literals depend on, in topological order."""
-        return sorted(self._below(literals))[1:]
+        return sorted(seen)[1:]
 
     def support(self, literals: Iterable[int]) -> set[str]:
         """The names of the inputs that the literals depend on."""
-        input_of = self.input_of
-        return {input_of[node][0] for node in self._below(literals) if node in input_of}
+        left, right, below = self.left, self.right, self._below
+        number = {name: 1 << i for i, name in enumerate(self.inputs)}
+        for node in range(len(below), len(left)):
+            a = left[node]
+            below.append(number[self.input_of[node][0]] if a < 0 else below[a >> 1] | below[right[node] >> 1])
+        found = 0
+        for literal in literals:
+            found |= below[literal >> 1]
+        return {name for name, bit in number.items() if found & bit}
 
     def evaluate(self, literals: Iterable[int], values: Mapping[str, int | bool]) -> list[bool]:
         """The literals' values where the inputs have these (an input that is not named: 0)."""

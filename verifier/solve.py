@@ -18,7 +18,7 @@ __all__ = ["Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minim
 
 QUICK_SAT, STRONG_SAT = "minisat22", "cadical153"  # python-sat's names
 QUICK = 2000  # conflicts
-LOADED = 16_000  # nodes that a SAT solver may have been told of before it starts afresh
+LOADED = 8_000  # nodes that a SAT solver may have been told of before it starts afresh
 ROOM = 4096
 
 
