@@ -23,8 +23,8 @@ MUTANTS = {
     "fork without the pin test": (
         "fork", "fork-pte", "          if needs_cow_for_dma(parent):\n              return\n", "", TODAY, "pin-stays"),
     "fork that does not move dirty to the folio": (
-        "fork", "fork-pte", "      if pte_dirty(pte):\n          folio_dirty = True\n      entry", "      entry", OPTION_C,
-        "no-lost-dirty"),
+        "fork", "fork-pte", "      if pte_dirty(pte):\n          folio_dirty = True\n      entry", "      entry",
+        OPTION_C, "no-lost-dirty"),
     "fork that leaves the parent writable": (
         "fork", "fork-pte", "ptep_set_wrprotect(entry[parent])", "pass", TODAY, "no-false-exclusive"),
     "fork that leaves the flag": ("fork", "fork-pte", "          clear_exclusive()\n", "", TODAY, "no-false-exclusive"),
