@@ -14,7 +14,7 @@ from verifier.load import Source, Table, read_yaml
 __all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "returns", "out_of_scope")
+         "boot", "returns", "out_of_scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,11 @@ class Axiom:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What a feature of arch/ is in the lifted code: truth `name` with C's number behind it, or a global byte."""
+    """What a feature of arch/ is in the lifted code: truth `name` or a bit of `bitmap`, with C's number, or a global byte."""
 
     name: str | None
     number: str | None
+    bitmap: str | None
     global_: str | None
 
 
@@ -54,6 +55,7 @@ class Build:
     features: Mapping[str, Feature]
     axioms: tuple[Axiom, ...]
     as_initialised: tuple[str, ...]
+    boot: Mapping[str, str]  # helper -> a function that has run before
     returns: Mapping[str, tuple[str, str]]  # function -> a constant of C, and why
     out_of_scope: Mapping[str, str]
 
@@ -88,7 +90,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         if key in ("options", "variants", "sources", "as_initialised"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "returns", "out_of_scope"):
+        elif key in ("features", "axioms", "boot", "returns", "out_of_scope"):
             fields[key] = record.need(key, Table, "a build")
         elif key != "extends":
             fields[key] = record.text(key, "a build")
@@ -107,13 +109,14 @@ def _strings(value: object) -> tuple[str, ...]:
 def _build(name: str, fields: dict[str, object], where: object) -> Build:
     features = _table(fields.get("features"))
     axioms = _table(fields.get("axioms"))
+    boot = _table(fields.get("boot"))
     returns = _table(fields.get("returns"))
     scope = _table(fields.get("out_of_scope"))
     return Build(
         name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
-        _strings(fields.get("as_initialised")), {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
+        _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
     )
 
 
@@ -125,11 +128,12 @@ def _table(value: object) -> Table:
 
 def _feature(table: Table, key: str) -> Feature:
     record = table.need(key, Table, "features")
-    record.only(("name", "number", "global"), "a feature")
-    found = {k: record.text(k, "a feature") if k in record else None for k in ("name", "number", "global")}
-    if (found["name"] is None) != (found["number"] is None) or (found["name"] is None) == (found["global"] is None):
-        raise SpecError(record.where, "a feature has a name and a number, or a global")
-    return Feature(found["name"], found["number"], found["global"])
+    record.only(("name", "number", "bitmap", "global"), "a feature")
+    found = {k: record.text(k, "a feature") if k in record else None for k in ("name", "number", "bitmap", "global")}
+    places = [k for k in ("name", "bitmap", "global") if found[k] is not None]
+    if len(places) != 1 or (places == ["global"]) == (found["number"] is not None):
+        raise SpecError(record.where, "a feature has a name and a number, a bitmap and a number, or a global")
+    return Feature(found["name"], found["number"], found["bitmap"], found["global"])
 
 
 def _returned(table: Table, key: str) -> tuple[str, str]:

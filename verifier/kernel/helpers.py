@@ -75,11 +75,24 @@ class _KernelInputs:
                 self.notes[str(axiom)] = None
                 return self.alg.word(axiom.value, width)
         for key, value in self.features.items():
+            symbol, bit, number = key.partition("[bit ")
+            at = int(number.rstrip("]")) if bit else 0
+            if bit and name == f"{symbol}[{at // 64 * 8}]" and width == 64:
+                return self._with_bit(name, key, at % 64, value)
             if name == f"{key}[0]" and key.startswith("@"):
                 self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
                 rest = self.free.input_word(f"{name} behind the first byte", width - 8)
                 return self.alg.concat(rest, self.alg.word(int(value), 8), width - 8, 8)
         return self.free.input_word(name, width)
+
+    def _with_bit(self, name: str, key: str, bit: int, value: bool) -> Any:
+        """A word of a bitmap of which one bit is known. (Bits are numbered as on little-endian machines.)"""
+        self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
+        alg, mask = self.alg, 1 << bit
+        free = self.free.input_word(f"{name} but for bit {bit}", 64)
+        if value:
+            return alg.bor(free, alg.word(mask, 64), 64)
+        return alg.band(free, alg.word(~mask & ((1 << 64) - 1), 64), 64)
 
     def boolean(self, name: str) -> Any:
         if name in self.features:
@@ -153,7 +166,12 @@ class Library:
         models = KernelModels(actions=self.actions())
         lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised))
         values, objects = self._arguments(lifter, shape, alg, free, args)
-        value, state = lifter.call(shape.wrapper, values)
+        memory = {}
+        if shape.helper in self.build.boot:
+            _, booted = lifter.call(self.build.boot[shape.helper], [])
+            memory = booted.memory
+            lifter.note(f"{self.build.boot[shape.helper]} has run")
+        value, state = lifter.call(shape.wrapper, values, memory)
         entries = {name: _entry(lifter, state, obj) for name, obj in objects.items()}
         result, width = None, None
         if value is not None:
@@ -284,6 +302,8 @@ def known_features(library: Library, features: Mapping[str, bool]) -> dict[str, 
             found[f"@{feature.global_}"] = features[name]
         elif feature.number is not None:
             number = library.constant(f"constant_{feature.number}")
-            if number is not None:
+            if number is not None and feature.bitmap is not None:
+                found[f"@{feature.bitmap}[bit {number}]"] = features[name]
+            elif number is not None:
                 found[f"{feature.name} {number}"] = features[name]
     return found

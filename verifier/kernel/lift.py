@@ -381,7 +381,7 @@ class Lifter:
                     self.note(f"{name} is as it was initialised")
             label = f"@{name}"
             free = self.object(label, size, 8)
-            self.globals[key] = free if initial is None else Object(label, size, 8, initial, readonly=True)
+            self.globals[key] = free if initial is None else Object(label, size, 8, initial, readonly=found is not None and found.constant)
         return self.globals[key]
 
     def _size(self, module: Module, kind: Type) -> int | None:
