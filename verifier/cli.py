@@ -24,8 +24,23 @@ USAGE, CONTRADICTION = 2, 4
 _GLOB = "a shell glob; may be given several times"
 
 
+_LATER = {"conform": ("verifier.kernel.commands", "conform_command")}
+
+
 class _Group(click.Group):
-    """Errors that a user can cause end in one line and exit code 2."""
+    """Commands of other modules are imported when they are asked for; errors end in one line and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_LATER])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _LATER:
+            return super().get_command(ctx, cmd_name)
+        from importlib import import_module
+
+        module, name = _LATER[cmd_name]
+        found: click.Command = getattr(import_module(module), name)
+        return found
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
