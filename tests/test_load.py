@@ -79,9 +79,10 @@ def refused(tmp_path: Path, text: str | bytes, where: str, message: str) -> None
     (b"a: " + b"x" * (10 << 20) + b"\n", "1:1", "is larger than 1048576 bytes"),
     ("a: " + "[" * 30 + "]" * 30 + "\n", "1:28", "nests deeper than 24"),
     ("".join(" " * i + "k:\n" for i in range(40)) + " " * 40 + "k: 1\n", "26:26", "nests deeper than 24"),
-    ("a: " + "[" * 4000 + "\n", "", "not YAML:"), ("a: " + "{a: " * 1000 + "\n", "", ""),
+    ("a: " + "[" * 4000 + "\n", "1:28", "nests deeper than 24"),
+    ("a: " + "{a: " * 1000 + "\n", "1:100", "nests deeper than 24"),
     ("a: " + "[" * 1900 + "]" * 1900 + "\n", "1:28", "nests deeper than 24"),
-    ("a: " + "\n".join([" " + "[" * 1000] * 100) + "\n", "", ""),
+    ("a: " + "\n".join([" " + "[" * 1000] * 1000) + "\n", "1:29", "nests deeper than 24"),
 ])
 def test_refused(tmp_path: Path, text: str | bytes, where: str, message: str) -> None:
     start = time.perf_counter()

@@ -153,7 +153,8 @@ def _decode(raw: bytes, start: Where) -> str:
 def _check_events(text: str, name: str) -> None:
     """Refuse tags, anchors and aliases, and what nests too deep: libyaml's composer recurses without a bound."""
     depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    events: Iterable[Any] = yaml.parse(text, Loader=_LOADER)
+    for event in events:
         where = Where(name, event.start_mark.line + 1, event.start_mark.column + 1)
         if getattr(event, "anchor", None) is not None:
             raise SpecError(where, "anchors and aliases are not allowed")
