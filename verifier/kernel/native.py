@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's helpers as machine code of this computer: the same intermediate representation, compiled and run.
+
+What the code names and the build has not got is put in its place: functions that return 0, and globals of zeros, but for
+those that a variant's features and axioms set. Everything runs in a process of its own. Only where this computer has the
+architecture of the build (x86-64).
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from verifier.errors import ExtractionError
+from verifier.kernel.compile import Compiled
+from verifier.kernel.helpers import Library
+from verifier.kernel.ir import Int, Void
+from verifier.kernel.shapes import Shape
+from verifier.kernel.store import cache_folder, entry
+from verifier.kernel.toolchain import find_toolchain, run
+
+__all__ = ["Native", "Outcome", "native_code"]
+
+_MACHINE = {"x86": "x86_64"}
+_FLAGS = ("-O2", "-fPIC", "-mcmodel=small", "-Wno-everything", "-Wno-override-module", "-fcf-protection=none")
+_ROOM = 1 << 16  # bytes of a global that the build has not got
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the machine gave: the result (None: nothing is returned), and entries by the wrapper's parameter."""
+
+    result: int | None
+    entries: Mapping[str, int]
+
+
+def native_code(compiled: Compiled, library: Library, cache: Path | None = None) -> Path:
+    """The folder with the shared library and its runner. ExtractionError where this computer is of another kind."""
+    kernel = compiled.configured.build.kernel
+    if _MACHINE.get(kernel) != platform.machine():
+        raise ExtractionError(f"{kernel} code does not run on this computer ({platform.machine()})")
+    runner = Path(__file__).with_name("native_runner.c")
+    import hashlib
+
+    texts = "".join(compiled.texts[name] for name in sorted(compiled.texts)) + runner.read_text(encoding="utf-8")
+    digest = hashlib.sha256(("2" + texts).encode()).hexdigest()[:16]
+    return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(compiled, library, runner, part))
+
+
+def _build(compiled: Compiled, library: Library, runner: Path, part: Path) -> None:
+    tools = find_toolchain()
+    objects = []
+    for name, text in compiled.texts.items():
+        source = part / f"{name}.ll"
+        source.write_text(text.replace("internal global", "global").replace("internal unnamed_addr global", "global"), encoding="utf-8")
+        target = part / f"{name}.o"
+        run([tools.clang, "-x", "ir", *_FLAGS, "-c", "-o", str(target), str(source)], part, f"compiling {name} for this computer")
+        objects.append(str(target))
+    run([f"ld.lld{tools.suffix}", "-r", "-o", str(part / "all.o"), *objects], part, "linking the helpers")
+    (part / "missing.s").write_text(_missing(part, tools.suffix, library), encoding="utf-8")
+    run([tools.clang, f"--ld-path=ld.lld{tools.suffix}", "-shared", "-nostdlib", "-Wl,-Bsymbolic", "-Wl,-z,notext", "-o", str(part / "helpers.so"),
+         str(part / "all.o"), str(part / "missing.s")], part, "linking the helpers")
+    run([tools.clang, "-O1", "-o", str(part / "runner"), str(runner), "-ldl"], part, "compiling the runner")
+    for path in part.iterdir():
+        if path.suffix in (".o", ".ll", ".s"):
+            path.unlink()
+
+
+def _missing(part: Path, suffix: str, library: Library) -> str:
+    """Assembly for what is not defined: functions that return 0, and zeros."""
+    listed = run([f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols").stdout
+    data = {name for module in library.program.modules for name in module.globals}
+    lines = [".text"]
+    for line in listed.splitlines():
+        name = line.split()[0]
+        if name in data:
+            lines.append(f'.bss\n.globl "{name}"\n.balign 4096\n"{name}": .zero {_ROOM}\n.text')
+        elif name == "__x86_return_thunk":
+            lines.append(f'.globl "{name}"\n"{name}": ret')
+        else:
+            lines.append(f'.globl "{name}"\n"{name}": xorl %eax, %eax\nret')
+    return "\n".join([*lines, '.section .note.GNU-stack,"",@progbits', ""])
+
+
+class Native:
+    """A process that runs helpers under one variant's features. Use it in a `with`.
+
+    >>> with Native(folder, library, {"cpu feature 519": True}) as native:   # doctest: +SKIP
+    ...     native.call(shape, {"a0": 0x8400000012345825})
+    """
+
+    def __init__(self, folder: Path, library: Library, features: Mapping[str, bool]) -> None:
+        self.library = library
+        command = [str(folder / "runner"), str(folder / "helpers.so")]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._widths: dict[str, int | None] = {}
+        for symbol, offset, byte in self._settings(features):
+            self._ask(f"poke {symbol} {offset:x} {byte:x}")
+
+    def _settings(self, features: Mapping[str, bool]) -> Iterable[tuple[str, int, int]]:
+        for axiom in self.library.build.axioms:
+            match = re.fullmatch(r"@(\w+)\[(\d+)\]", axiom.word)
+            if match:
+                for byte in range(axiom.bits // 8):
+                    yield match[1], int(match[2]) + byte, axiom.value >> 8 * byte & 255
+        bytes_: dict[int, int] = {}
+        for module in self.library.program.modules:
+            for body in module.texts.values():
+                for line in body:
+                    for number, mask, offset in re.findall(r"\(i16 (\d+), i32 (\d+), ptr [^)]*@boot_cpu_data, i64 (\d+)\)", line):
+                        if features.get(f"cpu feature {number}"):
+                            bytes_[int(offset)] = bytes_.get(int(offset), 0) | int(mask)
+        for at, value in bytes_.items():
+            yield "boot_cpu_data", at, value
+        for name, value_ in features.items():
+            if name.startswith("@") and "[" not in name:
+                yield name[1:], 0, int(value_)
+
+    def _ask(self, line: str) -> str:
+        process = self._process
+        if process.stdin is None or process.stdout is None or process.poll() is not None:
+            raise ExtractionError(f"the helpers cannot be run: {process.stderr.read().strip() if process.stderr else ''}")
+        try:
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline().strip()
+        except OSError as error:
+            raise ExtractionError(f"the helpers cannot be run: {error.strerror}") from None
+        if not answer:
+            raise ExtractionError("the process that runs the helpers has ended")
+        return answer
+
+    def call(self, shape: Shape, args: Mapping[str, int]) -> Outcome | None:
+        """A helper on these arguments, entries by value; what is not given is 0. None where it trapped."""
+        words, names = [], []
+        function = self.library.main.function(shape.wrapper)
+        if function is None:
+            raise ExtractionError(f"no wrapper {shape.wrapper}")
+        for parameter, param in zip(shape.parameters(), function.params, strict=True):
+            value = int(args.get(parameter.name, 0))
+            if parameter.role == "entry":
+                names.append(parameter.name)
+                words.append(f"e={value:x}")
+            else:
+                words.append(f"w={value:x}" if isinstance(param.type, Int) else "f=0")
+        answer = self._ask(" ".join(["call", shape.wrapper, *words]))
+        if answer in ("trap", "missing"):
+            return None
+        result, *entries = (int(w, 16) for w in answer.split())
+        kind = function.returns
+        kept = None if isinstance(kind, Void) else result & ((1 << kind.width) - 1) if isinstance(kind, Int) else result
+        widths = {p.name: 8 * self.library.entry_bytes(p) for p in shape.parameters() if p.role == "entry"}
+        return Outcome(kept, {n: e & ((1 << widths[n]) - 1) for n, e in zip(names, entries, strict=True)})
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> Native:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
