@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Mutated files: whatever is wrong with a file of arch/ or specs/, loading it ends in one PteproofError, and soon."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from verifier.arch import Layout, data_folder, load_archs, load_generic
+from verifier.errors import PteproofError, Where
+from verifier.language import parse_function, parse_signature
+from verifier.load import Source
+from verifier.model import load_spec
+from verifier.plan import Library, load_library
+from verifier.scopes import Model
+
+LIMIT = 2.0  # seconds for one mutant
+ARCHS = sorted(path.name for path in data_folder("arch").glob("*.yaml"))
+SPECS = sorted(str(path.relative_to(data_folder("specs"))) for path in data_folder("specs").rglob("*.yaml"))
+WORDS = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
+NUMBERS = re.compile(rb"\b(0x[0-9a-f]+|[0-9]+)\b")
+SPICE = [
+    b"\t", b"\0", b"\xff", b"\xe2\x80\xa8", b"&a ", b"*a", b"<<: ", b"!!python/name:os.system ", b"yes", b"~", b"---\n",
+    b"? ", b"- ", b"[", b"]", b"{", b"}", b"'", b'"', b"|", b">-", b": ", b"#", b"\\", b"\r", b"(", b")", b"\xc3\xa9",
+    b"lambda: 0", b".x", b" if ", b" else ", b"**", b"@", b"`", b"0x", b"1_0", b"0b1", b"1e9", b"-1", b"None", b"...",
+    b"2" * 30, b"not ", b" and ", b" = ", b" == ", b"pte", b"ptep", b"entry[p]", b"entry[p + 5]", b"hardware(ptep)",
+    b"other(p)", b"for i in range(9): ", b"return ", b"u64(", b"bool", b":bool", b":process", b"u128", b"True", b"was_",
+]
+
+
+def mutate(rng: random.Random, raw: bytes) -> bytes:
+    """A copy with one to three changes."""
+    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        raw = rng.choice(MUTATIONS)(rng, raw)
+    return raw
+
+
+def _flip(rng: random.Random, raw: bytes) -> bytes:
+    at = rng.randrange(len(raw) + 1)
+    return raw[:at] + bytes([rng.randrange(256)]) + raw[at + 1:]
+
+
+def _flip_bit(rng: random.Random, raw: bytes) -> bytes:
+    at = rng.randrange(len(raw))
+    return raw[:at] + bytes([raw[at] ^ 1 << rng.randrange(7)]) + raw[at + 1:]
+
+
+def _cut(rng: random.Random, raw: bytes) -> bytes:
+    at = rng.randrange(len(raw))
+    return raw[:at] + raw[at + rng.choice([1, 1, 2, 5, 40]):] + b" "
+
+
+def _line(rng: random.Random, raw: bytes) -> bytes:
+    lines = raw.splitlines(keepends=True)
+    at, to = rng.randrange(len(lines)), rng.randrange(len(lines))
+    kind = rng.randrange(5)
+    if kind == 0:
+        del lines[at]
+    elif kind == 1:
+        lines.insert(at, lines[at])
+    elif kind == 2:
+        lines[at], lines[to] = lines[to], lines[at]
+    elif kind == 3:
+        lines.insert(at, lines[to])
+    else:
+        lines[at] = b" " * rng.randrange(1, 5) + lines[at] if rng.random() < 0.5 else lines[at][rng.randrange(1, 5):]
+    return b"".join(lines) or b" "
+
+
+def _word(rng: random.Random, raw: bytes) -> bytes:
+    found = list(WORDS.finditer(raw))
+    if len(found) < 2:
+        return raw
+    one, two = rng.choice(found), rng.choice(found)
+    return raw[:one.start()] + two[0] + raw[one.end():]
+
+
+def _number(rng: random.Random, raw: bytes) -> bytes:
+    found = list(NUMBERS.finditer(raw))
+    if not found:
+        return raw
+    one = rng.choice(found)
+    new = rng.choice([0, 1, -1, 2, 63, 64, 65, 127, 129, 4096, 1 << 31, 1 << 64, 1 << 130])
+    return raw[:one.start()] + str(new).encode() + raw[one.end():]
+
+
+def _spice(rng: random.Random, raw: bytes) -> bytes:
+    found = [m.start() for m in WORDS.finditer(raw)] or [0]
+    at = rng.choice(found) if rng.random() < 0.6 else rng.randrange(len(raw) + 1)
+    return raw[:at] + rng.choice(SPICE) + raw[at:]
+
+
+MUTATIONS = (_flip, _flip_bit, _cut, _line, _line, _word, _word, _number, _spice, _spice)
+
+
+class Outcomes:
+    """How many mutants were refused, and how many still load; anything else is a defect."""
+
+    def __init__(self) -> None:
+        self.refused = self.loaded = 0
+        self.messages: set[str] = set()
+
+    def of(self, load: Callable[[], object], label: str) -> None:
+        start = time.perf_counter()
+        try:
+            load()
+            self.loaded += 1
+        except PteproofError as error:
+            self.refused += 1
+            self.messages.add(re.sub(r"[0-9'\"].*", "", str(error).partition("error: ")[2]))
+            assert len(str(error).splitlines()) == 1, f"{label}: {error}"
+        except Exception as error:
+            raise AssertionError(f"{label}: {type(error).__name__}: {error}") from error
+        seconds = time.perf_counter() - start
+        assert seconds < LIMIT, f"{label} took {seconds:.1f} s"
+
+
+def check_archs(folder: Path) -> None:
+    """As a run does it: load all, type the helpers of every variant under every overlay."""
+    generic = load_generic(folder)
+    for arch in load_archs(folder).values():
+        for variant in arch.variants.values():
+            for overlay in (None, *arch.overlays):
+                Layout(arch, variant, generic, overlay).check()
+
+
+@pytest.mark.parametrize("name", ARCHS)
+def test_mutated_architectures(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "arch"
+    shutil.copytree(data_folder("arch"), folder)
+    if name != "generic.yaml":
+        for other in ARCHS:
+            if other not in (name, "generic.yaml"):
+                (folder / other).unlink()
+    raw = (folder / name).read_bytes()
+    check_archs(folder)
+    rng, outcomes = random.Random(name), Outcomes()
+    for number in range(120 if name == "generic.yaml" else 220):
+        mutant = mutate(rng, raw)
+        (folder / name).write_bytes(mutant)
+        outcomes.of(lambda: check_archs(folder), f"mutant {number} of {name}")
+    assert outcomes.refused > 60 and outcomes.loaded > 10 and len(outcomes.messages) > 15
+
+
+def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> None:
+    spec = load_spec(folder)
+    record = spec.encodings.get(encoding) or next(iter(spec.encodings.values()))
+    Model(spec, library.layout(variant, record.overlay), record).check()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_mutated_specs(name: str, tmp_path: Path) -> None:
+    library = load_library()
+    folder = tmp_path / "specs"
+    shutil.copytree(data_folder("specs"), folder)
+    raw = (folder / name).read_bytes()
+    encoding = Path(name).stem if name.startswith("encodings") else "page-flag"
+    check_specs(folder, library, "x86_64+shstk", encoding)
+    rng, outcomes = random.Random(name), Outcomes()
+    for number in range(300 if name == "world.yaml" else 100):
+        mutant = mutate(rng, raw)
+        (folder / name).write_bytes(mutant)
+        outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding), f"mutant {number} of {name}")
+    assert outcomes.refused > 30 and outcomes.loaded > 5 and len(outcomes.messages) > 8
+
+
+@pytest.mark.parametrize("arch", ["x86", "arm64"])
+def test_mutated_helpers(arch: str) -> None:
+    """The language alone, which is faster: bodies and signatures of helpers."""
+    library = load_library()
+    layout = library.layout(library.variant(arch).name)
+    layout.check()
+    texts = [layout.text(name) for name in layout.helpers()]
+    rng, outcomes = random.Random(arch), Outcomes()
+    at = Where("some.yaml", 1, 1)
+    for number in range(4000):
+        text = rng.choice(texts)
+        key, body = text.key.encode(), text.body.text.encode()
+        if rng.random() < 0.2:
+            key = mutate(rng, key)
+        else:
+            body = mutate(rng, body)
+        words = (key.decode("utf-8", "replace"), body.decode("utf-8", "replace"))
+
+        def load(key: str = words[0], body: str = words[1]) -> None:
+            parse_function(parse_signature(key, at, layout), Source(body, at), layout)
+
+        outcomes.of(load, f"mutant {number}: {words!r}")
+    assert outcomes.refused > 1500 and outcomes.loaded > 300 and len(outcomes.messages) > 30
