@@ -9,10 +9,11 @@ import pytest
 
 from verifier.algebra import Integers
 from verifier.kernel.irparse import parse_module
+from verifier.kernel.irtext import IrError
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.memory import Object
 from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Truth, Word
+from verifier.kernel.values import Incomplete, NeverReturns, Truth, Word
 
 LAYOUT = 'target datalayout = "e-m:e-i64:64-i128:128-n8:16:32:64-S128"\n'
 
@@ -30,7 +31,10 @@ def run(text: str, *args: int, name: str = "f") -> tuple[int | None, bool]:
     module = parse_module(LAYOUT + text, "test")
     alg = Integers()
     lifter = Lifter(alg, Program((module,), "x86"), NoInputs(), KernelModels())
-    function = module.function(name)
+    try:
+        function = module.function(name)
+    except IrError as error:
+        raise Incomplete(str(error)) from error
     assert function is not None
     values: list[Any] = []
     for param, arg in zip(function.params, args, strict=True):
@@ -39,7 +43,10 @@ def run(text: str, *args: int, name: str = "f") -> tuple[int | None, bool]:
             values.append(lifter.pointer(Object(param.name, 8, 8, lambda unit, arg=arg: Word(64, arg, arg))))
         else:
             values.append(Truth(bool(arg)) if width == 1 else Word(width, arg, arg))
-    result, _ = lifter.call(name, values)
+    try:
+        result, _ = lifter.call(name, values)
+    except NeverReturns:
+        return None, True
     undefined = any(u.condition for u in lifter.undefined)
     if result is not None and lifter.values.poison(result):
         undefined = True

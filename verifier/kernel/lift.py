@@ -45,7 +45,7 @@ from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Address, Group, Incomplete, Truth, Value, Values, Word
+from verifier.kernel.values import Address, Group, Incomplete, NeverReturns, Truth, Value, Values, Word
 
 __all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
 
@@ -193,7 +193,7 @@ class Lifter:
             raise Incomplete(f"text of the intermediate representation: {error}") from error
         except NoReturn as callee:
             reasons = [u.reason for u in (*self.lost, *self.outside)]
-            raise Incomplete(reasons[0] if reasons else f"{callee} never returns") from None
+            raise NeverReturns(reasons[0] if reasons else f"{callee} never returns") from None
         except RecursionError:
             raise Incomplete("nested too deep") from None
         raise Incomplete(f"no function {name}")

@@ -18,7 +18,7 @@ from verifier.kernel.helpers import Library, Lifting, known_features
 from verifier.kernel.model_side import pair
 from verifier.kernel.native import Native, Outcome
 from verifier.kernel.shapes import Shape
-from verifier.kernel.values import Incomplete
+from verifier.kernel.values import Incomplete, NeverReturns
 
 __all__ = ["Comparison", "Mismatch", "compare_native", "corner_values", "replay_native", "run_lifted"]
 
@@ -62,7 +62,10 @@ def run_lifted(library: Library, shape: Shape, args: Mapping[str, int], features
         width = library.width(shape, index) if parameter.role in ("word", "bool", "entry") else None
         if width is not None:
             given[parameter.name] = bool(value) if width == 0 else value
-    found: Lifting = library.lift(shape, Integers(), Zeros(), given, features)
+    try:
+        found: Lifting = library.lift(shape, Integers(), Zeros(), given, features)
+    except NeverReturns:
+        return None
     if any(u.condition for u in (*found.undefined, *found.outside)):
         return None
     return Outcome(None if found.result is None else int(found.result), {k: int(v) for k, v in found.entries.items()})

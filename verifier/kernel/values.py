@@ -13,11 +13,15 @@ from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra
 
-__all__ = ["Address", "Case", "Group", "Incomplete", "Truth", "Value", "Values", "Word"]
+__all__ = ["Address", "Case", "Group", "Incomplete", "NeverReturns", "Truth", "Value", "Values", "Word"]
 
 
 class Incomplete(Exception):
     """Something was met that is not modelled; whatever rests on it is unknown. The text says what."""
+
+
+class NeverReturns(Incomplete):
+    """A function returns on no way: it stops the kernel, is undefined, or is out of scope."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
