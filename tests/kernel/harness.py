@@ -120,7 +120,7 @@ def lift(module: Module, name: str, args: list[Any], alg: Any, word: Any) -> tup
     for obj in objects:
         contents = state.memory.get(obj, {})
         row = [lifter.memory.read(contents, obj, 8 * n, 8) for n in range(WORDS)]
-        assert all(isinstance(w, Word) and w.poison is None or not isinstance(w, Address) for w in row)
+        assert all((isinstance(w, Word) and w.poison is None) or not isinstance(w, Address) for w in row)
         memory.append([w.term for w in row if isinstance(w, Word)])
     return result, memory, lifter
 

@@ -10,7 +10,15 @@ import pytest
 import z3
 
 from tests.kernel.harness import (
-    SNIPPETS, arguments, exported, lift, needs_clang, run_lifted, run_native, to_ir, to_library,
+    SNIPPETS,
+    arguments,
+    exported,
+    lift,
+    needs_clang,
+    run_lifted,
+    run_native,
+    to_ir,
+    to_library,
 )
 from verifier.kernel.ir import Int, Pointer
 from verifier.kernel.values import Truth, Word

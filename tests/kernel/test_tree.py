@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Trees: what is none, what is half of one; identities; cache entries that are whole or not there; missing programs."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from verifier.errors import ExtractionError, UsageError
+from verifier.kernel import toolchain, tree
+from verifier.kernel.builds import build_for, load_builds
+from verifier.kernel.shapes import load_shapes, wrapper_file
+from verifier.kernel.store import entry
+
+MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\nEXTRAVERSION = -rc2\n"
+
+
+def fake_tree(root: Path) -> Path:
+    for mark in tree._MARKS:
+        path = root / mark
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(MAKEFILE if mark == "Makefile" else "x\n")
+    (root / "arch/x86/include/asm").mkdir(parents=True)
+    (root / "arch/x86/include/asm/pgtable.h").write_text("y\n")
+    return root
+
+
+def test_a_tree_has_a_version(tmp_path: Path) -> None:
+    assert tree.open_tree(fake_tree(tmp_path)).version == "6.12.1-rc2"
+
+
+def test_what_is_no_tree_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such folder"):
+        tree.open_tree(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="not a Linux source tree"):
+        tree.open_tree(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="not a folder"):
+        tree.open_tree(tmp_path / "file")
+
+
+def test_half_a_tree_is_one_error(tmp_path: Path) -> None:
+    root = fake_tree(tmp_path)
+    (root / "mm/memory.c").unlink()
+    with pytest.raises(UsageError, match=r"not a whole Linux source tree \(no mm/memory.c\)"):
+        tree.open_tree(root)
+
+
+def test_an_architecture_that_the_tree_has_not(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no architecture 'vax'; it has x86"):
+        tree.identify(tree.open_tree(fake_tree(tmp_path)), "vax")
+
+
+def test_the_identity_is_that_of_the_contents(tmp_path: Path) -> None:
+    opened = tree.open_tree(fake_tree(tmp_path))
+    first = tree.identify(opened, "x86")
+    assert tree.identify(opened, "x86") == first
+    header = tmp_path / "arch/x86/include/asm/pgtable.h"
+    header.write_text("z\n")
+    changed = tree.identify(opened, "x86")
+    assert changed != first
+    header.rename(header.with_name("other.h"))
+    assert tree.identify(opened, "x86") not in (first, changed)
+
+
+def test_git_trees_are_known_by_git(tmp_path: Path) -> None:
+    root = fake_tree(tmp_path)
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
+    opened = tree.open_tree(root)
+    before = sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*"))
+    clean = tree.identify(opened, "x86")
+    assert clean.startswith("git-") and clean.count("-") == 1
+    assert sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*")) == before
+    (root / "mm/memory.c").write_text("changed\n")
+    changed = tree.identify(opened, "x86")
+    assert changed.startswith(clean + "-")
+    (root / "mm/new.c").write_text("new\n")
+    assert tree.identify(opened, "x86") not in (clean, changed)
+
+
+def test_an_entry_is_whole_or_not_there(tmp_path: Path) -> None:
+    def fails(part: Path) -> None:
+        (part / "half").write_text("")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        entry(tmp_path, "key", fails)
+    assert [p.name for p in tmp_path.iterdir()] == ["key.lock"]
+    made = entry(tmp_path, "key", lambda part: (part / "whole").write_text("") and None)
+    assert [p.name for p in made.iterdir()] == ["whole"]
+    assert entry(tmp_path, "key", fails) == made
+
+
+def test_a_full_disk_is_one_error(tmp_path: Path) -> None:
+    def full(part: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(ExtractionError, match="no space is left in the cache folder"):
+        entry(tmp_path, "key", full)
+    assert not list(tmp_path.glob("key.part*"))
+
+
+def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name: None)
+    with pytest.raises(ExtractionError, match="apt install make flex bison bc perl clang-19"):
+        toolchain.find_toolchain()
+
+
+def test_the_line_that_says_what_went_wrong() -> None:
+    text = "  CC x\nx.h:3:1: error: unknown type name 'foo'\nmake: *** [x] Error 1\n"
+    assert toolchain.first_error(text) == "x.h:3:1: error: unknown type name 'foo'"
+
+
+def test_builds_and_shapes_are_well_formed() -> None:
+    builds = load_builds()
+    found = build_for(builds, "x86_64+shstk")
+    assert found is not None and "CONFIG_X86_USER_SHADOW_STACK=y" in found.lines
+    found = build_for(builds, "x86_64")
+    assert found is not None and "# CONFIG_X86_USER_SHADOW_STACK is not set" in found.lines
+    assert build_for(builds, "vax") is None
+    shapes = load_shapes()
+    text, lines = wrapper_file(shapes, ["X86_FEATURE_SHSTK"])
+    rows = text.splitlines()
+    assert all(name in rows[number - 1] for number, name in lines.items())
+    assert len({s.wrapper for s in shapes}) == len(shapes)
