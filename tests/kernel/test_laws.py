@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Laws on the helpers of arch/ (no tree needed): all hold or do not apply, and a law that is false is refuted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from verifier.errors import UsageError
+from verifier.kernel.laws import Fails, Holds, NotApplicable, NotKnown, judge_law, judge_laws, load_laws
+from verifier.kernel.session import layouts
+from verifier.load import Source
+
+
+@pytest.mark.parametrize("variant", ["x86_64", "x86_64+shstk", "arm64-4k", "arm64-64k+dbm"])
+def test_the_laws_hold(variant: str) -> None:
+    report = judge_laws(None, [variant])
+    assert not [r for r in report.results if isinstance(r, (Fails, NotKnown))]
+    assert sum(isinstance(r, Holds) for r in report.results) >= 50
+    assert report.exit_code == 0
+
+
+def test_soft_dirty_laws_do_not_apply_to_arm64() -> None:
+    report = judge_laws(None, ["arm64-4k"], ["*soft-dirty*"])
+    assert report.results and all(isinstance(r, NotApplicable) for r in report.results)
+    assert report.exit_code == 2
+
+
+def test_a_false_law_is_refuted_with_values() -> None:
+    (layout,) = layouts(["x86_64"])
+    law = next(law for law in load_laws() if law.name == "young-after-mkyoung" and law.level == "pte")
+    wrong = replace(law, holds=Source("pte_dirty(pte_mkyoung(pte))", law.holds.where))
+    result = judge_law(wrong, layout, None)
+    assert isinstance(result, Fails) and not result.values["pte"] & 0x40
+
+
+def test_a_law_of_nothing_is_not_proved() -> None:
+    (layout,) = layouts(["x86_64"])
+    law = next(law for law in load_laws() if law.name == "young-after-mkyoung" and law.level == "pte")
+    empty = replace(law, when=Source("pte_young(pte) and not pte_young(pte)", law.holds.where))
+    result = judge_law(empty, layout, None)
+    assert isinstance(result, NotKnown) and "vacuous" in result.reason
+
+
+def test_a_filter_that_matches_nothing_is_an_error() -> None:
+    with pytest.raises(UsageError, match="no law matches"):
+        judge_laws(None, ["x86_64"], ["no-such-law"])

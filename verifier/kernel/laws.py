@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's own laws of entries (specs/laws.yaml), for all values: on the lifted helpers, or on those of arch/.
+
+A law is an expression of the language. Where the kernel's helpers are asked, each call in it is answered by the lifted
+function; a law holds only where none of them is undefined for these arguments.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from verifier.arch import Layout, data_folder
+from verifier.errors import SpecError, UsageError
+from verifier.evaluate import Machine, call
+from verifier.kernel.builds import build_for, load_builds, named_build
+from verifier.kernel.helpers import Library, known_features
+from verifier.kernel.model_side import pair
+from verifier.kernel.questions import Backend, make_backend
+from verifier.kernel.session import build_library, layouts
+from verifier.kernel.values import Incomplete
+from verifier.language import parse_function, parse_signature
+from verifier.load import Source, Table, read_yaml
+from verifier.solve import Sat, Undecided
+from verifier.syntax import BOOL, Function
+
+__all__ = ["Fails", "Holds", "Law", "LawReport", "NotApplicable", "NotKnown", "judge_laws", "laws_json", "laws_text", "load_laws"]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """One law at one level: a statement about all values of its parameters."""
+
+    name: str
+    level: str
+    key: Source
+    when: Source | None
+    holds: Source
+    needs: tuple[str, ...]
+    source: str
+    option_c: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """True for all values that the law speaks of."""
+
+    variant: str
+    law: Law
+    rests_on: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """False for these values of its parameters."""
+
+    variant: str
+    law: Law
+    values: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    variant: str
+    law: Law
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """The variant has not got what the law speaks of."""
+
+    variant: str
+    law: Law
+    reason: str
+
+
+LawResult: TypeAlias = Holds | Fails | NotKnown | NotApplicable
+_WORDS: Mapping[type, str] = {Holds: "proved", Fails: "refuted", NotKnown: "incomplete", NotApplicable: "not applicable"}
+
+
+@dataclass(frozen=True, slots=True)
+class LawReport:
+    results: tuple[LawResult, ...]
+    seconds: Mapping[str, float]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a law is refuted, else 3 where one is not known, else 0; 2 where none applied."""
+        kinds = {type(r) for r in self.results}
+        return 1 if Fails in kinds else 3 if NotKnown in kinds else 0 if Holds in kinds else 2
+
+
+def load_laws(path: Path | None = None) -> list[Law]:
+    """Every law at every level that it is stated for."""
+    table = read_yaml(path or data_folder("specs") / "laws.yaml", "specs/laws.yaml")
+    table.only(("read", "laws"), "the laws")
+    laws = table.need("laws", Table, "the laws")
+    found = []
+    for key in laws:
+        record = laws.need(key, Table, "the laws")
+        record.only(("levels", "needs", "source", "when", "holds", "option_c"), f"law {key}")
+        for level in record.texts("levels", "levels"):
+            when = _at(record.need("when", Source, "a law"), level) if "when" in record else None
+            found.append(Law(
+                key.split("(")[0], level, _at(Source(key, laws.key_at[key]), level), when,
+                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"),
+                record.text("source", "a law"), record.text("option_c", "a law") if "option_c" in record else "",
+            ))
+    return found
+
+
+def _at(source: Source, level: str) -> Source:
+    return Source(source.text.replace("{L}", level), source.where)
+
+
+def judge_laws(
+    tree: Path | None, variants: Sequence[str] = ("*",), names: Sequence[str] = ("*",), *, build: str | None = None,
+    backend: str = "z3", timeout: float | None = 60, arch_dir: Path | None = None, cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> LawReport:
+    """Every law whose name matches, for these variants; on arch/'s helpers where there is no tree."""
+    laws = [law for law in load_laws() if any(fnmatch.fnmatchcase(law.name, g) for g in names)]
+    if not laws:
+        raise UsageError(f"no law matches {', '.join(names)}")
+    builds = load_builds()
+    libraries: dict[str, Library] = {}
+    results: list[LawResult] = []
+    seconds: dict[str, float] = {}
+    for layout in layouts(variants, arch_dir):
+        library = None
+        if tree is not None:
+            found = named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
+            if found is None or found.kernel != layout.arch.name:
+                results += [NotApplicable(layout.variant.name, law, "no kernel build stands for the variant") for law in laws]
+                continue
+            if found.name not in libraries:
+                progress(f"building {found.name}")
+                libraries[found.name] = build_library(tree, found, cache)[0]
+            library = libraries[found.name]
+        start = time.perf_counter()
+        results += [judge_law(law, layout, library, backend, timeout) for law in laws]
+        seconds[layout.variant.name] = time.perf_counter() - start
+    return LawReport(tuple(results), seconds)
+
+
+def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = "z3", timeout: float | None = 60) -> LawResult:
+    """One law of one variant."""
+    variant = layout.variant.name
+    absent = [n for n in law.needs if n in layout.arch.absent]
+    if absent:
+        return NotApplicable(variant, law, f"{layout.arch.name} has no {absent[0]}")
+    start = time.perf_counter()
+    try:
+        holds = _function(law, law.holds, layout)
+        when = None if law.when is None else _function(law, law.when, layout)
+    except SpecError as error:
+        if "unknown" in error.message or "no helper" in error.message:
+            return NotApplicable(variant, law, error.message)
+        raise
+    asked = make_backend(backend, timeout)
+    memo = _Answers(library, layout, asked)
+    machine = Machine(asked.alg)
+    machine.memo = memo
+    args = tuple(asked.free.input_word(p.name, p.type) if p.type != BOOL else asked.free.input_bool(p.name) for p in holds.params)
+    try:
+        given = [] if when is None else [call(machine, when, args)]
+        wrong = asked.alg.neg(call(machine, holds, args))
+    except Incomplete as error:
+        return NotKnown(variant, law, str(error))
+    undefined = asked.alg.any(*memo.undefined) if memo.undefined else asked.alg.truth(False)
+    answer = asked.check([*given, wrong, asked.alg.neg(undefined)])
+    if isinstance(answer, Sat):
+        values = asked.small([*given, wrong, asked.alg.neg(undefined)], [p.name for p in holds.params], answer.model)
+        return Fails(variant, law, {p.name: int(values.get(p.name, 0)) for p in holds.params}, time.perf_counter() - start)
+    if isinstance(answer, Undecided):
+        return NotKnown(variant, law, f"the solver gave up: {answer.reason}")
+    if memo.undefined and isinstance(asked.check([*given, undefined]), Sat):
+        return NotKnown(variant, law, "behaviour of a helper is undefined, or not modelled, for some values")
+    if given and not isinstance(asked.check(given), Sat):
+        return NotKnown(variant, law, "vacuous: `when` holds for no value")
+    return Holds(variant, law, tuple(memo.notes), time.perf_counter() - start)
+
+
+def _function(law: Law, body: Source, layout: Layout) -> Function:
+    key = law.key.text
+    signature = parse_signature(key.replace("-", "_"), law.key.where, layout)
+    function = parse_function(signature, body, layout, law.source)
+    if function.returns != BOOL:
+        raise SpecError(body.where, f"law {law.name} is no boolean")
+    return function
+
+
+class _Answers(dict[Any, Any]):
+    """Results of calls, as the evaluator remembers them; those of the kernel's helpers are lifted when they are first asked for."""
+
+    def __init__(self, library: Library | None, layout: Layout, backend: Backend) -> None:
+        super().__init__()
+        self.library = library
+        self.layout = layout
+        self.backend = backend
+        self.undefined: list[Any] = []
+        self.notes: dict[str, None] = {}
+
+    def __missing__(self, key: tuple[Function, tuple[Any, ...]]) -> Any:
+        function, args = key
+        shape = None if self.library is None else self.library.shapes.get(function.name)
+        if self.library is None or function.name not in self.layout.helpers():
+            raise KeyError(key)
+        if shape is None:
+            raise Incomplete(f"this kernel has no {function.name}")
+        pairs = pair(self.library, shape, function)
+        given = dict(zip([p.name for p in function.params], args, strict=True))
+        features = known_features(self.library, self.layout.variant.features)
+        lifted = self.library.lift(shape, self.backend.alg, self.backend.free, {p.wrapper: given[p.model] for p in pairs}, features)
+        self.undefined += [u.condition for u in (*lifted.undefined, *lifted.outside)]
+        self.notes |= dict.fromkeys(lifted.notes)
+        if (lifted.width or BOOL) != function.returns:
+            raise Incomplete(f"{function.name} has a result of another width in the kernel")
+        self[key] = lifted.result
+        return lifted.result
+
+
+def laws_text(report: LawReport, verbose: bool = False) -> str:
+    """What is refuted or not known, and counts for each variant."""
+    lines = []
+    for result in report.results:
+        head = f"{result.variant}/{result.law.level}/law/{result.law.name}"
+        match result:
+            case Fails(values=values):
+                lines.append(f"refuted        {head}: " + ", ".join(f"{k} = {v:#x}" for k, v in values.items()))
+                lines.append(f"    {result.law.holds.text} ({result.law.source})")
+            case NotKnown(reason=reason):
+                lines.append(f"incomplete     {head}: {reason}")
+            case NotApplicable(reason=reason) if verbose:
+                lines.append(f"not applicable {head}: {reason}")
+            case Holds() if verbose:
+                lines.append(f"proved         {head}")
+        if result.law.option_c and verbose:
+            lines.append(f"    option C: {result.law.option_c}")
+    for variant in dict.fromkeys(r.variant for r in report.results):
+        counts = Counter(_WORDS[type(r)] for r in report.results if r.variant == variant)
+        lines.append(f"{variant}: " + ", ".join(f"{counts[w]} {w}" for w in _WORDS.values() if counts[w]))
+    tension = {r.law.name: r.law.option_c for r in report.results if r.law.option_c}
+    lines += [f"option C and {name}: {text}" for name, text in tension.items()]
+    return "\n".join(lines)
+
+
+def laws_json(report: LawReport) -> dict[str, Any]:
+    """The report as plain data."""
+    rows = []
+    for result in report.results:
+        row: dict[str, Any] = {
+            "id": f"{result.variant}/{result.law.level}/law/{result.law.name}", "variant": result.variant, "level": result.law.level,
+            "law": result.law.name, "verdict": _WORDS[type(result)], "source": result.law.source,
+        }
+        match result:
+            case Fails(values=values):
+                row["values"] = {k: f"{v:#x}" for k, v in values.items()}
+            case NotKnown(reason=reason) | NotApplicable(reason=reason):
+                row["reason"] = reason
+            case Holds(rests_on=notes):
+                row["rests_on"] = list(notes)
+        rows.append(row)
+    return {"schema": "pteproof.laws/1", "summary": dict(Counter(row["verdict"] for row in rows)), "exit": report.exit_code,
+            "seconds": dict(report.seconds), "results": rows}
