@@ -42,6 +42,7 @@ class Law:
     when: Source | None
     holds: Source
     needs: tuple[str, ...]
+    not_for: tuple[str, ...]
     source: str
     option_c: str
 
@@ -106,12 +107,12 @@ def load_laws(path: Path | None = None) -> list[Law]:
     found = []
     for key in laws:
         record = laws.need(key, Table, "the laws")
-        record.only(("levels", "needs", "source", "when", "holds", "option_c"), f"law {key}")
+        record.only(("levels", "needs", "not_for", "source", "when", "holds", "option_c"), f"law {key}")
         for level in record.texts("levels", "levels"):
             when = _at(record.need("when", Source, "a law"), level) if "when" in record else None
             found.append(Law(
                 key.split("(")[0], level, _at(Source(key, laws.key_at[key]), level), when,
-                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"),
+                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), record.texts("not_for", "not_for"),
                 record.text("source", "a law"), record.text("option_c", "a law") if "option_c" in record else "",
             ))
     return found
@@ -157,6 +158,8 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
     absent = [n for n in law.needs if n in layout.arch.absent]
     if absent:
         return NotApplicable(variant, law, f"{layout.arch.name} has no {absent[0]}")
+    if any(fnmatch.fnmatchcase(f"{variant}/{law.level}", glob) for glob in law.not_for):
+        return NotApplicable(variant, law, f"{variant} folds the level {law.level} into another")
     start = time.perf_counter()
     try:
         holds = _function(law, law.holds, layout)
