@@ -24,7 +24,10 @@ USAGE, CONTRADICTION = 2, 4
 _GLOB = "a shell glob; may be given several times"
 
 
-_LATER = {"conform": ("verifier.kernel.commands", "conform_command")}
+_LATER = {
+    "conform": ("verifier.kernel.commands", "conform_command"),
+    "laws": ("verifier.kernel.commands", "laws_command"),
+}
 
 
 class _Group(click.Group):
