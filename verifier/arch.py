@@ -308,9 +308,10 @@ class Layout:
     def _bits(self, record: Table) -> tuple[int, int]:
         value = record.need("bits", (int, Source, Items), "a field")
         ends = list(value) if isinstance(value, Items) else [value]
-        numbers = [e if isinstance(e, int) else self.variant.constants.get(e.text) for e in ends]
-        low, high = numbers[0], numbers[-1]
-        if len(numbers) > 2 or low is None or high is None:
+        constants = self.variant.constants
+        numbers = [constants.get(e.text) if isinstance(e, Source) else e if type(e) is int else None for e in ends]
+        low, high = (numbers[0], numbers[-1]) if 0 < len(numbers) < 3 else (None, None)
+        if low is None or high is None:
             raise SpecError(record.at["bits"], "bits is a number, [low, high], or names of constants")
         if not 0 <= low <= high < self.width:
             raise SpecError(record.at["bits"], f"bits {low} to {high} are not within an entry of {self.width} bits")
