@@ -91,10 +91,20 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
         elif key in ("features", "axioms", "boot", "returns", "out_of_scope"):
-            fields[key] = record.need(key, Table, "a build")
+            fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
         elif key != "extends":
             fields[key] = record.text(key, "a build")
     return fields
+
+
+def _joined(base: Table, own: Table) -> Table:
+    """A mapping over the one that it extends."""
+    found = Table(own.where)
+    for table in (base, own):
+        found.update(table)
+        found.at.update(table.at)
+        found.key_at.update(table.key_at)
+    return found
 
 
 def _last(options: tuple[str, ...]) -> tuple[str, ...]:

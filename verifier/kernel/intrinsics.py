@@ -32,7 +32,14 @@ def intrinsic(l: Lifter, name: str, instr: Instr, args: list[Any], state: State)
         if found is not None:
             return found(l, args, state)
         base = base.rpartition(".")[0]
+    if base_of(name) == "read_register":
+        raise Incomplete("reads a register (a call that is patched at boot: paravirtualised, or an alternative)")
     raise Incomplete(f"intrinsic {name}")
+
+
+def base_of(name: str) -> str:
+    """llvm.read_register.i64 -> read_register."""
+    return name.removeprefix("llvm.").partition(".")[0]
 
 
 def _nothing(l: Lifter, args: list[Any], s: State) -> None:
