@@ -13,8 +13,10 @@ from verifier.arch import Layout, data_folder, load_archs, load_generic
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.conform import Differs, Equal, Inconclusive, conform_variant
+from verifier.kernel.contpte import CLAIMS, Claim, _prove, prove_block_claims
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.native import Native, native_code
+from verifier.kernel.questions import make_backend
 from verifier.kernel.replay import compare_native, replay_native
 from verifier.kernel.session import build_library, conform, exit_code, layouts
 from verifier.kernel.shapes import load_shapes
@@ -93,3 +95,21 @@ def test_the_tree_is_not_written_to(tmp_path: Path) -> None:
     build_library(tree(), load_builds()["x86_64"], tmp_path / "cache")
     assert newest() == ""
     assert not list((tmp_path / "cache").glob("*.part-*"))
+
+
+@pytest.mark.parametrize("variant", ["arm64-4k", "arm64-64k"])
+def test_contiguous_blocks(variant: str) -> None:
+    library, _, _ = build_library(tree(), load_builds()[variant])
+    (layout,) = layouts([variant])
+    results = prove_block_claims(library, layout)
+    assert [r.verdict for r in results] == ["proved"] * len(CLAIMS), [r for r in results if r.verdict != "proved"]
+
+
+def test_a_false_claim_about_a_block_is_refuted() -> None:
+    library, _, _ = build_library(tree(), load_builds()["arm64-4k"])
+    (layout,) = layouts(["arm64-4k"])
+    claim = Claim("contpte_wrprotect_ptes", "nothing changes", {"addr": 0, "nr": -1}, lambda b: b.each(b.same))
+    assert _prove(library, layout, claim, 16, make_backend("z3", 60)).verdict == "refuted"
+    claim = Claim("contpte_ptep_get", "dirty is that of the entry in hand", {"orig_pte": "orig"},
+                  lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.args["orig_pte"])))
+    assert _prove(library, layout, claim, 16, make_backend("bits", 60)).verdict == "refuted"

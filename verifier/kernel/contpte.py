@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What arm64's contiguous block functions do to every entry, in terms of the model's helpers: claims, and their proofs.
+
+Each claim speaks of a whole block of free entries (16, 32 or 128, as the variant says) and is proved on the lifted C.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.arch import Layout
+from verifier.evaluate import Machine, call
+from verifier.kernel.blocks import BlockLifting, lift_block
+from verifier.kernel.helpers import Library, known_features
+from verifier.kernel.questions import Backend, make_backend
+from verifier.kernel.values import Incomplete
+from verifier.solve import Sat, Undecided
+
+__all__ = ["CLAIMS", "Claim", "ClaimResult", "prove_block_claims"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block before and after, with the model's helpers at hand."""
+
+    layout: Layout
+    alg: Any
+    machine: Machine
+    before: tuple[Any, ...]
+    after: tuple[Any, ...]
+    result: Any
+    width: int | None
+    args: Mapping[str, Any]
+
+    def __call__(self, helper: str, *args: Any) -> Any:
+        """A helper of the model."""
+        return call(self.machine, self.layout.helper(helper), args)
+
+    def some(self, helper: str) -> Any:
+        return self.alg.any(*[self(helper, entry) for entry in self.before])
+
+    def each(self, claim: Callable[[Any, Any], Any]) -> Any:
+        """A claim about every entry: (before, after) -> truth."""
+        return self.alg.all(*[claim(b, a) for b, a in zip(self.before, self.after, strict=True)])
+
+    def same(self, a: Any, b: Any) -> Any:
+        return self.alg.eq(a, b, 64)
+
+    def if_(self, condition: Any, then: Any) -> Any:
+        return self.alg.any(self.alg.neg(condition), then)
+
+    def nonzero(self) -> Any:
+        width = self.width or 0
+        return self.result if width == 0 else self.alg.neg(self.alg.eq(self.result, self.alg.word(0, width), width))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`says` holds of the function, called on a whole block with these arguments (a text: a free word of that name)."""
+
+    function: str
+    says: str
+    args: Mapping[str, int | str]
+    holds: Callable[[Block], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """proved, refuted, or incomplete with a reason."""
+
+    variant: str
+    claim: Claim
+    entries: int
+    verdict: str
+    reason: str
+    seconds: float
+
+
+def _union(b: Block, helper: str, orig: str) -> Any:
+    return b.alg.same(b(helper, b.result), b.alg.any(b(helper, b.args[orig]), b.some(helper)))
+
+
+WHOLE: Mapping[str, int | str] = {"addr": 0, "nr": -1}
+CLAIMS: tuple[Claim, ...] = (
+    Claim("contpte_ptep_get", "the entry read is dirty, and young, if and only if one of the block or the one in hand is", {"orig_pte": "orig"},
+          lambda b: b.alg.all(_union(b, "pte_dirty", "orig_pte"), _union(b, "pte_young", "orig_pte"))),
+    Claim("contpte_ptep_get", "no entry changes", {"orig_pte": "orig"}, lambda b: b.each(b.same)),
+    Claim("contpte_wrprotect_ptes", "every entry becomes what pte_wrprotect makes of it: it keeps its own dirty", WHOLE,
+          lambda b: b.each(lambda old, new: b.same(new, b("pte_wrprotect", old)))),
+    Claim("contpte_clear_young_dirty_ptes", "with CYDP_CLEAR_YOUNG every entry becomes old, and nothing else changes", {**WHOLE, "flags": 1},
+          lambda b: b.each(lambda old, new: b.same(new, b("pte_mkold", old)))),
+    Claim("contpte_clear_young_dirty_ptes", "with CYDP_CLEAR_DIRTY every entry becomes clean", {**WHOLE, "flags": 2},
+          lambda b: b.each(lambda old, new: b.same(new, b("pte_mkclean", old)))),
+    Claim("contpte_get_and_clear_full_ptes", "every entry becomes none", {**WHOLE, "full": 0},
+          lambda b: b.each(lambda old, new: b("pte_none", new))),
+    Claim("contpte_get_and_clear_full_ptes", "the entry returned is dirty if and only if one of the block was", {**WHOLE, "full": 0},
+          lambda b: b.alg.same(b("pte_dirty", b.result), b.some("pte_dirty"))),
+    Claim("contpte_set_ptes", "of a present entry every new one has its dirty and its write", {**WHOLE, "pte": "new"},
+          lambda b: b.if_(b("pte_present", b.args["pte"]), b.alg.all(*[
+              b.alg.all(b.alg.same(b("pte_dirty", e), b("pte_dirty", b.args["pte"])),
+                        b.alg.same(b("pte_write", e), b("pte_write", b.args["pte"]))) for e in b.after]))),
+    Claim("contpte_ptep_test_and_clear_young", "every entry becomes old, and the answer is whether one was young", {"addr": 0},
+          lambda b: b.alg.all(b.each(lambda old, new: b.same(new, b("pte_mkold", old))), b.alg.same(b.nonzero(), b.some("pte_young")))),
+    Claim("__contpte_try_unfold", "every entry leaves the block, and is dirty if and only if one of the block or the one in hand was",
+          {"addr": 0, "pte": "orig"},
+          lambda b: b.alg.all(*[b.alg.all(b.alg.neg(b("pte_cont", e)), b.if_(b("pte_cont", b.args["pte"]), b.alg.same(
+              b("pte_dirty", e), b.alg.any(b("pte_dirty", b.args["pte"]), b.some("pte_dirty"))))) for e in b.after])),
+    Claim("contpte_ptep_set_access_flags", "of entries that are well formed, none stops being dirty", {"addr": 0, "entry": "new", "dirty": 1},
+          lambda b: b.if_(b.alg.all(b("pte_well_formed", b.args["entry"]), *[b.alg.all(b("pte_present", e), b("pte_well_formed", e)) for e in b.before]),
+                          b.each(lambda old, new: b.if_(b("pte_dirty", old), b("pte_dirty", new))))),
+)
+
+
+def prove_block_claims(library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60) -> list[ClaimResult]:
+    """Every claim, on a block of this variant's size."""
+    count = layout.variant.constants["CONT_PTES"]
+    return [_prove(library, layout, claim, count, make_backend(backend, timeout)) for claim in CLAIMS]
+
+
+def _prove(library: Library, layout: Layout, claim: Claim, count: int, backend: Backend) -> ClaimResult:
+    start = time.perf_counter()
+
+    def result(verdict: str, reason: str = "") -> ClaimResult:
+        return ClaimResult(layout.variant.name, claim, count, verdict, reason, time.perf_counter() - start)
+
+    alg, free = backend.alg, backend.free
+    before = tuple(free.input_word(f"entry[{n}]", 64) for n in range(count))
+    args: dict[str, Any] = {}
+    for name, value in claim.args.items():
+        args[name] = free.input_word(value, 64) if isinstance(value, str) else count if value == -1 else value
+    try:
+        lifted = lift_block(library, claim.function, alg, free, before, args, known_features(library, layout.variant.features))
+    except Incomplete as error:
+        return result("incomplete", str(error))
+    return _decide(backend, layout, claim, before, args, lifted, result)
+
+
+def _decide(
+    backend: Backend, layout: Layout, claim: Claim, before: tuple[Any, ...], args: Mapping[str, Any], lifted: BlockLifting,
+    result: Callable[..., ClaimResult],
+) -> ClaimResult:
+    alg = backend.alg
+    block = Block(layout, alg, Machine(alg), before, lifted.entries, lifted.result, lifted.width, args)
+    undefined = alg.any(*[u.condition for u in lifted.undefined]) if lifted.undefined else alg.truth(False)
+    answer = backend.check([alg.any(undefined, alg.neg(claim.holds(block)))])
+    if isinstance(answer, Undecided):
+        return result("incomplete", f"the solver gave up: {answer.reason}")
+    if not isinstance(answer, Sat):
+        return result("proved")
+    if isinstance(backend.check([alg.neg(undefined), alg.neg(claim.holds(block))]), Sat):
+        return result("refuted", ", ".join(f"{k} = {int(v):#x}" for k, v in sorted(answer.model.items())[:6]))
+    return result("incomplete", "; ".join(dict.fromkeys(u.reason for u in lifted.undefined)))
