@@ -233,6 +233,8 @@ def test_an_empty_folder_and_two_of_one_name(tmp_path: Path) -> None:
      "unknown key 'kernal' in an observation; did you mean kernel?"),
     ("world.yaml", "names_frame(e, frame): pte", "names_frame(e, frame): maps(0) and pte", r"\d+:\d+",
      "names_frame calls itself"),
+    ("world.yaml", "views:\n", "views:\n" + "".join(f"  v{i}(e): v{i + 1}(e)\n" for i in range(300)), "",
+     "definitions nest too deep"),
     ("properties.yaml", "kind: invariant", "kind: invariante", r"\d+:\d+", "a property is invariant, lemma, step"),
     ("encodings/page-flag.yaml", "codes: [today", "codes: [todai", r"\d+:\d+",
      "unknown code 'todai'; did you mean today?"),

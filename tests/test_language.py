@@ -624,3 +624,21 @@ def test_calls_nest_32_deep() -> None:
     assert run("h0(pte)", "f(pte)", 1, scope=chain(30)) == 31
     with pytest.raises(SpecError, match="calls nest deeper than 32"):
         run("h0(pte)", "f(pte)", 1, scope=chain(33))
+
+
+def nested(helpers: int, depth: int) -> Names:
+    texts = {f"n{i}": (f"n{i}(pte)", "~(" * depth + f"n{i - 1}(pte)" + ")" * depth) for i in range(1, helpers + 1)}
+    return Names(texts | {"n0": ("n0(pte)", "pte")})
+
+
+def test_nesting_is_bounded_with_what_is_called() -> None:
+    scope = nested(10, 16)
+    for i in range(11):
+        scope.function(f"n{i}", AT)  # from the bottom, so that typing does not nest
+    bits = Bits()
+    word = bits.input_word("pte", WIDTH)
+    assert call(Machine(bits), scope.done["n10"], (word,)) is word
+    scope = nested(10, 20)
+    with pytest.raises(SpecError, match="nests deeper than 200 with what it calls"):
+        for i in range(11):
+            scope.function(f"n{i}", AT)

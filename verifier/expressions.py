@@ -39,6 +39,7 @@ __all__ = ["MAX_WIDTH", "ExpressionTyper", "Scope", "StateVar", "loaded", "parse
 
 MAX_WIDTH = 128
 MAX_CALLS = 32
+MAX_NESTING = 200  # with what is called, so that no evaluation runs out of Python's stack
 
 BINARY = {
     ast.BitAnd: "band", ast.BitOr: "bor", ast.BitXor: "bxor", ast.LShift: "shl", ast.RShift: "lshr",
@@ -100,6 +101,8 @@ class ExpressionTyper:
     pure: bool = True
     changes: int = 0  # places that change something outside
     depth: int = 1
+    depths: dict[int, int] = field(default_factory=dict)  # id of a node -> how deep it stands
+    nesting: int = 0
     sites: int = 0
     unrolled: int = 0
 
@@ -325,6 +328,9 @@ class ExpressionTyper:
         self.depth = max(self.depth, function.depth + 1)
         if self.depth > MAX_CALLS:
             raise self.fail(node, f"calls nest deeper than {MAX_CALLS}")
+        self.nesting = max(self.nesting, self.depths[id(node)] + function.nesting)
+        if self.nesting > MAX_NESTING:
+            raise self.fail(node, f"nests deeper than {MAX_NESTING} with what it calls")
         self.sites += 1
         return Call(function.returns, function, args, self.sites)
 

@@ -93,7 +93,8 @@ def parse_function(signature: Signature, body: Source, scope: Scope, source: str
     pure = typer.pure and not any(p.by_ref for p in signature.params)
     return Function(
         signature.name, signature.params, NOTHING if typer.returns is None else typer.returns, stmts, typer.kinds, pure,
-        body.where, body.text, source, typer.depth, typer.changes > 0 or any(p.by_ref for p in signature.params),
+        body.where, body.text, source, typer.depth, typer.nesting,
+        typer.changes > 0 or any(p.by_ref for p in signature.params),
     )
 
 
@@ -124,6 +125,8 @@ class _Typer(ExpressionTyper):
             if depth > MAX_DEPTH:
                 raise self.fail(node, f"nests deeper than {MAX_DEPTH}")
             count += isinstance(node, ast.stmt)
+            self.depths[id(node)] = depth
+            self.nesting = max(self.nesting, depth)
             todo += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
         if count > MAX_STATEMENTS:
             raise SpecError(self.source.where, f"has more than {MAX_STATEMENTS} statements")

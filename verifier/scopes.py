@@ -167,6 +167,8 @@ class Model:
         try:
             scope = self._scopes[section]
             found = parse_function(parse_signature(text.signature, text.at, scope), text.body, scope)
+        except RecursionError:
+            raise SpecError(text.at, "definitions nest too deep") from None
         finally:
             self._typing.pop()
         self._functions[key] = found

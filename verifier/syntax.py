@@ -195,5 +195,6 @@ class Function:
     where: Where
     text: str = ""
     source: str = ""
-    depth: int = 1
+    depth: int = 1  # of calls
+    nesting: int = 0  # of statements and expressions, with what it calls
     changes: bool = False
