@@ -150,6 +150,14 @@ class Model:
             self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
         return self._typed_variables[name]
 
+    def parse(self, signature: Signature, text: Source, scope: _Scope) -> Function:
+        """The typed text; none of its parameters and locals has the name of a variable, seen or not."""
+        found = parse_function(signature, text, scope)
+        for name in found.kinds:
+            if name in self.variables or name == TRACKS or name.removeprefix(WAS) in self.variables:
+                raise SpecError(text.where, f"{name} is a variable of the world, and so no name for a local")
+        return found
+
     def names(self, section: str) -> list[str]:
         return list(self._texts[section])
 
@@ -166,7 +174,7 @@ class Model:
         self._typing.append(key)
         try:
             scope = self._scopes[section]
-            found = parse_function(parse_signature(text.signature, text.at, scope), text.body, scope)
+            found = self.parse(parse_signature(text.signature, text.at, scope), text.body, scope)
         except RecursionError:
             raise SpecError(text.at, "definitions nest too deep") from None
         finally:
@@ -178,7 +186,7 @@ class Model:
         """A boolean text with these parameters."""
         key = (text.where, section.name, params)
         if key not in self._cache:
-            found = parse_function(Signature("sentence", params), text, _Scope(self, section))
+            found = self.parse(Signature("sentence", params), text, _Scope(self, section))
             if found.returns != BOOL:
                 raise SpecError(text.where, "is not a boolean")
             self._cache[key] = found
@@ -197,7 +205,7 @@ class Model:
             signature = parse_signature(text.signature, text.at, scope)
             key = (text.body.where, "static", prop.name)
             if key not in self._cache:
-                self._cache[key] = parse_function(signature, text.body, scope)
+                self._cache[key] = self.parse(signature, text.body, scope)
                 if self._cache[key].returns != BOOL:
                     raise SpecError(text.body.where, "is not a boolean")
             found.append((signature.name, self._cache[key]))
@@ -245,7 +253,7 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            self._cache[key] = parse_function(signature, chosen[1], _Scope(self, _CODE))
+            self._cache[key] = self.parse(signature, chosen[1], _Scope(self, _CODE))
         return self._cache[key]
 
     def check(self) -> None:
