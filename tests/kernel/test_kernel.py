@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.conform import Differs, Equal, Inconclusive, conform_variant
 from verifier.kernel.contpte import CLAIMS, Claim, _prove, prove_block_claims
 from verifier.kernel.helpers import Library, known_features
+from verifier.kernel.mm_functions import judge_mm, load_mm
 from verifier.kernel.native import Native, native_code
 from verifier.kernel.questions import make_backend
 from verifier.kernel.replay import compare_native, replay_native
@@ -95,6 +97,26 @@ def test_the_tree_is_not_written_to(tmp_path: Path) -> None:
     build_library(tree(), load_builds()["x86_64"], tmp_path / "cache")
     assert newest() == ""
     assert not list((tmp_path / "cache").glob("*.part-*"))
+
+
+@pytest.mark.parametrize("variant", ["x86_64", "x86_64+shstk"])
+def test_functions_of_mm_do_what_the_specs_say(variant: str) -> None:
+    build = load_builds()[variant]
+    library, _, _ = build_library(tree(), build)
+    configured = configure(open_tree(tree()), build, find_toolchain())
+    (layout,) = layouts([variant])
+    results = judge_mm(configured, library, layout, load_mm())
+    assert [(r.function, r.claim, r.verdict) for r in results if r.verdict != "equal"] == []
+    assert {r.function for r in results} == {"can_change_pte_writable", "can_follow_write_pte", "gup_must_unshare", "__copy_present_ptes"}
+    changed = []
+    for claim in load_mm():
+        if claim.name == "__copy_present_ptes":
+            name, body = claim.claims[1]
+            changed.append(replace(claim, claims=((name, replace(body, text=body.text.replace("pte_mkold(pte)", "pte"))),)))
+        elif claim.name == "gup_must_unshare":
+            changed.append(replace(claim, when=None))
+    verdicts = {r.function: r.verdict for r in judge_mm(configured, library, layout, changed)}
+    assert verdicts == {"__copy_present_ptes": "differs", "gup_must_unshare": "differs"}
 
 
 @pytest.mark.parametrize("variant", ["arm64-4k", "arm64-64k"])

@@ -146,5 +146,8 @@ def test_addresses_of_objects_keep_what_is_known_of_them() -> None:
     lines = "  %n = ptrtoint ptr %p to i64\n  %m = and i64 %n, 7\n  %z = icmp eq ptr %p, null\n  %x = zext i1 %z to i64\n  %r = add i64 %m, %x\n  ret i64 %r"
     assert run(body(lines, "ptr %p"), 5) == (0, False)
     beyond = "  %n = ptrtoint ptr %p to i64\n  %r = and i64 %n, 4095\n  ret i64 %r"
-    with pytest.raises(Incomplete, match="alignment"):
+    with pytest.raises(Incomplete, match="free word address of p"):
         run(body(beyond, "ptr %p"), 5)
+    down = "  %n = ptrtoint ptr %p to i64\n  %m = and i64 %n, -4096\n  %q = inttoptr i64 %m to ptr\n  %r = load i64, ptr %q\n  ret i64 %r"
+    with pytest.raises(Incomplete, match="alignment"):
+        run(body(down, "ptr %p"), 5)

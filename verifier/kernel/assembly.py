@@ -248,7 +248,7 @@ _MODELS: tuple[tuple[str, str, Model], ...] = (
     ("x86", _LOCK + r"(?P<op>or|and)(?P<size>[bwlq]) \$(?:\{(?P<value>\d+):b\}|(?P<value_>\d+)), ?\$(?P<mem>\d+)", _x86_or_and),
     ("x86", r"\.byte 0x0f,0x01,0xee", _symbol("PKRU", "rdpkru reads the register PKRU")),
     ("x86", r"1: \.byte 0x0f, 0x0b \.pushsection __bug_table,.*", _nothing("WARN: a warning is printed and execution goes on")),
-    ("x86", r"50[0-9]: nop \.pushsection \.discard\.instr_(?:begin|end) .*\.popsection", _nothing("marks of objtool")),
+    ("x86", r"\d+: nop \.pushsection \.discard\.instr_(?:begin|end) .*\.popsection", _nothing("marks of objtool")),
     ("x86", r"(?:mfence|lfence|sfence|lock;? addl \$\$0,-4\(%rsp\))", _nothing("memory barriers")),
     ("x86", r"98[0-9]: \.pushsection \.discard\.annotate_insn.*", _nothing("marks of objtool")),
     ("x86", r"998: \.pushsection \.discard\.reachable \.long 998b \.popsection", _nothing("marks of objtool")),

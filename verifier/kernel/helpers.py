@@ -148,6 +148,8 @@ class Library:
             return None
         lifter = Lifter(Integers(), self.program, _KernelInputs(Integers(), _Nothing(), self.build, {}), KernelModels())
         value, _ = lifter.call(f"{PREFIX}{name}", [])
+        if any(u.condition for u in (*lifter.undefined, *lifter.lost, *lifter.outside)):
+            raise ExtractionError(f"{name} is not defined")
         if isinstance(value, Truth):
             return int(value.term)
         if not isinstance(value, Word):

@@ -118,7 +118,17 @@ def _masked(l: Lifter, op: str, case: Case, mask: int) -> Case | Word:
         return l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ())
     elif (~mask & full) < align and (~mask & full) & ((~mask & full) + 1) == 0:
         return Case(case.when, case.base, l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ()))
+    if op == "and" and mask & (mask + 1) == 0 and mask < 1 << 16 and case.offset.number is not None:
+        return _low_bits(l, case, mask)
     raise Incomplete(f"the address of {case.base.name} is masked beyond its alignment")
+
+
+def _low_bits(l: Lifter, case: Case, mask: int) -> Word:
+    """The low bits of an address: known below the object's alignment, and free above it."""
+    width, align = l.pointer_width, case.base.align
+    free = l.inputs.word(f"address of {case.base.name}+{case.offset.number}", width)
+    high = l.ops.binary("and", Word(width, free), l.values.word(mask & ~(align - 1), width), ())
+    return l.ops.binary("or", high, l.values.word((case.offset.number or 0) & (align - 1), width), ())
 
 
 def _distance(l: Lifter, a: Address, b: Address) -> Word:

@@ -101,16 +101,23 @@ def _alloca(l: Lifter, f: Frame, i: Instr, s: State) -> Value:
 
 
 def _cases(l: Lifter, address: Address, s: State) -> list[Case]:
-    """The cases of an address that is about to be used; Incomplete where one is not an object."""
+    """The cases of an address that is about to be used. One that is no object is given up, and the others are kept."""
     l.undefine(s, address.poison, "an address is poison")
+    kept = []
     for case in address.cases:
+        where = l.alg.all(l.paths.condition(s.path), case.when)
         if not isinstance(case.base, Object):
-            raise Incomplete("the address of an access is not known")
+            l.lost.append(Undefinedness(where, "the address of an access is not known"))
+            continue
+        kept.append(case)
         if case.base.null is not None:
-            where = l.alg.all(l.paths.condition(s.path), case.when, case.base.null)
-            if l.alg.known(where) is not False:
-                l.outside.append(Undefinedness(where, f"{case.base.name[1:]} is 0"))
-    return list(address.cases)
+            null = l.alg.all(where, case.base.null)
+            if l.alg.known(null) is not False:
+                l.outside.append(Undefinedness(null, f"{case.base.name[1:]} is 0"))
+    if not kept:
+        l.lost.pop()
+        raise Incomplete("the address of an access is not known")
+    return kept
 
 
 def load_scalar(l: Lifter, address: Address, size: int, s: State) -> Value:
