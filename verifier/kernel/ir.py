@@ -156,7 +156,6 @@ class Instr:
     callee: Operand | None = None
     bounds: tuple[int, int] | None = None
     noundef: bool = False
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,38 +8,18 @@ range, ...) are kept; an unknown word is an error, never left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from verifier.kernel.ir import (
-    Block,
-    DataLayout,
-    Function,
-    Global,
-    Instr,
-    Int,
-    Operand,
-    Param,
-    Pointer,
-    Symbol,
-    Type,
-    Typed,
-    Void,
-)
+from verifier.kernel.ir import Block, DataLayout, Function, Global, Instr, Param, Type, Void
+from verifier.kernel.irinstr import CALL_WORDS, READERS, read_call
 from verifier.kernel.irtext import IrError, Tokens, unquote
 
 __all__ = ["Module", "parse_module"]
 
-_BINARY = frozenset("add sub mul and or xor shl lshr ashr udiv sdiv urem srem".split())
-_CASTS = frozenset("zext sext trunc ptrtoint inttoptr bitcast".split())
-_FLAGS = frozenset("nuw nsw exact disjoint nneg inbounds nusw samesign".split())
-_ORDERS = frozenset("unordered monotonic acquire release acq_rel seq_cst".split())
-_PREDICATES = frozenset("eq ne ugt uge ult ule sgt sge slt sle".split())
 _LINKAGE = frozenset(
     "private internal available_externally linkonce weak common appending extern_weak linkonce_odr weak_odr external "
     "dso_local dso_preemptable default hidden protected thread_local unnamed_addr local_unnamed_addr externally_initialized".split()
 )
-_CALL_WORDS = frozenset("tail musttail notail fastcc coldcc ccc".split())
 _LABEL = re.compile(r'^(?:"((?:[^"\\]|\\.)*)"|([-\w$.]+)):')
 _DEFINE = re.compile(r'^define\b.*?@("[^"]*"|[-\w$.]+)\(', re.M)
 _META_RANGE = re.compile(r"!(\d+) = !\{i\d+ (-?\d+), i\d+ (-?\d+)\}$", re.M)
@@ -135,12 +115,11 @@ class _Body:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.line = 0
 
     def function(self, lines: tuple[str, ...]) -> Function:
         head = Tokens(lines[0])
         head.need("define")
-        head.flags(_LINKAGE | _CALL_WORDS)
+        head.flags(_LINKAGE | CALL_WORDS)
         noundef, bounds, _ = head.attributes()
         returns = head.type()
         name = unquote(head.next())
@@ -159,8 +138,7 @@ class _Body:
     def _blocks(self, lines: list[str], unnamed: int) -> tuple[Block, ...]:
         blocks: list[Block] = []
         label, instrs = str(unnamed), list[Instr]()
-        for number, line in enumerate(lines):
-            self.line = number
+        for line in lines:
             if not line.strip() or line.lstrip().startswith(";"):
                 continue
             found = _LABEL.match(line)
@@ -184,19 +162,15 @@ class _Body:
         if tokens.peek().startswith("#dbg"):
             return None
         op = tokens.next()
-        if op in _BINARY:
-            instr = self._binary(op, dest, tokens)
-        elif op in _CASTS:
-            instr = self._cast(op, dest, tokens)
-        elif op in _CALL_WORDS or op == "call":
+        if op in CALL_WORDS or op == "call":
             while op != "call":
                 op = tokens.next()
-            instr = self._call("call", dest, tokens)
+            instr = read_call("call", dest, tokens)
         else:
-            reader = _READERS.get(op)
+            reader = READERS.get(op)
             if reader is None:
                 raise IrError(f"instruction {op!r}")
-            instr = reader(self, op, dest, tokens)
+            instr = reader(op, dest, tokens)
         return self._metadata(instr, tokens)
 
     def _metadata(self, instr: Instr, tokens: Tokens) -> Instr:
@@ -222,7 +196,7 @@ class _Body:
         if bounds == instr.bounds and noundef == instr.noundef:
             return instr
         return Instr(instr.op, instr.dest, instr.type, instr.operands, instr.labels, instr.flags, instr.aux,
-                     instr.indices, instr.callee, bounds, noundef, instr.line)
+                     instr.indices, instr.callee, bounds, noundef)
 
     def _range(self, word: str) -> tuple[int, int]:
         number = word[1:]
@@ -230,203 +204,6 @@ class _Body:
             raise IrError(f"!range {word} is not one interval")
         return self.module.ranges[int(number)]
 
-    def _binary(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        flags = t.flags(_FLAGS)
-        left = t.typed()
-        t.need(",")
-        right = Typed(left.type, t.operand(left.type))
-        return Instr(op, dest, left.type, (left, right), flags=flags, line=self.line)
-
-    def _cast(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        flags = t.flags(_FLAGS)
-        value = t.typed()
-        t.need("to")
-        return Instr(op, dest, t.type(), (value,), flags=flags, line=self.line)
-
-    def _icmp(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        flags = t.flags(_FLAGS)
-        predicate = t.next()
-        if predicate not in _PREDICATES:
-            t.fail(f"predicate {predicate!r}")
-        left = t.typed()
-        t.need(",")
-        right = Typed(left.type, t.operand(left.type))
-        return Instr(op, dest, Int(1), (left, right), flags=(predicate, *flags), line=self.line)
-
-    def _select(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        operands = [t.typed()]
-        for _ in range(2):
-            t.need(",")
-            operands.append(t.typed())
-        return Instr(op, dest, operands[1].type, tuple(operands), line=self.line)
-
-    def _freeze(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        value = t.typed()
-        return Instr(op, dest, value.type, (value,), line=self.line)
-
-    def _phi(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        kind = t.type()
-        values, labels = [], []
-        while True:
-            t.need("[")
-            values.append(Typed(kind, t.operand(kind)))
-            t.need(",")
-            labels.append(unquote(t.next()))
-            t.need("]")
-            if not t.take(","):
-                return Instr(op, dest, kind, tuple(values), tuple(labels), line=self.line)
-            if t.kind() == "meta":
-                return Instr(op, dest, kind, tuple(values), tuple(labels), line=self.line)
-
-    def _load(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        flags = t.flags(frozenset(("atomic", "volatile")))
-        kind = t.type()
-        t.need(",")
-        pointer = t.typed()
-        flags += t.flags(_ORDERS)
-        return Instr(op, dest, kind, (pointer,), flags=flags, aux=kind, line=self.line)
-
-    def _store(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        flags = t.flags(frozenset(("atomic", "volatile")))
-        value = t.typed()
-        t.need(",")
-        pointer = t.typed()
-        flags += t.flags(_ORDERS)
-        return Instr(op, None, Void(), (value, pointer), flags=flags, aux=value.type, line=self.line)
-
-    def _gep(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        flags = t.flags(_FLAGS)
-        aux = t.type()
-        operands = []
-        while t.take(","):
-            if t.kind() == "meta":
-                break
-            operands.append(t.typed())
-        return Instr(op, dest, Pointer(), tuple(operands), flags=flags, aux=aux, line=self.line)
-
-    def _alloca(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        aux = t.type()
-        if t.take(","):
-            if t.peek() != "align":
-                t.fail("an alloca of several")
-            t.next()
-            t.number()
-        return Instr(op, dest, Pointer(), aux=aux, line=self.line)
-
-    def _br(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        if t.take("label"):
-            return Instr(op, None, Void(), labels=(unquote(t.next()),), line=self.line)
-        test = t.typed()
-        labels = []
-        for _ in range(2):
-            t.need(",")
-            t.need("label")
-            labels.append(unquote(t.next()))
-        return Instr(op, None, Void(), (test,), tuple(labels), line=self.line)
-
-    def _switch(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        values = [t.typed()]
-        t.need(",")
-        t.need("label")
-        labels = [unquote(t.next())]
-        t.need("[")
-        while not t.take("]"):
-            values.append(t.typed())
-            t.need(",")
-            t.need("label")
-            labels.append(unquote(t.next()))
-        return Instr(op, None, Void(), tuple(values), tuple(labels), line=self.line)
-
-    def _ret(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        if t.take("void"):
-            return Instr(op, None, Void(), line=self.line)
-        return Instr(op, None, Void(), (t.typed(),), line=self.line)
-
-    def _bare(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        if op == "fence":
-            if t.take("syncscope"):
-                t.skip_group()
-            t.flags(_ORDERS)
-        return Instr(op, dest, Void(), line=self.line)
-
-    def _cmpxchg(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        from verifier.kernel.ir import Struct
-
-        flags = t.flags(frozenset(("weak", "volatile")))
-        pointer = t.typed()
-        t.need(",")
-        expected = t.typed()
-        t.need(",")
-        new = t.typed()
-        t.flags(_ORDERS)
-        kind = Struct((expected.type, Int(1)))
-        return Instr(op, dest, kind, (pointer, expected, new), flags=flags, aux=expected.type, line=self.line)
-
-    def _atomicrmw(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        t.take("volatile")
-        operation = t.next()
-        pointer = t.typed()
-        t.need(",")
-        value = t.typed()
-        t.flags(_ORDERS)
-        return Instr(op, dest, value.type, (pointer, value), flags=(operation,), aux=value.type, line=self.line)
-
-    def _extractvalue(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        value = t.typed()
-        values = [value]
-        if op == "insertvalue":
-            t.need(",")
-            values.append(t.typed())
-        indices = []
-        while t.take(","):
-            if t.kind() != "number":
-                break
-            indices.append(t.number())
-        return Instr(op, dest, value.type, tuple(values), indices=tuple(indices), line=self.line)
-
-    def _call(self, op: str, dest: str | None, t: Tokens) -> Instr:
-        t.flags(_CALL_WORDS)
-        noundef, bounds, _ = t.attributes()
-        kind = t.type()
-        if t.peek() == "(":  # a function type, of a callee with "..."
-            t.skip_group()
-        callee: Operand
-        callee = t.asm() if t.take("asm") else t.operand(Pointer())
-        t.need("(")
-        arguments = []
-        while not t.take(")"):
-            arguments.append(_argument(t))
-            t.take(",")
-        flags: tuple[str, ...] = ()
-        while t.kind() == "group" or t.peek() in ("nounwind", "noreturn", "memory", "convergent", "cold"):
-            t.next()
-            if t.peek() == "(":
-                t.skip_group()
-        if t.take("["):
-            flags = ("bundle",)
-            while not t.take("]"):
-                t.next()
-        labels: list[str] = []
-        if op == "callbr":
-            t.need("to")
-            t.need("label")
-            labels.append(unquote(t.next()))
-            t.need("[")
-            while not t.take("]"):
-                t.need("label")
-                labels.append(unquote(t.next()))
-                t.take(",")
-        return Instr(op, dest, kind, tuple(arguments), tuple(labels), flags, None, (), callee, bounds, noundef, self.line)
-
-
-def _argument(t: Tokens) -> Typed:
-    """An argument of a call; metadata arguments (of read_register) are kept as their words."""
-    if t.take("metadata"):
-        words = [t.next()]
-        while t.peek() not in (",", ")"):
-            words.append(t.next())
-        return Typed(Void(), Symbol(" ".join(words)))
-    return t.typed()
 
 
 def _joined(lines: tuple[str, ...]) -> list[str]:
@@ -443,12 +220,3 @@ def _joined(lines: tuple[str, ...]) -> list[str]:
         stripped = line.strip()
         opened = stripped.startswith("switch ") and stripped.endswith("[")
     return joined
-
-
-_READERS: dict[str, Callable[[_Body, str, str | None, Tokens], Instr]] = {
-    "icmp": _Body._icmp, "select": _Body._select, "freeze": _Body._freeze, "phi": _Body._phi, "load": _Body._load,
-    "store": _Body._store, "getelementptr": _Body._gep, "alloca": _Body._alloca, "br": _Body._br, "switch": _Body._switch,
-    "ret": _Body._ret, "unreachable": _Body._bare, "fence": _Body._bare, "cmpxchg": _Body._cmpxchg,
-    "atomicrmw": _Body._atomicrmw, "extractvalue": _Body._extractvalue, "insertvalue": _Body._extractvalue,
-    "callbr": _Body._call,
-}

@@ -19,10 +19,10 @@ from verifier.arch import Layout, data_folder
 from verifier.errors import SpecError, UsageError
 from verifier.evaluate import Machine, call
 from verifier.kernel.builds import build_for, load_builds, named_build
-from verifier.kernel.helpers import Library, known_features
-from verifier.kernel.model_side import pair
-from verifier.kernel.questions import Backend, make_backend
+from verifier.kernel.helpers import Library
+from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts
+from verifier.kernel.substitute import KernelAnswers
 from verifier.kernel.values import Incomplete
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source, Table, read_yaml
@@ -169,7 +169,7 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
             return NotApplicable(variant, law, error.message)
         raise
     asked = make_backend(backend, timeout)
-    memo = _Answers(library, layout, asked)
+    memo = KernelAnswers(library, layout, asked.alg, asked.free)
     machine = Machine(asked.alg)
     machine.memo = memo
     args = tuple(asked.free.input_word(p.name, p.type) if p.type != BOOL else asked.free.input_bool(p.name) for p in holds.params)
@@ -199,36 +199,6 @@ def _function(law: Law, body: Source, layout: Layout) -> Function:
     if function.returns != BOOL:
         raise SpecError(body.where, f"law {law.name} is no boolean")
     return function
-
-
-class _Answers(dict[Any, Any]):
-    """Results of calls, as the evaluator remembers them; those of the kernel's helpers are lifted when they are first asked for."""
-
-    def __init__(self, library: Library | None, layout: Layout, backend: Backend) -> None:
-        super().__init__()
-        self.library = library
-        self.layout = layout
-        self.backend = backend
-        self.undefined: list[Any] = []
-        self.notes: dict[str, None] = {}
-
-    def __missing__(self, key: tuple[Function, tuple[Any, ...]]) -> Any:
-        function, args = key
-        shape = None if self.library is None else self.library.shapes.get(function.name)
-        if self.library is None or function.name not in self.layout.helpers():
-            raise KeyError(key)
-        if shape is None:
-            raise Incomplete(f"this kernel has no {function.name}")
-        pairs = pair(self.library, shape, function)
-        given = dict(zip([p.name for p in function.params], args, strict=True))
-        features = known_features(self.library, self.layout.variant.features)
-        lifted = self.library.lift(shape, self.backend.alg, self.backend.free, {p.wrapper: given[p.model] for p in pairs}, features)
-        self.undefined += [u.condition for u in (*lifted.undefined, *lifted.outside)]
-        self.notes |= dict.fromkeys(lifted.notes)
-        if (lifted.width or BOOL) != function.returns:
-            raise Incomplete(f"{function.name} has a result of another width in the kernel")
-        self[key] = lifted.result
-        return lifted.result
 
 
 def laws_text(report: LawReport, verbose: bool = False) -> str:

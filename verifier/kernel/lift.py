@@ -15,29 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from verifier.algebra import Algebra
+from verifier.kernel.constants import constant
 from verifier.kernel.flow import Loop, Part, order
 from verifier.kernel.ir import (
     AsmText,
     Block,
     DataLayout,
-    Expr,
     Function,
     Instr,
-    Int,
-    IntConst,
-    Items,
     Local,
-    Null,
-    Operand,
-    Pointer,
-    Struct,
-    Symbol,
-    Text,
-    Type,
     Typed,
-    Undefined,
-    Void,
-    Zero,
 )
 from verifier.kernel.irparse import Module
 from verifier.kernel.irtext import IrError
@@ -45,7 +32,7 @@ from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Address, Group, Incomplete, NeverReturns, Truth, Value, Values, Word
+from verifier.kernel.values import Address, Incomplete, NeverReturns, Truth, Value, Values, Word
 
 __all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
 
@@ -316,96 +303,7 @@ class Lifter:
                 return state.env[typed.operand.name]
             except KeyError:
                 raise Incomplete(f"%{typed.operand.name} is not known here") from None
-        return self.constant(frame.module, typed.type, typed.operand, state, frame)
-
-    def constant(self, module: Module, kind: Type, operand: Operand, state: State | None = None, frame: Frame | None = None) -> Value:
-        """The value of a constant of a type."""
-        kind = self._resolved(module, kind)
-        match operand:
-            case IntConst(number) if isinstance(kind, Int):
-                return self.values.truth(bool(number & 1)) if kind.width == 1 else self.values.word(number, kind.width)
-            case Null():
-                return self.values.address(None, self.values.word(0, self.pointer_width), self.pointer_width)
-            case Symbol(name):
-                return self.pointer(self.global_object(module, name))
-            case Zero():
-                return self._filled(module, kind, False)
-            case Undefined():
-                return self._filled(module, kind, True)
-            case Items(items):
-                return Group(tuple(self.constant(module, i.type, i.operand) for i in items))
-            case Text(value):
-                return Group(tuple(self.values.word(b, 8) for b in value))
-            case Expr(instr):
-                from verifier.kernel.steps import STEPS
-
-                shell = frame or Frame(module, Function("constant", Void(), (), ()), {})
-                found = STEPS[instr.op](self, shell, instr, state or State((), {}))
-                if found is not None:
-                    return found
-        raise Incomplete("a constant of an unknown kind")
-
-    def _resolved(self, module: Module, kind: Type) -> Type:
-        try:
-            return module.layout.resolve(kind)
-        except KeyError as error:
-            raise Incomplete(f"type {error} is not known") from None
-
-    def _filled(self, module: Module, kind: Type, poison: bool) -> Value:
-        """Zero or poison of a type."""
-        kind = self._resolved(module, kind)
-        match kind:
-            case Int(1):
-                return Truth(self.values.no, self.values.yes if poison else None)
-            case Int(width):
-                return self.values.poison_word(width) if poison else self.values.word(0, width)
-            case Pointer():
-                return self.values.with_poison(self.constant(module, kind, Null()), self.values.yes if poison else None)
-            case Struct(fields):
-                return Group(tuple(self._filled(module, f, poison) for f in fields))
-            case _:
-                raise Incomplete("zero or poison of a large type")
-
-    def global_object(self, module: Module, name: str) -> Object:
-        """The object behind @name; constants have what they start with, all else is free."""
-        own = name in module.globals and module.globals[name].value is not None
-        key = (module.name if own else "", name)
-        if key not in self.globals:
-            found = module.globals.get(name)
-            size, initial = None, None
-            if found is not None and not isinstance(found.type, Void):
-                size = self._size(module, found.type)
-            if found is not None and found.value is not None and (found.constant or name in self.as_initialised):
-                initial = self._constant_bytes(module, found.type, found.value)
-                if not found.constant:
-                    self.note(f"{name} is as it was initialised")
-            label = f"@{name}"
-            free = self.object(label, size, 8)
-            self.globals[key] = free if initial is None else Object(label, size, 8, initial, readonly=found is not None and found.constant)
-        return self.globals[key]
-
-    def _size(self, module: Module, kind: Type) -> int | None:
-        try:
-            return module.layout.size(kind)
-        except KeyError:
-            return None
-
-    def _constant_bytes(self, module: Module, kind: Type, operand: Operand) -> Callable[[int], Word]:
-        """Reads the units of a constant; what is no number raises Incomplete when it is read."""
-
-        def unit(offset: int) -> Word:
-            from verifier.kernel.steps import scatter
-
-            contents: Contents = {}
-            size = module.layout.size(kind)
-            holder = Object("a constant", size, 8, lambda _: self.values.word(0, 64))
-            if not isinstance(operand, Zero):
-                contents = scatter(self, module, kind, self.constant(module, kind, operand), holder, 0, contents)
-            bytes_ = [self.memory.read(contents, holder, at, 1) if at < size else self.values.word(0, 8)
-                      for at in range(offset, offset + 8)]
-            return self.memory.join([self.values.as_word(b) for b in bytes_])
-
-        return unit
+        return constant(self, frame.module, typed.type, typed.operand, state, frame)
 
     # leaving a block
 
@@ -440,7 +338,7 @@ class Lifter:
         targets: dict[str, list[Any]] = {}
         matched = []
         for typed, target in zip(instr.operands[1:], instr.labels[1:], strict=True):
-            case = self.constant(frame.module, typed.type, typed.operand)
+            case = constant(self, frame.module, typed.type, typed.operand)
             if isinstance(value, Truth) and isinstance(case, Truth):
                 same = self.alg.same(value.term, case.term)
             elif isinstance(value, Word) and isinstance(case, Word):

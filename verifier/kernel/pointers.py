@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from verifier.kernel.constants import resolved
 from verifier.kernel.ir import Array, Struct, Type
 from verifier.kernel.memory import Object
 from verifier.kernel.values import Address, Case, Incomplete, Truth, Value, Word
@@ -29,7 +30,7 @@ def element_address(
         if number == 0:
             offset = _plus(l, offset, index, module.layout.size(kind))
             continue
-        kind = l._resolved(module, kind)
+        kind = resolved(l, module, kind)
         if isinstance(kind, Struct) and index.number is not None:
             offset = l.ops.binary("add", offset, l.values.word(module.layout.offset(kind, index.number), l.pointer_width), ())
             kind = kind.fields[index.number]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from verifier.kernel.constants import resolved
 from verifier.kernel.ir import Array, AsmText, Instr, Int, Local, Pointer, Struct, Symbol, Type
 from verifier.kernel.memory import Contents, Object
 from verifier.kernel.pointers import compare_addresses, element_address, word_on_address
@@ -166,7 +167,7 @@ def store_scalar(l: Lifter, address: Address, size: int, value: Value, s: State)
 
 def load(l: Lifter, module: Module, kind: Type, address: Address, s: State) -> Value:
     """A value of any type from memory."""
-    kind = l._resolved(module, kind)
+    kind = resolved(l, module, kind)
     match kind:
         case Int(width):
             size = -(-width // 8)
@@ -206,7 +207,7 @@ def _load_pointer(l: Lifter, address: Address, s: State) -> Address:
 
 def store(l: Lifter, module: Module, kind: Type, address: Address, value: Value, s: State) -> None:
     """A value of any type to memory."""
-    kind = l._resolved(module, kind)
+    kind = resolved(l, module, kind)
     match kind:
         case Int(width):
             store_scalar(l, address, -(-width // 8), value, s)
