@@ -241,6 +241,8 @@ class ExpressionTyper:
             raise self.fail(node, f"{name} has no index")
         index = self.expr(node.slice, INDEX)
         self.agree(node.slice, index, INDEX)
+        if isinstance(node.slice, ast.BinOp):
+            raise self.fail(node.slice, "an index is a name, a number or other(p)")
         if isinstance(index, Const) and not 0 <= index.value < variable.count:
             raise self.fail(node.slice, f"index out of range; {name} has {variable.count}")
         self.pure = False

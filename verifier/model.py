@@ -73,6 +73,7 @@ class Property:
     encodings: tuple[str, ...]
     where: Where = field(compare=False)
     needs: tuple[str, ...] = ()  # features of an architecture without which it says nothing
+    codes: tuple[str, ...] = ()  # the codes that it is about; none: all
     compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
     sentences: tuple[Definition, ...] = ()  # of a static property: true for all values of their parameters
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
@@ -153,18 +154,57 @@ def load_spec(folder: Path) -> Spec:
     world = _read(folder / "world.yaml", folder)
     world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "observations", "init"),
                "the world")
-    variables = _variables(world, "visible", False) | _variables(world, "truth", True)
-    observations = {}
+    variables = _variables(world, "visible", False)
+    for name, variable in _variables(world, "truth", True).items():
+        if name in variables:
+            raise SpecError(_sub(world, "truth").key_at[name], f"{name} stands twice")
+        variables[name] = variable
+    observations: dict[str, Observation] = {}
     for key in _sub(world, "observations"):
         found = _observation(_sub(world, "observations"), key)
-        observations[key.split("(")[0]] = found
-    return Spec(
+        if name_of(found) in observations:
+            raise SpecError(found.at, f"{name_of(found)} stands twice")
+        observations[name_of(found)] = found
+    spec = Spec(
         variables, _definitions(world, "views"), _definitions(world, "readings"), _definitions(world, "truths"),
         _definitions(world, "actions"), _definitions(world, "procedures"), observations, _axioms(_sub(world, "init")),
         _properties(_read(folder / "properties.yaml", folder)),
         {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
         _transitions(folder),
     )
+    _check_names(spec)
+    return spec
+
+
+def name_of(text: Definition | Observation) -> str:
+    """The name in a signature."""
+    return text.signature.split("(")[0].strip()
+
+
+def _check_names(spec: Spec) -> None:
+    """Refuse a name that stands twice, where the second would win, and words that nothing reads."""
+    seen = set(spec.variables)
+    world: tuple[Definition | Observation, ...] = (
+        *spec.views, *spec.readings, *spec.truths, *spec.actions, *spec.procedures, *spec.observations.values())
+    sections: list[tuple[Definition | Observation, ...]] = [world, *(e.definitions for e in spec.encodings.values())]
+    for texts in sections:
+        known = seen if texts is world else set(seen)
+        for text in texts:
+            if name_of(text) in known:
+                raise SpecError(text.at, f"{name_of(text)} stands twice")
+            known.add(name_of(text))
+    causes = [c for p in spec.properties.values() for c in p.causes]
+    components = [c for p in spec.properties.values() for c in p.compares]
+    for t in spec.transitions.values():
+        named = (("cause", (t.dirties,) if t.dirties else (), causes), ("component", t.changes, components),
+                 ("role", (*t.baseline, *t.baseline.values()), t.roles))
+        for what, words, right in named:
+            for word in words:
+                if word not in right:
+                    raise SpecError(t.where, f"{t.name} names unknown {what} {word!r}{nearest(word, right)}")
+        for name in t.inputs:
+            if name in t.roles:
+                raise SpecError(t.where, f"{t.name} has a role and an input {name}")
 
 
 def _read(path: Path, folder: Path) -> Table:
@@ -224,7 +264,7 @@ def _properties(table: Table) -> dict[str, Property]:
     for name in table:
         record = table.need(name, Table, "properties")
         record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
-                     "sentences"), "a property")
+                     "sentences", "codes"), "a property")
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
             kinds = "invariant, lemma, step, advisory or static"
@@ -233,6 +273,7 @@ def _properties(table: Table) -> dict[str, Property]:
             name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
             record.text("because", "a property") if "because" in record else "",
             record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
+            record.texts("codes", "codes"),
             _words(_sub(record, "compares")), _definitions(record, "sentences"), record.texts("causes", "causes"),
         )
     return found
@@ -242,6 +283,8 @@ def _encoding(path: Path, folder: Path) -> Encoding:
     table = _read(path, folder)
     table.only(("encoding", "describe", "overlay", "state", "definitions", "codes"), "an encoding")
     name = table.text("encoding", "an encoding")
+    if name != path.stem:
+        raise SpecError(table.at["encoding"], f"the file is called {path.stem}, not {name}")
     overlay = table.text("overlay", "an encoding") if "overlay" in table else None
     codes = table.texts("codes", "codes")
     for code in codes:

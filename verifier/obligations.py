@@ -96,14 +96,14 @@ class Builder:
         self.state: dict[Key, Any] = symbolic_state(model, fresh)
         world = World(model, alg, self.state, fresh, self.memo)
         self.invariant = {
-            (name, process): condition for name, process, condition in invariants(model, world)
+            (name, process): condition for name, process, condition in invariants(model, world, group.code)
         }
         self.hypothesis = tuple(
             condition for (name, _), condition in self.invariant.items() if f"lemma {name}" not in dropped
         )
 
     def properties(self) -> list[Property]:
-        return [p for p in self.model.spec.properties.values() if applies(self.model, p)]
+        return [p for p in self.model.spec.properties.values() if applies(self.model, p, self.group.code)]
 
     def questions(self, wanted: Callable[[str, str], bool] = lambda transition, prop: True) -> Iterator[Question]:
         """Every question whose transition and property are wanted."""
@@ -170,10 +170,13 @@ class Builder:
 
     def after(self, step: Step) -> World:
         """The world after a step, with the state before under was_."""
+        if step.world is not None:
+            return step.world
         state: dict[Key, Any] = dict(step.after)
         for key, value in step.before.items():
             state[WAS + key if isinstance(key, str) else (WAS + key[0], key[1])] = value
-        return World(self.model, self.alg, state, self.fresh, self.memo)
+        step.world = World(self.model, self.alg, state, self.fresh, self.memo)
+        return step.world
 
     def _compared(self, prop: Property, step: Step) -> Iterator[Way]:
         """Components of the entries change only as the transition says; other processes' entries not at all."""

@@ -228,6 +228,14 @@ def step_move(
 
 def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
     """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after."""
+    key = (group, move.transition, move.roles, move.tracks_new, tuple(move.inputs.items()), tuple(move.before.values()))
+    if key not in model.replayed:
+        model.replayed[key] = _replay(model, group, move)
+    found: tuple[set[str], bool, dict[Key, Any]] = model.replayed[key]
+    return found
+
+
+def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
     instance = instance_of(model, move)
     reader = input_reader(dict(move.inputs))
     builder = Builder.__new__(Builder)

@@ -95,7 +95,7 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
     for group in groups:
         model = library.model(group.variant, group.encoding)
         names = ["init", "static", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
-        props = [p.name for p in model.spec.properties.values() if applies(model, p)]
+        props = [p.name for p in model.spec.properties.values() if applies(model, p, group.code)]
         if any(matches(n, filters.transition) for n in names) and any(matches(p, filters.property) for p in props):
             return
     raise nothing_matches(filters, library)
@@ -253,7 +253,7 @@ def _theorems(
             verdict = "incomplete"
         model = library.model(group.variant, group.encoding)
         lemmas = tuple(p.name for p in model.spec.properties.values()
-                       if p.kind in ("invariant", "lemma") and applies(model, p))
+                       if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
         found.append(TheoremResult(group, verdict, lemmas, counts, filters.whole()))
     return found
 

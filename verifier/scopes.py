@@ -8,15 +8,16 @@ axioms see both. A text that names what its section must not see does not load.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from verifier.arch import Layout
-from verifier.errors import SpecError, Where
+from verifier.errors import SpecError, Where, nearest
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import Definition, Encoding, Property, Spec, Transition, Variable
-from verifier.syntax import BOOL, INDEX, Assign, Call, Const, Do, Function, If, Param, Stmt
+from verifier.syntax import BOOL, INDEX, Assert, Assign, Call, Const, Do, Function, If, Param, Stmt
 
 __all__ = ["Model", "Section"]
 
@@ -112,6 +113,15 @@ def calls(body: tuple[Stmt, ...], name: str) -> bool:
     return False
 
 
+def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:
+    """The asserts of a body, also in branches."""
+    for stmt in body:
+        if isinstance(stmt, Assert):
+            yield stmt
+        elif isinstance(stmt, If):
+            yield from asserts((*stmt.then, *stmt.orelse))
+
+
 class Model:
     """All of specs/ typed against one layout under one encoding. Typing happens on first use."""
 
@@ -137,6 +147,7 @@ class Model:
             name: parse_signature(o.signature, o.at, view).params for name, o in spec.observations.items()
         }
         self._cache: dict[tuple[object, ...], Function] = {}
+        self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
 
     def variable(self, name: str) -> StateVar | None:
         """The type of a state variable and how many there are."""
@@ -156,6 +167,10 @@ class Model:
         for name in found.kinds:
             if name in self.variables or name == TRACKS or name.removeprefix(WAS) in self.variables:
                 raise SpecError(text.where, f"{name} is a variable of the world, and so no name for a local")
+        for stmt in asserts(found.body):
+            if stmt.property not in self.spec.properties:
+                hint = nearest(stmt.property, self.spec.properties)
+                raise SpecError(stmt.where, f"unknown property {stmt.property!r}{hint}")
         return found
 
     def names(self, section: str) -> list[str]:
@@ -270,6 +285,10 @@ class Model:
                 self.property(prop)
         for transition in self.spec.transitions.values():
             self.requires(transition)
+            for prop in self.spec.properties.values():
+                for component, view in prop.compares.items():
+                    if component in transition.changes:
+                        self.change(transition, component, self.reading(view).returns)
             for code in self.encoding.codes:
                 self._check_give_ups(transition, code)
 

@@ -71,6 +71,7 @@ class Step:
     assumed: list[Any]  # requires, and the axioms of what was observed
     violations: dict[str, Any]
     named: dict[str, Any] = field(default_factory=dict)  # name of each assumption -> it
+    world: World | None = None  # the state after, with the state before under was_, once it was asked for
 
 
 def key_name(key: Key) -> str:
@@ -160,17 +161,17 @@ class World(Machine):
                 self.state[key] = choose(occurs, value, old) if kind == BOOL else self.alg.ite(occurs, value, old, kind)
 
 
-def applies(model: Model, prop: Property) -> bool:
-    """Does the property say anything for this variant and encoding?"""
-    if prop.encodings and model.encoding.name not in prop.encodings:
+def applies(model: Model, prop: Property, code: str) -> bool:
+    """Does the property say anything for this variant, encoding and code?"""
+    if (prop.encodings and model.encoding.name not in prop.encodings) or (prop.codes and code not in prop.codes):
         return False
     return not any(need in model.layout.arch.absent for need in prop.needs)
 
 
-def invariants(model: Model, world: World) -> Iterator[tuple[str, int, Any]]:
+def invariants(model: Model, world: World, code: str) -> Iterator[tuple[str, int, Any]]:
     """Each invariant and lemma of each process in the world's state: (property, process, condition)."""
     for prop in model.spec.properties.values():
-        if prop.kind in (INVARIANT, LEMMA) and applies(model, prop):
+        if prop.kind in (INVARIANT, LEMMA) and applies(model, prop, code):
             function = model.property(prop)
             for process in (0, 1):
                 yield prop.name, process, call(world, function, (process,))

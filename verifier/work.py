@@ -204,7 +204,7 @@ class _Worker:
         depths = {t: self.depth_for(state, t) for t in left}
         for limit in sorted(set(depths.values())):
             left = [t for t, d in depths.items() if d == limit and t not in found]
-            if not left:
+            if not left or not limit:
                 continue
             serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
             search = Search(state.model, state.group, serious | set(left),
@@ -223,9 +223,9 @@ class _Worker:
 
     def depth_for(self, state: _Group, target: tuple[str, str]) -> int:
         """How deep to search: less for advice, and where another variant was searched in vain."""
-        if state.model.spec.properties[target[1]].kind == "advisory":
-            return min(self.task.depth, ADVICE)
         in_vain = (state.group.encoding, state.group.code, target) in self.hints.in_vain
+        if state.model.spec.properties[target[1]].kind == "advisory":
+            return 0 if in_vain else min(self.task.depth, ADVICE)
         return min(self.task.depth, AGAIN) if in_vain else self.task.depth
 
     def hinted(self, state: _Group, target: tuple[str, str]) -> tuple[Move, ...]:

@@ -87,8 +87,9 @@ def run(command: Sequence[str], folder: Path, check: str | None = None) -> subpr
 def first_error(text: str) -> str:
     """The line of a program's output that says what went wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for pattern in (r"No space left", r"not clean", r"error:", r"Error \d", r"\*\*\*", r"[Ee]rror"):
-        for line in lines:
+    said = [line for line in lines if not re.match(r"make(\[\d+\])?: ", line)]
+    for pattern, among in ((r"No space left", lines), (r"not clean", lines), (r"error:|can't open|No such file", said), (r"\*\*\*", lines), (r"[Ee]rror", lines)):
+        for line in among:
             if re.search(pattern, line):
                 return line[:300]
     return lines[-1][:300] if lines else "no message"
