@@ -47,7 +47,6 @@ _OPTIONS = (
     click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree; default: the one that one stands in"),
     click.option("--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"),
     click.option("--build", help="a kernel build of builds.yaml, in place of each variant's own"),
-    click.option("--solver", "backend", type=click.Choice(["z3", "bits"]), default="z3", help="which solver decides"),
     click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
     click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
     click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
@@ -68,7 +67,7 @@ def _common(command: Any) -> Any:
 @click.option("--helper", "helpers", multiple=True, default=("*",), help="helpers; a shell glob, repeatable")
 @click.pass_context
 def conform_command(
-    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, backend: str, timeout: float,
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
     json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
@@ -76,7 +75,7 @@ def conform_command(
     from verifier.kernel.show import as_json, as_junit, as_text
 
     arch_dir = context.obj[0] if context.obj else None
-    report = conform(_tree(tree), variants, helpers, build=build, backend=backend, timeout=timeout, arch_dir=arch_dir,
+    report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir,
                      progress=_progress(quiet))
     _write(json_file, json.dumps(as_json(report), indent=2) if json_file else "")
     _write(junit_file, as_junit(report) if junit_file else "")
@@ -91,15 +90,14 @@ def conform_command(
 @click.option("--helpers", "source", type=click.Choice(["kernel", "yaml"]), default="kernel", help="whose helpers")
 @click.pass_context
 def laws_command(
-    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, backend: str, timeout: float,
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
     json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
 ) -> int:
     """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
     from verifier.kernel.laws import judge_laws, laws_json, laws_text
 
     arch_dir = context.obj[0] if context.obj else None
-    found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, backend=backend,
-                       timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
+    found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
     _write(json_file, json.dumps(laws_json(found), indent=2) if json_file else "")
     if not quiet and json_file != "-":
         click.echo(laws_text(found, verbose))
