@@ -237,6 +237,7 @@ class _Worker:
             except (KeyError, PteproofError):
                 again = None
             if again is not None and again[-1].transition == target[0]:
+                self.remember(state, target, again)
                 return again
         return ()
 
