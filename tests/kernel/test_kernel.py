@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from verifier.kernel.mm_functions import judge_mm, load_mm
 from verifier.kernel.native import Native, native_code
 from verifier.kernel.questions import make_backend
 from verifier.kernel.replay import compare_native, replay_native
+from verifier.kernel.replayer import Replayer
 from verifier.kernel.session import build_library, conform, exit_code, layouts
 from verifier.kernel.shapes import load_shapes
 from verifier.kernel.toolchain import find_toolchain
@@ -135,3 +137,14 @@ def test_a_false_claim_about_a_block_is_refuted() -> None:
     claim = Claim("contpte_ptep_get", "dirty is that of the entry in hand", {"orig_pte": "orig"},
                   lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.args["orig_pte"])))
     assert _prove(library, layout, claim, 16, make_backend("bits", 60)).verdict == "refuted"
+
+
+def test_replay_of_values() -> None:
+    with Replayer(tree()) as replayer:
+        for variant, value, helper, native in (("x86_64", 0x867, "pte_wrprotect", True), ("arm64-4k", 0x8000000000743, "pte_wrprotect", False)):
+            (layout,) = layouts([variant])
+            found = replayer.run(layout, helper, {"pte": value})
+            assert found.outcome is not None and found.native == (native and platform.machine() == "x86_64")
+            (dirty,) = [replayer.run(layout, "pte_dirty", {"pte": found.outcome.result or 0}).outcome]
+            assert dirty is not None and dirty.result == 1
+            assert replayer.run(layout, "pte_hw_writable", {"pte": value}).why == "this kernel has no helper pte_hw_writable"

@@ -79,6 +79,8 @@ def run(command: Sequence[str], folder: Path, check: str | None = None) -> subpr
         raise ExtractionError(f"{command[0]} took more than {TIMEOUT} seconds") from None
     except OSError as error:
         raise ExtractionError(f"{command[0]} cannot be run: {error.strerror}") from None
+    if done.returncode != 0 and "No space left on device" in done.stderr:
+        raise ExtractionError(f"no space is left where {folder} is; set XDG_CACHE_HOME to another disk")
     if check is not None and done.returncode != 0:
         raise ExtractionError(f"{check}: {first_error(done.stderr or done.stdout)}")
     return done
