@@ -24,8 +24,3 @@ def matrix(library: Library) -> Run:
 @pytest.fixture(scope="session")
 def results(matrix: Run) -> dict[str, Result]:
     return {r.obligation.id: r for r in matrix.results}
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update", action="store_true", help="rewrite golden files")
-    parser.addoption("--kernel-tree", default="", help="a kernel source tree for tests/kernel")
