@@ -96,6 +96,8 @@ def laws_command(
     """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
     from verifier.kernel.laws import judge_laws, laws_json, laws_text
 
+    if junit_file is not None:
+        raise UsageError("laws writes no JUnit yet; take --json")
     arch_dir = context.obj[0] if context.obj else None
     found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
     _write(json_file, json.dumps(laws_json(found), indent=2) if json_file else "")
