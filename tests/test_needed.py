@@ -82,6 +82,13 @@ def test_what_is_there_for_traces_excludes_something(transition: str, requiremen
     assert any(excludes(group, transition, f"requires {requirement}") for group in GROUPS)
 
 
+@pytest.mark.parametrize("transition", sorted({t for t, _ in FOR_TRACES}))
+def test_no_proof_rests_on_what_is_there_for_traces(transition: str) -> None:
+    dropped = frozenset(f"requires {name}" for t, name in FOR_TRACES if t == transition)
+    for group in GROUPS:
+        assert verdicts(group, transition, dropped) == verdicts(group, transition, frozenset())
+
+
 def excludes(group: Group, transition: str, requirement: str) -> bool:
     """Is there a step that this requirement alone forbids?"""
     graph = Bits()
