@@ -165,7 +165,7 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
         holds = _function(law, law.holds, layout)
         when = None if law.when is None else _function(law, law.when, layout)
     except SpecError as error:
-        if "unknown" in error.message or "no helper" in error.message:
+        if error.message.startswith("unknown helper"):
             return NotApplicable(variant, law, error.message)
         raise
     asked = make_backend(backend, timeout)
