@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel builds of builds.yaml: which configuration stands for which variants, and what it has set up at run time."""
+"""The kernel builds of configs/: which configuration stands for which variants, and what it has set up at run time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.errors import SpecError, UsageError, nearest
+from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.load import Source, Table, read_yaml
 
 __all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
@@ -65,12 +65,18 @@ class Build:
         return [f"# CONFIG_{o[:-2]} is not set" if o.endswith("=n") else f"CONFIG_{o}" for o in self.options]
 
 
-def load_builds(path: Path | None = None) -> dict[str, Build]:
-    """Every build of the file that names an architecture."""
-    path = path or Path(__file__).with_name("builds.yaml")
-    top = read_yaml(path, "verifier/kernel/builds.yaml")
-    top.only(("builds",), "the file")
-    table = top.need("builds", Table, "the file")
+def load_builds(folder: Path | None = None) -> dict[str, Build]:
+    """Every build of the folder's files that names an architecture."""
+    folder = folder or Path(__file__).with_name("configs")
+    table = Table(Where("verifier/kernel/configs", 1, 1))
+    for path in sorted(folder.glob("*.yaml")):
+        top = read_yaml(path, f"verifier/kernel/configs/{path.name}")
+        top.only(("builds",), "the file")
+        own = top.need("builds", Table, "the file")
+        for name in own:
+            if name in table:
+                raise SpecError(own.key_at[name], f"build {name} stands twice: here and at {table.key_at[name]}")
+        table = _joined(table, own)
     merged = {name: _merged(table, name, ()) for name in table}
     return {name: _build(name, fields, table.key_at[name]) for name, fields in merged.items() if "kernel" in fields}
 
@@ -131,8 +137,6 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
 
 
 def _table(value: object) -> Table:
-    from verifier.errors import Where
-
     return value if isinstance(value, Table) else Table(Where("", 1, 1))
 
 

@@ -46,7 +46,7 @@ def _code(code: int, bisect: bool) -> int:
 _OPTIONS = (
     click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree; default: the one that one stands in"),
     click.option("--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"),
-    click.option("--build", help="a kernel build of builds.yaml, in place of each variant's own"),
+    click.option("--build", help="a kernel build of verifier/kernel/configs, in place of each variant's own"),
     click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
     click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
     click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
