@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
 
 .PHONY: all prove test test-kernel bench clean
 all: prove
@@ -23,10 +24,15 @@ test: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/pytest --ignore=tests/kernel
 
-# Lifts the kernel's own C. Needs clang-19, make, flex, bison, bc and a kernel tree; says what is missing.
+# Lifts the kernel's own C. Needs clang-19, make, flex, bison, bc and a kernel tree (KERNEL_TREE=DIR, else Debian's
+# linux-source-6.12 is unpacked to build/); says what is missing and installs nothing.
 test-kernel: $(VENV)/ready
-	@test -n "$(KERNEL_TREE)" || { echo "make test-kernel KERNEL_TREE=DIR: a Linux source tree"; exit 2; }
-	KERNEL_TREE="$(KERNEL_TREE)" $(BIN)/pytest tests/kernel
+	@test -n "$(KERNEL_TREE)" -o -f "$(DEBIAN_SOURCE)" || \
+	  { echo "make test-kernel KERNEL_TREE=DIR: a Linux source tree; or apt install linux-source-6.12"; exit 2; }
+	@for tool in clang-19 flex bison bc xz; do command -v $$tool >/dev/null || \
+	  { echo "make test-kernel: $$tool is missing; apt install clang-19 llvm-19 lld-19 flex bison bc xz-utils"; exit 2; }; done
+	@test -n "$(KERNEL_TREE)" -o -d build/linux-source-6.12 || { mkdir -p build && tar -C build -xf "$(DEBIAN_SOURCE)"; }
+	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" $(BIN)/pytest tests/kernel
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/matrix.py

@@ -101,6 +101,9 @@ def _running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--depth", type=click.IntRange(1, 40), default=6, help="steps of the longest trace"),
         click.option("--search-seconds", type=click.FloatRange(0), default=120.0, help="seconds of one group's search"),
         click.option("--solver", type=click.Choice(["bits", "z3"]), default="bits", help="who decides"),
+        click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree, to replay in"),
+        click.option("--helpers", type=click.Choice(["yaml", "kernel"]), default="yaml",
+                     help="whose helpers: those of arch/, or with --tree the kernel's own, lifted"),
         click.option("--no-cache", is_flag=True, help="neither read nor keep proofs of earlier runs"),
         click.option("--json", "json_file", metavar="FILE", help="write the result as JSON; - is standard output"),
         click.option("--junit", "junit_file", metavar="FILE", help="write the result as JUnit XML"),
@@ -126,13 +129,25 @@ def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) ->
     from verifier.run import Options, Stopped, prove
 
     library = _library(context)
+    tree: Path | None = given["tree"]
+    lifted = given["helpers"] == "kernel"
+    if lifted and (tree is None or given["solver"] != "bits"):
+        raise UsageError("--helpers kernel needs --tree DIR, and goes with --solver bits only")
     options = Options(
         given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"], given["search_seconds"],
-        None if given["no_cache"] else cache_folder(), given["solver"],
+        None if given["no_cache"] or lifted else cache_folder(), given["solver"],
     )
     with _Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
         try:
-            return library, prove(library, filters, options, progress), False
+            if lifted and tree is not None:
+                from verifier.kernel.session import kernel_helpers
+                wanted = [library.layout(v.name) for v in library.wanted(filters)]
+                library.substitute = kernel_helpers(tree, wanted, progress)
+            run = prove(library, filters, options, progress)
+            if tree is not None:
+                from verifier.kernel.counterexamples import replay_run
+                run = replay_run(library, run, tree, progress)
+            return library, run, False
         except Stopped as stopped:
             return library, stopped.run, True
 

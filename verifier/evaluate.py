@@ -38,7 +38,7 @@ from verifier.syntax import (
     Stmt,
 )
 
-__all__ = ["Frame", "Machine", "call"]
+__all__ = ["Frame", "Machine", "Memory", "call"]
 
 Key = str | tuple[str, int]  # a state variable, or one of an indexed one
 
@@ -52,6 +52,21 @@ class Frame:
     refs: dict[str, Any] = field(default_factory=dict)  # by-reference parameter -> index of the process
     returned: Any = None  # boolean of the algebra: has it returned? None: on no way so far
     result: Any = None
+
+
+class Memory(dict[Any, Any]):
+    """Results of calls of pure functions, by function and arguments. What answers calls itself derives from it."""
+
+    def by_reference(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], Any] | None:
+        """The result of a helper that changes entries, these by parameter, and where not: its body stands there.
+
+        None: walk its body everywhere.
+        """
+        return None
+
+    def take(self) -> tuple[Any, ...]:
+        """Conditions under which the answers since the last time are not settled; here none."""
+        return ()
 
 
 class Machine:
@@ -75,7 +90,7 @@ class Machine:
         self.violations: dict[str, Any] = {}
         self.assumed: list[Any] = []
         self.stack: list[str] = []
-        self.memo: dict[Any, Any] = {}
+        self.memo: Memory = Memory()
         self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
 
     def observe(self, name: str, args: tuple[Any, ...], label: str) -> Any:
@@ -116,6 +131,10 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
             return value
     if function.name in m.skipped:
         return None
+    answer = m.memo.by_reference(function, args)
+    if answer is not None and m.alg.known(answer[2]) is False:
+        _store_refs(m, frame, node, answer[1])
+        return answer[0]
     refs = {}
     for param, arg in zip(function.params, node.args, strict=True):
         if param.by_ref:
@@ -126,11 +145,22 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     _block(m, callee, function.body)
     m.stack.pop()
     m.path = path
-    for param, arg in zip(function.params, node.args, strict=True):
+    if answer is None:
+        _store_refs(m, frame, node, callee.values)
+        return callee.result
+    result, entries, unless = answer
+    kinds = {param.name: param.type for param in function.params}
+    merged = {name: _merge(m, unless, callee.values[name], value, kinds[name]) for name, value in entries.items()}
+    _store_refs(m, frame, node, merged)
+    return result if result is None else _merge(m, unless, callee.result, result, function.returns)
+
+
+def _store_refs(m: Machine, frame: Frame, node: Call, values: dict[str, Any]) -> None:
+    """Write back what a call left in its by-reference parameters."""
+    for param, arg in zip(node.function.params, node.args, strict=True):
         if param.by_ref:
             assert isinstance(arg, (Local, State))
-            _store(m, frame, arg, callee.values[param.name])
-    return callee.result
+            _store(m, frame, arg, values[param.name])
 
 
 def _process_of(m: Machine, frame: Frame, target: Expr) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import Key, call
+from verifier.evaluate import Key, Memory, call
 from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, Property
 from verifier.scopes import WAS, Model
 from verifier.steps import Fresh, Instance, Step, World, applies, instances, invariants, run, symbolic_state
@@ -65,6 +65,7 @@ class Question:
     ways: list[Way] = field(default_factory=list)
     given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+    unsettled: tuple[Any, ...] = ()  # where what a helper does is not known; the question says nothing there
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +85,21 @@ class Builder:
     """Builds the questions of one group over an algebra."""
 
     def __init__(
-        self, model: Model, group: Group, alg: Algebra[Any, Any], fresh: Fresh, memo: Any | None = None,
+        self, model: Model, group: Group, alg: Algebra[Any, Any], fresh: Fresh, memo: Memory | None = None,
         dropped: frozenset[str] = frozenset(),
     ) -> None:
         self.model = model
         self.group = group
         self.alg = alg
         self.fresh = fresh
-        self.memo: Any = {} if memo is None else memo
+        self.memory = model.memory(alg, fresh) if memo is None else memo
         self.dropped = dropped
         self.state: dict[Key, Any] = symbolic_state(model, fresh)
-        world = World(model, alg, self.state, fresh, self.memo)
+        world = World(model, alg, self.state, fresh, self.memory)
         self.invariant = {
             (name, process): condition for name, process, condition in invariants(model, world, group.code)
         }
+        self.unsettled = self.memory.take()
         self.hypothesis = tuple(
             condition for (name, _), condition in self.invariant.items() if f"lemma {name}" not in dropped
         )
@@ -118,8 +120,9 @@ class Builder:
                 yield from self._of_transition(name, found, props)
 
     def _initial(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
-        world = World(self.model, self.alg, self.state, self.fresh, self.memo)
+        world = World(self.model, self.alg, self.state, self.fresh, self.memory)
         given = tuple(call(world, function, ()) for _, function in self.model.init())
+        unsettled = self.memory.take()
         for prop in self.properties():
             if prop.kind in (INVARIANT, LEMMA) and wanted("init", prop.name):
                 question = Question(obligation_id(self.group, "init", prop.name), "init", prop)
@@ -127,6 +130,7 @@ class Builder:
                     bad = self.alg.neg(self.invariant[prop.name, process])
                     question.ways.append(Way(None, process, None, bad))
                 question.given["init"] = given
+                unsettled = question.unsettled = (*self.unsettled, *unsettled, *self.memory.take())
                 yield question
 
     def _static(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
@@ -136,23 +140,28 @@ class Builder:
                 continue
             question = Question(obligation_id(self.group, "static", prop.name), "static", prop)
             question.given["static"] = ()
-            world = World(self.model, self.alg, {}, self.fresh, self.memo)
+            world = World(self.model, self.alg, {}, self.fresh, self.memory)
             for name, function in self.model.sentences(prop):
                 args = tuple(self.fresh(f"{name}.{p.name}", p.type) for p in function.params)
                 question.ways.append(Way(None, None, None, self.alg.neg(call(world, function, args)), name))
+            question.unsettled = self.memory.take()
             yield question
 
     def _of_transition(self, name: str, found: list[Instance], props: list[Property]) -> Iterator[Question]:
         questions = {p.name: Question(obligation_id(self.group, name, p.name), name, p) for p in props}
         for instance in found:
-            step = run(self.model, self.alg, self.state, instance, self.group.code, self.fresh, self.memo, self.dropped)
+            step = run(self.model, self.alg, self.state, instance, self.group.code, self.fresh, self.memory,
+                       self.dropped)
             given = (*self.hypothesis, *step.assumed)
             for prop in props:
                 question = questions[prop.name]
                 question.given[instance.label] = given
                 question.instances[instance.label] = instance
                 question.ways += self.ways(prop, step)
-        yield from questions.values()
+        unsettled = (*self.unsettled, *self.memory.take())
+        for question in questions.values():
+            question.unsettled = unsettled
+            yield question
 
     def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         recorded = step.violations.get(prop.name)
@@ -175,7 +184,7 @@ class Builder:
         state: dict[Key, Any] = dict(step.after)
         for key, value in step.before.items():
             state[WAS + key if isinstance(key, str) else (WAS + key[0], key[1])] = value
-        step.world = World(self.model, self.alg, state, self.fresh, self.memo)
+        step.world = World(self.model, self.alg, state, self.fresh, self.memory)
         return step.world
 
     def _compared(self, prop: Property, step: Step) -> Iterator[Way]:
@@ -226,7 +235,7 @@ class Builder:
         return alg.all(changed, comparable, alg.neg(holds))
 
     def _world_before(self, step: Step) -> World:
-        return World(self.model, self.alg, step.before, self.fresh, self.memo)
+        return World(self.model, self.alg, step.before, self.fresh, self.memory)
 
     def _both(self, world: World, before: Any, after: Any, test: str) -> Any:
         function = self.model.reading(test)

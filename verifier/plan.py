@@ -13,6 +13,7 @@ from verifier.errors import UsageError, nearest
 from verifier.model import FALLBACK, Spec, load_spec
 from verifier.obligations import Group
 from verifier.scopes import Model
+from verifier.substitute import Substitute
 
 __all__ = ["Filters", "Library", "load_library"]
 
@@ -58,6 +59,7 @@ class Library:
     spec: Spec
     arch_folder: Path
     spec_folder: Path
+    substitute: Substitute | None = None  # whose helpers stand in for arch/'s
     _layouts: dict[tuple[str, str | None], Layout] = field(default_factory=dict)
     _models: dict[tuple[str, str], Model] = field(default_factory=dict)
 
@@ -89,15 +91,17 @@ class Library:
             self._models[key] = Model(self.spec, self.layout(variant, record.overlay), record)
         return self._models[key]
 
+    def wanted(self, filters: Filters) -> list[Variant]:
+        """The variants that are asked for."""
+        return [v for v in self.variants() if any(matches(name, filters.arch) for name in (v.name, v.arch))]
+
     def groups(self, filters: Filters) -> tuple[list[Group], list[dict[str, str]]]:
         """The groups that are asked for, and those that do not apply with the reason."""
         found: list[Group] = []
         skipped: list[dict[str, str]] = []
         if not any(matches(level, filters.level) for level in LEVELS):
             return [], []
-        for variant in self.variants():
-            if not (matches(variant.name, filters.arch) or (filters.arch and matches(variant.arch, filters.arch))):
-                continue
+        for variant in self.wanted(filters):
             for encoding in self.spec.encodings.values():
                 if not matches(encoding.name, filters.encoding):
                     continue
@@ -105,6 +109,11 @@ class Library:
                     skipped.append({"variant": variant.name, "encoding": encoding.name,
                                     "why": f"{variant.arch} has no overlay {encoding.overlay}"})
                     continue
+                if self.substitute is not None:
+                    why = self.substitute.stands_for(self.layout(variant.name, encoding.overlay))
+                    if why:
+                        skipped.append({"variant": variant.name, "encoding": encoding.name, "why": why})
+                        continue
                 for code in encoding.codes:
                     if matches(code, filters.code):
                         found += [Group(variant.name, level, encoding.name, code) for level in LEVELS]

@@ -103,6 +103,10 @@ class GroupProver:
             return self._shown[label]
         return None
 
+    def helpers(self) -> tuple[str, ...]:
+        """Whose helpers these verdicts are about, where that is not arch/'s."""
+        return ()
+
     def assumed(self, question: Question) -> tuple[str, ...]:
         """The names of what the question takes as given: requirements and axioms."""
         names: dict[str, None] = {}
@@ -221,7 +225,8 @@ def step_move(
     """A step with plain integers, as a Move."""
     from verifier.steps import run
 
-    step = run(model, Integers(), state, instance, group.code, input_reader(inputs), {})
+    reader = input_reader(inputs)
+    step = run(model, Integers(), state, instance, group.code, reader, model.memory(Integers(), reader))
     return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new, inputs, dict(state),
                 step.after)
 
@@ -240,10 +245,10 @@ def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dic
     reader = input_reader(dict(move.inputs))
     builder = Builder.__new__(Builder)
     builder.model, builder.group, builder.alg, builder.fresh = model, group, Integers(), reader
-    builder.memo, builder.dropped = {}, frozenset()
+    builder.memory, builder.dropped = model.memory(builder.alg, reader), frozenset()
     from verifier.steps import run
 
-    step = run(model, builder.alg, dict(move.before), instance, group.code, reader, {})
+    step = run(model, builder.alg, dict(move.before), instance, group.code, reader, builder.memory)
     violated = {
         prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
     }

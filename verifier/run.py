@@ -121,6 +121,7 @@ class _Scheduler:
         self.contradictions: list[str] = []
         self.unfinished: list[tuple[Group, str]] = []
         self.finished: set[Group] = set()
+        self.helpers: list[str] = []
 
     def run(self, tasks: list[Task]) -> None:
         todo = deque(tasks)
@@ -165,6 +166,7 @@ class _Scheduler:
             self.contradictions.append(message.what)
         elif isinstance(message, Finished):
             self.finished.add(message.group)
+            self.helpers += message.helpers
         elif isinstance(message, Failed):
             raise UsageError(message.message)
         return None
@@ -218,6 +220,8 @@ def _finish(
         "not_covered": list(NOT_COVERED),
         "not_applicable": [*skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))],
     }
+    if scheduler.helpers:
+        coverage["helpers"] = sorted(scheduler.helpers)
     seconds = {"load": loaded - start, "solve": sum(r.seconds for r in results),
                "elapsed": time.perf_counter() - start}
     told = {group for group, _ in scheduler.unfinished}

@@ -8,12 +8,13 @@ axioms see both. A text that names what its section must not see does not load.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from verifier.arch import Layout
 from verifier.errors import SpecError, Where, nearest
+from verifier.evaluate import Memory
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import Definition, Encoding, Property, Spec, Transition, Variable
@@ -147,6 +148,7 @@ class Model:
             name: parse_signature(o.signature, o.at, view).params for name, o in spec.observations.items()
         }
         self._cache: dict[tuple[object, ...], Function] = {}
+        self.memory: Callable[[Any, Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
         self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
 
     def variable(self, name: str) -> StateVar | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import Key, Machine, call
+from verifier.evaluate import Key, Machine, Memory, call
 from verifier.model import INVARIANT, LEMMA, THIRD, Property, Transition
 from verifier.scopes import TRACKS, WAS, Model
 from verifier.syntax import BOOL, INDEX
@@ -104,7 +104,7 @@ def symbolic_state(model: Model, fresh: Fresh) -> dict[Key, Any]:
 class World(Machine):
     """The machine that transitions run on: a state, fresh observations with their axioms, hardware."""
 
-    def __init__(self, model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], fresh: Fresh, memo: Any) -> None:
+    def __init__(self, model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], fresh: Fresh, memo: Memory) -> None:
         kinds = {name: variable.type for name in model.variables if (variable := model.variable(name)) is not None}
         super().__init__(alg, dict(state), {**kinds, TRACKS: INDEX, **{WAS + n: k for n, k in kinds.items()}})
         self.model = model
@@ -178,8 +178,8 @@ def invariants(model: Model, world: World, code: str) -> Iterator[tuple[str, int
 
 
 def run(
-    model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], instance: Instance, code: str, fresh: Fresh, memo: Any,
-    dropped: frozenset[str] = frozenset(),
+    model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], instance: Instance, code: str, fresh: Fresh,
+    memo: Memory, dropped: frozenset[str] = frozenset(),
 ) -> Step:
     """One step from a state. `dropped` names assumptions to leave out (to see what needs them)."""
     world = World(model, alg, state, fresh, memo)

@@ -16,7 +16,7 @@ from typing import Any
 
 from verifier.bits import FALSE, TRUE, Bits, Word
 from verifier.errors import SolverError
-from verifier.evaluate import Key, call
+from verifier.evaluate import Key, Memory, call
 from verifier.obligations import Builder, Group
 from verifier.prove import graph_inputs, order, replay, step_move
 from verifier.results import Move
@@ -72,7 +72,7 @@ class Search:
         """Forget the unrolling."""
         self.graph = Bits()
         self.solver = BitsSolver(self.graph)
-        self.memo: dict[Any, Any] = {}
+        self.memo = Memory()
         self.layers: list[_Layer] = []
         self.given: list[int] = []
         self.state = self._initial()
@@ -152,7 +152,7 @@ class Search:
         fresh = self._fresh(self.depth + 1)
         builder = Builder.__new__(Builder)
         builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, self.graph, fresh
-        builder.memo, builder.dropped = self.memo, frozenset()
+        builder.memory, builder.dropped = self.memo, frozenset()
         steps, enabled, bad = [], [], []
         properties = {p.name: p for p in builder.properties()}
         for actor in (0, 1):
@@ -238,7 +238,7 @@ class _Path:
         self.solver = BitsSolver(self.graph)
 
     def minimal(self, prop: str) -> dict[str, int | bool] | None:
-        graph, memo = self.graph, dict[Any, Any]()
+        graph, memo = self.graph, Memory()
         inputs = graph_inputs(graph)
         state = {key: inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(self.model)}
         world = World(self.model, graph, state, inputs, memo)
@@ -248,7 +248,7 @@ class _Path:
             step = run(self.model, graph, state, instance, self.group.code, fresh, memo)
             builder = Builder.__new__(Builder)
             builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, graph, fresh
-            builder.memo, builder.dropped = memo, frozenset()
+            builder.memory, builder.dropped = memo, frozenset()
             conditions += step.assumed
             last = depth == len(self.path)
             for p in builder.properties():

@@ -57,9 +57,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every obligation of a group that was asked for has been told."""
+    """Every obligation of a group that was asked for has been told; `helpers` says whose helpers, where not arch/'s."""
 
     group: Group
+    helpers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,13 @@ class _Worker:
                 self.decide(state, prover, name, props)
         self.traces(state)
         cache.write()
-        self.say(Finished(group))
+        self.say(Finished(group, prover.helpers()))
 
     def prover(self, model: Model, group: Group) -> GroupProver:
         graph = Bits()
+        if self.library.substitute is not None:
+            from verifier.substitute import SubstitutedProver
+            return SubstitutedProver(model, group, graph, BitsSolver(graph), self.library.substitute)
         if self.task.solver == "z3":
             from verifier.prove_z3 import Z3GroupProver
             return Z3GroupProver(model, group, graph, BitsSolver(graph))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from verifier.arch import Layout, data_folder, load_archs, load_generic
+from verifier.errors import Where
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.conform import Differs, Equal, Inconclusive, conform_variant
@@ -26,6 +27,7 @@ from verifier.kernel.session import build_library, conform, exit_code, layouts
 from verifier.kernel.shapes import load_shapes
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
+from verifier.load import Source
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -113,8 +115,8 @@ def test_functions_of_mm_do_what_the_specs_say(variant: str) -> None:
     changed = []
     for claim in load_mm():
         if claim.name == "__copy_present_ptes":
-            name, body = claim.claims[1]
-            changed.append(replace(claim, claims=((name, replace(body, text=body.text.replace("pte_mkold(pte)", "pte"))),)))
+            text = Source("pte_wrprotect(parent) if pte_write(parent) else parent", Where("a test", 1, 1))
+            changed.append(replace(claim, claims=(("child", text),)))
         elif claim.name == "gup_must_unshare":
             changed.append(replace(claim, when=None))
     verdicts = {r.function: r.verdict for r in judge_mm(configured, library, layout, changed)}

@@ -94,13 +94,12 @@ def laws_command(
     json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
 ) -> int:
     """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
-    from verifier.kernel.laws import judge_laws, laws_json, laws_text
+    from verifier.kernel.laws import judge_laws, laws_json, laws_junit, laws_text
 
-    if junit_file is not None:
-        raise UsageError("laws writes no JUnit yet; take --json")
     arch_dir = context.obj[0] if context.obj else None
     found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
     _write(json_file, json.dumps(laws_json(found), indent=2) if json_file else "")
-    if not quiet and json_file != "-":
+    _write(junit_file, laws_junit(found) if junit_file else "")
+    if not quiet and "-" not in (json_file, junit_file):
         click.echo(laws_text(found, verbose))
     return _code(found.exit_code, bisect)

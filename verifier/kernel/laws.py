@@ -244,3 +244,23 @@ def laws_json(report: LawReport) -> dict[str, Any]:
         rows.append(row)
     return {"schema": "pteproof.laws/1", "summary": dict(Counter(row["verdict"] for row in rows)), "exit": report.exit_code,
             "seconds": dict(report.seconds), "results": rows}
+
+
+def laws_junit(report: LawReport) -> str:
+    """One test case for each law that applies."""
+    from verifier.kernel.show import junit_text
+
+    cases = []
+    for result in report.results:
+        if isinstance(result, NotApplicable):
+            continue
+        name = f"{result.law.level}/{result.law.name}"
+        match result:
+            case Fails(values=values, seconds=seconds):
+                shown = ", ".join(f"{k} = {v:#x}" for k, v in values.items())
+                cases.append((result.variant, name, seconds, "failure", f"{result.law.holds.text}: {shown}"))
+            case NotKnown(reason=reason):
+                cases.append((result.variant, name, 0.0, "error", reason))
+            case Holds(seconds=seconds):
+                cases.append((result.variant, name, seconds, "", ""))
+    return junit_text("laws", cases)

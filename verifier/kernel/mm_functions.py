@@ -16,7 +16,7 @@ from typing import Any
 
 from verifier.arch import Layout, data_folder
 from verifier.errors import ExtractionError, SpecError
-from verifier.evaluate import Machine, call
+from verifier.evaluate import Machine, Memory, call
 from verifier.kernel.compile import Configured, compile_file
 from verifier.kernel.helpers import Library, _KernelInputs, entry_object, known_features
 from verifier.kernel.ir import Int, Pointer
@@ -30,7 +30,9 @@ from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Incomplete, Truth, Value, Word
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source, Table, read_yaml
+from verifier.plan import load_library
 from verifier.solve import Sat, Undecided
+from verifier.steps import Instance, run, symbolic_state
 from verifier.syntax import BOOL, Function
 
 __all__ = ["MmClaim", "MmResult", "judge_mm", "load_mm"]
@@ -45,6 +47,21 @@ _MACROS = """\
 
 
 @dataclass(frozen=True, slots=True)
+class SpecStep:
+    """The entry of a role after a transition's `today` code, no hardware acting within it.
+
+    role   which role's entry
+    takes  input of the step -> parameter of the wrapper
+    never  observations that are false, as the wrapped function is called only then
+    """
+
+    transition: str
+    role: str
+    takes: tuple[tuple[str, str], ...]
+    never: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MmClaim:
     """One function of mm/: its wrapper, its parameters, and what is claimed of its result and of entries."""
 
@@ -54,7 +71,7 @@ class MmClaim:
     takes: tuple[str, ...]
     when: Source | None
     because: str
-    claims: tuple[tuple[str, Source], ...]
+    claims: tuple[tuple[str, Source | SpecStep], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +103,12 @@ def load_mm(path: Path | None = None) -> list[MmClaim]:
     return found
 
 
-def _statement(record: Table) -> Source:
-    record.only(("spec", "body"), "a claim")
+def _statement(record: Table) -> Source | SpecStep:
+    record.only(("spec", "body", "transition", "role", "takes", "never"), "a claim")
+    if "transition" in record:
+        takes = record.need("takes", Table, "a claim")
+        return SpecStep(record.text("transition", "a claim"), record.text("role", "a claim"),
+                        tuple((key, takes.text(key, "takes")) for key in takes), record.texts("never", "never"))
     if "body" in record:
         body: Source = record.need("body", Source, "a claim")
         return body
@@ -167,21 +188,26 @@ def _judge(program: Program, library: Library, layout: Layout, claim: MmClaim, b
     return [_compare(backend, layout, claim, name, body, args, after[name], undefined, start) for name, body in claim.claims]
 
 
-def _compare(backend: Backend, layout: Layout, claim: MmClaim, name: str, body: Source, args: dict[str, Any], found: Any,
+def _compare(backend: Backend, layout: Layout, claim: MmClaim, name: str, body: Source | SpecStep, args: dict[str, Any], found: Any,
              undefined: list[Undefinedness], start: float) -> MmResult:
     alg = backend.alg
 
     def result(verdict: str, reason: str = "") -> MmResult:
         return MmResult(layout.variant.name, claim.name, name, verdict, reason, time.perf_counter() - start)
 
-    expected_function = _parse(claim, layout, args, name, body)
     machine = Machine(alg)
-    expected = call(machine, expected_function, tuple(args[p.name] for p in expected_function.params))
+    truth = False
+    if isinstance(body, SpecStep):
+        expected = _after_step(backend, layout, body, args)
+    else:
+        expected_function = _parse(claim, layout, args, name, body)
+        expected = call(machine, expected_function, tuple(args[p.name] for p in expected_function.params))
+        truth = expected_function.returns == BOOL
     given = []
     if claim.when is not None:
         when = _parse(claim, layout, args, "when", claim.when)
         given.append(call(machine, when, tuple(args[p.name] for p in when.params)))
-    same = alg.same(found, expected) if expected_function.returns == BOOL else alg.eq(found, expected, 64)
+    same = alg.same(found, expected) if truth else alg.eq(found, expected, 64)
     broken = alg.any(*[u.condition for u in undefined]) if undefined else alg.truth(False)
     answer = backend.check([*given, alg.any(broken, alg.neg(same))])
     if isinstance(answer, Undecided):
@@ -193,6 +219,26 @@ def _compare(backend: Backend, layout: Layout, claim: MmClaim, name: str, body: 
         return result("differs", shown)
     reasons = [u.reason for u in undefined if isinstance(backend.check([*given, u.condition]), Sat)]
     return result("incomplete", f"for {shown}: {'; '.join(dict.fromkeys(reasons))}")
+
+
+def _after_step(backend: Backend, layout: Layout, step: SpecStep, args: dict[str, Any]) -> Any:
+    """The entry that the specs' own text gives, on the wrapper's arguments and any state of the world."""
+    model = load_library().model(layout.variant.name, "page-flag")
+    transition = model.spec.transitions[step.transition]
+    given = {name: args[parameter] for name, parameter in step.takes}
+
+    def fresh(name: str, kind: int) -> Any:
+        if name in given:
+            return given[name]
+        observed = name.partition("@")[0]
+        if "@" in name and (observed in step.never or observed in layout.variant.hardware):
+            return backend.alg.truth(False)
+        return backend.free.input_bool(name) if kind == BOOL else backend.free.input_word(name, kind)
+
+    roles = tuple(range(len(transition.roles)))
+    instance = Instance(transition.name, transition, None, roles)
+    found = run(model, backend.alg, symbolic_state(model, fresh), instance, "today", fresh, Memory())
+    return found.after["entry", roles[transition.roles.index(step.role)]]
 
 
 def _parse(claim: MmClaim, layout: Layout, args: dict[str, Any], name: str, body: Source) -> Function:

@@ -20,10 +20,11 @@ from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.conform import Differs, Equal, Inconclusive, Result, conform_variant
 from verifier.kernel.helpers import Library
 from verifier.kernel.shapes import load_shapes
+from verifier.kernel.substitute import KernelHelpers
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 
-__all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "layouts", "library_for"]
+__all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "kernel_helpers", "layouts", "library_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,21 @@ def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> Librar
     if build is None:
         raise UsageError(f"no kernel build stands for variant {layout.variant.name}")
     return build_library(tree, build, cache)[0]
+
+
+def kernel_helpers(tree: Path, wanted: Sequence[Layout], progress: Callable[[str], None] = lambda _: None) -> KernelHelpers:
+    """The lifted helpers of a tree for these variants, where a build stands for them."""
+    opened, builds = open_tree(tree), load_builds()
+    made: dict[str, Library] = {}
+    found = {}
+    for layout in wanted:
+        build = build_for(builds, layout.variant.name)
+        if build is not None:
+            if build.name not in made:
+                progress(f"building {build.name}")
+                made[build.name] = build_library(opened.path, build)[0]
+            found[layout.variant.name] = made[build.name]
+    return KernelHelpers(found, opened.version)
 
 
 def conform(

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-from xml.etree import ElementTree
 
 from verifier.arch import Layout
 from verifier.kernel.conform import Absent, Differs, Equal, Inconclusive, Result, Unwritten, level_of
 from verifier.kernel.session import Conformance, exit_code
 
-__all__ = ["as_json", "as_junit", "as_text", "entry_text"]
+__all__ = ["as_json", "as_junit", "as_text", "entry_text", "junit_text"]
 
 _VERDICTS: Mapping[type, str] = {Equal: "equal", Differs: "differs", Inconclusive: "incomplete", Absent: "ours", Unwritten: "unwritten"}
 
@@ -109,14 +108,31 @@ def _hex(values: Mapping[str, int | None]) -> dict[str, str | None]:
 
 def as_junit(report: Conformance) -> str:
     """One test case for each helper that was compared."""
-    counted = [r for r in report.results if isinstance(r, (Equal, Differs, Inconclusive))]
-    suite = ElementTree.Element("testsuite", name="conform", tests=str(len(counted)),
-                                failures=str(sum(isinstance(r, Differs) for r in counted)),
-                                errors=str(sum(isinstance(r, Inconclusive) for r in counted)))
-    for result in counted:
-        case = ElementTree.SubElement(suite, "testcase", classname=result.variant, name=result.helper, time=f"{result.seconds:.4f}")
-        if isinstance(result, Differs):
-            ElementTree.SubElement(case, "failure", message="differs").text = "\n".join(_lines(result, None, True))
-        elif isinstance(result, Inconclusive):
-            ElementTree.SubElement(case, "error", message=result.reason)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+    cases = []
+    for result in report.results:
+        match result:
+            case Equal():
+                cases.append((result.variant, result.helper, result.seconds, "", ""))
+            case Differs():
+                cases.append((result.variant, result.helper, result.seconds, "failure", "\n".join(_lines(result, None, True))))
+            case Inconclusive(reason=reason):
+                cases.append((result.variant, result.helper, result.seconds, "error", reason))
+    return junit_text("conform", cases)
+
+
+def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> str:
+    """JUnit XML of one suite: (class, name, seconds, "", "failure" or "error", text) for each case."""
+    from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+
+    suite = TestSuite(name)
+    for classname, case_name, seconds, kind, text in cases:
+        case = TestCase(case_name, classname=classname, time=seconds)
+        if kind:
+            result = (Failure if kind == "failure" else Error)(text.splitlines()[0] if text else kind)
+            result.text = text
+            case.result = [result]
+        suite.add_testcase(case)
+    xml = JUnitXml()
+    xml.add_testsuite(suite)
+    found: bytes = xml.tostring()
+    return found.decode()

@@ -11,7 +11,7 @@ from typing import Any
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.errors import UsageError, nearest
-from verifier.evaluate import Machine, call
+from verifier.evaluate import Machine, Memory, call
 from verifier.plan import Library
 from verifier.results import Counterexample, Move, Result, State, verdict_name
 from verifier.scopes import Model
@@ -144,7 +144,7 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
 
 
 def _world(model: Model, state: State) -> World:
-    return World(model, Integers(), dict(state), lambda name, kind: False, {})
+    return World(model, Integers(), dict(state), lambda name, kind: False, Memory())
 
 
 def _ask(model: Model, state: State, section: str, name: str, *args: int) -> bool:
@@ -193,7 +193,8 @@ def _places(library: Library, result: Result) -> str:
     counterexample = getattr(result.verdict, "counterexample", None)
     if counterexample is not None:
         said = "evaluator" if counterexample.replayed else "nothing"
-        kernel = "kernel helper" if counterexample.kernel else f"kernel: {counterexample.kernel_why}"
+        why = counterexample.kernel_why
+        kernel = f"the kernel's helpers ({why})" if counterexample.kernel else f"kernel: {why}"
         lines.append(f"           reproduced by: {said}; {kernel}")
     return "\n".join(lines)
 

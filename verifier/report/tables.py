@@ -69,6 +69,7 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
     lines = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
     if isinstance(lacking, list) and lacking:
         lines.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
+    lines += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
     parts.append("\n".join(lines))
     parts.append(closing_line(run))
     return "\n\n".join(p for p in parts if p)

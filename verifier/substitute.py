@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Helpers from elsewhere, such as the kernel's own C lifted, in the place of arch/'s: what they have to offer, and the
+prover that decides with them.
+
+A verdict then holds for the lifted helpers. Where behaviour of one is undefined or not modelled, for a step that the
+obligation is about, the verdict is INCOMPLETE: never PROVED on what C leaves open.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from verifier.algebra import Algebra
+from verifier.arch import Layout
+from verifier.bits import Bits
+from verifier.evaluate import Memory
+from verifier.obligations import Group, Question
+from verifier.prove import GroupProver
+from verifier.results import Incomplete, Verdict
+from verifier.scopes import Model
+from verifier.solve import BitsSolver, Unsat
+
+__all__ = ["Answers", "Substitute", "SubstitutedProver"]
+
+
+class Answers(Memory):
+    """A memory that answers calls of helpers itself, and tells of what it says."""
+
+    def says(self) -> tuple[str, ...]:
+        """Which helpers were answered, which were not and why, and what the answers rest on."""
+        raise NotImplementedError
+
+
+class Substitute(Protocol):
+    """Whoever has helpers to offer."""
+
+    def stands_for(self, layout: Layout) -> str:
+        """Empty, or why the helpers do not stand for this layout."""
+        ...
+
+    def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> Answers:
+        """Answers over an algebra; what they leave free are inputs, by name and type."""
+        ...
+
+
+def substituted(model: Model, substitute: Substitute) -> Model:
+    """The model with these helpers: what is evaluated for it goes through a memory of theirs."""
+    found = copy.copy(model)
+    found.replayed = {}
+    found.memory = lambda alg, fresh: substitute.memory(model.layout, alg, fresh)
+    return found
+
+
+class SubstitutedProver(GroupProver):
+    """Decides one group with substituted helpers, on the bit graph."""
+
+    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver, substitute: Substitute) -> None:
+        super().__init__(substituted(model, substitute), group, graph, solver)
+        self._open: dict[tuple[Any, ...], bool] = {}
+
+    def helpers(self) -> tuple[str, ...]:
+        memory = self.builder.memory
+        assert isinstance(memory, Answers)
+        return tuple(f"{self.group}: {text}" for text in memory.says())
+
+    def decide(self, question: Question) -> Verdict:
+        """As on arch/'s helpers, but INCOMPLETE where the question's steps meet undefined behaviour."""
+        unknown = self.graph.any(*question.unsettled) if question.unsettled else self.graph.truth(False)
+        for given in question.given.values():
+            key = (given, unknown)
+            if key not in self._open:
+                self._open[key] = not isinstance(self.solver.check((*given, unknown), ()), Unsat)
+            if self._open[key]:
+                return Incomplete("behaviour of a lifted helper is undefined, or not modelled, for some values")
+        return super().decide(question)
