@@ -68,6 +68,10 @@ class Memory(dict[Any, Any]):
         """Conditions under which the answers since the last time are not settled; here none."""
         return ()
 
+    def says(self) -> tuple[str, ...]:
+        """Which helpers were answered, which were not and why, and what the answers rest on."""
+        return ()
+
 
 class Machine:
     """The world that a program runs in: values of state variables, the path, and what it asserted.

@@ -22,15 +22,7 @@ from verifier.results import Incomplete, Verdict
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Unsat
 
-__all__ = ["Answers", "Substitute", "SubstitutedProver"]
-
-
-class Answers(Memory):
-    """A memory that answers calls of helpers itself, and tells of what it says."""
-
-    def says(self) -> tuple[str, ...]:
-        """Which helpers were answered, which were not and why, and what the answers rest on."""
-        raise NotImplementedError
+__all__ = ["Substitute", "SubstitutedProver"]
 
 
 class Substitute(Protocol):
@@ -40,7 +32,7 @@ class Substitute(Protocol):
         """Empty, or why the helpers do not stand for this layout."""
         ...
 
-    def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> Answers:
+    def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> Memory:
         """Answers over an algebra; what they leave free are inputs, by name and type."""
         ...
 
@@ -61,9 +53,7 @@ class SubstitutedProver(GroupProver):
         self._open: dict[tuple[Any, ...], bool] = {}
 
     def helpers(self) -> tuple[str, ...]:
-        memory = self.builder.memory
-        assert isinstance(memory, Answers)
-        return tuple(f"{self.group}: {text}" for text in memory.says())
+        return tuple(f"{self.group}: {text}" for text in self.builder.memory.says())
 
     def decide(self, question: Question) -> Verdict:
         """As on arch/'s helpers, but INCOMPLETE where the question's steps meet undefined behaviour."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.arch import Layout
+from verifier.evaluate import Memory
 from verifier.kernel.helpers import Free, Library, Lifting, known_features
 from verifier.kernel.model_side import pair
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete
-from verifier.substitute import Answers
 from verifier.syntax import BOOL, Function, Hardware, If, Stmt
 
 __all__ = ["KernelAnswers", "KernelHelpers", "lets_hardware_in"]
@@ -28,7 +28,7 @@ def lets_hardware_in(body: tuple[Stmt, ...]) -> bool:
                for s in body)
 
 
-class KernelAnswers(Answers):
+class KernelAnswers(Memory):
     """Results of calls, as the evaluator remembers them; those of the kernel's helpers are lifted when they are first asked for.
 
     library  the lifted code; None: everything is arch/'s
