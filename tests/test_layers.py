@@ -69,7 +69,7 @@ def test_imports_run_downwards(path: Path) -> None:
             assert user & TOOLS[parts[0]], f"{path.name}:{line}: {own} imports {parts[0]}"
 
 
-# Where the kernel's side and the specs meet, on purpose: commands, replay, and functions of mm/ against the specs' code.
+# Where the kernel's side and the specs meet, on purpose: commands, replay, functions of mm/ against the specs' code.
 MEETING = ("commands.py", "session.py", "counterexamples.py", "mm_functions.py")
 
 
