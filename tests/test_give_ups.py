@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from verifier.bits import Bits
-from verifier.evaluate import call
+from verifier.evaluate import Memory, call
 from verifier.obligations import Builder, Group
 from verifier.plan import Library, load_library
 from verifier.prove import graph_inputs
@@ -37,9 +37,9 @@ def test_gives_up_only_where_today_does(library: Library, variant: str, transiti
     for instance in instances(ours):
         if instance.name != transition:
             continue
-        step = run(ours, graph, builder.state, instance, "option-c", fresh, {})
+        step = run(ours, graph, builder.state, instance, "option-c", fresh, Memory())
         state = dict(builder.state) | {"anon_exclusive": flag(ours, graph, builder.state, fresh)}
-        before = run(today, graph, state, instance, "today", fresh, {})
+        before = run(today, graph, state, instance, "today", fresh, Memory())
         given = [*builder.hypothesis, *step.assumed, *before.assumed]
         assert not isinstance(solver.check(given), Unsat)
         for process in (0, 1):
@@ -52,7 +52,7 @@ def test_gives_up_only_where_today_does(library: Library, variant: str, transiti
 
 def flag(model: Model, graph: Bits, state: dict[Any, Any], fresh: Any) -> int:
     """PageAnonExclusive as today's kernel would have it: some process maps the page, and reads it as exclusive."""
-    world = World(model, graph, state, fresh, {})
+    world = World(model, graph, state, fresh, Memory())
     reads = model.definition("readings", "exclusive_now")
     maps, device = model.definition("views", "maps"), model.definition("views", "on_device")
     assert reads is not None

@@ -67,7 +67,7 @@ MUTANTS = {
         "../world", "mprotect-pte", "    return exclusive(e) and not ksm\n", "    return not ksm\n", TODAY,
         "no-false-exclusive"),
     "pinning a page that is maybe shared": (
-        "gup", "pin-page", "if not write and not pte_write(pte) and (ksm or not exclusive(pte)):", "if False:", TODAY,
+        "gup", "pin-page", "if not pte_write(pte) and gup_must_unshare(p, pte, write):", "if False:", TODAY,
         "pin-stays"),
     "a zap that forgets to flush": ("swap", "swap-out", "      flush(p)\n", "", TODAY, "stale-is-ours"),
     "a page of another process in mremap": (

@@ -286,6 +286,9 @@ def run_asm(l: Lifter, text: AsmText, instr: Instr, args: list[Value], state: St
                 for arg in args:
                     l.certain(state, arg, "assembly is given poison")
                 return model(Asm(l, match, operands(text.constraints), instr, args, state))
+    called = [c for arg in args if isinstance(arg, Address) for c in arg.cases if isinstance(c.base, Object) and "call" in template]
+    if called:
+        raise Incomplete(f"calls an operation that is patched at boot: {called[0].base.name}[{called[0].offset.number}]")
     raise Incomplete(f"assembly: {template[:120]!r}")
 
 

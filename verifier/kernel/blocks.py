@@ -28,12 +28,17 @@ _HARMLESS = {**HARMLESS, "__tlbi*": "flushes the translation buffer", "*tlb*": "
              "mmu_notifier*": "tells devices to flush", "*notifier*": "tells devices to flush"}
 
 
+def _some_pages(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value:
+    lifter.note("a folio has fewer than 2^20 pages")
+    return Word(64, lifter.alg.zext(lifter.inputs.word("folio_nr_pages", 20), 20, 64))
+
+
 def _user(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value:
     lifter.note("the mm is a user's")
     return lifter.values.truth(True)
 
 
-_ASSUMED: Mapping[str, Action] = {"mm_is_user": _user}
+_ASSUMED: Mapping[str, Action] = {"mm_is_user": _user, "folio_nr_pages": _some_pages}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ def lift_block(
     """
     inputs = _KernelInputs(alg, free, library.build, features)
     lifter = Lifter(alg, library.program, inputs, KernelModels({**_ASSUMED, **(actions or {})}, _HARMLESS), feasible)
+    lifter.free_loads = True
     found = next((m.function(function) for m in library.program.modules if function in m.texts), None)
     if found is None:
         raise Incomplete(f"no function {function}")

@@ -14,7 +14,7 @@ from verifier.load import Source, Table, read_yaml
 __all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "out_of_scope")
+         "boot", "returns", "out_of_scope", "operations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ class Build:
     boot: Mapping[str, str]  # helper -> a function that has run before
     returns: Mapping[str, tuple[str, str]]  # function -> a constant of C, and why
     out_of_scope: Mapping[str, str]
+    operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
+
+    def members(self) -> list[tuple[str, str]]:
+        """(table, member) of every operation."""
+        return [(table, member) for table, found in self.operations.items() for member in found]
 
     @property
     def lines(self) -> list[str]:
@@ -96,7 +101,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         if key in ("options", "variants", "sources", "as_initialised"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "boot", "returns", "out_of_scope"):
+        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations"):
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
         elif key != "extends":
             fields[key] = record.text(key, "a build")
@@ -128,11 +133,13 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
     boot = _table(fields.get("boot"))
     returns = _table(fields.get("returns"))
     scope = _table(fields.get("out_of_scope"))
+    operations = _table(fields.get("operations"))
     return Build(
         name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
+        {key: operations.texts(key, "operations") for key in operations},
     )
 
 

@@ -7,7 +7,7 @@ Each claim speaks of a whole block of free entries (16, 32 or 128, as the varian
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from verifier.kernel.blocks import BlockLifting, lift_block
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.values import Incomplete
-from verifier.solve import Sat, Undecided
+from verifier.solve import Sat, Undecided, Unsat
 
 __all__ = ["CLAIMS", "Claim", "ClaimResult", "prove_block_claims"]
 
@@ -59,12 +59,18 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`says` holds of the function, called on a whole block with these arguments (a text: a free word of that name)."""
+    """`says` holds of the function, called on a whole block with these arguments (a text: a free word of that name).
+
+    when  what is true of the block and arguments when it is called; None: nothing is known
+    at    which entry the pointer is at; -1: the last, whose address is `addr`
+    """
 
     function: str
     says: str
     args: Mapping[str, int | str]
     holds: Callable[[Block], Any]
+    when: Callable[[Block], Any] | None = None
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,29 @@ def _union(b: Block, helper: str, orig: str) -> Any:
 
 
 WHOLE: Mapping[str, int | str] = {"addr": 0, "nr": -1}
+def _consistent(b: Block) -> Any:
+    """A block as set_ptes and fold make it: valid, contiguous, frames in a row, equal but for accessed and dirty."""
+    first = b.before[0]
+    step = 1 << b.layout.variant.constants["PAGE_SHIFT"]
+    frame = b("pte_pfn", first)
+
+    def plain(entry: Any) -> Any:
+        return b("pte_mkold", b("pte_mkclean", entry))
+
+    start = b.alg.band(frame, b.alg.word(~(len(b.before) - 1) & (1 << 64) - 1, 64), 64)
+    return b.alg.all(b.same(frame, start), *[
+        b.alg.all(b("pte_valid_cont", entry), b.same(plain(entry), b.alg.add(plain(first), b.alg.word(n * step, 64), 64)))
+        for n, entry in enumerate(b.before)])
+
+
+def _folded(b: Block) -> Any:
+    """Nothing has changed, or the entries are one block, which is dirty, young if one was, or the one in hand."""
+    given = b.args["pte"]
+    same = [b.alg.all(b("pte_cont", e), b.alg.same(b("pte_write", e), b("pte_write", given)),
+                      *[b.alg.same(b(h, e), b.alg.any(b(h, given), b.some(h))) for h in ("pte_dirty", "pte_young")]) for e in b.after]
+    return b.alg.any(b.each(b.same), b.alg.all(*same))
+
+
 CLAIMS: tuple[Claim, ...] = (
     Claim("contpte_ptep_get", "the entry read is dirty, and young, if and only if one of the block or the one in hand is", {"orig_pte": "orig"},
           lambda b: b.alg.all(_union(b, "pte_dirty", "orig_pte"), _union(b, "pte_young", "orig_pte"))),
@@ -111,6 +140,11 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("contpte_ptep_set_access_flags", "of entries that are well formed, none stops being dirty", {"addr": 0, "entry": "new", "dirty": 1},
           lambda b: b.if_(b.alg.all(b("pte_well_formed", b.args["entry"]), *[b.alg.all(b("pte_present", e), b("pte_well_formed", e)) for e in b.before]),
                           b.each(lambda old, new: b.if_(b("pte_dirty", old), b("pte_dirty", new))))),
+    Claim("__contpte_try_fold", "nothing changes, or every entry is in the block, with the write of the one in hand, dirty and young if and only if one was",
+          {"pte": "new", "addr": "last"}, _folded, at=-1),
+    Claim("contpte_ptep_get_lockless", "of a block as the kernel makes it, what is read is dirty, and young, if and only if one entry is, and has its write", {},
+          lambda b: b.alg.all(b.alg.same(b("pte_write", b.result), b("pte_write", b.before[0])),
+                              *[b.alg.same(b(h, b.result), b.some(h)) for h in ("pte_dirty", "pte_young")]), when=_consistent),
 )
 
 
@@ -131,25 +165,35 @@ def _prove(library: Library, layout: Layout, claim: Claim, count: int, backend: 
     args: dict[str, Any] = {}
     for name, value in claim.args.items():
         args[name] = free.input_word(value, 64) if isinstance(value, str) else count if value == -1 else value
+    at = count - 1 if claim.at == -1 else claim.at
+    given = []
+    if claim.args.get("addr") == "last":
+        args["addr"] = at << layout.variant.constants["PAGE_SHIFT"]
+    if claim.when is not None:
+        given.append(claim.when(Block(layout, alg, Machine(alg), before, (), None, None, args)))
+        if not isinstance(backend.check(given), Sat):
+            return result("incomplete", "vacuous: no block is as the claim assumes")
+    feasible = (lambda path: not isinstance(backend.check([*given, path]), Unsat)) if given else None
     try:
-        lifted = lift_block(library, claim.function, alg, free, before, args, known_features(library, layout.variant.features))
+        lifted = lift_block(library, claim.function, alg, free, before, args, known_features(library, layout.variant.features),
+                            index=at, feasible=feasible)
     except Incomplete as error:
         return result("incomplete", str(error))
-    return _decide(backend, layout, claim, before, args, lifted, result)
+    return _decide(backend, layout, claim, before, args, lifted, given, result)
 
 
 def _decide(
     backend: Backend, layout: Layout, claim: Claim, before: tuple[Any, ...], args: Mapping[str, Any], lifted: BlockLifting,
-    result: Callable[..., ClaimResult],
+    given: Sequence[Any], result: Callable[..., ClaimResult],
 ) -> ClaimResult:
     alg = backend.alg
     block = Block(layout, alg, Machine(alg), before, lifted.entries, lifted.result, lifted.width, args)
     undefined = alg.any(*[u.condition for u in lifted.undefined]) if lifted.undefined else alg.truth(False)
-    answer = backend.check([alg.any(undefined, alg.neg(claim.holds(block)))])
+    answer = backend.check([*given, alg.any(undefined, alg.neg(claim.holds(block)))])
     if isinstance(answer, Undecided):
         return result("incomplete", f"the solver gave up: {answer.reason}")
     if not isinstance(answer, Sat):
         return result("proved")
-    if isinstance(backend.check([alg.neg(undefined), alg.neg(claim.holds(block))]), Sat):
+    if isinstance(backend.check([*given, alg.neg(undefined), alg.neg(claim.holds(block))]), Sat):
         return result("refuted", ", ".join(f"{k} = {int(v):#x}" for k, v in sorted(answer.model.items())[:6]))
     return result("incomplete", "; ".join(dict.fromkeys(u.reason for u in lifted.undefined)))

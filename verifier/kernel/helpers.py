@@ -23,7 +23,7 @@ from verifier.kernel.models import KernelModels
 from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Address, Incomplete, Truth, Value, Word
+from verifier.kernel.values import Address, Incomplete, NeverReturns, Truth, Value, Word
 
 __all__ = ["Free", "Library", "Lifting", "known_features"]
 
@@ -173,7 +173,12 @@ class Library:
             _, booted = lifter.call(self.build.boot[shape.helper], [])
             memory = booted.memory
             lifter.note(f"{self.build.boot[shape.helper]} has run")
-        value, state = lifter.call(shape.wrapper, values, memory)
+        try:
+            value, state = lifter.call(shape.wrapper, values, memory)
+        except NeverReturns:
+            raise
+        except Incomplete as error:
+            raise Incomplete(self._named(str(error))) from error
         entries = {name: _entry(lifter, state, obj) for name, obj in objects.items()}
         result, width = None, None
         if value is not None:
@@ -186,9 +191,28 @@ class Library:
                 word = lifter.values.as_word(value)
                 result, width = word.term, word.width
         widths = {name: 8 * (obj.size or 8) for name, obj in objects.items()}
-        lifter.undefined += [Undefinedness(u.condition, f"not modelled: {u.reason}") for u in lifter.lost]
-        return Lifting(result, width, entries, widths, tuple(lifter.undefined), tuple(lifter.outside),
-                       (*inputs.notes, *lifter.notes))
+        lifter.undefined += [Undefinedness(u.condition, f"not modelled: {self._named(u.reason)}") for u in lifter.lost]
+        notes = tuple(self._labelled(note) for note in (*inputs.notes, *lifter.notes))
+        return Lifting(result, width, entries, widths, tuple(lifter.undefined), tuple(lifter.outside), notes)
+
+    def _named(self, text: str) -> str:
+        """A reason with the names of the operations of a table: @table[offset] becomes table.member."""
+        for table, member in self.build.members():
+            offset = self.constant(f"constant_{table}_{member.replace('.', '_')}") if f"@{table}[" in text else None
+            if offset is not None:
+                text = text.replace(f"@{table}[{offset}]", f"{table}.{member}")
+        return text
+
+    def _labelled(self, note: str) -> str:
+        """A note with C's name of a feature in the place of its number."""
+        for feature in self.build.features.values():
+            if feature.number is None or not re.search(r"feature|\[bit ", note):
+                continue
+            number = self.constant(f"constant_{feature.number}")
+            for told in (f"{feature.name} {number} ", f"{feature.bitmap}[bit {number}] "):
+                if note.startswith(told):
+                    return f"{feature.number} {note.removeprefix(told)}"
+        return note
 
     def actions(self) -> dict[str, Action]:
         """Functions that the build puts out of scope, or takes to return a constant."""

@@ -116,6 +116,8 @@ class Lifter:
         self.memory = Memory(self.values, self.layout.big_endian)
         self.paths = Paths(self.values, self.memory)
         self.as_initialised = as_initialised
+        self.free_loads = False
+        self._unknown = 0
         self.undefined: list[Undefinedness] = []
         self.outside: list[Undefinedness] = []
         self.lost: list[Undefinedness] = []
@@ -131,6 +133,11 @@ class Lifter:
     def object(self, name: str, size: int | None, align: int = 8) -> Object:
         """An object whose bytes are free: words of eight bytes called name[offset]."""
         return Object(name, size, align, lambda unit: Word(64, self.inputs.word(f"{name}[{unit}]", 64)), free=True)
+
+    def unknown(self) -> Object:
+        """An object of its own, of which nothing is known."""
+        self._unknown += 1
+        return self.object(f"?{self._unknown}", None)
 
     def pointee(self, obj: Object, offset: int) -> Address:
         """What a pointer in a free object points to, where nothing was stored there: an object of its own, or it is 0."""

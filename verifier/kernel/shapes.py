@@ -18,7 +18,7 @@ The words of `shapes.yaml`:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,12 +185,12 @@ def _level(helper: str, kinds: tuple[str, ...]) -> str:
     return next((k[:3] for k in kinds if k[:3] in _LEVELS), "pte")
 
 
-def wrapper_file(shapes: Iterable[Shape], constants: Iterable[str]) -> tuple[str, dict[int, str]]:
-    """The text of a file in C, and which wrapper stands on which line. `constants` become functions that give them."""
+def wrapper_file(shapes: Iterable[Shape], constants: Mapping[str, str]) -> tuple[str, dict[int, str]]:
+    """The text of a file in C, and which wrapper stands on which line. `constants` (name -> C) become functions that give them."""
     lines = _HEAD.splitlines()
     where: dict[int, str] = {}
-    for name in constants:
-        lines.append(f"unsigned long {PREFIX}constant_{name}(void) {{ return {name}; }}")
+    for name, expression in constants.items():
+        lines.append(f"unsigned long {PREFIX}constant_{name}(void) {{ return {expression}; }}")
         where[len(lines)] = f"{PREFIX}constant_{name}"
     for name, text in (("shadow_stack", "VM_SHADOW_STACK != 0"),):
         lines.append(f"_Bool {PREFIX}possible_{name}(void) {{ return {text}; }}")

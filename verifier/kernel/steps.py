@@ -101,8 +101,11 @@ def _alloca(l: Lifter, f: Frame, i: Instr, s: State) -> Value:
     return l.pointer(obj)
 
 
-def _cases(l: Lifter, address: Address, s: State) -> list[Case]:
-    """The cases of an address that is about to be used. One that is no object is given up, and the others are kept."""
+def _cases(l: Lifter, address: Address, s: State, reading: bool = False) -> list[Case]:
+    """The cases of an address that is about to be used. One that is no object is given up, and the others are kept.
+
+    Where none is left, a lifter with `free_loads` reads anything: an object of its own each time.
+    """
     l.undefine(s, address.poison, "an address is poison")
     kept = []
     for case in address.cases:
@@ -117,6 +120,9 @@ def _cases(l: Lifter, address: Address, s: State) -> list[Case]:
                 l.outside.append(Undefinedness(null, f"{case.base.name[1:]} is 0"))
     if not kept:
         l.lost.pop()
+        if reading and l.free_loads:
+            l.note("what is read at an address that is not known may be anything")
+            return [Case(l.alg.truth(True), l.unknown(), l.values.word(0, address.width))]
         raise Incomplete("the address of an access is not known")
     return kept
 
@@ -124,7 +130,7 @@ def _cases(l: Lifter, address: Address, s: State) -> list[Case]:
 def load_scalar(l: Lifter, address: Address, size: int, s: State) -> Value:
     """`size` bytes from an address."""
     found: Value | None = None
-    for case in _cases(l, address, s):
+    for case in _cases(l, address, s, reading=True):
         value = _load_case(l, case, size, s)
         found = value if found is None else l.values.choose(case.when, value, found)
     if found is None:
