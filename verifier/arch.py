@@ -8,6 +8,7 @@ names in its helpers mean. Helpers are typed when they are first asked for; `Lay
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,7 @@ class Variant:
     hardware: tuple[str, ...]
     default: bool
     where: Where = field(compare=False)
+    unproved: str = ""  # why transitions are not proved for it, where they are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,13 @@ def load_generic(folder: Path) -> Arch | None:
     return _read_arch(path, None) if path.is_file() else None
 
 
+# what an architecture has not got -> its helpers of generic.yaml
+_ONLY = {"hugetlb": r"(set_)?huge_|mk_huge_pte|arch_make_huge",
+         "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|is_pmd_|swp_entry_to_pmd", "huge_pud": r"pudp?_|set_pud"}
+_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _ARCH_KEYS = ("arch", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources", "fields",
               "helpers", "hardware", "overlays")
-_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "arch")
+_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "arch", "unproved")
 
 
 def _read_arch(path: Path, generic: Arch | None) -> Arch:
@@ -256,6 +262,7 @@ def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
     return Variant(
         key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values, hardware,
         record.get_as("default", bool, False), table.key_at[key],
+        record.text("unproved", "a variant") if "unproved" in record else "",
     )
 
 
@@ -277,10 +284,26 @@ class Layout:
                 chosen = self._choose(versions)
                 if chosen is not None:
                     self._texts[name] = chosen
+        if generic is not None:
+            shared = set(generic.helpers) - set(arch.helpers)
+            for word in arch.absent & _ONLY.keys():
+                for name in [n for n in shared & self._texts.keys() if re.match(_ONLY[word], n)]:
+                    del self._texts[name]
+            self._drop_lacking(shared)
         self._fields = self._read_fields()
         self._functions: dict[str, Function] = {}
         self._events: dict[str, tuple[Event, Function, Function]] = {}
         self._typing: list[str] = []
+
+    def _drop_lacking(self, shared: set[str]) -> None:
+        """Leave out the shared helpers that call what the architecture has not got, such as those of huge entries."""
+        while True:
+            lacking = [name for name in shared & self._texts.keys()
+                       if not set(_CALLED.findall(self._texts[name].body.text)) <= self._texts.keys() | {"hardware"}]
+            if not lacking:
+                return
+            for name in lacking:
+                del self._texts[name]
 
     def _choose(self, versions: tuple[Text, ...]) -> Text | None:
         """The version that names this variant, else the one that names none."""

@@ -102,6 +102,9 @@ class Library:
         if not any(matches(level, filters.level) for level in LEVELS):
             return [], []
         for variant in self.wanted(filters):
+            if variant.unproved:
+                skipped.append({"variant": variant.name, "why": variant.unproved})
+                continue
             for encoding in self.spec.encodings.values():
                 if not matches(encoding.name, filters.encoding):
                     continue

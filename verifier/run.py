@@ -75,6 +75,9 @@ def prove(
     """
     start = time.perf_counter()
     groups, skipped = library.groups(filters)
+    unproved = [v for v in library.wanted(filters) if v.unproved]
+    if not groups and unproved and unproved == library.wanted(filters):
+        raise UsageError(f"nothing to prove for {unproved[0].name}: {unproved[0].unproved}")
     if not groups:
         raise nothing_matches(filters, library)
     library.check(groups)
@@ -216,8 +219,9 @@ def _finish(
     from verifier.solve import solver_versions
 
     results = sorted(scheduler.results, key=lambda r: r.obligation.id)
+    unproved = [f"variant {v.name}: {v.unproved}" for v in library.wanted(filters) if v.unproved]
     coverage: dict[str, object] = {
-        "not_covered": list(NOT_COVERED),
+        "not_covered": [*NOT_COVERED, *unproved],
         "not_applicable": [*skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))],
     }
     if scheduler.helpers:

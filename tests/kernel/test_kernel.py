@@ -150,3 +150,10 @@ def test_replay_of_values() -> None:
             (dirty,) = [replayer.run(layout, "pte_dirty", {"pte": found.outcome.result or 0}).outcome]
             assert dirty is not None and dirty.result == 1
             assert replayer.run(layout, "pte_hw_writable", {"pte": value}).why == "this kernel has no helper pte_hw_writable"
+
+
+def test_an_architecture_that_clang_has_no_target_for() -> None:
+    """m68k by a look-alike: big-endian, entries of 32 bits."""
+    report = conform(tree(), ["m68k"], ["pte_*", "ptep_*", "*swp*", "*migration*", "PAGE_*", "private_prot", "pfn_pte", "set_pte*"])
+    assert not [r for r in report.results if isinstance(r, (Differs, Inconclusive))]
+    assert sum(isinstance(r, Equal) for r in report.results) >= 70

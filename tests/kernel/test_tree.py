@@ -123,7 +123,7 @@ def test_builds_and_shapes_are_well_formed() -> None:
     assert found is not None and "# CONFIG_X86_USER_SHADOW_STACK is not set" in found.lines
     assert build_for(builds, "vax") is None
     shapes = load_shapes()
-    text, lines = wrapper_file(shapes, ["X86_FEATURE_SHSTK"])
+    text, lines = wrapper_file(shapes, {"X86_FEATURE_SHSTK": "X86_FEATURE_SHSTK"})
     rows = text.splitlines()
     assert all(name in rows[number - 1] for number, name in lines.items())
     assert len({s.wrapper for s in shapes}) == len(shapes)

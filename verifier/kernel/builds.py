@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import SpecError, UsageError, Where, nearest
+from verifier.kernel.lookalike import Lookalike
 from verifier.load import Source, Table, read_yaml
 
 __all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "out_of_scope", "operations")
+         "boot", "returns", "out_of_scope", "operations", "lookalike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Build:
     boot: Mapping[str, str]  # helper -> a function that has run before
     returns: Mapping[str, tuple[str, str]]  # function -> a constant of C, and why
     out_of_scope: Mapping[str, str]
+    lookalike: Lookalike | None  # the target that stands in where clang has none for the architecture
     operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
 
     def members(self) -> list[tuple[str, str]]:
@@ -101,7 +103,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         if key in ("options", "variants", "sources", "as_initialised"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations"):
+        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations", "lookalike"):
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
         elif key != "extends":
             fields[key] = record.text(key, "a build")
@@ -139,8 +141,15 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
-        {key: operations.texts(key, "operations") for key in operations},
+        _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
     )
+
+
+def _lookalike(value: object) -> Lookalike | None:
+    if not isinstance(value, Table):
+        return None
+    value.only(("target", "undefine", "define"), "a look-alike")
+    return Lookalike(value.text("target", "a look-alike"), value.texts("undefine", "undefine"), value.texts("define", "define"))
 
 
 def _table(value: object) -> Table:

@@ -12,13 +12,17 @@ import lzma
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import ExtractionError
+from verifier.kernel import lookalike
 from verifier.kernel.builds import Build
+from verifier.kernel.lookalike import filtered, write_compiler
 from verifier.kernel.shapes import Shape, wrapper_file
 from verifier.kernel.store import cache_folder, entry
 from verifier.kernel.toolchain import Toolchain, first_error, run
@@ -27,7 +31,7 @@ from verifier.kernel.tree import Tree, identify
 __all__ = ["Compiled", "Configured", "compile_build", "configure"]
 
 RECIPE = "6"  # changes when the same input is configured otherwise
-COMPILED = "1"  # changes when the same input is compiled otherwise
+COMPILED = "2"  # changes when the same input is compiled otherwise
 JOBS = 2
 ROUNDS = 12  # of leaving out wrappers that do not compile
 
@@ -66,7 +70,7 @@ def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = N
     """Configure a build of the tree, or find it in the cache. ExtractionError says what failed."""
     start = time.perf_counter()
     identity = identify(tree, build.kernel)
-    parts = [RECIPE, identity, tools.version, build.make, build.base, *build.lines]
+    parts = [RECIPE, identity, tools.version, build.make, build.base, repr(build.lookalike), *build.lines]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     key = f"{tree.version}-{build.name}-{digest}"
     folder = entry(cache or cache_folder(), key, lambda part: _configure(tree, build, tools, part))
@@ -78,7 +82,7 @@ def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = N
 def _configure(tree: Tree, build: Build, tools: Toolchain, part: Path) -> None:
     out = part / "o"
     out.mkdir()
-    make = ["make", "-s", "-C", str(tree.path), f"ARCH={build.make}", f"LLVM={tools.llvm}", f"O={out}"]
+    make = ["make", "-s", "-C", str(tree.path), f"ARCH={build.make}", f"O={out}", *_tools(build, tools, part)]
     what = f"configuring {build.name} of {tree.path}"
     if "/" in build.base:
         (out / ".config").write_bytes(_read_config(Path(build.base)))
@@ -88,17 +92,36 @@ def _configure(tree: Tree, build: Build, tools: Toolchain, part: Path) -> None:
     with (out / ".config").open("a", encoding="utf-8") as config:
         config.write("\n".join(["", *build.lines, ""]))
     run([*make, "olddefconfig"], part, what)
-    run([*make, f"-j{JOBS}", "prepare"], part, f"preparing {build.name} of {tree.path}")
+    if build.lookalike is None:
+        run([*make, f"-j{JOBS}", "prepare"], part, f"preparing {build.name} of {tree.path}")
+    else:
+        done = run([*make, f"-j{JOBS}", "-k", "prepare"], part)  # what needs a real assembler fails, and no header needs that
+        if not all((out / "include/generated" / name).is_file() for name in ("asm-offsets.h", "bounds.h")):
+            raise ExtractionError(f"preparing {build.name} of {tree.path}: {first_error(done.stderr)}")
     taken = set((out / ".config").read_text(encoding="utf-8").splitlines())
     refused = [line for line in build.lines if line not in taken and not (line.startswith("#") and not _stands(taken, line))]
     done = run([*make, "-n", "V=1", "mm/debug_vm_pgtable.ll"], part)
-    command = [word.replace(str(tree.path), _PLACE) for word in _compiler_line(done.stdout, tree)]
+    words = _compiler_line(done.stdout, tree)
+    if build.lookalike is not None:
+        words = [tools.clang, *build.lookalike.flags(), *filtered(words[1:])]
+    command = [word.replace(str(tree.path), _PLACE) for word in words]
     text = json.dumps({"command": command, "refused": refused})
     (part / "command.json").write_text(text, encoding="utf-8")
     for folder in ("tools", "scripts", "usr", "drivers", "kernel", "certs"):
         shutil.rmtree(out / folder, ignore_errors=True)
     for path in out.rglob("*.o"):
         path.unlink()
+
+
+def _tools(build: Build, tools: Toolchain, part: Path) -> list[str]:
+    """What make is told of the compiler and its friends."""
+    if build.lookalike is None:
+        return [f"LLVM={tools.llvm}"]
+    compiler = part / "clang-lookalike"
+    write_compiler(compiler, tools.clang, build.lookalike)
+    named = {"LD": "ld.lld", "AR": "llvm-ar", "NM": "llvm-nm", "OBJCOPY": "llvm-objcopy", "OBJDUMP": "llvm-objdump",
+             "READELF": "llvm-readelf", "STRIP": "llvm-strip", "HOSTCC": "clang"}
+    return [f"CC={compiler}", *(f"{key}={name}{tools.suffix}" for key, name in named.items()), "CROSS_COMPILE=", "CLANG_TARGET_FLAGS=none"]
 
 
 def _stands(taken: set[str], line: str) -> bool:
@@ -151,11 +174,20 @@ def _compile(configured: Configured, text: str, lines: dict[int, str], part: Pat
             compile_file(configured, path, target, ("-fno-inline",))  # what is stubbed keeps its name
 
 
+def _compiled(configured: Configured, command: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]:
+    """Compile a file; for a look-alike, after its assembly was taken out."""
+    if configured.build.lookalike is None:
+        return run([*command, str(source)], configured.folder)
+    return run([sys.executable, lookalike.__file__, *command, str(source)], configured.folder)
+
+
 def compile_file(configured: Configured, source: Path, target: Path, extra: Sequence[str] = ()) -> None:
     """One file of the kernel's, or of ours, to intermediate representation."""
     command = [*configured.command, *_ADDED, *extra, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"",
                "-DKBUILD_MODNAME=\"x\"", "-D__KBUILD_MODNAME=kmod_x"]
-    run([*command, "-o", str(target), str(source)], configured.folder, f"{source} does not compile for {configured.build.name}")
+    done = _compiled(configured, [*command, "-o", str(target)], source)
+    if done.returncode:
+        raise ExtractionError(f"{source} does not compile for {configured.build.name}: {first_error(done.stderr)}")
 
 
 def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], part: Path) -> dict[int, str]:
@@ -166,8 +198,8 @@ def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], p
     for _ in range(ROUNDS):
         source.write_text("\n".join(rows) + "\n", encoding="utf-8")
         command = [*configured.command, *_ADDED, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"", "-DKBUILD_MODNAME=\"x\"",
-                   "-D__KBUILD_MODNAME=kmod_x", "-o", str(target), str(source)]
-        done = run(command, configured.folder)
+                   "-D__KBUILD_MODNAME=kmod_x", "-o", str(target)]
+        done = _compiled(configured, command, source)
         if done.returncode == 0:
             return kept
         failed = _failed_lines(done.stderr, str(source))

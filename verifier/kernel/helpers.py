@@ -67,6 +67,7 @@ class _KernelInputs:
     free: Free
     build: Build
     features: Mapping[str, bool]  # name of a truth of the lifted code, or "@global", -> its value
+    big_endian: bool = False
     notes: dict[str, None] = field(default_factory=dict)
 
     def word(self, name: str, width: int) -> Any:
@@ -82,7 +83,10 @@ class _KernelInputs:
             if name == f"{key}[0]" and key.startswith("@"):
                 self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
                 rest = self.free.input_word(f"{name} behind the first byte", width - 8)
-                return self.alg.concat(rest, self.alg.word(int(value), 8), width - 8, 8)
+                first = self.alg.word(int(value), 8)
+                if self.big_endian:
+                    return self.alg.concat(first, rest, 8, width - 8)
+                return self.alg.concat(rest, first, width - 8, 8)
         return self.free.input_word(name, width)
 
     def _with_bit(self, name: str, key: str, bit: int, value: bool) -> Any:
@@ -164,7 +168,7 @@ class Library:
 
         Parameters that the model does not have are free. Raises Incomplete.
         """
-        inputs = _KernelInputs(alg, free, self.build, features)
+        inputs = _KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         models = KernelModels(actions=self.actions())
         lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised))
         values, objects = self._arguments(lifter, shape, alg, free, args)

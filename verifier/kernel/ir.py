@@ -127,7 +127,7 @@ class Typed:
     operand: Operand
     noundef: bool = False
     bounds: tuple[int, int] | None = None  # range(a, b): from a up to b - 1, wrapping
-    element: Type | None = None  # elementtype, sret or byval
+    element: Type | None = None  # elementtype or byval
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class Param:
     type: Type
     noundef: bool
     bounds: tuple[int, int] | None
-    element: Type | None  # of sret and byval
+    element: Type | None  # of byval
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ class Tokens:
         return low, high
 
     def attributes(self) -> tuple[bool, tuple[int, int] | None, Type | None]:
-        """noundef, range and elementtype (sret, byval) of what comes next; the others promise nothing that we use."""
+        """noundef, range and elementtype (or byval) of what comes next; the others promise nothing that we use."""
         noundef, bounds, element = False, None, None
         while True:
             word = self.peek()
@@ -189,7 +189,8 @@ class Tokens:
             elif word in ("elementtype", "sret", "byval"):
                 self.next()
                 self.need("(")
-                element = self.type()
+                kind = self.type()
+                element = element if word == "sret" else kind  # sret: memory of the caller's that the callee writes
                 self.need(")")
             elif word in _WITH_ARGUMENT:
                 self.next()

@@ -111,7 +111,8 @@ def _rank(key: tuple[str, str, str]) -> tuple[int, str, str]:
 
 def _short(names: list[str], library: Library) -> str:
     """Variants, or `all` where it is every one."""
-    return "all" if set(names) == {v.name for v in library.variants()} else ",".join(dict.fromkeys(names))
+    proved = {v.name for v in library.variants() if not v.unproved}
+    return "all" if set(names) == proved else ",".join(dict.fromkeys(names))
 
 
 def _entries(result: Result) -> tuple[str, str]:
