@@ -133,6 +133,11 @@ def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) ->
     lifted = given["helpers"] == "kernel"
     if lifted and (tree is None or given["solver"] != "bits"):
         raise UsageError("--helpers kernel needs --tree DIR, and goes with --solver bits only")
+    if tree is not None:
+        from verifier.kernel.toolchain import find_toolchain
+        from verifier.kernel.tree import open_tree
+        open_tree(tree)
+        find_toolchain()  # what is missing is said before anything is proved
     options = Options(
         given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"], given["search_seconds"],
         None if given["no_cache"] or lifted else cache_folder(), given["solver"],

@@ -127,3 +127,18 @@ def test_builds_and_shapes_are_well_formed() -> None:
     rows = text.splitlines()
     assert all(name in rows[number - 1] for number, name in lines.items())
     assert len({s.wrapper for s in shapes}) == len(shapes)
+
+
+@pytest.mark.parametrize(("says", "fine"), [("clang version 11.0.1-2", False), ("clang version 99.0.0", False), ("gcc 12", False), ("clang version 19.1.7", True)])
+def test_a_clang_of_another_age_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, fine: bool) -> None:
+    for name in ("clang-x", "make", "flex", "bison", "bc", "ld.lld", "llvm-ar", "xz", *toolchain._NEEDED):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\necho '{says}'\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PTEPROOF_CLANG", "clang-x")
+    if fine:
+        assert toolchain.find_toolchain().version == says
+        return
+    with pytest.raises(ExtractionError, match=r"clang-x is not clang .* apt install clang-19"):
+        toolchain.find_toolchain()
