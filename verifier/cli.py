@@ -101,6 +101,7 @@ def _running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--depth", type=click.IntRange(1, 40), default=6, help="steps of the longest trace"),
         click.option("--search-seconds", type=click.FloatRange(0), default=120.0, help="seconds of one group's search"),
         click.option("--solver", type=click.Choice(["bits", "z3"]), default="bits", help="who decides"),
+        click.option("--cross-check", "cross", is_flag=True, help="decide by bits and by z3; uses no cache"),
         click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree, to replay in"),
         click.option("--helpers", type=click.Choice(["yaml", "kernel"]), default="yaml",
                      help="whose helpers: those of arch/, or with --tree the kernel's own, lifted"),
@@ -131,8 +132,8 @@ def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) ->
     library = _library(context)
     tree: Path | None = given["tree"]
     lifted = given["helpers"] == "kernel"
-    if lifted and (tree is None or given["solver"] != "bits"):
-        raise UsageError("--helpers kernel needs --tree DIR, and goes with --solver bits only")
+    if lifted and (tree is None or given["solver"] != "bits" or given["cross"]):
+        raise UsageError("--helpers kernel needs --tree DIR, and goes with --solver bits only, without --cross-check")
     if tree is not None:
         from verifier.kernel.toolchain import find_toolchain
         from verifier.kernel.tree import open_tree
@@ -140,7 +141,8 @@ def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) ->
         find_toolchain()  # what is missing is said before anything is proved
     options = Options(
         given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"], given["search_seconds"],
-        None if given["no_cache"] or lifted else cache_folder(), given["solver"],
+        None if given["no_cache"] or lifted or given["cross"] else cache_folder(), given["solver"],
+        Path("pteproof-disagreement") if given["cross"] else None,
     )
     with _Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
         try:

@@ -42,16 +42,31 @@ class Z3GroupProver(GroupProver):
         self._questions: dict[str, dict[str, Question]] = {}
         self._inhabited: dict[str, bool | None] = {}
 
-    def _question(self, question: Question) -> Question:
+    def question(self, question: Question) -> Question:
         found = self._questions.get(question.transition)
         if found is None:
             asked = self.z3_builder.questions(lambda t, p: t == question.transition)
             found = self._questions[question.transition] = {q.property.name: q for q in asked}
         return found[question.property.name]
 
+    def word(self, question: Question) -> str:
+        """What z3 alone says: proved, refuted, vacuous or unknown."""
+        asked = self.question(question)
+        for label, given in asked.given.items():
+            if label not in self._inhabited:
+                answer = self.z3.check(given)
+                self._inhabited[label] = None if isinstance(answer, Undecided) else isinstance(answer, Sat)
+            if self._inhabited[label] is not True:
+                return "unknown" if self._inhabited[label] is None else "vacuous"
+        for way in asked.ways:
+            answer = self.z3.check((*asked.given[way.label], way.bad))
+            if not isinstance(answer, Unsat):
+                return "unknown" if isinstance(answer, Undecided) else "refuted"
+        return "proved"
+
     def decide(self, question: Question) -> Verdict:
         """The verdict that z3 gives; values, where there are any, come from the graph."""
-        asked = self._question(question)
+        asked = self.question(question)
         for label, given in asked.given.items():
             if label not in self._inhabited:
                 answer = self.z3.check(given)

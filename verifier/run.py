@@ -34,6 +34,7 @@ class Options:
     search_seconds: float = 60.0
     cache: Path | None = None
     solver: str = "bits"
+    cross: Path | None = None  # decide by two ways; where to leave what they disagree on
 
 
 class Stopped(Exception):
@@ -110,7 +111,8 @@ def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[
     for group in groups:
         by_code.setdefault((group.encoding, group.code), []).append(group)
     return [
-        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver)
+        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver,
+             options.cross, options.timeout)
         for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
     ]
 

@@ -14,7 +14,9 @@ from typing import Any, Protocol, TypeAlias
 from verifier.bits import FALSE, TRUE, Bits
 from verifier.errors import SolverError
 
-__all__ = ["Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "solver_versions", "z3_solver"]
+__all__ = [
+    "Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "smt2", "solver_versions", "z3_solver",
+]
 
 QUICK_SAT, STRONG_SAT = "minisat22", "cadical153"  # python-sat's names
 QUICK = 2000  # conflicts
@@ -301,3 +303,13 @@ class _Z3Solver:
 def z3_solver(terms: Any, incremental: bool = True, timeout: float | None = None) -> Solver:
     """z3 for conditions built over these Terms; `timeout` in seconds is z3's own, soft one."""
     return _Z3Solver(terms, incremental, timeout)
+
+
+def smt2(conditions: Iterable[Any]) -> str:
+    """z3 terms as a question in SMT-LIB 2: do they hold together?"""
+    import z3
+
+    solver = z3.Solver()
+    solver.add(*conditions)
+    text: str = solver.to_smt2()
+    return text

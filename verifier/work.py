@@ -38,6 +38,8 @@ class Task:
     search_seconds: float = 60.0
     cache: Path | None = None
     solver: str = "bits"
+    cross: Path | None = None  # decide by two ways; where to leave what they disagree on
+    timeout: float = 60.0  # seconds of one question to the second way
     skip: frozenset[str] = frozenset()  # obligations that are decided already
 
 
@@ -124,6 +126,9 @@ class _Worker:
         if self.library.substitute is not None:
             from verifier.substitute import SubstitutedProver
             return SubstitutedProver(model, group, graph, BitsSolver(graph), self.library.substitute)
+        if self.task.cross is not None:
+            from verifier.cross import CrossProver
+            return CrossProver(model, group, graph, BitsSolver(graph), self.task.timeout, self.task.cross)
         if self.task.solver == "z3":
             from verifier.prove_z3 import Z3GroupProver
             return Z3GroupProver(model, group, graph, BitsSolver(graph))
