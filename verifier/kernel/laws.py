@@ -189,7 +189,7 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
         return NotKnown(variant, law, "behaviour of a helper is undefined, or not modelled, for some values")
     if given and not isinstance(asked.check(given), Sat):
         return NotKnown(variant, law, "vacuous: `when` holds for no value")
-    return Holds(variant, law, tuple(memo.notes), time.perf_counter() - start)
+    return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
 
 
 def _function(law: Law, body: Source, layout: Layout) -> Function:

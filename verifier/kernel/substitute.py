@@ -92,9 +92,9 @@ class KernelAnswers(Memory):
 
     def by_reference(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], Any] | None:
         """A helper on pointers to entries, unless arch/ lets the hardware in, which C's text does not show."""
-        if self.library is None or not self._ours(function) or self.strict or function.name in self.stays:
+        if self.library is None or not self._ours(function) or function.name in self.stays:
             return None
-        if lets_hardware_in(function.body):
+        if lets_hardware_in(function.body) and not self.strict:
             self.stays[function.name] = "the hardware may act within it"
             return None
         key = (function, args)
@@ -102,6 +102,8 @@ class KernelAnswers(Memory):
             try:
                 lifted, names = self._lift(function, args)
             except Incomplete as error:
+                if self.strict:
+                    raise
                 self.stays[function.name] = str(error)
                 return None
             self._record(key, function, lifted, lifted.undefined)
