@@ -24,7 +24,7 @@ PACKAGE = ROOT / "verifier"
 LAYERS = (
     "errors", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms", "solve",
     "arch", "model", "scopes", "steps", "obligations", "results", "prove", "prove_z3", "cross", "substitute", "trace",
-    "plan", "cache", "work", "run", "encode", "kernel", "report", "cli", "__main__",
+    "plan", "cache", "work", "run", "encode", "certify", "kernel", "report", "cli", "__main__",
 )
 # A module may not be named by what its layer is not meant for, even where the order would allow it.
 TOOLS = {"z3": {"terms", "solve"}, "pysat": {"solve"}, "yaml": {"load"}, "rich": {"cli"},
