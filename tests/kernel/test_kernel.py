@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,21 @@ def test_lifted_helpers_do_what_the_machine_does(variant: str) -> None:
         found = replay_native(native, library, layout, "ptep_set_wrprotect", {"ptep": entry})
         assert found is not None and found == replay_native(None, library, layout, "ptep_set_wrprotect", {"ptep": entry})
         assert found.entries["ptep"] == (entry & ~0x42) | 1 << 58
+
+
+@pytest.mark.skipif(shutil.which("qemu-aarch64") is None or shutil.which("aarch64-linux-gnu-gcc") is None,
+                    reason="needs qemu-user, gcc-aarch64-linux-gnu and libc6-dev-arm64-cross")
+@pytest.mark.parametrize("variant", ["arm64-4k", "arm64-64k"])
+def test_lifted_helpers_do_what_an_emulated_machine_does(variant: str) -> None:
+    build, shapes = load_builds()[variant], load_shapes()
+    compiled = compile_build(configure(open_tree(tree()), build, find_toolchain()), shapes)
+    library = Library(compiled, shapes)
+    (layout,) = layouts([variant])
+    features = known_features(library, layout.variant.features)
+    with Native(native_code(compiled, library, emulate=True), library, features) as native:
+        compared = compare_native(library, native, features, count=60)
+        assert not compared.mismatches
+        assert compared.points > 10_000
 
 
 def test_the_tree_is_not_written_to(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,9 +27,26 @@ from verifier.kernel.toolchain import find_toolchain, run
 
 __all__ = ["Native", "Outcome", "native_code"]
 
-_MACHINE = {"x86": "x86_64"}
-_FLAGS = ("-O2", "-fPIC", "-mcmodel=small", "-Wno-everything", "-Wno-override-module", "-fcf-protection=none")
+_FLAGS = ("-O2", "-fPIC", "-Wno-everything", "-Wno-override-module")
 _ROOM = 1 << 16  # bytes of a global that the build has not got
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of computer: its name, what clang is told, a function that returns 0, and who compiles and runs elsewhere."""
+
+    machine: str
+    flags: tuple[str, ...]
+    zero: str
+    compiler: str = ""
+    emulator: tuple[str, ...] = ()
+
+
+_KINDS = {
+    "x86": Kind("x86_64", ("-mcmodel=small", "-fcf-protection=none"), "xorl %eax, %eax\nret"),
+    "arm64": Kind("aarch64", ("--target=aarch64-linux-gnu",), "mov x0, #0\nret", "aarch64-linux-gnu-gcc",
+                  ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +57,47 @@ class Outcome:
     entries: Mapping[str, int]
 
 
-def native_code(compiled: Compiled, library: Library, cache: Path | None = None) -> Path:
-    """The folder with the shared library and its runner. ExtractionError where this computer is of another kind."""
+def native_code(compiled: Compiled, library: Library, cache: Path | None = None, emulate: bool = False) -> Path:
+    """The folder with the shared library and its runner. ExtractionError where this computer is of another kind.
+
+    emulate  run another kind's code by qemu-user, where that and a compiler for the runner are installed
+    """
     kernel = compiled.configured.build.kernel
-    if _MACHINE.get(kernel) != platform.machine():
-        raise ExtractionError(f"{kernel} code does not run on this computer ({platform.machine()})")
+    kind = _KINDS.get(kernel)
+    here = kind is not None and kind.machine == platform.machine()
+    lacking = [p for p in (kind.compiler, *kind.emulator[:1]) if not p or shutil.which(p) is None] if kind else []
+    if kind is None or (not here and (not emulate or lacking)):
+        raise ExtractionError(f"{kernel} code does not run on this computer ({platform.machine()})"
+                              + (f"; {', '.join(lacking)} is missing" if emulate and kind and any(lacking) else ""))
     runner = Path(__file__).with_name("native_runner.c")
     import hashlib
 
     texts = "".join(compiled.texts[name] for name in sorted(compiled.texts)) + runner.read_text(encoding="utf-8")
-    digest = hashlib.sha256(("2" + texts).encode()).hexdigest()[:16]
-    return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(compiled, library, runner, part))
+    digest = hashlib.sha256(("3" + texts).encode()).hexdigest()[:16]
+    return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(compiled, library, runner, kind, here, part))
 
 
-def _build(compiled: Compiled, library: Library, runner: Path, part: Path) -> None:
+def _build(compiled: Compiled, library: Library, runner: Path, kind: Kind, here: bool, part: Path) -> None:
     tools = find_toolchain()
     objects = []
     for name, text in compiled.texts.items():
         source = part / f"{name}.ll"
         source.write_text(text.replace("internal global", "global").replace("internal unnamed_addr global", "global"), encoding="utf-8")
         target = part / f"{name}.o"
-        run([tools.clang, "-x", "ir", *_FLAGS, "-c", "-o", str(target), str(source)], part, f"compiling {name} for this computer")
+        run([tools.clang, "-x", "ir", *_FLAGS, *kind.flags, "-c", "-o", str(target), str(source)], part, f"compiling {name} for this computer")
         objects.append(str(target))
     run([f"ld.lld{tools.suffix}", "-r", "-o", str(part / "all.o"), *objects], part, "linking the helpers")
-    (part / "missing.s").write_text(_missing(part, tools.suffix, library), encoding="utf-8")
-    run([tools.clang, f"--ld-path=ld.lld{tools.suffix}", "-shared", "-nostdlib", "-Wl,-Bsymbolic", "-Wl,-z,notext", "-o", str(part / "helpers.so"),
+    (part / "missing.s").write_text(_missing(part, tools.suffix, library, kind), encoding="utf-8")
+    run([tools.clang, *kind.flags[:1], f"--ld-path=ld.lld{tools.suffix}", "-shared", "-nostdlib", "-Wl,-Bsymbolic", "-Wl,-z,notext", "-o", str(part / "helpers.so"),
          str(part / "all.o"), str(part / "missing.s")], part, "linking the helpers")
-    run([tools.clang, "-O1", "-o", str(part / "runner"), str(runner), "-ldl"], part, "compiling the runner")
+    run([tools.clang if here else kind.compiler, "-O1", "-o", str(part / "runner"), str(runner), "-ldl"], part, "compiling the runner")
+    (part / "emulator").write_text("" if here else "\n".join(kind.emulator), encoding="utf-8")
     for path in part.iterdir():
         if path.suffix in (".o", ".ll", ".s"):
             path.unlink()
 
 
-def _missing(part: Path, suffix: str, library: Library) -> str:
+def _missing(part: Path, suffix: str, library: Library, kind: Kind) -> str:
     """Assembly for what is not defined: functions that return 0, and zeros."""
     listed = run([f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols").stdout
     data = {name for module in library.program.modules for name in module.globals}
@@ -83,8 +109,8 @@ def _missing(part: Path, suffix: str, library: Library) -> str:
         elif name == "__x86_return_thunk":
             lines.append(f'.globl "{name}"\n"{name}": ret')
         else:
-            lines.append(f'.globl "{name}"\n"{name}": xorl %eax, %eax\nret')
-    return "\n".join([*lines, '.section .note.GNU-stack,"",@progbits', ""])
+            lines.append(f'.globl "{name}"\n"{name}": {kind.zero}')
+    return "\n".join([*lines, '.section .note.GNU-stack,"",%progbits', ""])
 
 
 class Native:
@@ -96,7 +122,8 @@ class Native:
 
     def __init__(self, folder: Path, library: Library, features: Mapping[str, bool]) -> None:
         self.library = library
-        command = [str(folder / "runner"), str(folder / "helpers.so")]
+        emulator = (folder / "emulator").read_text(encoding="utf-8").split("\n")
+        command = [*filter(None, emulator), str(folder / "runner"), str(folder / "helpers.so")]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._widths: dict[str, int | None] = {}
         for symbol, offset, byte in self._settings(features):
