@@ -47,6 +47,7 @@ class Text:
     body: Source
     source: str
     variants: tuple[str, ...]
+    absent: tuple[str, ...]  # for variants that lack one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Variant:
     hardware: tuple[str, ...]
     default: bool
     where: Where = field(compare=False)
+    absent: frozenset[str] = frozenset()  # what it has not got
     unproved: str = ""  # why transitions are not proved for it, where they are not
 
 
@@ -85,6 +87,7 @@ class Arch:
     """One file of arch/, checked but for the types of its helpers."""
 
     name: str
+    kernel: str  # the folder of the kernel's arch/, where several files stand for one
     path: str
     read: str
     sources: Mapping[str, str]
@@ -97,7 +100,7 @@ class Arch:
     overlays: Mapping[str, Mapping[str, tuple[Text, ...]]]
     overlay_describes: Mapping[str, str]
     variants: Mapping[str, Variant]
-    absent: frozenset[str]
+    absent: frozenset[str]  # what none of its variants has
 
 
 def data_folder(name: str) -> Path:
@@ -139,9 +142,9 @@ def load_generic(folder: Path) -> Arch | None:
 _ONLY = {"hugetlb": r"(set_)?huge_|mk_huge_pte|arch_make_huge",
          "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|is_pmd_|swp_entry_to_pmd", "huge_pud": r"pudp?_|set_pud"}
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
-_ARCH_KEYS = ("arch", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources", "fields",
-              "helpers", "hardware", "overlays")
-_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "arch", "unproved")
+_ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources",
+              "fields", "helpers", "hardware", "overlays")
+_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "absent", "unproved")
 
 
 def _read_arch(path: Path, generic: Arch | None) -> Arch:
@@ -166,7 +169,8 @@ def _read_arch(path: Path, generic: Arch | None) -> Arch:
         overlays[key] = _texts(_table(overlay, "helpers"), sources)
     absent = table.texts("absent", "absent")
     arch = Arch(
-        name, _shown(path), table.text("read", "an architecture"), sources, constants, features, {},
+        name, table.text("kernel", "an architecture") if "kernel" in table else name, _shown(path),
+        table.text("read", "an architecture"), sources, constants, features, {},
         _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays, describes,
         {}, frozenset(absent),
     )
@@ -213,9 +217,10 @@ def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ..
         for record in records:
             if not isinstance(record, Table):
                 raise SpecError(table.at[key], f"{key} must be a mapping with source and body")
-            record.only(("source", "body", "variants", "note"), "a helper")
+            record.only(("source", "body", "variants", "absent", "note"), "a helper")
             body = record.need("body", Source, "a helper")
-            texts.append(Text(key, table.key_at[key], body, _source(record, sources), _globs(record)))
+            texts.append(Text(key, table.key_at[key], body, _source(record, sources), _globs(record),
+                              record.texts("absent", "absent")))
         name = key.split("(")[0].strip()
         if name in found:
             raise SpecError(table.key_at[key], f"helper {name} stands twice")
@@ -261,7 +266,7 @@ def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
     constants = dict(arch.constants) | _numbers(_table(record, "constants"))
     return Variant(
         key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values, hardware,
-        record.get_as("default", bool, False), table.key_at[key],
+        record.get_as("default", bool, False), table.key_at[key], arch.absent | set(record.texts("absent", "absent")),
         record.text("unproved", "a variant") if "unproved" in record else "",
     )
 
@@ -286,7 +291,7 @@ class Layout:
                     self._texts[name] = chosen
         if generic is not None:
             shared = set(generic.helpers) - set(arch.helpers)
-            for word in arch.absent & _ONLY.keys():
+            for word in variant.absent & _ONLY.keys():
                 for name in [n for n in shared & self._texts.keys() if re.match(_ONLY[word], n)]:
                     del self._texts[name]
             self._drop_lacking(shared)
@@ -306,11 +311,14 @@ class Layout:
                 del self._texts[name]
 
     def _choose(self, versions: tuple[Text, ...]) -> Text | None:
-        """The version that names this variant, else the one that names none."""
+        """The version that names this variant, else the one for what it lacks, else the one that says neither."""
         for text in versions:
             if any(fnmatch.fnmatchcase(self.variant.name, glob) for glob in text.variants):
                 return text
-        return next((text for text in versions if not text.variants), None)
+        for text in versions:
+            if self.variant.absent.intersection(text.absent):
+                return text
+        return next((text for text in versions if not text.variants and not text.absent), None)
 
     def _read_fields(self) -> dict[str, Field]:
         found: dict[str, Field] = {}

@@ -93,7 +93,7 @@ class Library:
 
     def wanted(self, filters: Filters) -> list[Variant]:
         """The variants that are asked for."""
-        return [v for v in self.variants() if any(matches(name, filters.arch) for name in (v.name, v.arch))]
+        return [v for v in self.variants() if any(matches(name, filters.arch) for name in (v.name, v.arch, self.archs[v.arch].kernel))]
 
     def groups(self, filters: Filters) -> tuple[list[Group], list[dict[str, str]]]:
         """The groups that are asked for, and those that do not apply with the reason."""
@@ -124,7 +124,7 @@ class Library:
 
     def not_applicable(self, group: Group, wants: Callable[[str, str], bool]) -> list[dict[str, str]]:
         """What this variant lacks, and so what makes no obligation."""
-        absent = self.archs[self.variant(group.variant).arch].absent
+        absent = self.variant(group.variant).absent
         found = []
         for transition in self.spec.transitions.values():
             for need in transition.needs:

@@ -43,7 +43,7 @@ class Instance:
 def instances(model: Model, actor: int = 0) -> Iterator[Instance]:
     """Every step of the model with one process acting; by symmetry process A is enough for a proof."""
     for transition in model.spec.transitions.values():
-        if any(need in model.layout.arch.absent for need in transition.needs):
+        if any(need in model.layout.variant.absent for need in transition.needs):
             continue
         for tracks in transition.tracks:
             for roles in _bindings(transition, actor):
@@ -165,7 +165,7 @@ def applies(model: Model, prop: Property, code: str) -> bool:
     """Does the property say anything for this variant, encoding and code?"""
     if (prop.encodings and model.encoding.name not in prop.encodings) or (prop.codes and code not in prop.codes):
         return False
-    return not any(need in model.layout.arch.absent for need in prop.needs)
+    return not any(need in model.layout.variant.absent for need in prop.needs)
 
 
 def invariants(model: Model, world: World, code: str) -> Iterator[tuple[str, int, Any]]:

@@ -139,7 +139,7 @@ def judge_laws(
         library = None
         if tree is not None:
             found = named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
-            if found is None or found.kernel != layout.arch.name:
+            if found is None or found.kernel != layout.arch.kernel:
                 results += [NotApplicable(layout.variant.name, law, "no kernel build stands for the variant") for law in laws]
                 continue
             if found.name not in libraries:
@@ -155,9 +155,9 @@ def judge_laws(
 def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = "z3", timeout: float | None = 60) -> LawResult:
     """One law of one variant."""
     variant = layout.variant.name
-    absent = [n for n in law.needs if n in layout.arch.absent]
+    absent = [n for n in law.needs if n in layout.variant.absent]
     if absent:
-        return NotApplicable(variant, law, f"{layout.arch.name} has no {absent[0]}")
+        return NotApplicable(variant, law, f"{variant} has no {absent[0]}")
     if any(fnmatch.fnmatchcase(f"{variant}/{law.level}", glob) for glob in law.not_for):
         return NotApplicable(variant, law, f"{variant} folds the level {law.level} into another")
     start = time.perf_counter()

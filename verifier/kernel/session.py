@@ -56,7 +56,7 @@ def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
     archs = load_archs(folder)
     generic = load_generic(folder or data_folder("arch"))
     found = [Layout(arch, variant, generic) for arch in archs.values() for variant in arch.variants.values()
-             if any(fnmatch.fnmatchcase(variant.name, g) or fnmatch.fnmatchcase(arch.name, g) for g in globs)]
+             if any(fnmatch.fnmatchcase(name, g) for name in (variant.name, arch.name, arch.kernel) for g in globs)]
     if not found:
         raise UsageError(f"no variant matches {', '.join(globs)}")
     return found
@@ -117,7 +117,7 @@ def conform(
     unbuilt = []
     for layout in layouts(variants, arch_dir):
         found = named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
-        if found is None or found.kernel != layout.arch.name:
+        if found is None or found.kernel != layout.arch.kernel:
             unbuilt.append(layout.variant.name)
         else:
             chosen.setdefault(found.name, []).append(layout)
