@@ -93,7 +93,8 @@ class Library:
 
     def wanted(self, filters: Filters) -> list[Variant]:
         """The variants that are asked for."""
-        return [v for v in self.variants() if any(matches(name, filters.arch) for name in (v.name, v.arch, self.archs[v.arch].kernel))]
+        return [v for v in self.variants()
+                if any(matches(name, filters.arch) for name in (v.name, v.arch, self.archs[v.arch].kernel))]
 
     def groups(self, filters: Filters) -> tuple[list[Group], list[dict[str, str]]]:
         """The groups that are asked for, and those that do not apply with the reason."""
