@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inline assembly of x86 and arm64 as the kernel's helpers have it: each known template, whole, and what it does.
+"""Inline assembly of x86 and arm64 (of others: asm_*.py) as the kernel's helpers have it: each known template, whole, and what it does.
 
 A template matches in full or not at all; what matches nothing makes the helper incomplete. Barriers, cache and
 translation-buffer instructions do nothing to an entry's value and are noted. Code that is patched at boot is a named
@@ -9,7 +9,7 @@ truth: `cpu feature N` on x86, `alternative N` on arm64, `static key NAME` on bo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verifier.kernel.lift import Lifter
     from verifier.kernel.paths import State
 
-__all__ = ["run_asm", "take_branch"]
+__all__ = ["Asm", "Model", "nothing", "run_asm", "take_branch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ def _symbol(name: str, note: str) -> Model:
     return model
 
 
-def _nothing(note: str) -> Model:
+def nothing(note: str) -> Model:
     def model(asm: Asm) -> None:
         if any(o >= 0 for o in asm.operands.outputs):
             raise Incomplete(f"{note} with a result")
@@ -247,12 +247,12 @@ _MODELS: tuple[tuple[str, str, Model], ...] = (
     ("x86", _LOCK + r"bt(?P<op>[rsc])(?P<size>[lq]) \$(?P<bit>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code c\*/)?", _x86_bit),
     ("x86", _LOCK + r"(?P<op>or|and)(?P<size>[bwlq]) \$(?:\{(?P<value>\d+):b\}|(?P<value_>\d+)), ?\$(?P<mem>\d+)", _x86_or_and),
     ("x86", r"\.byte 0x0f,0x01,0xee", _symbol("PKRU", "rdpkru reads the register PKRU")),
-    ("x86", r"1: \.byte 0x0f, 0x0b \.pushsection __bug_table,.*", _nothing("WARN: a warning is printed and execution goes on")),
-    ("x86", r"\d+: nop \.pushsection \.discard\.instr_(?:begin|end) .*\.popsection", _nothing("marks of objtool")),
-    ("x86", r"(?:mfence|lfence|sfence|lock;? addl \$\$0,-4\(%rsp\))", _nothing("memory barriers")),
-    ("x86", r"98[0-9]: \.pushsection \.discard\.annotate_insn.*", _nothing("marks of objtool")),
-    ("x86", r"998: \.pushsection \.discard\.reachable \.long 998b \.popsection", _nothing("marks of objtool")),
-    ("x86", r"invlpg \(\$0\)|invlpg \$0", _nothing("invlpg: the translation buffer is not part of an entry")),
+    ("x86", r"1: \.byte 0x0f, 0x0b \.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
+    ("x86", r"\d+: nop \.pushsection \.discard\.instr_(?:begin|end) .*\.popsection", nothing("marks of objtool")),
+    ("x86", r"(?:mfence|lfence|sfence|lock;? addl \$\$0,-4\(%rsp\))", nothing("memory barriers")),
+    ("x86", r"98[0-9]: \.pushsection \.discard\.annotate_insn.*", nothing("marks of objtool")),
+    ("x86", r"998: \.pushsection \.discard\.reachable \.long 998b \.popsection", nothing("marks of objtool")),
+    ("x86", r"invlpg \(\$0\)|invlpg \$0", nothing("invlpg: the translation buffer is not part of an entry")),
     ("arm64", r"\.arch_extension lse cas(?:a|l|al)? \$\{(?P<old>\d+):[xw]\}, \$\{(?P<new>\d+):[xw]\}, \$(?P<mem>\d+)", _arm64_cas),
     ("arm64", r"prfm pstl1strm, \$(?P<mem>\d+) 1: ldxr \$(?P<old>\d+), \$(?P=mem) eor \$(?P<t>\d+), \$(?P=old), \$(?P<expected>\d+) "
               r"cbnz \$(?P=t), 2f st[l]?xr \$\{(?P=t):w\}, \$(?P<new>\d+), \$(?P=mem) cbnz \$\{(?P=t):w\}, 1b (?:dmb ish )?2:",
@@ -264,10 +264,10 @@ _MODELS: tuple[tuple[str, str, Model], ...] = (
     ("arm64", r"mrs \$0, tcr_el1", _symbol("tcr_el1", "mrs reads the register tcr_el1")),
     ("arm64", r"\.irp num,.* mrs_s \$0, \(\(\(3\) << 19\) \| \(\(3\) << 16\) \| \(\(10\) << 12\) \| \(\(2\) << 8\) \| "
               r"\(\(4\) << 5\)\) \.purgem mrs_s", _symbol("por_el0", "mrs_s reads the register por_el0")),
-    ("arm64", r"(?:dsb|dmb) (?:ish|ishst|ishld|nsh|nshst|sy|st|ld|osh|oshst|oshld)|isb|yield|csdb", _nothing("memory barriers")),
+    ("arm64", r"(?:dsb|dmb) (?:ish|ishst|ishld|nsh|nshst|sy|st|ld|osh|oshst|oshld)|isb|yield|csdb", nothing("memory barriers")),
     ("arm64", r"(?:\.arch \S+ )?tlbi \w+(?:, \$(?:0|\{0:x\}))?(?: .*)?",
-     _nothing("tlbi: the translation buffer is not part of an entry")),
-    ("arm64", r"\.pushsection __bug_table,.*", _nothing("WARN: a warning is printed and execution goes on")),
+     nothing("tlbi: the translation buffer is not part of an entry")),
+    ("arm64", r"\.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
 )
 
 
@@ -276,10 +276,13 @@ def _normal(template: str, arch: str) -> str:
     return " ".join(re.sub(r"#[^\n]*" if arch == "x86" else r"//[^\n]*", "", template).split())
 
 
-def run_asm(l: Lifter, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
-    """What a piece of assembly gives and does. Incomplete where no model matches all of it."""
+def run_asm(
+    l: Lifter, text: AsmText, instr: Instr, args: list[Value], state: State, more: Mapping[str, tuple[tuple[str, Model], ...]] = {},
+) -> Value | None:
+    """What a piece of assembly gives and does. Incomplete where no model matches all of it. `more`: architecture -> its own models."""
     template = _normal(text.template, l.program.arch)
-    for arch, pattern, model in _MODELS:
+    own = [(l.program.arch, pattern, model) for pattern, model in more.get(l.program.arch, ())]
+    for arch, pattern, model in (*_MODELS, *own):
         if arch in ("*", l.program.arch):
             match = re.fullmatch(pattern, template)
             if match:

@@ -34,12 +34,24 @@ class Axiom:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What a feature of arch/ is in the lifted code: truth `name` or a bit of `bitmap`, with C's number, or a global byte."""
+    """What a feature of arch/ is in the lifted code: truth `name` or a bit of `bitmap`, with C's number, or a global byte.
+
+    Where `within` names a member of a structure, the bitmap is such a structure, and the number is a mask of that member.
+    """
 
     name: str | None
     number: str | None
     bitmap: str | None
     global_: str | None
+    within: str | None = None
+
+    @property
+    def expression(self) -> str:
+        """C for the number."""
+        if self.within is None:
+            return self.number or ""
+        structure, _, member = self.within.partition(".")
+        return f"8 * __builtin_offsetof(struct {structure}, {member}) + __builtin_ctzll({self.number})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +170,14 @@ def _table(value: object) -> Table:
 
 def _feature(table: Table, key: str) -> Feature:
     record = table.need(key, Table, "features")
-    record.only(("name", "number", "bitmap", "global"), "a feature")
-    found = {k: record.text(k, "a feature") if k in record else None for k in ("name", "number", "bitmap", "global")}
+    record.only(("name", "number", "bitmap", "global", "within"), "a feature")
+    found = {k: record.text(k, "a feature") if k in record else None for k in ("name", "number", "bitmap", "global", "within")}
     places = [k for k in ("name", "bitmap", "global") if found[k] is not None]
     if len(places) != 1 or (places == ["global"]) == (found["number"] is not None):
         raise SpecError(record.where, "a feature has a name and a number, a bitmap and a number, or a global")
-    return Feature(found["name"], found["number"], found["bitmap"], found["global"])
+    if found["within"] is not None and places != ["bitmap"]:
+        raise SpecError(record.where, "only a bitmap is within something")
+    return Feature(found["name"], found["number"], found["bitmap"], found["global"], found["within"])
 
 
 def _returned(table: Table, key: str) -> tuple[str, str]:

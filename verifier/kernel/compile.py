@@ -153,10 +153,10 @@ def _compiler_line(text: str, tree: Tree) -> list[str]:
 def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path | None = None) -> Compiled:
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
-    constants = [f.number for f in configured.build.features.values() if f.number is not None]
-    constants += [name for name, _ in configured.build.returns.values()]
+    constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
+    constants |= {name: name for name, _ in configured.build.returns.values()}
     members = {f"{table}_{m.replace('.', '_')}": f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
-    text, lines = wrapper_file(shapes, {**{name: name for name in constants}, **members})
+    text, lines = wrapper_file(shapes, {**constants, **members})
     digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]
     folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}

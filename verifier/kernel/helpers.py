@@ -19,7 +19,7 @@ from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
 from verifier.kernel.lift import Lifter, OutOfScope, Program
 from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
+from verifier.kernel.models import CALLS, KernelModels
 from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape
 from verifier.kernel.undefined import Undefinedness
@@ -219,8 +219,8 @@ class Library:
         return note
 
     def actions(self) -> dict[str, Action]:
-        """Functions that the build puts out of scope, or takes to return a constant."""
-        found = {name: _leave(why) for name, why in self.build.out_of_scope.items()}
+        """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
+        found = {**CALLS.get(self.build.kernel, {}), **{name: _leave(why) for name, why in self.build.out_of_scope.items()}}
         for name, (constant, why) in self.build.returns.items():
             number = self.constant(f"constant_{constant}")
             if number is not None:

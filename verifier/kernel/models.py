@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from verifier.kernel.assembly import run_asm, take_branch
+from verifier.kernel import asm_s390
+from verifier.kernel.assembly import Model, run_asm, take_branch
 from verifier.kernel.intrinsics import intrinsic
 from verifier.kernel.ir import AsmText, Instr, Int, Void
 from verifier.kernel.values import Incomplete, Truth, Value, Word
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Action = Callable[[Lifter, Instr, list[Any], State], Value | None]
 
-__all__ = ["HARMLESS", "KernelModels"]
+__all__ = ["CALLS", "HARMLESS", "KernelModels"]
 
 # Function (a glob) -> why it leaves entries alone.
 HARMLESS: Mapping[str, str] = {
@@ -42,6 +43,10 @@ HARMLESS: Mapping[str, str] = {
     "__cond_resched": "lets others run",
 }
 
+# Architecture -> models of its assembly, and of functions by name.
+_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS}
+CALLS: Mapping[str, Mapping[str, Action]] = {"s390": asm_s390.CALLS}
+
 
 @dataclass(slots=True)
 class KernelModels:
@@ -51,7 +56,7 @@ class KernelModels:
     harmless: Mapping[str, str] = field(default_factory=lambda: HARMLESS)
 
     def asm(self, lifter: Lifter, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
-        return run_asm(lifter, text, instr, args, state)
+        return run_asm(lifter, text, instr, args, state, _ASSEMBLY)
 
     def branch(self, lifter: Lifter, text: AsmText, args: list[Value], labels: int) -> list[Any]:
         return take_branch(lifter, text, args, labels)
