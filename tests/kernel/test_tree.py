@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from verifier.errors import ExtractionError, UsageError
+from verifier.errors import ExtractionError, SpecError, UsageError
 from verifier.kernel import toolchain, tree
-from verifier.kernel.builds import build_for, load_builds
+from verifier.kernel.builds import Feature, build_for, load_builds
 from verifier.kernel.shapes import load_shapes, wrapper_file
 from verifier.kernel.store import entry
 
@@ -127,6 +127,30 @@ def test_builds_and_shapes_are_well_formed() -> None:
     rows = text.splitlines()
     assert all(name in rows[number - 1] for number, name in lines.items())
     assert len({s.wrapper for s in shapes}) == len(shapes)
+
+
+def test_where_a_premise_fails_its_wrapper_goes_out_of_scope() -> None:
+    build = build_for(load_builds(), "s390")
+    assert build is not None
+    condition, otherwise = build.premises["mk_pte"]
+    text, lines = wrapper_file(load_shapes(), {}, {"mk_pte": condition})
+    (row,) = [text.splitlines()[n - 1] for n, name in lines.items() if name == "pteproof_mk_pte__0"]
+    assert f"if (!({condition})) pteproof_outside_mk_pte();" in row and "dirty" in otherwise
+    assert "pteproof_outside_pfn_pte" not in text
+
+
+def test_a_feature_within_a_structure_is_one_bit_of_it() -> None:
+    build = build_for(load_builds(), "s390")
+    assert build is not None
+    assert build.features["cpu_nx"].expression == "8 * __builtin_offsetof(struct lowcore, machine_flags) + __builtin_ctzll(MACHINE_FLAG_NX)"
+    assert Feature("x", "NUMBER", None, None).expression == "NUMBER"
+
+
+@pytest.mark.parametrize("text", ["{global: g, within: s.m}", "{name: n, number: N, within: s.m}"])
+def test_only_a_bitmap_is_within_something(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.yaml").write_text(f"builds:\n  x:\n    kernel: x\n    make: x\n    base: defconfig\n    features:\n      f: {text}\n")
+    with pytest.raises(SpecError, match="only a bitmap is within something"):
+        load_builds(tmp_path)
 
 
 @pytest.mark.parametrize(("says", "fine"), [("clang version 11.0.1-2", False), ("clang version 99.0.0", False), ("gcc 12", False), ("clang version 19.1.7", True)])

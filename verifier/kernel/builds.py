@@ -15,7 +15,7 @@ from verifier.load import Source, Table, read_yaml
 __all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "out_of_scope", "operations", "lookalike")
+         "boot", "returns", "out_of_scope", "operations", "lookalike", "premises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class Build:
     out_of_scope: Mapping[str, str]
     lookalike: Lookalike | None  # the target that stands in where clang has none for the architecture
     operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
+    premises: Mapping[str, tuple[str, str]]  # helper -> C that holds of its arguments, and why the model says nothing elsewhere
 
     def members(self) -> list[tuple[str, str]]:
         """(table, member) of every operation."""
@@ -115,7 +116,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         if key in ("options", "variants", "sources", "as_initialised"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations", "lookalike"):
+        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations", "lookalike", "premises"):
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
         elif key != "extends":
             fields[key] = record.text(key, "a build")
@@ -148,12 +149,14 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
     returns = _table(fields.get("returns"))
     scope = _table(fields.get("out_of_scope"))
     operations = _table(fields.get("operations"))
+    premises = _table(fields.get("premises"))
     return Build(
         name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
+        {key: _premise(premises, key) for key in premises},
     )
 
 
@@ -184,6 +187,12 @@ def _returned(table: Table, key: str) -> tuple[str, str]:
     record = table.need(key, Table, "returns")
     record.only(("constant", "why"), "a function that returns a constant")
     return record.text("constant", "returns"), record.text("why", "returns")
+
+
+def _premise(table: Table, key: str) -> tuple[str, str]:
+    record = table.need(key, Table, "premises")
+    record.only(("holds", "otherwise"), "a premise")
+    return record.text("holds", "premises"), record.text("otherwise", "premises")
 
 
 def _axiom(table: Table, key: str) -> Axiom:

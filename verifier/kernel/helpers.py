@@ -21,7 +21,7 @@ from verifier.kernel.lift import Lifter, OutOfScope, Program
 from verifier.kernel.memory import Object
 from verifier.kernel.models import CALLS, KernelModels
 from verifier.kernel.paths import State
-from verifier.kernel.shapes import PREFIX, Parameter, Shape
+from verifier.kernel.shapes import PREFIX, Parameter, Shape, outside
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Incomplete, NeverReturns, Truth, Value, Word
 
@@ -221,6 +221,7 @@ class Library:
     def actions(self) -> dict[str, Action]:
         """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
         found = {**CALLS.get(self.build.kernel, {}), **{name: _leave(why) for name, why in self.build.out_of_scope.items()}}
+        found |= {outside(helper): _leave(why) for helper, (_, why) in self.build.premises.items()}
         for name, (constant, why) in self.build.returns.items():
             number = self.constant(f"constant_{constant}")
             if number is not None:

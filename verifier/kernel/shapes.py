@@ -25,7 +25,7 @@ from pathlib import Path
 from verifier.errors import SpecError
 from verifier.load import Items, Source, read_yaml
 
-__all__ = ["PREFIX", "Parameter", "Shape", "load_shapes", "wrapper_file"]
+__all__ = ["PREFIX", "Parameter", "Shape", "load_shapes", "outside", "wrapper_file"]
 
 PREFIX = "pteproof_"
 _LEVELS = ("pte", "pmd", "pud")
@@ -66,9 +66,9 @@ class Shape:
             found += [Parameter(p.name.format(n=index), p.declared, p.role, p.model) for p in _KINDS[kind].parameters]
         return found
 
-    def text(self) -> str:
-        """The wrapper as one line of C."""
-        before, args = "", []
+    def text(self, premise: str | None = None) -> str:
+        """The wrapper as one line of C. Where the premise does not hold, it calls what `outside` names."""
+        before, args = f"if (!({premise})) {outside(self.helper)}(); " if premise else "", []
         for index, kind in enumerate(self.kinds):
             before += _KINDS[kind].before.format(n=index)
             args.append(_KINDS[kind].argument.format(n=index))
@@ -78,7 +78,8 @@ class Shape:
         call = special.format(*args) if special else call
         declared = ", ".join(f"{p.declared} {p.name}" if not p.declared.endswith("*") else f"{p.declared}{p.name}" for p in self.parameters())
         body = f"return {returned.value.format(call)};" if returned.type != "void" else f"{call};"
-        return f"{returned.type} {self.wrapper}({declared or 'void'}) {{ {before}{body} }}"
+        first = f"void {outside(self.helper)}(void); " if premise else ""
+        return f"{first}{returned.type} {self.wrapper}({declared or 'void'}) {{ {before}{body} }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,11 @@ typedef typeof(pud_val(pteproof_pud)) w_pud; typedef typeof(pgprot_val(pteproof_
 """
 
 
+def outside(helper: str) -> str:
+    """The function that a wrapper calls where a build's premise about the helper does not hold."""
+    return f"{PREFIX}outside_{helper}"
+
+
 def load_shapes() -> list[Shape]:
     """Every way of calling that shapes.yaml lists, in its order."""
     path = Path(__file__).with_name("shapes.yaml")
@@ -185,8 +191,13 @@ def _level(helper: str, kinds: tuple[str, ...]) -> str:
     return next((k[:3] for k in kinds if k[:3] in _LEVELS), "pte")
 
 
-def wrapper_file(shapes: Iterable[Shape], constants: Mapping[str, str]) -> tuple[str, dict[int, str]]:
-    """The text of a file in C, and which wrapper stands on which line. `constants` (name -> C) become functions that give them."""
+def wrapper_file(
+    shapes: Iterable[Shape], constants: Mapping[str, str], premises: Mapping[str, str] | None = None,
+) -> tuple[str, dict[int, str]]:
+    """The text of a file in C, and which wrapper stands on which line.
+
+    `constants` (name -> C) become functions that give them; `premises`: helper -> C over the wrapper's parameters.
+    """
     lines = _HEAD.splitlines()
     where: dict[int, str] = {}
     for name, expression in constants.items():
@@ -199,6 +210,6 @@ def wrapper_file(shapes: Iterable[Shape], constants: Mapping[str, str]) -> tuple
         lines.append(f"unsigned long {PREFIX}size_{level}(void) {{ return sizeof({level}_t); }}")
         where[len(lines)] = f"{PREFIX}size_{level}"
     for shape in shapes:
-        lines.append(shape.text())
+        lines.append(shape.text((premises or {}).get(shape.helper)))
         where[len(lines)] = shape.wrapper
     return "\n".join(lines) + "\n", where
