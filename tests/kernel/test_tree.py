@@ -132,11 +132,11 @@ def test_builds_and_shapes_are_well_formed() -> None:
 def test_where_a_premise_fails_its_wrapper_goes_out_of_scope() -> None:
     build = build_for(load_builds(), "s390")
     assert build is not None
-    condition, otherwise = build.premises["mk_pte"]
-    text, lines = wrapper_file(load_shapes(), {}, {"mk_pte": condition})
-    (row,) = [text.splitlines()[n - 1] for n, name in lines.items() if name == "pteproof_mk_pte__0"]
-    assert f"if (!({condition})) pteproof_outside_mk_pte();" in row and "dirty" in otherwise
-    assert "pteproof_outside_pfn_pte" not in text
+    (premise,) = [p for p in build.premises if p.name == "clean"]
+    text, lines = wrapper_file(load_shapes(), {}, build.premises_of)
+    rows = {name: text.splitlines()[n - 1] for n, name in lines.items()}
+    assert f"if (!({premise.holds})) pteproof_outside_clean();" in rows["pteproof_mk_pte__0"]
+    assert "outside" not in rows["pteproof_pfn_pte__0"]
 
 
 def test_a_feature_within_a_structure_is_one_bit_of_it() -> None:

@@ -12,7 +12,7 @@ from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.lookalike import Lookalike
 from verifier.load import Source, Table, read_yaml
 
-__all__ = ["Axiom", "Build", "Feature", "build_for", "load_builds"]
+__all__ = ["Axiom", "Build", "Feature", "Premise", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
          "boot", "returns", "out_of_scope", "operations", "lookalike", "premises")
@@ -55,6 +55,16 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
+class Premise:
+    """What holds, in C, of the arguments of wrappers of these helpers (globs); elsewhere the model says nothing, `otherwise` being why."""
+
+    name: str
+    helpers: tuple[str, ...]
+    holds: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """One configuration of the kernel."""
 
@@ -73,7 +83,11 @@ class Build:
     out_of_scope: Mapping[str, str]
     lookalike: Lookalike | None  # the target that stands in where clang has none for the architecture
     operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
-    premises: Mapping[str, tuple[str, str]]  # helper -> C that holds of its arguments, and why the model says nothing elsewhere
+    premises: tuple[Premise, ...]
+
+    def premises_of(self, helper: str) -> dict[str, str]:
+        """Name and C of each premise about a helper."""
+        return {p.name: p.holds for p in self.premises if any(fnmatch.fnmatchcase(helper, glob) for glob in p.helpers)}
 
     def members(self) -> list[tuple[str, str]]:
         """(table, member) of every operation."""
@@ -156,7 +170,7 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
-        {key: _premise(premises, key) for key in premises},
+        tuple(_premise(premises, key) for key in premises),
     )
 
 
@@ -189,10 +203,12 @@ def _returned(table: Table, key: str) -> tuple[str, str]:
     return record.text("constant", "returns"), record.text("why", "returns")
 
 
-def _premise(table: Table, key: str) -> tuple[str, str]:
+def _premise(table: Table, key: str) -> Premise:
     record = table.need(key, Table, "premises")
-    record.only(("holds", "otherwise"), "a premise")
-    return record.text("holds", "premises"), record.text("otherwise", "premises")
+    record.only(("helpers", "holds", "otherwise"), "a premise")
+    if not key.isidentifier():
+        raise SpecError(table.key_at[key], "a premise's name is a word")
+    return Premise(key, record.texts("helpers", "helpers"), record.text("holds", "a premise"), record.text("otherwise", "a premise"))
 
 
 def _axiom(table: Table, key: str) -> Axiom:

@@ -156,7 +156,7 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
     constants |= {name: name for name, _ in configured.build.returns.values()}
     members = {f"{table}_{m.replace('.', '_')}": f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
-    text, lines = wrapper_file(shapes, {**constants, **members}, {helper: c for helper, (c, _) in configured.build.premises.items()})
+    text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of)
     digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]
     folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}

@@ -221,7 +221,7 @@ class Library:
     def actions(self) -> dict[str, Action]:
         """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
         found = {**CALLS.get(self.build.kernel, {}), **{name: _leave(why) for name, why in self.build.out_of_scope.items()}}
-        found |= {outside(helper): _leave(why) for helper, (_, why) in self.build.premises.items()}
+        found |= {outside(premise.name): _leave(premise.otherwise) for premise in self.build.premises}
         for name, (constant, why) in self.build.returns.items():
             number = self.constant(f"constant_{constant}")
             if number is not None:

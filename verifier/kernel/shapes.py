@@ -18,7 +18,7 @@ The words of `shapes.yaml`:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +66,9 @@ class Shape:
             found += [Parameter(p.name.format(n=index), p.declared, p.role, p.model) for p in _KINDS[kind].parameters]
         return found
 
-    def text(self, premise: str | None = None) -> str:
-        """The wrapper as one line of C. Where the premise does not hold, it calls what `outside` names."""
-        before, args = f"if (!({premise})) {outside(self.helper)}(); " if premise else "", []
+    def text(self, premises: Mapping[str, str] | None = None) -> str:
+        """The wrapper as one line of C. Where a premise (name -> C) does not hold, it calls what `outside` names."""
+        before, args = "".join(f"if (!({condition})) {outside(name)}(); " for name, condition in (premises or {}).items()), []
         for index, kind in enumerate(self.kinds):
             before += _KINDS[kind].before.format(n=index)
             args.append(_KINDS[kind].argument.format(n=index))
@@ -78,7 +78,7 @@ class Shape:
         call = special.format(*args) if special else call
         declared = ", ".join(f"{p.declared} {p.name}" if not p.declared.endswith("*") else f"{p.declared}{p.name}" for p in self.parameters())
         body = f"return {returned.value.format(call)};" if returned.type != "void" else f"{call};"
-        first = f"void {outside(self.helper)}(void); " if premise else ""
+        first = "".join(f"void {outside(name)}(void); " for name in premises or {})
         return f"{first}{returned.type} {self.wrapper}({declared or 'void'}) {{ {before}{body} }}"
 
 
@@ -144,9 +144,9 @@ typedef typeof(pud_val(pteproof_pud)) w_pud; typedef typeof(pgprot_val(pteproof_
 """
 
 
-def outside(helper: str) -> str:
-    """The function that a wrapper calls where a build's premise about the helper does not hold."""
-    return f"{PREFIX}outside_{helper}"
+def outside(premise: str) -> str:
+    """The function that a wrapper calls where a premise of the build's does not hold."""
+    return f"{PREFIX}outside_{premise}"
 
 
 def load_shapes() -> list[Shape]:
@@ -192,11 +192,11 @@ def _level(helper: str, kinds: tuple[str, ...]) -> str:
 
 
 def wrapper_file(
-    shapes: Iterable[Shape], constants: Mapping[str, str], premises: Mapping[str, str] | None = None,
+    shapes: Iterable[Shape], constants: Mapping[str, str], premises: Callable[[str], Mapping[str, str]] = lambda helper: {},
 ) -> tuple[str, dict[int, str]]:
     """The text of a file in C, and which wrapper stands on which line.
 
-    `constants` (name -> C) become functions that give them; `premises`: helper -> C over the wrapper's parameters.
+    `constants` (name -> C) become functions that give them; `premises`: helper -> name -> C over the wrapper's parameters.
     """
     lines = _HEAD.splitlines()
     where: dict[int, str] = {}
@@ -210,6 +210,6 @@ def wrapper_file(
         lines.append(f"unsigned long {PREFIX}size_{level}(void) {{ return sizeof({level}_t); }}")
         where[len(lines)] = f"{PREFIX}size_{level}"
     for shape in shapes:
-        lines.append(shape.text((premises or {}).get(shape.helper)))
+        lines.append(shape.text(premises(shape.helper)))
         where[len(lines)] = shape.wrapper
     return "\n".join(lines) + "\n", where
