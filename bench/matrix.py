@@ -18,7 +18,7 @@ from verifier.bits import Bits
 from verifier.obligations import Group
 from verifier.plan import Library, load_library
 from verifier.prove import GroupProver
-from verifier.prove_z3 import Z3GroupProver
+from verifier.prove_terms import TermProver
 from verifier.results import verdict_name
 from verifier.solve import BitsSolver
 
@@ -36,7 +36,7 @@ def verdicts(library: Library, variant: str, way: str) -> tuple[float, dict[str,
         if way == "bits":
             prover = GroupProver(model, group, graph, BitsSolver(graph))
         else:
-            prover = Z3GroupProver(model, group, graph, BitsSolver(graph), incremental=way == "z3 push/pop")
+            prover = TermProver(model, group, graph, BitsSolver(graph), incremental=way == "z3 push/pop")
         for question in prover.builder.questions():
             found[question.id] = verdict_name(prover.decide(question))
     return time.perf_counter() - start, found

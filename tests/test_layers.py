@@ -22,13 +22,15 @@ from verifier.scopes import Model
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 LAYERS = (
-    "errors", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms", "solve",
-    "arch", "model", "scopes", "steps", "obligations", "results", "prove", "prove_z3", "cross", "substitute", "trace",
-    "plan", "cache", "work", "run", "encode", "certify", "kernel", "report", "cli", "__main__",
+    "errors", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms",
+    "smtlib", "solve", "smt_solvers", "arch", "model", "scopes", "steps", "obligations", "results", "prove",
+    "prove_terms", "cross", "substitute", "trace", "plan",
+    "export", "cache", "work", "run", "encode", "certify", "kernel", "report", "cli", "__main__",
 )
 # A module may not be named by what its layer is not meant for, even where the order would allow it.
 TOOLS = {"z3": {"terms", "solve"}, "pysat": {"solve"}, "yaml": {"load"}, "rich": {"cli"},
-         "click": {"cli", "kernel/commands"}, "llvmlite": {"kernel"}, "junitparser": {"report", "kernel"}}
+         "click": {"cli", "kernel/commands"}, "llvmlite": {"kernel"},
+         "bitwuzla": {"smt_solvers"}, "cvc5": {"smt_solvers"}, "junitparser": {"report", "kernel"}}
 
 
 def layer(path: Path) -> str:

@@ -100,8 +100,12 @@ def _running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
         click.option("--depth", type=click.IntRange(1, 40), default=6, help="steps of the longest trace"),
         click.option("--search-seconds", type=click.FloatRange(0), default=120.0, help="seconds of one group's search"),
-        click.option("--solver", type=click.Choice(["bits", "z3"]), default="bits", help="who decides"),
-        click.option("--cross-check", "cross", is_flag=True, help="decide by bits and by z3; uses no cache"),
+        click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]), default="auto",
+                     help="who decides; auto is bits: folding, then SAT solvers on one and-inverter graph"),
+        click.option("--cross-check", "cross", is_flag=True,
+                     help="decide by bits and by z3 (or the one of --solver); uses no cache"),
+        click.option("--dump-smt", "dump_smt", type=click.Path(path_type=Path), metavar="DIR",
+                     help="write what is asked as SMT-LIB 2, a file for each step of each code"),
         click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree, to replay in"),
         click.option("--helpers", type=click.Choice(["yaml", "kernel"]), default="yaml",
                      help="whose helpers: those of arch/, or with --tree the kernel's own, lifted"),
@@ -132,8 +136,12 @@ def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) ->
     library = _library(context)
     tree: Path | None = given["tree"]
     lifted = given["helpers"] == "kernel"
-    if lifted and (tree is None or given["solver"] != "bits" or given["cross"]):
-        raise UsageError("--helpers kernel needs --tree DIR, and goes with --solver bits only, without --cross-check")
+    solver = "bits" if given["solver"] == "auto" else given["solver"]
+    if lifted and (tree is None or solver != "bits" or given["cross"] or given["dump_smt"]):
+        raise UsageError("--helpers kernel needs --tree DIR and --solver bits, without --cross-check and --dump-smt")
+    if solver in ("bitwuzla", "cvc5"):
+        from verifier.smt_solvers import find_package
+        find_package(solver)
     if tree is not None:
         from verifier.kernel.toolchain import find_toolchain
         from verifier.kernel.tree import open_tree
@@ -141,7 +149,7 @@ def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) ->
         find_toolchain()  # what is missing is said before anything is proved
     options = Options(
         given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"], given["search_seconds"],
-        None if given["no_cache"] or lifted or given["cross"] else cache_folder(), given["solver"],
+        None if given["no_cache"] or lifted or given["cross"] else cache_folder(), solver,
         Path("pteproof-disagreement") if given["cross"] else None,
     )
     with _Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
@@ -150,6 +158,9 @@ def _execute(context: click.Context, filters: Filters, given: dict[str, Any]) ->
                 from verifier.kernel.session import kernel_helpers
                 wanted = [library.layout(v.name) for v in library.wanted(filters)]
                 library.substitute = kernel_helpers(tree, wanted, progress)
+            if given["dump_smt"]:
+                from verifier.export import dump_smt
+                dump_smt(library, filters, given["dump_smt"], progress)
             run = prove(library, filters, options, progress)
             if tree is not None:
                 from verifier.kernel.counterexamples import replay_run

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every obligation by two ways that share no blasting: the bit graph with a SAT solver, and z3 on the specs' own terms.
+"""Every obligation by two ways that share no blasting: the bit graph with a SAT solver, and a solver of terms.
 
 Where they disagree, the tool contradicts itself, and a folder is left with which others can tell who is wrong: each
 question as SMT-LIB 2 and as CNF, both verdicts, and the values if there are any.
@@ -15,25 +15,26 @@ from typing import Any
 
 from verifier.bits import Bits
 from verifier.graph import TRUE
-from verifier.obligations import Group, Question
+from verifier.obligations import Builder, Group, Question
 from verifier.prove import Contradiction, GroupProver, claim
-from verifier.prove_z3 import Z3GroupProver
+from verifier.prove_terms import TermProver, term_inputs
 from verifier.results import Unknown, Verdict, verdict_name
 from verifier.scopes import Model
-from verifier.solve import BitsSolver, smt2, solver_versions
+from verifier.smtlib import Script, Smt
+from verifier.solve import BitsSolver, solver_versions
 from verifier.steps import key_name
 
 __all__ = ["CrossProver", "dimacs"]
 
 
-class CrossProver(Z3GroupProver):
-    """A verdict is that of the bit graph where z3 says the same. z3's giving up is UNKNOWN, not agreement."""
+class CrossProver(TermProver):
+    """A verdict is the bit graph's where the second solver says the same. Its giving up is UNKNOWN, not agreement."""
 
     def __init__(
-        self, model: Model, group: Group, graph: Bits, solver: BitsSolver, timeout: float, folder: Path
+        self, model: Model, group: Group, graph: Bits, solver: BitsSolver, second: str, timeout: float, folder: Path
     ) -> None:
-        super().__init__(model, group, graph, solver, timeout=timeout)
-        self.name = "bits and z3"
+        super().__init__(model, group, graph, solver, second, timeout=timeout)
+        self.name, self.second = f"bits and {second}", second
         self.folder = folder
 
     def decide(self, question: Question) -> Verdict:
@@ -45,20 +46,22 @@ class CrossProver(Z3GroupProver):
             ours, word = None, f"refuted, and {error}"
         theirs = self.word(question)
         if theirs == "unknown" or word == "unknown":
-            return Unknown("solver", f"no cross-check: the bit graph says {word}, z3 {theirs}")
+            return Unknown("solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}")
         if ours is None or word != theirs:
             try:
                 see = f"see {self.bundle(question, word, theirs, ours)}"
             except OSError as error:
                 see = f"what shows it cannot be written: {error.strerror}"
-            raise Contradiction(f"{question.id}: the bit graph says {word}, z3 says {theirs}; {see}")
+            raise Contradiction(f"{question.id}: the bit graph says {word}, {self.second} says {theirs}; {see}")
         return ours
 
     def bundle(self, question: Question, ours: str, theirs: str, verdict: Verdict | None) -> Path:
         """Everything that is needed to see the disagreement again, without this program."""
         where = self.folder / re.sub(r"[^A-Za-z0-9_.+-]", "_", question.id)
         where.mkdir(parents=True, exist_ok=True)
-        asked = self.question(question)
+        smt = Smt()
+        builder = Builder(self.model, self.group, smt, term_inputs(smt))
+        asked = next(builder.questions(lambda t, p: (t, p) == (question.transition, question.property.name)))
         files: list[dict[str, Any]] = []
         for label, given in question.given.items():
             ways = [w.bad for w in question.ways if w.label == label]
@@ -69,15 +72,17 @@ class CrossProver(Z3GroupProver):
                 rows.append((f"way-{n}", [*given, bad], [*assumed, term]))
             for kind, literals, conditions in rows:
                 name = f"{re.sub(r'[^A-Za-z0-9]', '_', label)}-{kind}"
-                (where / f"{name}.smt2").write_text(smt2(conditions))
+                script = Script([question.id, kind])
+                script.ask((), conditions, alone=True)
+                (where / f"{name}.smt2").write_text(script.text())
                 (where / f"{name}.cnf").write_text(dimacs(self.graph, literals))
                 files.append({"file": name, "satisfiable means": "inhabited" if kind == "given" else "refuted"})
         move = getattr(getattr(verdict, "counterexample", None), "move", None)
         values: dict[str, int] = {}
         if move is not None:
             values = {key_name(k): int(v) for k, v in move.before.items()} | {k: int(v) for k, v in move.inputs.items()}
-        told = {"obligation": question.id, "claim": claim(self.model, self.group, question), "bits": ours, "z3": theirs,
-                "questions": files, "values": values, "versions": dict(solver_versions())}
+        told = {"obligation": question.id, "claim": claim(self.model, self.group, question), "bits": ours,
+                self.second: theirs, "questions": files, "values": values, "versions": dict(solver_versions())}
         (where / "obligation.json").write_text(json.dumps(told, indent=1) + "\n")
         return where
 

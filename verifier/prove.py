@@ -107,6 +107,10 @@ class GroupProver:
         """Whose helpers these verdicts are about, where that is not arch/'s."""
         return ()
 
+    def way(self) -> str:
+        """Who decided what was decided last, and how."""
+        return f"{self.name} ({self.solver.how})" if self.solver.how and self.name == "bits" else self.name
+
     def assumed(self, question: Question) -> tuple[str, ...]:
         """The names of what the question takes as given: requirements and axioms."""
         names: dict[str, None] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The only module that touches a solver: conditions in; sat with a model, unsat, or unknown with a reason out.
+"""Solvers: conditions in; sat with a model, unsat, or unknown with a reason out.
 
 A solver is given conditions of one algebra, all of which have to hold together. A model gives every
 named input a value; inputs that the conditions do not depend on are left out.
@@ -15,10 +15,11 @@ from verifier.bits import FALSE, TRUE, Bits
 from verifier.errors import SolverError
 
 __all__ = [
-    "Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "smt2", "solver_versions", "z3_solver",
+    "PROOF_SAT", "Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "refutation",
+    "solver_versions", "z3_solver",
 ]
 
-QUICK_SAT, STRONG_SAT = "minisat22", "cadical153"  # python-sat's names
+QUICK_SAT, STRONG_SAT, PROOF_SAT = "minisat22", "cadical153", "glucose4"  # python-sat's names
 QUICK = 2000  # conflicts
 LOADED = 8_000  # nodes that a SAT solver may have been told of before it starts afresh
 ROOM = 4096
@@ -51,7 +52,8 @@ def solver_versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name, package in (("z3", "z3-solver"), ("python-sat", "python-sat")):
+    packages = {"z3": "z3-solver", "python-sat": "python-sat", "bitwuzla": "bitwuzla", "cvc5": "cvc5"}
+    for name, package in packages.items():
         try:
             found[name] = version(package)
         except PackageNotFoundError:
@@ -189,18 +191,22 @@ class BitsSolver:
         self._quick = _Sat(graph, sat or QUICK_SAT)
         self._strong: _Sat | None = None
         self._conflicts = 0 if sat else QUICK
+        self.how = ""  # the costliest way that was taken since this was emptied
 
     def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
         """Do the conditions hold together? A model has the inputs called `names`, else all that they depend on."""
         literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
         if FALSE in self.graph.conjuncts(literals):
+            self.how = self.how or "folding"
             return Unsat()
         sat = self._quick
+        if self.how != STRONG_SAT:
+            self.how = sat.name
         found = sat.solve(literals, self._conflicts)
         if found is None:
             if self._strong is None:
                 self._strong = _Sat(self.graph, STRONG_SAT)
-            sat = self._strong
+            sat, self.how = self._strong, STRONG_SAT
             found = sat.solve(literals)
         if not found:
             return Unsat()
@@ -295,6 +301,8 @@ class _Z3Solver:
         values: dict[str, int | bool] = {}
         for declaration in model.decls():
             name = declaration.name()
+            if name not in self.terms.inputs:
+                continue
             value = model[declaration]
             values[name] = self.z3.is_true(value) if name in self.terms.bools else value.as_long()
         return values
@@ -305,11 +313,17 @@ def z3_solver(terms: Any, incremental: bool = True, timeout: float | None = None
     return _Z3Solver(terms, incremental, timeout)
 
 
-def smt2(conditions: Iterable[Any]) -> str:
-    """z3 terms as a question in SMT-LIB 2: do they hold together?"""
-    import z3
+def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
+    """The lines of a DRAT proof that the clauses cannot all hold, from a fresh solver; None where they can."""
+    from pysat.solvers import Solver as SatSolver
 
-    solver = z3.Solver()
-    solver.add(*conditions)
-    text: str = solver.to_smt2()
-    return text
+    sat = SatSolver(name=PROOF_SAT, bootstrap_with=clauses, with_proof=True)
+    try:
+        if sat.solve():
+            return None
+        lines: list[str] = sat.get_proof()
+    except RuntimeError as error:
+        raise SolverError(f"the SAT solver {PROOF_SAT} failed: {error}") from error
+    finally:
+        sat.delete()
+    return lines

@@ -128,10 +128,11 @@ class _Worker:
             return SubstitutedProver(model, group, graph, BitsSolver(graph), self.library.substitute)
         if self.task.cross is not None:
             from verifier.cross import CrossProver
-            return CrossProver(model, group, graph, BitsSolver(graph), self.task.timeout, self.task.cross)
-        if self.task.solver == "z3":
-            from verifier.prove_z3 import Z3GroupProver
-            return Z3GroupProver(model, group, graph, BitsSolver(graph))
+            second = "z3" if self.task.solver == "bits" else self.task.solver
+            return CrossProver(model, group, graph, BitsSolver(graph), second, self.task.timeout, self.task.cross)
+        if self.task.solver != "bits":
+            from verifier.prove_terms import TermProver
+            return TermProver(model, group, graph, BitsSolver(graph), self.task.solver)
         return GroupProver(model, group, graph, BitsSolver(graph))
 
     def wanted_transitions(self, model: Model) -> list[str]:
@@ -187,12 +188,13 @@ class _Worker:
             obligation = obligation_of(state.model, state.group, question)
             self.say(At(question.id, state.group, obligation))
             start = time.perf_counter()
+            prover.solver.how = ""
             try:
                 verdict = prover.decide(question)
             except Contradiction as error:
                 self.say(Contradicts(str(error)))
                 continue
-            result = Result(obligation, verdict, time.perf_counter() - start, prover.name,
+            result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
                             assumptions=prover.assumed(question))
             if isinstance(verdict, Proved):
                 state.cache.keep(name, question.property.name, verdict.inhabitant)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Obligations for other programs: SMT-LIB 2 scripts, and C for bounded model checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from verifier.errors import UsageError
+from verifier.obligations import Builder, Group, Question
+from verifier.plan import Filters, Library
+from verifier.prove import claim
+from verifier.prove_terms import term_inputs
+from verifier.smtlib import Script, Smt, Term
+from verifier.steps import instances
+
+__all__ = ["conditions", "dump_smt", "script", "steps", "write"]
+
+
+def steps(library: Library, group: Group, filters: Filters) -> list[str]:
+    """The steps of a group that are asked for: init, static, transitions and hardware events."""
+    model = library.model(group.variant, group.encoding)
+    names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
+    return [n for n in names if any(filters.wants(n, p) for p in model.spec.properties)]
+
+
+def conditions(smt: Smt, question: Question) -> list[Term]:
+    """What holds together if and only if the obligation is violated."""
+    given = {label: smt.all(*found) for label, found in question.given.items()}
+    return [smt.any(*(smt.all(given[way.label], way.bad) for way in question.ways))]
+
+
+def script(library: Library, group: Group, step: str, filters: Filters, status: str = "") -> str:
+    """A step's obligations as one SMT-LIB 2 script: each is unsat where it is proved."""
+    model = library.model(group.variant, group.encoding)
+    smt = Smt()
+    builder = Builder(model, group, smt, term_inputs(smt))
+    told = Script([f"pteproof: {group}, {step}", f"{library.archs[library.variant(group.variant).arch].read}",
+                   "each question asks for a violation: unsat is proved"])
+    for question in builder.questions(lambda t, p: t == step and filters.wants(t, p)):
+        told.ask([question.id, claim(model, group, question)], conditions(smt, question), status)
+    return told.text()
+
+
+def _scripts(library: Library, filters: Filters) -> Iterator[tuple[str, str]]:
+    """File names and their contents."""
+    for group in library.groups(filters)[0]:
+        for step in steps(library, group, filters):
+            yield f"{group}/{step}".replace("/", "--") + ".smt2", script(library, group, step, filters)
+
+
+def dump_smt(
+    library: Library, filters: Filters, folder: Path, progress: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Write the scripts of what is asked for into a folder; how many. UsageError where it cannot be written."""
+    count = 0
+    for name, text in _scripts(library, filters):
+        progress(f"writing {name}")
+        write(folder / name, text)
+        count += 1
+    return count
+
+
+def write(path: Path, text: str) -> None:
+    """A file, with the folders above it. UsageError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
