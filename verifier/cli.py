@@ -298,6 +298,41 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
 
 
 @main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--verify", is_flag=True, help="check the certificates of DIR from its files alone")
+@click.option("--unfolded", is_flag=True, help="fold not even constants: the files are some ten times as large")
+@_filters
+@_running
+@click.pass_context
+def certify(context: click.Context, /, folder: Path, verify: bool, unfolded: bool, **given: Any) -> int:
+    """Prove, and leave for each proof a certificate that another program checks; with --verify, check them again."""
+    from verifier.certify.check import find_checker
+    from verifier.certify.command import report_json, report_text
+    from verifier.certify.verify import verify as verify_folder
+    from verifier.results import exit_code, worst
+
+    checker = find_checker()
+    codes = []
+    with _Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+        if not verify:
+            from verifier.certify.make import make, open_folder
+
+            open_folder(folder)
+            asked = dict(given)
+            library, run, stopped = _execute(context, _make_filters(asked), asked)
+            if stopped:
+                return _finish(run, stopped)
+            for what in make(library, run, folder, given["jobs"] or os.cpu_count() or 1, not unfolded, progress):
+                click.echo(f"pteproof: contradiction: {what}", err=True)
+                codes.append(CONTRADICTION)
+            codes.append(exit_code(run))
+        report = verify_folder(folder, checker, max(given["timeout"], 300), progress)
+    codes.append(CONTRADICTION if report.wrong else 0)
+    click.echo(report_json(report) if given["json_file"] == "-" else report_text(folder, report))
+    return worst(codes)
+
+
+@main.command()
 @click.argument("arch")
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 @click.option("--encoding", default="option-c", help="whose reading of exclusive to show")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
@@ -12,7 +12,7 @@ from verifier.obligations import Group, Obligation
 
 __all__ = [
     "EXIT", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "verdict_name",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "verdict_name", "worst",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -159,3 +159,9 @@ def exit_code(run: Run) -> int:
     codes = {3} if run.unfinished or not run.results else set()
     codes |= {EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"}
     return next((code for code in (1, 3) if code in codes), 0)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several results: 4, then 1, 3, 2 and 0."""
+    found = set(codes)
+    return next((code for code in (4, 1, 3, 2) if code in found), 0)

@@ -16,7 +16,7 @@ from verifier.errors import SolverError
 
 __all__ = [
     "PROOF_SAT", "Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "refutation",
-    "solver_versions", "z3_solver",
+    "satisfied", "solver_versions", "z3_solver",
 ]
 
 QUICK_SAT, STRONG_SAT, PROOF_SAT = "minisat22", "cadical153", "glucose4"  # python-sat's names
@@ -327,3 +327,12 @@ def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
     finally:
         sat.delete()
     return lines
+
+
+def satisfied(clauses: Sequence[Sequence[int]], literals: Sequence[int]) -> set[int] | None:
+    """The variables that are true where the clauses and the literals hold; None where they cannot."""
+    from pysat.solvers import Solver as SatSolver
+
+    with SatSolver(name=PROOF_SAT, bootstrap_with=clauses) as sat:
+        return {v for v in sat.get_model() if v > 0} if sat.solve(assumptions=list(literals)) else None
+

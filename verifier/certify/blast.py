@@ -17,17 +17,28 @@ __all__ = ["Claims", "Unfolded", "claims_cnf"]
 
 
 class Unfolded(Bits):
-    """The bit graph without any folding: every conjunction is a node, equal ones once; equality is bit by bit.
+    """The bit graph without any rewriting: equality is bit by bit, and equal conjunctions are one node.
 
-    >>> g = Unfolded()
+    `constants`: a conjunction with a constant, with itself or with its complement is no node; without, it is one too.
+
+    >>> g = Unfolded(constants=False)
     >>> x = g.input_bool("x")
     >>> g.conj(x, 0) > 1, g.conj(x, 0) == g.conj(0, x)
     (True, True)
     """
 
+    def __init__(self, constants: bool = True) -> None:
+        super().__init__()
+        self.constants = constants
+
     def conj(self, a: int, b: int) -> int:
         if a > b:
             a, b = b, a
+        if self.constants:
+            if a < 2:
+                return b if a else 0
+            if a >> 1 == b >> 1:
+                return a if a == b else 0
         found = self._nodes.get((a, b))
         if found is None:
             found = self._nodes[a, b] = len(self.left) << 1

@@ -14,6 +14,7 @@ from verifier.errors import UsageError
 __all__ = ["parse_cnf", "write_cnf"]
 
 _HEADER = re.compile(r"p cnf ([1-9][0-9]{0,8}) ([1-9][0-9]{0,8})", re.ASCII)
+_BODY = re.compile(r"(?:(?:-?[1-9][0-9]{0,8} )++0\n)++", re.ASCII)
 _CLAUSE = re.compile(r"(?:-?[1-9][0-9]{0,8} )+0", re.ASCII)
 
 
@@ -38,12 +39,12 @@ def parse_cnf(text: str, name: str) -> tuple[int, list[list[int]]]:
     variables, count = int(header[1]), int(header[2])
     if len(lines) - 1 != count:
         raise UsageError(f"{name}:1:1: error: the header promises {count} clauses, the file has {len(lines) - 1}")
-    clauses = []
-    for number, line in enumerate(lines[1:], 2):
-        if _CLAUSE.fullmatch(line) is None:
-            raise UsageError(f"{name}:{number}:1: error: not a clause")
-        clause = [int(word) for word in line.split(" ")[:-1]]
-        if max(map(abs, clause)) > variables:
+    body = text[len(lines[0]) + 1:]
+    if _BODY.fullmatch(body) is None:
+        number = next(n for n, line in enumerate(lines[1:], 2) if _CLAUSE.fullmatch(line) is None)
+        raise UsageError(f"{name}:{number}:1: error: not a clause")
+    clauses = [list(map(int, line.split(" ")[:-1])) for line in lines[1:]]
+    for number, clause in enumerate(clauses, 2):
+        if max(clause) > variables or -min(clause) > variables:
             raise UsageError(f"{name}:{number}:1: error: a variable beyond {variables}")
-        clauses.append(clause)
     return variables, clauses
