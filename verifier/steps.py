@@ -186,7 +186,7 @@ def run(
     world.dropped = dropped
     world.skipped = frozenset(name.removeprefix("action ") for name in dropped if name.startswith("action "))
     world.state[TRACKS] = int(instance.tracks_new)
-    world.state[("entry", THIRD)] = alg.word(0, model.layout.width)
+    world.state[("entry", THIRD)] = alg.word(model.layout.variant.constants["EMPTY"], model.layout.width)
     world.state[("shadow_stack", THIRD)] = fresh("shadow_stack.3", BOOL)
     if instance.transition is None:
         assert instance.event is not None
