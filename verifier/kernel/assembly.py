@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verifier.kernel.lift import Lifter
     from verifier.kernel.paths import State
 
-__all__ = ["Asm", "Model", "nothing", "run_asm", "take_branch"]
+__all__ = ["Asm", "Branch", "Model", "nothing", "run_asm", "take_branch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ class Asm:
 
 
 Model: TypeAlias = "Callable[[Asm], Value | None]"
+Branch: TypeAlias = "Callable[[Lifter, str, list[Any], int], list[Any]]"
 
 _SIZES = {"b": 1, "w": 2, "l": 4, "q": 8}
 
@@ -316,8 +317,8 @@ def _key(args: list[Value], first: int) -> tuple[str, bool]:
     return (f"{name}+{offset}" if offset else name), inverted
 
 
-def take_branch(l: Lifter, text: AsmText, args: list[Value], labels: int) -> list[Any]:
-    """For the fall-through and each label of an asm goto: the condition of going there, None for never."""
+def take_branch(l: Lifter, text: AsmText, args: list[Value], labels: int, more: Mapping[str, Branch] = {}) -> list[Any]:
+    """For the fall-through and each label of an asm goto: the condition of going there, None for never. `more`: architecture -> its own."""
     template = _normal(text.template, l.program.arch)
     if l.program.arch == "x86" and ".altinstr_aux" in template and re.search(r"testb \$\d+, \$\{\d+:[aP]\} jnz \$\{\d+:l\} jmp \$\{\d+:l\}", template):
         feature = args[0]
@@ -329,6 +330,8 @@ def take_branch(l: Lifter, text: AsmText, args: list[Value], labels: int) -> lis
         return _static_key(l, args)
     if l.program.arch == "arm64" and labels == 2:
         return _alternative(l, template, args)
+    if l.program.arch in more:
+        return more[l.program.arch](l, template, args, labels)
     raise Incomplete(f"asm goto: {template[:120]!r}")
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from verifier.kernel import asm_s390
-from verifier.kernel.assembly import Model, run_asm, take_branch
+from verifier.kernel import asm_riscv, asm_s390
+from verifier.kernel.assembly import Branch, Model, run_asm, take_branch
 from verifier.kernel.intrinsics import intrinsic
 from verifier.kernel.ir import AsmText, Instr, Int, Void
 from verifier.kernel.values import Incomplete, Truth, Value, Word
@@ -30,6 +30,7 @@ __all__ = ["CALLS", "HARMLESS", "KernelModels"]
 # Function (a glob) -> why it leaves entries alone.
 HARMLESS: Mapping[str, str] = {
     "flush_tlb_*": "flushes the translation buffer",
+    "flush_p[mu]d_tlb_range": "flushes the translation buffer",
     "__flush_tlb_*": "flushes the translation buffer",
     "native_flush_tlb_*": "flushes the translation buffer",
     "__warn_printk": "prints",
@@ -37,6 +38,8 @@ HARMLESS: Mapping[str, str] = {
     "warn_slowpath_fmt": "prints",
     "__mmu_notifier_arch_invalidate_secondary_tlbs": "tells devices to flush",
     "__sync_icache_dcache": "cleans caches of a page, and a flag of its folio",
+    "flush_icache_pte": "cleans caches of a page, and a flag of its folio",
+    "sync_icache_dcache": "cleans caches of a page",
     "mte_sync_tags": "clears the tags of a page",
     "__mte_sync_tags": "clears the tags of a page",
     "dump_page": "prints",
@@ -44,7 +47,8 @@ HARMLESS: Mapping[str, str] = {
 }
 
 # Architecture -> models of its assembly, and of functions by name.
-_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS}
+_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS}
+_BRANCHES: Mapping[str, Branch] = {"riscv": asm_riscv.branch}
 CALLS: Mapping[str, Mapping[str, Action]] = {"s390": asm_s390.CALLS}
 
 
@@ -59,7 +63,7 @@ class KernelModels:
         return run_asm(lifter, text, instr, args, state, _ASSEMBLY)
 
     def branch(self, lifter: Lifter, text: AsmText, args: list[Value], labels: int) -> list[Any]:
-        return take_branch(lifter, text, args, labels)
+        return take_branch(lifter, text, args, labels, _BRANCHES)
 
     def known(self, name: str) -> bool:
         return name in self.actions or name.startswith("llvm.") or self._why(name) is not None
