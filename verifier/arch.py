@@ -7,10 +7,11 @@ names in its helpers mean. Helpers are typed when they are first asked for; `Lay
 
 from __future__ import annotations
 
+import copy
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from verifier.errors import SpecError, UsageError, Where, nearest
@@ -383,6 +384,33 @@ class Layout:
 
     def names(self) -> Iterable[str]:
         return [*self._fields, *self.variant.features, *self.variant.constants, *self._texts]
+
+    def with_body(self, name: str, body: str) -> Layout:
+        """The same with another text for one helper."""
+        changed = self._copy()
+        text = self._texts[name]
+        changed._texts = {**self._texts, name: replace(text, body=Source(body, text.body.where))}
+        return changed
+
+    def with_field(self, name: str, low: int) -> Layout:
+        """The same with one field on bits from `low` up. SpecError where it does not fit, or lies on another's."""
+        changed = self._copy()
+        record = self.arch.fields[name]
+        old = self._fields[name]
+        moved = replace(old, low=low, high=low + old.high - old.low)
+        if moved.high >= self.width:
+            raise SpecError(old.where, f"bits {moved.low} to {moved.high} are not within an entry of {self.width} bits")
+        changed._fields = {**self._fields, name: moved}
+        shares = {n: r.texts("shares", "shares") for n, r in self.arch.fields.items() if n in self._fields}
+        shares[name] = record.texts("shares", "shares")
+        self._check_overlaps(changed._fields, shares)
+        return changed
+
+    def _copy(self) -> Layout:
+        """A layout that has typed nothing yet."""
+        changed = copy.copy(self)
+        changed._functions, changed._events, changed._typing = {}, {}, []
+        return changed
 
     def helpers(self) -> list[str]:
         return sorted(self._texts)

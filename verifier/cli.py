@@ -244,15 +244,30 @@ def _finish(run: Run, stopped: bool) -> int:
 @main.command()
 @_filters
 @_running
+@click.option("--unneeded", is_flag=True, help="list the assumptions that none of these proofs needs, instead of the verdicts")
 @click.pass_context
-def prove(context: click.Context, /, **given: Any) -> int:
+def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
     """Prove or refute the obligations that the filters let through; without filters, all."""
     from verifier import report
 
+    if unneeded:
+        return _unneeded(_library(context), _make_filters(given), given)
     library, run, stopped = _execute(context, _make_filters(given), given)
     if not _write_files(library, run, given):
         click.echo(report.prove_text(library, run, given["quiet"], given["verbose"], _color(given)), color=True)
     return _finish(run, stopped)
+
+
+def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
+    from verifier.plan import nothing_matches
+    from verifier.unneeded import lines, needs
+
+    with _Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+        found = needs(library, filters, progress)
+    if not found.proofs:
+        raise nothing_matches(filters, library)
+    click.echo("\n".join(lines(found)))
+    return 0
 
 
 @main.command()
@@ -330,6 +345,33 @@ def certify(context: click.Context, /, folder: Path, verify: bool, unfolded: boo
     codes.append(CONTRADICTION if report.wrong else 0)
     click.echo(report_json(report) if given["json_file"] == "-" else report_text(folder, report))
     return worst(codes)
+
+
+@main.command()
+@click.option("--arch", multiple=True, metavar="G", help="whose helpers and fields; default: each architecture's default variant")
+@click.option("--kind", multiple=True, type=click.Choice(["helper", "field", "code", "requires"]), help="default: all")
+@click.option("--name", "names", multiple=True, metavar="G", help="helpers, fields, TRANSITION.CODE")
+@click.option("--sample", type=click.IntRange(1), default=None, help="so many of them, always the same")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores")
+@click.option("--state", type=click.Path(path_type=Path), help="a file that keeps judgements: a stopped run goes on from there")
+@click.option("-v", "--verbose", is_flag=True, help="every mutant, also those that were noticed")
+@click.option("-q", "--quiet", is_flag=True, help="no progress bar")
+@click.pass_context
+def mutate(context: click.Context, /, **given: Any) -> int:
+    """Plant mistakes in arch/ and specs/ and see whether anything notices; 1 where one survives without an explanation."""
+    from verifier.mutate.command import KINDS, run, text
+    from verifier.plan import Filters
+
+    library = _library(context)
+    wanted = [v.name for v in library.wanted(Filters(given["arch"]))] if given["arch"] else [
+        library.variant(name).name for name in library.archs]
+    if not wanted:
+        raise UsageError(f"no variant matches {', '.join(given['arch'])}")
+    with _Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+        score = run(library, wanted, given["kind"] or KINDS, names=given["names"], sample=given["sample"] or 0,
+                    jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress)
+    click.echo("\n".join(text(score, given["verbose"])))
+    return 1 if score.unexplained() else 0
 
 
 @main.command()

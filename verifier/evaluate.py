@@ -8,7 +8,7 @@ program may read and change; a bare Machine evaluates pure helpers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ from verifier.syntax import (
     Stmt,
 )
 
-__all__ = ["Frame", "Machine", "Memory", "call"]
+__all__ = ["Frame", "Machine", "Memory", "call", "evaluated"]
 
 Key = str | tuple[str, int]  # a state variable, or one of an indexed one
 
@@ -121,6 +121,16 @@ def call(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict
     _block(machine, frame, function.body)
     machine.path = path
     return frame.result
+
+
+def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The value of a function on arguments by name (None where it returns nothing), and its parameters' values after it.
+
+    A parameter by reference is a cell of its own here, of no process.
+    """
+    frame = Frame(function, dict(args), {p.name: None for p in function.params if p.by_ref})
+    _block(machine, frame, function.body)
+    return frame.result, frame.values
 
 
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:

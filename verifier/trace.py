@@ -180,7 +180,8 @@ class Search:
         if actor == 0:
             return TRUE
         width = self.model.layout.width
-        return self.graph.eq(self.state["entry", 1], self.graph.word(self.model.layout.variant.constants["EMPTY"], width), width) ^ 1
+        empty = self.graph.word(self.model.layout.variant.constants["EMPTY"], width)
+        return self.graph.eq(self.state["entry", 1], empty, width) ^ 1
 
     def _acts(self, instance: Instance) -> bool:
         """Does it matter who acts? Not where no text names the process."""

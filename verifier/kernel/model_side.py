@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import Frame, Machine, _block
+from verifier.evaluate import Machine, evaluated
 from verifier.kernel.helpers import Library
 from verifier.kernel.shapes import Shape
 from verifier.kernel.values import Incomplete
@@ -70,7 +70,6 @@ def evaluate_model(alg: Algebra[Any, Any], function: Function, pairs: list[Pairi
     """The model's helper on these arguments (by wrapper parameter)."""
     machine = Machine(alg)
     values = {p.model: args[p.wrapper] for p in pairs}
-    frame = Frame(function, values, {p.model: None for p in pairs if p.entry})
-    _block(machine, frame, function.body)
-    entries = {p.wrapper: frame.values[p.model] for p in pairs if p.entry}
-    return Modelled(frame.result, function.returns, entries)
+    result, after = evaluated(machine, function, values)
+    entries = {p.wrapper: after[p.model] for p in pairs if p.entry}
+    return Modelled(result, function.returns, entries)

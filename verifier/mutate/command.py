@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All mutants judged, in processes; what was judged before is not judged again; survivors with their explanations."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import multiprocessing as mp
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verifier import __version__
+from verifier.cache import digest_files
+from verifier.errors import UsageError
+from verifier.kernel.shapes import load_shapes
+from verifier.load import Table, read_yaml
+from verifier.mutate.judge import Judged, Mutant, judge, mutants
+from verifier.plan import Library
+
+__all__ = ["KINDS", "Score", "run", "text"]
+
+KINDS = ("helper", "field", "code", "requires")
+VARIANTS = ("x86_64", "x86_64+shstk", "x86_64+stray-dirty", "arm64-4k+dbm")  # on which transitions are decided
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Every judgement, and of the survivors those that specs/survivors.yaml explains (glob of ids -> why)."""
+
+    judged: tuple[Judged, ...]
+    explained: dict[str, str]
+    stale: tuple[str, ...]  # explanations that no survivor needs, where all mutants were judged
+
+    def unexplained(self) -> list[Judged]:
+        return [j for j in self.judged if j.verdict == "survived" and j.mutant.id not in self.explained]
+
+
+def run(
+    library: Library, variants: Sequence[str], kinds: Sequence[str], *, names: Sequence[str] = (), sample: int = 0, jobs: int = 1,
+    state: Path | None = None, progress: Callable[[str], None] = lambda _: None,
+) -> Score:
+    """Judge every mutant of these kinds whose helper or transition matches, or a fixed sample of them.
+
+    `state` is a file that keeps judgements: a run that was stopped goes on from there. Raises UsageError where nothing matches.
+    """
+    found = [m for m in mutants(library, variants, kinds) if not names or any(fnmatch.fnmatchcase(m.name, g) for g in names)]
+    if not found:
+        raise UsageError("no mutant matches")
+    whole = len(found)
+    if sample and sample < len(found):
+        found = sorted(random.Random(0).sample(found, sample), key=lambda m: m.id)
+    compared = frozenset(shape.helper for shape in load_shapes())
+    known = _State(state, library)
+    judged = [known.judged[m.id] for m in found if m.id in known.judged]
+    left = [m for m in found if m.id not in known.judged]
+    with mp.get_context("fork").Pool(jobs, _start, (library, compared)) as pool:
+        for one in pool.imap_unordered(_judge, left, chunksize=4):
+            judged.append(one)
+            known.keep(one)
+            progress(f"{len(judged)} of {len(found)} mutants")
+    explanations = _explanations(library)
+    survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
+    explained = {i: why for i in survivors for glob, why in explanations.items() if fnmatch.fnmatchcase(i, glob)}
+    stale = () if len(found) < whole or names or set(kinds) != set(KINDS) else tuple(
+        g for g in explanations if not any(fnmatch.fnmatchcase(i, g) for i in survivors))
+    return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
+
+
+_SHARED: list[Any] = []
+
+
+def _start(library: Library, compared: frozenset[str]) -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _SHARED[:] = library, compared
+
+
+def _judge(mutant: Mutant) -> Judged:
+    library, compared = _SHARED
+    return judge(library, mutant, compared, VARIANTS)
+
+
+class _State:
+    """Judgements in a file, one JSON object a line, under a digest of what they rest on. A line that is cut off is ignored."""
+
+    def __init__(self, path: Path | None, library: Library) -> None:
+        self.path = path
+        files = [*sorted(library.arch_folder.glob("*.yaml")), *sorted(library.spec_folder.rglob("*.yaml")),
+                 *sorted(Path(__file__).resolve().parent.parent.rglob("*.py"))]
+        self.digest = digest_files([f for f in files if f.name != "survivors.yaml"], __version__)
+        self.judged: dict[str, Judged] = {}
+        for line in self._lines():
+            try:
+                row = json.loads(line)
+                if row["digest"] == self.digest:
+                    self.judged[Mutant(*row["mutant"]).id] = Judged(Mutant(*row["mutant"]), row["verdict"], row["by"])
+            except (ValueError, KeyError, TypeError):
+                continue
+
+    def _lines(self) -> list[str]:
+        if self.path is None or not self.path.exists():
+            return []
+        try:
+            return self.path.read_text().split("\n")
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self.path}: cannot be read: {error}") from error
+
+    def keep(self, one: Judged) -> None:
+        if self.path is None:
+            return
+        m = one.mutant
+        row = {"digest": self.digest, "mutant": [m.kind, m.variant, m.name, m.what, m.text, m.place],
+               "verdict": one.verdict, "by": one.by}
+        try:
+            with self.path.open("a") as stream:
+                stream.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+
+def _explanations(library: Library) -> dict[str, str]:
+    path = library.spec_folder / "survivors.yaml"
+    if not path.is_file():
+        return {}
+    top = read_yaml(path, "specs/survivors.yaml")
+    top.only(("survivors",), "the file")
+    table = top.need("survivors", Table, "the file")
+    return {glob: table.text(glob, "survivors") for glob in table}
+
+
+def text(score: Score, verbose: bool) -> Iterator[str]:
+    """The score, for people."""
+    for one in score.judged:
+        if verbose and one.verdict != "survived":
+            yield f"{one.verdict:<10}  {one.mutant.id}  ({one.by})"
+    for one in score.judged:
+        if one.verdict == "survived":
+            why = score.explained.get(one.mutant.id)
+            yield f"{'explained' if why else 'SURVIVED':<10}  {one.mutant.id}  ({one.mutant.place}): {why or one.by}"
+    for glob in score.stale:
+        yield f"stale       specs/survivors.yaml explains {glob!r}, which nothing needs"
+    counts = Counter(j.verdict for j in score.judged)
+    killed = [j for j in score.judged if j.verdict == "killed"]
+    by = Counter("conform" if j.by.startswith("conform") else "a verdict" for j in killed)
+    left = len(score.unexplained())
+    yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a verdict, "
+           f"{by['conform']} by conform), {counts['refused']} refused, {counts['equivalent']} equivalent by proof, {counts['survived']} survived "
+           f"({counts['survived'] - left} explained).")

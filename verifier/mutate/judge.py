@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which mistakes are noticed, and by what.
+
+A mutant of arch/ is killed if `conform` compares the helper (then it tells any two functions that differ, and a value is
+shown), or if a verdict changes. A mutant of specs/ is killed if a verdict changes. One that does not even load is refused. One that
+is the same function, or the same step, as the original is equivalent, by proof. All others survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from verifier.arch import Field, Layout
+from verifier.bits import Bits
+from verifier.errors import SpecError
+from verifier.evaluate import Machine
+from verifier.load import Source
+from verifier.model import Transition
+from verifier.mutate.variations import variations
+from verifier.obligations import Builder, Group
+from verifier.plan import Library
+from verifier.prove import GroupProver, graph_inputs
+from verifier.scopes import Model
+from verifier.solve import BitsSolver, Sat, minimise
+from verifier.steps import Step
+from verifier.syntax import BOOL
+
+__all__ = ["Judged", "Mutant", "judge", "mutants"]
+
+CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"), ("option-c", "thread"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One mistake: in a helper or field of a variant, or in the code (or requirement) of a transition.
+
+    kind  helper, field, code or requires
+    name  the helper or field, or TRANSITION.CODE, TRANSITION.REQUIREMENT
+    """
+
+    kind: str
+    variant: str
+    name: str
+    what: str
+    text: str
+    place: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind} {self.variant} {self.name}: {self.what}" if self.variant else f"{self.kind} {self.name}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """verdict is killed, survived, equivalent or refused; `by` says by what, with a value or an obligation."""
+
+    mutant: Mutant
+    verdict: str
+    by: str
+
+
+def mutants(library: Library, variants: Iterable[str], kinds: Iterable[str]) -> list[Mutant]:
+    """Every mutant of these variants' helpers and fields, and of the transitions."""
+    found = []
+    for variant in variants if {"helper", "field"} & set(kinds) else ():
+        layout = library.layout(variant)
+        for name in layout.helpers() if "helper" in kinds else ():
+            text = layout.text(name)
+            found += [Mutant("helper", variant, name, what, new, str(text.body.where))
+                      for what, new in variations(text.body.text)]
+        for name, field in layout.fields.items() if "field" in kinds else ():
+            low = _free_place(layout, field)
+            found.append(Mutant("field", variant, name, f"from bit {low} up, not {field.low}", str(low), str(field.where)))
+    for transition in library.spec.transitions.values():
+        for code, source in transition.codes.items() if "code" in kinds else ():
+            found += [Mutant("code", "", f"{transition.name}.{code}", what, new, str(source.where))
+                      for what, new in variations(source.text)]
+        if "requires" in kinds:
+            found += [Mutant("requires", "", f"{transition.name}.{a.name}", "left out", "", str(a.holds.where))
+                      for a in transition.requires if not a.traces]
+    return found
+
+
+def _free_place(layout: Layout, field: Field) -> int:
+    """The next place, upwards and around, where the field lies on no other; one bit higher where there is none."""
+    taken = 0
+    for other in layout.fields.values():
+        taken |= other.mask if other is not field else 0
+    size = field.high - field.low + 1
+    places = [(field.low + step) % layout.width for step in range(1, layout.width)]
+    free = (p for p in places if p + size <= layout.width and not (((1 << size) - 1) << p) & taken)
+    return next(free, field.low + 1)
+
+
+def judge(library: Library, mutant: Mutant, compared: frozenset[str], variants: tuple[str, ...]) -> Judged:
+    """Is the mutant noticed? `compared`: helpers that conform knows how to call; `variants`: on which transitions are decided."""
+    try:
+        if mutant.kind in ("helper", "field"):
+            return _judge_layout(library, mutant, compared)
+        return _judge_transition(library, mutant, variants)
+    except SpecError as error:
+        return Judged(mutant, "refused", error.message)
+
+
+def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) -> Judged:
+    layout = library.layout(mutant.variant)
+    if mutant.kind == "helper":
+        changed = layout.with_body(mutant.name, mutant.text)
+        names = [mutant.name]
+    else:
+        changed = layout.with_field(mutant.name, int(mutant.text))
+        names = layout.helpers()
+    changed.check()
+    same = True
+    for name in names:
+        shown = _difference(layout, changed, name)
+        if shown is not None:
+            same = False
+            if name in compared:
+                return Judged(mutant, "killed", f"conform compares {name}: it differs at {shown}")
+    if same and "drop `hardware(" not in mutant.what:
+        return Judged(mutant, "equivalent", "the same function of every argument")
+    for encoding, code in CODES if not library.variant(mutant.variant).unproved else ():
+        group = Group(mutant.variant, "pte", encoding, code)
+        model = Model(library.spec, changed, library.spec.encodings[encoding])
+        model.check()
+        told = _changed_verdict(group, _baseline(library, group, None), model, None)
+        if told:
+            return Judged(mutant, "killed", told)
+    return Judged(mutant, "survived", "no verdict changes, and conform does not compare it")
+
+
+def _difference(layout: Layout, changed: Layout, name: str) -> str | None:
+    """Arguments on which a helper of two layouts differs, if there are any."""
+    one, two = layout.helper(name), changed.helper(name)
+    graph = Bits()
+    inputs = graph_inputs(graph)
+    first = _evaluated(graph, one, {p.name: inputs(p.name, p.type) for p in one.params})
+    second = _evaluated(graph, two, {p.name: inputs(p.name, p.type) for p in two.params})
+    wrong = []
+    for (a, kind), (b, other) in zip(first, second, strict=True):
+        if kind != other:
+            return "its type"
+        if kind is not None and a is not None and b is not None:
+            wrong.append(graph.xor(a, b) if kind == BOOL else graph.neg(graph.eq(a, b, kind)))
+    differs = graph.any(*wrong)
+    solver = BitsSolver(graph)
+    try:
+        if not isinstance(solver.check([differs], ()), Sat):
+            return None
+        values = minimise(solver, [differs], sorted(graph.support([differs])))
+    finally:
+        solver.close()
+    return ", ".join(f"{k}={int(v):#x}" for k, v in sorted(values.items())) or "every argument"
+
+
+def _evaluated(graph: Bits, function: Any, args: Mapping[str, Any]) -> list[tuple[Any, int | None]]:
+    """What a helper returns and what it leaves in the entries that it is given by reference, with their types."""
+    from verifier.evaluate import evaluated
+
+    result, values = evaluated(Machine(graph), function, args)
+    return [(result, function.returns if result is not None else None),
+            *((values[p.name], p.type) for p in function.params if p.by_ref)]
+
+
+def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...]) -> Judged:
+    name, _, part = mutant.name.partition(".")
+    transition = library.spec.transitions[name]
+    if mutant.kind == "code":
+        source = transition.codes[part]
+        changed = replace(transition, codes={**transition.codes, part: Source(mutant.text, source.where)})
+    else:
+        changed = replace(transition, requires=tuple(a for a in transition.requires if a.name != part))
+    spec = replace(library.spec, transitions={**library.spec.transitions, name: changed})
+    same = True
+    ran = False
+    for variant in variants:
+        for encoding, code in CODES:
+            written = transition.code(code)
+            if mutant.kind == "code" and (written is None or written[0] != part):
+                continue
+            if set(transition.needs) & library.variant(variant).absent:
+                continue
+            ran = True
+            group = Group(variant, "pte", encoding, code)
+            record = spec.encodings[encoding]
+            model = Model(spec, library.layout(variant, record.overlay), record)
+            told = _changed_verdict(group, _baseline(library, group, name), model, name)
+            if told:
+                return Judged(mutant, "killed", told)
+            same = same and mutant.kind == "code" and _same_step(library, group, model, name)
+    if not ran:
+        return Judged(mutant, "survived", "no group decides this code")
+    if same:
+        return Judged(mutant, "equivalent", "the same step from every state, in every group")
+    return Judged(mutant, "survived", "no verdict changes")
+
+
+def _prover(model: Model, group: Group) -> GroupProver:
+    graph = Bits()
+    return GroupProver(model, group, graph, BitsSolver(graph))
+
+
+@lru_cache(maxsize=64)
+def _kept(group: Group, transition: str | None, library_id: int) -> dict[str, str]:
+    return _verdicts(_LIBRARY[0].model(group.variant, group.encoding), group, transition)
+
+
+_LIBRARY: list[Library] = []
+
+
+def _baseline(library: Library, group: Group, transition: str | None) -> dict[str, str]:
+    _LIBRARY[:] = [library]
+    return _kept(group, transition, id(library))
+
+
+def _verdicts(model: Model, group: Group, transition: str | None) -> dict[str, str]:
+    """Obligation -> proved, refuted or vacuous; of one transition, or of all."""
+    prover = _prover(model, group)
+    try:
+        return {q.id: _word(prover, q) for q in prover.builder.questions(lambda t, p: transition in (None, t))}
+    finally:
+        prover.solver.close()
+
+
+def _word(prover: GroupProver, question: Any) -> str:
+    if any(prover.possible(question, way) for way in question.ways):
+        return "refuted"
+    return "proved" if all(prover.inhabited(label, g) for label, g in question.given.items()) else "vacuous"
+
+
+def _changed_verdict(group: Group, before: Mapping[str, str], model: Model, transition: str | None) -> str:
+    """The first verdict that is another than before."""
+    prover = _prover(model, group)
+    try:
+        for question in prover.builder.questions(lambda t, p: transition in (None, t)):
+            word = _word(prover, question)
+            if before.get(question.id) != word:
+                return f"{question.id} is {word}, was {before.get(question.id)}"
+    finally:
+        prover.solver.close()
+    return ""
+
+
+def _same_step(library: Library, group: Group, changed: Model, name: str) -> bool:
+    """Do both codes lead from every state that satisfies the assumptions to the same state, with the same violations?"""
+    graph = Bits()
+    solver = BitsSolver(graph)
+    steps: list[list[Step]] = []
+    hypothesis: tuple[int, ...] = ()
+    for model in (library.model(group.variant, group.encoding), changed):
+        builder = Builder(model, group, graph, graph_inputs(graph))
+        hypothesis = builder.hypothesis
+        steps.append(_steps(builder, name))
+    try:
+        for one, two in zip(*steps, strict=True):
+            wrong = [graph.neg(_equal(graph, a, two.after[key], changed.layout.width)) for key, a in one.after.items()]
+            wrong += [graph.xor(one.violations.get(p, 0), two.violations.get(p, 0)) for p in {*one.violations, *two.violations}]
+            for given, other in ((one.assumed, two.assumed), (two.assumed, one.assumed)):
+                if isinstance(solver.check([*hypothesis, *given, graph.any(*wrong, *(x ^ 1 for x in other))], ()), Sat):
+                    return False
+    finally:
+        solver.close()
+    return True
+
+
+def _steps(builder: Builder, name: str) -> list[Step]:
+    from verifier.steps import instances, run
+
+    return [run(builder.model, builder.alg, builder.state, i, builder.group.code, builder.fresh, builder.memory)
+            for i in instances(builder.model) if i.name == name]
+
+
+def _equal(graph: Bits, a: Any, b: Any, width: int) -> int:
+    return graph.same(a, b) if isinstance(a, int) else graph.eq(a, b, len(a.bits))
+
+
+def transition_of(mutant: Mutant, library: Library) -> Transition | None:
+    return library.spec.transitions.get(mutant.name.partition(".")[0])
