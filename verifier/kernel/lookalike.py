@@ -43,7 +43,7 @@ class Lookalike:
 
 def filtered(words: Sequence[str]) -> list[str]:
     """A command's words without those that only the architecture's own compiler knows."""
-    return [word for word in words if not _NOT_FOR_US.match(word)]
+    return [word for before, word in zip(["", *words], words, strict=False) if before != "-G" and not _NOT_FOR_US.match(word)]
 
 
 def write_compiler(path: Path, clang: str, lookalike: Lookalike) -> None:
@@ -52,11 +52,13 @@ def write_compiler(path: Path, clang: str, lookalike: Lookalike) -> None:
     inner = shlex.join([sys.executable, str(Path(__file__).resolve()), clang, *lookalike.flags()])
     drop = "-m*|-ffixed-*|-fcall-*|-Wa,*|-G*|--target*|-fsection-anchors|-Werror*|-fplugin*|-fintegrated-as|-fno-integrated-as"
     path.write_text(f"""#!/bin/bash
-args=(); out=; source=; next=
+args=(); out=; source=; next=; value=
 for a in "$@"; do
+  if [ "$value" ]; then value=; continue; fi
   if [ "$next" ]; then out=$a; next=; args+=("$a"); continue; fi
   case $a in
     -mcmodel=*) args+=("$a") ;;
+    -G) value=1 ;;
     {drop}) ;;
     -o) next=1; args+=("$a") ;;
     *.S) source=$a; args+=("$a") ;;

@@ -38,6 +38,7 @@ HARMLESS: Mapping[str, str] = {
     "warn_slowpath_fmt": "prints",
     "__mmu_notifier_arch_invalidate_secondary_tlbs": "tells devices to flush",
     "__sync_icache_dcache": "cleans caches of a page, and a flag of its folio",
+    "flush_dcache_range": "cleans caches",
     "flush_icache_pte": "cleans caches of a page, and a flag of its folio",
     "sync_icache_dcache": "cleans caches of a page",
     "mte_sync_tags": "clears the tags of a page",
