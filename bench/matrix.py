@@ -1,82 +1,175 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What proving costs: the same obligations by the bit graph, by z3 with one solver, and by a fresh z3 solver each.
+"""What proving costs: the same obligations by the bit graph, and by its peers.
 
-Run it as `python bench/matrix.py [VARIANT...]` (default x86_64 and arm64-4k). One process, no cache, no traces; all
-ways have to give the same verdicts. Absolute times mean little: read the ratios. Then it times the
-command's start-up, and a run from the cache against a cold one.
+Run it as `python bench/matrix.py [VARIANT...]` (default x86_64 and arm64-4k); `--linear` repeats the variants up to
+100,000 obligations instead, `--whole` times the command. One process, no cache, no traces; all ways have to give the same
+verdicts. Absolute times mean little: read the ratios. bench/README.md says what each way is.
 """
 
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from verifier.bits import Bits
+from verifier.export import script, steps
 from verifier.obligations import Group
-from verifier.plan import Library, load_library
+from verifier.plan import Filters, Library, load_library
 from verifier.prove import GroupProver
 from verifier.prove_terms import TermProver
 from verifier.results import verdict_name
 from verifier.solve import BitsSolver
 
 PAIRS = (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"))
+BASE = "z3py, one solver"
 
 
-def verdicts(library: Library, variant: str, way: str) -> tuple[float, dict[str, str]]:
-    """Seconds, and the verdict on each obligation of the variant's groups, decided one way."""
-    found: dict[str, str] = {}
-    start = time.perf_counter()
-    for encoding, code in PAIRS:
-        group = Group(variant, "pte", encoding, code)
-        model = library.model(variant, encoding)
+def provers() -> dict[str, Callable[[Library, Group], GroupProver]]:
+    """The ways that run in this process."""
+    def terms(name: str, incremental: bool = True) -> Callable[[Library, Group], GroupProver]:
+        def make(library: Library, group: Group) -> GroupProver:
+            graph = Bits()
+            return TermProver(library.model(group.variant, group.encoding), group, graph, BitsSolver(graph), name, incremental)
+        return make
+
+    def bits(library: Library, group: Group) -> GroupProver:
         graph = Bits()
-        if way == "bits":
-            prover = GroupProver(model, group, graph, BitsSolver(graph))
-        else:
-            prover = TermProver(model, group, graph, BitsSolver(graph), incremental=way == "z3 push/pop")
-        for question in prover.builder.questions():
-            found[question.id] = verdict_name(prover.decide(question))
-    return time.perf_counter() - start, found
+        return GroupProver(library.model(group.variant, group.encoding), group, graph, BitsSolver(graph))
+
+    return {"bit graph and SAT": bits, BASE: terms("z3"), "z3py, a fresh solver each": terms("z3", False),
+            "bitwuzla, one solver": terms("bitwuzla"), "cvc5, one solver": terms("cvc5")}
+
+
+def decided(prover: GroupProver) -> dict[str, str]:
+    return {q.id: verdict_name(prover.decide(q)) for q in prover.builder.questions()}
+
+
+def by_command(library: Library, group: Group) -> dict[str, str]:
+    """The z3 command on one SMT-LIB file for each step, as `--dump-smt` writes it. It is not asked for inhabitants."""
+    found: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for step in steps(library, group, Filters()):
+            path = Path(folder, "step.smt2")
+            path.write_text(script(library, group, step, Filters()))
+            ids = [line[2:] for line in path.read_text().split("\n") if line.startswith(f"; {group.variant}/pte/")]
+            said = subprocess.run(["z3", str(path)], capture_output=True, text=True, check=True).stdout.split()
+            found |= dict(zip(ids, ["proved" if s == "unsat" else "refuted" for s in said], strict=True))
+    return found
+
+
+def certified(library: Library, groups: list[Group]) -> tuple[float, float, int, float]:
+    """Seconds to prove and certify, seconds to check, obligations, megabytes of files."""
+    from verifier.certify.check import find_checker
+    from verifier.certify.make import make
+    from verifier.certify.verify import verify
+    from verifier.prove import obligation_of
+    from verifier.results import Result, Run
+
+    start = time.perf_counter()
+    results = []
+    for group in groups:
+        prover = provers()["bit graph and SAT"](library, group)
+        results += [Result(obligation_of(prover.model, group, q), prover.decide(q), 0.0, "bits")
+                    for q in prover.builder.questions()]
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = make(library, Run(tuple(results), (), {}, {}, {}, (), ()), Path(folder, "c"), 1)
+        made = time.perf_counter()
+        report = verify(Path(folder, "c"), find_checker())
+        assert not wrong and not report.wrong
+        size = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file()) / 1e6
+    return made - start, time.perf_counter() - made, report.obligations, size
 
 
 def command(*words: str, cache: str) -> float:
     """Seconds of one run of the command."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "verifier.cli", *words], stdout=subprocess.DEVNULL, check=False,
+    subprocess.run([sys.executable, "-m", "verifier", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
                    env={**os.environ, "XDG_CACHE_HOME": cache})
     return time.perf_counter() - start
 
 
-def main(variants: list[str]) -> int:
-    library = load_library()
-    library.check([Group(v, "pte", e, c) for v in variants for e, c in PAIRS])
-    times = dict.fromkeys(("bits", "z3 push/pop", "z3 fresh"), 0.0)
-    count = 0
-    for variant in variants:
-        seen: dict[str, dict[str, str]] = {}
-        for way in times:
-            seconds, seen[way] = verdicts(library, variant, way)
-            times[way] += seconds
-        count += len(seen["bits"])
-        if any(found != seen["bits"] for found in seen.values()):
-            print("the ways disagree")
-            return 1
+def table(rows: dict[str, float], count: int) -> None:
+    for way, seconds in rows.items():
+        print(f"  {way:28} {seconds:8.2f} s  {seconds / count * 1000:7.2f} ms each  {seconds / rows[BASE]:6.3f} of {BASE}")
+
+
+def compare(library: Library, variants: list[str]) -> int:
+    groups = [Group(v, "pte", e, c) for v in variants for e, c in PAIRS]
+    library.check(groups)
+    rows: dict[str, float] = {}
+    seen: dict[str, dict[str, str]] = {}
+    for way, make in provers().items():
+        start = time.perf_counter()
+        seen[way] = {i: v for group in groups for i, v in decided(make(library, group)).items()}
+        rows[way] = time.perf_counter() - start
+    if shutil.which("z3"):
+        start = time.perf_counter()
+        seen["z3 command, a file a step"] = {i: v for group in groups for i, v in by_command(library, group).items()}
+        rows["z3 command, a file a step"] = time.perf_counter() - start
+    if any(found != seen[BASE] for found in seen.values()):
+        print("the ways disagree")
+        return 1
+    count = len(seen[BASE])
     print(f"{count} obligations, {', '.join(variants)}; the same verdicts by all ways")
-    for way, seconds in times.items():
-        each, ratio = seconds / count * 1000, seconds / times["bits"]
-        print(f"  {way:12} {seconds:8.2f} s  {each:7.2f} ms each  ratio {ratio:6.2f}")
-    with tempfile.TemporaryDirectory() as cache:
-        print("the command, seconds")
-        for words in (["--version"], ["list", "variants"], ["decode", "x86_64", "8000000012345025"]):
-            print(f"  pteproof {' '.join(words):34} {min(command(*words, cache=cache) for _ in range(3)):.2f}")
-        run = ["prove", "--arch", variants[0], "--code", "option-c", "-q", "--jobs", "1"]
-        cold, warm = command(*run, cache=cache), command(*run, cache=cache)
-        print(f"  {'cold':43} {cold:.2f}\n  {'from the cache':43} {warm:.2f}  ratio {warm / cold:.2f}")
+    table(rows, count)
+    made, checked, proofs, size = certified(library, groups)
+    print(f"  certificates of {proofs} proofs: {made:.2f} s with proving, {checked:.2f} s checked again from {size:.0f} MB "
+          f"of files: {(made + checked) / rows[BASE]:.3f} of {BASE}")
     return 0
 
 
+def whole() -> None:
+    """The command on the whole matrix, cold and warm, without traces and with."""
+    with tempfile.TemporaryDirectory() as cache:
+        print("the command, seconds")
+        for words in (["--version"], ["list", "variants"], ["decode", "x86_64", "8000000012345025"]):
+            print(f"  {'pteproof ' + ' '.join(words):44} {min(command(*words, cache=cache) for _ in range(3)):.2f}")
+        prove = ("prove", "-q", "--jobs", "2")
+        print(f"  {'whole matrix, traces of one step, cold':44} {command(*prove, '--depth', '1', cache=cache):.2f}")
+        print(f"  {'whole matrix, cold':44} {command(*prove, '--no-cache', cache=cache):.2f}")
+        command(*prove, cache=cache)
+        print(f"  {'whole matrix, warm':44} {min(command(*prove, cache=cache) for _ in range(3)):.2f}")
+    print(f"  largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
+
+
+def linear(library: Library, variants: list[str]) -> None:
+    """Time over obligations, by repeating the groups: each repetition builds and decides anew."""
+    groups = [Group(v, "pte", e, c) for v in variants for e, c in PAIRS]
+    library.check(groups)
+    for wanted in (1_000, 10_000, 100_000):
+        count, at, start = 0, 0, time.perf_counter()
+        while count < wanted:
+            prover = provers()["bit graph and SAT"](library, groups[at % len(groups)])
+            for question in prover.builder.questions():
+                prover.decide(question)
+                count += 1
+                if count == wanted:
+                    break
+            at += 1
+        seconds = time.perf_counter() - start
+        print(f"  {count:7} obligations  {seconds:8.2f} s  {seconds / count * 1000:6.3f} ms each  "
+              f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+def main(words: list[str]) -> int:
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variants = [w for w in words if not w.startswith("--")] or ["x86_64", "arm64-4k"]
+    library = load_library()
+    if "--linear" in words:
+        linear(library, variants)
+        return 0
+    if "--whole" in words:
+        whole()
+        return 0
+    return compare(library, variants)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or ["x86_64", "arm64-4k"]))
+    sys.exit(main(sys.argv[1:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from verifier.errors import UsageError
 from verifier.obligations import Group, Obligation
-from verifier.plan import Filters, Library
+from verifier.plan import Filters, Library, load_library
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
 from verifier.run import Options, prove
 
@@ -105,8 +106,32 @@ def test_two_runs_at_once_keep_the_cache_whole(library: Library, tmp_path: Path)
     runs = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [run.wait(120) for run in runs] == [0, 0]
     for file in tmp_path.rglob("*.json"):
-        assert json.loads(file.read_text())["proofs"]
+        found = json.loads(file.read_text())
+        assert found["text"] if file.parent.name == "told" else found["proofs"]
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_what_was_told_is_told_again_until_something_changes(tmp_path: Path) -> None:
+    specs = tmp_path / "specs"
+    shutil.copytree(load_library().spec_folder, specs)
+    command = [sys.executable, "-m", "verifier", "--spec-dir", str(specs), "prove", "--arch", "x86_64", "--encoding", "option-c",
+               "--code", "today", "--transition", "fork-pte"]
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def tell(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *more], env=env, capture_output=True, text=True, check=False)
+
+    first, second = tell(), tell()
+    assert (first.returncode, first.stdout) == (second.returncode, second.stdout) == (1, first.stdout)
+    assert "told from the cache" in second.stderr and "told from the cache" not in first.stderr
+    for more in (["--no-cache"], ["--json", "-"], ["--depth", "3"], ["-v"]):
+        assert "told from the cache" not in tell(*more).stderr
+    for file in (tmp_path / "cache" / "pteproof" / "told").iterdir():
+        file.write_text("{}")
+    assert "told from the cache" not in tell().stderr
+    fork = specs / "transitions" / "fork.yaml"
+    fork.write_text(fork.read_text() + "\n")
+    assert "told from the cache" not in tell().stderr
 
 
 def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from verifier.evaluate import Key
 from verifier.obligations import Group
 from verifier.results import Move
 
-__all__ = ["Cache", "cache_folder", "digest_files", "move_from_json", "move_to_json"]
+__all__ = ["Cache", "Told", "cache_folder", "digest_files", "move_from_json", "move_to_json"]
 
 
 def cache_folder() -> Path:
@@ -68,6 +69,30 @@ def move_from_json(data: Mapping[str, Any]) -> Move:
         inputs, {_text_key(k): v for k, v in data["before"].items()},
         {_text_key(k): v for k, v in data["after"].items()},
     )
+
+
+class Told:
+    """What a whole command told, under a digest of all that it was told from: one file for each set of inputs.
+
+    Only what would be told again is kept: no run that was stopped, gave up for want of time or memory, or contradicted itself.
+    """
+
+    def __init__(self, folder: Path | None, files: Iterable[Path], *words: str) -> None:
+        self.path = None if folder is None else folder / "told" / f"{digest_files(files, *words)[:32]}.json"
+
+    def read(self) -> tuple[str, int, str] | None:
+        """The text, the exit code and when that was; None where it was never told, or the file is not as it should be."""
+        try:
+            found = json.loads(self.path.read_text()) if self.path else None
+            return None if found is None else (str(found["text"]), int(found["exit"]), str(found["at"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep(self, text: str, code: int) -> None:
+        """Keep it; a folder that cannot be written is no error."""
+        if self.path is not None:
+            at = time.strftime("%Y-%m-%d %H:%M:%S")
+            write_whole(self.path, json.dumps({"text": text, "exit": code, "at": at}))
 
 
 class Cache:
@@ -131,19 +156,23 @@ class Cache:
         self.changed = True
 
     def write(self) -> None:
-        """Replace the file whole. A full or read-only disk is no error: the cache is only for speed."""
-        if self.path is None or not self.changed:
-            return
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, suffix=".tmp") as file:
-                temporary = Path(file.name)
-                try:
-                    json.dump(self.data, file, separators=(",", ":"))
-                    file.close()
-                    os.replace(temporary, self.path)
-                except BaseException:
-                    temporary.unlink(missing_ok=True)
-                    raise
-        except OSError:
-            return
+        """Replace the file."""
+        if self.path is not None and self.changed:
+            write_whole(self.path, json.dumps(self.data, separators=(",", ":")))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file whole. A full or read-only disk is no error: the cache is only for speed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp") as file:
+            temporary = Path(file.name)
+            try:
+                file.write(text)
+                file.close()
+                os.replace(temporary, path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError:
+        return

@@ -252,10 +252,62 @@ def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
 
     if unneeded:
         return _unneeded(_library(context), _make_filters(given), given)
+    told = _told(context, "prove", given)
+    if told is not None:
+        return told
+    key = dict(given)
     library, run, stopped = _execute(context, _make_filters(given), given)
     if not _write_files(library, run, given):
-        click.echo(report.prove_text(library, run, given["quiet"], given["verbose"], _color(given)), color=True)
+        text = report.prove_text(library, run, given["quiet"], given["verbose"], _color(given))
+        click.echo(text, color=True)
+        _keep(context, "prove", key, text, run, stopped)
     return _finish(run, stopped)
+
+
+def _kept(context: click.Context, command: str, given: dict[str, Any]) -> Any:
+    """Where the output of this command on these inputs is kept; None where it says more than a text, or may not be kept."""
+    more = ("tree", "cross", "no_cache", "json_file", "junit_file", "sarif_file", "dump_smt", "verbose")
+    if any(given[name] for name in more) or given["helpers"] != "yaml":
+        return None
+    from importlib.metadata import version
+    from shutil import get_terminal_size
+
+    from verifier.arch import data_folder
+    from verifier.cache import Told, cache_folder
+
+    arch, specs = context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs")
+    here = Path(__file__).resolve().parent
+    files = [*sorted(arch.glob("*.yaml")), *sorted(specs.rglob("*.yaml")), *sorted(here.rglob("*.py"))]
+    words = {name: value for name, value in given.items() if name != "jobs"}
+    versions = [version(name) for name in ("z3-solver", "python-sat")]
+    try:
+        return Told(cache_folder(), files, command, repr(sorted(words.items())), str(arch), str(_color(given)),
+                    str(get_terminal_size().columns), *versions)
+    except OSError:
+        return None  # a file that cannot be read is told of by who reads it
+
+
+def _told(context: click.Context, command: str, given: dict[str, Any]) -> int | None:
+    """Tell again what this command told on these inputs before; its exit code, or None where it did not."""
+    kept = _kept(context, command, given)
+    found = None if kept is None else kept.read()
+    if found is None:
+        return None
+    text, code, at = found
+    click.echo(text, color=True)
+    click.echo(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
+               "(--no-cache decides it again)", err=True)
+    return int(code)
+
+
+def _keep(context: click.Context, command: str, given: dict[str, Any], text: str, run: Run, stopped: bool) -> None:
+    """Keep what was told, if it is what would be told again."""
+    from verifier.results import Unknown, exit_code
+
+    gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive" for r in run.results)
+    kept = _kept(context, command, given)
+    if kept is not None and not (stopped or run.contradictions or run.unfinished or gave_up):
+        kept.keep(text, exit_code(run))
 
 
 def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
@@ -280,11 +332,17 @@ def audit(context: click.Context, /, **given: Any) -> int:
 
     from verifier import report
 
+    told = _told(context, "audit", given)
+    if told is not None:
+        return told
+    key = dict(given)
     filters = _make_filters(given)
     filters = replace(filters, encoding=filters.encoding or ("option-c",), code=filters.code or ("today",))
     library, run, stopped = _execute(context, filters, given)
     if not _write_files(library, run, given):
-        click.echo(report.audit_text(library, run), color=True)
+        text = report.audit_text(library, run)
+        click.echo(text, color=True)
+        _keep(context, "audit", key, text, run, stopped)
     return _finish(run, stopped)
 
 
@@ -372,6 +430,22 @@ def mutate(context: click.Context, /, **given: Any) -> int:
                     jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress)
     click.echo("\n".join(text(score, given["verbose"])))
     return 1 if score.unexplained() else 0
+
+
+@main.command()
+@click.argument("identity", metavar="ID")
+@click.option("--format", "form", type=click.Choice(["smtlib", "cbmc"]), default="smtlib", help="SMT-LIB 2, or C for CBMC")
+@click.pass_context
+def export(context: click.Context, identity: str, form: str) -> int:
+    """One obligation as SMT-LIB 2 (unsat is proved), or as a C program for CBMC or a compiler."""
+    from verifier.export import harness, named, script
+
+    library = _library(context)
+    if form == "cbmc":
+        click.echo(harness(library, identity), nl=False)
+    else:
+        click.echo(script(library, *named(library, identity)), nl=False)
+    return 0
 
 
 @main.command()

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from verifier.errors import UsageError
+from verifier.harness import c_harness
 from verifier.obligations import Builder, Group, Question
-from verifier.plan import Filters, Library
+from verifier.plan import Filters, Library, nothing_matches
 from verifier.prove import claim
 from verifier.prove_terms import term_inputs
 from verifier.smtlib import Script, Smt, Term
 from verifier.steps import instances
 
-__all__ = ["conditions", "dump_smt", "script", "steps", "write"]
+__all__ = ["conditions", "dump_smt", "harness", "named", "script", "steps", "write"]
 
 
 def steps(library: Library, group: Group, filters: Filters) -> list[str]:
@@ -40,6 +41,31 @@ def script(library: Library, group: Group, step: str, filters: Filters, status: 
     for question in builder.questions(lambda t, p: t == step and filters.wants(t, p)):
         told.ask([question.id, claim(model, group, question)], conditions(smt, question), status)
     return told.text()
+
+
+def harness(library: Library, identity: str) -> str:
+    """One obligation as a C program whose assertion fails where it is violated. UsageError where there is no such obligation."""
+    group, step, filters = named(library, identity)
+    model = library.model(group.variant, group.encoding)
+    smt = Smt()
+    builder = Builder(model, group, smt, term_inputs(smt))
+    for question in builder.questions(lambda t, p: t == step and filters.wants(t, p)):
+        (violated,) = conditions(smt, question)
+        return c_harness([f"pteproof: {question.id}", claim(model, group, question)], violated)
+    raise nothing_matches(filters, library)
+
+
+def named(library: Library, identity: str) -> tuple[Group, str, Filters]:
+    """Group, step and filters of an obligation's id. UsageError where it is none."""
+    parts = identity.split("/")
+    if len(parts) != 6:
+        raise UsageError(f"{identity!r} is no obligation: variant/level/encoding/transition/code/property")
+    variant, level, encoding, transition, code, prop = (part.replace("[", "[[]") for part in parts)
+    filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
+    groups = library.groups(filters)[0]
+    if len(groups) != 1 or transition not in steps(library, groups[0], filters):
+        raise nothing_matches(filters, library)
+    return groups[0], transition, filters
 
 
 def _scripts(library: Library, filters: Filters) -> Iterator[tuple[str, str]]:

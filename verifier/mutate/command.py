@@ -18,7 +18,7 @@ from verifier.cache import digest_files
 from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_yaml
-from verifier.mutate.judge import Judged, Mutant, judge, mutants
+from verifier.mutate.judge import UNPROVED, Judged, Mutant, judge, mutants
 from verifier.plan import Library
 
 __all__ = ["KINDS", "Score", "run", "text"]
@@ -64,7 +64,8 @@ def run(
             progress(f"{len(judged)} of {len(found)} mutants")
     explanations = _explanations(library)
     survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
-    explained = {i: why for i in survivors for glob, why in explanations.items() if fnmatch.fnmatchcase(i, glob)}
+    explained = {j.mutant.id: j.by for j in judged if j.by.startswith(UNPROVED)}
+    explained |= {i: why for i in survivors for glob, why in explanations.items() if fnmatch.fnmatchcase(i, glob)}
     stale = () if len(found) < whole or names or set(kinds) != set(KINDS) else tuple(
         g for g in explanations if not any(fnmatch.fnmatchcase(i, g) for i in survivors))
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
@@ -149,5 +150,5 @@ def text(score: Score, verbose: bool) -> Iterator[str]:
     by = Counter("conform" if j.by.startswith("conform") else "a verdict" for j in killed)
     left = len(score.unexplained())
     yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a verdict, "
-           f"{by['conform']} by conform), {counts['refused']} refused, {counts['equivalent']} equivalent by proof, {counts['survived']} survived "
-           f"({counts['survived'] - left} explained).")
+           f"{by['conform']} by conform), {counts['refused']} refused, {counts['equivalent']} equivalent by proof, "
+           f"{counts['survived']} survived ({counts['survived'] - left} explained).")

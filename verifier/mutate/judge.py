@@ -2,8 +2,8 @@
 """Which mistakes are noticed, and by what.
 
 A mutant of arch/ is killed if `conform` compares the helper (then it tells any two functions that differ, and a value is
-shown), or if a verdict changes. A mutant of specs/ is killed if a verdict changes. One that does not even load is refused. One that
-is the same function, or the same step, as the original is equivalent, by proof. All others survive.
+shown), or if a verdict changes. A mutant of specs/ is killed if a verdict changes. One that does not load is refused. One that
+is the same function or step as the original is equivalent, by proof. All others survive.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Step
 from verifier.syntax import BOOL
 
-__all__ = ["Judged", "Mutant", "judge", "mutants"]
+__all__ = ["UNPROVED", "Judged", "Mutant", "judge", "mutants"]
 
+UNPROVED = "conform does not compare it, and transitions are not proved:"
 CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"), ("option-c", "thread"))
 
 
@@ -70,7 +71,7 @@ def mutants(library: Library, variants: Iterable[str], kinds: Iterable[str]) -> 
         for name in layout.helpers() if "helper" in kinds else ():
             text = layout.text(name)
             found += [Mutant("helper", variant, name, what, new, str(text.body.where))
-                      for what, new in variations(text.body.text)]
+                      for what, new in variations(text.body.text) if new != "pass"]
         for name, field in layout.fields.items() if "field" in kinds else ():
             low = _free_place(layout, field)
             found.append(Mutant("field", variant, name, f"from bit {low} up, not {field.low}", str(low), str(field.where)))
@@ -109,13 +110,14 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
     layout = library.layout(mutant.variant)
     if mutant.kind == "helper":
         changed = layout.with_body(mutant.name, mutant.text)
-        names = [mutant.name]
     else:
         changed = layout.with_field(mutant.name, int(mutant.text))
-        names = layout.helpers()
+    names = sorted(layout.helpers(), key=lambda name: name != mutant.name)
     changed.check()
     same = True
     for name in names:
+        if mutant.kind == "helper" and name != mutant.name and (same or name not in compared):
+            continue  # one that calls it, and that conform compares
         shown = _difference(layout, changed, name)
         if shown is not None:
             same = False
@@ -130,7 +132,9 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
         told = _changed_verdict(group, _baseline(library, group, None), model, None)
         if told:
             return Judged(mutant, "killed", told)
-    return Judged(mutant, "survived", "no verdict changes, and conform does not compare it")
+    unproved = library.variant(mutant.variant).unproved
+    why = f"{UNPROVED} {unproved}" if unproved else "no verdict changes, and conform does not compare it"
+    return Judged(mutant, "survived", why)
 
 
 def _difference(layout: Layout, changed: Layout, name: str) -> str | None:

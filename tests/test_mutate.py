@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Mutants are made, judged and counted rightly; a fixed sample has no survivor that is not explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from verifier.cli import main
+from verifier.mutate.command import KINDS, run
+from verifier.mutate.judge import Mutant, judge
+from verifier.mutate.variations import variations
+from verifier.plan import Library
+
+
+def test_every_kind_of_variation() -> None:
+    text = "a = x & 3\nif not b:\n    f(a)\nreturn a == 0 and ~x != 1"
+    found = dict(variations(text))
+    assert found["drop `f(a)`"] == "a = x & 3\nif not b:\n    pass\nreturn a == 0 and ~x != 1"
+    assert found["drop `a = x & 3`"].startswith("if not b")
+    assert "if True" in found["`not b` is True"] and "if False" in found["`not b` is False"]
+    assert "a = x | 3" in found["another operator in `x & 3`"] and "x & 4" in found["3 is 4"]
+    assert "a != 0" in found["another comparison in `a == 0`"]
+    assert "x | x" in found["`~x` without its operator"] and "b and b" in found["`not b` without its operator"]
+    assert len(set(found.values())) == len(found) and text not in found.values()
+
+
+def mutant(kind: str, variant: str, name: str, text: str, what: str = "") -> Mutant:
+    return Mutant(kind, variant, name, what, text, "")
+
+
+@pytest.mark.parametrize(("one", "compared", "verdict", "by"), [
+    (mutant("helper", "x86_64", "pte_dirty", "(pte & DIRTY) != 0"), {"pte_dirty"}, "killed", "conform compares pte_dirty"),
+    (mutant("helper", "x86_64", "pte_dirty", "(pte & DIRTY) != 0"), set(), "killed", "x86_64/pte/"),
+    (mutant("helper", "x86_64", "pte_dirty", "0 != (pte & (SAVED_DIRTY | DIRTY))"), set(), "equivalent", "the same function"),
+    (mutant("helper", "x86_64", "pte_dirty", "pte & nonsense"), set(), "refused", "nonsense"),
+    (mutant("helper", "x86_64", "pmd_hw_reserved", "False"), set(), "survived", "no verdict"),
+    (mutant("field", "x86_64", "ACCESSED", "6"), {"pte_young"}, "refused", "on one bit"),
+    (mutant("field", "arm64-4k", "AF", "59"), {"pte_young"}, "killed", "conform compares pte_young"),
+    (mutant("requires", "", "fork-pte.maps", ""), set(), "killed", "x86_64"),
+])
+def test_a_mutant_is_judged(library: Library, one: Mutant, compared: set[str], verdict: str, by: str) -> None:
+    found = judge(library, one, frozenset(compared), ("x86_64", "x86_64+shstk"))
+    assert found.verdict == verdict and by in found.by
+
+
+def test_a_dropped_point_of_hardware_is_not_called_equivalent(library: Library) -> None:
+    one = mutant("helper", "m68k", "ptep_set_access_flags", "changed = not pte_same(ptep_get(ptep), entry)\nif changed:\n    "
+                 "set_pte_at(ptep, entry)\nreturn changed", "drop `hardware(ptep)`")
+    assert judge(library, one, frozenset(["ptep_set_access_flags"]), ()).verdict == "survived"
+
+
+def test_a_code_that_comes_to_the_same_is_equivalent(library: Library) -> None:
+    source = library.spec.transitions["clear-young"].codes["today"].text
+    one = mutant("code", "", "clear-young.today", source + "\nentry[p] = entry[p]")
+    assert judge(library, one, frozenset(), ("x86_64",)).verdict == "equivalent"
+
+
+def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library) -> None:
+    score = run(library, ["x86_64", "arm64-4k"], KINDS, sample=60, jobs=2)
+    assert [one.mutant.id for one in score.unexplained()] == []
+    assert sum(one.verdict == "killed" for one in score.judged) > 40
+
+
+def test_a_run_goes_on_from_its_state(library: Library, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    names = ("pte_young", "pte_mkold")
+    first = run(library, ["x86_64"], ["helper"], names=names, state=state)
+    kept = state.read_text()
+    state.write_text(kept + '{"cut o')
+    again = run(library, ["x86_64"], ["helper"], names=names, state=state)
+    assert again.judged == first.judged and state.read_text() == kept + '{"cut o'
+
+
+def test_what_matches_nothing_is_an_error() -> None:
+    for words in (["--name", "no-such"], ["--arch", "vax"]):
+        result = CliRunner().invoke(main, ["mutate", *words])
+        assert result.exit_code == 2 and "match" in result.output
