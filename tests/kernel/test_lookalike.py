@@ -21,6 +21,10 @@ TEXTS = {
     "void f(void) { asm(\"nop\"); }": "void f(void) { do { pteproof_effect(); } while (0); }",
     "int f(int a) { int r; asm(\"move %1,%0\" : \"=d\" (r) : \"d\" (a)); return r; }":
         "int f(int a) { int r; do { pteproof_effect(); (r) = *(__typeof__((r)) *)pteproof_anything(); } while (0); return r; }",
+    "void f(int *p) { int a, b; asm(\"\\tlw\\t%0, %2, r0\\n\" \"andn %1, %0, %3\\n or %1, %1, %4 \\n sw %1, %2, r0\""
+    " : \"=&r\" (a), \"=&r\" (b) : \"r\" ((long)(p + 1) - 4), \"r\" (1), \"r\" (2)); }":
+        "void f(int *p) { int a, b; do { (a) = *(unsigned long *)((long)(p + 1) - 4); (b) = ((a) & ~(1)) | (2);"
+        " *(unsigned long *)((long)(p + 1) - 4) = (b); } while (0); }",
     "int f(void) { asm goto(\"b %l0\" : : : : out); return 0; out: return 1; }":
         "int f(void) { do { pteproof_effect(); if (pteproof_jump()) goto out; } while (0); return 0; out: return 1; }",
     "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }": "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }",

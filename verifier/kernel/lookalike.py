@@ -26,6 +26,15 @@ _NOT_FOR_US = re.compile(r"-m(?!cmodel=)|-ffixed-|-fcall-|-Wa,|-G|--target|-fsec
                          r"|-fintegrated-as|-fno-integrated-as|-no-canonical-prefixes")
 _TOKEN = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[A-Za-z_]\w*|\n|[ \t]+|.', re.S)
 _ASM = {"asm", "__asm", "__asm__"}
+# Assembly that is known: its instructions, and the same in C; %0, %1, ... are its operands.
+_KNOWN = {
+    # MicroBlaze. r0 is 0; lw and sw have the sum of two registers for an address; andn complements its second operand.
+    "lw %0, %2, r0 andn %1, %0, %3 or %1, %1, %4 sw %1, %2, r0":
+        "%0 = *(unsigned long *)%2; %1 = (%0 & ~%3) | %4; *(unsigned long *)%2 = %1;",
+    # Its register of status, which says whether interrupts are allowed. What was there stays unknown.
+    "msrclr %0, %1 nop": "",
+    "mts rmsr, %0 nop": "",
+}
 _QUALIFIERS = {"volatile", "__volatile", "__volatile__", "inline", "__inline", "__inline__", "goto"}
 
 
@@ -79,8 +88,8 @@ exec {flags} "${{args[@]}}"
 def strip_asm(text: str) -> str:
     """Preprocessed C without assembly, line for line.
 
-    A statement's outputs are given whatever ANYTHING points to, its labels may be jumped to, and what else it may do is
-    EFFECT; names of registers and of symbols are dropped. Assembly with no text (a compiler barrier) goes.
+    A statement of _KNOWN becomes its C. The outputs of others are given whatever ANYTHING points to, their labels may be jumped
+    to, and what else they may do is EFFECT; names of registers and of symbols are dropped. Assembly with no text (a compiler barrier) goes.
     What kbuild reads out of the compiler's output (offsets of structures) stays.
     """
     tokens = _TOKEN.findall(text)
@@ -140,6 +149,10 @@ def _statement(parts: list[list[str]], jumps: bool, before: str) -> str:
     outputs = _split(parts[1]) if len(parts) > 1 else []
     if not template and not outputs:
         return "do { } while (0)" if before in ("{", "}", ";", ")", ":") else ""
+    known = _KNOWN.get(" ".join(template.replace("\\n", " ").replace("\\t", " ").split()))
+    if known is not None and not jumps:
+        operands = [_target(o) for part in parts[1:3] for o in _split(part)]
+        return "do { " + re.sub(r"%(\d)", lambda m: operands[int(m[1])], known) + " } while (0)"
     told = [f"{target} = *(__typeof__({target}) *){ANYTHING}();" for target in (_target(o) for o in outputs) if target]
     labels = _split(parts[4]) if jumps and len(parts) > 4 else []
     told += [f"if ({JUMP}()) goto {''.join(label).strip()};" for label in labels]

@@ -43,6 +43,7 @@ HARMLESS: Mapping[str, str] = {
     "sync_icache_dcache": "cleans caches of a page",
     "mte_sync_tags": "clears the tags of a page",
     "__mte_sync_tags": "clears the tags of a page",
+    "_tlbie": "flushes the translation buffer",
     "dump_page": "prints",
     "__cond_resched": "lets others run",
 }
