@@ -30,6 +30,7 @@ __all__ = ["CALLS", "HARMLESS", "KernelModels"]
 # Function (a glob) -> why it leaves entries alone.
 HARMLESS: Mapping[str, str] = {
     "flush_tlb_*": "flushes the translation buffer",
+    "local_flush_tlb_*": "flushes the translation buffer",
     "flush_p[mu]d_tlb_range": "flushes the translation buffer",
     "__flush_tlb_*": "flushes the translation buffer",
     "native_flush_tlb_*": "flushes the translation buffer",
