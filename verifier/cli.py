@@ -432,6 +432,28 @@ def mutate(context: click.Context, /, **given: Any) -> int:
     return 1 if score.unexplained() else 0
 
 
+@main.command("table")
+@click.option("--arch", multiple=True, metavar="G", help=_GLOB)
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
+@click.option("-v", "--verbose", is_flag=True, help="also statements that hold, or fail, on all alike")
+@click.option("-q", "--quiet", is_flag=True, help="no progress bar")
+@click.pass_context
+def table_command(context: click.Context, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool) -> int:
+    """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
+    from verifier.plan import Filters
+    from verifier.table.compute import table
+    from verifier.table.show import show
+
+    library = _library(context)
+    wanted = [v.name for v in library.wanted(Filters(arch))]
+    if not wanted:
+        raise UsageError(f"no variant matches {', '.join(arch)}")
+    with _Progress(not quiet and sys.stderr.isatty()) as progress:
+        rows = table(library, wanted, progress)
+    click.echo(show(rows, form, verbose))
+    return 0
+
+
 @main.command()
 @click.argument("identity", metavar="ID")
 @click.option("--format", "form", type=click.Choice(["smtlib", "cbmc"]), default="smtlib", help="SMT-LIB 2, or C for CBMC")

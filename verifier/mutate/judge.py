@@ -104,6 +104,8 @@ def judge(library: Library, mutant: Mutant, compared: frozenset[str], variants: 
         return _judge_transition(library, mutant, variants)
     except SpecError as error:
         return Judged(mutant, "refused", error.message)
+    except KeyError as error:
+        return Judged(mutant, "refused", f"names what is not there: {error}")
 
 
 def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) -> Judged:
