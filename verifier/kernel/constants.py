@@ -95,6 +95,8 @@ def global_object(l: Lifter, module: Module, name: str) -> Object:
         size, initial = None, None
         if found is not None and not isinstance(found.type, Void):
             size = _size(module, found.type)
+            if size == 0 and found.value is None:
+                size = None  # extern T name[]: an array that is somewhere else
         if found is not None and found.value is not None and (found.constant or name in l.as_initialised):
             initial = _constant_bytes(l, module, found.type, found.value)
             if not found.constant:

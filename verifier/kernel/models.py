@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from verifier.kernel import asm_riscv, asm_s390
+from verifier.kernel import asm_riscv, asm_s390, asm_small
 from verifier.kernel.assembly import Branch, Model, run_asm, take_branch
 from verifier.kernel.intrinsics import intrinsic
 from verifier.kernel.ir import AsmText, Instr, Int, Void
@@ -42,6 +42,7 @@ HARMLESS: Mapping[str, str] = {
     "flush_dcache_range": "cleans caches",
     "flush_icache_pte": "cleans caches of a page, and a flag of its folio",
     "sync_icache_dcache": "cleans caches of a page",
+    "dcache_wb_line": "writes a line of the cache back",
     "mte_sync_tags": "clears the tags of a page",
     "__mte_sync_tags": "clears the tags of a page",
     "_tlbie": "flushes the translation buffer",
@@ -50,7 +51,7 @@ HARMLESS: Mapping[str, str] = {
 }
 
 # Architecture -> models of its assembly, and of functions by name.
-_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS}
+_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS, "loongarch": asm_small.LOONGARCH, "hexagon": asm_small.HEXAGON}
 _BRANCHES: Mapping[str, Branch] = {"riscv": asm_riscv.branch}
 CALLS: Mapping[str, Mapping[str, Action]] = {"s390": asm_s390.CALLS}
 

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Inline assembly of architectures whose helpers have next to none: loongarch's barriers, hexagon's atomic_set()."""
+
+from __future__ import annotations
+
+from verifier.kernel.assembly import Asm, Model, nothing
+from verifier.kernel.steps import load_scalar, store_scalar
+
+__all__ = ["HEXAGON", "LOONGARCH"]
+
+
+def _hexagon_set(asm: Asm) -> None:
+    """memw_locked, a load and a store until nobody came between: the word is stored. r6 is scratch."""
+    l = asm.lifter
+    load_scalar(l, asm.address("mem"), 4, asm.state)
+    store_scalar(l, asm.address("mem"), 4, l.values.as_word(asm.arg("value")), asm.state)
+
+
+HEXAGON: tuple[tuple[str, Model], ...] = (
+    (r"1: r6 = memw_locked\(\$(?P<mem>\d+)\); memw_locked\(\$(?P=mem),p0\) = \$(?P<value>\d+); if \(!P0\) jump 1b;", _hexagon_set),
+)
+LOONGARCH: tuple[tuple[str, Model], ...] = ((r"dbar \$\d+", nothing("memory barriers")),)
