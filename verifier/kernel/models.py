@@ -46,6 +46,7 @@ HARMLESS: Mapping[str, str] = {
     "mte_sync_tags": "clears the tags of a page",
     "__mte_sync_tags": "clears the tags of a page",
     "_tlbie": "flushes the translation buffer",
+    "migrate_flush_tlb_page": "flushes the translation buffer",
     "dump_page": "prints",
     "__cond_resched": "lets others run",
 }
