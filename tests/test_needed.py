@@ -19,7 +19,7 @@ from verifier.solve import BitsSolver, Sat
 
 GROUPS = tuple(
     Group(variant, "pte", encoding, code)
-    for variant in ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty")
+    for variant in ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390")
     for encoding, code in (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"))
 )
 LIBRARY = load_library()

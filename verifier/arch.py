@@ -80,6 +80,7 @@ class Variant:
     default: bool
     where: Where = field(compare=False)
     absent: frozenset[str] = frozenset()  # what it has not got
+    one_cpu: bool = False  # its machines have one CPU: the hardware acts between steps of the kernel, not within
     unproved: str = ""  # why transitions are not proved for it, where they are not
 
 
@@ -145,7 +146,7 @@ _ONLY = {"hugetlb": r"(set_)?huge_|mk_huge_pte|arch_make_huge",
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 _ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources",
               "fields", "helpers", "hardware", "overlays")
-_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "absent", "unproved")
+_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "absent", "one_cpu", "unproved")
 
 
 def _read_arch(path: Path, generic: Arch | None) -> Arch:
@@ -268,6 +269,7 @@ def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
     return Variant(
         key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values, hardware,
         record.get_as("default", bool, False), table.key_at[key], arch.absent | set(record.texts("absent", "absent")),
+        record.get_as("one_cpu", bool, False),
         record.text("unproved", "a variant") if "unproved" in record else "",
     )
 

@@ -129,8 +129,11 @@ class World(Machine):
         return value
 
     def hardware(self, process: Any, entry: Any, label: str) -> Any:
-        """Each of this CPU's events may happen once here, on the entry of the process."""
-        if process is None or process == THIRD:
+        """Each of this CPU's events may happen once here, on the entry of the process.
+
+        Not where there is one CPU and it runs the kernel: nobody else stores, and what refills its TLB runs for user mode.
+        """
+        if process is None or process == THIRD or self.model.layout.variant.one_cpu:
             return entry
         path = self.path
         self.state[("entry", process)] = entry
