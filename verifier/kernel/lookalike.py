@@ -75,6 +75,7 @@ for a in "$@"; do
     *) args+=("$a") ;;
   esac
 done
+case " ${{args[*]}} " in *" -print-libgcc-file-name "*) echo /dev/null; exit ;; esac
 case " ${{args[*]}} " in *" -E "*) exec {flags} "${{args[@]}}" ;; esac
 case $source in
   *.S) exec {flags} -x c -c -o "$out" /dev/null ;;
