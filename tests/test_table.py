@@ -35,8 +35,8 @@ def test_one_step_or_not(rows: dict[str, Row]) -> None:
 def test_a_bit_is_spare_only_as_long_as_nothing_touches_it(library: Library) -> None:
     layout = library.layout("x86_64")
     assert [bit for bit in (0, 6, 12, 52, 58) if _is_spare(_Entry(layout), layout, bit)] == [52]
-    for name, body in (("pte_young", "(pte & (1 << 52)) != 0"), ("pte_mkyoung", "pte | (1 << 52)"), ("pte_mkold", "pte & ~(1 << 52)"),
-                       ("pte_mkclean", "pte | ((pte >> 1) & (1 << 51))")):
+    for name, body in (("pte_young", "(pte & (1 << 52)) != 0"), ("pte_mkyoung", "pte | (1 << 52)"),
+                       ("pte_mkold", "pte & ~(1 << 52)"), ("pte_mkclean", "pte | ((pte >> 1) & (1 << 51))")):
         changed = layout.with_body(name, body)
         assert not _is_spare(_Entry(changed), changed, 52), name
 
