@@ -22,16 +22,16 @@ NEW = ('.if {} == 1\\0A.pushsection .alternative, \\22a\\22\\0A.4byte\\09((886b)
 
 
 class Extensions:
-    """The CPU has these extensions; no word is free."""
+    """The CPU has these extensions, and where below 0 errata; no word is free."""
 
     def __init__(self, *numbers: int) -> None:
-        self.names = {f"extension {n}" for n in numbers}
+        self.names = {f"extension {n}" if n >= 0 else f"erratum of T-Head {-n}" for n in numbers}
 
     def word(self, name: str, width: int) -> int:
         return 0
 
     def boolean(self, name: str) -> bool:
-        assert name.startswith("extension ")
+        assert name.startswith(("extension ", "erratum of T-Head "))
         return name in self.names
 
 
@@ -68,12 +68,25 @@ def test_a_memory_type_needs_its_extension(has: tuple[int, ...], result: int) ->
     assert run(code, 0, 0, *has)[0] == result
 
 
-def test_a_vendors_alternative_that_is_on_is_given_up() -> None:
+@pytest.mark.parametrize(("has", "result"), [((), 0), ((29,), 3 << 61), ((-7,), 31 << 59), ((29, -7), 31 << 59)])
+def test_a_memory_type_of_t_heads(has: tuple[int, ...], result: int) -> None:
     text = (OLD.format("li $0, 0\\09\\0Anop") + NEW.format(1, 0, 29, "li $0, $1\\09\\0Aslli $0,$0,$3")
-            + NEW.format(1, "0x5b7", 0, "li $0, $2\\09\\0Aslli $0,$0,$4"))
+            + NEW.format(1, "0x5b7", 7, "li $0, $2\\09\\0Aslli $0,$0,$4"))
     code = f'  %r = call i64 asm "{text}", "=r,I,I,I,I"(i64 3, i64 31, i64 61, i64 59)\n  ret i64 %r'
+    assert run(code, 0, 0, *has)[0] == result
     with pytest.raises(Incomplete, match="assembly"):
-        run(code)
+        run(code.replace("0x5b7", "0x489"))
+
+
+@pytest.mark.parametrize("on", [0, 1])
+@pytest.mark.parametrize("has", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(1, 7 << 60 | 1), (3 << 60 | 1, 3 << 60 | 1), (1 << 59, 1 << 59), (1 << 58, 7 << 60 | 1 << 58)])
+def test_normal_memory_of_t_heads(on: int, has: bool, before: int, after: int) -> None:
+    steps = ("li      t3, $1", "slli    t3, t3, $3", "and     t3, $0, t3", "bne     t3, zero, 2f", "li      t3, $2", "slli    t3, t3, $3",
+             "or      $0, $0, t3", "2:")
+    text = OLD.format(".rept\\097\\0Anop\\0A.endr\\0A") + NEW.format(on, "0x5b7", 7, "\\0A\\09".join(steps))
+    code = f'  %r = call i64 asm sideeffect "{text}", "=r,I,I,I,0,~{{x28}}"(i64 31, i64 14, i64 59, i64 %a)\n  ret i64 %r'
+    assert run(code, 0, before, *((-7,) if has else ()))[0] == (after if on and has else before)
 
 
 @pytest.mark.parametrize(("old", "new", "jumps_with"), [("j ${2:l}", "nop", False), ("nop", "j ${2:l}", True)])

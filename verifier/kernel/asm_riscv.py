@@ -2,7 +2,8 @@
 """Inline assembly of riscv: atomic operations on memory, and alternatives, which are `extension N` as a truth.
 
 amoswap and amoand store in one step and give what was there. An alternative of the kernel has its old text first, and is
-replaced at boot where the CPU has the extension; one of a vendor that the configuration leaves out (`.if 0 == 1`) never is.
+replaced at boot where the CPU has the extension, or T-Head's erratum (`erratum of T-Head N`); one that the configuration leaves
+out (`.if 0 == 1`) never is.
 """
 
 from __future__ import annotations
@@ -42,19 +43,40 @@ def _number(asm: Asm, group: str) -> int:
 
 
 def _memory_type(asm: Asm) -> Value:
-    """ALT_SVPBMT: 0, or with Svpbmt a constant shifted left. The vendor's alternative is off."""
+    """ALT_SVPBMT: 0, or with Svpbmt, or on T-Head, a constant shifted left."""
     l = asm.lifter
-    shifted = _number(asm, "value") << _number(asm, "shift")
-    chosen = l.values.choose(_extension(l, int(asm.match["extension"])), l.values.word(shifted, 64), l.values.word(0, 64))
+    chosen = l.values.choose(_extension(l, int(asm.match["extension"])),
+                             l.values.word(_number(asm, "value") << _number(asm, "shift"), 64), l.values.word(0, 64))
+    if asm.match["on"] == "1":
+        theirs = l.values.word(_number(asm, "value2") << _number(asm, "shift2"), 64)
+        chosen = l.values.choose(_erratum(l, int(asm.match["erratum"])), theirs, chosen)
     return asm.results({0: chosen})
+
+
+def _normal_memory(asm: Asm) -> Value:
+    """ALT_THEAD_PMA: the word, and on T-Head with the type of normal memory where it has none. t3 is scratch."""
+    l, number = asm.lifter, int(asm.match["word"])
+    word = asm.tied(number)
+    if not isinstance(word, Word) or word.width != 64:
+        raise Incomplete("a memory type of something that is no word")
+    if asm.match["on"] == "0":
+        return asm.results({number: word})
+    mask, normal = (l.values.word(_number(asm, g) << _number(asm, "shift"), 64) for g in ("mask", "normal"))
+    none = l.ops.compare("eq", l.ops.binary("and", word, mask, ()), l.values.word(0, 64))
+    typed = l.values.choose(none.term, l.ops.binary("or", word, normal, ()), word)
+    return asm.results({number: l.values.choose(_erratum(l, int(asm.match["erratum"])), typed, word)})
 
 
 def _extension(l: Lifter, number: int) -> Any:
     return l.inputs.boolean(f"extension {number}")
 
 
-def _alternative(old: str, new: str, vendor: str, number: str, *, on: int = 1, first: bool = True) -> str:
-    """A pattern for ALTERNATIVE(), or for what ALTERNATIVE_2() adds to it; all are patterns but `on`."""
+def _erratum(l: Lifter, number: int) -> Any:
+    return l.inputs.boolean(f"erratum of T-Head {number}")
+
+
+def _alternative(old: str, new: str, vendor: str, number: str, *, on: str = "1", first: bool = True) -> str:
+    """A pattern for ALTERNATIVE(), or for what ALTERNATIVE_2() adds to it; all are patterns."""
     start = r"886 : \.option push \.option norvc \.option norelax " + old + r" \.option pop 887 : " if first else ""
     return (start + rf"\.if {on} == 1 \.pushsection \.alternative, \"a\" \.4byte \(\(886b\) - \.\) \.4byte \(\(888f\) - \.\) "
             rf"\.2byte {vendor} \.2byte 889f - 888f \.4byte {number} \.popsection \.subsection 1 "
@@ -62,14 +84,19 @@ def _alternative(old: str, new: str, vendor: str, number: str, *, on: int = 1, f
             r"\.org \. - \(887b - 886b\) \+ \(889b - 888b\) \.org \. - \(889b - 888b\) \+ \(887b - 886b\) \.previous \.endif")
 
 
+_ERRATUM, _ON = r"(?P<erratum>\d+)", "(?P<on>[01])"
 _SVPBMT = (_alternative(r"li \$0, 0 nop", r"li \$0, \$(?P<value>\d+) slli \$0,\$0,\$(?P<shift>\d+)", "0", r"(?P<extension>\d+)")
-           + " " + _alternative("", r"li \$0, \$\d+ slli \$0,\$0,\$\d+", r"\w+", r"\d+", on=0, first=False))
+           + " " + _alternative("", r"li \$0, \$(?P<value2>\d+) slli \$0,\$0,\$(?P<shift2>\d+)", "0x5b7", _ERRATUM, on=_ON, first=False))
+_PMA = _alternative(r"\.rept 7 nop \.endr", r"li t3, \$(?P<mask>\d+) slli t3, t3, \$(?P<shift>\d+) and t3, \$(?P<word>\d+), t3 "
+                    r"bne t3, zero, 2f li t3, \$(?P<normal>\d+) slli t3, t3, \$(?P=shift) or \$(?P=word), \$(?P=word), t3 2:",
+                    "0x5b7", _ERRATUM, on=_ON)
 _OUT = _alternative(r"j \$\{(?P<label>\d+):l\}", "nop", r"(?:0|\$(?P<vendor>\d+))", r"(?:(?P<extension>\d+)|\$(?P<operand>\d+))")
 _IN = _alternative("nop", r"j \$\{(?P<label>\d+):l\}", r"(?:0|\$(?P<vendor>\d+))", r"(?:(?P<extension>\d+)|\$(?P<operand>\d+))")
 
 MODELS: tuple[tuple[str, Model], ...] = (
     (r"amo(?P<op>swap|and|or|xor|add)\.(?P<size>[wd])(?:\.aqrl|\.aq|\.rl)? (?P<old>zero|\$\d+), \$(?P<value>\d+), \$(?P<mem>\d+)", _amo),
     (_SVPBMT, _memory_type),
+    (_PMA, _normal_memory),
     (r"1: ebreak \.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
     (r"fence (?:rw|r|w),(?:rw|r|w)|fence (?:iorw|ior|iow),(?:iorw|ior|iow)", nothing("memory barriers")),
     (_alternative(r"sfence\.vma \$0", r"sfence\.vma", r"0x[0-9a-f]+", r"\d+"), nothing("sfence.vma: the translation buffer is not part of an entry")),
