@@ -329,10 +329,9 @@ def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
     return lines
 
 
-def satisfied(clauses: Sequence[Sequence[int]], literals: Sequence[int]) -> set[int] | None:
-    """The variables that are true where the clauses and the literals hold; None where they cannot."""
+def satisfied(clauses: Sequence[Sequence[int]], literals: Iterable[int]) -> list[set[int] | None]:
+    """For each literal: the variables that are true where the clauses and the literal hold; None where they cannot."""
     from pysat.solvers import Solver as SatSolver
 
-    with SatSolver(name=PROOF_SAT, bootstrap_with=clauses) as sat:
-        return {v for v in sat.get_model() if v > 0} if sat.solve(assumptions=list(literals)) else None
-
+    with SatSolver(name=QUICK_SAT, bootstrap_with=clauses) as sat:
+        return [{v for v in sat.get_model() if v > 0} if sat.solve(assumptions=[x]) else None for x in literals]

@@ -190,8 +190,8 @@ def _unit(
 def _described(unit: Unit, questions: Sequence[Question], claims: Claims, said: dict[str, str]) -> dict[str, Any]:
     """What the variables of a unit's CNF are."""
     inhabitants = {}
-    for label, variable in claims.assumed.items():
-        values = satisfied(claims.clauses[:-1], [variable])
+    models = satisfied(claims.clauses[:-1], claims.assumed.values())
+    for label, values in zip(claims.assumed, models, strict=True):
         if values is None:
             raise Refused(f"{unit.name}: nothing satisfies what {label} assumes, so what was proved is vacuous")
         inhabitants[label] = {name: sum(1 << i for i, bit in enumerate(bits) if bit in values)

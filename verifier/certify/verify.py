@@ -2,9 +2,9 @@
 """Certificates checked from their files alone: nothing of the run that made them is trusted, nor the specs read.
 
 For each unit: the hashes; the CNF, parsed strictly; its last clause says that one of the named obligations is violated;
-each set of assumptions has an inhabitant that satisfies the CNF's gates; and a checker that is not the solver verifies the
-proof. What the CNF has to do with the claim in words is not checked here: docs/trust.md says how
-that is covered.
+each set of assumptions has an inhabitant whose values decide and satisfy the CNF's gates; and a checker that is not the
+solver verifies the proof. What the CNF has to do with the claim in words is not checked here: docs/trust.md says how that
+is covered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from verifier.certify.check import Checker
 from verifier.certify.dimacs import parse_cnf, write_cnf
 from verifier.certify.make import INDEX, SCHEMA, digest
 from verifier.errors import UsageError
-from verifier.solve import satisfied
 
 __all__ = ["Report", "verify"]
 
@@ -162,13 +161,28 @@ def _inhabited(told: dict[str, Any], clauses: list[list[int]]) -> None:
         for name, bits in told["inputs"].items():
             value = int(values[name])
             literals += [bit if value >> i & 1 else -bit for i, bit in enumerate(bits) if bit]
-        model = satisfied(clauses, [*literals, variable])
-        if model is None or not _satisfies(model, [*clauses, *([x] for x in literals), [variable]]):
+        found = _decided(clauses, literals)
+        if found is None or variable not in found:
             raise _Bad(f"the inhabitant of {label} does not satisfy what is assumed")
-        if violated & model:
-            raise _Bad(f"the inhabitant of {label} violates an obligation")
+        if any(-v not in found for v in violated):
+            raise _Bad(f"the inhabitant of {label} violates an obligation, or does not decide whether it does")
 
 
-def _satisfies(model: set[int], clauses: list[list[int]]) -> bool:
-    """Does every clause hold where exactly these variables are true?"""
-    return all(any((x in model) if x > 0 else (-x not in model) for x in clause) for clause in clauses)
+def _decided(clauses: list[list[int]], literals: list[int]) -> set[int] | None:
+    """The literals that follow from these, in one pass: each clause holds, or decides its highest variable.
+
+    None where one cannot hold, or is not decided: gates have to stand in the order of what they depend on.
+    """
+    known = set(literals)
+    for clause in clauses:
+        if any(x in known for x in clause):
+            continue
+        highest = max(clause, key=abs)
+        if -highest in known or any(-x not in known for x in clause if x != highest):
+            if any(-x not in known for x in clause):
+                continue  # not decided yet: another clause of this gate does
+            return None
+        known.add(highest)
+    if any(not any(x in known for x in clause) for clause in clauses):
+        return None
+    return known
