@@ -31,7 +31,7 @@ from verifier.kernel.tree import Tree, identify
 __all__ = ["Compiled", "Configured", "compile_build", "configure"]
 
 RECIPE = "6"  # changes when the same input is configured otherwise
-COMPILED = "2"  # changes when the same input is compiled otherwise
+COMPILED = "3"  # changes when the same input is compiled otherwise
 JOBS = 2
 ROUNDS = 12  # of leaving out wrappers that do not compile
 

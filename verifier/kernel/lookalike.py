@@ -25,8 +25,10 @@ JUMP = "pteproof_jump"  # int (void): does asm goto jump?
 _NOT_FOR_US = re.compile(r"-m(?!cmodel=)|-ffixed-|-fcall-|-Wa,|-G|--target|-fsection-anchors|-Wno-psabi|-Werror|-fno-delete-null|-fplugin"
                          r"|-fintegrated-as|-fno-integrated-as|-no-canonical-prefixes")
 _TOKEN = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[A-Za-z_]\w*|\n|[ \t]+|.', re.S)
+_ALTERNATIVE = re.compile(r"(?:!0:\.section \.altinstructions.*?\.previous)+$")
 _ASM = {"asm", "__asm", "__asm__"}
-# Assembly that is known: its instructions, and the same in C; %0, %1, ... are its operands.
+# Assembly that is known: its instructions, and the same in C; %0, %1, ... are its operands. !ALTERNATIVE stands for PA-RISC's
+# notes on which instruction (nop, or the form for one CPU) takes its place at boot.
 _KNOWN = {
     # MicroBlaze. r0 is 0; lw and sw have the sum of two registers for an address; andn complements its second operand.
     "lw %0, %2, r0 andn %1, %0, %3 or %1, %1, %4 sw %1, %2, r0":
@@ -34,6 +36,14 @@ _KNOWN = {
     # Its register of status, which says whether interrupts are allowed. What was there stays unknown.
     "msrclr %0, %1 nop": "",
     "mts rmsr, %0 nop": "",
+    # PA-RISC: the processor's status word likewise, space registers, the translation buffer, the order of accesses.
+    "rsm %1,%0": "",
+    "mtsm %0": "",
+    "mtsp %%r0,%0": "",
+    "mtsp %0,%1": "",
+    "pdtlb 0(%%sr%0,%1) !ALTERNATIVE": "",
+    "pitlb 0(%%sr%0,%1) !ALTERNATIVE": "",
+    "sync !ALTERNATIVE": "",
 }
 _QUALIFIERS = {"volatile", "__volatile", "__volatile__", "inline", "__inline", "__inline__", "goto"}
 
@@ -150,7 +160,7 @@ def _statement(parts: list[list[str]], jumps: bool, before: str) -> str:
     outputs = _split(parts[1]) if len(parts) > 1 else []
     if not template and not outputs:
         return "do { } while (0)" if before in ("{", "}", ";", ")", ":") else ""
-    known = _KNOWN.get(" ".join(template.replace("\\n", " ").replace("\\t", " ").split()))
+    known = _KNOWN.get(" ".join(_ALTERNATIVE.sub(" !ALTERNATIVE", template).replace("\\n", " ").replace("\\t", " ").split()))
     if known is not None and not jumps:
         operands = [_target(o) for part in parts[1:3] for o in _split(part)]
         return "do { " + re.sub(r"%(\d)", lambda m: operands[int(m[1])], known) + " } while (0)"
