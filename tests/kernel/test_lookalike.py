@@ -25,6 +25,10 @@ TEXTS = {
     " : \"=&r\" (a), \"=&r\" (b) : \"r\" ((long)(p + 1) - 4), \"r\" (1), \"r\" (2)); }":
         "void f(int *p) { int a, b; do { (a) = *(unsigned long *)((long)(p + 1) - 4); (b) = ((a) & ~(1)) | (2);"
         " *(unsigned long *)((long)(p + 1) - 4) = (b); } while (0); }",
+    r'void f(long a) { asm volatile("pdtlb 0(%%sr%0,%1)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous" : : "i"(1), "r"(a)); }':
+        "void f(long a) { do {  } while (0); }",
+    r'void f(void) { asm volatile("fdc 0(%0)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous"); }':
+        "void f(void) { do { pteproof_effect(); } while (0); }",
     "int f(void) { asm goto(\"b %l0\" : : : : out); return 0; out: return 1; }":
         "int f(void) { do { pteproof_effect(); if (pteproof_jump()) goto out; } while (0); return 0; out: return 1; }",
     "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }": "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }",

@@ -48,8 +48,6 @@ HARMLESS: Mapping[str, str] = {
     "_tlbie": "flushes the translation buffer",
     "migrate_flush_tlb_page": "flushes the translation buffer",
     "__update_cache": "cleans caches of a page, and a flag of its folio",
-    "_raw_spin_lock_irqsave": "takes a lock, and says whether interrupts were allowed",
-    "_raw_spin_unlock_irqrestore": "gives a lock back",
     "flush_[di]cache_page_asm": "cleans caches of a page",
     "dump_page": "prints",
     "__cond_resched": "lets others run",
