@@ -60,7 +60,8 @@ def test_every_form(form: str) -> None:
     result = CliRunner().invoke(main, ["table", "--arch", "x86_64", "--arch", "m68k", "--format", form])
     assert result.exit_code == 0 and "m68k" in result.output
     if form == "json":
-        assert json.loads(result.output)["variants"][0]["carried"]["write"] == ["2 RONLY"]
+        found = {row["variant"]: row for row in json.loads(result.output)["variants"]}
+        assert found["m68k"]["carried"]["write"] == ["2 RONLY"]
     assert CliRunner().invoke(main, ["table", "--arch", "vax"]).exit_code == 2
 
 
@@ -69,4 +70,6 @@ def test_the_table_covers_every_variant(library: Library) -> None:
     found = table(library, names)
     assert [row.variant for row in found] == names
     for row in found:
-        assert row.carried["write"] and row.carried["dirty"] and row.carried["swap-exclusive"], row.variant
+        assert row.carried["write"] and row.carried["dirty"], row.variant
+        # alpha's pte_swp_exclusive returns an int, which has no bit 39: docs/findings/alpha.md
+        assert bool(row.carried["swap-exclusive"]) is not row.variant.startswith("alpha"), row.variant
