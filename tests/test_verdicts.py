@@ -159,3 +159,39 @@ def test_every_counterexample_was_recomputed(matrix: Run) -> None:
     found = [r.verdict.counterexample for r in matrix.results if isinstance(r.verdict, Refuted)]
     assert len(found) > 100
     assert all(c.replayed and c.reached and len(c.trace) == c.depth for c in found)
+
+
+# What else is proved: option C's own code, and today's but for what docs/findings.md argues of every architecture.
+PROVED = ("s390", "s390-nonx", "riscv64", "riscv32", "m68k", "microblaze")
+# What is refuted, and one obligation that docs/findings/ argues.
+REFUTED = {
+    "riscv64+svadu": ("write-fault-writable", "no-lost-dirty"), "riscv32+svadu": ("write-fault-writable", "no-lost-dirty"),
+    "loongarch": ("lazyfree-discard", "dropped-newer"), "loongarch+ptw": ("lazyfree-discard", "dropped-newer"),
+    "openrisc": ("lazyfree-discard", "dropped-newer"), "hexagon": ("mprotect-pte", "no-lost-dirty"),
+}
+
+
+def failing(library: Library, variant: str, encoding: str, code: str) -> set[tuple[str, str]]:
+    """The serious obligations of a theorem that some state violates, reached or not."""
+    group, graph = Group(variant, "pte", encoding, code), Bits()
+    prover = GroupProver(library.model(variant, encoding), group, graph, BitsSolver(graph))
+    questions = [q for q in prover.builder.questions() if q.property.kind != "advisory"]
+    assert all(prover.inhabited(label, given) for q in questions for label, given in q.given.items())
+    return {(q.transition, q.property.name) for q in questions if any(prover.possible(q, way) for way in q.ways)}
+
+
+@pytest.mark.parametrize("variant", PROVED)
+def test_other_architectures_that_carry_option_c(library: Library, variant: str) -> None:
+    assert failing(library, variant, "option-c", "option-c") == set()
+    assert failing(library, variant, "page-flag", "today") <= KNOWN_TODAY
+
+
+@pytest.mark.parametrize("variant", REFUTED)
+def test_other_architectures_that_do_not(library: Library, variant: str) -> None:
+    for encoding, code in (("option-c", "option-c"), ("page-flag", "today")):
+        assert REFUTED[variant] in failing(library, variant, encoding, code)
+
+
+def test_every_variant_is_proved_or_says_why_not(library: Library) -> None:
+    told = {*VARIANTS, *PROVED, *REFUTED}
+    assert all(v.unproved or v.name in told or v.arch in {library.variant(n).arch for n in told} for v in library.variants())
