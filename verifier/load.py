@@ -150,10 +150,21 @@ def _decode(raw: bytes, start: Where) -> str:
     return text
 
 
-def _check_events(text: str, name: str) -> None:
-    """Refuse tags, anchors and aliases, and what nests too deep: libyaml's composer recurses without a bound."""
+def _check_events(text: str, name: str, loader: Any = _LOADER) -> None:
+    """Refuse tags, anchors and aliases, and what nests too deep: libyaml's composer recurses without a bound.
+
+    Newer versions of libyaml have a bound, and meet it before the first event; Python's own parser then says where ours is.
+    """
+    try:
+        _check_each(yaml.parse(text, Loader=loader), name)
+    except yaml.MarkedYAMLError as error:
+        if loader is yaml.SafeLoader or "nesting depth" not in str(error):
+            raise
+        _check_events(text, name, yaml.SafeLoader)
+
+
+def _check_each(events: Iterable[Any], name: str) -> None:
     depth = 0
-    events: Iterable[Any] = yaml.parse(text, Loader=_LOADER)
     for event in events:
         where = Where(name, event.start_mark.line + 1, event.start_mark.column + 1)
         if getattr(event, "anchor", None) is not None:
