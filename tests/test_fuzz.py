@@ -18,13 +18,14 @@ from verifier.kernel.laws import load_laws
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source
 from verifier.model import load_spec
+from verifier.mutate.command import explanations
 from verifier.plan import Library, load_library
 from verifier.scopes import Model
 
 LIMIT = 2.0  # seconds for one mutant
 ARCHS = sorted(path.name for path in data_folder("arch").glob("*.yaml"))
 SPECS = sorted(str(path.relative_to(data_folder("specs"))) for path in data_folder("specs").rglob("*.yaml"))
-LAWS = (data_folder("specs") / "laws.yaml").read_bytes()
+LAWS = {name: (data_folder("specs") / name).read_bytes() for name in ("laws.yaml", "traits.yaml")}
 WORDS = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 NUMBERS = re.compile(rb"\b(0x[0-9a-f]+|[0-9]+)\b")
 SPICE = [
@@ -150,9 +151,12 @@ def test_mutated_architectures(name: str, tmp_path: Path) -> None:
 
 
 def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> None:
-    if (folder / "laws.yaml").read_bytes() != LAWS:
+    explanations(folder)
+    for name, shipped in LAWS.items():
+        if (folder / name).read_bytes() == shipped:
+            continue
         layout = library.layout(variant)
-        for law in load_laws(folder / "laws.yaml"):
+        for law in load_laws(folder / name):
             if law.level == "pte":
                 key = parse_signature(law.key.text.replace("-", "_"), law.key.where, layout)
                 parse_function(key, law.holds, layout)

@@ -62,12 +62,12 @@ def run(
             judged.append(one)
             known.keep(one)
             progress(f"{len(judged)} of {len(found)} mutants")
-    explanations = _explanations(library)
+    reasons = explanations(library.spec_folder)
     survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
     explained = {j.mutant.id: j.by for j in judged if j.by.startswith(UNPROVED)}
-    explained |= {i: why for i in survivors for glob, why in explanations.items() if fnmatch.fnmatchcase(i, glob)}
+    explained |= {i: why for i in survivors for glob, why in reasons.items() if fnmatch.fnmatchcase(i, glob)}
     stale = () if len(found) < whole or names or set(kinds) != set(KINDS) else tuple(
-        g for g in explanations if not any(fnmatch.fnmatchcase(i, g) for i in survivors))
+        g for g in reasons if not any(fnmatch.fnmatchcase(i, g) for i in survivors))
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
 
 
@@ -124,8 +124,9 @@ class _State:
             raise UsageError(f"{self.path}: cannot be written: {error.strerror}") from error
 
 
-def _explanations(library: Library) -> dict[str, str]:
-    path = library.spec_folder / "survivors.yaml"
+def explanations(spec_folder: Path) -> dict[str, str]:
+    """Glob of mutants' ids -> why nothing has to notice them. SpecError where the file is not as it should be."""
+    path = spec_folder / "survivors.yaml"
     if not path.is_file():
         return {}
     top = read_yaml(path, "specs/survivors.yaml")
