@@ -78,19 +78,29 @@ class Claims:
 def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
     """The CNF that some of these obligations is violated. It is the same for the same specs, byte for byte.
 
-    Gates are numbered behind what they depend on, so that inputs determine all others by unit propagation in one pass.
+    Gates are numbered behind what they depend on, so that inputs determine all others in one pass. A gate is the
+    conjunction of two literals, or a choice between two, whose halves have no variables.
     """
     given = {label: graph.all(*found) for q in questions for label, found in q.given.items()}
     bad = {q.id: graph.any(*(graph.conj(given[w.label], w.bad) for w in q.ways)) for q in questions}
     left, right = graph.left, graph.right
+    choices: dict[int, tuple[int, int, int]] = {}
     seen = {0}
     todo = [literal >> 1 for literal in (*given.values(), *bad.values())]
     while todo:
         node = todo.pop()
-        if node not in seen:
-            seen.add(node)
-            if left[node] >= 0:
-                todo += left[node] >> 1, right[node] >> 1
+        if node in seen:
+            continue
+        seen.add(node)
+        a, b = left[node], right[node]
+        if a < 0:
+            continue
+        choice = graph.mux_of(node) if a & b & 1 and a > 1 else None
+        if choice is None:
+            todo += a >> 1, b >> 1
+        else:
+            choices[node] = choice
+            todo += [literal >> 1 for literal in choice]
     number = {node: at for at, node in enumerate(sorted(seen), 1)}
 
     def signed(literal: int) -> int:
@@ -98,7 +108,10 @@ def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
 
     clauses = [[-1]]  # node 0 is false
     for node, own in number.items():
-        if node and left[node] >= 0:
+        if node in choices:
+            c, x, y = map(signed, choices[node])
+            clauses += [-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y]
+        elif node and left[node] >= 0:
             x, y = signed(left[node]), signed(right[node])
             clauses += [-own, x], [-own, y], [own, -x, -y]
     count = len(number)
