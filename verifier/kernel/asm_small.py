@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inline assembly of architectures whose helpers have next to none: loongarch's barriers, hexagon's atomic_set()."""
+"""Inline assembly of architectures whose helpers have next to none: loongarch's barriers, hexagon's atomic_set(), arm's control register."""
 
 from __future__ import annotations
 
-from verifier.kernel.assembly import Asm, Model, nothing
+from verifier.kernel.assembly import Asm, Model, nothing, symbol
 from verifier.kernel.steps import load_scalar, store_scalar
 
-__all__ = ["HEXAGON", "LOONGARCH"]
+__all__ = ["ARM", "HEXAGON", "LOONGARCH"]
 
 
 def _hexagon_set(asm: Asm) -> None:
@@ -20,3 +20,9 @@ HEXAGON: tuple[tuple[str, Model], ...] = (
     (r"1: r6 = memw_locked\(\$(?P<mem>\d+)\); memw_locked\(\$(?P=mem),p0\) = \$(?P<value>\d+); if \(!P0\) jump 1b;", _hexagon_set),
 )
 LOONGARCH: tuple[tuple[str, Model], ...] = ((r"dbar \$\d+", nothing("memory barriers")),)
+ARM: tuple[tuple[str, Model], ...] = (
+    (r"mrc p15, 0, \$0, c1, c0, 0 @ get CR", symbol("control register", "mrc reads the control register")),
+    (r"mrc p15, 0, \$0, c0, c1, 4", symbol("ID_MMFR0", "mrc reads the register ID_MMFR0")),
+    (r"(?:dsb|dmb|isb)(?: (?:ish|ishst|st|sy))?", nothing("memory barriers")),
+    (r".*mcr(?:ne|eq)? p15, 0, \$\d+, c(?:8|7), c\d+, \d.*", nothing("cleans caches, or flushes the translation buffer")),
+)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verifier.kernel.lift import Lifter
     from verifier.kernel.paths import State
 
-__all__ = ["Asm", "Branch", "Model", "nothing", "run_asm", "take_branch"]
+__all__ = ["Asm", "Branch", "Model", "nothing", "run_asm", "symbol", "take_branch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _x86_or_and(asm: Asm) -> None:
     store_scalar(l, asm.address("mem"), size, l.ops.binary(asm.match["op"], word, value, ()), asm.state)
 
 
-def _symbol(name: str, note: str) -> Model:
+def symbol(name: str, note: str) -> Model:
     """The result's first part is a free word of this name; the others are 0."""
 
     def model(asm: Asm) -> Value:
@@ -247,7 +247,7 @@ _MODELS: tuple[tuple[str, str, Model], ...] = (
     ("x86", r"xchg(?P<size>[bwlq]) \$(?P<reg>\d+), ?\$(?P<mem>\d+)", _swap),
     ("x86", _LOCK + r"bt(?P<op>[rsc])(?P<size>[lq]) \$(?P<bit>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code c\*/)?", _x86_bit),
     ("x86", _LOCK + r"(?P<op>or|and)(?P<size>[bwlq]) \$(?:\{(?P<value>\d+):b\}|(?P<value_>\d+)), ?\$(?P<mem>\d+)", _x86_or_and),
-    ("x86", r"\.byte 0x0f,0x01,0xee", _symbol("PKRU", "rdpkru reads the register PKRU")),
+    ("x86", r"\.byte 0x0f,0x01,0xee", symbol("PKRU", "rdpkru reads the register PKRU")),
     ("x86", r"1: \.byte 0x0f, 0x0b \.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
     ("x86", r"\d+: nop \.pushsection \.discard\.instr_(?:begin|end) .*\.popsection", nothing("marks of objtool")),
     ("x86", r"(?:mfence|lfence|sfence|lock;? addl \$\$0,-4\(%rsp\))", nothing("memory barriers")),
@@ -262,9 +262,9 @@ _MODELS: tuple[tuple[str, str, Model], ...] = (
               r"st[l]?xr \$\{(?P<t>\d+):w\}, \$(?P<new>\d+), \$(?P=mem) cbnz \$\{(?P=t):w\}, 1b(?: dmb ish)?")
               .replace("(?P<second>.*?)", r"\.arch_extension lse swp(?:a|l|al)? \$(?P=new), \$(?P=old), \$(?P=mem)"
               r"(?: \.rept \d+ nop \.endr)?(?: nop)*"), _arm64_swap),
-    ("arm64", r"mrs \$0, tcr_el1", _symbol("tcr_el1", "mrs reads the register tcr_el1")),
+    ("arm64", r"mrs \$0, tcr_el1", symbol("tcr_el1", "mrs reads the register tcr_el1")),
     ("arm64", r"\.irp num,.* mrs_s \$0, \(\(\(3\) << 19\) \| \(\(3\) << 16\) \| \(\(10\) << 12\) \| \(\(2\) << 8\) \| "
-              r"\(\(4\) << 5\)\) \.purgem mrs_s", _symbol("por_el0", "mrs_s reads the register por_el0")),
+              r"\(\(4\) << 5\)\) \.purgem mrs_s", symbol("por_el0", "mrs_s reads the register por_el0")),
     ("arm64", r"(?:dsb|dmb) (?:ish|ishst|ishld|nsh|nshst|sy|st|ld|osh|oshst|oshld)|isb|yield|csdb", nothing("memory barriers")),
     ("arm64", r"(?:\.arch \S+ )?tlbi \w+(?:, \$(?:0|\{0:x\}))?(?: .*)?",
      nothing("tlbi: the translation buffer is not part of an entry")),

@@ -15,7 +15,7 @@ from verifier.load import Source, Table, read_yaml
 __all__ = ["Axiom", "Build", "Feature", "Premise", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "out_of_scope", "operations", "lookalike", "premises")
+         "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class Build:
     lookalike: Lookalike | None  # the target that stands in where clang has none for the architecture
     operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
     premises: tuple[Premise, ...]
+    bound: Mapping[str, tuple[str, str]]  # operation -> a function of the sources' assembly that is called, and why
 
     def premises_of(self, helper: str) -> dict[str, str]:
         """Name and C of each premise about a helper."""
@@ -130,7 +131,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         if key in ("options", "variants", "sources", "as_initialised"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations", "lookalike", "premises"):
+        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises"):
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
         elif key != "extends":
             fields[key] = record.text(key, "a build")
@@ -164,13 +165,14 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
     scope = _table(fields.get("out_of_scope"))
     operations = _table(fields.get("operations"))
     premises = _table(fields.get("premises"))
+    bound = _table(fields.get("bound"))
     return Build(
         name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
-        tuple(_premise(premises, key) for key in premises),
+        tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound},
     )
 
 
@@ -201,6 +203,12 @@ def _returned(table: Table, key: str) -> tuple[str, str]:
     record = table.need(key, Table, "returns")
     record.only(("constant", "why"), "a function that returns a constant")
     return record.text("constant", "returns"), record.text("why", "returns")
+
+
+def _bound(table: Table, key: str) -> tuple[str, str]:
+    record = table.need(key, Table, "bound")
+    record.only(("function", "why"), "an operation that is bound")
+    return record.text("function", "bound"), record.text("why", "bound")
 
 
 def _premise(table: Table, key: str) -> Premise:

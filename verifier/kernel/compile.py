@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifier.errors import ExtractionError
@@ -64,6 +64,7 @@ class Compiled:
     texts: dict[str, str]
     wrappers: frozenset[str]
     seconds: float
+    assembly: dict[str, str] = field(default_factory=dict)  # disassembled, of sources that are assembly
 
 
 def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = None) -> Configured:
@@ -161,7 +162,8 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
     wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())
-    return Compiled(configured, texts, wrappers, time.perf_counter() - start)
+    assembly = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.dis"))}
+    return Compiled(configured, texts, wrappers, time.perf_counter() - start, assembly)
 
 
 def _compile(configured: Configured, text: str, lines: dict[int, str], part: Path) -> None:
@@ -169,7 +171,9 @@ def _compile(configured: Configured, text: str, lines: dict[int, str], part: Pat
     (part / "wrappers.txt").write_text("\n".join(sorted(kept.values())), encoding="utf-8")
     for source in configured.build.sources:
         path = configured.tree.path / source
-        if path.is_file():
+        if path.is_file() and path.suffix == ".S":
+            assemble_file(configured, path, part / f"{source.replace('/', '_').removesuffix('.S')}.dis")
+        elif path.is_file():
             target = part / f"{source.replace('/', '_').removesuffix('.c')}.ll"
             compile_file(configured, path, target, ("-fno-inline",))  # what is stubbed keeps its name
 
@@ -188,6 +192,22 @@ def compile_file(configured: Configured, source: Path, target: Path, extra: Sequ
     done = _compiled(configured, [*command, "-o", str(target)], source)
     if done.returncode:
         raise ExtractionError(f"{source} does not compile for {configured.build.name}: {first_error(done.stderr)}")
+
+
+def assemble_file(configured: Configured, source: Path, target: Path) -> None:
+    """One of the kernel's files of assembly, assembled and disassembled again: macros and constants are gone."""
+    made = target.with_suffix(".o")
+    unified = configured.tree.path / f"arch/{configured.build.kernel}/include/asm/unified.h"  # arm's makefile includes it
+    included = ("-include", str(unified)) if unified.is_file() else ()
+    done = run([*configured.command, *included, "-D__ASSEMBLY__", "-w", "-c", str(source), "-o", str(made)], configured.folder)
+    if done.returncode:
+        raise ExtractionError(f"{source} does not assemble for {configured.build.name}: {first_error(done.stderr)}")
+    objdump = configured.command[0].replace("clang", "llvm-objdump")
+    done = run([objdump, "-d", "--no-show-raw-insn", str(made)], configured.folder)
+    if done.returncode:
+        raise ExtractionError(f"{objdump} of {source}: {first_error(done.stderr)}")
+    target.write_text(done.stdout, encoding="utf-8")
+    made.unlink()
 
 
 def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], part: Path) -> dict[int, str]:

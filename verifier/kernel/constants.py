@@ -88,6 +88,7 @@ def _filled(l: Lifter, module: Module, kind: Type, poison: bool) -> Value:
 
 def global_object(l: Lifter, module: Module, name: str) -> Object:
     """The object behind @name; constants have what they start with, all else is free."""
+    module = _home(l, module, name)
     own = name in module.globals and module.globals[name].value is not None
     key = (module.name if own else "", name)
     if key not in l.globals:
@@ -105,6 +106,17 @@ def global_object(l: Lifter, module: Module, name: str) -> Object:
         free = l.object(label, size, 8)
         l.globals[key] = free if initial is None else Object(label, size, 8, initial, readonly=found is not None and found.constant)
     return l.globals[key]
+
+
+def _home(l: Lifter, module: Module, name: str) -> Module:
+    """The module whose global a name means: one's own where it defines it, else the first that defines it for all."""
+    if name in module.globals and module.globals[name].value is not None:
+        return module
+    for other in l.program.modules:
+        found = other.globals.get(name)
+        if found is not None and found.value is not None and not found.local:
+            return other
+    return module
 
 
 def _size(module: Module, kind: Type) -> int | None:

@@ -13,11 +13,13 @@ from typing import Any, Protocol, TypeAlias
 
 from verifier.algebra import Algebra, Integers
 from verifier.errors import ExtractionError
+from verifier.kernel.asm_arm import run_code
 from verifier.kernel.builds import Build
 from verifier.kernel.compile import Compiled
 from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
 from verifier.kernel.lift import Lifter, OutOfScope, Program
+from verifier.kernel.machine import read_code
 from verifier.kernel.memory import Object
 from verifier.kernel.models import CALLS, KernelModels
 from verifier.kernel.paths import State
@@ -123,7 +125,8 @@ class Library:
         self.tree = compiled.configured.tree
         modules = {name: parse_module(text, name) for name, text in compiled.texts.items()}
         main = modules.pop(WRAPPERS)
-        self.program = Program((main, *modules.values()), self.build.kernel)
+        assembly = {name: code for text in compiled.assembly.values() for name, code in read_code(text).items()}
+        self.program = Program((main, *modules.values()), self.build.kernel, assembly)
         self.wrappers = compiled.wrappers
         self.shapes: dict[str, Shape] = {}
         for shape in shapes:
@@ -197,7 +200,8 @@ class Library:
         widths = {name: 8 * (obj.size or 8) for name, obj in objects.items()}
         lifter.undefined += [Undefinedness(u.condition, f"not modelled: {self._named(u.reason)}") for u in lifter.lost]
         notes = tuple(self._labelled(note) for note in (*inputs.notes, *lifter.notes))
-        return Lifting(result, width, entries, widths, tuple(lifter.undefined), tuple(lifter.outside), notes)
+        outside_ = tuple(Undefinedness(u.condition, self._named(u.reason)) for u in lifter.outside)
+        return Lifting(result, width, entries, widths, tuple(lifter.undefined), outside_, notes)
 
     def _named(self, text: str) -> str:
         """A reason with the names of the operations of a table: @table[offset] becomes table.member."""
@@ -208,7 +212,8 @@ class Library:
         return text
 
     def _labelled(self, note: str) -> str:
-        """A note with C's name of a feature in the place of its number."""
+        """A note with C's name of a feature in the place of its number, and with names of operations."""
+        note = self._named(note)
         for feature in self.build.features.values():
             if feature.number is None or not re.search(r"feature|\[bit ", note):
                 continue
@@ -226,6 +231,11 @@ class Library:
             number = self.constant(f"constant_{constant}")
             if number is not None:
                 found[name] = _return(number, why)
+        for operation, (function, why) in self.build.bound.items():
+            table, _, member = operation.partition(".")
+            offset = self.constant(f"constant_{table}_{member.replace('.', '_')}")
+            if offset is not None and function in self.program.assembly:
+                found[f"*@{table}[{offset}]"] = _assembly(function, why)
         return found
 
     def _arguments(
@@ -309,6 +319,15 @@ def _entry(lifter: Lifter, state: State, obj: Object) -> Any:
 def _leave(why: str) -> Action:
     def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
         raise OutOfScope(why)
+
+    return action
+
+
+def _assembly(function: str, why: str) -> Action:
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        lifter.note(why)
+        run_code(lifter, lifter.program.assembly[function], args, state)
+        return None
 
     return action
 

@@ -190,12 +190,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A global variable. `value` is what it starts with, None where another file defines it."""
+    """A global variable. `value` is what it starts with, None where another file defines it; `local`: no other file sees it."""
 
     name: str
     type: Type
     constant: bool
     value: Operand | None
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _global(line: str) -> Global:
         kind = tokens.type()
         external = "external" in words or "extern_weak" in words
         value = None if external else tokens.operand(kind)
-        return Global(name, kind, kind_word == "constant", value)
+        return Global(name, kind, kind_word == "constant", value, "internal" in words or "private" in words)
     except IrError:
         return Global(name, Void(), False, None)
 

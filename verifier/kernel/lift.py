@@ -10,7 +10,7 @@ One thread runs alone: an atomic read-modify-write is one step, and nobody else 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from verifier.kernel.ir import (
 )
 from verifier.kernel.irparse import Module
 from verifier.kernel.irtext import IrError
+from verifier.kernel.machine import Code
 from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
@@ -58,10 +59,11 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Modules that call each other. A function of one's own module goes before one of another."""
+    """Modules that call each other. A function of one's own module goes before one of another. `assembly`: functions of files of assembly."""
 
     modules: tuple[Module, ...]
     arch: str
+    assembly: Mapping[str, Code] = field(default_factory=dict)
 
     def find(self, name: str, near: Module) -> tuple[Module, Function] | None:
         for module in (near, *self.modules):

@@ -54,7 +54,8 @@ HARMLESS: Mapping[str, str] = {
 }
 
 # Architecture -> models of its assembly, and of functions by name.
-_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS, "loongarch": asm_small.LOONGARCH, "hexagon": asm_small.HEXAGON}
+_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS, "loongarch": asm_small.LOONGARCH, "hexagon": asm_small.HEXAGON,
+                                                            "arm": asm_small.ARM}
 _BRANCHES: Mapping[str, Branch] = {"riscv": asm_riscv.branch}
 CALLS: Mapping[str, Mapping[str, Action]] = {"s390": asm_s390.CALLS}
 

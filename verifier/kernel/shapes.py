@@ -129,7 +129,8 @@ _RETURNS: dict[str, _Return] = {
 }
 # Where a name of the model is another in C.
 _SPECIAL = {"private_prot": "vm_get_page_prot({})", "pte_needs_invert": "__pte_needs_invert({})",
-            "page_chg_mask": "_PAGE_CHG_MASK", "hpage_chg_mask": "_HPAGE_CHG_MASK", "page_base": "_PAGE_BASE", "knl_erratum_mask": "_PAGE_KNL_ERRATUM_MASK"}
+            "page_chg_mask": "_PAGE_CHG_MASK", "hpage_chg_mask": "_HPAGE_CHG_MASK", "page_base": "_PAGE_BASE", "knl_erratum_mask": "_PAGE_KNL_ERRATUM_MASK",
+            "hardware_pte": "({{ pte_t t[PTE_HWTABLE_PTRS + 1]; set_pte_at((struct mm_struct *)0, 0, t, {0}); t[PTE_HWTABLE_PTRS]; }})"}
 
 _HEAD = """\
 #include <linux/mm.h>
