@@ -52,6 +52,18 @@ def test_an_expression_agrees_with_integers(width: int, data: st.DataObject) -> 
     assert value(terms, build(terms, truth, width, reader(terms)), given) == plain(truth, width, given)
 
 
+@settings(max_examples=60, deadline=None)
+@given(x=numbers(16), shift=st.integers(1, 15), low=st.integers(0, 15), width=st.integers(1, 16))
+def test_a_part_of_what_was_shifted_is_a_part(x: int, shift: int, low: int, width: int) -> None:
+    width = min(width, 16 - low)
+    terms = Terms()
+    whole = terms.input_word("x", 16)
+    part = terms.extract(terms.lshr(whole, terms.word(shift, 16), 16), low, width)
+    assert value(terms, part, {"x": x}) == (x >> shift >> low) & ((1 << width) - 1)
+    if shift + low + width <= 16:
+        assert terms.known(terms.eq(part, terms.extract(whole, shift + low, width), width)) is True
+
+
 def test_what_is_known() -> None:
     terms = Terms()
     x, p = terms.input_word("x", 8), terms.input_bool("p")

@@ -175,7 +175,7 @@ class GroupProver:
     def _pleasant(self, conditions: list[int]) -> list[int]:
         """Frames that a reader recognises, where the violation allows them."""
         extra: list[int] = []
-        graph, width = self.graph, self.model.layout.width
+        graph, width = self.graph, self.model.layout.ulong
         for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
             if name not in graph.inputs:
                 continue

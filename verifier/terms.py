@@ -21,7 +21,7 @@ _INTEGERS = Integers()
 
 
 class Terms:
-    """The Algebra over z3's bitvectors and booleans. Only constants and neutral operands are folded.
+    """The Algebra over z3's bitvectors and booleans. Only constants, neutral operands and parts of what was shifted are folded.
 
     >>> terms = Terms()
     >>> x = terms.input_word("x", 8)
@@ -121,7 +121,10 @@ class Terms:
         return a if _number(b) == 0 else self._two("shl", z3core.Z3_mk_bvshl, a, b, width)
 
     def lshr(self, a: Any, b: Any, width: int) -> Any:
-        return a if _number(b) == 0 else self._two("lshr", z3core.Z3_mk_bvlshr, a, b, width)
+        found, amount = a if _number(b) == 0 else self._two("lshr", z3core.Z3_mk_bvlshr, a, b, width), _number(b)
+        if amount is not None and 0 < amount < width and _number(found) is None:
+            found.shifted = a, amount, width  # for extract, which takes the part of `a`
+        return found
 
     def ashr(self, a: Any, b: Any, width: int) -> Any:
         return a if _number(b) == 0 else self._two("ashr", z3core.Z3_mk_bvashr, a, b, width)
@@ -147,6 +150,9 @@ class Terms:
         number = _number(a)
         if number is not None:
             return self.word(_INTEGERS.extract(number, low, width), width)
+        whole, amount, whole_width = getattr(a, "shifted", (None, 0, 0))
+        if whole is not None and low + width + amount <= whole_width:
+            return self.extract(whole, low + amount, width)
         return self._word(z3core.Z3_mk_extract(self._ref, low + width - 1, low, a.ast))
 
     def zext(self, a: Any, narrow: int, width: int) -> Any:

@@ -266,7 +266,7 @@ class _Path:
     def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
         """Frames that a reader recognises, where they are free."""
         extra: list[int] = []
-        width = self.model.layout.width
+        width = self.model.layout.ulong
         for depth in range(1, len(self.path) + 1):
             name = f"{depth}/frame"
             if name in names:

@@ -19,7 +19,7 @@ TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 
 # clang's own targets of both byte orders and both sizes, and look-alikes of both
-SET = ("x86_32", "s390", "riscv64", "riscv64+svadu", "riscv32", "openrisc", "alpha", "xtensa", "arc")
+SET = ("x86_32", "x86_32-pae", "s390", "riscv64", "riscv64+svadu", "riscv32", "openrisc", "alpha", "xtensa", "arc")
 VARIANTS = [layout.variant.name for layout in layouts((os.environ.get("ARCH") or " ".join(SET)).split())]
 
 # glob of variant/helper -> why a maintainer would accept it
@@ -27,7 +27,6 @@ INCOMPLETE = {
     "*/make_hwpoison_entry": "BUGs unless the page is locked",
     "s390*/pmdp_establish": "the kernel has none of that name for s390",
     "alpha/ptep_clear_flush_young": "alpha's inline functions are `extern inline`, which an out-of-line caller calls",
-    "x86_32/*": "an out-of-line function is given an entry as a struct in memory; struct page is found by mem_map",
     "m68k/mk_pte": "the solver gives up on a division by the size of struct page",
     "arm*/set_pte": "the kernel has none of that name for arm",
     "loongarch*/*": "writes or compares with the address of an empty table, which no header knows",

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from verifier.kernel.ir import AsmText, Instr, Int
 from verifier.kernel.memory import Object
-from verifier.kernel.steps import compare_exchange, load_scalar, store_scalar
-from verifier.kernel.values import Address, Group, Incomplete, Value, Word
+from verifier.kernel.steps import compare_exchange, load_scalar, shifted, store_scalar
+from verifier.kernel.values import Address, Group, Incomplete, Truth, Value, Word
 
 if TYPE_CHECKING:
     from verifier.kernel.lift import Lifter
@@ -122,6 +122,31 @@ def _x86_cmpxchg(asm: Asm) -> Value:
     parts: dict[int, Value] = {accumulator if accumulator is not None else -1: old}
     if flag is not None:
         parts[flag] = asm.lifter.ops.widen(same, 8, False)
+    return asm.results(parts)
+
+
+def _x86_cmpxchg8b(asm: Asm) -> Value:
+    """lock cmpxchg8b: edx:eax is what is expected and becomes what was there, ecx:ebx is what is stored where both were equal."""
+    l, flag = asm.lifter, _position(asm, "={@cce}", "={@ccz}")
+    low, high = (_position(asm, f"={{{name}}}") for name in ("ax", "dx"))
+    new_low, new_high = (_position(asm, f"{{{name}}}") for name in ("bx", "cx"))
+    if low is None or high is None or new_low is None or new_high is None:
+        raise Incomplete("cmpxchg8b without its registers")
+    new = [asm.args[asm.operands.argument(n)] for n in (new_low, new_high)]
+    whole = load_scalar(l, asm.address("mem"), 8, asm.state)
+    upper = l.ops.binary("lshr", l.values.as_word(whole), l.values.word(32, 64), ())
+    olds = [l.values.as_word(l.ops.narrow(word, 32, ())) for word in (l.values.as_word(whole), l.values.as_word(upper))]
+    same = Truth(l.values.yes)
+    for old, expected in zip(olds, (asm.tied(low), asm.tied(high)), strict=True):
+        equal = l.ops.compare("eq", old, l.values.as_word(l.values.clean(expected)))
+        l.undefine(asm.state, equal.poison, "a compare-and-exchange of poison")
+        same = Truth(l.alg.all(same.term, equal.term))
+    for at, (value, old) in enumerate(zip(new, olds, strict=True)):
+        place = shifted(l, asm.address("mem"), 4 * at)
+        store_scalar(l, place, 4, l.values.choose(same.term, value, old), asm.state)
+    parts: dict[int, Value] = {low: olds[0], high: olds[1]}
+    if flag is not None:
+        parts[flag] = l.ops.widen(same, 8, False)
     return asm.results(parts)
 
 
@@ -243,6 +268,7 @@ _ALT = (r"\.if 1 == 1 661: (?P<first>.*?) 662: \.pushsection \.altinstructions,\
 _MODELS: tuple[tuple[str, str, Model], ...] = (
     ("*", r"", _identity),
     ("x86", _LOCK + r"cmpxchg[bwlq] \$(?P<new>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code \w+\*/)?", _x86_cmpxchg),
+    ("x86", _LOCK + r"cmpxchg8b \$(?P<mem>\d+)(?: /\* output condition code \w+\*/)?", _x86_cmpxchg8b),
     ("x86", r"xchg(?P<size>[bwlq]) \$\{(?P<reg>\d+):[bwkq]\}, ?\$(?P<mem>\d+)", _swap),
     ("x86", r"xchg(?P<size>[bwlq]) \$(?P<reg>\d+), ?\$(?P<mem>\d+)", _swap),
     ("x86", _LOCK + r"bt(?P<op>[rsc])(?P<size>[lq]) \$(?P<bit>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code c\*/)?", _x86_bit),

@@ -24,6 +24,7 @@ from verifier.kernel.ir import (
     Function,
     Instr,
     Local,
+    Param,
     Typed,
 )
 from verifier.kernel.irparse import Module
@@ -201,7 +202,7 @@ class Lifter:
         env = {}
         for param, arg in zip(function.params, args, strict=True):
             if param.element is not None:
-                raise Incomplete(f"{function.name} takes a struct by reference")
+                arg = self._copied(module, param, arg, state)
             env[param.name] = self._promised(state, arg, param.noundef, param.bounds, f"argument {param.name}")
         frame = Frame(module, function, {b.label: b for b in function.blocks})
         frame.incoming[function.blocks[0].label] = [("", State(state.path, env, state.memory))]
@@ -211,6 +212,17 @@ class Lifter:
         self._parts(frame, order(function))
         self._depth -= 1
         return self._returned(frame, state)
+
+    def _copied(self, module: Module, param: Param, arg: Value, state: State) -> Value:
+        """byval: the callee has a copy of its own of what the argument points to."""
+        from verifier.kernel.steps import load, store
+
+        if param.element is None:
+            raise Incomplete(f"%{param.name} is no copy")
+        copy = self.pointer(Object(f"%{param.name}", module.layout.size(param.element), 16))
+        value = load(self, module, param.element, self.values.as_address(arg, self.pointer_width), state)
+        store(self, module, param.element, copy, value, state)
+        return copy
 
     def _promised(self, state: State, value: Value, noundef: bool, bounds: tuple[int, int] | None, what: str) -> Value:
         """The value, with what attributes promise of it."""
