@@ -12,10 +12,11 @@ from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.lookalike import Lookalike
 from verifier.load import Source, Table, read_yaml
 
-__all__ = ["Axiom", "Build", "Feature", "Premise", "build_for", "load_builds"]
+__all__ = ["BIG_ENDIAN", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "load_builds"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises")
+         "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries")
+BIG_ENDIAN, IN_TABLES = "big-endian", "in tables"  # how entries lie in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Feature:
     """What a feature of arch/ is in the lifted code: truth `name` or a bit of `bitmap`, with C's number, or a global byte.
 
     Where `within` names a member of a structure, the bitmap is such a structure, and the number is a mask of that member.
+    `keys` is an array of static keys, one for each bit, of which the number is a mask.
     """
 
     name: str | None
@@ -44,10 +46,13 @@ class Feature:
     bitmap: str | None
     global_: str | None
     within: str | None = None
+    keys: str | None = None
 
     @property
     def expression(self) -> str:
-        """C for the number."""
+        """C for the number, and for that of a static key its place in the array."""
+        if self.keys is not None:
+            return f"sizeof({self.keys}[0]) * __builtin_ctzl({self.number})"
         if self.within is None:
             return self.number or ""
         structure, _, member = self.within.partition(".")
@@ -85,6 +90,7 @@ class Build:
     operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
     premises: tuple[Premise, ...]
     bound: Mapping[str, tuple[str, str]]  # operation -> a function of the sources' assembly that is called, and why
+    entries: tuple[str, ...] = ()  # how they lie in memory
 
     def premises_of(self, helper: str) -> dict[str, str]:
         """Name and C of each premise about a helper."""
@@ -128,7 +134,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         fields = _merged(table, base, (*seen, name))
         fields.pop("variants", None)
     for key in record:
-        if key in ("options", "variants", "sources", "as_initialised"):
+        if key in ("options", "variants", "sources", "as_initialised", "entries"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
         elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises"):
@@ -172,7 +178,7 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
-        tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound},
+        tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound}, _strings(fields.get("entries")),
     )
 
 
@@ -189,14 +195,15 @@ def _table(value: object) -> Table:
 
 def _feature(table: Table, key: str) -> Feature:
     record = table.need(key, Table, "features")
-    record.only(("name", "number", "bitmap", "global", "within"), "a feature")
-    found = {k: record.text(k, "a feature") if k in record else None for k in ("name", "number", "bitmap", "global", "within")}
-    places = [k for k in ("name", "bitmap", "global") if found[k] is not None]
+    words = ("name", "number", "bitmap", "global", "within", "keys")
+    record.only(words, "a feature")
+    found = {k: record.text(k, "a feature") if k in record else None for k in words}
+    places = [k for k in ("name", "bitmap", "global", "keys") if found[k] is not None]
     if len(places) != 1 or (places == ["global"]) == (found["number"] is not None):
-        raise SpecError(record.where, "a feature has a name and a number, a bitmap and a number, or a global")
+        raise SpecError(record.where, "a feature has a name, a bitmap or keys, and a number, or it has a global")
     if found["within"] is not None and places != ["bitmap"]:
         raise SpecError(record.where, "only a bitmap is within something")
-    return Feature(found["name"], found["number"], found["bitmap"], found["global"], found["within"])
+    return Feature(found["name"], found["number"], found["bitmap"], found["global"], found["within"], found["keys"])
 
 
 def _returned(table: Table, key: str) -> tuple[str, str]:

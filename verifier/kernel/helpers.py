@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from verifier.algebra import Algebra, Integers
 from verifier.errors import ExtractionError
 from verifier.kernel.asm_arm import run_code
-from verifier.kernel.builds import Build
+from verifier.kernel.builds import BIG_ENDIAN, IN_TABLES, Build
 from verifier.kernel.compile import Compiled
 from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
@@ -173,7 +173,8 @@ class Library:
         """
         inputs = _KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         models = KernelModels(actions=self.actions())
-        lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised))
+        numbers = {a.word: a.value for a in self.build.axioms if a.bits == 64}
+        lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised), numbers)
         values, objects = self._arguments(lifter, shape, alg, free, args)
         memory = {}
         if shape.helper in self.build.boot:
@@ -186,7 +187,7 @@ class Library:
             raise
         except Incomplete as error:
             raise Incomplete(self._named(str(error))) from error
-        entries = {name: _entry(lifter, state, obj) for name, obj in objects.items()}
+        entries = {name: self._entry(lifter, state, obj) for name, obj in objects.items()}
         result, width = None, None
         if value is not None:
             poison = lifter.values.poison(value)
@@ -215,10 +216,10 @@ class Library:
         """A note with C's name of a feature in the place of its number, and with names of operations."""
         note = self._named(note)
         for feature in self.build.features.values():
-            if feature.number is None or not re.search(r"feature|\[bit ", note):
+            if feature.number is None or not re.search(r"feature|\[bit |static key", note):
                 continue
             number = self.constant(f"constant_{feature.number}")
-            for told in (f"{feature.name} {number} ", f"{feature.bitmap}[bit {number}] "):
+            for told in (f"{feature.name} {number} ", f"{feature.bitmap}[bit {number}] ", f"static key @{feature.keys}+{number} "):
                 if note.startswith(told):
                     return f"{feature.number} {note.removeprefix(told)}"
         return note
@@ -250,7 +251,7 @@ class Library:
         for parameter, param in zip(shape.parameters(), function.params, strict=True):
             name = parameter.name
             if isinstance(param.type, Pointer) and parameter.role == "entry":
-                objects[name] = entry_object(lifter, name, args[name], self.entry_bytes(parameter))
+                objects[name] = self.entry_object(lifter, name, args[name], self.entry_bytes(parameter))
                 values.append(lifter.pointer(objects[name]))
             elif isinstance(param.type, Pointer):
                 values.append(lifter.pointer(lifter.object(name, None)))
@@ -263,6 +264,21 @@ class Library:
             else:
                 raise Incomplete(f"{shape.helper} takes something that is no word")
         return values, objects
+
+    def entry_object(self, lifter: Lifter, name: str, term: Any, size: int) -> Object:
+        """An entry of this value in memory, as the build's entries lie there."""
+        if BIG_ENDIAN in self.build.entries:
+            term = _reversed(lifter.alg, term, size)
+        alone = entry_object(lifter, name, term, size)
+        if IN_TABLES not in self.build.entries or alone.initial is None:
+            return alone
+        first, behind = alone.initial, lifter.object(f"behind {name}", None).initial
+        return Object(name, None, size, lambda unit: first(unit) if unit == 0 or behind is None else behind(unit), free=True)
+
+    def _entry(self, lifter: Lifter, state: State, obj: Object) -> Any:
+        """The value of an entry at the end; undefined where it is poison."""
+        term = _entry(lifter, state, obj)
+        return _reversed(lifter.alg, term, obj.size or 8) if BIG_ENDIAN in self.build.entries else term
 
     def entry_bytes(self, parameter: Parameter) -> int:
         """The size of the entry that a pointer of this wrapper points to."""
@@ -302,6 +318,14 @@ def entry_object(lifter: Lifter, name: str, term: Any, size: int) -> Object:
         return Word(64, lifter.alg.concat(rest, term, 64 - width, width))
 
     return Object(name, size, size, initial)
+
+
+def _reversed(alg: Algebra[Any, Any], term: Any, size: int) -> Any:
+    """A word with its bytes in the other order."""
+    found = alg.extract(term, 0, 8)
+    for at in range(8, 8 * size, 8):
+        found = alg.concat(found, alg.extract(term, at, 8), at, 8)
+    return found
 
 
 def _entry(lifter: Lifter, state: State, obj: Object) -> Any:
@@ -350,6 +374,10 @@ def known_features(library: Library, features: Mapping[str, bool]) -> dict[str, 
             continue
         if feature.global_ is not None:
             found[f"@{feature.global_}"] = features[name]
+        elif feature.keys is not None:
+            at = library.constant(f"constant_{feature.number}")
+            if at is not None:
+                found[f"static key @{feature.keys}+{at}" if at else f"static key @{feature.keys}"] = features[name]
         elif feature.number is not None:
             number = library.constant(f"constant_{feature.number}")
             if number is not None and feature.bitmap is not None:

@@ -106,6 +106,7 @@ class Lifter:
     def __init__(
         self, alg: Algebra[Any, Any], program: Program, inputs: Inputs, models: Models,
         feasible: Callable[[Any], bool] | None = None, as_initialised: frozenset[str] = frozenset(),
+        numbers: Mapping[str, int] = {},
     ) -> None:
         self.alg = alg
         self.program = program
@@ -119,6 +120,7 @@ class Lifter:
         self.memory = Memory(self.values, self.layout.big_endian)
         self.paths = Paths(self.values, self.memory)
         self.as_initialised = as_initialised
+        self.numbers = numbers  # words of memory that are known to be these, by name
         self.free_loads = False
         self._unknown = 0
         self.undefined: list[Undefinedness] = []
@@ -135,7 +137,12 @@ class Lifter:
 
     def object(self, name: str, size: int | None, align: int = 8) -> Object:
         """An object whose bytes are free: words of eight bytes called name[offset]."""
-        return Object(name, size, align, lambda unit: Word(64, self.inputs.word(f"{name}[{unit}]", 64)), free=True)
+
+        def initial(unit: int) -> Word:
+            word = f"{name}[{unit}]"
+            return Word(64, self.inputs.word(word, 64), self.numbers.get(word))
+
+        return Object(name, size, align, initial, free=True)
 
     def unknown(self) -> Object:
         """An object of its own, of which nothing is known."""

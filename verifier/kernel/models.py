@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from verifier.kernel import asm_riscv, asm_s390, asm_small
+from verifier.kernel import asm_powerpc, asm_riscv, asm_s390, asm_small
 from verifier.kernel.assembly import Branch, Model, run_asm, take_branch
 from verifier.kernel.intrinsics import intrinsic
 from verifier.kernel.ir import AsmText, Instr, Int, Void
@@ -51,11 +51,18 @@ HARMLESS: Mapping[str, str] = {
     "flush_[di]cache_page_asm": "cleans caches of a page",
     "dump_page": "prints",
     "__cond_resched": "lets others run",
+    "hpte_need_flush": "flushes an entry of the hash table, now or at the end of a batch",
+    "hpte_do_hugepage_flush": "flushes entries of the hash table",
+    "flush_hash_table_pmd_range": "flushes entries of the hash table",
+    "serialize_against_pte_lookup": "waits until no other CPU walks the tables",
+    "radix__flush_*": "flushes the translation buffer",
+    "radix__local_flush_*": "flushes the translation buffer",
 }
 
 # Architecture -> models of its assembly, and of functions by name.
 _ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS, "loongarch": asm_small.LOONGARCH, "hexagon": asm_small.HEXAGON,
-                                                            "arm": asm_small.ARM}
+    "arm": asm_small.ARM, "powerpc": asm_powerpc.MODELS,
+}
 _BRANCHES: Mapping[str, Branch] = {"riscv": asm_riscv.branch}
 CALLS: Mapping[str, Mapping[str, Action]] = {"s390": asm_s390.CALLS}
 
