@@ -36,6 +36,8 @@ _KNOWN = {
     # Its register of status, which says whether interrupts are allowed. What was there stays unknown.
     "msrclr %0, %1 nop": "",
     "mts rmsr, %0 nop": "",
+    # SPARC with 32 bits: a register and a word of memory change places in one step. %1 is what the register has before.
+    "swap [%2], %0": "{ unsigned long pteproof_was = *(unsigned long *)%2; *(unsigned long *)%2 = %1; %0 = pteproof_was; }",
     # PA-RISC: the processor's status word likewise, space registers, the translation buffer, the order of accesses.
     "rsm %1,%0": "",
     "mtsm %0": "",
