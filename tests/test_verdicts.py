@@ -171,7 +171,8 @@ REFUTED = {
     "loongarch": ("lazyfree-discard", "dropped-newer"), "loongarch+ptw": ("lazyfree-discard", "dropped-newer"),
     "openrisc": ("lazyfree-discard", "dropped-newer"), "hexagon": ("mprotect-pte", "no-lost-dirty"),
     "alpha": ("swap-out", "no-false-shared"), "m68k-sun3": ("hw-store_unseen", "no-lost-dirty"),
-    "m68k-coldfire": ("swap-in", "no-false-exclusive"),
+    "m68k-coldfire": ("swap-in", "no-false-exclusive"), "sparc32": ("mprotect-pte", "reach-is-reference"),
+    "sparc32+smp": ("migrate-start", "no-lost-dirty"),
 }
 
 

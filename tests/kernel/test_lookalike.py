@@ -25,6 +25,9 @@ TEXTS = {
     " : \"=&r\" (a), \"=&r\" (b) : \"r\" ((long)(p + 1) - 4), \"r\" (1), \"r\" (2)); }":
         "void f(int *p) { int a, b; do { (a) = *(unsigned long *)((long)(p + 1) - 4); (b) = ((a) & ~(1)) | (2);"
         " *(unsigned long *)((long)(p + 1) - 4) = (b); } while (0); }",
+    'long f(long *p, long v) { asm volatile("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p + 1) : "memory"); return v; }':
+        "long f(long *p, long v) { do { { unsigned long pteproof_was = *(unsigned long *)(p + 1); *(unsigned long *)(p + 1) = (v);"
+        " (v) = pteproof_was; } } while (0); return v; }",
     r'void f(long a) { asm volatile("pdtlb 0(%%sr%0,%1)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous" : : "i"(1), "r"(a)); }':
         "void f(long a) { do {  } while (0); }",
     r'void f(void) { asm volatile("fdc 0(%0)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous"); }':

@@ -12,7 +12,7 @@ from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.lookalike import Lookalike
 from verifier.load import Source, Table, read_yaml
 
-__all__ = ["BIG_ENDIAN", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "load_builds"]
+__all__ = ["BIG_ENDIAN", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "load_builds", "operation_name"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
          "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries")
@@ -97,7 +97,7 @@ class Build:
         return {p.name: p.holds for p in self.premises if any(fnmatch.fnmatchcase(helper, glob) for glob in p.helpers)}
 
     def members(self) -> list[tuple[str, str]]:
-        """(table, member) of every operation."""
+        """(table, member) of every operation. A table that begins with * is a pointer to one."""
         return [(table, member) for table, found in self.operations.items() for member in found]
 
     @property
@@ -231,6 +231,15 @@ def _axiom(table: Table, key: str) -> Axiom:
     record.only(("word", "bits", "value", "why"), "an axiom")
     return Axiom(key, record.need("word", Source, "an axiom").text, record.need("bits", int, "an axiom"),
                  record.need("value", int, "an axiom"), record.text("why", "an axiom"))
+
+
+def operation_name(table: str, member: str) -> str:
+    """The constant that says where in its table an operation is.
+
+    >>> operation_name("pv_ops", "mmu.set_pte"), operation_name("*ops", "flush")
+    ('pv_ops_mmu_set_pte', 'at_ops_flush')
+    """
+    return f"{table}_{member}".replace(".", "_").replace("*", "at_")
 
 
 def build_for(builds: Mapping[str, Build], variant: str) -> Build | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from verifier.errors import ExtractionError
 from verifier.kernel import lookalike
-from verifier.kernel.builds import Build
+from verifier.kernel.builds import Build, operation_name
 from verifier.kernel.lookalike import filtered, write_compiler
 from verifier.kernel.shapes import Shape, wrapper_file
 from verifier.kernel.store import cache_folder, entry
@@ -156,7 +156,7 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     start = time.perf_counter()
     constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
     constants |= {name: name for name, _ in configured.build.returns.values()}
-    members = {f"{table}_{m.replace('.', '_')}": f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
+    members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
     text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of)
     digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]
     folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from verifier.algebra import Algebra, Integers
 from verifier.errors import ExtractionError
 from verifier.kernel.asm_arm import run_code
-from verifier.kernel.builds import BIG_ENDIAN, IN_TABLES, Build
+from verifier.kernel.builds import BIG_ENDIAN, IN_TABLES, Build, operation_name
 from verifier.kernel.compile import Compiled
 from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
@@ -207,7 +207,7 @@ class Library:
     def _named(self, text: str) -> str:
         """A reason with the names of the operations of a table: @table[offset] becomes table.member."""
         for table, member in self.build.members():
-            offset = self.constant(f"constant_{table}_{member.replace('.', '_')}") if f"@{table}[" in text else None
+            offset = self.constant(f"constant_{operation_name(table, member)}") if f"@{table}[" in text else None
             if offset is not None:
                 text = text.replace(f"@{table}[{offset}]", f"{table}.{member}")
         return text
@@ -228,13 +228,18 @@ class Library:
         """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
         found = {**CALLS.get(self.build.kernel, {}), **{name: _leave(why) for name, why in self.build.out_of_scope.items()}}
         found |= {outside(premise.name): _leave(premise.otherwise) for premise in self.build.premises}
+        for table, member in self.build.members():
+            operation = f"{table[1:]}->{member}"
+            offset = self.constant(f"constant_{operation_name(table, member)}") if table.startswith("*") else None
+            if offset is not None and KernelModels().known(operation):
+                found[f"**@{table[1:]}[0][{offset}]"] = _call_of(operation)
         for name, (constant, why) in self.build.returns.items():
             number = self.constant(f"constant_{constant}")
             if number is not None:
                 found[name] = _return(number, why)
         for operation, (function, why) in self.build.bound.items():
             table, _, member = operation.partition(".")
-            offset = self.constant(f"constant_{table}_{member.replace('.', '_')}")
+            offset = self.constant(f"constant_{operation_name(table, member)}")
             if offset is not None and function in self.program.assembly:
                 found[f"*@{table}[{offset}]"] = _assembly(function, why)
         return found
@@ -352,6 +357,15 @@ def _assembly(function: str, why: str) -> Action:
         lifter.note(why)
         run_code(lifter, lifter.program.assembly[function], args, state)
         return None
+
+    return action
+
+
+def _call_of(name: str) -> Action:
+    """What is called through a pointer, by a name that the models know."""
+
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        return KernelModels().call(lifter, name, instr, args, state)
 
     return action
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from verifier.kernel import asm_powerpc, asm_riscv, asm_s390, asm_small
+from verifier.kernel import asm_powerpc, asm_riscv, asm_s390, asm_small, asm_sparc
 from verifier.kernel.assembly import Branch, Model, run_asm, take_branch
 from verifier.kernel.intrinsics import intrinsic
 from verifier.kernel.ir import AsmText, Instr, Int, Void
@@ -49,6 +49,7 @@ HARMLESS: Mapping[str, str] = {
     "migrate_flush_tlb_page": "flushes the translation buffer",
     "__update_cache": "cleans caches of a page, and a flag of its folio",
     "flush_[di]cache_page_asm": "cleans caches of a page",
+    "sparc32_cachetlb_ops->tlb_*": "flushes the translation buffer",
     "dump_page": "prints",
     "__cond_resched": "lets others run",
     "hpte_need_flush": "flushes an entry of the hash table, now or at the end of a batch",
@@ -64,7 +65,7 @@ _ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODEL
     "arm": asm_small.ARM, "powerpc": asm_powerpc.MODELS,
 }
 _BRANCHES: Mapping[str, Branch] = {"riscv": asm_riscv.branch}
-CALLS: Mapping[str, Mapping[str, Action]] = {"s390": asm_s390.CALLS}
+CALLS: Mapping[str, Mapping[str, Action]] = {"s390": asm_s390.CALLS, "sparc": asm_sparc.CALLS}
 
 
 @dataclass(slots=True)
