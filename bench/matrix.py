@@ -76,7 +76,7 @@ def certified(library: Library, groups: list[Group]) -> tuple[float, float, int,
     results = []
     for group in groups:
         prover = provers()["bit graph and SAT"](library, group)
-        results += [Result(obligation_of(prover.model, group, q), prover.decide(q), 0.0, "bits")
+        results += [Result(obligation_of(prover.model, group, q.transition, q.property), prover.decide(q), 0.0, "bits")
                     for q in prover.builder.questions()]
     with tempfile.TemporaryDirectory() as folder:
         wrong = make(library, Run(tuple(results), (), {}, {}, {}, (), ()), Path(folder, "c"), 1)

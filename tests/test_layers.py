@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 LAYERS = (
     "errors", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms",
-    "smtlib", "harness", "solve", "smt_solvers", "arch", "model", "scopes", "steps", "obligations", "results", "prove",
+    "smtlib", "harness", "solve", "smt_solvers", "arch", "model", "scopes", "steps", "obligations", "results", "shared", "prove",
     "prove_terms", "cross", "substitute", "trace", "plan",
     "export", "unneeded", "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report", "cli", "__main__",
 )

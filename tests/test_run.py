@@ -50,7 +50,7 @@ def _result(name: str, kind: str = "invariant") -> Result:
         "proved": Proved(None), "vacuous": Vacuous("x"), "unknown": Unknown("timeout"), "incomplete": Incomplete("x"),
         "refuted": Refuted.__new__(Refuted),
     }
-    obligation = Obligation(name, Group("v", "pte", "e", "c"), "t", (), "p", kind, "claim")
+    obligation = Obligation(Group("v", "pte", "e", "c"), "t", (), name, kind, "claim", 64)
     return Result(obligation, verdicts[name], 0.0, "bits")
 
 

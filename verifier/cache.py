@@ -104,6 +104,7 @@ class Cache:
         name = hashlib.sha256(str(group).encode()).hexdigest()[:24]
         self.path = None if folder is None else folder / "proofs" / f"{name}.json"
         self.data: dict[str, Any] = {"proofs": {}, "traces": {}, "searched": {}}
+        self._inhabitants: dict[str, Move] = {}  # of transitions, read once
         self._read()
         self.changed = False
 
@@ -125,10 +126,14 @@ class Cache:
             return False
         if prop not in entry.get("properties", ()):
             return False
+        if not entry.get("inhabitant"):
+            return True
         try:
-            return move_from_json(entry["inhabitant"]) if entry.get("inhabitant") else True
+            if transition not in self._inhabitants:
+                self._inhabitants[transition] = move_from_json(entry["inhabitant"])
         except (KeyError, TypeError, ValueError):
             return False
+        return self._inhabitants[transition]
 
     def keep(self, transition: str, prop: str, inhabitant: Move | None) -> None:
         digest = self.digests.get(transition)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,18 +212,20 @@ def _write_files(library: Library, run: Run, given: dict[str, Any]) -> bool:
     from verifier import report
 
     took_stdout = False
-    for key, render in (("json_file", report.json_text), ("junit_file", report.junit_text),
-                        ("sarif_file", report.sarif_text)):
+    for key, render in (("json_file", report.json_parts), ("junit_file", report.junit_parts),
+                        ("sarif_file", report.sarif_parts)):
         name = given[key]
         if name is None:
             continue
-        text = render(library, run)
+        parts = chain(render(library, run), "\n")
         if name == "-":
-            click.echo(text)
+            for part in parts:
+                click.echo(part, nl=False)
             took_stdout = True
             continue
         try:
-            Path(name).write_text(text + "\n")
+            with open(name, "w") as file:
+                file.writelines(parts)
         except OSError as error:
             raise UsageError(f"{name}: cannot be written: {error.strerror}") from error
     return took_stdout

@@ -7,6 +7,7 @@ the whole invariant is assumed; an obligation is proved where no such state viol
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,7 @@ class Way:
     bad: Any
     sentence: str = ""  # of a static property
 
-    @property
+    @builtins.property
     def label(self) -> str:
         """Under what its question keeps what may be assumed."""
         return self.instance.label if self.instance is not None else "static" if self.sentence else "init"
@@ -70,15 +71,37 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """What a question asks, in words."""
+    """What a question asks. There are many: its id and its claim are made when somebody wants to read them.
 
-    id: str
+    says   what the property claims
+    width  bits of an entry
+    """
+
     group: Group
     transition: str
     catalogue: tuple[str, ...]
     property: str
     kind: str
-    claim: str
+    says: str
+    width: int
+
+    @builtins.property
+    def id(self) -> str:
+        return obligation_id(self.group, self.transition, self.property)
+
+    @builtins.property
+    def claim(self) -> str:
+        """One sentence with its quantifiers."""
+        group = self.group
+        if self.transition == "static":
+            return f"On {group.variant}, for all values of the parameters: {self.says}."
+        if self.transition == "init":
+            return f"On {group.variant}, in every fresh address space: {self.says}."
+        return (
+            f"On {group.variant}, for all {self.width}-bit entries and every state that satisfies the invariant, "
+            f"all inputs and observations that the axioms allow: after {self.transition} (code {group.code}, encoding "
+            f"{group.encoding}), {self.says}."
+        )
 
 
 class Builder:

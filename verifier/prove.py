@@ -14,6 +14,7 @@ from typing import Any
 from verifier.algebra import Integers
 from verifier.bits import Bits
 from verifier.evaluate import Key, Machine, call
+from verifier.model import Property
 from verifier.obligations import Builder, Group, Obligation, Question, Way
 from verifier.results import Counterexample, Move, Proved, Refuted, Unknown, Vacuous, Verdict
 from verifier.scopes import Model
@@ -30,30 +31,20 @@ class Contradiction(Exception):
     """The solver's values, recomputed, do not do what the solver says."""
 
 
-def obligation_of(model: Model, group: Group, question: Question) -> Obligation:
-    """The question in words."""
-    transition = model.spec.transitions.get(question.transition)
+def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obligation:
+    """The question that a transition (or hardware event, `init`, `static`) and a property make, in words."""
+    transition = model.spec.transitions.get(name)
     catalogue: tuple[str, ...] = ()
     if transition is not None:
         catalogue = transition.catalogue
-    elif question.transition.startswith("hw-"):
-        catalogue = model.layout.event(question.transition.removeprefix("hw-"))[0].catalogue
-    return Obligation(question.id, group, question.transition, catalogue, question.property.name,
-                      question.property.kind, claim(model, group, question))
+    elif name.startswith("hw-"):
+        catalogue = model.layout.event(name.removeprefix("hw-"))[0].catalogue
+    return Obligation(group, name, catalogue, prop.name, prop.kind, prop.claim, model.layout.width)
 
 
 def claim(model: Model, group: Group, question: Question) -> str:
     """One sentence with its quantifiers."""
-    what = question.property.claim
-    if question.transition == "static":
-        return f"On {group.variant}, for all values of the parameters: {what}."
-    if question.transition == "init":
-        return f"On {group.variant}, in every fresh address space: {what}."
-    return (
-        f"On {group.variant}, for all {model.layout.width}-bit entries and every state that satisfies the invariant, "
-        f"all inputs and observations that the axioms allow: after {question.transition} (code {group.code}, encoding "
-        f"{group.encoding}), {what}."
-    )
+    return obligation_of(model, group, question.transition, question.property).claim
 
 
 def input_reader(values: dict[str, int | bool]) -> Callable[[str, int], Any]:

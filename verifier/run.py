@@ -15,7 +15,8 @@ from typing import Any
 from verifier.errors import UsageError
 from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
-from verifier.results import Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.shared import Shared
 from verifier.steps import applies
 from verifier.work import At, Contradicts, Done, Failed, Finished, Task, work
 
@@ -54,7 +55,7 @@ class _Process:
     pipe: Connection
     at: At = At("starting")
     since: float = field(default_factory=time.monotonic)
-    done: set[str] = field(default_factory=set)
+    last: Result | None = None
 
 
 def _serve(library: Library, task: Task, pipe: Connection) -> None:
@@ -62,8 +63,25 @@ def _serve(library: Library, task: Task, pipe: Connection) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    work(library, task, pipe.send)
+    work(library, task, _sender(pipe))
     pipe.close()
+
+
+def _sender(pipe: Connection) -> Callable[[object], None]:
+    """What sends messages. Most results have the inhabitant of the one before: it goes through the pipe once."""
+    last: Proved | None = None
+
+    def send(message: object) -> None:
+        nonlocal last
+        if isinstance(message, Done):
+            verdict = message.result.verdict
+            if isinstance(verdict, Proved) and last is not None and verdict.inhabitant is last.inhabitant is not None:
+                message = Done(replace(message.result, verdict=Proved(None)), again=True)
+            else:
+                last = verdict if isinstance(verdict, Proved) else None
+        pipe.send(message)
+
+    return send
 
 
 def prove(
@@ -123,6 +141,7 @@ class _Scheduler:
         self.context = mp.get_context("fork")
         self.running: dict[Connection, _Process] = {}
         self.results: list[Result] = []
+        self.shared = Shared()
         self.contradictions: list[str] = []
         self.unfinished: list[tuple[Group, str]] = []
         self.finished: set[Group] = set()
@@ -164,9 +183,10 @@ class _Scheduler:
             running.at = message
             self.progress(message.what)
         elif isinstance(message, Done):
-            running.done.add(message.result.obligation.id)
-            self.results.append(message.result)
-            self.progress(message.result)
+            before = running.last.verdict if running.last is not None and message.again else None
+            running.last = self.shared.result(message.result, before)
+            self.results.append(running.last)
+            self.progress(running.last)
         elif isinstance(message, Contradicts):
             self.contradictions.append(message.what)
         elif isinstance(message, Finished):
@@ -204,7 +224,8 @@ class _Scheduler:
         result = Result(obligation, Unknown(reason, detail), self.options.timeout, self.options.solver)
         self.results.append(result)
         self.progress(result)
-        return replace(running.task, skip=running.task.skip | running.done | {obligation.id})
+        mine = set(running.task.groups)
+        return replace(running.task, skip=frozenset(r.obligation.id for r in self.results if r.obligation.group in mine))
 
     def end(self) -> None:
         """Leave no process behind."""
@@ -250,8 +271,11 @@ def _theorems(
     finished: set[Group],
 ) -> list[TheoremResult]:
     found = []
+    of: dict[Group, list[Result]] = {}
+    for result in results:
+        of.setdefault(result.obligation.group, []).append(result)
     for group in groups:
-        mine = [r for r in results if r.obligation.group == group]
+        mine = of.get(group, [])
         counts = {"proved": 0, "refuted": 0, "vacuous": 0, "unknown": 0, "incomplete": 0}
         for result in mine:
             counts[verdict_name(result.verdict)] += 1

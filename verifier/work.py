@@ -15,7 +15,7 @@ from typing import Any
 from verifier.bits import Bits
 from verifier.cache import Cache, digest_files
 from verifier.errors import PteproofError
-from verifier.obligations import Group, Obligation, Question
+from verifier.obligations import Group, Obligation
 from verifier.plan import Filters, Library
 from verifier.prove import Contradiction, GroupProver, instance_of, obligation_of
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
@@ -54,7 +54,10 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Done:
+    """An obligation is decided. `again`: its inhabitant is that of the result told before, and is not sent twice."""
+
     result: Result
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +173,17 @@ class _Worker:
             if found is False:
                 left.append(prop.name)
                 continue
-            obligation = obligation_of(state.model, state.group, Question(self.id(state.group, name, prop.name), name,
-                                                                          prop))
+            obligation = obligation_of(state.model, state.group, name, prop)
             if obligation.id not in self.task.skip:
                 inhabitant = found if isinstance(found, Move) else None
                 self.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
         return left
 
-    def id(self, group: Group, name: str, prop: str) -> str:
-        from verifier.obligations import obligation_id
-        return obligation_id(group, name, prop)
-
     def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> None:
         for question in prover.builder.questions(lambda t, p: t == name and p in props):
             if question.id in self.task.skip:
                 continue
-            obligation = obligation_of(state.model, state.group, question)
+            obligation = obligation_of(state.model, state.group, name, question.property)
             self.say(At(question.id, state.group, obligation))
             start = time.perf_counter()
             prover.solver.how = ""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 
 from verifier.plan import Library
 from verifier.report.show import decode_text, explain_text, list_text, more_text
@@ -11,27 +11,27 @@ from verifier.report.tables import audit_text, prove_text
 from verifier.results import Run
 
 __all__ = [
-    "audit_text", "decode_text", "explain_text", "json_text", "junit_text", "list_text", "more_text", "prove_text",
-    "sarif_text",
+    "audit_text", "decode_text", "explain_text", "json_parts", "junit_parts", "list_text", "more_text", "prove_text",
+    "sarif_parts",
 ]
 
 
-def json_text(library: Library, run: Run) -> str:
-    """The run as JSON: schema pteproof.result/1."""
-    from verifier.report.result_json import as_json
+def json_parts(library: Library, run: Run) -> Iterator[str]:
+    """The run as JSON, in parts: schema pteproof.result/1."""
+    from verifier.report import result_json
 
-    return json.dumps(as_json(library, run), separators=(",", ":"))
-
-
-def junit_text(library: Library, run: Run) -> str:
-    """The run as JUnit XML."""
-    from verifier.report.junit import as_junit
-
-    return as_junit(run)
+    return result_json.json_parts(library, run)
 
 
-def sarif_text(library: Library, run: Run) -> str:
-    """The run as SARIF 2.1.0."""
-    from verifier.report.sarif import as_sarif
+def junit_parts(library: Library, run: Run) -> Iterator[str]:
+    """The run as JUnit XML, in parts."""
+    from verifier.report import junit
 
-    return json.dumps(as_sarif(library, run), indent=1)
+    return junit.junit_parts(run)
+
+
+def sarif_parts(library: Library, run: Run) -> Iterator[str]:
+    """The run as SARIF 2.1.0, in parts."""
+    from verifier.report import sarif
+
+    return sarif.sarif_parts(library, run)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from verifier.results import (
 from verifier.scopes import Model
 from verifier.steps import key_name
 
-__all__ = ["as_json", "schema"]
+__all__ = ["json_parts", "schema"]
 
 _SHOWN = ("pte_present", "pte_write", "pte_dirty", "pte_young", "pte_soft_dirty", "pte_uffd_wp", "pte_swp_exclusive")
 _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
@@ -41,10 +41,17 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def as_json(library: Library, run: Run) -> dict[str, Any]:
-    """The whole run."""
+def json_parts(library: Library, run: Run) -> Iterator[str]:
+    """The text of the whole run, result by result: it can be far larger than the run is."""
+    yield json.dumps(_head(run), separators=(",", ":"))[:-1] + ',"results":['
+    show = _Shown()
+    for number, result in enumerate(run.results):
+        yield ("," if number else "") + _result(library, result, show)
+    yield "]}"
+
+
+def _head(run: Run) -> dict[str, Any]:
     counts = {w: sum(verdict_name(r.verdict) == w for r in run.results) for w in _WORDS}
-    show = _Shown(library)
     return {
         "schema": "pteproof.result/1",
         "tool": {"version": __version__, "solvers": dict(run.solvers)},
@@ -57,26 +64,27 @@ def as_json(library: Library, run: Run) -> dict[str, Any]:
              "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": dict(t.counts)}
             for t in run.theorems
         ],
-        "results": [_result(library, r, show) for r in run.results],
     }
 
 
 class _Shown:
-    """Moves as JSON; many obligations share an inhabitant, which is decoded once."""
+    """Inhabitants as JSON. Obligations that stand together have the same one, which is decoded once."""
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
-        self.done: dict[Any, dict[str, Any]] = {}
+    def __init__(self) -> None:
+        self.last: Move | None = None
+        self.text = ""
 
-    def move(self, model: Model, move: Move) -> dict[str, Any]:
-        key = (model.layout.variant.name, model.encoding.name, move.transition, move.roles, move.tracks_new,
-               tuple(move.inputs.items()), tuple(move.before.values()), tuple(move.after.values()))
-        if key not in self.done:
-            self.done[key] = _move(model, move)
-        return self.done[key]
+    def move(self, model: Model, move: Move) -> str:
+        if move is not self.last:
+            self.last, self.text = move, _text(_move(model, move))
+        return self.text
 
 
-def _result(library: Library, result: Result, show: _Shown) -> dict[str, Any]:
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _result(library: Library, result: Result, show: _Shown) -> str:
     o = result.obligation
     model = library.model(o.group.variant, o.group.encoding)
     verdict = result.verdict
@@ -87,9 +95,6 @@ def _result(library: Library, result: Result, show: _Shown) -> dict[str, Any]:
         "solver": result.solver, "cached": result.cached, "assumptions": list(result.assumptions),
         "inhabitant": None, "counterexample": None,
     }
-    inhabitant = getattr(verdict, "inhabitant", None)
-    if inhabitant is not None:
-        found["inhabitant"] = show.move(model, inhabitant)
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
         found["counterexample"] = _counterexample(model, counterexample)
@@ -97,7 +102,11 @@ def _result(library: Library, result: Result, show: _Shown) -> dict[str, Any]:
         found["reason"], found["detail"] = verdict.reason, verdict.detail
     elif isinstance(verdict, (Vacuous, Incomplete)):
         found["reason"] = reason(verdict)
-    return found
+    inhabitant = getattr(verdict, "inhabitant", None)
+    if inhabitant is None:
+        return _text(found)
+    # No string of JSON has these characters in it: a quote in a string has a backslash before it.
+    return _text(found).replace('"inhabitant":null', f'"inhabitant":{show.move(model, inhabitant)}', 1)
 
 
 def _counterexample(model: Model, found: Counterexample) -> dict[str, Any]:

@@ -3,19 +3,31 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from verifier import __version__
 from verifier.plan import Library
 from verifier.results import Result, Run, reason, verdict_name
 
-__all__ = ["as_sarif"]
+__all__ = ["sarif_parts"]
 
+PLACE = '"results go here"'
 _KIND = {"proved": "pass", "refuted": "fail", "vacuous": "open", "unknown": "open", "incomplete": "open"}
 
 
-def as_sarif(library: Library, run: Run) -> dict[str, Any]:
+def sarif_parts(library: Library, run: Run) -> Iterator[str]:
     """One SARIF run; a rule for each property, a place in specs/ for each result."""
+    head = json.dumps(_head(library), indent=1)
+    before, behind = head.split(PLACE)
+    yield before
+    for number, result in enumerate(run.results):
+        yield (",\n    " if number else "[\n    ") + json.dumps(_result(library, result), indent=1).replace("\n", "\n    ")
+    yield ("\n   ]" if run.results else "[]") + behind
+
+
+def _head(library: Library) -> dict[str, Any]:
     rules = [
         {"id": p.name, "shortDescription": {"text": p.claim}, "defaultConfiguration": {
             "level": "note" if p.kind == "advisory" else "error"}}
@@ -24,7 +36,7 @@ def as_sarif(library: Library, run: Run) -> dict[str, Any]:
     driver = {"name": "pteproof", "version": __version__, "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": [_result(library, r) for r in run.results]}],
+        "runs": [{"tool": {"driver": driver}, "results": json.loads(PLACE)}],
     }
 
 
