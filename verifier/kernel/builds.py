@@ -21,7 +21,7 @@ BIG_ENDIAN, IN_TABLES = "big-endian", "in tables"  # how entries lie in memory
 
 @dataclass(frozen=True, slots=True)
 class Axiom:
-    """A named word of the lifted code has this value once the kernel has booted."""
+    """A named word of the lifted code has this value once the kernel has booted; &NAME is where a global lies."""
 
     name: str
     word: str
@@ -95,6 +95,10 @@ class Build:
     def premises_of(self, helper: str) -> dict[str, str]:
         """Name and C of each premise about a helper."""
         return {p.name: p.holds for p in self.premises if any(fnmatch.fnmatchcase(helper, glob) for glob in p.helpers)}
+
+    def addresses(self) -> dict[str, tuple[int, str]]:
+        """Globals of which an axiom says where they lie: name -> address, and why."""
+        return {a.word[1:]: (a.value, a.why) for a in self.axioms if a.word.startswith("&")}
 
     def members(self) -> list[tuple[str, str]]:
         """(table, member) of every operation. A table that begins with * is a pointer to one."""

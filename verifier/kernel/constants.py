@@ -42,6 +42,10 @@ def constant(l: Lifter, module: Module, kind: Type, operand: Operand, state: Sta
             return l.values.truth(bool(number & 1)) if kind.width == 1 else l.values.word(number, kind.width)
         case Null():
             return l.values.address(None, l.values.word(0, l.pointer_width), l.pointer_width)
+        case Symbol(name) if name in l.addresses:
+            number, why = l.addresses[name]
+            l.note(why)
+            return l.values.address(None, l.values.word(number, l.pointer_width), l.pointer_width)
         case Symbol(name):
             return l.pointer(global_object(l, module, name))
         case Zero():

@@ -77,11 +77,13 @@ class _KernelInputs:
             if axiom.word == name and axiom.bits == width:
                 self.notes[str(axiom)] = None
                 return self.alg.word(axiom.value, width)
+        bits: dict[int, bool] = {}
         for key, value in self.features.items():
             symbol, bit, number = key.partition("[bit ")
             at = int(number.rstrip("]")) if bit else 0
             if bit and name == f"{symbol}[{at // 64 * 8}]" and width == 64:
-                return self._with_bit(name, key, at % 64, value)
+                self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
+                bits[at % 64] = value
             if name == f"{key}[0]" and key.startswith("@"):
                 self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
                 rest = self.free.input_word(f"{name} behind the first byte", width - 8)
@@ -89,16 +91,16 @@ class _KernelInputs:
                 if self.big_endian:
                     return self.alg.concat(first, rest, 8, width - 8)
                 return self.alg.concat(rest, first, width - 8, 8)
+        if bits:
+            return self._with_bits(name, bits)
         return self.free.input_word(name, width)
 
-    def _with_bit(self, name: str, key: str, bit: int, value: bool) -> Any:
-        """A word of a bitmap of which one bit is known. (Bits are numbered as on little-endian machines.)"""
-        self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
-        alg, mask = self.alg, 1 << bit
-        free = self.free.input_word(f"{name} but for bit {bit}", 64)
-        if value:
-            return alg.bor(free, alg.word(mask, 64), 64)
-        return alg.band(free, alg.word(~mask & ((1 << 64) - 1), 64), 64)
+    def _with_bits(self, name: str, bits: Mapping[int, bool]) -> Any:
+        """A word of a bitmap of which some bits are known. (Bits are numbered as on little-endian machines.)"""
+        alg, full = self.alg, (1 << 64) - 1
+        ones, zeros = (sum(1 << bit for bit, value in bits.items() if value is wanted) for wanted in (True, False))
+        free = self.free.input_word(f"{name} but for bit {', '.join(map(str, sorted(bits)))}", 64)
+        return alg.bor(alg.band(free, alg.word(~zeros & full, 64), 64), alg.word(ones, 64), 64)
 
     def boolean(self, name: str) -> Any:
         if name in self.features:
@@ -174,7 +176,8 @@ class Library:
         inputs = _KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         models = KernelModels(actions=self.actions())
         numbers = {a.word: a.value for a in self.build.axioms if a.bits == 64}
-        lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised), numbers)
+        lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised), numbers,
+                        self.build.addresses())
         values, objects = self._arguments(lifter, shape, alg, free, args)
         memory = {}
         if shape.helper in self.build.boot:

@@ -107,6 +107,7 @@ class Lifter:
         self, alg: Algebra[Any, Any], program: Program, inputs: Inputs, models: Models,
         feasible: Callable[[Any], bool] | None = None, as_initialised: frozenset[str] = frozenset(),
         numbers: Mapping[str, int] = {},
+        addresses: Mapping[str, tuple[int, str]] = {},
     ) -> None:
         self.alg = alg
         self.program = program
@@ -121,6 +122,7 @@ class Lifter:
         self.paths = Paths(self.values, self.memory)
         self.as_initialised = as_initialised
         self.numbers = numbers  # words of memory that are known to be these, by name
+        self.addresses = addresses  # global -> where it lies, and why
         self.free_loads = False
         self._unknown = 0
         self.undefined: list[Undefinedness] = []
@@ -129,6 +131,7 @@ class Lifter:
         self.notes: dict[str, None] = {}
         self.globals: dict[tuple[str, str], Object] = {}
         self._pointees: dict[tuple[Object, int], Object] = {}
+        self._neighbours: dict[Object, Object] = {}
         self._decisions: dict[Any, Any] = {}
         self._walked = 0
         self._depth = 0
@@ -159,6 +162,13 @@ class Lifter:
             self._pointees[key] = Object(name, None, 8, initial, free=True, null=null)
             self.note(f"{obj.name}[{offset}] points to an object of its own, or is 0")
         return self.pointer(self._pointees[key])
+
+    def neighbour(self, obj: Object) -> Object:
+        """The other of a pair of entries that lie side by side, aligned to the pair: an object of its own."""
+        if obj not in self._neighbours:
+            other = self.object(f"neighbour of {obj.name}", obj.size, obj.align)
+            self._neighbours[obj], self._neighbours[other] = other, obj
+        return self._neighbours[obj]
 
     def pointer(self, obj: Object, offset: int = 0) -> Address:
         return self.values.address(obj, self.values.word(offset, self.pointer_width), self.pointer_width)

@@ -84,8 +84,8 @@ def _outside(l: Lifter, case: Case, offset: Word, sum_: Word) -> object:
 
 
 def word_on_address(l: Lifter, op: str, a: Value, b: Value, flags: tuple[str, ...]) -> Value:
-    """add, sub, and, or on words of which one is an object's address."""
-    if isinstance(a, Word) and op in ("add", "and", "or"):
+    """add, sub, and, or, xor on words of which one is an object's address."""
+    if isinstance(a, Word) and op in ("add", "and", "or", "xor"):
         a, b = b, a
     if isinstance(a, Address) and isinstance(b, Address) and op == "sub":
         return _distance(l, a, b)
@@ -103,9 +103,16 @@ def word_on_address(l: Lifter, op: str, a: Value, b: Value, flags: tuple[str, ..
                     raise Incomplete("low bits of one of several addresses")
                 return Word(found.width, found.term, found.number, l.values.either(a.poison, found.poison))
             cases.append(found)
+        elif op == "xor" and isinstance(case.base, Object) and _is_of_pair(case.base, case.offset, b):
+            cases.append(Case(case.when, l.neighbour(case.base), case.offset))
         else:
             raise Incomplete(f"{op} of the address of an object")
     return Address(tuple(cases), a.width, l.values.either(a.poison, b.poison))
+
+
+def _is_of_pair(obj: Object, offset: Word, mask: Word) -> bool:
+    """Is this the address of an entry, and the mask its size? Then the two make the address of the other of the pair."""
+    return offset.number == 0 and obj.size is not None and obj.size == obj.align == mask.number
 
 
 def _masked(l: Lifter, op: str, case: Case, mask: int) -> Case | Word:
