@@ -173,6 +173,7 @@ REFUTED = {
     "alpha": ("swap-out", "no-false-shared"), "m68k-sun3": ("hw-store_unseen", "no-lost-dirty"),
     "m68k-coldfire": ("swap-in", "no-false-exclusive"), "sparc32": ("mprotect-pte", "reach-is-reference"),
     "sparc32+smp": ("migrate-start", "no-lost-dirty"),
+    "mips64": ("lazyfree-discard", "dropped-newer"), "mips64-r2+rixi": ("lazyfree-discard", "dropped-newer"),
 }
 
 

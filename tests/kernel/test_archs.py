@@ -31,6 +31,7 @@ INCOMPLETE = {
     "alpha/ptep_clear_flush_young": "alpha's inline functions are `extern inline`, which an out-of-line caller calls",
     "m68k/mk_pte": "the solver gives up on a division by the size of struct page",
     "arm*/set_pte": "the kernel has none of that name for arm",
+    "mips64*/mk_*": "the kernel takes the page, whose frame it finds by the section in the page's flags",
     "loongarch*/*": "writes or compares with the address of an empty table, which no header knows",
 }
 
