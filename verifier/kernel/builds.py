@@ -15,7 +15,7 @@ from verifier.load import Source, Table, read_yaml
 __all__ = ["BIG_ENDIAN", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "load_builds", "operation_name"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries")
+         "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries")
 BIG_ENDIAN, IN_TABLES = "big-endian", "in tables"  # how entries lie in memory
 
 
@@ -85,6 +85,7 @@ class Build:
     as_initialised: tuple[str, ...]
     boot: Mapping[str, str]  # helper -> a function that has run before
     returns: Mapping[str, tuple[str, str]]  # function -> a constant of C, and why
+    clears: Mapping[str, tuple[str, str]]  # function -> a constant of C, bits that it clears in the entry, and why
     out_of_scope: Mapping[str, str]
     lookalike: Lookalike | None  # the target that stands in where clang has none for the architecture
     operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
@@ -141,7 +142,7 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         if key in ("options", "variants", "sources", "as_initialised", "entries"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "boot", "returns", "out_of_scope", "operations", "bound", "lookalike", "premises"):
+        elif key in ("features", "axioms", "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises"):
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
         elif key != "extends":
             fields[key] = record.text(key, "a build")
@@ -172,6 +173,7 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
     axioms = _table(fields.get("axioms"))
     boot = _table(fields.get("boot"))
     returns = _table(fields.get("returns"))
+    clears = _table(fields.get("clears"))
     scope = _table(fields.get("out_of_scope"))
     operations = _table(fields.get("operations"))
     premises = _table(fields.get("premises"))
@@ -180,7 +182,8 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
         name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
-        _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns}, {key: scope.text(key, "out_of_scope") for key in scope},
+        _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns},
+        {key: _returned(clears, key) for key in clears}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
         tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound}, _strings(fields.get("entries")),
     )
@@ -212,7 +215,7 @@ def _feature(table: Table, key: str) -> Feature:
 
 def _returned(table: Table, key: str) -> tuple[str, str]:
     record = table.need(key, Table, "returns")
-    record.only(("constant", "why"), "a function that returns a constant")
+    record.only(("constant", "why"), "a function that returns or clears a constant")
     return record.text("constant", "returns"), record.text("why", "returns")
 
 

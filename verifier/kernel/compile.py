@@ -155,7 +155,7 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
     constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
-    constants |= {name: name for name, _ in configured.build.returns.values()}
+    constants |= {name: name for name, _ in (*configured.build.returns.values(), *configured.build.clears.values())}
     members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
     text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of)
     digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]

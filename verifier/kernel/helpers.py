@@ -24,6 +24,7 @@ from verifier.kernel.memory import Object
 from verifier.kernel.models import CALLS, KernelModels
 from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape, outside
+from verifier.kernel.steps import load_scalar, store_scalar
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Incomplete, NeverReturns, Truth, Value, Word
 
@@ -174,11 +175,12 @@ class Library:
         Parameters that the model does not have are free. Raises Incomplete.
         """
         inputs = _KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
-        models = KernelModels(actions=self.actions())
+        objects: dict[str, Object] = {}
+        models = KernelModels(actions={**self.actions(), **self._clearing(objects)})
         numbers = {a.word: a.value for a in self.build.axioms if a.bits == 64}
         lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised), numbers,
                         self.build.addresses())
-        values, objects = self._arguments(lifter, shape, alg, free, args)
+        values = self._arguments(lifter, shape, alg, free, args, objects)
         memory = {}
         if shape.helper in self.build.boot:
             _, booted = lifter.call(self.build.boot[shape.helper], [])
@@ -247,15 +249,23 @@ class Library:
                 found[f"*@{table}[{offset}]"] = _assembly(function, why)
         return found
 
+    def _clearing(self, entries: Mapping[str, Object]) -> dict[str, Action]:
+        """Functions that clear bits of the entry that the helper was given: in `entries` once arguments are made."""
+        found: dict[str, Action] = {}
+        for name, (constant, why) in self.build.clears.items():
+            bits = self.constant(f"constant_{constant}")
+            if bits is not None:
+                found[name] = _clear(entries, bits, why)
+        return found
+
     def _arguments(
-        self, lifter: Lifter, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any]
-    ) -> tuple[list[Value], dict[str, Object]]:
-        """The wrapper's arguments as values, and the objects behind pointers to entries."""
+        self, lifter: Lifter, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], objects: dict[str, Object],
+    ) -> list[Value]:
+        """The wrapper's arguments as values. `objects` gets what is behind pointers to entries."""
         function = self.main.function(shape.wrapper)
         if function is None:
             raise Incomplete(f"no wrapper {shape.wrapper}")
         values: list[Value] = []
-        objects: dict[str, Object] = {}
         for parameter, param in zip(shape.parameters(), function.params, strict=True):
             name = parameter.name
             if isinstance(param.type, Pointer) and parameter.role == "entry":
@@ -271,7 +281,7 @@ class Library:
                 values.append(Word(width, term, term if isinstance(term, int) and isinstance(alg, Integers) else None))
             else:
                 raise Incomplete(f"{shape.helper} takes something that is no word")
-        return values, objects
+        return values
 
     def entry_object(self, lifter: Lifter, name: str, term: Any, size: int) -> Object:
         """An entry of this value in memory, as the build's entries lie there."""
@@ -364,6 +374,18 @@ def _assembly(function: str, why: str) -> Action:
     return action
 
 
+def _clear(entries: Mapping[str, Object], bits: int, why: str) -> Action:
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        lifter.note(why)
+        for obj in entries.values():
+            size, place = obj.size or 8, lifter.pointer(obj)
+            old = lifter.values.as_word(load_scalar(lifter, place, size, state))
+            store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
+        return None
+
+    return action
+
+
 def _call_of(name: str) -> Action:
     """What is called through a pointer, by a name that the models know."""
 
@@ -375,6 +397,9 @@ def _call_of(name: str) -> Action:
 
 def _return(number: int, why: str) -> Action:
     def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        if isinstance(instr.type, Pointer) and number == 0:
+            lifter.note(why)
+            return lifter.values.as_address(lifter.values.word(0, lifter.pointer_width), lifter.pointer_width)
         if not isinstance(instr.type, Int):
             raise Incomplete("a constant that is no word is returned")
         lifter.note(why)

@@ -126,17 +126,18 @@ def _masked(l: Lifter, op: str, case: Case, mask: int) -> Case | Word:
         return l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ())
     elif (~mask & full) < align and (~mask & full) & ((~mask & full) + 1) == 0:
         return Case(case.when, case.base, l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ()))
-    if op == "and" and mask & (mask + 1) == 0 and mask < 1 << 16 and case.offset.number is not None:
-        return _low_bits(l, case, mask)
+    low, high = mask & (mask + 1) == 0 and mask < 1 << 16, (~mask & full) & ((~mask & full) + 1) == 0 and (~mask & full) < 1 << 16
+    if op == "and" and (low or high) and case.offset.number is not None:
+        return _some_bits(l, case, mask)
     raise Incomplete(f"the address of {case.base.name} is masked beyond its alignment")
 
 
-def _low_bits(l: Lifter, case: Case, mask: int) -> Word:
-    """The low bits of an address: known below the object's alignment, and free above it."""
+def _some_bits(l: Lifter, case: Case, mask: int) -> Word:
+    """The low or high bits of an address: known below the object's alignment, and free above it."""
     width, align = l.pointer_width, case.base.align
     free = l.inputs.word(f"address of {case.base.name}+{case.offset.number}", width)
     high = l.ops.binary("and", Word(width, free), l.values.word(mask & ~(align - 1), width), ())
-    return l.ops.binary("or", high, l.values.word((case.offset.number or 0) & (align - 1), width), ())
+    return l.ops.binary("or", high, l.values.word((case.offset.number or 0) & (align - 1) & mask, width), ())
 
 
 def _distance(l: Lifter, a: Address, b: Address) -> Word:
