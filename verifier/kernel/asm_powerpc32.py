@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inline assembly of powerpc with 32 bits: an entry's update by reservation, its store in two halves, atomic variables.
+"""Inline assembly of powerpc with 32 bits: an entry's update by reservation, its store in two halves. What all of powerpc has: asm_powerpc.py.
 
 A loop of lwarx and stwcx. is one step: the store succeeds only where nobody came between. A store in two halves is two
 stores, the high half first; what another CPU could see between them is not modelled.
@@ -39,15 +39,9 @@ def _store_halves(asm: Asm) -> None:
         store_scalar(l, asm.address(group), 4, half, asm.state)
 
 
-def _store_word(asm: Asm) -> None:
-    """stw, to an atomic variable."""
-    store_scalar(asm.lifter, asm.address("mem"), 4, _word(asm, "value"), asm.state)
-
-
 MODELS: tuple[tuple[str, Model], ...] = (
     (r"1: lwarx \$(?P<old>\d+), 0, \$(?P<mem>\d+) andc \$(?P<new>\d+), \$(?P=old), \$(?P<clear>\d+) or \$(?P=new), \$(?P=new), \$(?P<set>\d+) "
      r"stwcx\. \$(?P=new), 0, \$(?P=mem) bne- 1b", _update),
     (r"stw\$\{(?P<high>\d+):X\} \$(?P<value>\d+),\$(?P=high) mbar stw\$\{(?P<low>\d+):X\} \$\{(?P=value):L\},\$(?P=low)", _store_halves),
-    (r"stw\$\{(?P<mem>\d+):U\}\$\{(?P=mem):X\} \$(?P<value>\d+),\$(?P=mem)", _store_word),
     (r"mbar", nothing("memory barriers")),
 )

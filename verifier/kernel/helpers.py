@@ -28,7 +28,7 @@ from verifier.kernel.steps import load_scalar, store_scalar
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Incomplete, NeverReturns, Truth, Value, Word
 
-__all__ = ["Free", "Library", "Lifting", "known_features"]
+__all__ = ["Free", "Library", "Lifting", "clearing", "known_features", "returning"]
 
 WRAPPERS = "wrappers"
 
@@ -241,7 +241,7 @@ class Library:
         for name, (constant, why) in self.build.returns.items():
             number = self.constant(f"constant_{constant}")
             if number is not None:
-                found[name] = _return(number, why)
+                found[name] = returning(number, why)
         for operation, (function, why) in self.build.bound.items():
             table, _, member = operation.partition(".")
             offset = self.constant(f"constant_{operation_name(table, member)}")
@@ -255,7 +255,7 @@ class Library:
         for name, (constant, why) in self.build.clears.items():
             bits = self.constant(f"constant_{constant}")
             if bits is not None:
-                found[name] = _clear(entries, bits, why)
+                found[name] = clearing(entries, bits, why)
         return found
 
     def _arguments(
@@ -374,14 +374,16 @@ def _assembly(function: str, why: str) -> Action:
     return action
 
 
-def _clear(entries: Mapping[str, Object], bits: int, why: str) -> Action:
+def clearing(entries: Mapping[str, Object], bits: int, why: str) -> Action:
+    """A function that clears bits of each of the entries."""
+
     def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
         lifter.note(why)
         for obj in entries.values():
             size, place = obj.size or 8, lifter.pointer(obj)
             old = lifter.values.as_word(load_scalar(lifter, place, size, state))
             store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
-        return None
+        return lifter.values.poison_word(instr.type.width) if isinstance(instr.type, Int) else None  # a result must not be used
 
     return action
 
@@ -395,7 +397,9 @@ def _call_of(name: str) -> Action:
     return action
 
 
-def _return(number: int, why: str) -> Action:
+def returning(number: int, why: str) -> Action:
+    """A function that returns this number, or, where it returns a pointer, 0."""
+
     def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
         if isinstance(instr.type, Pointer) and number == 0:
             lifter.note(why)

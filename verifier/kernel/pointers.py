@@ -126,8 +126,8 @@ def _masked(l: Lifter, op: str, case: Case, mask: int) -> Case | Word:
         return l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ())
     elif (~mask & full) < align and (~mask & full) & ((~mask & full) + 1) == 0:
         return Case(case.when, case.base, l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ()))
-    low, high = mask & (mask + 1) == 0 and mask < 1 << 16, (~mask & full) & ((~mask & full) + 1) == 0 and (~mask & full) < 1 << 16
-    if op == "and" and (low or high) and case.offset.number is not None:
+    some, high = mask & (mask + 1) == 0 and mask < 1 << 16, (~mask & full) & ((~mask & full) + 1) == 0 and (~mask & full) < 1 << 16
+    if op == "and" and (some or high) and case.offset.number is not None:
         return _some_bits(l, case, mask)
     raise Incomplete(f"the address of {case.base.name} is masked beyond its alignment")
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Assembly of powerpc with 32 bits: what an update by reservation and a store in halves leave in memory and give; what flushes clear."""
+
+from __future__ import annotations
+
+import pytest
+
+from verifier.algebra import Integers
+from verifier.kernel.helpers import clearing, returning
+from verifier.kernel.irparse import parse_module
+from verifier.kernel.lift import Lifter, Program
+from verifier.kernel.memory import Object
+from verifier.kernel.models import KernelModels
+from verifier.kernel.values import Incomplete, Value, Word
+
+LAYOUT = 'target datalayout = "E-m:e-p:32:32-Fn32-i64:64-n32"\n'
+UPDATE = '"1:\\09lwarx\\09$0, 0, $3\\0A\\09andc\\09$1, $0, $4\\0A\\09or\\09$1, $1, $5\\0A\\09stwcx.\\09$1, 0, $3\\0A\\09bne-\\091b"'
+
+
+class Nothing:
+    """No word is free, and no truth."""
+
+    def word(self, name: str, width: int) -> int:
+        raise AssertionError(name)
+
+    def boolean(self, name: str) -> bool:
+        raise AssertionError(name)
+
+
+def run(lines: str, memory: int, *args: tuple[int, int], size: int = 4) -> tuple[int, int]:
+    """f(ptr %p, %a0, %a1, ...) of (value, bits): its result, and the bytes behind %p."""
+    declared = ", ".join(["ptr %p", *(f"i{bits} %a{n}" for n, (_, bits) in enumerate(args))])
+    text = f"{LAYOUT}define i32 @f({declared}) {{\nentry:\n{lines}\n}}\n"
+    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
+    first = memory << (64 - 8 * size)
+    entry = Object("p", size, size, lambda unit: Word(64, first, first))
+    values: list[Value] = [lifter.pointer(entry), *(Word(bits, value, value) for value, bits in args)]
+    result, state = lifter.call("f", values)
+    after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, size))
+    assert after.poison is None and not any(u.condition for u in lifter.undefined)
+    assert result is not None
+    return int(lifter.values.as_word(result).term), int(after.term)
+
+
+def update(part: int) -> str:
+    """The loop of pte_update on %p, %a0 being what it clears and %a1 what it sets; its result's part."""
+    return f"""  %r = call {{ i32, i32 }} asm sideeffect {UPDATE}, "=&r,=&r,=*m,r,r,r,*m,~{{cr0}}"(ptr elementtype(i32) %p, ptr %p, i32 %a0, i32 %a1, ptr elementtype(i32) %p)
+  %v = extractvalue {{ i32, i32 }} %r, {part}
+  ret i32 %v"""
+
+
+def test_an_update_clears_then_sets_and_gives_what_was_there() -> None:
+    assert run(update(0), 0x12345785, (0x400, 32), (0x80, 32)) == (0x12345785, 0x12345385)
+    assert run(update(0), 0x12345785, (0x485, 32), (0x1, 32)) == (0x12345785, 0x12345301)
+    assert run(update(0), 0x12345787, (0xFFFFFFFD, 32), (0xABCDE105, 32)) == (0x12345787, 0xABCDE107)
+
+
+def test_the_other_register_has_what_is_there_now() -> None:
+    assert run(update(1), 0x12345785, (0x400, 32), (0x80, 32)) == (0x12345385, 0x12345385)
+
+
+def test_another_loop_is_not_known() -> None:
+    wrong = update(0).replace("andc", "and")
+    with pytest.raises(Incomplete, match="assembly"):
+        run(wrong, 0, (0, 32), (0, 32))
+
+
+def test_an_entry_is_stored_in_halves() -> None:
+    code = '''  %q = getelementptr i8, ptr %p, i32 4
+  call void asm sideeffect "stw${0:X} $2,$0\\0Ambar\\0Astw${1:X} ${2:L},$1", "=*m,=*m,r,~{memory}"(ptr elementtype(i64) %p, ptr elementtype(i8) %q, i64 %a0)
+  ret i32 0'''
+    assert run(code, 0, (0x123456789ABCDEF0, 64), size=8) == (0, 0x123456789ABCDEF0)
+
+
+def test_half_of_an_entry_is_none() -> None:
+    code = '''  %q = getelementptr i8, ptr %p, i32 4
+  call void asm sideeffect "stw${0:X} $2,$0\\0Ambar\\0Astw${1:X} ${2:L},$1", "=*m,=*m,r,~{memory}"(ptr elementtype(i64) %p, ptr elementtype(i8) %q, i32 %a0)
+  ret i32 0'''
+    with pytest.raises(Incomplete, match="no word of 64 bits"):
+        run(code, 0, (1, 32), size=8)
+
+
+FLUSH = "  %r = call i32 @flush(ptr %p)\n  ret i32 {}"
+
+
+def flushed(returned: str) -> tuple[int, int]:
+    """f(ptr %p), which calls @flush, a function that clears bit 1 of the entry at %p."""
+    entries: dict[str, Object] = {}
+    text = f"{LAYOUT}declare i32 @flush(ptr)\ndefine i32 @f(ptr %p) {{\nentry:\n{FLUSH.format(returned)}\n}}\n"
+    models = KernelModels(actions={"flush": clearing(entries, 2, "a flush")})
+    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), models)
+    entries["p"] = Object("p", 4, 4, lambda unit: Word(64, 0x103 << 32, 0x103 << 32))
+    result, state = lifter.call("f", [lifter.pointer(entries["p"])])
+    after = lifter.values.as_word(lifter.memory.read(state.memory.get(entries["p"], {}), entries["p"], 0, 4))
+    assert list(lifter.notes) == ["a flush"]
+    assert result is not None
+    found = lifter.values.as_word(result)
+    if found.poison is not None:
+        raise Incomplete("poison")
+    return int(found.term), int(after.term)
+
+
+def test_a_flush_clears_a_bit_of_the_entry() -> None:
+    assert flushed("7") == (7, 0x101)
+
+
+def test_what_a_flush_returns_is_not_known() -> None:
+    with pytest.raises(Incomplete, match="poison"):
+        flushed("%r")
+
+
+@pytest.mark.parametrize(("value", "null"), [(0, 1), (4, None)])
+def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
+    text = f"{LAYOUT}declare ptr @page()\ndefine i32 @f() {{\nentry:\n  %r = call ptr @page()\n  %n = icmp eq ptr %r, null\n  %v = zext i1 %n to i32\n  ret i32 %v\n}}\n"
+    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels(actions={"page": returning(value, "none")}))
+    if null is None:
+        with pytest.raises(Incomplete, match="no word"):
+            lifter.call("f", [])
+    else:
+        result, _ = lifter.call("f", [])
+        assert result is not None and int(lifter.values.as_word(result).term) == null
