@@ -36,12 +36,12 @@ def provers() -> dict[str, Callable[[Library, Group], GroupProver]]:
     def terms(name: str, incremental: bool = True) -> Callable[[Library, Group], GroupProver]:
         def make(library: Library, group: Group) -> GroupProver:
             graph = Bits()
-            return TermProver(library.model(group.variant, group.encoding), group, graph, BitsSolver(graph), name, incremental)
+            return TermProver(library.group_model(group), group, graph, BitsSolver(graph), name, incremental)
         return make
 
     def bits(library: Library, group: Group) -> GroupProver:
         graph = Bits()
-        return GroupProver(library.model(group.variant, group.encoding), group, graph, BitsSolver(graph))
+        return GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
 
     return {"bit graph and SAT": bits, BASE: terms("z3"), "z3py, a fresh solver each": terms("z3", False),
             "bitwuzla, one solver": terms("bitwuzla"), "cvc5, one solver": terms("cvc5")}

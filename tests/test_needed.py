@@ -29,7 +29,7 @@ LIBRARY = load_library()
 def verdicts(group: Group, transition: str, dropped: frozenset[str]) -> dict[str, str]:
     """Property -> verdict of one transition, with some assumptions left out."""
     graph = Bits()
-    prover = GroupProver(LIBRARY.model(group.variant, group.encoding), group, graph, BitsSolver(graph))
+    prover = GroupProver(LIBRARY.group_model(group), group, graph, BitsSolver(graph))
     if dropped:
         prover.builder = Builder(prover.model, group, graph, graph_inputs(graph), None, dropped)
     found = {}
@@ -92,7 +92,7 @@ def test_no_proof_rests_on_what_is_there_for_traces(transition: str) -> None:
 def excludes(group: Group, transition: str, requirement: str) -> bool:
     """Is there a step that this requirement alone forbids?"""
     graph = Bits()
-    model = LIBRARY.model(group.variant, group.encoding)
+    model = LIBRARY.group_model(group)
     solver = BitsSolver(graph)
     builder = Builder(model, group, graph, graph_inputs(graph))
     for question in builder.questions(lambda t, p: (t, p) == (transition, "limits")):

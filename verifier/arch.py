@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -274,6 +274,18 @@ def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
     )
 
 
+class _Renamed:
+    """A layout whose helpers go by other names."""
+
+    def __init__(self, layout: Layout, named: Callable[[str], str]) -> None:
+        self.layout, self.named = layout, named
+        self.width, self.ulong = layout.width, layout.ulong
+        self.constant, self.state, self.observation, self.names = layout.constant, layout.state, layout.observation, layout.names
+
+    def function(self, name: str, at: Where | None = None) -> Function | None:
+        return self.layout.function(self.named(name), at)
+
+
 class Layout:
     """One variant, perhaps under an overlay: fields, constants and typed helpers."""
 
@@ -300,7 +312,7 @@ class Layout:
             self._drop_lacking(shared)
         self._fields = self._read_fields()
         self._functions: dict[str, Function] = {}
-        self._events: dict[str, tuple[Event, Function, Function]] = {}
+        self._events: dict[tuple[str, str], tuple[Event, Function, Function]] = {}
         self._typing: list[str] = []
 
     def _drop_lacking(self, shared: set[str]) -> None:
@@ -453,16 +465,18 @@ class Layout:
         """This variant's hardware events: when they may happen, and the entry after."""
         return [self.event(name) for name in self.variant.hardware]
 
-    def event(self, name: str) -> tuple[Event, Function, Function]:
-        if name not in self._events:
+    def event(self, name: str, named: Callable[[str], str] = str) -> tuple[Event, Function, Function]:
+        """An event with its texts typed; `named` gives the helpers of another level than pte."""
+        key = (name, named("pte_"))
+        if key not in self._events:
             event = self.arch.events[name]
-            params = (Param("pte", self.width),)
-            when = parse_function(Signature(f"{name}.when", params), event.when, self, event.source)
-            entry = parse_function(Signature(f"{name}.entry", params), event.entry, self, event.source)
+            params, scope = (Param("pte", self.width),), _Renamed(self, named)
+            when = parse_function(Signature(f"{name}.when", params), event.when, scope, event.source)
+            entry = parse_function(Signature(f"{name}.entry", params), event.entry, scope, event.source)
             if when.returns != BOOL or entry.returns != self.width:
                 raise SpecError(event.when.where, f"event {name}: `when` is a boolean and `entry` an entry")
-            self._events[name] = (event, when, entry)
-        return self._events[name]
+            self._events[key] = (event, when, entry)
+        return self._events[key]
 
     def check(self) -> None:
         """Type everything. SpecError at the first thing that is wrong."""

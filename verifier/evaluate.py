@@ -38,9 +38,10 @@ from verifier.syntax import (
     Stmt,
 )
 
-__all__ = ["Frame", "Machine", "Memory", "call", "evaluated"]
+__all__ = ["HUGE", "Frame", "Machine", "Memory", "call", "evaluated"]
 
 Key = str | tuple[str, int]  # a state variable, or one of an indexed one
+HUGE = "huge"  # the variable that says of a process whether its entry is of the larger level
 
 
 @dataclass(slots=True)
@@ -116,6 +117,21 @@ class Machine:
 
 def call(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict[str, Any] | None = None) -> Any:
     """The value that a function returns on these arguments (None where it returns nothing)."""
+    return _walk(machine, function, args, refs) if function.twin is None else _at_level(machine, function, args)
+
+
+def _at_level(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
+    """What is read of a process, which comes first, at the level of its entry; both where that is not known."""
+    assert function.twin is not None
+    huge = m.state[HUGE, args[0]]
+    known = m.alg.known(huge)
+    if known is not None:
+        return _walk(m, function.twin if known else function, args, None)
+    then, orelse = (_walk(m, one, args, None) for one in (function.twin, function))
+    return _merge(m, huge, then, orelse, function.returns)
+
+
+def _walk(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict[str, Any] | None) -> Any:
     frame = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs or {})
     path = machine.path
     _block(machine, frame, function.body)
@@ -136,6 +152,8 @@ def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> 
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     function = node.function
     args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
+    if function.twin is not None:
+        return _at_level(m, function, args)
     if function.pure:
         key = (function, args)
         try:

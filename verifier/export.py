@@ -20,7 +20,7 @@ __all__ = ["conditions", "dump_smt", "harness", "named", "script", "steps", "wri
 
 def steps(library: Library, group: Group, filters: Filters) -> list[str]:
     """The steps of a group that are asked for: init, static, transitions and hardware events."""
-    model = library.model(group.variant, group.encoding)
+    model = library.group_model(group)
     names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
     return [n for n in names if any(filters.wants(n, p) for p in model.spec.properties)]
 
@@ -33,7 +33,7 @@ def conditions(smt: Smt, question: Question) -> list[Term]:
 
 def script(library: Library, group: Group, step: str, filters: Filters, status: str = "") -> str:
     """A step's obligations as one SMT-LIB 2 script: each is unsat where it is proved."""
-    model = library.model(group.variant, group.encoding)
+    model = library.group_model(group)
     smt = Smt()
     builder = Builder(model, group, smt, term_inputs(smt))
     told = Script([f"pteproof: {group}, {step}", f"{library.archs[library.variant(group.variant).arch].read}",
@@ -46,7 +46,7 @@ def script(library: Library, group: Group, step: str, filters: Filters, status: 
 def harness(library: Library, identity: str) -> str:
     """One obligation as a C program whose assertion fails where it is violated. UsageError where there is no such obligation."""
     group, step, filters = named(library, identity)
-    model = library.model(group.variant, group.encoding)
+    model = library.group_model(group)
     smt = Smt()
     builder = Builder(model, group, smt, term_inputs(smt))
     for question in builder.questions(lambda t, p: t == step and filters.wants(t, p)):

@@ -7,15 +7,17 @@ The texts in here are typed later, against one variant's layout (verifier.scopes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from verifier.errors import SpecError, UsageError, Where, nearest
+from verifier.evaluate import HUGE
 from verifier.load import Source, Table, read_yaml
 
-__all__ = ["Axiom", "Definition", "Encoding", "Observation", "Property", "Spec", "Transition", "Variable", "load_spec"]
+__all__ = ["Axiom", "Definition", "Encoding", "Level", "Observation", "Property", "Spec", "Transition", "Variable", "load_spec"]
 
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
+PTE = "pte"
 INVARIANT, LEMMA, STEP, ADVISORY, STATIC = "invariant", "lemma", "step", "advisory", "static"
 
 
@@ -77,6 +79,7 @@ class Property:
     compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
     sentences: tuple[Definition, ...] = ()  # of a static property: true for all values of their parameters
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
+    levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,36 @@ class Encoding:
     definitions: tuple[Definition, ...]
     codes: tuple[str, ...]
     where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level of leaf entries, and how texts that are written about ptes read there.
+
+    Where it stands `beside` another level, a process's entry is of either, and a variable of the world says of which.
+    """
+
+    name: str
+    describe: str
+    needs: tuple[str, ...]  # what an architecture must not lack
+    beside: str
+    names: Mapping[str, str]  # name, or start of a name that ends in _ -> what it is here
+    state: tuple[Variable, ...]
+    views: tuple[Definition, ...]  # in the place of the world's of the same name
+    readings: tuple[Definition, ...]
+    covers_not: tuple[str, ...]  # what no transition here is about
+    where: Where = field(compare=False)
+
+    def translated(self, name: str) -> str:
+        """The name that a text about ptes means here."""
+        if name in self.names:
+            return self.names[name]
+        start = next((s for s in self.names if s.endswith("_") and name.startswith(s)), None)
+        return name if start is None else self.names[start] + name.removeprefix(start)
+
+    def present(self) -> tuple[str, ...]:
+        """The levels that entries have in this world."""
+        return (self.beside, self.name) if self.beside else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +146,13 @@ class Transition:
     codes: Mapping[str, Source]
     notes: Mapping[str, str]
     where: Where = field(compare=False)
+    levels: tuple[str, ...] = (PTE,)  # those that the entries of its roles may have
+    into: str = ""  # the level of an entry afterwards, where it is another: both have to be there
+
+    def at(self, level: Level) -> bool:
+        """Is it about entries of the level, or of one beside it?"""
+        there = level.present()
+        return bool(set(self.levels) & set(there)) and (not self.into or self.into in there)
 
     def code(self, name: str) -> tuple[str, Source] | None:
         """The text that runs under this code name, and under which name it was written."""
@@ -145,6 +185,14 @@ class Spec:
     properties: Mapping[str, Property]
     encodings: Mapping[str, Encoding]
     transitions: Mapping[str, Transition]
+    levels: Mapping[str, Level]
+
+    def at(self, level: Level) -> Spec:
+        """What of it is about entries of a level."""
+        return replace(
+            self, properties={n: p for n, p in self.properties.items() if not p.levels or level.name in p.levels},
+            transitions={n: t for n, t in self.transitions.items() if t.at(level)},
+        )
 
 
 def load_spec(folder: Path) -> Spec:
@@ -171,6 +219,7 @@ def load_spec(folder: Path) -> Spec:
         _properties(_read(folder / "properties.yaml", folder)),
         {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
         _transitions(folder),
+        {x.name: x for x in (_level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first))},
     )
     _check_names(spec)
     return spec
@@ -181,8 +230,33 @@ def name_of(text: Definition | Observation) -> str:
     return text.signature.split("(")[0].strip()
 
 
+def _base_first(path: Path) -> tuple[bool, str]:
+    return path.stem != PTE, path.stem
+
+
+def _check_levels(spec: Spec) -> None:
+    """Refuse levels that there are not, and definitions that take no other's place."""
+    if PTE not in spec.levels:
+        raise UsageError(f"levels/: no {PTE}.yaml, the level that all others are told from")
+    for level in spec.levels.values():
+        if level.beside and level.beside != PTE:
+            raise SpecError(level.where, f"a level stands beside {PTE} or alone")
+        if [v.name for v in level.state if v.each] != ([HUGE] if level.beside else []):
+            raise SpecError(level.where, f"a level beside another has the variable {HUGE} of each process, and none else")
+        for own, theirs in ((level.views, spec.views), (level.readings, spec.readings)):
+            known = {name_of(d): d.signature for d in theirs}
+            for text in own:
+                if known.get(name_of(text)) != text.signature:
+                    raise SpecError(text.at, f"{text.signature} takes the place of none of the world's{nearest(name_of(text), known)}")
+    for what in (*spec.transitions.values(), *spec.properties.values()):
+        for name in (*what.levels, *((what.into,) if isinstance(what, Transition) and what.into else ())):
+            if name not in spec.levels:
+                raise SpecError(what.where, f"{what.name} names unknown level {name!r}{nearest(name, spec.levels)}")
+
+
 def _check_names(spec: Spec) -> None:
     """Refuse a name that stands twice, where the second would win, and words that nothing reads."""
+    _check_levels(spec)
     seen = set(spec.variables)
     world: tuple[Definition | Observation, ...] = (
         *spec.views, *spec.readings, *spec.truths, *spec.actions, *spec.procedures, *spec.observations.values())
@@ -264,7 +338,7 @@ def _properties(table: Table) -> dict[str, Property]:
     for name in table:
         record = table.need(name, Table, "properties")
         record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
-                     "sentences", "codes"), "a property")
+                     "sentences", "codes", "levels"), "a property")
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
             kinds = "invariant, lemma, step, advisory or static"
@@ -275,6 +349,7 @@ def _properties(table: Table) -> dict[str, Property]:
             record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
             record.texts("codes", "codes"),
             _words(_sub(record, "compares")), _definitions(record, "sentences"), record.texts("causes", "causes"),
+            record.texts("levels", "levels"),
         )
     return found
 
@@ -295,8 +370,20 @@ def _encoding(path: Path, folder: Path) -> Encoding:
                     table.where)
 
 
+def _level(path: Path, folder: Path) -> Level:
+    table = _read(path, folder)
+    table.only(("level", "describe", "needs", "beside", "names", "state", "views", "readings", "covers_not"), "a level")
+    name = table.text("level", "a level")
+    if name != path.stem:
+        raise SpecError(table.at["level"], f"the file is called {path.stem}, not {name}")
+    beside = table.text("beside", "a level") if "beside" in table else ""
+    return Level(name, table.text("describe", "a level"), table.texts("needs", "needs"), beside, _words(_sub(table, "names")),
+                 tuple(_variables(table, "state", False).values()), _definitions(table, "views"), _definitions(table, "readings"),
+                 table.texts("covers_not", "covers_not"), table.where)
+
+
 _KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires", "gives_up", "changes", "baseline",
-         "dirties", "third", "needs", "code", "notes")
+         "dirties", "third", "needs", "code", "notes", "levels", "into")
 
 
 def _transitions(folder: Path) -> dict[str, Transition]:
@@ -332,6 +419,7 @@ def _transition(table: Table, name: str) -> Transition:
         tracks, _words(_sub(record, "inputs")), requires, _words(_sub(record, "gives_up")), _sources(record, "changes"),
         _words(_sub(record, "baseline")), record.text("dirties", what) if "dirties" in record else "", third,
         record.texts("needs", "needs"), _codes(record, what), _words(_sub(record, "notes")), table.key_at[name],
+        record.texts("levels", "levels") or (PTE,), record.text("into", what) if "into" in record else "",
     )
 
 

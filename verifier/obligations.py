@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import Key, Memory, call
+from verifier.evaluate import HUGE, Key, Memory, call
 from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, Property
 from verifier.scopes import WAS, Model
 from verifier.steps import Fresh, Instance, Step, World, applies, instances, invariants, run, symbolic_state
@@ -222,7 +222,7 @@ class Builder:
                 continue
             base = self._baseline(step, process)
             for component, view in prop.compares.items():
-                bad = self._differs(prop, step, component, view, base, after)
+                bad = self._differs(prop, step, process, component, view, base, after)
                 if bad is not None:
                     yield Way(step.instance, process, step, bad)
 
@@ -236,14 +236,15 @@ class Builder:
                 process = step.instance.roles[transition.roles.index(source)]
         return step.before[("entry", process)]
 
-    def _differs(self, prop: Property, step: Step, component: str, view: str, before: Any, after: Any) -> Any | None:
+    def _differs(self, prop: Property, step: Step, process: int, component: str, view: str, before: Any, after: Any) -> Any | None:
         alg = self.alg
         if before is after:
             return None
         world = self.after(step)
         reading = self.model.reading(view)
-        one, two = call(world, reading, (before,)), call(world, reading, (after,))
-        comparable = self._both(world, before, after, "pte_present" if prop.name == "frame" else "some_entry")
+        one, two = self._read_before(step, view, before), self._read_after(step, view, process, after)
+        test = "pte_present" if prop.name == "frame" else "some_entry"
+        comparable = alg.all(self._read_before(step, test, before), self._read_after(step, test, process, after))
         transition = step.instance.transition
         if transition is not None and component in transition.changes:
             from verifier.steps import arguments
@@ -260,6 +261,19 @@ class Builder:
     def _world_before(self, step: Step) -> World:
         return World(self.model, self.alg, step.before, self.fresh, self.memory)
 
-    def _both(self, world: World, before: Any, after: Any, test: str) -> Any:
-        function = self.model.reading(test)
-        return self.alg.all(call(world, function, (before,)), call(world, function, (after,)))
+    def _read_before(self, step: Step, view: str, entry: Any) -> Any:
+        """What a view or helper says of an entry before a step. A step that takes entries of any level changes none."""
+        assert step.instance.level or not self.model.mixed, f"{step.instance.label} changes an entry of no known level"
+        return call(self.after(step), self.model.reading(view, self.model.named_level(step.instance.level)), (entry,))
+
+    def _read_after(self, step: Step, view: str, process: int, entry: Any) -> Any:
+        """And after it, when the entry may be of another level."""
+        world, plain, huge = (self.after(step), *(self.model.reading(view, x) for x in (self.model.base, self.model.level)))
+        if not self.model.mixed:
+            return call(world, plain, (entry,))
+        test = step.after[HUGE, process]
+        known = self.alg.known(test)
+        if known is not None:
+            return call(world, huge if known else plain, (entry,))
+        one, two = call(world, huge, (entry,)), call(world, plain, (entry,))
+        return self.alg.choose(test, one, two) if plain.returns == BOOL else self.alg.ite(test, one, two, plain.returns)

@@ -10,16 +10,15 @@ from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder, load_archs, load_generic
 from verifier.errors import UsageError, nearest
-from verifier.model import FALLBACK, Spec, load_spec
+from verifier.model import FALLBACK, PTE, Spec, load_spec
 from verifier.obligations import Group
 from verifier.scopes import Model
 from verifier.substitute import Substitute
 
 __all__ = ["Filters", "Library", "load_library"]
 
-LEVELS = ("pte",)
 NOT_COVERED = (
-    "levels pmd, pud and hugetlb",
+    "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
     "batches of entries: contiguous blocks, folio_pte_batch and what uses it",
     "interleavings of two processes inside one transition; the hardware is let in at the marked points only",
     "GUP-fast against a transition under way",
@@ -61,7 +60,7 @@ class Library:
     spec_folder: Path
     substitute: Substitute | None = None  # whose helpers stand in for arch/'s
     _layouts: dict[tuple[str, str | None], Layout] = field(default_factory=dict)
-    _models: dict[tuple[str, str], Model] = field(default_factory=dict)
+    _models: dict[tuple[str, str, str], Model] = field(default_factory=dict)
 
     def variants(self) -> list[Variant]:
         return [v for arch in self.archs.values() for v in arch.variants.values()]
@@ -84,12 +83,16 @@ class Library:
             self._layouts[key] = Layout(self.archs[record.arch], record, self.generic, overlay)
         return self._layouts[key]
 
-    def model(self, variant: str, encoding: str) -> Model:
-        key = (variant, encoding)
+    def model(self, variant: str, encoding: str, level: str = PTE) -> Model:
+        key = (variant, encoding, level)
         if key not in self._models:
             record = self.spec.encodings[encoding]
-            self._models[key] = Model(self.spec, self.layout(variant, record.overlay), record)
+            self._models[key] = Model(self.spec, self.layout(variant, record.overlay), record, level)
         return self._models[key]
+
+    def group_model(self, group: Group) -> Model:
+        """The model that a group is about."""
+        return self.model(group.variant, group.encoding, group.level)
 
     def wanted(self, filters: Filters) -> list[Variant]:
         """The variants that are asked for."""
@@ -100,12 +103,12 @@ class Library:
         """The groups that are asked for, and those that do not apply with the reason."""
         found: list[Group] = []
         skipped: list[dict[str, str]] = []
-        if not any(matches(level, filters.level) for level in LEVELS):
-            return [], []
         for variant in self.wanted(filters):
             if variant.unproved:
                 skipped.append({"variant": variant.name, "why": variant.unproved})
                 continue
+            levels = [n for n, level in self.spec.levels.items()
+                      if matches(n, filters.level) and not variant.absent.intersection(level.needs)]
             for encoding in self.spec.encodings.values():
                 if not matches(encoding.name, filters.encoding):
                     continue
@@ -120,18 +123,19 @@ class Library:
                         continue
                 for code in encoding.codes:
                     if matches(code, filters.code):
-                        found += [Group(variant.name, level, encoding.name, code) for level in LEVELS]
+                        found += [Group(variant.name, level, encoding.name, code) for level in levels]
         return found, skipped
 
     def not_applicable(self, group: Group, wants: Callable[[str, str], bool]) -> list[dict[str, str]]:
         """What this variant lacks, and so what makes no obligation."""
         absent = self.variant(group.variant).absent
         found = []
-        for transition in self.spec.transitions.values():
+        spec = self.spec.at(self.spec.levels[group.level])
+        for transition in spec.transitions.values():
             for need in transition.needs:
                 if need in absent and wants(transition.name, ""):
                     found.append({"variant": group.variant, "transition": transition.name, "why": f"has no {need}"})
-        for prop in self.spec.properties.values():
+        for prop in spec.properties.values():
             for need in prop.needs:
                 if need in absent:
                     found.append({"variant": group.variant, "property": prop.name, "why": f"has no {need}"})
@@ -140,7 +144,7 @@ class Library:
     def check(self, groups: list[Group]) -> None:
         """Type everything that the groups use. SpecError at the first thing that is wrong."""
         for group in groups:
-            model = self.model(group.variant, group.encoding)
+            model = self.group_model(group)
             model.layout.check()
             model.check()
 
@@ -155,7 +159,7 @@ def load_library(arch_folder: Path | None = None, spec_folder: Path | None = Non
 def nothing_matches(filters: Filters, library: Library) -> UsageError:
     """The error for a filter that matches nothing, with the nearest right word."""
     known = {
-        "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(LEVELS),
+        "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(library.spec.levels),
         "encoding": list(library.spec.encodings), "code": list(FALLBACK),
         "transition": [*library.spec.transitions, "init", "static"], "property": list(library.spec.properties),
     }

@@ -13,13 +13,13 @@ from typing import Any
 
 from verifier.algebra import Integers
 from verifier.bits import Bits
-from verifier.evaluate import Key, Machine, call
+from verifier.evaluate import HUGE, Key, Machine, call
 from verifier.model import Property
 from verifier.obligations import Builder, Group, Obligation, Question, Way
 from verifier.results import Counterexample, Move, Proved, Refuted, Unknown, Vacuous, Verdict
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise
-from verifier.steps import Instance, key_name, state_keys
+from verifier.steps import Instance, key_name, level_of, state_keys
 from verifier.syntax import BOOL
 
 __all__ = ["Contradiction", "GroupProver", "replay", "obligation_of"]
@@ -259,8 +259,10 @@ def violates(model: Model, group: Group, move: Move, prop: str) -> bool:
 def instance_of(model: Model, move: Move) -> Instance:
     """The instance that a move is one of."""
     if move.event:
-        return Instance(move.transition, None, move.transition.removeprefix("hw-"), move.roles)
-    return Instance(move.transition, model.spec.transitions[move.transition], None, move.roles, move.tracks_new)
+        level = "" if not model.mixed else (model.level if move.before[HUGE, move.roles[0]] else model.base).name
+        return Instance(move.transition, None, move.transition.removeprefix("hw-"), move.roles, level=level)
+    transition = model.spec.transitions[move.transition]
+    return Instance(move.transition, transition, None, move.roles, move.tracks_new, level_of(model, transition))
 
 
 def with_trace(verdict: Verdict, counterexample: Counterexample) -> Verdict:

@@ -115,7 +115,7 @@ def prove(
 def _something(library: Library, groups: Sequence[Group], filters: Filters) -> None:
     """UsageError where a filter of transitions or properties leaves nothing to ask."""
     for group in groups:
-        model = library.model(group.variant, group.encoding)
+        model = library.group_model(group)
         names = ["init", "static", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
         props = [p.name for p in model.spec.properties.values() if applies(model, p, group.code)]
         if any(matches(n, filters.transition) for n in names) and any(matches(p, filters.property) for p in props):
@@ -285,7 +285,7 @@ def _theorems(
             verdict = "unknown"
         if not filters.whole() and verdict == "proved":
             verdict = "incomplete"
-        model = library.model(group.variant, group.encoding)
+        model = library.group_model(group)
         lemmas = tuple(p.name for p in model.spec.properties.values()
                        if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
         found.append(TheoremResult(group, verdict, lemmas, counts, filters.whole()))

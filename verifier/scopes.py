@@ -9,15 +9,15 @@ axioms see both. A text that names what its section must not see does not load.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from verifier.arch import Layout
+from verifier.arch import Event, Layout
 from verifier.errors import SpecError, Where, nearest
 from verifier.evaluate import Memory
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
-from verifier.model import Definition, Encoding, Property, Spec, Transition, Variable
+from verifier.model import PTE, Definition, Encoding, Level, Property, Spec, Transition, Variable, name_of
 from verifier.syntax import BOOL, INDEX, Assert, Assign, Call, Const, Do, Function, If, Param, Stmt
 
 __all__ = ["Model", "Section"]
@@ -39,6 +39,7 @@ class Section:
     helpers: bool = False
     calls: tuple[str, ...] = ()
     observe: bool = False
+    shared: bool = True  # written about ptes, and read at every level; else its names are those of its own level
 
 
 _VIEW = Section("views", read_visible=True, helpers=True, calls=("views",))
@@ -47,26 +48,31 @@ _READING = Section("readings", read_visible=True, helpers=True, calls=("views", 
 _TRUTH = Section("truths", read_truth=True, calls=("truths",))
 _ACTION = Section("actions", read_truth=True, write_truth=True, calls=("truths",))
 _CODE = Section("code", read_visible=True, write_visible=True, helpers=True, observe=True,
-                calls=("views", "encoding", "procedures", "actions"))
+                calls=("views", "encoding", "procedures", "actions"), shared=False)
 _PROCEDURE = Section("procedures", read_visible=True, write_visible=True, helpers=True, observe=True,
                      calls=("views", "encoding", "procedures", "actions"))
-_REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"))
+_REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"), shared=False)
 _AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))
 _PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
                     calls=("views", "readings", "truths", "encoding"))
 
 
 class _Scope:
-    """A Section over a Model, as the language's typer asks for it."""
+    """A Section over a Model, at a level, as the language's typer asks for it."""
 
-    def __init__(self, model: Model, section: Section) -> None:
+    def __init__(self, model: Model, section: Section, level: Level) -> None:
         self.model = model
         self.section = section
+        self.level = level
         self.width = model.layout.width
         self.ulong = model.layout.ulong
 
     def constant(self, name: str) -> Const | int | None:
-        return self.model.layout.constant(name) if self.section.helpers else None
+        return self.model.layout.constant(self.named(name)) if self.section.helpers else None
+
+    def named(self, name: str) -> str:
+        """What a name of arch/ is called at the level of the text."""
+        return self.level.translated(name) if self.section.shared else name
 
     def state(self, name: str) -> StateVar | None:
         if name == TRACKS and (self.section.read_visible or self.section.read_truth):
@@ -87,10 +93,10 @@ class _Scope:
 
     def function(self, name: str, at: Where) -> Function | None:
         for section in self.section.calls:
-            found = self.model.definition(section, name, at)
+            found = self.model.definition(section, name, at, self.level)
             if found is not None:
                 return found
-        return self.model.layout.function(name, at) if self.section.helpers else None
+        return self.model.layout.function(self.named(name), at) if self.section.helpers else None
 
     def observation(self, name: str) -> tuple[Param, ...] | None:
         return self.model.observations.get(name) if self.section.observe else None
@@ -124,25 +130,41 @@ def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:
 
 
 class Model:
-    """All of specs/ typed against one layout under one encoding. Typing happens on first use."""
+    """All of specs/ typed against one layout under one encoding, at a level. Typing happens on first use.
 
-    def __init__(self, spec: Spec, layout: Layout, encoding: Encoding) -> None:
-        self.spec = spec
+    Where the level stands beside another, what is read of a process is typed for both: the entry's own level decides.
+    """
+
+    def __init__(self, spec: Spec, layout: Layout, encoding: Encoding, level: str = PTE) -> None:
+        self.level = spec.levels[level]
+        self.base = spec.levels[self.level.beside] if self.level.beside else self.level
+        self.spec = spec.at(self.level)
         self.layout = layout
         self.encoding = encoding
-        self.variables: dict[str, Variable] = dict(spec.variables) | {v.name: v for v in encoding.state}
+        self.variables: dict[str, Variable] = (
+            dict(spec.variables) | {v.name: v for v in encoding.state} | {v.name: v for v in self.level.state})
         self._typed_variables: dict[str, StateVar] = {}
         sections = {
             "views": (_VIEW, spec.views), "readings": (_READING, spec.readings), "truths": (_TRUTH, spec.truths),
             "actions": (_ACTION, spec.actions), "encoding": (_ENCODING, encoding.definitions),
             "procedures": (_PROCEDURE, spec.procedures),
         }
-        self._scopes = {name: _Scope(self, section) for name, (section, _) in sections.items()}
+        self._sections = {name: section for name, (section, _) in sections.items()}
+        self._scopes = {name: _Scope(self, section, self.base) for name, section in self._sections.items()}
         self._texts: dict[str, dict[str, Definition]] = {
-            name: {d.signature.split("(")[0].strip(): d for d in texts} for name, (_, texts) in sections.items()
+            name: {name_of(d): d for d in texts} for name, (_, texts) in sections.items()
         }
-        self._functions: dict[tuple[str, str], Function] = {}
-        self._typing: list[tuple[str, str]] = []
+        self._own: dict[tuple[str, str], dict[str, Definition]] = {
+            (section, one.name): {name_of(d): d for d in texts}
+            for one in (self.base, self.level) for section, texts in (("views", one.views), ("readings", one.readings))
+        }
+        self._of_process = {  # what is read of one process, at the level of its entry
+            (name, text) for name in ("views", "readings") for text, found in self._texts[name].items()
+            if (params := parse_signature(found.signature, found.at, self._scopes[name]).params) and params[0].type == INDEX
+        }
+        self._functions: dict[tuple[str, str, str], Function] = {}
+        self._typing: list[tuple[str, str, str]] = []
+        self._events: dict[tuple[str, str], tuple[Event, Function, Function]] = {}
         view = self._scopes["views"]
         self.observations: dict[str, tuple[Param, ...]] = {
             name: parse_signature(o.signature, o.at, view).params for name, o in spec.observations.items()
@@ -178,34 +200,56 @@ class Model:
     def names(self, section: str) -> list[str]:
         return list(self._texts[section])
 
-    def definition(self, section: str, name: str, at: Where | None = None) -> Function | None:
-        """The typed definition of a section of the world, or None."""
-        key = (section, name)
-        if key in self._functions:
-            return self._functions[key]
-        text = self._texts[section].get(name)
+    @property
+    def mixed(self) -> bool:
+        """Are there entries of two levels?"""
+        return self.base is not self.level
+
+    def named_level(self, name: str) -> Level:
+        """The level of that name in this world; what says none is about the lower one."""
+        return self.level if name == self.level.name else self.base
+
+    def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None:
+        """The typed definition of a section of the world, or None. What is read of a process has a twin where levels are mixed."""
+        level = level or self.base
+        if self.mixed and (section, name) in self._of_process:
+            level = self.base
+        key = (section, name, level.name)
+        if key not in self._functions:
+            found = self._typed(section, name, at, level)
+            if found is None:
+                return None
+            if self.mixed and (section, name) in self._of_process:
+                found = replace(found, twin=self._typed(section, name, at, self.level), pure=False)
+            self._functions[key] = found
+        return self._functions[key]
+
+    def _typed(self, section: str, name: str, at: Where | None, level: Level) -> Function | None:
+        text = self._own.get((section, level.name), {}).get(name) or self._texts[section].get(name)
         if text is None:
             return None
+        key = (section, name, level.name)
         if key in self._typing:
             raise SpecError(at or text.at, f"{name} calls itself")
         self._typing.append(key)
         try:
-            scope = self._scopes[section]
-            found = self.parse(parse_signature(text.signature, text.at, scope), text.body, scope)
+            scope = _Scope(self, self._sections[section], level)
+            return self.parse(parse_signature(text.signature, text.at, scope), text.body, scope)
         except RecursionError:
             raise SpecError(text.at, "definitions nest too deep") from None
         finally:
             self._typing.pop()
-        self._functions[key] = found
-        return found
 
-    def sentence(self, text: Source, section: Section, params: tuple[Param, ...] = ()) -> Function:
+    def sentence(self, text: Source, section: Section, params: tuple[Param, ...] = (), level: Level | None = None) -> Function:
         """A boolean text with these parameters."""
-        key = (text.where, section.name, params)
+        level = level or self.base
+        key = (text.where, section.name, params, level.name)
         if key not in self._cache:
-            found = self.parse(Signature("sentence", params), text, _Scope(self, section))
+            found = self.parse(Signature("sentence", params), text, _Scope(self, section, level))
             if found.returns != BOOL:
                 raise SpecError(text.where, "is not a boolean")
+            if self.mixed and section is _PROPERTY and level is self.base:
+                found = replace(found, twin=self.sentence(text, section, params, self.level), pure=False)
             self._cache[key] = found
         return self._cache[key]
 
@@ -214,9 +258,16 @@ class Model:
         assert prop.holds is not None
         return self.sentence(prop.holds, _PROPERTY, (Param("p", INDEX),))
 
+    def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
+        """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
+        key = (name, level.name)
+        if key not in self._events:
+            self._events[key] = self.layout.event(name, level.translated)
+        return self._events[key]
+
     def sentences(self, prop: Property) -> list[tuple[str, Function]]:
         """The sentences of a static property."""
-        scope = _Scope(self, _REQUIRES)
+        scope = _Scope(self, _REQUIRES, self.level)
         found = []
         for text in prop.sentences:
             signature = parse_signature(text.signature, text.at, scope)
@@ -249,18 +300,22 @@ class Model:
         return tuple(found)
 
     def requires(self, transition: Transition) -> list[tuple[str, Function]]:
-        params = self.params(transition)
-        return [(a.name, self.sentence(a.holds, _REQUIRES, params)) for a in transition.requires]
+        params, level = self.params(transition), self.level_of(transition)
+        return [(a.name, self.sentence(a.holds, _REQUIRES, params, level)) for a in transition.requires]
+
+    def level_of(self, transition: Transition) -> Level:
+        """The level that a transition's texts are written at."""
+        return self.base if self.base.name in transition.levels else self.level
 
     def change(self, transition: Transition, component: str, kind: int) -> Function:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
         params = (*self.params(transition), Param("before", kind), Param("after", kind))
-        return self.sentence(transition.changes[component], _REQUIRES, params)
+        return self.sentence(transition.changes[component], _REQUIRES, params, self.level_of(transition))
 
-    def reading(self, name: str) -> Function:
-        """A view or helper of one entry."""
-        found = self.definition("views", name) or self.layout.helper(name)
-        return found
+    def reading(self, name: str, level: Level | None = None) -> Function:
+        """A view or helper of one entry of a level, by its name for a pte."""
+        level = level or self.base
+        return self.definition("views", name, level=level) or self.layout.helper(level.translated(name))
 
     def code(self, transition: Transition, name: str) -> Function | None:
         """The typed code that runs for this transition under a code's name."""
@@ -270,7 +325,7 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            self._cache[key] = self.parse(signature, chosen[1], _Scope(self, _CODE))
+            self._cache[key] = self.parse(signature, chosen[1], _Scope(self, _CODE, self.level_of(transition)))
         return self._cache[key]
 
     def check(self) -> None:
@@ -278,6 +333,7 @@ class Model:
         for section, texts in self._texts.items():
             for name in texts:
                 self.definition(section, name)
+                self.definition(section, name, level=self.level)
         self.init()
         for name in self.observations:
             self.axioms(name)

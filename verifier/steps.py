@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import Key, Machine, Memory, call
-from verifier.model import INVARIANT, LEMMA, THIRD, Property, Transition
+from verifier.evaluate import HUGE, Key, Machine, Memory, call
+from verifier.model import INVARIANT, LEMMA, THIRD, Level, Property, Transition
 from verifier.scopes import TRACKS, WAS, Model
 from verifier.syntax import BOOL, INDEX
 
-__all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "run", "state_keys"]
+__all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "level_of", "run", "state_keys"]
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
 PROCESSES = ("A", "B")
@@ -33,11 +33,12 @@ class Instance:
     event: str | None = None
     roles: tuple[int, ...] = (0,)
     tracks_new: bool = False
+    level: str = ""  # of the roles' entries, where levels are mixed and it takes one alone
 
     @property
     def label(self) -> str:
         names = "".join("AB3"[r] for r in self.roles)
-        return f"{self.name}[{names}{'+' if self.tracks_new else ''}]"
+        return f"{self.name}[{names}{'+' if self.tracks_new else ''}{':' + self.level if self.level and self.event else ''}]"
 
 
 def instances(model: Model, actor: int = 0) -> Iterator[Instance]:
@@ -47,9 +48,16 @@ def instances(model: Model, actor: int = 0) -> Iterator[Instance]:
             continue
         for tracks in transition.tracks:
             for roles in _bindings(transition, actor):
-                yield Instance(transition.name, transition, None, roles, tracks == "new")
+                yield Instance(transition.name, transition, None, roles, tracks == "new", level_of(model, transition))
     for event in model.layout.variant.hardware:
-        yield Instance(f"hw-{event}", None, event, (actor,))
+        for level in model.level.present():
+            yield Instance(f"hw-{event}", None, event, (actor,), level=level if model.mixed else "")
+
+
+def level_of(model: Model, transition: Transition) -> str:
+    """The one level that a transition's entries have, where levels are mixed and it is but one."""
+    found = [name for name in model.level.present() if name in transition.levels]
+    return found[0] if model.mixed and len(found) == 1 else ""
 
 
 def _bindings(transition: Transition, actor: int) -> list[tuple[int, ...]]:
@@ -143,16 +151,25 @@ class World(Machine):
         self.path = path
         return self.state[("entry", process)]
 
+    def level(self, process: int) -> Level:
+        """The level of a process's entry, which has to be known here."""
+        if not self.model.mixed:
+            return self.model.level
+        huge = self.alg.known(self.state[HUGE, process])
+        assert huge is not None, "the level of an entry that is acted on is known"
+        return self.model.level if huge else self.model.base
+
     def happen(self, event: str, process: int, chosen: Any) -> None:
         """A hardware event on a process's entry, where it was chosen and its condition holds."""
-        record, when, after = self.model.layout.event(event)
+        level = self.level(process)
+        record, when, after = self.model.event(event, level)
         entry = self.state[("entry", process)]
         occurs = self.alg.all(chosen, call(self, when, (entry,)))
         if self.alg.known(occurs) is False:
             return
         path, before = self.path, dict(self.state)
         self.path = self.alg.all(path, occurs)
-        procedure = self.model.definition("procedures", "hardware_event")
+        procedure = self.model.definition("procedures", "hardware_event", level=level)
         assert procedure is not None
         call(self, procedure, (process, call(self, after, (entry,)), self.alg.truth(record.stores)))
         self.path = path
@@ -189,17 +206,32 @@ def run(
     world.dropped = dropped
     world.skipped = frozenset(name.removeprefix("action ") for name in dropped if name.startswith("action "))
     world.state[TRACKS] = int(instance.tracks_new)
-    world.state[("entry", THIRD)] = alg.word(model.layout.variant.constants["EMPTY"], model.layout.width)
+    level = model.named_level(instance.level)
+    world.state[("entry", THIRD)] = alg.word(model.layout.variant.constants[level.translated("EMPTY")], model.layout.width)
     world.state[("shadow_stack", THIRD)] = fresh("shadow_stack.3", BOOL)
+    if model.mixed:
+        _fix_levels(world, instance)
     if instance.transition is None:
         assert instance.event is not None
-        _, when, _ = model.layout.event(instance.event)
+        _, when, _ = model.event(instance.event, world.level(instance.roles[0]))
         world.assume("event", call(world, when, (world.state[("entry", instance.roles[0])],)))
         world.happen(instance.event, instance.roles[0], alg.truth(True))
     else:
         _run_code(world, instance, code)
     after = {key: world.state[key] for key in state}
     return Step(instance, dict(state), after, world.assumed, world.violations, world.named)
+
+
+def _fix_levels(world: World, instance: Instance) -> None:
+    """The roles' entries are of the instance's level, if it has one: assumed, and put in as constants, so that texts fold."""
+    alg = world.alg
+    fixed = alg.truth(instance.level == world.model.level.name)
+    world.state[HUGE, THIRD] = fixed
+    if instance.level:
+        for process in instance.roles:
+            if process != THIRD:
+                world.assume("level", alg.same(world.state[HUGE, process], fixed))
+                world.state[HUGE, process] = fixed
 
 
 def _run_code(world: World, instance: Instance, code: str) -> None:

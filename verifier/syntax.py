@@ -198,3 +198,4 @@ class Function:
     depth: int = 1  # of calls
     nesting: int = 0  # of statements and expressions, with what it calls
     changes: bool = False
+    twin: Function | None = None  # of a reading of a process: the same for one whose entry is huge

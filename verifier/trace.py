@@ -179,9 +179,10 @@ class Search:
         """B acts once it has an entry: until then, what it could do A can do as well."""
         if actor == 0:
             return TRUE
-        width = self.model.layout.width
-        empty = self.graph.word(self.model.layout.variant.constants["EMPTY"], width)
-        return self.graph.eq(self.state["entry", 1], empty, width) ^ 1
+        world = World(self.model, self.graph, self.state, self._fresh(0), self.memo)
+        empty = self.model.definition("views", "empty")
+        assert empty is not None
+        return int(call(world, empty, (1,))) ^ 1
 
     def _acts(self, instance: Instance) -> bool:
         """Does it matter who acts? Not where no text names the process."""

@@ -53,7 +53,7 @@ def needs(library: Library, filters: Filters, progress: Callable[[str], None] = 
         progress(f"{group}: what is needed")
         graph = Bits()
         solver = BitsSolver(graph)
-        builder = Builder(library.model(group.variant, group.encoding), group, graph, graph_inputs(graph))
+        builder = Builder(library.group_model(group), group, graph, graph_inputs(graph))
         for question in builder.questions(filters.wants):
             if question.property.kind == STATIC or question.transition == "init":
                 continue

@@ -111,7 +111,7 @@ class _Worker:
         self.hints = Hints()
 
     def group(self, group: Group) -> None:
-        model = self.library.model(group.variant, group.encoding)
+        model = self.library.group_model(group)
         cache = Cache(group, self.digests(group, model), self.task.cache, self.task.depth)
         state = _Group(group, model, cache)
         self.say(At(f"{group}: building", group))

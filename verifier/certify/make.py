@@ -144,7 +144,7 @@ def _group(units: list[Unit]) -> tuple[list[dict[str, Any]], list[str]]:
     """The certificates of one group's units: rows of the index, and contradictions."""
     library, folder, constants = _SHARED
     group = units[0].group
-    model = library.model(group.variant, group.encoding)
+    model = library.group_model(group)
     graph, smt = Unfolded(constants), Smt()
     builders = Builder(model, group, graph, graph_inputs(graph)), Builder(model, group, smt, term_inputs(smt))
     rows, wrong = [], []

@@ -114,7 +114,7 @@ def replay_run(library: Library, run: Run, tree: Path, progress: Callable[[Resul
 
 def _kernel_model(library: Library, replayer: Replayer, group: Group) -> tuple[Model, _Answers] | str:
     """The group's model with the kernel's code as its helpers, or why there is none."""
-    model = library.model(group.variant, group.encoding)
+    model = library.group_model(group)
     if model.layout.overlay is not None:
         return f"the overlay {model.layout.overlay} changes helpers, which the kernel has not got"
     if build_for(load_builds(), group.variant) is None:

@@ -212,7 +212,7 @@ def _prover(model: Model, group: Group) -> GroupProver:
 
 @lru_cache(maxsize=64)
 def _kept(group: Group, transition: str | None, library_id: int) -> dict[str, str]:
-    return _verdicts(_LIBRARY[0].model(group.variant, group.encoding), group, transition)
+    return _verdicts(_LIBRARY[0].group_model(group), group, transition)
 
 
 _LIBRARY: list[Library] = []
@@ -257,7 +257,7 @@ def _same_step(library: Library, group: Group, changed: Model, name: str) -> boo
     solver = BitsSolver(graph)
     steps: list[list[Step]] = []
     hypothesis: tuple[int, ...] = ()
-    for model in (library.model(group.variant, group.encoding), changed):
+    for model in (library.group_model(group), changed):
         builder = Builder(model, group, graph, graph_inputs(graph))
         hypothesis = builder.hypothesis
         steps.append(_steps(builder, name))

@@ -86,7 +86,7 @@ def _text(value: dict[str, Any]) -> str:
 
 def _result(library: Library, result: Result, show: _Shown) -> str:
     o = result.obligation
-    model = library.model(o.group.variant, o.group.encoding)
+    model = library.group_model(o.group)
     verdict = result.verdict
     found: dict[str, Any] = {
         "id": o.id, "variant": o.group.variant, "level": o.group.level, "encoding": o.group.encoding,

@@ -39,7 +39,7 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     painted = f"\x1b[1m{head}\x1b[0m" if color else head
     parts = [painted + " " * max(2, WIDTH - len(head) - len(tail)) + tail]
     parts.append(_wrap(o.claim))
-    model = library.model(o.group.variant, o.group.encoding)
+    model = library.group_model(o.group)
     if name == "VACUOUS":
         parts.append(_wrap(f"Nothing satisfies what is assumed of {getattr(result.verdict, 'instance', '')}."))
     if name == "UNKNOWN":
@@ -206,7 +206,7 @@ def more_text(library: Library, result: Result, count: int) -> str:
     from verifier.solve import BitsSolver
 
     o = result.obligation
-    model = library.model(o.group.variant, o.group.encoding)
+    model = library.group_model(o.group)
     graph = Bits()
     prover = GroupProver(model, o.group, graph, BitsSolver(graph))
     lines = []
