@@ -247,11 +247,14 @@ def _check_levels(spec: Spec) -> None:
             known = {name_of(d): d.signature for d in theirs}
             for text in own:
                 if known.get(name_of(text)) != text.signature:
-                    raise SpecError(text.at, f"{text.signature} takes the place of none of the world's{nearest(name_of(text), known)}")
-    for what in (*spec.transitions.values(), *spec.properties.values()):
-        for name in (*what.levels, *((what.into,) if isinstance(what, Transition) and what.into else ())):
+                    hint = nearest(name_of(text), known)
+                    raise SpecError(text.at, f"{text.signature} takes the place of none of the world's{hint}")
+    named = [(t.name, t.where, (*t.levels, *((t.into,) if t.into else ()))) for t in spec.transitions.values()]
+    named += [(p.name, p.where, p.levels) for p in spec.properties.values()]
+    for what, where, levels in named:
+        for name in levels:
             if name not in spec.levels:
-                raise SpecError(what.where, f"{what.name} names unknown level {name!r}{nearest(name, spec.levels)}")
+                raise SpecError(where, f"{what} names unknown level {name!r}{nearest(name, spec.levels)}")
 
 
 def _check_names(spec: Spec) -> None:

@@ -98,9 +98,9 @@ class Obligation:
         if self.transition == "init":
             return f"On {group.variant}, in every fresh address space: {self.says}."
         return (
-            f"On {group.variant}, for all {self.width}-bit entries and every state that satisfies the invariant, "
-            f"all inputs and observations that the axioms allow: after {self.transition} (code {group.code}, encoding "
-            f"{group.encoding}), {self.says}."
+            f"On {group.variant}, for all {self.width}-bit entries at level {group.level} and every state that satisfies the "
+            f"invariant, all inputs and observations that the axioms allow: after {self.transition} (code {group.code}, "
+            f"encoding {group.encoding}), {self.says}."
         )
 
 
@@ -236,11 +236,12 @@ class Builder:
                 process = step.instance.roles[transition.roles.index(source)]
         return step.before[("entry", process)]
 
-    def _differs(self, prop: Property, step: Step, process: int, component: str, view: str, before: Any, after: Any) -> Any | None:
+    def _differs(
+        self, prop: Property, step: Step, process: int, component: str, view: str, before: Any, after: Any
+    ) -> Any | None:
         alg = self.alg
         if before is after:
             return None
-        world = self.after(step)
         reading = self.model.reading(view)
         one, two = self._read_before(step, view, before), self._read_after(step, view, process, after)
         test = "pte_present" if prop.name == "frame" else "some_entry"

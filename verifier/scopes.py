@@ -8,13 +8,13 @@ axioms see both. A text that names what its section must not see does not load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from verifier.arch import Event, Layout
 from verifier.errors import SpecError, Where, nearest
-from verifier.evaluate import Memory
+from verifier.evaluate import HUGE, Key, Memory
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import PTE, Definition, Encoding, Level, Property, Spec, Transition, Variable, name_of
@@ -96,7 +96,14 @@ class _Scope:
             found = self.model.definition(section, name, at, self.level)
             if found is not None:
                 return found
-        return self.model.layout.function(self.named(name), at) if self.section.helpers else None
+        if not self.section.helpers:
+            return None
+        named = self.named(name)
+        found = self.model.layout.function(named, at)
+        if found is None and named != name:
+            variant = self.model.layout.variant.name
+            raise SpecError(at, f"{name} is {named} at level {self.level.name}, and {variant} has no {named}")
+        return found
 
     def observation(self, name: str) -> tuple[Param, ...] | None:
         return self.model.observations.get(name) if self.section.observe else None
@@ -209,8 +216,15 @@ class Model:
         """The level of that name in this world; what says none is about the lower one."""
         return self.level if name == self.level.name else self.base
 
+    def level_in(self, state: Mapping[Key, Any], process: int) -> Level:
+        """The level of a process's entry in a state of plain values."""
+        return self.level if not self.mixed or state[HUGE, process] else self.base
+
     def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None:
-        """The typed definition of a section of the world, or None. What is read of a process has a twin where levels are mixed."""
+        """The typed definition of a section of the world, or None.
+
+        Where levels are mixed, what is read of a process has a twin.
+        """
         level = level or self.base
         if self.mixed and (section, name) in self._of_process:
             level = self.base

@@ -18,7 +18,8 @@ from verifier.model import INVARIANT, LEMMA, THIRD, Level, Property, Transition
 from verifier.scopes import TRACKS, WAS, Model
 from verifier.syntax import BOOL, INDEX
 
-__all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "level_of", "run", "state_keys"]
+__all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "level_of", "run",
+           "state_keys"]
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
 PROCESSES = ("A", "B")

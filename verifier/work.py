@@ -151,7 +151,8 @@ class _Worker:
         sources = sorted(here.glob("*.py"))
         shared = [library.arch_folder / f"{arch.name}.yaml", library.spec_folder / "world.yaml",
                   library.spec_folder / "properties.yaml",
-                  library.spec_folder / "encodings" / f"{group.encoding}.yaml", *sources]
+                  library.spec_folder / "encodings" / f"{group.encoding}.yaml",
+                  library.spec_folder / "levels" / f"{group.level}.yaml", *sources]
         generic = library.arch_folder / "generic.yaml"
         if generic.is_file():
             shared.append(generic)

@@ -12,6 +12,7 @@ from verifier import __version__
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.evaluate import Machine, call
+from verifier.model import Level
 from verifier.plan import Library
 from verifier.report.show import reads_as
 from verifier.results import (
@@ -136,7 +137,7 @@ def state(model: Model, values: State) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
         if not isinstance(key, str) and key[0] == "entry":
-            decoded = entry(model.layout, int(value))
+            decoded = entry(model, model.level_in(values, key[1]), int(value))
             decoded["exclusive"] = reads_as(model, values, key[1]).endswith("exclusive")
             found[key_name(key)] = decoded
         else:
@@ -153,11 +154,12 @@ def _fields(layout: Layout, value: int) -> dict[str, int]:
     return found | ({"unknown": left} if left else {})
 
 
-def entry(layout: Layout, value: int) -> dict[str, Any]:
-    """An entry: its value, its fields that are not 0, what the helpers say."""
-    machine = Machine(Integers())
+def entry(model: Model, level: Level, value: int) -> dict[str, Any]:
+    """An entry of a level: its value, its fields that are not 0, what the helpers say."""
+    machine, layout = Machine(Integers()), model.layout
+    names = [name for name in map(level.translated, _SHOWN) if layout.function(name) is not None]
     return {
         "value": f"0x{value:0{layout.width // 4}x}",
         "fields": _fields(layout, value),
-        "helpers": {name: bool(call(machine, layout.helper(name), (value,))) for name in _SHOWN},
+        "helpers": {name: bool(call(machine, layout.helper(name), (value,))) for name in names},
     }

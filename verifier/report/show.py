@@ -136,7 +136,7 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
     machine = Machine(Integers())
 
     def holds(name: str) -> str:
-        return str(int(call(machine, layout.helper(name), (entry,))))
+        return str(int(call(machine, model.reading(name, model.level_in(state, process)), (entry,))))
 
     present = holds("pte_present") == "1"
     bits = [holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present else ["-", "-", "-"]
@@ -156,7 +156,8 @@ def _ask(model: Model, state: State, section: str, name: str, *args: int) -> boo
 def reads_as(model: Model, state: State, process: int) -> str:
     """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's."""
     if not _ask(model, state, "views", "refers", process):
-        return "none" if not state["entry", process] else "another page"
+        none = model.reading("none", model.level_in(state, process))
+        return "none" if call(Machine(Integers()), none, (int(state["entry", process]),)) else "another page"
     kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "))
                  if _ask(model, state, "views", view, process)), "")
     exclusive = _ask(model, state, "readings", "exclusive_now", process)
