@@ -73,6 +73,23 @@ MUTANTS = {
     "a page of another process in mremap": (
         "move", "mremap-move", "      entry[p] = pte\n", "      entry[p] = pte_mkwrite(pte, False)\n", TODAY,
         "no-false-exclusive"),
+    "fork of a huge page without the pin test": (
+        "huge", "fork-pmd", "          if needs_cow_for_dma(parent):\n              return\n", "", TODAY, "pin-stays"),
+    "fork of a huge page that leaves the parent writable": (
+        "huge", "fork-pmd", "pmdp_set_wrprotect(entry[parent])", "pass", TODAY, "no-false-exclusive"),
+    "a split that keeps a huge page's exclusivity from its ptes": (
+        "huge", "split-pmd", "          pte = pte_mkdirty_nosoft(pte)\n", "          pass\n", OPTION_C, "no-false-shared"),
+    "a split that makes a page writable": (
+        "huge", "split-pmd", "if pmd_write(old):", "if vm_write:", TODAY, "no-false-exclusive"),
+    "a split that forgets the frame's place in the huge page": (
+        "huge", "split-pmd", "mk_pte(pfn,", "mk_pte(huge_frame(pfn),", TODAY, "reach-is-reference"),
+    "migrating a pinned huge page": (
+        "huge", "migrate-start-pmd", "          if maybe_pinned():\n              entry[p] = pmd\n              return\n", "",
+        TODAY, "pin-stays"),
+    "a collapse of a pinned page": (
+        "huge", "collapse", "      if tracks_new == 0 and not no_extra_refs():\n          return\n", "", TODAY, "pin-stays"),
+    "reuse of a huge page by map count": (
+        "huge", "huge-wp-reuse", "sole_ref(p)", "mapcount_one(p)", TODAY, "no-false-exclusive"),
 }
 
 
@@ -86,8 +103,8 @@ def test_a_mistake_is_noticed(name: str, tmp_path: Path) -> None:
     assert old in text[start:]
     path.write_text(text[:start] + text[start:].replace(old, new))
     library = load_library(None, tmp_path / "specs")
-    model = library.model("x86_64", encoding)
+    group = Group("x86_64", "pmd" if file == "huge" else "pte", encoding, code)
     graph = Bits()
-    prover = GroupProver(model, Group("x86_64", "pte", encoding, code), graph, BitsSolver(graph))
+    prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     asked = list(prover.builder.questions(lambda t, p: (t, p) == (transition, prop)))
     assert [type(prover.decide(question)) for question in asked] == [Refuted]
