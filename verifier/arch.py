@@ -283,7 +283,11 @@ class _Renamed:
         self.constant, self.state, self.observation, self.names = layout.constant, layout.state, layout.observation, layout.names
 
     def function(self, name: str, at: Where | None = None) -> Function | None:
-        return self.layout.function(self.named(name), at)
+        named = self.named(name)
+        found = self.layout.function(named, at)
+        if found is None and named != name and at is not None:
+            raise SpecError(at, f"{name} is {named} at this level, and {self.layout.variant.name} has no {named}")
+        return found
 
 
 class Layout:
