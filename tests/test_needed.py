@@ -22,7 +22,8 @@ CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today")
 GROUPS = {
     level: tuple(Group(variant, level, encoding, code) for variant in variants for encoding, code in CODES)
     for level, variants in {
-        "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390"), "pmd": ("x86_64+shstk", "riscv64"),
+        "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390", "xtensa"),
+        "pmd": ("x86_64+shstk", "riscv64"),
     }.items()
 }
 

@@ -165,7 +165,7 @@ def test_every_counterexample_was_recomputed(matrix: Run) -> None:
 PROVED = ("x86_32", "s390", "s390-nonx", "riscv64", "riscv64+thead", "riscv32", "m68k", "microblaze", "arm",
           "x86_32-pae", "um",
           "powerpc64-radix", "powerpc64-hash",
-          "powerpc-85xx", "powerpc-e500-64", "powerpc-8xx", "powerpc-book3s32", "powerpc-book3s32-603")
+          "powerpc-85xx", "powerpc-e500-64", "powerpc-8xx", "powerpc-book3s32", "powerpc-book3s32-603", "parisc", "parisc32")
 # What is refuted, and one obligation that docs/findings/ argues.
 REFUTED = {
     "riscv64+svadu": ("write-fault-writable", "no-lost-dirty"), "riscv32+svadu": ("write-fault-writable", "no-lost-dirty"),
@@ -175,6 +175,11 @@ REFUTED = {
     "m68k-coldfire": ("swap-in", "no-false-exclusive"), "sparc32": ("mprotect-pte", "reach-is-reference"),
     "sparc32+smp": ("migrate-start", "no-lost-dirty"),
     "mips64": ("lazyfree-discard", "dropped-newer"), "mips64-r2+rixi": ("lazyfree-discard", "dropped-newer"),
+    "nios2": ("hw-store", "no-lost-dirty"), "arc": ("hw-store_unseen", "no-lost-dirty"),
+    "arc+smp": ("lazyfree-discard", "dropped-newer"), "parisc+smp": ("lazyfree-discard", "dropped-newer"),
+    "parisc32+smp": ("lazyfree-discard", "dropped-newer"), "xtensa": ("madvise-free", "reach-is-reference"),
+    "xtensa+smp": ("lazyfree-discard", "dropped-newer"), "csky-v1": ("mprotect-pte", "hardware-safe"),
+    "csky-v2": ("mprotect-pte", "no-false-exclusive"),
 }
 
 
@@ -209,6 +214,65 @@ def test_other_architectures_that_option_c_breaks(library: Library, variant: str
     assert failing(library, variant, "page-flag", "today") <= KNOWN_TODAY
     if variant.startswith("x86"):
         assert failing(library, variant, "option-c-saved", "option-c") == set()
+
+
+# Where one thing alone is wrong, nothing else is: what option C's code violates on one CPU.
+ALONE = {
+    "nios2": {("hw-store", "no-lost-dirty")}, "arc": {("hw-store_unseen", "no-lost-dirty")},
+    "xtensa": {(name, "reach-is-reference") for name in ("madvise-free", "fork-pte", "ksm-write-protect")},
+}
+
+
+@pytest.mark.parametrize("variant", ALONE)
+def test_nothing_else_is_wrong(library: Library, variant: str) -> None:
+    assert failing(library, variant, "option-c", "option-c") == ALONE[variant]
+    told = {("madvise-free", "no-false-shared"), ("madvise-free", "pin-stays")}  # what comes of an entry that looks swapped
+    assert failing(library, variant, "page-flag", "today") <= ALONE[variant] | KNOWN_TODAY | told
+
+
+# What docs/findings/ says would mend an architecture: helper -> its text. What is ours says what the changed helpers then mean.
+MENDED = {
+    "xtensa": {"pte_mkclean": "pte & ~DIRTY if (pte & NONE) == NONE else pte & ~(DIRTY | HW_WRITE)"},
+    "csky-v1": {
+        "pte_present": "(pte & (PRESENT | PROT_NONE)) != 0",
+        "page_chg_mask": "~(PRESENT | READ | WRITE | CACHE_MASK | GLOBAL | VALID | DIRTY)",
+        "pte_well_formed": "not pte_present(pte) or (pte & DIRTY) == 0 or ((pte & MODIFIED) != 0 and pte_write(pte))",
+        "pte_memory_type": "pte & CACHE_MASK if (pte & PRESENT) != 0 else CACHED",
+    },
+    "csky-v2": {
+        "pte_present": "(pte & (PRESENT | PROT_NONE)) != 0",
+        "pte_write": "(pte & (WRITE | PRESENT)) == WRITE | PRESENT",
+        "page_chg_mask": "~(PRESENT | READ | WRITE | CACHE_MASK | GLOBAL | VALID | DIRTY)",
+        "pte_well_formed": "not pte_present(pte) or (pte & DIRTY) == 0 or ((pte & MODIFIED) != 0 and pte_write(pte))",
+        "pte_memory_type": "pte & (CACHE_MASK | BUF | SO) if (pte & PRESENT) != 0 else CACHE_MASK | BUF | (pte & SO)",
+        "pte_of_writable_vma": "(pte & PRESENT) != 0",
+    },
+}
+
+
+def mended(library: Library, variant: str, without: str = "") -> Library:
+    """The library with the helpers of MENDED, but for one."""
+    arch = library.archs[library.variant(variant).arch]
+    helpers = dict(arch.helpers)
+    for name, body in MENDED[variant].items():
+        if name != without:
+            text = (helpers.get(name) or library.generic.helpers[name])[0]
+            helpers[name] = (dataclasses.replace(text, body=dataclasses.replace(text.body, text=body)),)
+    changed = {**library.archs, arch.name: dataclasses.replace(arch, helpers=helpers)}
+    return Library(changed, library.generic, library.spec, library.arch_folder, library.spec_folder)
+
+
+@pytest.mark.parametrize("variant", MENDED)
+def test_what_would_mend_an_architecture(library: Library, variant: str) -> None:
+    changed = mended(library, variant)
+    assert failing(changed, variant, "option-c", "option-c") == set()
+    assert failing(changed, variant, "page-flag", "today") <= KNOWN_TODAY
+
+
+@pytest.mark.parametrize(("variant", "helper"), [
+    (v, h) for v, texts in MENDED.items() for h in ("pte_present", "pte_write", "page_chg_mask", "pte_mkclean") if h in texts])
+def test_nothing_less_would(library: Library, variant: str, helper: str) -> None:
+    assert {p for _, p in failing(mended(library, variant, without=helper), variant, "option-c", "option-c")} - {"well-formed"}
 
 
 def test_every_variant_is_proved_or_says_why_not(library: Library) -> None:
