@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["intrinsic"]
 
 MOST_BYTES = 65536  # moved or set by one call
+MOST_OF_ANY = 64  # set by one call, where their number is not constant
 
 Intrinsic: TypeAlias = "Callable[[Lifter, list[Any], State], Value | None]"
 
@@ -194,12 +195,34 @@ def _memcpy(l: Lifter, args: list[Any], s: State) -> None:
 
 def _memset(l: Lifter, args: list[Any], s: State) -> None:
     to, byte = l.values.as_address(args[0], l.pointer_width), args[1]
+    room = _room(to)
+    if isinstance(args[2], Word) and args[2].number is None and room is not None:
+        _memset_within(l, to, byte, args[2], room, s)
+        return
     length, at = _length(args[2]), 0
     eight = l.memory.join([byte] * 8)
     while at < length:
         size = 8 if length - at >= 8 else 1
         store_scalar(l, shifted(l, to, at), size, eight if size == 8 else byte, s)
         at += size
+
+
+def _room(to: Address) -> int | None:
+    """The bytes from an address to the end of its object, where both are known."""
+    if len(to.cases) != 1 or not isinstance(to.cases[0].base, Object):
+        return None
+    size, at = to.cases[0].base.size, to.cases[0].offset.number
+    return size - at if size is not None and at is not None and 0 <= size - at <= MOST_OF_ANY else None
+
+
+def _memset_within(l: Lifter, to: Address, byte: Value, length: Word, room: int, s: State) -> None:
+    """As many bytes as the length says; more than the object has is undefined."""
+    length = l.values.as_word(l.certain(s, length, "a length is poison"))
+    l.undefine(s, l.ops.compare("ugt", length, l.values.word(room, length.width)).term, "memory outside an object is set")
+    for at in range(room):
+        place = shifted(l, to, at)
+        within = l.ops.compare("ugt", length, l.values.word(at, length.width)).term
+        store_scalar(l, place, 1, l.values.choose(within, byte, load_scalar(l, place, 1, s)), s)
 
 
 def _ptrmask(l: Lifter, args: list[Any], s: State) -> Value:

@@ -16,6 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+if not __package__:  # this file runs as it is; see write_compiler
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+from verifier.kernel import patched  # noqa: E402
+
 __all__ = ["Lookalike", "filtered", "strip_asm", "write_compiler"]
 
 ANYTHING = "pteproof_anything"  # void *(void): what assembly gives
@@ -38,6 +42,9 @@ _KNOWN = {
     "mts rmsr, %0 nop": "",
     # SPARC with 32 bits: a register and a word of memory change places in one step. %1 is what the register has before.
     "swap [%2], %0": "{ unsigned long pteproof_was = *(unsigned long *)%2; *(unsigned long *)%2 = %1; %0 = pteproof_was; }",
+    # SPARC with 64 bits: compare and swap. %0 is what memory is to have where it has %3, and becomes what was there.
+    "casx [%2], %3, %0":
+        "{ unsigned long pteproof_was = *(unsigned long *)%2; if (pteproof_was == %3) *(unsigned long *)%2 = %1; %0 = pteproof_was; }",
     # PA-RISC: the processor's status word likewise, space registers, the translation buffer, the order of accesses.
     "rsm %1,%0": "",
     "mtsm %0": "",
@@ -106,7 +113,7 @@ def strip_asm(text: str) -> str:
     What kbuild reads out of the compiler's output (offsets of structures) stays.
     """
     tokens = _TOKEN.findall(text)
-    out: list[str] = [f"extern void *{ANYTHING}(void); extern void {EFFECT}(void); extern int {JUMP}(void);\n"]
+    out: list[str] = [f"extern void *{ANYTHING}(void); extern void {EFFECT}(void); extern int {JUMP}(void); {patched.DECLARED}\n"]
     before = ";"  # the last token that means something
     depth, register = 0, None  # of braces; where a variable of a register starts
     at = 0
@@ -166,6 +173,11 @@ def _statement(parts: list[list[str]], jumps: bool, before: str) -> str:
     if known is not None and not jumps:
         operands = [_target(o) for part in parts[1:3] for o in _split(part)]
         return "do { " + re.sub(r"%(\d)", lambda m: operands[int(m[1])], known) + " } while (0)"
+    if not jumps:
+        pairs = [(_constraint(o), " ".join(_target(o).split())) for part in parts[1:3] for o in _split(part)]
+        code = patched.interpreted(template, pairs, len(outputs))
+        if code is not None:
+            return f"do {code} while (0)"
     told = [f"{target} = *(__typeof__({target}) *){ANYTHING}();" for target in (_target(o) for o in outputs) if target]
     labels = _split(parts[4]) if jumps and len(parts) > 4 else []
     told += [f"if ({JUMP}()) goto {''.join(label).strip()};" for label in labels]
@@ -184,6 +196,11 @@ def _split(part: list[str]) -> list[list[str]]:
         else:
             found[-1].append(token)
     return [f for f in found if "".join(f).strip()]
+
+
+def _constraint(operand: list[str]) -> str:
+    """The constraint of an operand, without its quotes."""
+    return "".join(t[1:-1] for t in operand[:next((n for n, t in enumerate(operand) if t == "("), len(operand))] if t.startswith('"'))
 
 
 def _target(operand: list[str]) -> str:

@@ -49,6 +49,8 @@ HARMLESS: Mapping[str, str] = {
     "migrate_flush_tlb_page": "flushes the translation buffer",
     "__update_cache": "cleans caches of a page, and a flag of its folio",
     "flush_[di]cache_page_asm": "cleans caches of a page",
+    "tlb_batch_add": "notes what is to be flushed, and cleans caches of a page",
+    "__set_pmd_acct": "counts huge entries, and notes what is to be flushed",
     "sparc32_cachetlb_ops->tlb_*": "flushes the translation buffer",
     "dump_page": "prints",
     "__cond_resched": "lets others run",

@@ -169,6 +169,8 @@ def _compare_cases(l: Lifter, predicate: str, x: Case, y: Case) -> object:
             other = y if null_case is x else x
             if other.base is None and other.offset.number == 0 and null_case.offset.number == 0:
                 return null_case.base.null if predicate == "eq" else l.alg.neg(null_case.base.null)
+            if both and null_case.offset.number == 0 and other.base.null is None and _inside(other):
+                return l.alg.truth(predicate == "ne")  # an object of its own, or 0: the other is neither
             raise Incomplete(f"the address {null_case.base.name[1:]} is compared with another")
         null = any(c.base is None and c.offset.number == 0 for c in (x, y))
         if null or (both and _inside(x) and _inside(y)):
