@@ -34,6 +34,9 @@ INCOMPLETE = {
     "arm*/set_pte": "the kernel has none of that name for arm",
     "mips64*/mk_*": "the kernel takes the page, whose frame it finds by the section in the page's flags",
     "loongarch*/*": "writes or compares with the address of an empty table, which no header knows",
+    "sparc64*/set_p[tm][ed]": "SPARC with 64 bits has none of that name, SPARC with 32 bits has",
+    "sparc64*/pmdp_establish": "it is static in arch/sparc/mm/tlb.c",
+    "sparc64-sun4u/move_pte": "pfn_valid() looks a frame up in a table",
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Calls of SPARC's: a word that is stored under a lock, and operations of the caches and the TLB that a table points to."""
+"""What SPARC's C calls, or does with memory: a word stored under a lock, operations that a table points to, a memset of any length."""
 
 from __future__ import annotations
 
@@ -34,6 +34,21 @@ entry:
   %r = load i32, ptr %p
   ret i32 %r
 }
+@init = external global i32
+define i32 @others(ptr %p, i32 %a) {
+entry:
+  %one = load ptr, ptr @ops
+  %same = icmp eq ptr %one, @init
+  %r = select i1 %same, i32 1, i32 2
+  ret i32 %r
+}
+declare void @llvm.memset.p0.i32(ptr, i8, i32, i1)
+define i32 @clear(ptr %p, i32 %a) {
+entry:
+  call void @llvm.memset.p0.i32(ptr %p, i8 -1, i32 %a, i1 false)
+  %r = load i32, ptr %p
+  ret i32 %r
+}
 """
 
 
@@ -47,11 +62,12 @@ class Nothing:
         return False
 
 
-def run(name: str, actions: Mapping[str, Any]) -> tuple[int, Lifter]:
+def run(name: str, actions: Mapping[str, Any], a: int = 9, undefined: int = 0) -> tuple[int, Lifter]:
     lifter = Lifter(Integers(), Program((parse_module(TEXT, "test"),), "sparc"), Nothing(), KernelModels(actions))
     entry = Object("p", 4, 4, lambda unit: Word(64, 7 << 32, 7 << 32))
-    result, _ = lifter.call(name, [lifter.pointer(entry), Word(32, 9, 9)])
-    assert result is not None and not any(u.condition for u in (*lifter.undefined, *lifter.lost, *lifter.outside))
+    result, _ = lifter.call(name, [lifter.pointer(entry), Word(32, a)])
+    assert result is not None and not any(u.condition for u in (*lifter.lost, *lifter.outside))
+    assert sum(bool(u.condition) for u in lifter.undefined) == undefined
     return int(lifter.values.as_word(result).term), lifter
 
 
@@ -69,3 +85,16 @@ def test_a_call_through_a_table_is_what_the_models_know_it_for() -> None:
 def test_another_call_through_a_table_is_not_guessed(actions: Mapping[str, Any]) -> None:
     with pytest.raises(Incomplete, match=r"a call through a pointer: \*@ops\[0\]\[28\]"):
         run("through", actions)
+
+
+def test_what_a_pointer_leads_to_is_an_object_of_its_own() -> None:
+    assert run("others", {})[0] == 2
+
+
+@pytest.mark.parametrize(("length", "left"), [(0, 7), (1, 0xFF000007), (3, 0xFFFFFF07), (4, 0xFFFFFFFF)])
+def test_as_many_bytes_are_set_as_a_length_says(length: int, left: int) -> None:
+    assert run("clear", {}, length)[0] == left
+
+
+def test_no_bytes_are_set_behind_an_object() -> None:
+    run("clear", {}, 5, undefined=1)

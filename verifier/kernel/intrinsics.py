@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from verifier.kernel.ir import Instr, Int
 from verifier.kernel.memory import Object
 from verifier.kernel.steps import load_scalar, shifted, store_scalar
-from verifier.kernel.values import Group, Incomplete, Truth, Value, Word
+from verifier.kernel.values import Address, Group, Incomplete, Truth, Value, Word
 
 if TYPE_CHECKING:
     from verifier.kernel.lift import Lifter

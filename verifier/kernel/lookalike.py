@@ -18,7 +18,7 @@ from pathlib import Path
 
 if not __package__:  # this file runs as it is; see write_compiler
     sys.path[0] = str(Path(__file__).resolve().parents[2])
-from verifier.kernel import patched  # noqa: E402
+from verifier.kernel import patched
 
 __all__ = ["Lookalike", "filtered", "strip_asm", "write_compiler"]
 

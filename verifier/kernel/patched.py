@@ -107,9 +107,7 @@ def _statements(lines: list[str], operands: list[tuple[str, str]], outputs: int)
         read = [int(n) for text in (first, second) if text for n in re.findall(r"%(\d)", text)]
         if written and any(outputs <= n < len(operands) and operands[n][0] == "r" for n in read):
             raise _Unknown
-        if name == "mov" and first is None:
-            value = _value(second, operands, outputs)
-        elif name == "sethi" and first is None and second.startswith(("%%hi(", "%%uhi(")):
+        if first is None and (name == "mov" or (name == "sethi" and second.startswith(("%%hi(", "%%uhi(")))):
             value = _value(second, operands, outputs)
         elif name in _OPERATORS and first is not None and re.fullmatch(r"%\d", first) and not second.startswith(("%%hi", "%%uhi")):
             value = f"{_value(first, operands, outputs)} {_OPERATORS[name]} {_value(second, operands, outputs)}".replace("~ ", "~")
