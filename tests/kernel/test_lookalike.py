@@ -35,6 +35,7 @@ TEXTS = {
         "void f(long a) { do {  } while (0); }",
     r'void f(void) { asm volatile("fdc 0(%0)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous"); }':
         "void f(void) { do { pteproof_effect(); } while (0); }",
+    "void f(int *p) { *p = 1; asm volatile (\"synco\": : :\"memory\"); *p = 2; }": "void f(int *p) { *p = 1; do {  } while (0); *p = 2; }",
     "int f(void) { asm goto(\"b %l0\" : : : : out); return 0; out: return 1; }":
         "int f(void) { do { pteproof_effect(); if (pteproof_jump()) goto out; } while (0); return 0; out: return 1; }",
     "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }": "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }",

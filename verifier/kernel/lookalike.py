@@ -53,6 +53,8 @@ _KNOWN = {
     "pdtlb 0(%%sr%0,%1) !ALTERNATIVE": "",
     "pitlb 0(%%sr%0,%1) !ALTERNATIVE": "",
     "sync !ALTERNATIVE": "",
+    # SuperH: a barrier.
+    "synco": "",
 }
 _QUALIFIERS = {"volatile", "__volatile", "__volatile__", "inline", "__inline", "__inline__", "goto"}
 

@@ -121,9 +121,14 @@ _KINDS: dict[str, _Kind] = {
                     "((read{n} ? VM_READ : 0) | (write{n} ? VM_WRITE : 0) | (exec{n} ? VM_EXEC : 0))"),
     "one": _Kind((), "1"), "noflags": _Kind((), "0"), "pmd_shift": _Kind((), "PMD_SHIFT"), "pmd_size": _Kind((), "PMD_SIZE"),
 }
+def _once(level: str) -> _Return:
+    """An entry as a word; the macro may name its argument twice, and the helper is called once."""
+    return _Return(f"w_{level}", f"({{{{ __auto_type pteproof_entry = {{}}; {level}_val(pteproof_entry); }}}})")
+
+
 _RETURNS: dict[str, _Return] = {
-    "bool": _Return("_Bool", "!!({})"), "pte": _Return("w_pte", "pte_val({})"), "pmd": _Return("w_pmd", "pmd_val({})"),
-    "pud": _Return("w_pud", "pud_val({})"), "prot": _Return("w_prot", "pgprot_val({})"), "val": _Return("w_pte", "{}"),
+    "bool": _Return("_Bool", "!!({})"), "pte": _once("pte"), "pmd": _once("pmd"),
+    "pud": _once("pud"), "prot": _Return("w_prot", "pgprot_val({})"), "val": _Return("w_pte", "{}"),
     "ulong": _Return("unsigned long", "{}"), "number": _Return("unsigned long", "{}"),
     "swp": _Return("unsigned long", "({}).val"), "void": _Return("void", "{}"),
 }
