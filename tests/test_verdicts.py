@@ -163,7 +163,7 @@ def test_every_counterexample_was_recomputed(matrix: Run) -> None:
 
 # What else is proved: option C's own code, and today's but for what docs/findings.md argues of every architecture.
 PROVED = ("x86_32", "s390", "s390-nonx", "riscv64", "riscv64+thead", "riscv32", "m68k", "microblaze", "arm",
-          "x86_32-pae", "um",
+          "x86_32-pae", "um", "sh",
           "powerpc64-radix", "powerpc64-hash",
           "powerpc-85xx", "powerpc-e500-64", "powerpc-8xx", "powerpc-book3s32", "powerpc-book3s32-603", "parisc", "parisc32",
           "sparc64-sun4u", "sparc64-sun4v", "sparc64-sun4v+m7")
@@ -181,6 +181,7 @@ REFUTED = {
     "parisc32+smp": ("lazyfree-discard", "dropped-newer"), "xtensa": ("madvise-free", "reach-is-reference"),
     "xtensa+smp": ("lazyfree-discard", "dropped-newer"), "csky-v1": ("mprotect-pte", "hardware-safe"),
     "csky-v2": ("mprotect-pte", "no-false-exclusive"),
+    "sh-x2tlb": ("mprotect-pte", "frame"), "sh-x2tlb+smp": ("lazyfree-discard", "dropped-newer"),
 }
 
 
