@@ -10,8 +10,14 @@ from click.testing import CliRunner
 
 from verifier.cli import main
 from verifier.kernel.laws import Fails
+from verifier.obligations import Group
 from verifier.plan import Library
+from verifier.results import TheoremResult
+from verifier.run import Options
 from verifier.table.compute import Row, _Entry, _is_spare, table
+from verifier.table.proofs import Proofs, proofs
+from verifier.table.show_proofs import lines
+from verifier.table.show_proofs import rows as proof_rows
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +79,52 @@ def test_the_table_covers_every_variant(library: Library) -> None:
         assert row.carried["write"] and row.carried["dirty"], row.variant
         # alpha's pte_swp_exclusive returns an int, which has no bit 39: docs/findings/alpha.md
         assert bool(row.carried["swap-exclusive"]) is not row.variant.startswith("alpha"), row.variant
+
+
+@pytest.fixture(scope="module")
+def proved(library: Library) -> Proofs:
+    return proofs(library, ("nios2", "microblaze"), Options(jobs=2))
+
+
+def test_theorems_are_those_of_the_proofs(proved: Proofs) -> None:
+    verdicts = {(t.variant, t.encoding, t.code): t.verdict for t in proved.theorems}
+    assert verdicts["microblaze", "option-c", "option-c"] == "proved"
+    assert verdicts["nios2", "option-c", "option-c"] == verdicts["microblaze", "option-c", "today"] == "refuted"
+    assert set(verdicts) == {(v, e, c) for v in ("nios2", "microblaze")
+                             for e, c in (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"))}
+
+
+def test_a_refuted_theorem_says_which_step_and_entry(proved: Proofs) -> None:
+    """nios2, option C: a store through a writable clean entry leaves it as it is, and nothing else fails."""
+    found = next(t for t in proved.theorems if (t.variant, t.encoding, t.code) == ("nios2", "option-c", "option-c"))
+    assert [(f.transition, f.property, f.verdict) for f in found.failures] == [("hw-store", "no-lost-dirty", "refuted")]
+    entry = found.failures[0].entry
+    assert entry is not None and entry[0] == entry[1] and entry[0] & (1 << 22) and not entry[0] & (1 << 27)
+    cells = {row[0]: row[1:] for row in proof_rows(proved)}
+    assert cells["nios2/pte"][2] == "1 refuted" and cells["microblaze/pte"][2:] == ("proved", "-")
+    told = lines(proved, False)
+    start = next(i for i, line in enumerate(told) if line.startswith("option-c/option-c no-lost-dirty: "))
+    assert told[start + 1] == f"  no   nios2/pte: hw-store {entry[0]:#x} -> {entry[1]:#x}"
+    assert told[start + 2] == "  yes  microblaze/pte"
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_proofs_in_every_form(form: str, monkeypatch: pytest.MonkeyPatch, proved: Proofs) -> None:
+    monkeypatch.setattr("verifier.table.proofs.proofs", lambda *args: proved)
+    plain = CliRunner().invoke(main, ["table", "--arch", "nios2", "--format", form])
+    result = CliRunner().invoke(main, ["table", "--arch", "nios2", "--format", form, "--proofs"])
+    assert result.exit_code == 0 and "hw-store" in result.output and "hw-store" not in plain.output
+    if form == "json":
+        found = json.loads(result.output)["theorems"]
+        assert {t["verdict"] for t in found if (t["encoding"], t["code"]) == ("option-c", "option-c")} == {"proved", "refuted"}
+    if form == "markdown":
+        assert "| nios2/pte | 3 refuted | 14 refuted | 1 refuted | - |" in result.output
+
+
+def test_the_verdicts_are_the_runs(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No verdict is written down: another run gives another table."""
+    from verifier.results import Run
+
+    theorem = TheoremResult(Group("nios2", "pte", "option-c", "option-c"), "unknown", (), {}, True)
+    monkeypatch.setattr("verifier.table.proofs.prove", lambda *args: Run((), (theorem,), {}))
+    assert proof_rows(proofs(library, ("nios2",), Options())) == [("nios2/pte", "-", "-", "unknown", "-")]

@@ -438,23 +438,37 @@ def mutate(context: click.Context, /, **given: Any) -> int:
 @main.command("table")
 @click.option("--arch", multiple=True, metavar="G", help=_GLOB)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
-@click.option("-v", "--verbose", is_flag=True, help="also statements that hold, or fail, on all alike")
+@click.option("--proofs", is_flag=True, help="the theorems too, property by property; takes minutes the first time")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes of --proofs; default: the cores")
+@click.option("--no-cache", is_flag=True, help="--proofs neither reads nor keeps proofs of earlier runs")
+@click.option("-v", "--verbose", is_flag=True, help="also statements that hold, or fail, on all alike; lemmas, and every entry")
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
 @click.pass_context
-def table_command(context: click.Context, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool) -> int:
+def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
     """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
+    from verifier.cache import cache_folder
     from verifier.plan import Filters
+    from verifier.run import Options, Stopped
     from verifier.table.compute import table
+    from verifier.table.proofs import proofs
     from verifier.table.show import show
 
-    library = _library(context)
+    library, found = _library(context), None
     wanted = [v.name for v in library.wanted(Filters(arch))]
     if not wanted:
         raise UsageError(f"no variant matches {', '.join(arch)}")
     with _Progress(not quiet and sys.stderr.isatty()) as progress:
         rows = table(library, wanted, progress)
-    click.echo(show(rows, form, verbose))
-    return 0
+        if proving["proofs"]:
+            cache = None if proving["no_cache"] else cache_folder()
+            try:
+                found = proofs(library, arch, Options(proving["jobs"] or os.cpu_count() or 1, cache=cache), progress)
+            except Stopped as stopped:
+                return _finish(stopped.run, True)
+    click.echo(show(rows, form, verbose, found))
+    for what in found.contradictions if found is not None else ():
+        click.echo(f"pteproof: contradiction: {what}", err=True)
+    return CONTRADICTION if found is not None and found.contradictions else 0
 
 
 @main.command()

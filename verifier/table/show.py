@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from verifier.kernel.laws import Fails, Holds, LawResult, NotApplicable
+from verifier.table import show_proofs
 from verifier.table.compute import Row
+from verifier.table.proofs import Proofs
 
 __all__ = ["show"]
 
@@ -16,18 +18,28 @@ HEADS = ("variant", "write", "dirty", "soft-dirty", "uffd-wp", "swap-exclusive",
          "not one step", "laws")
 
 
-def show(rows: Sequence[Row], form: str, verbose: bool) -> str:
-    """`form` is text, markdown or json."""
+def show(rows: Sequence[Row], form: str, verbose: bool, proofs: Proofs | None = None) -> str:
+    """`form` is text, markdown or json; the theorems too where they were asked for."""
     if form == "json":
-        return json.dumps({"schema": "pteproof.table/1", "variants": [_plain(row) for row in rows]}, indent=1)
-    if form == "markdown":
-        return "\n".join([_line(HEADS), _line(["---"] * len(HEADS)), *(_line(_cells(row)) for row in rows), "",
-                          *(f"- {line.strip()}" if line.startswith("  ") else f"\n**{line}**\n"
-                            for line in _apart(rows, verbose))])
-    cells = [HEADS, *(_cells(row) for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(HEADS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return "\n".join([*lines, "", *_apart(rows, verbose)])
+        more = show_proofs.plain(proofs) if proofs is not None else {}
+        return json.dumps({"schema": "pteproof.table/1", "variants": [_plain(row) for row in rows], **more}, indent=1)
+    parts: list[tuple[Sequence[str], list[tuple[str, ...]], list[str]]] = [
+        (HEADS, [_cells(row) for row in rows], _apart(rows, verbose))]
+    if proofs is not None:
+        parts.append((show_proofs.heads(), show_proofs.rows(proofs), show_proofs.lines(proofs, verbose)))
+    write = _markdown if form == "markdown" else _text
+    return "\n\n".join("\n".join(write(*part)) for part in parts)
+
+
+def _markdown(heads: Sequence[str], cells: Sequence[Sequence[str]], apart: Sequence[str]) -> list[str]:
+    told = [f"- {line.strip()}" if line.startswith("  ") else f"\n**{line}**\n" for line in apart]
+    return [_line(heads), _line(["---"] * len(heads)), *(_line(row) for row in cells), "", *told]
+
+
+def _text(heads: Sequence[str], cells: Sequence[Sequence[str]], apart: Sequence[str]) -> list[str]:
+    widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(len(heads))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (heads, *cells)]
+    return [*lines, "", *apart]
 
 
 def _line(cells: Sequence[str]) -> str:
