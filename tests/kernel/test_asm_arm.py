@@ -77,6 +77,16 @@ def test_branches_leave_out_what_they_leap_over(value: int, result: int) -> None
     assert run(code, value) == result
 
 
+@pytest.mark.parametrize(("value", "poison"), [(0, True), (1, False)])
+def test_a_register_that_was_not_set_is_poison(value: int, poison: bool) -> None:
+    l = lifter()
+    entry, state = Object("entry", 4, 8), State((), {}, {})
+    run_code(l, read_code(disassembled("tst r1, #1", "orrne r12, r1, #8", "str r12, [r0]", "bx lr"))["f"], [l.pointer(entry), Word(32, value, value)], state)
+    after = l.values.as_word(l.memory.read(state.memory[entry], entry, 0, 4))
+    assert (after.poison is True) == poison
+    assert poison or int(after.term) == 9
+
+
 def test_a_pair_is_passed_in_even_registers_and_stored_as_one() -> None:
     assert run(("orr r3, r3, #1", "strd r2, r3, [r0]", "bx lr"), 0x8000000012345678, size=8, width=64) == 0x8000000112345678
 

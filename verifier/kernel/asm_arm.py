@@ -75,9 +75,12 @@ class _Machine:
         return term if self.here is None else alg.all(self.here, term)
 
     def set(self, name: str, value: Value, condition: Any) -> None:
-        number = _REGISTERS[name]
-        if condition is not None:
-            value = self.lifter.values.choose(condition, value, self.register(name))
+        """The register's new value where the condition holds; one that held nothing known is poison elsewhere."""
+        number, values = _REGISTERS[name], self.lifter.values
+        if condition is not None and number in self.registers:
+            value = values.choose(condition, value, self.registers[number])
+        elif condition is not None:
+            value = values.with_poison(value, self.lifter.alg.neg(condition))
         self.registers[number] = value
 
     def word(self, value: Value) -> Word:

@@ -23,6 +23,7 @@ LOONGARCH: tuple[tuple[str, Model], ...] = ((r"dbar \$\d+", nothing("memory barr
 ARM: tuple[tuple[str, Model], ...] = (
     (r"mrc p15, 0, \$0, c1, c0, 0 @ get CR", symbol("control register", "mrc reads the control register")),
     (r"mrc p15, 0, \$0, c0, c1, 4", symbol("ID_MMFR0", "mrc reads the register ID_MMFR0")),
+    (r"1: \.long \(\(0xe7f001f2\) .* \.pushsection __bug_table,.*", nothing("BUG: the kernel stops")),
     (r"(?:dsb|dmb|isb)(?: (?:ish|ishst|st|sy))?", nothing("memory barriers")),
     (r".*mcr(?:ne|eq)? p15, 0, \$\d+, c(?:8|7), c\d+, \d.*", nothing("cleans caches, or flushes the translation buffer")),
 )
