@@ -15,7 +15,7 @@ from verifier.prove import GroupProver
 from verifier.results import Refuted
 from verifier.solve import BitsSolver
 
-PIN_TEST = "          if maybe_pinned():\n              entry[p] = pte\n              return\n"
+PIN_TEST = "          if maybe_pinned():\n              set_pte_at(entry[p], pte)\n              return\n"
 TODAY, OPTION_C = ("page-flag", "today"), ("option-c", "option-c")
 
 # name: file, transition, what is replaced, by what, group, a property that fails
@@ -23,7 +23,7 @@ MUTANTS = {
     "fork without the pin test": (
         "fork", "fork-pte", "          if needs_cow_for_dma(parent):\n              return\n", "", TODAY, "pin-stays"),
     "fork that does not move dirty to the folio": (
-        "fork", "fork-pte", "      if pte_dirty(pte):\n          folio_dirty = True\n      entry", "      entry",
+        "fork", "fork-pte", "      if pte_dirty(pte):\n          folio_dirty = True\n      set_pte_at(", "      set_pte_at(",
         OPTION_C, "no-lost-dirty"),
     "fork that leaves the parent writable": (
         "fork", "fork-pte", "ptep_set_wrprotect(entry[parent])", "pass", TODAY, "no-false-exclusive"),
@@ -71,7 +71,7 @@ MUTANTS = {
         "pin-stays"),
     "a zap that forgets to flush": ("swap", "swap-out", "      flush(p)\n", "", TODAY, "stale-is-ours"),
     "a page of another process in mremap": (
-        "move", "mremap-move", "      entry[p] = pte\n", "      entry[p] = pte_mkwrite(pte, False)\n", TODAY,
+        "move", "mremap-move", "      set_pte_at(entry[p], pte)\n", "      set_pte_at(entry[p], pte_mkwrite(pte, False))\n", TODAY,
         "no-false-exclusive"),
     "fork of a huge page without the pin test": (
         "huge", "fork-pmd", "          if needs_cow_for_dma(parent):\n              return\n", "", TODAY, "pin-stays"),

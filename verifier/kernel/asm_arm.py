@@ -70,7 +70,9 @@ class _Machine:
             return self.here
         if self.zero is None:
             raise Incomplete("a condition before any test")
-        alg = self.lifter.alg
+        alg, poison = self.lifter.alg, self.zero.poison
+        if poison is not None:
+            self.lifter.undefine(self.state, poison if self.here is None else alg.all(self.here, poison), "a condition depends on poison")
         term = self.zero.term if condition == "eq" else alg.neg(self.zero.term)
         return term if self.here is None else alg.all(self.here, term)
 

