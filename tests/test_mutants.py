@@ -71,8 +71,8 @@ MUTANTS = {
         "pin-stays"),
     "a zap that forgets to flush": ("swap", "swap-out", "      flush(p)\n", "", TODAY, "stale-is-ours"),
     "a page of another process in mremap": (
-        "move", "mremap-move", "      set_pte_at(entry[p], pte)\n", "      set_pte_at(entry[p], pte_mkwrite(pte, False))\n", TODAY,
-        "no-false-exclusive"),
+        "move", "mremap-move", "      set_pte_at(entry[p], pte)\n", "      set_pte_at(entry[p], pte_mkwrite(pte, False))\n",
+        TODAY, "no-false-exclusive"),
     "fork of a huge page without the pin test": (
         "huge", "fork-pmd", "          if needs_cow_for_dma(parent):\n              return\n", "", TODAY, "pin-stays"),
     "fork of a huge page that leaves the parent writable": (

@@ -32,7 +32,7 @@ INCOMPLETE = {
     "alpha/ptep_clear_flush_young": "alpha's inline functions are `extern inline`, which an out-of-line caller calls",
     "m68k/mk_pte": "the solver gives up on a division by the size of struct page",
     "mips64*/mk_*": "the kernel takes the page, whose frame it finds by the section in the page's flags",
-    "arm/set_pte": "the kernel has none of that name for arm",
+    "arm/set_p[mt][de]": "the kernel has none of that name for arm",
     "arm-lpae/set_p[mt][de]": "the kernel has none of that name for arm",
     "loongarch*/*": "writes or compares with the address of an empty table, which no header knows",
     "sparc64*/set_p[tm][ed]": "SPARC with 64 bits has none of that name, SPARC with 32 bits has",
