@@ -131,14 +131,6 @@ def test_atomic_variables_have_four_bytes() -> None:
     assert run(store, ONES, 5)[1] == 0xFFFF_FFFF_0000_0005
 
 
-def test_a_pointer_in_the_paca_leads_to_one_object() -> None:
-    code = '  %t = call ptr asm "ld $0,$1(13)", "=r,i"(i64 2312)\n  store i64 %a, ptr %t\n' \
-           '  %u = call ptr asm "ld $0,$1(13)", "=r,i"(i64 2312)\n  %x = load i64, ptr %u\n  ret i64 %x'
-    assert run(code, 0, 9)[0] == 9
-    with pytest.raises(Incomplete, match="paca"):
-        run('  %t = call i32 asm "ld $0,$1(13)", "=r,i"(i64 2312)\n  ret i64 0')
-
-
 def test_unknown_assembly_is_given_up() -> None:
     for template in ("ldarx $0,0,$1", RADIX.replace("andc", "and"), HASH.replace("$1,0,$3", "$0,0,$3"), "mfspr $0,0x11F"):
         code = f'  %r = call i64 asm sideeffect "{template}", "=r,r,r,r,r,r,r,r"(ptr %p, i64 %a, i64 %a, i64 %a, i64 %a, i64 %a, i64 %a)\n  ret i64 %r'

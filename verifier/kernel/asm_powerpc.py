@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inline assembly of powerpc with 64 bits (book3s): what updates entries, compare and swap, traps, and the paca's pointers.
+"""Inline assembly of powerpc with 64 bits (book3s): what updates entries, compare and swap, and traps.
 
 A loop of ldarx and stdcx. is one step: the store succeeds only where nobody came between. One that waits while an entry is
 busy (another CPU fills the hash table) is left once it is not; what it finds then is that CPU's, so busy entries are
@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING
 
 from verifier.kernel.assembly import Asm, Model, nothing
-from verifier.kernel.ir import Int, Pointer
 from verifier.kernel.steps import compare_exchange, load_scalar, store_scalar
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete, Value, Word
@@ -95,22 +94,6 @@ def _store_word(asm: Asm) -> None:
     store_scalar(asm.lifter, asm.address("mem"), 4, value, asm.state)
 
 
-def _paca(asm: Asm) -> Value:
-    """A member of this CPU's paca, which register 13 points to."""
-    l, offset = asm.lifter, asm.arg("offset")
-    if not isinstance(offset, Word) or offset.number is None:
-        raise Incomplete("no constant offset into the paca")
-    key = ("", "paca")
-    if key not in l.globals:
-        l.globals[key] = l.object("@paca", None)
-    to = int(asm.match["to"])
-    if isinstance(asm.instr.type, Pointer):
-        return asm.results({to: l.pointee(l.globals[key], offset.number)})
-    if asm.instr.type != Int(64):
-        raise Incomplete("a member of the paca of another size")
-    return asm.results({to: load_scalar(l, l.pointer(l.globals[key], offset.number), 8, asm.state)})
-
-
 def _numbered(template: str) -> str:
     """A pattern for a template in which {name} is an operand: the first time it is named so, then the same again."""
     seen: set[str] = set()
@@ -140,6 +123,5 @@ MODELS: tuple[tuple[str, Model], ...] = (
     (_numbered(r"1: twi 31, 0, 0 " + _BUG), _trap),
     (r"lwz\$\{(?P<mem>\d+):U\}\$\{(?P=mem):X\} \$(?P<to>\d+),\$(?P=mem)", _load_word),
     (r"stw\$\{(?P<mem>\d+):U\}\$\{(?P=mem):X\} \$(?P<value>\d+),\$(?P=mem)", _store_word),
-    (_numbered(r"ld \${to},\${offset}\(13\)"), _paca),
     (r"sync|lwsync|isync|ptesync|eieio", nothing("memory barriers")),
 )

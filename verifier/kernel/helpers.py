@@ -407,7 +407,7 @@ def returning(number: int, why: str) -> Action:
         if not isinstance(instr.type, Int):
             raise Incomplete("a constant that is no word is returned")
         lifter.note(why)
-        return lifter.values.word(number, instr.type.width)
+        return lifter.values.truth(bool(number)) if instr.type.width == 1 else lifter.values.word(number, instr.type.width)
 
     return action
 
