@@ -24,7 +24,7 @@ PACKAGE = ROOT / "verifier"
 LAYERS = (
     "errors", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms",
     "smtlib", "harness", "solve", "smt_solvers", "arch", "model", "scopes", "steps", "obligations", "results", "shared", "prove",
-    "prove_terms", "cross", "substitute", "trace", "plan",
+    "prove_terms", "plain", "cross", "substitute", "trace", "plan",
     "export", "unneeded", "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report", "cli", "__main__",
 )
 # A module may not be named by what its layer is not meant for, even where the order would allow it.

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every obligation by two ways that share no blasting: the bit graph with a SAT solver, and a solver of terms.
 
-Where they disagree, the tool contradicts itself, and a folder is left with which others can tell who is wrong: each
-question as SMT-LIB 2 and as CNF, both verdicts, and the values if there are any.
+What is proved, and where few bits matter, is decided by a third: plain integers over all values of these bits. Where they
+disagree, the tool contradicts itself, and a folder is left with which others can tell who is wrong: each question as
+SMT-LIB 2 and as CNF, the verdicts, and the values if there are any.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from verifier.bits import Bits
 from verifier.graph import TRUE
 from verifier.obligations import Builder, Group, Question
+from verifier.plain import PlainChecker, Violated
 from verifier.prove import Contradiction, GroupProver, claim
 from verifier.prove_terms import TermProver, term_inputs
-from verifier.results import Unknown, Verdict, verdict_name
+from verifier.results import Proved, Unknown, Verdict, verdict_name
 from verifier.scopes import Model
 from verifier.smtlib import Script, Smt
 from verifier.solve import BitsSolver, solver_versions
@@ -36,9 +38,15 @@ class CrossProver(TermProver):
         super().__init__(model, group, graph, solver, second, timeout=timeout)
         self.name, self.second = f"bits and {second}", second
         self.folder = folder
+        self.plain = PlainChecker(model, group, self.builder, graph, solver, timeout / 2)
+        self._third = ""
+
+    def way(self) -> str:
+        return f"bits, {self.second} and plain integers over {self._third}" if self._third else self.name
 
     def decide(self, question: Question) -> Verdict:
-        """Raises Contradiction, which names the folder, where the two ways differ."""
+        """Raises Contradiction, which names the folder, where two ways differ."""
+        self._third = ""
         try:
             ours: Verdict | None = GroupProver.decide(self, question)
             word = verdict_name(ours) if ours is not None else ""
@@ -48,14 +56,31 @@ class CrossProver(TermProver):
         if theirs == "unknown" or word == "unknown":
             return Unknown("solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}")
         if ours is None or word != theirs:
-            try:
-                see = f"see {self.bundle(question, word, theirs, ours)}"
-            except OSError as error:
-                see = f"what shows it cannot be written: {error.strerror}"
+            see = self._left(question, word, theirs, ours)
             raise Contradiction(f"{question.id}: the bit graph says {word}, {self.second} says {theirs}; {see}")
+        if isinstance(ours, Proved):
+            self._ask_integers(question, theirs, ours)
         return ours
 
-    def bundle(self, question: Question, ours: str, theirs: str, verdict: Verdict | None) -> Path:
+    def _ask_integers(self, question: Question, theirs: str, ours: Proved) -> None:
+        found = self.plain.check(question)
+        if isinstance(found, Violated):
+            see = self._left(question, "proved", theirs, ours, found.values)
+            raise Contradiction(f"{question.id}: the bit graph and {self.second} say proved, plain integers refuted; {see}")
+        self._third = "" if found is None else "1 bit" if found.bits == 1 else f"{found.bits} bits"
+
+    def _left(
+        self, question: Question, ours: str, theirs: str, verdict: Verdict | None, plain: Mapping[str, int | bool] | None = None
+    ) -> str:
+        """Where to look."""
+        try:
+            return f"see {self.bundle(question, ours, theirs, verdict, plain)}"
+        except OSError as error:
+            return f"what shows it cannot be written: {error.strerror}"
+
+    def bundle(
+        self, question: Question, ours: str, theirs: str, verdict: Verdict | None, plain: Mapping[str, int | bool] | None = None
+    ) -> Path:
         """Everything that is needed to see the disagreement again, without this program."""
         where = self.folder / re.sub(r"[^A-Za-z0-9_.+-]", "_", question.id)
         where.mkdir(parents=True, exist_ok=True)
@@ -78,11 +103,12 @@ class CrossProver(TermProver):
                 (where / f"{name}.cnf").write_text(dimacs(self.graph, literals))
                 files.append({"file": name, "satisfiable means": "inhabited" if kind == "given" else "refuted"})
         move = getattr(getattr(verdict, "counterexample", None), "move", None)
-        values: dict[str, int] = {}
+        values = {name: int(value) for name, value in (plain or {}).items()}
         if move is not None:
             values = {key_name(k): int(v) for k, v in move.before.items()} | {k: int(v) for k, v in move.inputs.items()}
         told = {"obligation": question.id, "claim": claim(self.model, self.group, question), "bits": ours,
-                self.second: theirs, "questions": files, "values": values, "versions": dict(solver_versions())}
+                self.second: theirs, "integers": None if plain is None else "refuted", "questions": files, "values": values,
+                "versions": dict(solver_versions())}
         (where / "obligation.json").write_text(json.dumps(told, indent=1) + "\n")
         return where
 

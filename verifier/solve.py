@@ -7,7 +7,7 @@ named input a value; inputs that the conditions do not depend on are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -151,6 +151,14 @@ class _Sat:
             raise SolverError(f"the SAT solver {self.name} failed: {error}") from error
         return found
 
+    def core(self, literals: Sequence[int]) -> list[int] | None:
+        """Some of the literals that cannot hold together; None where all can."""
+        assumed = self._load(literals)
+        if self._sat.solve(assumptions=assumed):
+            return None
+        used = set(self._sat.get_core() or ())
+        return [literal for literal, known in zip(literals, assumed, strict=True) if known in used]
+
     def fix(self, literals: Iterable[int]) -> None:
         """Let the literals hold from here on. The solver does not start afresh any more."""
         self._sat.append_formula([[c] for c in self._load(literals)])
@@ -211,6 +219,21 @@ class BitsSolver:
         if not found:
             return Unsat()
         return Sat(sat.values(sorted(self.graph.support(literals)) if names is None else names))
+
+    def core(self, conditions: Iterable[int], weight: Callable[[int], int]) -> list[int] | None:
+        """Conditions of which none can be left out and that cannot hold together; the heavy ones are left out first.
+
+        None where the conditions can hold together.
+        """
+        literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
+        if FALSE in literals:
+            return [FALSE]
+        found = self._quick.core(literals)
+        for literal in sorted(found or (), key=weight, reverse=True):
+            assert found is not None
+            if literal in found:
+                found = self._quick.core([c for c in found if c != literal]) or found
+        return found
 
     def close(self) -> None:
         self._quick.close()

@@ -56,10 +56,14 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         if name != "proved" and few:
             parts.append(explain_text(library, result, color))
         elif (name != "proved" and result.obligation.kind != "advisory") or verbose:
-            parts.append(_line(result, color))
+            parts.append(_line(result, color) + (f"  ({result.solver})" if verbose else ""))
     hidden = sum(r.obligation.kind == "advisory" and verdict_name(r.verdict) != "proved" for r in run.results)
     if hidden and not few and not verbose:
         parts.append(f"advisory  {hidden} findings that fail nothing; -v lists them")
+    three = sum("plain integers" in result.solver for result in run.results)
+    if three:
+        parts.append(f"cross-check: {three} of {len(run.results)} obligations by plain integers too, over all values of the bits "
+                     "that matter")
     rows = [
         [str(t.group), t.verdict if t.whole else f"{t.verdict} (in part)", *(str(t.counts[w]) for w in _WORDS)]
         for t in run.theorems
