@@ -88,6 +88,13 @@ MUTANTS = {
         TODAY, "pin-stays"),
     "a collapse of a pinned page": (
         "huge", "collapse", "      if tracks_new == 0 and not no_extra_refs():\n          return\n", "", TODAY, "pin-stays"),
+    "fork of a page of hugetlbfs that leaves the parent writable": (
+        "hugetlb", "hugetlb-fork", "huge_ptep_set_wrprotect(entry[parent])", "pass", TODAY, "no-false-exclusive"),
+    "reuse of a page of hugetlbfs that others hold": (
+        "hugetlb", "hugetlb-wp-reuse", "          if not sole_ref(p):\n              return\n", "", OPTION_C,
+        "no-false-exclusive"),
+    "migrating a pinned page of hugetlbfs": (
+        "hugetlb", "hugetlb-migrate-start", PIN_TEST, "", TODAY, "pin-stays"),
     "reuse of a huge page by map count": (
         "huge", "huge-wp-reuse", "sole_ref(p)", "mapcount_one(p)", TODAY, "no-false-exclusive"),
 }
@@ -103,7 +110,7 @@ def test_a_mistake_is_noticed(name: str, tmp_path: Path) -> None:
     assert old in text[start:]
     path.write_text(text[:start] + text[start:].replace(old, new))
     library = load_library(None, tmp_path / "specs")
-    group = Group("x86_64", "pmd" if file == "huge" else "pte", encoding, code)
+    group = Group("x86_64", {"huge": "pmd", "hugetlb": "hugetlb"}.get(file, "pte"), encoding, code)
     graph = Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     asked = list(prover.builder.questions(lambda t, p: (t, p) == (transition, prop)))

@@ -304,3 +304,20 @@ def test_huge_pages_carry_option_c_too(library: Library, variant: str) -> None:
 ])
 def test_what_todays_code_of_huge_pages_breaks(library: Library, transition: str, prop: str) -> None:
     assert (transition, prop) in failing(library, "x86_64", "option-c", "today", "pmd")
+
+
+# Private mappings of hugetlbfs.
+HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix")
+KNOWN_TODAY_HUGETLB = {
+    ("hugetlb-wp-reuse", "no-false-exclusive"), ("hugetlb-wp-reuse", "flag-is-used"), ("hugetlb-wp-copy", "no-lost-dirty"),
+    ("hugetlb-fork", "no-lost-dirty"), ("hugetlb-fork", "stale-child"), ("hugetlb-fork-copy", "write-needs-vma"),
+    ("hugetlb-fork-copy", "protnone-is-read-only"), ("hugetlb-fork-copy", "hardware-safe"), ("hugetlb-fork-copy", "well-formed"),
+}
+
+
+@pytest.mark.parametrize("variant", HUGETLB)
+def test_hugetlb_carries_option_c_too(library: Library, variant: str) -> None:
+    assert failing(library, variant, "option-c", "option-c", "hugetlb") == set()
+    today = failing(library, variant, "page-flag", "today", "hugetlb")
+    assert today <= KNOWN_TODAY_HUGETLB
+    assert {("hugetlb-fork-copy", "write-needs-vma"), ("hugetlb-wp-reuse", "no-false-exclusive")} <= today

@@ -80,6 +80,7 @@ class Property:
     sentences: tuple[Definition, ...] = ()  # of a static property: true for all values of their parameters
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
     levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
+    inputs: tuple[str, ...] = ()  # of a step: booleans that a transition leaves open, and that the sentence names
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +342,7 @@ def _properties(table: Table) -> dict[str, Property]:
     for name in table:
         record = table.need(name, Table, "properties")
         record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
-                     "sentences", "codes", "levels"), "a property")
+                     "sentences", "codes", "levels", "inputs"), "a property")
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
             kinds = "invariant, lemma, step, advisory or static"
@@ -352,7 +353,7 @@ def _properties(table: Table) -> dict[str, Property]:
             record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
             record.texts("codes", "codes"),
             _words(_sub(record, "compares")), _definitions(record, "sentences"), record.texts("causes", "causes"),
-            record.texts("levels", "levels"),
+            record.texts("levels", "levels"), record.texts("inputs", "inputs"),
         )
     return found
 

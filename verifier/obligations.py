@@ -14,7 +14,7 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.evaluate import HUGE, Key, Memory, call
-from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, Property
+from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
 from verifier.scopes import WAS, Model
 from verifier.steps import Fresh, Instance, Step, World, applies, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
@@ -199,6 +199,19 @@ class Builder:
                 yield Way(step.instance, process, step, self.alg.neg(holds))
         elif prop.kind == STEP and prop.compares:
             yield from self._compared(prop, step)
+        elif prop.kind == STEP and prop.holds is not None:
+            yield from self._of_roles(prop, step)
+
+    def _of_roles(self, prop: Property, step: Step) -> Iterator[Way]:
+        """What has to hold of each role after a step that has the inputs which the sentence names."""
+        transition = step.instance.transition
+        if transition is None or not set(prop.inputs) <= transition.inputs.keys():
+            return
+        inputs = [self.fresh(name, BOOL) for name in prop.inputs]
+        for process in step.instance.roles:
+            if process != THIRD and step.before["entry", process] is not step.after["entry", process]:
+                holds = call(self.after(step), self.model.property(prop), (process, *inputs))
+                yield Way(step.instance, process, step, self.alg.neg(holds))
 
     def after(self, step: Step) -> World:
         """The world after a step, with the state before under was_."""

@@ -268,9 +268,9 @@ class Model:
         return self._cache[key]
 
     def property(self, prop: Property) -> Function:
-        """The sentence of a property, about process p."""
+        """The sentence of a property, about process p and the inputs that it names."""
         assert prop.holds is not None
-        return self.sentence(prop.holds, _PROPERTY, (Param("p", INDEX),))
+        return self.sentence(prop.holds, _PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
 
     def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
         """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
