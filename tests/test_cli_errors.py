@@ -57,7 +57,7 @@ def one_line(found: Result) -> str:
     (("audit", "--transition", "fork-pt"), "pteproof: --transition fork-pt: matches nothing"),
     (("explain", "x86_64/pte/option-c"), "pteproof: 'x86_64/pte/option-c' is no obligation: variant/level/"),
     (("explain", "x86_64/pte/option-c/fork-pt/today/no-lost-dirty"), "pteproof: --transition fork-pt: matches nothing"),
-    (("list", "helpers", "--arch", "mips"), "pteproof: unknown architecture or variant 'mips'"),
+    (("list", "helpers", "--arch", "vax"), "pteproof: unknown architecture or variant 'vax'"),
     (("--arch-dir", "missing", "list", "archs"), "pteproof: missing: no such folder of architectures"),
     (("--spec-dir", "missing", "list", "archs"), "pteproof: missing: no such folder of specs"),
 ])
