@@ -37,7 +37,7 @@ def one_line(found: Result) -> str:
     (("decode", "x86", "0x10000000000000000"), "pteproof: 0x10000000000000000 has more than 64 bits"),
     (("decode", "x86", "0" * 40 + "g"), "pteproof: '0000"),
     (("decode", "x86-64", "0x1"), "pteproof: unknown architecture or variant 'x86-64'; did you mean x86_64?"),
-    (("decode", "mips", "0x1"), "pteproof: unknown architecture or variant 'mips'"),
+    (("decode", "vax", "0x1"), "pteproof: unknown architecture or variant 'vax'"),
     (("decode", "x86", "0x1", "--encoding", "option-d"),
      "pteproof: unknown encoding 'option-d'; did you mean option-c?"),
     (("encode", "x86", "PFNN=1"), "pteproof: unknown field or state 'PFNN'; did you mean PFN?"),
