@@ -45,6 +45,10 @@ class Parameter:
     role: str
     model: str | None = None
 
+    @property
+    def is_protection(self) -> bool:
+        return self.declared == "w_prot"
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
