@@ -20,8 +20,8 @@ from verifier.kernel.helpers import Library, Lifting, known_features
 from verifier.kernel.model_side import Modelled, Pairing, evaluate_model, pair
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.shapes import Shape
-from verifier.kernel.values import Incomplete
-from verifier.solve import Sat, Undecided
+from verifier.kernel.values import EndlessLoop, Incomplete
+from verifier.solve import Sat, Undecided, Unsat
 from verifier.syntax import BOOL, NOTHING, Function
 
 __all__ = ["Absent", "Differs", "Equal", "Inconclusive", "Result", "Unwritten", "conform_variant", "level_of"]
@@ -156,7 +156,7 @@ def conform_helper(
         function = layout.helper(helper)
         pairs = pair(library, shape, function)
         args = {p.wrapper: _free(backend, p.wrapper, p.width) for p in pairs}
-        kernel = library.lift(shape, backend.alg, backend.free, args, features)
+        kernel = _lifted(library, shape, backend, args, features)
         model = evaluate_model(backend.alg, function, pairs, args)
         found = _judge(library, backend, pairs, args, function, shape, features, model, kernel)
     except Incomplete as error:
@@ -172,6 +172,14 @@ def conform_helper(
             return Differs(variant, build, helper, witness.inputs, witness.model, witness.kernel, witness.free,
                            witness.replayed, notes, seconds)
     raise AssertionError(found)
+
+
+def _lifted(library: Library, shape: Shape, backend: Backend, args: Mapping[str, Any], features: Mapping[str, bool]) -> Lifting:
+    """The kernel's helper; where a loop does not end by itself, the solver says when it has."""
+    try:
+        return library.lift(shape, backend.alg, backend.free, args, features)
+    except EndlessLoop:
+        return library.lift(shape, backend.alg, backend.free, args, features, lambda way: not isinstance(backend.check([way]), Unsat))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape, outside
 from verifier.kernel.steps import load_scalar, store_scalar
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Address, Incomplete, NeverReturns, Truth, Value, Word
+from verifier.kernel.values import Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Word
 
 __all__ = ["Free", "Library", "Lifting", "clearing", "known_features", "returning"]
 
@@ -188,7 +188,7 @@ class Library:
             lifter.note(f"{self.build.boot[shape.helper]} has run")
         try:
             value, state = lifter.call(shape.wrapper, values, memory)
-        except NeverReturns:
+        except (NeverReturns, EndlessLoop):
             raise
         except Incomplete as error:
             raise Incomplete(self._named(str(error))) from error

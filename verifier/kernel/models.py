@@ -52,6 +52,7 @@ HARMLESS: Mapping[str, str] = {
     "tlb_batch_add": "notes what is to be flushed, and cleans caches of a page",
     "__set_pmd_acct": "counts huge entries, and notes what is to be flushed",
     "sparc32_cachetlb_ops->tlb_*": "flushes the translation buffer",
+    "flush_hugetlb_page": "flushes the translation buffer",
     "dump_page": "prints",
     "__cond_resched": "lets others run",
     "hpte_need_flush": "flushes an entry of the hash table, now or at the end of a batch",

@@ -13,11 +13,15 @@ from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra
 
-__all__ = ["Address", "Case", "Group", "Incomplete", "NeverReturns", "Truth", "Value", "Values", "Word"]
+__all__ = ["Address", "Case", "EndlessLoop", "Group", "Incomplete", "NeverReturns", "Truth", "Value", "Values", "Word"]
 
 
 class Incomplete(Exception):
     """Something was met that is not modelled; whatever rests on it is unknown. The text says what."""
+
+
+class EndlessLoop(Incomplete):
+    """A loop whose end is not seen without a solver."""
 
 
 class NeverReturns(Incomplete):
