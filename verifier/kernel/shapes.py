@@ -3,7 +3,8 @@
 
 The words of `shapes.yaml`:
 
-    pte pmd pud prot swp    the kernel's types of one word: pte_t, pgprot_t, swp_entry_t
+    pte pmd pud prot swp    the kernel's types of one word: pte_t, pgprot_t, swp_entry_t. A pgprot_t that is narrower than an entry (MIPS
+                            with two words) has an entry's width here, whose upper half C drops
     val ulong long bool     a pteval_t, an unsigned long, a long, a bool
     pfn page                a page frame number; the kernel takes it, or the page that has it
     ptep pmdp pudp          a pointer to an entry
@@ -151,7 +152,8 @@ _HEAD = """\
 #include <asm/tlbflush.h>
 extern pte_t pteproof_pte; extern pmd_t pteproof_pmd; extern pud_t pteproof_pud; extern pgprot_t pteproof_prot;
 typedef typeof(pte_val(pteproof_pte)) w_pte; typedef typeof(pmd_val(pteproof_pmd)) w_pmd;
-typedef typeof(pud_val(pteproof_pud)) w_pud; typedef typeof(pgprot_val(pteproof_prot)) w_prot;
+typedef typeof(pud_val(pteproof_pud)) w_pud;
+typedef typeof(__builtin_choose_expr(sizeof(pgprot_val(pteproof_prot)) < sizeof(w_pte), (w_pte)0, pgprot_val(pteproof_prot))) w_prot;
 """
 
 
