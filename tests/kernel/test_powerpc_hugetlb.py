@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What powerpc's own code leaves in the entries of one page of hugetlb, run as lifted: docs/findings/powerpc32.md argues each."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import pytest
+
+from verifier.algebra import Integers
+from verifier.kernel.builds import load_builds
+from verifier.kernel.compile import compile_build, configure
+from verifier.kernel.helpers import Library
+from verifier.kernel.ir import Int, Pointer
+from verifier.kernel.lift import Lifter
+from verifier.kernel.memory import Object
+from verifier.kernel.models import KernelModels
+from verifier.kernel.paths import State
+from verifier.kernel.shapes import load_shapes
+from verifier.kernel.toolchain import find_toolchain
+from verifier.kernel.tree import open_tree
+from verifier.kernel.values import Value, Word
+
+TREE = os.environ.get("KERNEL_TREE")
+pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
+
+
+class Zero:
+    """All that is free is 0."""
+
+    def word(self, name: str, width: int) -> int:
+        return 0
+
+    def boolean(self, name: str) -> bool:
+        return False
+
+
+class Free:
+    """The same for a library."""
+
+    def input_word(self, name: str, width: int) -> int:
+        return 0
+
+    def input_bool(self, name: str) -> bool:
+        return False
+
+
+@functools.cache
+def library(build: str) -> Library:
+    shapes = load_shapes()
+    return Library(compile_build(configure(open_tree(Path(TREE or "")), load_builds()[build], find_toolchain()), shapes), shapes)
+
+
+def table(name: str, cells: list[int], bits: int) -> Object:
+    """Entries side by side."""
+    whole = int.from_bytes(b"".join(c.to_bytes(bits // 8, "big") for c in cells), "big")
+    size = len(cells) * bits // 8
+
+    def initial(unit: int) -> Word:
+        number = whole << 64 >> 8 * (size - unit) & (1 << 64) - 1 if unit < size else 0
+        return Word(64, number, number)
+
+    return Object(name, size, 4096, initial)
+
+
+def run(lib: Library, module: str, function: str, given: dict[str, int], cells: list[int], bits: int, pmd: int = 0) -> list[int]:
+    """A function on a pointer to the first of some entries, other parameters by name or free: what stands in each entry at the end."""
+    entries, above = table("entries", cells, bits), table("pmd", [pmd, pmd], 32)
+    models = KernelModels(actions={"pmd_off": lambda l, i, a, s: l.pointer(above)})
+    lifter = Lifter(Integers(), lib.program, Zero(), models)
+    found = next(m for m in lib.program.modules if m.name == module)
+    body = found.function(function)
+    assert body is not None
+    values: list[Value] = []
+    for param in body.params:
+        if isinstance(param.type, Pointer):
+            values.append(lifter.pointer(entries if param.name in ("p", "a2") else lifter.object(param.name, None)))
+        else:
+            assert isinstance(param.type, Int)
+            values.append(Word(param.type.width, given.get(param.name, 0), given.get(param.name, 0)))
+    _, state = lifter.run(found, body, values, State((), {}, {}))
+    assert not any(u.condition for u in (*lifter.undefined, *lifter.lost))
+    memory = state.memory.get(entries, {})
+    return [int(lifter.values.as_word(lifter.memory.read(memory, entries, n * bits // 8, bits // 8)).term) for n in range(len(cells))]
+
+
+PAGE_512K = [0x40000929 + 0x1000 * n for n in range(128)]  # PRESENT, SPS, ACCESSED, DIRTY and HUGE, as __set_huge_pte_at leaves them
+PAGE_4M = [0x123450024163D, 0x123470024163D]  # PRESENT, READ, WRITE, DIRTY, ACCESSED, COHERENT, PSIZE 6: both entries of the first level
+
+
+def test_8xx_clears_four_of_128_words_of_a_page_of_512_kbyte() -> None:
+    after = run(library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"clr": 0xFFFFFFFF, "huge": 1}, PAGE_512K, 32, pmd=0x1001)
+    assert after[:4] == [0, 0x1000, 0x2000, 0x3000]
+    assert after[4:] == PAGE_512K[4:]
+
+
+def test_8xx_write_protects_all_of_them() -> None:
+    after = run(library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"set": 0x600, "huge": 1}, PAGE_512K, 32, pmd=0x1001)
+    assert after == [word | 0x600 for word in PAGE_512K]
+
+
+def test_e500_with_32_bits_write_protects_the_first_of_two_entries() -> None:
+    after = run(library("powerpc-e500"), "wrappers", "pteproof_huge_ptep_set_wrprotect__0", {}, PAGE_4M, 64)
+    assert after == [PAGE_4M[0] & ~0x30, PAGE_4M[1]]
+
+
+def test_e500_with_64_bits_write_protects_both() -> None:
+    after = run(library("powerpc-e500-64"), "wrappers", "pteproof_huge_ptep_set_wrprotect__0", {}, PAGE_4M, 64)
+    assert after == [entry & ~0x30 for entry in PAGE_4M]
+
+
+def test_e500_with_32_bits_leaves_high_halves_that_are_not_none() -> None:
+    lib = library("powerpc-e500")
+    after = run(lib, "wrappers", "pteproof_huge_ptep_get_and_clear__0", {}, PAGE_4M, 64)
+    assert after == [entry & ~0xFFFFFFFF for entry in PAGE_4M]
+    for helper, expected in (("pmd_none", False), ("pmd_present", True), ("pmd_bad", False), ("pmd_leaf", False)):
+        lifted = lib.lift(lib.shapes[helper], Integers(), Free(), {"a0": after[0]}, {})
+        assert bool(lifted.result) is expected, helper
+
+
+def test_e500_clears_the_first_entry_of_a_marker_alone() -> None:
+    marker = [0x2FC, 0x2FC + (512 << 24)]
+    for build in ("powerpc-e500", "powerpc-e500-64"):
+        assert run(library(build), "wrappers", "pteproof_huge_pte_clear__0", {}, marker, 64) == [0, marker[1]]
