@@ -310,6 +310,16 @@ def test_huge_pages_carry_option_c_too(library: Library, variant: str) -> None:
     assert ("madvise-free-pmd", "no-lost-dirty") in today
 
 
+def test_arm_with_lpae_loses_huge_pages_of_prot_none(library: Library) -> None:
+    """Such a pmd is not present, and there are no migration entries of that level: nobody finds the page any more."""
+    blamed = ("mprotect-pmd", "huge-anon-write-fault", "collapse")
+    known = KNOWN_TODAY_HUGE | {(t, p) for t in blamed for p in library.spec.properties}
+    for encoding, code in (("option-c", "option-c"), ("page-flag", "today")):
+        found = failing(library, "arm-lpae", encoding, code, "pmd")
+        assert ("mprotect-pmd", "reach-is-reference") in found
+        assert found <= known
+
+
 @pytest.mark.parametrize(("transition", "prop"), [
     ("fork-pmd", "no-false-exclusive"), ("mprotect-pmd", "no-false-shared"), ("numa-hint-set-pmd", "no-false-shared"),
     ("huge-wp-reuse", "no-false-shared"), ("migrate-end-pmd", "no-false-exclusive"), ("clear-soft-dirty-pmd", "pin-stays"),
