@@ -19,6 +19,7 @@ from verifier.solve import BitsSolver
 VARIANTS = (
     "x86_64", "x86_64+shstk", "x86_64+stray-dirty",
     "arm64-4k", "arm64-4k+dbm", "arm64-16k", "arm64-16k+dbm", "arm64-64k", "arm64-64k+dbm",
+    "arm64-4k+lpa2", "arm64-16k+lpa2", "arm64-64k+pa52",
 )
 STRAY = "x86_64+stray-dirty"
 
