@@ -167,7 +167,7 @@ PROVED = ("x86_32", "s390", "s390-nonx", "riscv64", "riscv64+thead", "riscv32", 
           "x86_32-pae", "um", "sh",
           "powerpc64-radix", "powerpc64-hash", "powerpc64-radix-4k", "powerpc64-hash-4k",
           "powerpc-44x", "powerpc-85xx", "powerpc-e500", "powerpc-e500-64",
-          "powerpc-8xx", "powerpc-book3s32", "powerpc-book3s32-603",
+          "powerpc-8xx", "powerpc-8xx-16k", "powerpc-book3s32", "powerpc-book3s32-603",
           "parisc", "parisc32",
           "sparc64-sun4u", "sparc64-sun4v", "sparc64-sun4v+m7")
 # What is refuted, and one obligation that docs/findings/ argues.

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from verifier.algebra import Integers
-from verifier.kernel.helpers import clearing, returning
+from verifier.kernel.builds import load_builds
+from verifier.kernel.helpers import Library, clearing, returning
 from verifier.kernel.irparse import parse_module
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.memory import Object
 from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Value, Word
+from verifier.kernel.questions import make_backend
+from verifier.kernel.values import EndlessLoop, Incomplete, Value, Word
+from verifier.solve import Sat
 
 LAYOUT = 'target datalayout = "E-m:e-p:32:32-Fn32-i64:64-n32"\n'
 UPDATE = '"1:\\09lwarx\\09$0, 0, $3\\0A\\09andc\\09$1, $0, $4\\0A\\09or\\09$1, $1, $5\\0A\\09stwcx.\\09$1, 0, $3\\0A\\09bne-\\091b"'
@@ -119,3 +124,66 @@ def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
     else:
         result, _ = lifter.call("f", [])
         assert result is not None and int(lifter.values.as_word(result).term) == null
+
+
+def library(tmp_path: Path, entries: str, bytes_of_an_entry: int) -> Library:
+    """A library of nothing but a build whose entries lie so."""
+    (tmp_path / "x.yaml").write_text(f"builds:\n  b:\n    kernel: powerpc\n    make: powerpc\n    base: d\n    entries: [{entries}]\n", encoding="utf-8")
+    found = Library.__new__(Library)
+    found.build = load_builds(tmp_path)["b"]
+    found.constant = lambda name: bytes_of_an_entry  # type: ignore[method-assign]
+    return found
+
+
+@pytest.mark.parametrize(("stored", "equal"), [(4, True), (3, False)])
+def test_an_entry_of_four_words_has_to_stay_so(tmp_path: Path, stored: int, equal: bool) -> None:
+    lib = library(tmp_path, "four times", 16)
+    lines = "\n".join(f"  %q{n} = getelementptr i8, ptr %p, i32 {4 * n}\n  store i32 5, ptr %q{n}" for n in range(stored))
+    text = f"{LAYOUT}define i32 @f(ptr %p) {{\nentry:\n  %v = load i32, ptr %p\n{lines}\n  ret i32 %v\n}}\n"
+    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
+    entry = lib.entry_object(lifter, "p", 0x12345621, 4)
+    result, state = lifter.call("f", [lifter.pointer(entry)])
+    assert entry.size == 16 and lib.protection_width() == 32
+    assert result is not None and int(lifter.values.as_word(result).term) == 0x12345621
+    assert lib._entry(lifter, state, entry) == 5
+    assert [u.condition for u in lifter.undefined] == [not equal]
+
+
+@pytest.mark.parametrize(("given", "outside"), [(0x621, []), (0x1_0000_0621, [True])])
+def test_a_protection_has_less_bits_than_an_entry(tmp_path: Path, given: int, outside: list[bool]) -> None:
+    lib = library(tmp_path, "in tables", 8)
+    text = f"{LAYOUT}define i32 @f() {{\nentry:\n  ret i32 0\n}}\n"
+    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
+    assert lib._narrowed(lifter, given, 32) == 0x621
+    assert [u.condition for u in lifter.outside] == outside
+    assert lib._narrowed(lifter, given, 64) == given
+
+
+LOOP = """entry:
+  %many = icmp ugt i32 %n, 3
+  br i1 %many, label %out, label %loop
+loop:
+  %i = phi i32 [ 0, %entry ], [ %j, %loop ]
+  %j = add i32 %i, 1
+  %more = icmp ult i32 %j, %n
+  br i1 %more, label %loop, label %out
+out:
+  %r = phi i32 [ 7, %entry ], [ %j, %loop ]
+  ret i32 %r
+"""
+
+
+def test_the_end_of_a_loop_is_asked_of_the_solver() -> None:
+    backend = make_backend("z3", 30)
+    program = Program((parse_module(f"{LAYOUT}define i32 @f(i32 %n) {{\n{LOOP}}}\n", "test"),), "powerpc")
+    n = backend.free.input_word("n", 32)
+    with pytest.raises(EndlessLoop, match="does not end"):
+        Lifter(backend.alg, program, Nothing(), KernelModels()).call("f", [Word(32, n)])
+    lifter = Lifter(backend.alg, program, Nothing(), KernelModels(), lambda way: isinstance(backend.check([way]), Sat))
+    result, _ = lifter.call("f", [Word(32, n)])
+    assert result is not None
+    found = lifter.values.as_word(result).term
+    for number, expected in ((0, 1), (1, 1), (3, 3), (4, 7)):
+        is_it = backend.alg.eq(n, backend.alg.word(number, 32), 32)
+        wrong = backend.alg.neg(backend.alg.eq(found, backend.alg.word(expected, 32), 32))
+        assert not isinstance(backend.check([is_it, wrong]), Sat)

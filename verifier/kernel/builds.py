@@ -12,11 +12,11 @@ from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.lookalike import Lookalike
 from verifier.load import Source, Table, read_yaml
 
-__all__ = ["BIG_ENDIAN", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "load_builds", "operation_name"]
+__all__ = ["BIG_ENDIAN", "FOUR_TIMES", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "load_builds", "operation_name"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
          "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries")
-BIG_ENDIAN, IN_TABLES = "big-endian", "in tables"  # how entries lie in memory
+BIG_ENDIAN, IN_TABLES, FOUR_TIMES = "big-endian", "in tables", "four times"  # how entries lie in memory
 
 
 @dataclass(frozen=True, slots=True)

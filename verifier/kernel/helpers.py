@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from verifier.algebra import Algebra, Integers
 from verifier.errors import ExtractionError
 from verifier.kernel.asm_arm import run_code
-from verifier.kernel.builds import BIG_ENDIAN, IN_TABLES, Build, operation_name
+from verifier.kernel.builds import BIG_ENDIAN, FOUR_TIMES, IN_TABLES, Build, operation_name
 from verifier.kernel.compile import Compiled
 from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
@@ -206,7 +206,7 @@ class Library:
                 if shape.returns == "prot" and width < self.protection_width():
                     more = self.protection_width() - width
                     result, width = alg.zext(result, width, width + more), width + more
-        widths = {name: 8 * (obj.size or 8) for name, obj in objects.items()}
+        widths = {name: 8 * (obj.size or 8) // self.copies for name, obj in objects.items()}
         lifter.undefined += [Undefinedness(u.condition, f"not modelled: {self._named(u.reason)}") for u in lifter.lost]
         notes = tuple(self._labelled(note) for note in (*inputs.notes, *lifter.notes))
         outside_ = tuple(Undefinedness(u.condition, self._named(u.reason)) for u in lifter.outside)
@@ -292,6 +292,8 @@ class Library:
         """An entry of this value in memory, as the build's entries lie there."""
         if BIG_ENDIAN in self.build.entries:
             term = _reversed(lifter.alg, term, size)
+        if FOUR_TIMES in self.build.entries:
+            return entry_object(lifter, name, _repeated(lifter.alg, term, 8 * size), 4 * size)
         alone = entry_object(lifter, name, term, size)
         if IN_TABLES not in self.build.entries or alone.initial is None:
             return alone
@@ -301,6 +303,12 @@ class Library:
     def _entry(self, lifter: Lifter, state: State, obj: Object) -> Any:
         """The value of an entry at the end; undefined where it is poison."""
         term = _entry(lifter, state, obj)
+        if FOUR_TIMES in self.build.entries:
+            width = 2 * (obj.size or 0)
+            first = lifter.alg.extract(term, 3 * width if lifter.layout.big_endian else 0, width)
+            unequal = lifter.alg.neg(lifter.alg.eq(term, _repeated(lifter.alg, first, width), 4 * width))
+            lifter.undefined.append(Undefinedness(unequal, "the four words of an entry are not equal at the end"))
+            return first
         return _reversed(lifter.alg, term, obj.size or 8) if BIG_ENDIAN in self.build.entries else term
 
     def entry_bytes(self, parameter: Parameter) -> int:
@@ -312,11 +320,16 @@ class Library:
         size = self.constant(f"size_{level}")
         if size is None:
             raise Incomplete(f"the size of a {level} is not known")
-        return size
+        return size // self.copies
+
+    @property
+    def copies(self) -> int:
+        """How many equal words a pte_t has."""
+        return 4 if FOUR_TIMES in self.build.entries else 1
 
     def protection_width(self) -> int:
         """The width of a protection in the model, which is an entry's. A pgprot_t may have less: then all above is 0."""
-        return 8 * (self.constant("size_pte") or 0)
+        return 8 * (self.constant("size_pte") or 0) // self.copies
 
     def _narrowed(self, lifter: Lifter, term: Any, width: int) -> Any:
         """A protection of the model's as a pgprot_t. Where it has more bits, the model says nothing."""
@@ -356,6 +369,12 @@ def entry_object(lifter: Lifter, name: str, term: Any, size: int) -> Object:
         return Word(64, lifter.alg.concat(rest, term, 64 - width, width))
 
     return Object(name, size, size, initial)
+
+
+def _repeated(alg: Algebra[Any, Any], term: Any, width: int) -> Any:
+    """A word four times."""
+    twice = alg.concat(term, term, width, width)
+    return alg.concat(twice, twice, 2 * width, 2 * width)
 
 
 def _reversed(alg: Algebra[Any, Any], term: Any, size: int) -> Any:

@@ -353,7 +353,7 @@ def _call(l: Lifter, f: Frame, i: Instr, s: State) -> Value | None:
     name = i.callee.name
     args: list[Any] = []
     for typed in i.operands:
-        if typed.element is not None and not name.startswith("llvm.") and (l.models.known(name) or l.program.find(name, f.module) is None):
+        if typed.element is not None and not name.startswith("llvm.") and not l.models.known(name) and l.program.find(name, f.module) is None:
             raise Incomplete(f"{name} is given a struct by reference")
         metadata = isinstance(typed.operand, Symbol) and typed.operand.name.startswith("!")
         args.append(None if metadata else l._promised(s, l.value(f, typed, s), typed.noundef, typed.bounds, f"argument of {name}"))
