@@ -20,8 +20,8 @@ from verifier.cli import main
 from verifier.errors import UsageError
 from verifier.solve import BitsSolver, Unsat
 
-FILTERS = ["--arch", "x86_64", "--encoding", "option-c", "--code", "today", "--transition", "clear-young", "--transition", "init",
-           "--jobs", "1", "--no-cache", "-q"]
+FILTERS = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--transition", "clear-young",
+           "--transition", "init", "--jobs", "1", "--no-cache", "-q"]
 UNIT = "x86_64--pte--option-c--today--clear-young"
 
 

@@ -231,7 +231,7 @@ def test_an_empty_folder_and_two_of_one_name(tmp_path: Path) -> None:
      "is u64, but bool is needed"),
     ("world.yaml", "kernel: \"include/linux/mm.h:folio_maybe_dma_pinned\"", "kernal: \"x\"", r"\d+:5",
      "unknown key 'kernal' in an observation; did you mean kernel?"),
-    ("world.yaml", "names_frame(e, frame): pte", "names_frame(e, frame): maps(0) and pte", r"\d+:\d+",
+    ("world.yaml", "names_frame(e, frame:ulong): pte", "names_frame(e, frame:ulong): maps(0) and pte", r"\d+:\d+",
      "names_frame calls itself"),
     ("world.yaml", "views:\n", "views:\n" + "".join(f"  v{i}(e): v{i + 1}(e)\n" for i in range(300)), "",
      "definitions nest too deep"),

@@ -114,6 +114,10 @@ def prove(
 
 def _something(library: Library, groups: Sequence[Group], filters: Filters) -> None:
     """UsageError where a filter of transitions or properties leaves nothing to ask."""
+    events = {f"hw-{e}" for group in groups for e in library.variant(group.variant).hardware}
+    if not (any(matches(n, filters.transition) for n in ("init", "static", *library.spec.transitions, *events))
+            and any(matches(p, filters.property) for p in library.spec.properties)):
+        raise nothing_matches(filters, library)
     for group in groups:
         model = library.group_model(group)
         names = ["init", "static", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
