@@ -321,6 +321,17 @@ def test_arm_with_lpae_loses_huge_pages_of_prot_none(library: Library) -> None:
         assert found <= known
 
 
+def test_what_would_mend_arm_with_lpae(library: Library) -> None:
+    """A pmd_present that is true of PROT_NONE too."""
+    arch = library.archs["arm-lpae"]
+    text = arch.helpers["pmd_present"][0]
+    present = dataclasses.replace(text, body=dataclasses.replace(text.body, text="(pmd & (VALID | NONE)) != 0"))
+    changed = {**library.archs, "arm-lpae": dataclasses.replace(arch, helpers=dict(arch.helpers) | {"pmd_present": (present,)})}
+    mended = Library(changed, library.generic, library.spec, library.arch_folder, library.spec_folder)
+    assert failing(mended, "arm-lpae", "option-c", "option-c", "pmd") == set()
+    assert failing(mended, "arm-lpae", "page-flag", "today", "pmd") <= KNOWN_TODAY_HUGE
+
+
 @pytest.mark.parametrize(("transition", "prop"), [
     ("fork-pmd", "no-false-exclusive"), ("mprotect-pmd", "no-false-shared"), ("numa-hint-set-pmd", "no-false-shared"),
     ("huge-wp-reuse", "no-false-shared"), ("migrate-end-pmd", "no-false-exclusive"), ("clear-soft-dirty-pmd", "pin-stays"),
