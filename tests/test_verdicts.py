@@ -296,7 +296,8 @@ def test_every_variant_is_proved_or_says_why_not(library: Library) -> None:
 
 
 # Transparent huge pages beside small ones. docs/findings.md argues what fails of today's.
-HUGE = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "arm64-16k", "s390", "riscv64", "x86_32", "sparc64-sun4v")
+HUGE = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "arm64-16k", "s390", "riscv64", "x86_32", "sparc64-sun4v",
+        "powerpc64-hash")
 KNOWN_TODAY_HUGE = KNOWN_TODAY | {
     ("fork-pmd", "no-lost-dirty"), ("fork-pmd", "stale-child"), ("madvise-free-pmd", "no-lost-dirty"),
     ("split-pmd", "soft-dirty-exact"), ("migrate-end-pmd", "soft-dirty-exact"),

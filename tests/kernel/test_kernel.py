@@ -107,6 +107,24 @@ def test_lifted_helpers_do_what_an_emulated_machine_does(variant: str) -> None:
         assert compared.points > 10_000
 
 
+@pytest.mark.skipif(shutil.which("qemu-ppc64le") is None or shutil.which("powerpc64le-linux-gnu-gcc") is None,
+                    reason="needs qemu-user, gcc-powerpc64le-linux-gnu and libc6-dev-ppc64el-cross")
+@pytest.mark.parametrize("variant", ["powerpc64-radix", "powerpc64-hash", "powerpc64-hash-4k"])
+def test_lifted_helpers_of_powerpc_do_what_an_emulated_machine_does(variant: str) -> None:
+    """Its loops of ldarx and stdcx. are run, branches of static keys are patched, and entries lie big-endian in memory."""
+    build, shapes = load_builds()[variant], load_shapes()
+    compiled = compile_build(configure(open_tree(tree()), build, find_toolchain()), shapes)
+    library = Library(compiled, shapes)
+    (layout,) = layouts([variant])
+    features = known_features(library, layout.variant.features)
+    with Native(native_code(compiled, library, emulate=True, features=features), library, features) as native:
+        compared = compare_native(library, native, features, count=60)
+        assert not compared.mismatches
+        assert compared.points > 10_000
+        other = {name: not value if "mmu_feature_keys+96" in name else value for name, value in features.items()}
+        assert compare_native(library, native, other, count=60, helpers=["set_pte_at", "pte_same", "pte_none"]).mismatches
+
+
 def test_the_tree_is_not_written_to(tmp_path: Path) -> None:
     """Configured and compiled in an empty cache, with the newest file of the tree noted before and after."""
     def newest() -> str:

@@ -3,7 +3,7 @@
 
 What the code names and the build has not got is put in its place: functions that return 0, and globals of zeros, but for
 those that a variant's features and axioms set. Everything runs in a process of its own. Only where this computer has the
-architecture of the build (x86-64).
+architecture of the build (x86-64), or qemu-user runs it (arm64, powerpc with 64 bits and little-endian).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 
 from verifier.errors import ExtractionError
+from verifier.kernel.builds import BIG_ENDIAN
 from verifier.kernel.compile import Compiled
 from verifier.kernel.helpers import Library
 from verifier.kernel.ir import Int, Void
-from verifier.kernel.shapes import Shape
+from verifier.kernel.shapes import Parameter, Shape
 from verifier.kernel.store import cache_folder, entry
 from verifier.kernel.toolchain import find_toolchain, run
 
@@ -46,7 +47,10 @@ _KINDS = {
     "x86": Kind("x86_64", ("-mcmodel=small", "-fcf-protection=none"), "xorl %eax, %eax\nret"),
     "arm64": Kind("aarch64", ("--target=aarch64-linux-gnu",), "mov x0, #0\nret", "aarch64-linux-gnu-gcc",
                   ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")),
+    "powerpc": Kind("ppc64le", ("--target=powerpc64le-linux-gnu",), "li 3, 0\nblr", "powerpc64le-linux-gnu-gcc",
+                    ("qemu-ppc64le", "-L", "/usr/powerpc64le-linux-gnu")),
 }
+_JUMP = re.compile(r'nop # arch_static_branch(.*?)"i,!i"\(ptr (?:nonnull )?(?:getelementptr inbounds \(i8, ptr @(\w+), i64 (\d+)\)|@(\w+))\)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,18 @@ class Outcome:
     entries: Mapping[str, int]
 
 
-def native_code(compiled: Compiled, library: Library, cache: Path | None = None, emulate: bool = False) -> Path:
+def native_code(
+    compiled: Compiled, library: Library, cache: Path | None = None, emulate: bool = False, features: Mapping[str, bool] = {},
+) -> Path:
     """The folder with the shared library and its runner. ExtractionError where this computer is of another kind.
 
-    emulate  run another kind's code by qemu-user, where that and a compiler for the runner are installed
+    emulate   run another kind's code by qemu-user, where that and a compiler for the runner are installed
+    features  static keys of powerpc, whose branches are patched as they say
     """
     kernel = compiled.configured.build.kernel
     kind = _KINDS.get(kernel)
+    if kind is _KINDS["powerpc"] and (library.main.layout.big_endian or library.main.layout.pointer_bytes != 8):
+        kind = None
     here = kind is not None and kind.machine == platform.machine()
     lacking = [p for p in (kind.compiler, *kind.emulator[:1]) if not p or shutil.which(p) is None] if kind else []
     if kind is None or (not here and (not emulate or lacking)):
@@ -72,15 +81,29 @@ def native_code(compiled: Compiled, library: Library, cache: Path | None = None,
     runner = Path(__file__).with_name("native_runner.c")
     import hashlib
 
-    texts = "".join(compiled.texts[name] for name in sorted(compiled.texts)) + runner.read_text(encoding="utf-8")
+    sources = {name: _patched(text, features) if kernel == "powerpc" else text for name, text in compiled.texts.items()}
+    texts = "".join(sources[name] for name in sorted(sources)) + runner.read_text(encoding="utf-8")
     digest = hashlib.sha256(("3" + texts).encode()).hexdigest()[:16]
-    return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(compiled, library, runner, kind, here, part))
+    return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(sources, library, runner, kind, here, part))
 
 
-def _build(compiled: Compiled, library: Library, runner: Path, kind: Kind, here: bool, part: Path) -> None:
+def _patched(text: str, features: Mapping[str, bool]) -> str:
+    """The branches of static keys as the kernel patches them: a key that is not named is off."""
+
+    def jump(match: re.Match[str]) -> str:
+        offset = int(match[3] or 0)
+        name = match[2] or match[4]
+        key = f"static key @{name}+{offset & ~1}" if offset & ~1 else f"static key @{name}"
+        taken = features.get(key, False) != bool(offset & 1)
+        return match[0].replace("nop #", "b ${1:l} #", 1) if taken else match[0]
+
+    return _JUMP.sub(jump, text)
+
+
+def _build(sources: Mapping[str, str], library: Library, runner: Path, kind: Kind, here: bool, part: Path) -> None:
     tools = find_toolchain()
     objects = []
-    for name, text in compiled.texts.items():
+    for name, text in sources.items():
         source = part / f"{name}.ll"
         source.write_text(text.replace("internal global", "global").replace("internal unnamed_addr global", "global"), encoding="utf-8")
         target = part / f"{name}.o"
@@ -104,6 +127,8 @@ def _missing(part: Path, suffix: str, library: Library, kind: Kind) -> str:
     lines = [".text"]
     for line in listed.splitlines():
         name = line.split()[0]
+        if name == ".TOC.":
+            continue
         if name in data:
             lines.append(f'.bss\n.globl "{name}"\n.balign 4096\n"{name}": .zero {_ROOM}\n.text')
         elif name == "__x86_return_thunk":
@@ -172,7 +197,7 @@ class Native:
             value = int(args.get(parameter.name, 0))
             if parameter.role == "entry":
                 names.append(parameter.name)
-                words.append(f"e={value:x}")
+                words.append(f"e={self._stored(value, parameter):x}")
             else:
                 words.append(f"w={value:x}" if isinstance(param.type, Int) else "f=0")
         answer = self._ask(" ".join(["call", shape.wrapper, *words]))
@@ -181,8 +206,15 @@ class Native:
         result, *entries = (int(w, 16) for w in answer.split())
         kind = function.returns
         kept = None if isinstance(kind, Void) else result & ((1 << kind.width) - 1) if isinstance(kind, Int) else result
-        widths = {p.name: 8 * self.library.entry_bytes(p) for p in shape.parameters() if p.role == "entry"}
-        return Outcome(kept, {n: e & ((1 << widths[n]) - 1) for n, e in zip(names, entries, strict=True)})
+        places = {p.name: p for p in shape.parameters() if p.role == "entry"}
+        return Outcome(kept, {n: self._stored(e & ((1 << 8 * self.library.entry_bytes(places[n])) - 1), places[n])
+                              for n, e in zip(names, entries, strict=True)})
+
+    def _stored(self, value: int, parameter: Parameter) -> int:
+        """An entry as memory has it, and back."""
+        if BIG_ENDIAN not in self.library.build.entries:
+            return value
+        return int.from_bytes(value.to_bytes(self.library.entry_bytes(parameter), "little"), "big")
 
     def close(self) -> None:
         if self._process.stdin is not None:
