@@ -125,3 +125,10 @@ def test_values_are_as_an_oops_prints_them() -> None:
     for wrong in ("", "xyz", "1" * 17, "-1", "0x"):
         with pytest.raises(UsageError):
             parse_value(wrong, 64)
+
+
+def test_explain_tells_of_the_one_that_it_names() -> None:
+    """loongarch is an architecture, too; its other variant has a verdict of its own."""
+    result = CliRunner().invoke(main, ["explain", "loongarch/pte/page-flag/fork-flush/today/limits"])
+    assert result.exit_code == 0
+    assert "loongarch/pte/page-flag/fork-flush/today/limits" in result.output and "loongarch+ptw/" not in result.output

@@ -356,6 +356,8 @@ def audit(context: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
     """One obligation: the claim, the verdict, the values, the trace, the replay."""
+    from dataclasses import replace
+
     from verifier import report
     from verifier.plan import Filters
 
@@ -365,6 +367,8 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
     variant, level, encoding, transition, code, prop = (part.replace("[", "[[]") for part in parts)
     filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
     library, run, stopped = _execute(context, filters, given)
+    named = tuple(r for r in run.results if r.obligation.id == identity)  # an architecture may have a variant of its own name
+    run = replace(run, results=named) if named and not stopped else run
     if not _write_files(library, run, given):
         for result in run.results:
             click.echo(report.explain_text(library, result, _color(given)), color=True)

@@ -38,7 +38,7 @@ class Hints:
 
     traces: dict[tuple[str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
     consequences: dict[tuple[str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
-    in_vain: set[tuple[str, str, Target]] = field(default_factory=set)  # searched to the full depth
+    in_vain: set[tuple[str, str, str, str, Target]] = field(default_factory=set)  # searched to the full depth, by architecture
 
 
 @dataclass(slots=True)

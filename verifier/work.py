@@ -23,7 +23,7 @@ from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
 from verifier.trace import Hints, Search, consequence, follow
 
-ADVICE, AGAIN = 3, 4  # steps
+AGAIN = 4  # steps
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "work"]
 
@@ -226,17 +226,21 @@ class _Worker:
             for target in left:
                 depths[target] = search.depth
                 if target not in found:
-                    self.hints.in_vain.add((state.group.encoding, state.group.code, target))
+                    self.hints.in_vain.add(self.searched(state, target))
         for result in state.open:
             target = (result.obligation.transition, result.obligation.property)
             self.say(Done(self.with_trace(state, result, found, depths.get(target, 0))))
 
     def depth_for(self, state: _Group, target: tuple[str, str]) -> int:
-        """How deep to search: less for advice, and where another variant was searched in vain."""
-        in_vain = (state.group.encoding, state.group.code, target) in self.hints.in_vain
-        if state.model.spec.properties[target[1]].kind == "advisory":
-            return 0 if in_vain else min(self.task.depth, ADVICE)
-        return min(self.task.depth, AGAIN) if in_vain else self.task.depth
+        """How deep to search: less where another variant of the architecture was searched in vain, for advice not at all."""
+        if self.searched(state, target) not in self.hints.in_vain:
+            return self.task.depth
+        return 0 if state.model.spec.properties[target[1]].kind == "advisory" else min(self.task.depth, AGAIN)
+
+    def searched(self, state: _Group, target: tuple[str, str]) -> tuple[str, str, str, str, tuple[str, str]]:
+        """What a search in vain is remembered by."""
+        group = state.group
+        return state.model.layout.arch.name, group.level, group.encoding, group.code, target
 
     def hinted(self, state: _Group, target: tuple[str, str]) -> tuple[Move, ...]:
         name = "/".join(target)
