@@ -9,10 +9,11 @@ import pytest
 
 from verifier.bits import Bits
 from verifier.obligations import Group
-from verifier.plan import Library
+from verifier.plan import Filters, Library
 from verifier.prove import GroupProver
 from verifier.report.show import explain_text, reads_as
 from verifier.results import Proved, Refuted, Result, Run, exit_code, verdict_name
+from verifier.run import Options, prove
 from verifier.scopes import Model
 from verifier.solve import BitsSolver
 
@@ -233,6 +234,30 @@ def test_nothing_else_is_wrong(library: Library, variant: str) -> None:
     assert failing(library, variant, "option-c", "option-c") == ALONE[variant]
     told = {("madvise-free", "no-false-shared"), ("madvise-free", "pin-stays")}  # what comes of an entry that looks swapped
     assert failing(library, variant, "page-flag", "today") <= ALONE[variant] | KNOWN_TODAY | told
+
+
+# Handlers that store what they loaded before the kernel's step: what was unmapped, shared or taken away is there again.
+OLD_ENTRIES = {("zap", "reach-is-reference"), ("fork-pte", "no-false-exclusive"), ("mprotect-pte", "write-needs-vma")}
+
+
+@pytest.mark.parametrize("variant", ["arc+smp", "parisc+smp", "parisc32+smp", "xtensa+smp"])
+def test_handlers_without_a_lock_bring_old_entries_back(library: Library, variant: str) -> None:
+    assert failing(library, variant, "page-flag", "today") > OLD_ENTRIES
+    arch = library.archs[library.variant(variant).arch]
+    locked = {name: dataclasses.replace(event, late=False) for name, event in arch.events.items()}
+    changed = {**library.archs, arch.name: dataclasses.replace(arch, events=locked)}
+    other = Library(changed, library.generic, library.spec, library.arch_folder, library.spec_folder)
+    assert not failing(other, variant, "page-flag", "today") & OLD_ENTRIES
+
+
+def test_an_old_entry_comes_back_in_a_trace(library: Library) -> None:
+    """The trace says so: written, unmapped, and there again."""
+    filters = Filters(("xtensa+smp",), ("pte",), ("page-flag",), ("today",), ("zap",), ("reach-is-reference",))
+    found = prove(library, filters, Options()).results[0].verdict
+    assert isinstance(found, Refuted)
+    move = found.counterexample.trace[-1]
+    assert found.counterexample.replayed and any("-late@" in name and chosen for name, chosen in move.inputs.items())
+    assert move.after["entry", 0] == int(move.before["entry", 0]) | 1 << 1 and not move.after["reach", 0]
 
 
 # What docs/findings/ says would mend an architecture: helper -> its text. What is ours says what the changed helpers then mean.

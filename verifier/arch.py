@@ -63,6 +63,7 @@ class Event:
     entry: Source
     stores: bool
     variants: tuple[str, ...]
+    late: bool = False  # load, then store, without a lock: the store may come after the kernel's, and undo it
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +240,11 @@ def _source(record: Table, sources: Mapping[str, str]) -> str:
 
 def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
     record = table.need(key, Table, "hardware")
-    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "variants"), "an event")
+    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "variants"), "an event")
     return Event(
         key, record.texts("catalogue", "catalogue"), _source(record, sources), record.text("describe", "an event"),
         record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
-        record.get_as("stores", bool, False), _globs(record),
+        record.get_as("stores", bool, False), _globs(record), record.get_as("late", bool, False),
     )
 
 

@@ -106,6 +106,9 @@ class Machine:
         """The entry after the hardware may have acted; a bare machine has no hardware."""
         return entry
 
+    def entering(self, name: str, process: Any, site: int) -> None:
+        """A call begins, about the entry of a process; a world may have to do with that."""
+
     def label(self, site: int) -> str:
         return ".".join([*self.stack, str(site)])
 
@@ -163,14 +166,16 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
             return value
     if function.name in m.skipped:
         return None
-    answer = m.memo.by_reference(function, args)
-    if answer is not None and m.alg.known(answer[2]) is False:
-        _store_refs(m, frame, node, answer[1])
-        return answer[0]
     refs = {}
     for param, arg in zip(function.params, node.args, strict=True):
         if param.by_ref:
             refs[param.name] = _process_of(m, frame, arg)
+    if args:
+        m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
+    answer = m.memo.by_reference(function, args)
+    if answer is not None and m.alg.known(answer[2]) is False:
+        _store_refs(m, frame, node, answer[1])
+        return answer[0]
     callee = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
     path = m.path
     m.stack.append(str(node.site))

@@ -121,6 +121,8 @@ class World(Machine):
         self.memo = memo
         self.named: dict[str, Any] = {}
         self.dropped: frozenset[str] = frozenset()
+        self.loaded: dict[int, Any] = {}  # what a handler that stores late has loaded of a process, and has not stored yet
+        self.flushed: dict[int, Any] = {}  # where a flush has waited for it
 
     def assume(self, name: str, condition: Any) -> None:
         """Take a condition as given from here on; `name` tells reports where it comes from."""
@@ -151,6 +153,26 @@ class World(Machine):
             self.happen(event, process, chosen)
         self.path = path
         return self.state[("entry", process)]
+
+    def entering(self, name: str, process: Any, site: int) -> None:
+        """A flush waits for handlers under way: what they store comes before it, and nothing after."""
+        if process not in self.loaded or name not in ("flush", "ptep_clear_flush"):
+            return
+        if name == "flush":
+            self.late(process, self.label(site))
+        self.flushed[process] = self.alg.any(self.flushed[process], self.path)
+
+    def late(self, process: int, label: str) -> None:
+        """A handler without a lock, which loaded the entry before the step, stores that over what the step has made."""
+        alg, old, width = self.alg, self.loaded[process], self.model.layout.width
+        changed = alg.neg(alg.eq(self.state["entry", process], old, width))  # else it is an event like any other
+        for event in self.model.layout.variant.hardware:
+            record, when, after = self.model.event(event, self.level(process))
+            if record.late:
+                chosen = self.fresh(f"{event}-late@{label}", BOOL)
+                occurs = alg.all(self.path, chosen, changed, alg.neg(self.flushed[process]), call(self, when, (old,)))
+                entry = self.state["entry", process]
+                self.state["entry", process] = alg.ite(occurs, call(self, after, (old,)), entry, width)
 
     def level(self, process: int) -> Level:
         """The level of a process's entry, which has to be known here."""
@@ -243,7 +265,13 @@ def _run_code(world: World, instance: Instance, code: str) -> None:
         world.assume(f"requires {name}", call(world, sentence, args))
     function = model.code(transition, code)
     assert function is not None
+    events = () if model.layout.variant.one_cpu else model.layout.variant.hardware
+    if any(model.layout.arch.events[event].late for event in events):
+        world.loaded = {p: world.state["entry", p] for p in instance.roles if p != THIRD}
+        world.flushed = {p: world.alg.truth(False) for p in world.loaded}
     call(world, function, args)
+    for process in world.loaded:
+        world.late(process, f"end.{PROCESSES[process]}")
 
 
 def arguments(model: Model, instance: Instance, fresh: Fresh) -> tuple[Any, ...]:

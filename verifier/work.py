@@ -23,7 +23,7 @@ from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
 from verifier.trace import Hints, Search, consequence, follow
 
-AGAIN = 4  # steps
+ADVICE, AGAIN = 4, 4  # steps
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "work"]
 
@@ -232,10 +232,11 @@ class _Worker:
             self.say(Done(self.with_trace(state, result, found, depths.get(target, 0))))
 
     def depth_for(self, state: _Group, target: tuple[str, str]) -> int:
-        """How deep to search: less where another variant of the architecture was searched in vain, for advice not at all."""
-        if self.searched(state, target) not in self.hints.in_vain:
-            return self.task.depth
-        return 0 if state.model.spec.properties[target[1]].kind == "advisory" else min(self.task.depth, AGAIN)
+        """How deep to search: less for advice that nobody asked for, and where another variant of it was searched in vain."""
+        in_vain = self.searched(state, target) in self.hints.in_vain
+        if state.model.spec.properties[target[1]].kind == "advisory" and self.task.filters.whole():
+            return 0 if in_vain else min(self.task.depth, ADVICE)
+        return min(self.task.depth, AGAIN) if in_vain else self.task.depth
 
     def searched(self, state: _Group, target: tuple[str, str]) -> tuple[str, str, str, str, tuple[str, str]]:
         """What a search in vain is remembered by."""
