@@ -28,7 +28,6 @@ INCOMPLETE = {
     "s390*/pmdp_establish": "the kernel has none of that name for s390",
     "powerpc64*/set_p[tm][ed]": "the kernel has none of that name for powerpc with 64 bits",
     "powerpc64*/pmdp_establish": "the kernel has none of that name for powerpc",
-    "powerpc-e500/huge_ptep_set_access_flags": "the loop over a page's entries is in an out-of-line function, whose end the solver does not see",
     "powerpc-*/set_pte": "the kernel has none of that name for powerpc",
     "alpha/ptep_clear_flush_young": "alpha's inline functions are `extern inline`, which an out-of-line caller calls",
     "m68k/mk_pte": "the solver gives up on a division by the size of struct page",

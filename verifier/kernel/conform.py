@@ -20,7 +20,7 @@ from verifier.kernel.helpers import Library, Lifting, known_features
 from verifier.kernel.model_side import Modelled, Pairing, evaluate_model, pair
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.shapes import Shape
-from verifier.kernel.values import EndlessLoop, Incomplete
+from verifier.kernel.values import ENDLESS, EndlessLoop, Incomplete
 from verifier.solve import Sat, Undecided, Unsat
 from verifier.syntax import BOOL, NOTHING, Function
 
@@ -177,9 +177,13 @@ def conform_helper(
 def _lifted(library: Library, shape: Shape, backend: Backend, args: Mapping[str, Any], features: Mapping[str, bool]) -> Lifting:
     """The kernel's helper; where a loop does not end by itself, the solver says when it has."""
     try:
-        return library.lift(shape, backend.alg, backend.free, args, features)
+        found = library.lift(shape, backend.alg, backend.free, args, features)
+        endless = any(ENDLESS in u.reason for u in found.undefined)
     except EndlessLoop:
+        endless = True
+    if endless:
         return library.lift(shape, backend.alg, backend.free, args, features, lambda way: not isinstance(backend.check([way]), Unsat))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

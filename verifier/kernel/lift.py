@@ -34,7 +34,7 @@ from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Values, Word
+from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Values, Word
 
 __all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
 
@@ -279,7 +279,7 @@ class Lifter:
                 return
             self._block(frame, loop.header, edges)
             self._parts(frame, loop.body)
-        raise EndlessLoop(f"a loop of {frame.function.name} does not end within {MOST_ROUNDS} rounds")
+        raise EndlessLoop(f"a loop of {frame.function.name} {ENDLESS} {MOST_ROUNDS} rounds")
 
     def _block(self, frame: Frame, label: str, edges: list[tuple[str, State]]) -> None:
         """Walk one block from the states that lead to it."""

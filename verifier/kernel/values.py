@@ -13,15 +13,18 @@ from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra
 
-__all__ = ["Address", "Case", "EndlessLoop", "Group", "Incomplete", "NeverReturns", "Truth", "Value", "Values", "Word"]
+__all__ = ["ENDLESS", "Address", "Case", "EndlessLoop", "Group", "Incomplete", "NeverReturns", "Truth", "Value", "Values", "Word"]
 
 
 class Incomplete(Exception):
     """Something was met that is not modelled; whatever rests on it is unknown. The text says what."""
 
 
+ENDLESS = "does not end within"
+
+
 class EndlessLoop(Incomplete):
-    """A loop whose end is not seen without a solver."""
+    """A loop whose end is not seen without a solver; its text has ENDLESS."""
 
 
 class NeverReturns(Incomplete):
