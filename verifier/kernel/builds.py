@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.lookalike import Lookalike
 from verifier.load import Source, Table, read_yaml
 
-__all__ = ["BIG_ENDIAN", "FOUR_TIMES", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "load_builds", "operation_name"]
+__all__ = ["BIG_ENDIAN", "FOUR_TIMES", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "constant_name", "load_builds", "operation_name"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries")
+         "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries", "inline")
 BIG_ENDIAN, IN_TABLES, FOUR_TIMES = "big-endian", "in tables", "four times"  # how entries lie in memory
 
 
@@ -92,6 +93,7 @@ class Build:
     premises: tuple[Premise, ...]
     bound: Mapping[str, tuple[str, str]]  # operation -> a function of the sources' assembly that is called, and why
     entries: tuple[str, ...] = ()  # how they lie in memory
+    inline: bool = True  # may wrappers have in them what the headers' functions do: then those cannot be named
 
     def premises_of(self, helper: str) -> dict[str, str]:
         """Name and C of each premise about a helper."""
@@ -144,6 +146,8 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
         elif key in ("features", "axioms", "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises"):
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
+        elif key == "inline":
+            fields[key] = record.need(key, bool, "a build")
         elif key != "extends":
             fields[key] = record.text(key, "a build")
     return fields
@@ -185,7 +189,7 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns},
         {key: _returned(clears, key) for key in clears}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
-        tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound}, _strings(fields.get("entries")),
+        tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound}, _strings(fields.get("entries")), fields.get("inline") is not False,
     )
 
 
@@ -238,6 +242,15 @@ def _axiom(table: Table, key: str) -> Axiom:
     record.only(("word", "bits", "value", "why"), "an axiom")
     return Axiom(key, record.need("word", Source, "an axiom").text, record.need("bits", int, "an axiom"),
                  record.need("value", int, "an axiom"), record.text("why", "an axiom"))
+
+
+def constant_name(expression: str) -> str:
+    """The constant that has the value of an expression of C.
+
+    >>> constant_name("PAGE_SIZE / SZ_4K")
+    'PAGE_SIZE___SZ_4K'
+    """
+    return re.sub(r"\W", "_", expression)
 
 
 def operation_name(table: str, member: str) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from verifier.errors import ExtractionError
 from verifier.kernel import lookalike
-from verifier.kernel.builds import Build, operation_name
+from verifier.kernel.builds import Build, constant_name, operation_name
 from verifier.kernel.lookalike import filtered, write_compiler
 from verifier.kernel.shapes import Shape, wrapper_file
 from verifier.kernel.store import cache_folder, entry
@@ -155,10 +155,10 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
     constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
-    constants |= {name: name for name, _ in (*configured.build.returns.values(), *configured.build.clears.values())}
+    constants |= {constant_name(text): text for text, _ in (*configured.build.returns.values(), *configured.build.clears.values())}
     members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
     text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of)
-    digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *configured.build.sources]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *_outlined(configured.build), *configured.build.sources]).encode()).hexdigest()[:16]
     folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
     wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())
@@ -210,6 +210,10 @@ def assemble_file(configured: Configured, source: Path, target: Path) -> None:
     made.unlink()
 
 
+def _outlined(build: Build) -> tuple[str, ...]:
+    return () if build.inline else ("-fno-inline",)
+
+
 def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], part: Path) -> dict[int, str]:
     """Compile a file whose lines may name what this tree has not: such lines are emptied. Returns the lines that stay."""
     source, target = part / "wrappers.c", part / "wrappers.ll"
@@ -217,7 +221,7 @@ def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], p
     rows = text.splitlines()
     for _ in range(ROUNDS):
         source.write_text("\n".join(rows) + "\n", encoding="utf-8")
-        command = [*configured.command, *_ADDED, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"", "-DKBUILD_MODNAME=\"x\"",
+        command = [*configured.command, *_ADDED, *_outlined(configured.build), "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"", "-DKBUILD_MODNAME=\"x\"",
                    "-D__KBUILD_MODNAME=kmod_x", "-o", str(target)]
         done = _compiled(configured, command, source)
         if done.returncode == 0:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from verifier.algebra import Algebra, Integers
 from verifier.errors import ExtractionError
 from verifier.kernel.asm_arm import run_code
-from verifier.kernel.builds import BIG_ENDIAN, FOUR_TIMES, IN_TABLES, Build, operation_name
+from verifier.kernel.builds import BIG_ENDIAN, FOUR_TIMES, IN_TABLES, Build, constant_name, operation_name
 from verifier.kernel.compile import Compiled
 from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
@@ -242,7 +242,7 @@ class Library:
             if offset is not None and KernelModels().known(operation):
                 found[f"**@{table[1:]}[0][{offset}]"] = _call_of(operation)
         for name, (constant, why) in self.build.returns.items():
-            number = self.constant(f"constant_{constant}")
+            number = self.constant(f"constant_{constant_name(constant)}")
             if number is not None:
                 found[name] = returning(number, why)
         for operation, (function, why) in self.build.bound.items():
@@ -256,7 +256,7 @@ class Library:
         """Functions that clear bits of the entry that the helper was given: in `entries` once arguments are made."""
         found: dict[str, Action] = {}
         for name, (constant, why) in self.build.clears.items():
-            bits = self.constant(f"constant_{constant}")
+            bits = self.constant(f"constant_{constant_name(constant)}")
             if bits is not None:
                 found[name] = clearing(entries, bits, why)
         return found
