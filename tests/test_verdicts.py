@@ -165,7 +165,7 @@ def test_every_counterexample_was_recomputed(matrix: Run) -> None:
 
 # What else is proved: option C's own code, and today's but for what docs/findings.md argues of every architecture.
 PROVED = ("x86_32", "s390", "s390-nonx", "riscv64", "riscv64+thead", "riscv32", "m68k", "microblaze", "arm", "arm-lpae",
-          "x86_32-pae", "um", "sh",
+          "x86_32-pae", "um", "sh", "sh-64k", "m68k-030",
           "powerpc64-radix", "powerpc64-hash", "powerpc64-radix-4k", "powerpc64-hash-4k",
           "powerpc-44x", "powerpc-85xx", "powerpc-e500", "powerpc-e500-64",
           "powerpc-8xx", "powerpc-8xx-16k", "powerpc-book3s32", "powerpc-book3s32-603",
@@ -185,6 +185,7 @@ REFUTED = {
     "parisc32+smp": ("lazyfree-discard", "dropped-newer"), "xtensa": ("madvise-free", "reach-is-reference"),
     "xtensa+smp": ("lazyfree-discard", "dropped-newer"), "csky-v1": ("mprotect-pte", "hardware-safe"),
     "csky-v2": ("mprotect-pte", "no-false-exclusive"),
+    "loongarch-4k": ("lazyfree-discard", "dropped-newer"), "loongarch-64k": ("lazyfree-discard", "dropped-newer"),
     "sh-x2tlb": ("mprotect-pte", "frame"), "sh-x2tlb+smp": ("lazyfree-discard", "dropped-newer"),
 }
 

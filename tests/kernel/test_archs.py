@@ -32,7 +32,7 @@ INCOMPLETE = {
     "powerpc-8xx-16k/huge_ptep_modify_prot_commit": "the same",
     "powerpc-*/set_pte": "the kernel has none of that name for powerpc",
     "alpha/ptep_clear_flush_young": "alpha's inline functions are `extern inline`, which an out-of-line caller calls",
-    "m68k/mk_pte": "the solver gives up on a division by the size of struct page",
+    "m68k*/mk_pte": "the solver gives up on a division by the size of struct page",
     "mips64*/mk_*": "the kernel takes the page, whose frame it finds by the section in the page's flags",
     "arm/set_p[mt][de]": "the kernel has none of that name for arm",
     "arm-lpae/set_p[mt][de]": "the kernel has none of that name for arm",
