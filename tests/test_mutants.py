@@ -84,8 +84,8 @@ MUTANTS = {
     "a split that forgets the frame's place in the huge page": (
         "huge", "split-pmd", "mk_pte(pfn,", "mk_pte(huge_frame(pfn),", TODAY, "reach-is-reference"),
     "migrating a pinned huge page": (
-        "huge", "migrate-start-pmd", "          if maybe_pinned():\n              entry[p] = pmd\n              return\n", "",
-        TODAY, "pin-stays"),
+        "huge", "migrate-start-pmd", PIN_TEST.replace("set_pte_at(entry[p], pte)", "set_pmd_at(entry[p], pmd)"), "", TODAY,
+        "pin-stays"),
     "a collapse of a pinned page": (
         "huge", "collapse", "      if tracks_new == 0 and not no_extra_refs():\n          return\n", "", TODAY, "pin-stays"),
     "fork of a page of hugetlbfs that leaves the parent writable": (
@@ -94,7 +94,7 @@ MUTANTS = {
         "hugetlb", "hugetlb-wp-reuse", "          if not sole_ref(p):\n              return\n", "", OPTION_C,
         "no-false-exclusive"),
     "migrating a pinned page of hugetlbfs": (
-        "hugetlb", "hugetlb-migrate-start", PIN_TEST, "", TODAY, "pin-stays"),
+        "hugetlb", "hugetlb-migrate-start", PIN_TEST.replace("set_pte_at", "set_huge_pte_at"), "", TODAY, "pin-stays"),
     "reuse of a huge page by map count": (
         "huge", "huge-wp-reuse", "sole_ref(p)", "mapcount_one(p)", TODAY, "no-false-exclusive"),
 }
