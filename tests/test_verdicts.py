@@ -169,7 +169,7 @@ PROVED = ("x86_32", "s390", "s390-nonx", "riscv64", "riscv64+thead", "riscv32", 
           "powerpc64-radix", "powerpc64-hash", "powerpc64-radix-4k", "powerpc64-hash-4k",
           "powerpc-44x", "powerpc-85xx", "powerpc-e500", "powerpc-e500-64",
           "powerpc-8xx", "powerpc-8xx-16k", "powerpc-book3s32", "powerpc-book3s32-603",
-          "parisc", "parisc32",
+          "parisc", "parisc32", "mips32-r3000",
           "sparc64-sun4u", "sparc64-sun4v", "sparc64-sun4v+m7")
 # What is refuted, and one obligation that docs/findings/ argues.
 REFUTED = {
@@ -180,6 +180,9 @@ REFUTED = {
     "m68k-coldfire": ("swap-in", "no-false-exclusive"), "sparc32": ("mprotect-pte", "reach-is-reference"),
     "sparc32+smp": ("migrate-start", "no-lost-dirty"),
     "mips64": ("lazyfree-discard", "dropped-newer"), "mips64-r2+rixi": ("lazyfree-discard", "dropped-newer"),
+    "mips32": ("lazyfree-discard", "dropped-newer"), "mips32-r2+rixi": ("lazyfree-discard", "dropped-newer"),
+    "mips32-huge": ("swap-out", "hardware-safe"), "mips32-36bit": ("mprotect-pte", "write-needs-vma"),
+    "mips32-xpa": ("fork-pte", "well-formed"),
     "nios2": ("hw-store", "no-lost-dirty"), "arc": ("hw-store_unseen", "no-lost-dirty"),
     "arc+smp": ("lazyfree-discard", "dropped-newer"), "parisc+smp": ("lazyfree-discard", "dropped-newer"),
     "parisc32+smp": ("lazyfree-discard", "dropped-newer"), "xtensa": ("madvise-free", "reach-is-reference"),
@@ -278,6 +281,17 @@ MENDED = {
         "pte_memory_type": "pte & (CACHE_MASK | BUF | SO) if (pte & PRESENT) != 0 else CACHE_MASK | BUF | (pte & SO)",
         "pte_of_writable_vma": "(pte & PRESENT) != 0",
     },
+    "mips64": {
+        "ptep_get_and_clear": "pte = ptep\nptep = 0\nreturn pte\n",
+        "ptep_set_wrprotect": "ptep = pte_wrprotect(ptep)",
+        "ptep_test_and_clear_young": "young = pte_young(ptep)\nptep = pte_mkold(ptep)\nreturn young\n",
+        "ptep_set_access_flags": "ptep = entry | (ptep & (ACCESSED | MODIFIED | VALID | DIRTY))\nreturn True\n",
+    },
+    "mips32-huge": {
+        "__swp_type": "(entry >> 2) & 0x1f", "__swp_offset": "entry >> 10",
+        "__swp_entry": "((type & 0x1f) << 2) | (offset << 10)",
+    },
+    "mips32-36bit": {"page_chg_mask": "ACCESSED | MODIFIED | SPECIAL | LOW_CACHE"},
     "sparc32": {"PAGE_NONE": "VALID | CACHE | EXEC | NOREAD | REF"},
     "sparc32+smp": {
         "PAGE_NONE": "VALID | CACHE | EXEC | NOREAD | REF",
