@@ -14,6 +14,8 @@ from verifier.kernel.irparse import parse_module
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.memory import Object
 from verifier.kernel.models import KernelModels
+from verifier.kernel.session import layouts
+from verifier.kernel.substitute import lets_hardware_in
 from verifier.kernel.values import Incomplete, Word
 
 TEXT = """target datalayout = "E-m:e-p:32:32-i64:64-f128:64-n32-S64"
@@ -98,3 +100,11 @@ def test_as_many_bytes_are_set_as_a_length_says(length: int, left: int) -> None:
 
 def test_no_bytes_are_set_behind_an_object() -> None:
     run("clear", {}, 5, undefined=1)
+
+
+@pytest.mark.parametrize(("variant", "lets"), [("sparc32+smp", True), ("riscv64", False)])
+def test_the_hardware_comes_into_what_calls_what_lets_it_in(variant: str, lets: bool) -> None:
+    """On riscv, ptep_get_and_clear is one instruction."""
+    (layout,) = layouts([variant])
+    assert lets_hardware_in(layout.helper("ptep_clear_flush").body) == lets
+    assert lets_hardware_in(layout.helper("ptep_set_access_flags").body)

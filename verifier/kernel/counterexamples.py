@@ -94,14 +94,14 @@ def replay_run(library: Library, run: Run, tree: Path, progress: Callable[[Resul
     """
     results, contradictions = [], []
     with Replayer(tree) as replayer:
-        models: dict[tuple[str, str], tuple[Model, _Answers] | str] = {}
+        models: dict[tuple[str, str, str], tuple[Model, _Answers] | str] = {}
         for result in run.results:
             counterexample: Counterexample | None = getattr(result.verdict, "counterexample", None)
             if counterexample is None or counterexample.move.transition in ("init", "static"):
                 results.append(result)
                 continue
             group = result.obligation.group
-            key = (group.variant, group.encoding)
+            key = (group.variant, group.level, group.encoding)
             if key not in models:
                 progress(f"replay in the kernel's code: {group.variant}")
                 models[key] = _kernel_model(library, replayer, group)

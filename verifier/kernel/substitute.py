@@ -8,6 +8,7 @@ kernel has no function for, or what arch/ lets the hardware into, stays arch/'s,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from verifier.algebra import Algebra
@@ -17,15 +18,24 @@ from verifier.kernel.helpers import Free, Library, Lifting, known_features
 from verifier.kernel.model_side import pair
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete
-from verifier.syntax import BOOL, Function, Hardware, If, Stmt
+from verifier.syntax import BOOL, Call, Function, Hardware, Stmt
 
 __all__ = ["KernelAnswers", "KernelHelpers", "lets_hardware_in"]
 
 
 def lets_hardware_in(body: tuple[Stmt, ...]) -> bool:
-    """Does a body name a point at which the hardware may act?"""
-    return any(isinstance(s, Hardware) or (isinstance(s, If) and (lets_hardware_in(s.then) or lets_hardware_in(s.orelse)))
-               for s in body)
+    """Does a body name a point at which the hardware may act, or call what does?"""
+    return any(_lets_in(statement) for statement in body)
+
+
+def _lets_in(node: object) -> bool:
+    if isinstance(node, Hardware):
+        return True
+    if isinstance(node, Call):
+        return lets_hardware_in(node.function.body) or any(_lets_in(a) for a in node.args)
+    if isinstance(node, tuple):
+        return any(_lets_in(part) for part in node)
+    return is_dataclass(node) and any(_lets_in(getattr(node, f.name)) for f in fields(node))
 
 
 class KernelAnswers(Memory):
