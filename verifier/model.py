@@ -52,6 +52,16 @@ class Axiom:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a step is there for: some state leads to one in which the sentence holds."""
+
+    name: str
+    holds: Source
+    needs: tuple[str, ...] = ()  # of an architecture, as a transition's
+    codes: tuple[str, ...] = ()  # none: all
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     signature: str
     at: Where
@@ -149,6 +159,7 @@ class Transition:
     where: Where = field(compare=False)
     levels: tuple[str, ...] = (PTE,)  # those that the entries of its roles may have
     into: str = ""  # the level of an entry afterwards, where it is another: both have to be there
+    reaches: tuple[Effect, ...] = ()
 
     def at(self, level: Level) -> bool:
         """Is it about entries of the level, or of one beside it?"""
@@ -387,7 +398,7 @@ def _level(path: Path, folder: Path) -> Level:
 
 
 _KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires", "gives_up", "changes", "baseline",
-         "dirties", "third", "needs", "code", "notes", "levels", "into")
+         "dirties", "third", "needs", "code", "notes", "levels", "into", "reaches")
 
 
 def _transitions(folder: Path) -> dict[str, Transition]:
@@ -424,7 +435,21 @@ def _transition(table: Table, name: str) -> Transition:
         _words(_sub(record, "baseline")), record.text("dirties", what) if "dirties" in record else "", third,
         record.texts("needs", "needs"), _codes(record, what), _words(_sub(record, "notes")), table.key_at[name],
         record.texts("levels", "levels") or (PTE,), record.text("into", what) if "into" in record else "",
+        _effects(_sub(record, "reaches")),
     )
+
+
+def _effects(table: Table) -> tuple[Effect, ...]:
+    effects = []
+    for name in table:
+        record = table.need(name, Table, "an effect")
+        record.only(("holds", "needs", "codes"), "an effect")
+        codes = record.texts("codes", "codes")
+        for code in codes:
+            if code not in FALLBACK:
+                raise SpecError(record.at["codes"], f"unknown code {code!r}{nearest(code, FALLBACK)}")
+        effects.append(Effect(name, record.need("holds", Source, "an effect"), record.texts("needs", "needs"), codes))
+    return tuple(effects)
 
 
 def _codes(record: Table, what: str) -> dict[str, Source]:

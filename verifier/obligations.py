@@ -14,9 +14,9 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.evaluate import HUGE, Key, Memory, call
-from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
+from verifier.model import ADVISORY, INVARIANT, LEMMA, PTE, STATIC, STEP, THIRD, Property
 from verifier.scopes import WAS, Model
-from verifier.steps import Fresh, Instance, Step, World, applies, instances, invariants, run, symbolic_state
+from verifier.steps import Fresh, Instance, Step, World, applies, arguments, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
 
 __all__ = ["Group", "Obligation", "Question", "Way", "obligation_id"]
@@ -66,6 +66,7 @@ class Question:
     ways: list[Way] = field(default_factory=list)
     given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+    effects: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)  # what the step is there for: label, condition
     unsettled: tuple[Any, ...] = ()  # where what a helper does is not known; the question says nothing there
 
 
@@ -171,11 +172,14 @@ class Builder:
             yield question
 
     def _of_transition(self, name: str, found: list[Instance], props: list[Property]) -> Iterator[Question]:
-        questions = {p.name: Question(obligation_id(self.group, name, p.name), name, p) for p in props}
+        effects: dict[str, list[tuple[str, Any]]] = {}
+        questions = {p.name: Question(obligation_id(self.group, name, p.name), name, p, effects=effects) for p in props}
         for instance in found:
             step = run(self.model, self.alg, self.state, instance, self.group.code, self.fresh, self.memory,
                        self.dropped)
             given = (*self.hypothesis, *step.assumed)
+            for effect, condition in self.effects(step):
+                effects.setdefault(effect, []).append((instance.label, condition))
             for prop in props:
                 question = questions[prop.name]
                 question.given[instance.label] = given
@@ -185,6 +189,15 @@ class Builder:
         for question in questions.values():
             question.unsettled = unsettled
             yield question
+
+    def effects(self, step: Step) -> Iterator[tuple[str, Any]]:
+        """What the step's transition is there for, as conditions on the state after. They are written for entries of ptes,
+        and not for a process that is summed up."""
+        transition = step.instance.transition
+        if transition is None or self.group.level != PTE or THIRD in step.instance.roles:
+            return
+        for name, sentence in self.model.effects(transition, self.group.code):
+            yield name, call(self.after(step), sentence, arguments(self.model, step.instance, self.fresh))
 
     def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         recorded = step.violations.get(prop.name)
@@ -261,7 +274,6 @@ class Builder:
         comparable = alg.all(self._read_before(step, test, before), self._read_after(step, test, process, after))
         transition = step.instance.transition
         if transition is not None and component in transition.changes:
-            from verifier.steps import arguments
             args = arguments(self.model, step.instance, self.fresh)
             holds = call(self._world_before(step), self.model.change(transition, component, reading.returns),
                          (*args, one, two))

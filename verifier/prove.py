@@ -64,6 +64,7 @@ class GroupProver:
         self.builder = Builder(model, group, graph, graph_inputs(graph))
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
         self._shown: dict[str, Move | None] = {}
+        self._reached: dict[tuple[str, str], bool] = {}
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
 
     def decide(self, question: Question) -> Verdict:
@@ -83,7 +84,8 @@ class GroupProver:
                 if isinstance(answer, Sat):
                     return Refuted(self.counterexample(question, way, given), None)
                 assert isinstance(answer, Unsat)
-        return Proved(self.inhabitant_of(question))
+        effect = self.unreached(question)
+        return Vacuous(question.transition, effect) if effect else Proved(self.inhabitant_of(question))
 
     def inhabitant_of(self, question: Question) -> Move | None:
         """A step that satisfies everything that the question assumes."""
@@ -119,6 +121,17 @@ class GroupProver:
     def inhabited(self, label: str, given: tuple[int, ...]) -> bool:
         """Does a state satisfy what an instance assumes?"""
         return self._inhabitant(label, given) is not None
+
+    def unreached(self, question: Question) -> str:
+        """The name of an effect that the step is there for, and that no state leads to; empty where there is none."""
+        for name, rows in question.effects.items():
+            key = (question.transition, name)
+            if key not in self._reached:
+                self._reached[key] = any(
+                    isinstance(self.solver.check((*question.given[label], condition), ()), Sat) for label, condition in rows)
+            if not self._reached[key]:
+                return name
+        return ""
 
     def possible(self, question: Question, way: Way) -> bool:
         """Can the property be violated this way?"""

@@ -39,6 +39,7 @@ class TermProver(GroupProver):
         self.term_builder = Builder(model, group, terms, term_inputs(terms))
         self._questions: dict[str, dict[str, Question]] = {}
         self._inhabited: dict[str, bool | None] = {}
+        self._found: dict[tuple[str, str], bool] = {}
 
     def question(self, question: Question) -> Question:
         found = self._questions.get(question.transition)
@@ -60,7 +61,18 @@ class TermProver(GroupProver):
             answer = self.asked.check((*asked.given[way.label], way.bad))
             if not isinstance(answer, Unsat):
                 return "unknown" if isinstance(answer, Undecided) else "refuted"
-        return "proved"
+        return "vacuous" if self.missing(asked) else "proved"
+
+    def missing(self, asked: Question) -> str:
+        """As `unreached`, of a question over terms. What that solver gives up on counts as reached."""
+        for name, rows in asked.effects.items():
+            key = (asked.transition, name)
+            if key not in self._found:
+                answers = (self.asked.check((*asked.given[label], condition)) for label, condition in rows)
+                self._found[key] = any(not isinstance(answer, Unsat) for answer in answers)
+            if not self._found[key]:
+                return name
+        return ""
 
     def decide(self, question: Question) -> Verdict:
         """The verdict that the solver gives; values, where there are any, come from the graph."""
@@ -81,4 +93,5 @@ class TermProver(GroupProver):
             if not isinstance(seen, Refuted):
                 raise Contradiction(f"{question.id}: {self.name} refutes it, the bit graph does not")
             return seen
-        return Proved(self.inhabitant_of(question))
+        effect = self.missing(asked)
+        return Vacuous(question.transition, effect) if effect else Proved(self.inhabitant_of(question))

@@ -67,9 +67,10 @@ class Refuted:
 
 @dataclass(frozen=True, slots=True)
 class Vacuous:
-    """No state satisfies what is assumed, for this instance."""
+    """No state satisfies what is assumed, for this instance; or none leads its step to the effect that it is there for."""
 
     instance: str
+    effect: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,8 @@ def reason(verdict: Verdict) -> str:
     match verdict:
         case Unknown(why, detail):
             return f"{why}: {detail}" if detail else why
-        case Vacuous(instance):
-            return f"nothing satisfies what is assumed of {instance}"
+        case Vacuous(instance, effect):
+            return f"no state leads {instance} to {effect}" if effect else f"nothing satisfies what is assumed of {instance}"
         case Incomplete(why):
             return why
         case Proved() | Refuted():

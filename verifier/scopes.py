@@ -321,6 +321,12 @@ class Model:
         """The level that a transition's texts are written at."""
         return self.base if self.base.name in transition.levels else self.level
 
+    def effects(self, transition: Transition, code: str) -> list[tuple[str, Function]]:
+        """What the transition is there for under this code: sentences over its parameters, the states after and before."""
+        params = self.params(transition)
+        return [(e.name, self.sentence(e.holds, _PROPERTY, params)) for e in transition.reaches
+                if not set(e.needs) & set(self.layout.variant.absent) and (not e.codes or code in e.codes)]
+
     def change(self, transition: Transition, component: str, kind: int) -> Function:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
         params = (*self.params(transition), Param("before", kind), Param("after", kind))
@@ -362,6 +368,7 @@ class Model:
                     if component in transition.changes:
                         self.change(transition, component, self.reading(view).returns)
             for code in self.encoding.codes:
+                self.effects(transition, code)
                 self._check_give_ups(transition, code)
 
     def _check_give_ups(self, transition: Transition, code: str) -> None:

@@ -235,6 +235,8 @@ def _verdicts(model: Model, group: Group, transition: str | None) -> dict[str, s
 def _word(prover: GroupProver, question: Any) -> str:
     if any(prover.possible(question, way) for way in question.ways):
         return "refuted"
+    if prover.unreached(question):
+        return "vacuous"
     return "proved" if all(prover.inhabited(label, g) for label, g in question.given.items()) else "vacuous"
 
 

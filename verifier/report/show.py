@@ -13,7 +13,7 @@ from verifier.arch import Layout
 from verifier.errors import UsageError, nearest
 from verifier.evaluate import Machine, Memory, call
 from verifier.plan import Library
-from verifier.results import Counterexample, Move, Result, State, verdict_name
+from verifier.results import Counterexample, Move, Result, State, reason, verdict_name
 from verifier.scopes import Model
 from verifier.steps import World
 from verifier.syntax import BOOL
@@ -41,7 +41,8 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     parts.append(_wrap(o.claim))
     model = library.group_model(o.group)
     if name == "VACUOUS":
-        parts.append(_wrap(f"Nothing satisfies what is assumed of {getattr(result.verdict, 'instance', '')}."))
+        said = reason(result.verdict)
+        parts.append(_wrap(f"{said[0].upper()}{said[1:]}."))
     if name == "UNKNOWN":
         parts.append(_wrap(f"{getattr(result.verdict, 'reason', '')}: {getattr(result.verdict, 'detail', '')}."))
     counterexample = getattr(result.verdict, "counterexample", None)
