@@ -8,6 +8,7 @@ axioms see both. A text that names what its section must not see does not load.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -323,9 +324,10 @@ class Model:
 
     def effects(self, transition: Transition, code: str) -> list[tuple[str, Function]]:
         """What the transition is there for under this code: sentences over its parameters, the states after and before."""
-        params = self.params(transition)
+        params, variant = self.params(transition), self.layout.variant
         return [(e.name, self.sentence(e.holds, _PROPERTY, params)) for e in transition.reaches
-                if not set(e.needs) & set(self.layout.variant.absent) and (not e.codes or code in e.codes)]
+                if not set(e.needs) & set(variant.absent) and (not e.codes or code in e.codes)
+                and not any(fnmatch.fnmatchcase(variant.name, glob) for glob in e.not_on)]
 
     def change(self, transition: Transition, component: str, kind: int) -> Function:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""

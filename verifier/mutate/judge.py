@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from verifier.arch import Field, Layout
@@ -184,16 +185,18 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
     same = True
     ran = False
     for variant in variants:
-        for encoding, code in CODES:
+        absent = library.variant(variant).absent
+        levels = [level for level in transition.levels if not absent.intersection(spec.levels[level].needs)]
+        for level, (encoding, code) in product(levels, CODES):
             written = transition.code(code)
             if mutant.kind == "code" and (written is None or written[0] != part):
                 continue
-            if set(transition.needs) & library.variant(variant).absent:
+            if absent.intersection(transition.needs):
                 continue
             ran = True
-            group = Group(variant, "pte", encoding, code)
+            group = Group(variant, level, encoding, code)
             record = spec.encodings[encoding]
-            model = Model(spec, library.layout(variant, record.overlay), record)
+            model = Model(spec, library.layout(variant, record.overlay), record, level)
             told = _changed_verdict(group, _baseline(library, group, name), model, name)
             if told:
                 return Judged(mutant, "killed", told)
