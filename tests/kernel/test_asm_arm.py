@@ -106,6 +106,10 @@ def test_stores(store: str, size: int, result: int) -> None:
     assert run(("tst r1, #2", store, "bx lr"), 5, size=size, start=9) == result
 
 
+def test_older_cpus_return_with_mov() -> None:
+    assert run(("str r1, [r0]", "mov pc, lr"), 5) == 5
+
+
 def test_the_hardwares_copy_is_stored_where_there_is_room_for_it() -> None:
     l = lifter()
     both, state = Object("both", 2052, 8), State((), {}, {})

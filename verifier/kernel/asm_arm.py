@@ -31,6 +31,7 @@ _REGISTERS = {**{f"r{n}": n for n in range(16)}, "sp": 13, "lr": 14, "pc": 15}
 _REG = r"(?:r\d+|sp|lr)"
 _CONDITION = r"(?P<cond>eq|ne)?"
 _VALUE = rf"(?:#(?P<number>-?(?:0x[0-9a-f]+|\d+))|(?P<source>{_REG}))"
+_RETURNS = ("bx lr", "mov pc, lr")
 _OPS = {"and": "and", "orr": "or", "eor": "xor", "add": "add", "sub": "sub"}
 
 _ALU = re.compile(rf"(?P<op>and|orr|eor|bic|add|sub){_CONDITION} (?P<dest>{_REG}), (?P<left>{_REG}), {_VALUE}")
@@ -102,7 +103,7 @@ def run_code(l: Lifter, code: Code, args: list[Value], state: State) -> None:
             ahead = machine.pending.pop(at)
             machine.here = l.alg.any(machine.here, ahead) if machine.pending and machine.here is not None else None
         text = code.lines[at]
-        if text == "bx lr":
+        if text in _RETURNS:
             if machine.here is not None:
                 raise Incomplete("a function of assembly returns in its middle")
             return
