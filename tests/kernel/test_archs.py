@@ -45,7 +45,7 @@ INCOMPLETE = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_helper_is_the_kernels(variant: str) -> None:
-    results = conform(Path(TREE or ""), [variant], timeout=30).results
+    results = [r for r in conform(Path(TREE or ""), [variant], timeout=30).results if r.variant == variant]  # not all of an architecture's
     assert [r.helper for r in results if isinstance(r, Differs)] == []
     assert sum(isinstance(r, Equal) for r in results) >= 80
     left = {r.helper: r.reason for r in results if isinstance(r, Inconclusive)}

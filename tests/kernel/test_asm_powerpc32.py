@@ -126,37 +126,26 @@ def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
         assert result is not None and int(lifter.values.as_word(result).term) == null
 
 
-def library(tmp_path: Path, entries: str, bytes_of_an_entry: int) -> Library:
+def library(tmp_path: Path, entries: str) -> Library:
     """A library of nothing but a build whose entries lie so."""
     (tmp_path / "x.yaml").write_text(f"builds:\n  b:\n    kernel: powerpc\n    make: powerpc\n    base: d\n    entries: [{entries}]\n", encoding="utf-8")
     found = Library.__new__(Library)
     found.build = load_builds(tmp_path)["b"]
-    found.constant = lambda name: bytes_of_an_entry  # type: ignore[method-assign]
     return found
 
 
 @pytest.mark.parametrize(("stored", "equal"), [(4, True), (3, False)])
 def test_an_entry_of_four_words_has_to_stay_so(tmp_path: Path, stored: int, equal: bool) -> None:
-    lib = library(tmp_path, "four times", 16)
+    lib = library(tmp_path, "four times")
     lines = "\n".join(f"  %q{n} = getelementptr i8, ptr %p, i32 {4 * n}\n  store i32 5, ptr %q{n}" for n in range(stored))
     text = f"{LAYOUT}define i32 @f(ptr %p) {{\nentry:\n  %v = load i32, ptr %p\n{lines}\n  ret i32 %v\n}}\n"
     lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
     entry = lib.entry_object(lifter, "p", 0x12345621, 4)
     result, state = lifter.call("f", [lifter.pointer(entry)])
-    assert entry.size == 16 and lib.protection_width() == 32
+    assert entry.size == 16
     assert result is not None and int(lifter.values.as_word(result).term) == 0x12345621
     assert lib._entry(lifter, state, entry) == 5
     assert [u.condition for u in lifter.undefined] == [not equal]
-
-
-@pytest.mark.parametrize(("given", "outside"), [(0x621, []), (0x1_0000_0621, [True])])
-def test_a_protection_has_less_bits_than_an_entry(tmp_path: Path, given: int, outside: list[bool]) -> None:
-    lib = library(tmp_path, "in tables", 8)
-    text = f"{LAYOUT}define i32 @f() {{\nentry:\n  ret i32 0\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
-    assert lib._narrowed(lifter, given, 32) == 0x621
-    assert [u.condition for u in lifter.outside] == outside
-    assert lib._narrowed(lifter, given, 64) == given
 
 
 LOOP = """entry:

@@ -203,9 +203,6 @@ class Library:
             else:
                 word = lifter.values.as_word(value)
                 result, width = word.term, word.width
-                if shape.returns == "prot" and width < self.protection_width():
-                    more = self.protection_width() - width
-                    result, width = alg.zext(result, width, width + more), width + more
         widths = {name: 8 * (obj.size or 8) // self.copies for name, obj in objects.items()}
         lifter.undefined += [Undefinedness(u.condition, f"not modelled: {self._named(u.reason)}") for u in lifter.lost]
         notes = tuple(self._labelled(note) for note in (*inputs.notes, *lifter.notes))
@@ -281,8 +278,6 @@ class Library:
             elif isinstance(param.type, Int):
                 width = param.type.width
                 term = args[name] if name in args else free.input_word(name, width)
-                if parameter.is_protection and name in args:
-                    term = self._narrowed(lifter, term, width)
                 values.append(Word(width, term, term if isinstance(term, int) and isinstance(alg, Integers) else None))
             else:
                 raise Incomplete(f"{shape.helper} takes something that is no word")
@@ -327,29 +322,14 @@ class Library:
         """How many equal words a pte_t has."""
         return 4 if FOUR_TIMES in self.build.entries else 1
 
-    def protection_width(self) -> int:
-        """The width of a protection in the model, which is an entry's. A pgprot_t may have less: then all above is 0."""
-        return 8 * (self.constant("size_pte") or 0) // self.copies
-
-    def _narrowed(self, lifter: Lifter, term: Any, width: int) -> Any:
-        """A protection of the model's as a pgprot_t. Where it has more bits, the model says nothing."""
-        alg, more = lifter.alg, self.protection_width() - width
-        if more <= 0:
-            return term
-        above = alg.neg(alg.eq(alg.extract(term, width, more), alg.word(0, more), more))
-        if alg.known(above) is not False:
-            lifter.outside.append(Undefinedness(above, f"a protection of more than {width} bits"))
-        return alg.extract(term, 0, width)
-
     def width(self, shape: Shape, index: int) -> int:
-        """The width in bits of a wrapper's parameter; 0 for a truth, the entry's behind a pointer and for a protection."""
+        """The width in bits of a wrapper's parameter; 0 for a truth, and the entry's behind a pointer."""
         function = self.main.function(shape.wrapper)
         if function is None:
             raise Incomplete(f"no wrapper {shape.wrapper}")
         kind = function.params[index].type
         if isinstance(kind, Int):
-            own = 0 if kind.width == 1 else kind.width
-            return max(own, self.protection_width()) if shape.parameters()[index].is_protection else own
+            return 0 if kind.width == 1 else kind.width
         return 8 * self.entry_bytes(shape.parameters()[index])
 
 

@@ -3,8 +3,8 @@
 
 The words of `shapes.yaml`:
 
-    pte pmd pud prot swp    the kernel's types of one word: pte_t, pgprot_t, swp_entry_t. A pgprot_t that is narrower than an entry (MIPS
-                            with two words) has an entry's width here, whose upper half C drops
+    pte pmd pud prot swp    the kernel's types of one word: pte_t, pgprot_t, swp_entry_t. A pgprot_t that is narrower than an entry (MIPS with
+                            two words, powerpc) has an entry's width here, whose upper half C drops
     val ulong long bool     a pteval_t, an unsigned long, a long, a bool
     pfn page                a page frame number; the kernel takes it, or the page that has it
     ptep pmdp pudp          a pointer to an entry
@@ -45,10 +45,6 @@ class Parameter:
     declared: str
     role: str
     model: str | None = None
-
-    @property
-    def is_protection(self) -> bool:
-        return self.declared == "w_prot"
 
 
 @dataclass(frozen=True, slots=True)
