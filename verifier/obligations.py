@@ -14,7 +14,7 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.evaluate import HUGE, Key, Memory, call
-from verifier.model import ADVISORY, INVARIANT, LEMMA, PTE, STATIC, STEP, THIRD, Property
+from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
 from verifier.scopes import WAS, Model
 from verifier.steps import Fresh, Instance, Step, World, applies, arguments, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
@@ -191,10 +191,9 @@ class Builder:
             yield question
 
     def effects(self, step: Step) -> Iterator[tuple[str, Any]]:
-        """What the step's transition is there for, as conditions on the state after. They are written for entries of ptes,
-        and not for a process that is summed up."""
+        """What the step's transition is there for, as conditions on the state after; not of a process that is summed up."""
         transition = step.instance.transition
-        if transition is None or self.group.level != PTE or THIRD in step.instance.roles:
+        if transition is None or THIRD in step.instance.roles:
             return
         for name, sentence in self.model.effects(transition, self.group.code):
             yield name, call(self.after(step), sentence, arguments(self.model, step.instance, self.fresh))

@@ -323,7 +323,12 @@ class Model:
         return self.base if self.base.name in transition.levels else self.level
 
     def effects(self, transition: Transition, code: str) -> list[tuple[str, Function]]:
-        """What the transition is there for under this code: sentences over its parameters, the states after and before."""
+        """What the transition is there for under this code: sentences over its parameters, the states after and before.
+
+        They are written for entries of ptes alone.
+        """
+        if self.level.name != PTE:
+            return []
         params, variant = self.params(transition), self.layout.variant
         return [(e.name, self.sentence(e.holds, _PROPERTY, params)) for e in transition.reaches
                 if not set(e.needs) & set(variant.absent) and (not e.codes or code in e.codes)
