@@ -376,7 +376,7 @@ def _unroll(
     state = dict(start)
     for depth, instance in enumerate([*chosen, last], 2):
         mark = f"{depth}/"
-        inputs = {n.removeprefix(mark): v for n, v in model.items() if n.startswith(mark)}
+        inputs = {n.removeprefix(mark): v for n, v in model.items() if n.startswith(mark) and n != f"{mark}choice"}
         move = step_move(search.model, search.group, instance, state, inputs)
         moves.append(move)
         state = dict(move.after)
