@@ -107,8 +107,13 @@ class Library:
             if variant.unproved:
                 skipped.append({"variant": variant.name, "why": variant.unproved})
                 continue
-            levels = [n for n, level in self.spec.levels.items()
-                      if matches(n, filters.level) and not variant.absent.intersection(level.needs)]
+            levels = []
+            for name, level in self.spec.levels.items():
+                lacks = [need for need in level.needs if need in variant.absent]
+                if matches(name, filters.level) and not lacks:
+                    levels.append(name)
+                elif lacks:
+                    skipped.append({"variant": variant.name, "level": name, "why": f"has no {lacks[0]}"})
             for encoding in self.spec.encodings.values():
                 if not matches(encoding.name, filters.encoding):
                     continue

@@ -247,8 +247,11 @@ def _finish(
 
     results = sorted(scheduler.results, key=lambda r: r.obligation.id)
     unproved = [f"variant {v.name}: {v.unproved}" for v in library.wanted(filters) if v.unproved]
+    asked = {group.level for group in groups}
+    levels = [f"level {name}: not asked for" for name in library.spec.levels if not matches(name, filters.level)]
+    levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked for what in one.covers_not]
     coverage: dict[str, object] = {
-        "not_covered": [*NOT_COVERED, *unproved],
+        "not_covered": [*NOT_COVERED, *levels, *unproved],
         "not_applicable": [*skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))],
     }
     if scheduler.helpers:
