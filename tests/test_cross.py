@@ -36,7 +36,7 @@ def z3_says(file: Path) -> bool:
 
 @pytest.mark.parametrize("variant", ["x86_64+shstk", "arm64-4k+dbm"])
 def test_both_ways_agree(library: Library, variant: str, tmp_path: Path) -> None:
-    filters = Filters((variant,), (), ("option-c",), ("today",), ("fork-pte", "swap-out", "init", "static", "hw-*"))
+    filters = Filters((variant,), ("pte",), ("option-c",), ("today",), ("fork-pte", "swap-out", "init", "static", "hw-*"))
     run = prove(library, filters, Options(jobs=2, cross=tmp_path / "d", depth=3))
     alone = prove(library, filters, Options(jobs=2, depth=3))
     assert not run.contradictions and not (tmp_path / "d").exists()
@@ -55,7 +55,7 @@ def test_a_broken_engine_is_found_and_the_bundle_shows_it(
         return Unsat() if names == () else right(self, conditions, names)
 
     monkeypatch.setattr(BitsSolver, "check", broken)
-    filters = Filters(("x86_64",), (), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",))
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",))
     run = prove(library, filters, Options(cross=tmp_path / "d"))
     assert len(run.contradictions) == 1 and exit_code(run) == 4
     assert "the bit graph says proved, z3 says refuted" in run.contradictions[0]

@@ -36,12 +36,12 @@ def test_the_scripts_answer_is_the_verdict(identity: str, answer: z3.CheckSatRes
 
 
 def test_dump_smt_writes_a_file_for_each_step(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["prove", "--arch", "x86_64", "--encoding", "option-c", "--code", "today", "--transition",
-                                       "fork-*", "--dump-smt", str(tmp_path / "d"), "-q", "--no-cache", "--depth", "2"])
+    result = CliRunner().invoke(main, ["prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today",
+                                       "--transition", "fork-*", "--dump-smt", str(tmp_path / "d"), "-q", "--no-cache", "--depth", "2"])
     assert result.exit_code == 1
     names = {path.name for path in (tmp_path / "d").iterdir()}
     assert "x86_64--pte--option-c--today--fork-pte.smt2" in names
-    assert len(names) == sum(t.startswith("fork-") for t in load_library().spec.transitions)
+    assert len(names) == sum(n.startswith("fork-") and "pte" in t.levels for n, t in load_library().spec.transitions.items())
 
 
 def test_what_is_no_obligation_is_an_error() -> None:

@@ -81,7 +81,7 @@ def test_a_disagreement_is_a_contradiction_with_the_values(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PlainChecker, "check", lambda self, asked: Violated({"dma.A": True, "pinned.A": False}))
-    filters = Filters(("x86_64",), (), ("option-c",), ("option-c",), ("clear-young",), ("dma-needs-pin",))
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("clear-young",), ("dma-needs-pin",))
     run = prove(library, filters, Options(cross=tmp_path / "d"))
     assert len(run.contradictions) == 1 and exit_code(run) == 4
     assert "the bit graph and z3 say proved, plain integers refuted" in run.contradictions[0]
@@ -92,7 +92,7 @@ def test_a_disagreement_is_a_contradiction_with_the_values(
 
 
 def test_each_result_says_which_ways_decided(library: Library, tmp_path: Path) -> None:
-    filters = Filters(("x86_64",), (), ("option-c",), ("option-c",), ("clear-young",))
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("clear-young",))
     run = prove(library, filters, Options(cross=tmp_path / "d"))
     said = {r.obligation.property: r.solver for r in run.results}
     assert said["dma-needs-pin"] == "bits, z3 and plain integers over 2 bits"

@@ -25,7 +25,7 @@ SHADOW = "x86_64+shstk/pte/option-c/fork-pte/today/no-false-exclusive"
 @pytest.fixture(scope="module")
 def run(library: Library) -> Run:
     asked = ("fork-pte", "static", "init")
-    filters = Filters(("x86_64+shstk", "arm64-4k"), (), ("option-c",), ("today", "option-c"), asked)
+    filters = Filters(("x86_64+shstk", "arm64-4k"), ("pte",), ("option-c",), ("today", "option-c"), asked)
     return prove(library, filters, Options(jobs=2))
 
 

@@ -20,7 +20,7 @@ from verifier.plan import Filters, Library, load_library
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
 from verifier.run import Options, prove
 
-FORK = Filters(arch=("x86_64",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
+FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
 
 
 def ids(run: Run) -> dict[str, str]:
@@ -28,7 +28,7 @@ def ids(run: Run) -> dict[str, str]:
 
 
 def test_filters_choose(library: Library) -> None:
-    run = prove(library, Filters(("x86_64",), (), ("option-c",), ("option-c",), ("fork-*",), ("no-*",)), Options())
+    run = prove(library, Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("fork-*",), ("no-*",)), Options())
     found = ids(run)
     assert found
     assert all("/fork-" in i and "/no-" in i and i.startswith("x86_64/pte/option-c/") for i in found)
@@ -100,8 +100,8 @@ def test_a_changed_spec_is_proved_anew(library: Library, tmp_path: Path) -> None
 
 
 def test_two_runs_at_once_keep_the_cache_whole(library: Library, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64", "--encoding", "option-c", "--code",
-               "option-c", "--transition", "fork-*", "-q"]
+    command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64", "--level", "pte", "--encoding",
+               "option-c", "--code", "option-c", "--transition", "fork-*", "-q"]
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     runs = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [run.wait(120) for run in runs] == [0, 0]
@@ -114,8 +114,8 @@ def test_two_runs_at_once_keep_the_cache_whole(library: Library, tmp_path: Path)
 def test_what_was_told_is_told_again_until_something_changes(tmp_path: Path) -> None:
     specs = tmp_path / "specs"
     shutil.copytree(load_library().spec_folder, specs)
-    command = [sys.executable, "-m", "verifier", "--spec-dir", str(specs), "prove", "--arch", "x86_64", "--encoding", "option-c",
-               "--code", "today", "--transition", "fork-pte"]
+    command = [sys.executable, "-m", "verifier", "--spec-dir", str(specs), "prove", "--arch", "x86_64", "--level", "pte",
+               "--encoding", "option-c", "--code", "today", "--transition", "fork-pte"]
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def tell(*more: str) -> subprocess.CompletedProcess[str]:
@@ -146,7 +146,7 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
         return real(self, question)
 
     monkeypatch.setattr(GroupProver, "decide", hang)
-    filters = Filters(("x86_64",), (), ("option-c",), ("option-c",), ("tlb-flush",))
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("tlb-flush",))
     start = time.monotonic()
     run = prove(library, filters, Options(timeout=1.0))
     assert time.monotonic() - start < 30
@@ -176,8 +176,8 @@ def test_interrupt_leaves_no_process_and_says_what_was_done(tmp_path: Path) -> N
 def test_solvers_agree_on_a_sample(library: Library) -> None:
     """The bit graph and z3 give the same verdicts."""
     for filters in (
-        Filters(("x86_64+shstk",), (), ("option-c",), ("today", "option-c"), ("fork-pte", "mprotect-pte", "static")),
-        Filters(("arm64-16k+dbm",), (), ("page-flag",), (), ("fork-*", "madvise-free")),
+        Filters(("x86_64+shstk",), ("pte",), ("option-c",), ("today", "option-c"), ("fork-pte", "mprotect-pte", "static")),
+        Filters(("arm64-16k+dbm",), ("pte",), ("page-flag",), (), ("fork-*", "madvise-free")),
     ):
         bits, z3 = (prove(library, filters, Options(jobs=2, depth=1, solver=name)) for name in ("bits", "z3"))
         assert ids(bits) == ids(z3)

@@ -17,7 +17,7 @@ from verifier.run import Options, prove
 from verifier.shared import Packed, Shared
 from verifier.work import Done, Task, work
 
-FORK = Filters(("x86_64",), (), ("option-c",), ("today",), ("fork-*", "static"), ())
+FORK = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-*", "static"), ())
 
 
 @pytest.fixture(scope="module")

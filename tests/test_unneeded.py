@@ -12,7 +12,7 @@ from verifier.cli import main
 from verifier.plan import Filters, Library, load_library
 from verifier.unneeded import needs
 
-FORK = Filters(("x86_64",), (), ("page-flag", "option-c"), (), ("fork-pte",), ())
+FORK = Filters(("x86_64",), ("pte",), ("page-flag", "option-c"), (), ("fork-pte",), ())
 
 
 def test_what_is_needed_names_a_proof_that_fails_without_it(library: Library) -> None:
@@ -28,7 +28,7 @@ def test_a_requirement_that_nothing_needs_is_listed(tmp_path: Path) -> None:
     text = path.read_text()
     path.write_text(text.replace("    child-empty: {", '    idle: {holds: "True", because: "nobody"}\n    child-empty: {', 1))
     assert path.read_text() != text
-    result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded", "--arch", "x86_64",
+    result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded", "--arch", "x86_64", "--level", "pte",
                                        "--encoding", "page-flag", "--transition", "fork-pte"])
     assert result.exit_code == 0
     assert "unneeded  requires fork-pte.idle  (" in result.output and "fork.yaml:13:" in result.output

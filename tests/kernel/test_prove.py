@@ -32,7 +32,7 @@ def verdicts(run: Run) -> dict[str, str]:
 
 @pytest.mark.parametrize(("variant", "encoding", "code"), CODES)
 def test_verdicts_on_the_kernels_helpers_are_those_on_archs(variant: str, encoding: str, code: str) -> None:
-    filters = Filters((variant,), (), (encoding,), (code,))
+    filters = Filters((variant,), ("pte",), (encoding,), (code,))
     ours = prove(load_library(), filters, OPTIONS)
     library = load_library()
     library.substitute = kernel_helpers(tree(), [library.layout(variant)])
@@ -61,7 +61,7 @@ def test_a_wrong_helper_of_arch_changes_nothing(tmp_path: Path) -> None:
     wrong = text.replace("pte_mksaveddirty(pte & ~RW)", "pte & ~(RW | DIRTY)")
     assert wrong != text
     (folder / "x86.yaml").write_text(wrong)
-    filters = Filters(("x86_64+shstk",), (), ("page-flag",), ("today",), ("fork-pte", "ksm-write-protect"))
+    filters = Filters(("x86_64+shstk",), ("pte",), ("page-flag",), ("today",), ("fork-pte", "ksm-write-protect"))
     right = prove(load_library(), filters, replace(OPTIONS, depth=2))
     library = load_library(folder)
     changed = prove(library, filters, replace(OPTIONS, depth=2))
@@ -75,7 +75,7 @@ def test_a_wrong_helper_of_arch_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("variant", "how"), [("x86_64", "machine code"), ("arm64-4k", "lifted code")])
 def test_counterexamples_are_reproduced_by_the_kernels_code(variant: str, how: str) -> None:
-    filters = Filters((variant,), (), ("option-c",), ("today",))
+    filters = Filters((variant,), ("pte",), ("option-c",), ("today",))
     library = load_library()
     run = replay_run(library, prove(library, filters, OPTIONS), tree())
     found = [r.verdict.counterexample for r in run.results if isinstance(r.verdict, Refuted)]
@@ -85,7 +85,7 @@ def test_counterexamples_are_reproduced_by_the_kernels_code(variant: str, how: s
 
 
 def test_a_counterexample_that_the_kernel_does_not_show_is_a_contradiction() -> None:
-    filters = Filters(("x86_64",), (), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",))
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",))
     library = load_library()
     run = prove(library, filters, OPTIONS)
     (result,) = run.results
