@@ -37,7 +37,8 @@ def test_the_scripts_answer_is_the_verdict(identity: str, answer: z3.CheckSatRes
 
 def test_dump_smt_writes_a_file_for_each_step(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today",
-                                       "--transition", "fork-*", "--dump-smt", str(tmp_path / "d"), "-q", "--no-cache", "--depth", "2"])
+                                       "--transition", "fork-*", "--dump-smt", str(tmp_path / "d"), "-q", "--no-cache",
+                                       "--depth", "2"])
     assert result.exit_code == 1
     names = {path.name for path in (tmp_path / "d").iterdir()}
     assert "x86_64--pte--option-c--today--fork-pte.smt2" in names
