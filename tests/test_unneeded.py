@@ -28,8 +28,8 @@ def test_a_requirement_that_nothing_needs_is_listed(tmp_path: Path) -> None:
     text = path.read_text()
     path.write_text(text.replace("    child-empty: {", '    idle: {holds: "True", because: "nobody"}\n    child-empty: {', 1))
     assert path.read_text() != text
-    result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded", "--arch", "x86_64", "--level",
-                                       "pte", "--encoding", "page-flag", "--transition", "fork-pte"])
+    result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded", "--arch", "x86_64",
+                                       "--level", "pte", "--encoding", "page-flag", "--transition", "fork-pte"])
     assert result.exit_code == 0
     assert "unneeded  requires fork-pte.idle  (" in result.output and "fork.yaml:13:" in result.output
     assert "fork-pte.child-empty" not in result.output
