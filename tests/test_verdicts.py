@@ -245,14 +245,15 @@ def test_nothing_else_is_wrong(library: Library, variant: str) -> None:
 OLD_ENTRIES = {("zap", "reach-is-reference"), ("fork-pte", "no-false-exclusive"), ("mprotect-pte", "write-needs-vma")}
 
 
-@pytest.mark.parametrize("variant", ["arc+smp", "parisc+smp", "parisc32+smp", "xtensa+smp"])
+@pytest.mark.parametrize("variant", ["arc+smp", "parisc+smp", "parisc32+smp", "xtensa+smp", "sh-x2tlb+smp"])
 def test_handlers_without_a_lock_bring_old_entries_back(library: Library, variant: str) -> None:
     assert failing(library, variant, "page-flag", "today") > OLD_ENTRIES
     arch = library.archs[library.variant(variant).arch]
     locked = {name: dataclasses.replace(event, late=False) for name, event in arch.events.items()}
     changed = {**library.archs, arch.name: dataclasses.replace(arch, events=locked)}
     other = Library(changed, library.generic, library.spec, library.arch_folder, library.spec_folder)
-    assert not failing(other, variant, "page-flag", "today") & OLD_ENTRIES
+    without = failing(other, variant, "page-flag", "today") & OLD_ENTRIES
+    assert without <= {("mprotect-pte", "write-needs-vma")}  # SuperH's mprotect leaves write where it was: docs/findings/sh.md 1
 
 
 def test_an_old_entry_comes_back_in_a_trace(library: Library) -> None:
