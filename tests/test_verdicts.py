@@ -384,7 +384,8 @@ def test_what_todays_code_of_huge_pages_breaks(library: Library, transition: str
 
 
 # Private mappings of hugetlbfs.
-HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix", "sparc64-sun4v")
+HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix", "sparc64-sun4v",
+           "powerpc-e500", "powerpc-e500-64")
 KNOWN_TODAY_HUGETLB = {
     ("hugetlb-wp-reuse", "no-false-exclusive"), ("hugetlb-wp-reuse", "flag-is-used"), ("hugetlb-wp-copy", "no-lost-dirty"),
     ("hugetlb-fork", "no-lost-dirty"), ("hugetlb-fork", "stale-child"), ("hugetlb-fork-copy", "write-needs-vma"),
@@ -398,3 +399,10 @@ def test_hugetlb_carries_option_c_too(library: Library, variant: str) -> None:
     today = failing(library, variant, "page-flag", "today", "hugetlb")
     assert today <= KNOWN_TODAY_HUGETLB
     assert {("hugetlb-fork-copy", "write-needs-vma"), ("hugetlb-wp-reuse", "no-false-exclusive")} <= today
+
+
+@pytest.mark.parametrize("variant", ["powerpc-8xx", "powerpc-8xx-16k"])
+def test_8xx_makes_a_page_of_hugetlb_readable_in_fork(library: Library, variant: str) -> None:
+    """pte_wrprotect of an entry without access; docs/findings/powerpc32.md."""
+    assert failing(library, variant, "option-c", "option-c", "hugetlb") == {("hugetlb-fork", "frame")}
+    assert ("hugetlb-fork", "frame") in failing(library, variant, "page-flag", "today", "hugetlb")
