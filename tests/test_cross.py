@@ -48,7 +48,7 @@ def test_both_ways_agree(library: Library, variant: str, tmp_path: Path) -> None
 def test_a_broken_engine_is_found_and_the_bundle_shows_it(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bit side calls everything unsatisfiable that has no model asked for, so it proves what is false."""
+    """The bit side calls everything unsatisfiable that has no model asked for, so it does not see what is false."""
     right = BitsSolver.check
 
     def broken(self: BitsSolver, conditions: Any, names: Any = None) -> Any:
@@ -58,10 +58,10 @@ def test_a_broken_engine_is_found_and_the_bundle_shows_it(
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",))
     run = prove(library, filters, Options(cross=tmp_path / "d"))
     assert len(run.contradictions) == 1 and exit_code(run) == 4
-    assert "the bit graph says proved, z3 says refuted" in run.contradictions[0]
+    assert "z3 says refuted" in run.contradictions[0]
     (where,) = (tmp_path / "d").iterdir()
     told = json.loads((where / "obligation.json").read_text())
-    assert (told["bits"], told["z3"]) == ("proved", "refuted")
+    assert (told["bits"], told["z3"]) == ("vacuous", "refuted")  # its steps never do what they are there for, it says
     answers = {}
     for row in told["questions"]:
         by_z3, by_sat = z3_says(where / f"{row['file']}.smt2"), satisfiable(where / f"{row['file']}.cnf")

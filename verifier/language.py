@@ -11,6 +11,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 from verifier.errors import SpecError, Where
 from verifier.expressions import (
@@ -63,7 +64,7 @@ class Signature:
 
 def parse_signature(text: str, where: Where, scope: Scope) -> Signature:
     """`pte_mkwrite(pte, shadow_stack: bool)`, or a bare name without parameters."""
-    tree = _parse(Source(f"def {text if '(' in text else text + '()'}: pass", where), where)
+    tree = _parse(Source(f"def {text if '(' in text else text + '()'}: pass", where), where).tree
     node = tree.body[0] if len(tree.body) == 1 else None
     if not isinstance(node, ast.FunctionDef) or not _SIGNATURE.match(text):
         raise SpecError(where, f"{text!r} is no name with parameters")
@@ -87,9 +88,9 @@ def parse_function(signature: Signature, body: Source, scope: Scope, source: str
     """The typed function. Raises SpecError at whatever is not of the language."""
     refs = {p.name for p in signature.params if p.by_ref}
     typer = _Typer(scope, body, {p.name: p.type for p in signature.params}, refs)
-    tree = _parse(body, body.where)
-    typer.check_size(tree)
-    stmts = typer.whole(tree.body)
+    parsed = _parse(body, body.where)
+    typer.check_size(parsed)
+    stmts = typer.whole(parsed.tree.body)
     pure = typer.pure and not any(p.by_ref for p in signature.params)
     return Function(
         signature.name, signature.params, NOTHING if typer.returns is None else typer.returns, stmts, typer.kinds, pure,
@@ -98,12 +99,39 @@ def parse_function(signature: Signature, body: Source, scope: Scope, source: str
     )
 
 
-def _parse(source: Source, where: Where) -> ast.Module:
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A text's syntax, which nobody changes, and how deep each node stands."""
+
+    tree: ast.Module
+    depths: dict[int, int]  # id of a node -> how deep it stands
+    statements: int
+    too_deep: ast.AST | None
+
+
+@lru_cache(maxsize=1 << 14)
+def _parsed(text: str) -> _Parsed:
+    """The syntax of a text, once for all the variants and levels that it is typed for; without recursion."""
+    tree = ast.parse(text)
+    todo: list[tuple[ast.AST, int]] = [(tree, 0)]
+    depths: dict[int, int] = {}
+    statements = 0
+    while todo:
+        node, depth = todo.pop()
+        if depth > MAX_DEPTH:
+            return _Parsed(tree, depths, statements, node)
+        statements += isinstance(node, ast.stmt)
+        depths[id(node)] = depth
+        todo += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
+    return _Parsed(tree, depths, statements, None)
+
+
+def _parse(source: Source, where: Where) -> _Parsed:
     if len(source.text) > MAX_TEXT:
         raise SpecError(where, f"text is longer than {MAX_TEXT} characters")
     try:
         with warnings.catch_warnings(action="ignore"):
-            return ast.parse(source.text)
+            return _parsed(source.text)
     except SyntaxError as error:
         place = source.at(error.lineno or 1, max((error.offset or 1) - 1, 0))
         raise SpecError(place, f"not of the language: {error.msg}") from None
@@ -116,19 +144,13 @@ def _parse(source: Source, where: Where) -> ast.Module:
 class _Typer(ExpressionTyper):
     """Types the statements of one body."""
 
-    def check_size(self, tree: ast.Module) -> None:
-        """Refuse what nests too deep or is too long, without recursion."""
-        todo: list[tuple[ast.AST, int]] = [(tree, 0)]
-        count = 0
-        while todo:
-            node, depth = todo.pop()
-            if depth > MAX_DEPTH:
-                raise self.fail(node, f"nests deeper than {MAX_DEPTH}")
-            count += isinstance(node, ast.stmt)
-            self.depths[id(node)] = depth
-            self.nesting = max(self.nesting, depth)
-            todo += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
-        if count > MAX_STATEMENTS:
+    def check_size(self, parsed: _Parsed) -> None:
+        """Refuse what nests too deep or is too long."""
+        if parsed.too_deep is not None:
+            raise self.fail(parsed.too_deep, f"nests deeper than {MAX_DEPTH}")
+        self.depths = parsed.depths
+        self.nesting = max(self.nesting, *parsed.depths.values())
+        if parsed.statements > MAX_STATEMENTS:
             raise SpecError(self.source.where, f"has more than {MAX_STATEMENTS} statements")
 
     def whole(self, body: list[ast.stmt]) -> tuple[Stmt, ...]:

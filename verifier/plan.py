@@ -148,8 +148,8 @@ class Library:
 
     def check(self, groups: list[Group]) -> None:
         """Type everything that the groups use. SpecError at the first thing that is wrong."""
-        for group in groups:
-            model = self.group_model(group)
+        for variant, encoding, level in dict.fromkeys((g.variant, g.encoding, g.level) for g in groups):
+            model = self.model(variant, encoding, level)
             model.layout.check()
             model.check()
 

@@ -99,11 +99,12 @@ def prove(
         raise UsageError(f"nothing to prove for {unproved[0].name}: {unproved[0].unproved}")
     if not groups:
         raise nothing_matches(filters, library)
-    library.check(groups)
     _something(library, groups, filters)
-    loaded = time.perf_counter()
+    loaded = start
     scheduler = _Scheduler(library, options, progress)
     try:
+        library.check(groups)
+        loaded = time.perf_counter()
         scheduler.run(_tasks(groups, filters, options))
     except KeyboardInterrupt:
         raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded)) from None

@@ -24,7 +24,7 @@ from verifier.plan import Library
 __all__ = ["KINDS", "Score", "run", "text"]
 
 KINDS = ("helper", "field", "code", "requires")
-VARIANTS = ("x86_64", "x86_64+shstk", "x86_64+stray-dirty", "arm64-4k+dbm", "riscv64")  # on which transitions are decided
+VARIANTS = ("x86_64", "x86_64+shstk", "x86_64+stray-dirty", "arm64-4k+dbm", "riscv64", "xtensa")  # decide transitions
 
 
 @dataclass(frozen=True, slots=True)

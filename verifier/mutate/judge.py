@@ -186,7 +186,8 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
     ran = False
     for variant in variants:
         absent = library.variant(variant).absent
-        levels = [level for level in transition.levels if not absent.intersection(spec.levels[level].needs)]
+        among = transition.levels if mutant.kind == "code" else [n for n, one in spec.levels.items() if transition.at(one)]
+        levels = [level for level in among if not absent.intersection(spec.levels[level].needs)]
         for level, (encoding, code) in product(levels, CODES):
             written = transition.code(code)
             if mutant.kind == "code" and (written is None or written[0] != part):
