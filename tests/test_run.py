@@ -191,3 +191,11 @@ def test_advice_that_is_asked_for_is_searched_as_deep_as_all_else(library: Libra
     found = prove(library, filters, Options(search_seconds=300)).results
     assert [verdict_name(r.verdict) for r in found] == ["refuted"]
     assert isinstance(found[0].verdict, Refuted) and found[0].verdict.counterexample.depth == 6
+
+
+def test_what_one_level_leads_to_is_not_followed_at_another(library: Library) -> None:
+    """A stray Dirty bit leads to a store through ptes by a step that hugetlb has not got."""
+    filters = Filters(("x86_32+stray-dirty",), ("pte", "hugetlb"), ("option-c",), ("option-c",), ("hw-stray-dirty",),
+                      ("no-false-exclusive",))
+    run = prove(library, filters, Options(jobs=1))
+    assert [verdict_name(r.verdict) for r in run.results] == ["refuted", "refuted"] and not run.unfinished

@@ -36,8 +36,8 @@ Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
 class Hints:
     """Traces found elsewhere: tried first, and believed only when they are recomputed."""
 
-    traces: dict[tuple[str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
-    consequences: dict[tuple[str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
+    traces: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
+    consequences: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
     in_vain: set[tuple[str, str, str, str, Target]] = field(default_factory=set)  # searched to the full depth, by architecture
 
 

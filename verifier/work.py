@@ -245,7 +245,7 @@ class _Worker:
 
     def hinted(self, state: _Group, target: tuple[str, str]) -> tuple[Move, ...]:
         name = "/".join(target)
-        here = self.hints.traces.get((state.group.encoding, state.group.code, target), ())
+        here = self.hints.traces.get((state.group.level, state.group.encoding, state.group.code, target), ())
         for trace in (state.cache.hint(name), here):
             try:
                 again = retrace(state.model, state.group, trace, target[1]) if trace else None
@@ -257,7 +257,7 @@ class _Worker:
         return ()
 
     def remember(self, state: _Group, target: tuple[str, str], trace: tuple[Move, ...]) -> None:
-        self.hints.traces[state.group.encoding, state.group.code, target] = trace
+        self.hints.traces[state.group.level, state.group.encoding, state.group.code, target] = trace
         state.cache.keep_hint("/".join(target), trace)
 
     def with_trace(
@@ -284,7 +284,7 @@ class _Worker:
                          "no-spurious-dirty"):
             return counterexample
         name = "leads-to/" + "/".join(target)
-        key = (state.group.encoding, state.group.code, target)
+        key = (state.group.level, state.group.encoding, state.group.code, target)
         hint = state.cache.hint(name) or self.hints.consequences.get(key, ())
         if not hint and key in self.hints.consequences:
             return counterexample
