@@ -22,7 +22,7 @@ from verifier.scopes import Model
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 LAYERS = (
-    "errors", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms",
+    "errors", "processes", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms",
     "smtlib", "harness", "solve", "smt_solvers", "arch", "model", "scopes", "steps", "obligations", "results", "shared", "prove",
     "prove_terms", "plain", "cross", "substitute", "trace", "plan",
     "export", "unneeded", "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report", "cli", "__main__",

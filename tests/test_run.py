@@ -159,12 +159,13 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
     assert exit_code(run) == 3
 
 
-def test_interrupt_leaves_no_process_and_says_what_was_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_leaves_no_process_and_says_what_was_done(request_to_stop: signal.Signals) -> None:
     command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64*", "--level", "pte", "--no-cache", "--jobs", "2"]
     heard = ["env", "--default-signal=INT", *command]  # a job in the background would ignore it
     run = subprocess.Popen(heard, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     time.sleep(8)
-    os.kill(run.pid, signal.SIGINT)
+    os.kill(run.pid, request_to_stop)
     _, errors = run.communicate(timeout=120)
     assert run.returncode == 130
     assert "stopped" in errors

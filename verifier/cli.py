@@ -14,6 +14,7 @@ import click
 
 from verifier import __version__
 from verifier.errors import PteproofError, UsageError
+from verifier.processes import stop_on_request
 
 if TYPE_CHECKING:
     from verifier.plan import Filters, Library
@@ -48,6 +49,7 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
+        stop_on_request()
         try:
             code = super().main(*args, **kwargs)
             sys.stdout.flush()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,11 +148,20 @@ class Library:
         return found
 
     def check(self, groups: list[Group]) -> None:
-        """Type everything that the groups use. SpecError at the first thing that is wrong."""
-        for variant, encoding, level in dict.fromkeys((g.variant, g.encoding, g.level) for g in groups):
-            model = self.model(variant, encoding, level)
-            model.layout.check()
-            model.check()
+        """Type everything that the groups use. SpecError at the first thing that is wrong.
+
+        What is typed stays to the end: looking for garbage among it, here and in the processes to come, would take
+        as long as the typing.
+        """
+        gc.disable()
+        try:
+            for variant, encoding, level in dict.fromkeys((g.variant, g.encoding, g.level) for g in groups):
+                model = self.model(variant, encoding, level)
+                model.layout.check()
+                model.check()
+        finally:
+            gc.freeze()
+            gc.enable()
 
 
 def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:

@@ -15,6 +15,7 @@ from typing import Any
 from verifier.errors import UsageError
 from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
+from verifier.processes import as_worker
 from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
 from verifier.shared import Shared
 from verifier.steps import applies
@@ -60,9 +61,7 @@ class _Process:
 
 def _serve(library: Library, task: Task, pipe: Connection) -> None:
     """The body of a process."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    as_worker()
     work(library, task, _sender(pipe))
     pipe.close()
 

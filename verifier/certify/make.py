@@ -23,6 +23,7 @@ from verifier.errors import UsageError
 from verifier.export import conditions
 from verifier.obligations import Builder, Group, Question
 from verifier.plan import Library
+from verifier.processes import as_worker
 from verifier.prove import claim, graph_inputs
 from verifier.prove_terms import term_inputs
 from verifier.results import Proved, Result, Run, verdict_name
@@ -134,9 +135,7 @@ _SHARED: list[Any] = []
 
 
 def _start(library: Library, folder: Path, constants: bool) -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    as_worker()
     _SHARED[:] = library, folder, constants
 
 

@@ -20,6 +20,7 @@ from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_yaml
 from verifier.mutate.judge import UNPROVED, Judged, Mutant, judge, mutants
 from verifier.plan import Library
+from verifier.processes import as_worker
 
 __all__ = ["KINDS", "Score", "run", "text"]
 
@@ -75,9 +76,7 @@ _SHARED: list[Any] = []
 
 
 def _start(library: Library, compared: frozenset[str]) -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    as_worker()
     _SHARED[:] = library, compared
 
 

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How processes end: the first one by an interrupt or a request to stop, its workers when it ends them."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from types import FrameType
+
+__all__ = ["as_worker", "stop_on_request"]
+
+
+def stop_on_request() -> None:
+    """SIGTERM stops a command as an interrupt does: workers are ended, and what was decided is told."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def as_worker() -> None:
+    """For a new worker process: interrupts are its parent's to hear. It builds nothing with cycles, so nobody looks for them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.disable()
