@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""decode, encode, list, table: what arch/ and specs/ say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verifier.commands.execute import CONTRADICTION, Progress, finish
+from verifier.commands.options import GLOB, load
+from verifier.errors import UsageError
+
+if TYPE_CHECKING:
+    from verifier.plan import Library
+
+__all__ = ["decode", "encode", "list_command", "table_command"]
+
+
+def _check_own(context: click.Context, library: Library, arch: str) -> None:
+    """A user's own architecture is checked whole, also what one value does not need."""
+    if context.obj[0] is not None:
+        library.layout(library.variant(arch).name).check()
+
+
+@click.command()
+@click.argument("arch")
+@click.argument("values", metavar="VALUE...", nargs=-1, required=True)
+@click.option("--encoding", default="option-c", help="whose reading of exclusive to show")
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+@click.pass_context
+def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str, as_json: bool) -> int:
+    """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
+    from verifier import report
+
+    library = load(context)
+    _check_own(context, library, arch)
+    if encoding not in library.spec.encodings:
+        from verifier.errors import nearest
+        raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, library.spec.encodings)}")
+    click.echo(report.decode_text(library, library.variant(arch).name, values, encoding, as_json))
+    return 0
+
+
+@click.command()
+@click.argument("arch")
+@click.argument("settings", metavar="FIELD=V...", nargs=-1, required=True)
+@click.pass_context
+def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
+    """The entry value for fields and abstract states, such as PFN=0x12345 present=1 write=0 dirty=1."""
+    from verifier.encode import encode_entry
+
+    library = load(context)
+    _check_own(context, library, arch)
+    layout = library.layout(library.variant(arch).name)
+    click.echo(f"{encode_entry(layout, settings):0{layout.width // 4}x}")
+    return 0
+
+
+_LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helpers")
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(_LISTS))
+@click.option("--arch", default=None, help="whose helpers; default: each architecture's default variant")
+@click.pass_context
+def list_command(context: click.Context, what: str, arch: str | None) -> int:
+    """What there is."""
+    from verifier import report
+
+    click.echo(report.list_text(load(context), what, arch))
+    return 0
+
+
+@click.command("table")
+@click.option("--arch", multiple=True, metavar="G", help=GLOB)
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
+@click.option("--proofs", is_flag=True, help="the theorems too, property by property; takes minutes the first time")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes of --proofs; default: the cores")
+@click.option("--no-cache", is_flag=True, help="--proofs neither reads nor keeps proofs of earlier runs")
+@click.option("-v", "--verbose", is_flag=True, help="also statements that hold, or fail, on all alike; lemmas, and every entry")
+@click.option("-q", "--quiet", is_flag=True, help="no progress bar")
+@click.pass_context
+def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
+    """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
+    from verifier.cache import cache_folder
+    from verifier.plan import Filters
+    from verifier.run import Options, Stopped
+    from verifier.table.compute import table
+    from verifier.table.proofs import proofs
+    from verifier.table.show import show
+
+    library, found = load(context), None
+    wanted = [v.name for v in library.wanted(Filters(arch))]
+    if not wanted:
+        raise UsageError(f"no variant matches {', '.join(arch)}")
+    with Progress(not quiet and sys.stderr.isatty()) as progress:
+        rows = table(library, wanted, progress)
+        if proving["proofs"]:
+            cache = None if proving["no_cache"] else cache_folder()
+            try:
+                found = proofs(library, arch, Options(proving["jobs"] or os.cpu_count() or 1, cache=cache), progress)
+            except Stopped as stopped:
+                return finish(stopped.run, True)
+    click.echo(show(rows, form, verbose, found))
+    for what in found.contradictions if found is not None else ():
+        click.echo(f"pteproof: contradiction: {what}", err=True)
+    return CONTRADICTION if found is not None and found.contradictions else 0

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The options that commands share, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from verifier.plan import Filters, Library
+
+__all__ = ["GLOB", "filtering", "load", "make_filters", "running"]
+
+GLOB = "a shell glob; may be given several times"
+
+
+def load(context: click.Context) -> Library:
+    """arch/ and specs/: the shipped ones, or those that the command line names."""
+    from verifier.plan import load_library
+
+    arch_dir, spec_dir = context.obj
+    return load_library(arch_dir, spec_dir)
+
+
+def filtering(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which obligations are asked for."""
+    for name in ("property", "transition", "code", "encoding", "level", "arch"):
+        command = click.option(f"--{name}", multiple=True, metavar="G", help=GLOB)(command)
+    return command
+
+
+def running(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of everything that proves."""
+    options = [
+        click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores"),
+        click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
+        click.option("--depth", type=click.IntRange(1, 40), default=6, help="steps of the longest trace"),
+        click.option("--search-seconds", type=click.FloatRange(0), default=120.0, help="seconds of one group's search"),
+        click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]), default="auto",
+                     help="who decides; auto is bits: folding, then SAT solvers on one and-inverter graph"),
+        click.option("--cross-check", "cross", is_flag=True,
+                     help="decide by bits and by z3 (or the one of --solver); uses no cache"),
+        click.option("--dump-smt", "dump_smt", type=click.Path(path_type=Path), metavar="DIR",
+                     help="write what is asked as SMT-LIB 2, a file for each step of each code"),
+        click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree, to replay in"),
+        click.option("--helpers", type=click.Choice(["yaml", "kernel"]), default="yaml",
+                     help="whose helpers: those of arch/, or with --tree the kernel's own, lifted"),
+        click.option("--no-cache", is_flag=True, help="neither read nor keep proofs of earlier runs"),
+        click.option("--json", "json_file", metavar="FILE", help="write the result as JSON; - is standard output"),
+        click.option("--junit", "junit_file", metavar="FILE", help="write the result as JUnit XML"),
+        click.option("--sarif", "sarif_file", metavar="FILE", help="write the result as SARIF 2.1.0"),
+        click.option("-q", "--quiet", is_flag=True, help="the closing line only"),
+        click.option("-v", "--verbose", is_flag=True, help="every obligation, also the proved ones"),
+        click.option("--no-color", is_flag=True, help="no colour (as with NO_COLOR)"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def make_filters(given: dict[str, Any]) -> Filters:
+    """What the options of `filtering` let through; they are taken out of what was given."""
+    from verifier.plan import Filters
+
+    return Filters(*(given.pop(name) for name in ("arch", "level", "encoding", "code", "transition", "property")))

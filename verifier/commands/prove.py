@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""prove, audit, explain."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verifier.commands.execute import Progress, color, execute, finish, write_files
+from verifier.commands.options import filtering, load, make_filters, running
+from verifier.commands.told import keep, tell_again
+from verifier.errors import UsageError
+
+if TYPE_CHECKING:
+    from verifier.plan import Filters, Library
+
+__all__ = ["audit", "explain", "prove"]
+
+
+@click.command()
+@filtering
+@running
+@click.option("--unneeded", is_flag=True, help="list the assumptions that none of these proofs needs, instead of the verdicts")
+@click.pass_context
+def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
+    """Prove or refute the obligations that the filters let through; without filters, all."""
+    from verifier import report
+
+    if unneeded:
+        return _unneeded(load(context), make_filters(given), given)
+    told = tell_again(context, "prove", given)
+    if told is not None:
+        return told
+    key = dict(given)
+    library, run, stopped = execute(context, make_filters(given), given)
+    if not write_files(library, run, given):
+        text = report.prove_text(library, run, given["quiet"], given["verbose"], color(given))
+        click.echo(text, color=True)
+        keep(context, "prove", key, text, run, stopped)
+    return finish(run, stopped)
+
+
+def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
+    from verifier.plan import nothing_matches
+    from verifier.unneeded import lines, needs
+
+    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+        found = needs(library, filters, progress)
+    if not found.proofs:
+        raise nothing_matches(filters, library)
+    click.echo("\n".join(lines(found)))
+    return 0
+
+
+@click.command()
+@filtering
+@running
+@click.pass_context
+def audit(context: click.Context, /, **given: Any) -> int:
+    """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
+    from dataclasses import replace
+
+    from verifier import report
+
+    told = tell_again(context, "audit", given)
+    if told is not None:
+        return told
+    key = dict(given)
+    filters = make_filters(given)
+    filters = replace(filters, encoding=filters.encoding or ("option-c",), code=filters.code or ("today",))
+    library, run, stopped = execute(context, filters, given)
+    if not write_files(library, run, given):
+        text = report.audit_text(library, run)
+        click.echo(text, color=True)
+        keep(context, "audit", key, text, run, stopped)
+    return finish(run, stopped)
+
+
+@click.command()
+@click.argument("identity", metavar="ID")
+@click.option("--more", type=click.IntRange(1, 100), default=1, help="as many counterexamples, by more than the frame")
+@running
+@click.pass_context
+def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
+    """One obligation: the claim, the verdict, the values, the trace, the replay."""
+    from dataclasses import replace
+
+    from verifier import report
+    from verifier.plan import Filters
+
+    parts = identity.split("/")
+    if len(parts) != 6:
+        raise UsageError(f"{identity!r} is no obligation: variant/level/encoding/transition/code/property")
+    variant, level, encoding, transition, code, prop = (part.replace("[", "[[]") for part in parts)
+    filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
+    library, run, stopped = execute(context, filters, given)
+    named = tuple(r for r in run.results if r.obligation.id == identity)  # an architecture may have a variant of its own name
+    run = replace(run, results=named) if named and not stopped else run
+    if not write_files(library, run, given):
+        for result in run.results:
+            click.echo(report.explain_text(library, result, color(given)), color=True)
+            if more > 1:
+                click.echo(report.more_text(library, result, more))
+    return finish(run, stopped)
