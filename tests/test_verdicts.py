@@ -200,8 +200,13 @@ BROKEN_BY_C = {"x86_32-pae+stray-dirty": ("hw-stray-dirty", "no-false-exclusive"
 
 def failing(library: Library, variant: str, encoding: str, code: str, level: str = "pte") -> set[tuple[str, str]]:
     """The serious obligations of a theorem that some state violates, reached or not."""
-    group, graph = Group(variant, level, encoding, code), Bits()
-    prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
+    group = Group(variant, level, encoding, code)
+    return failing_with(library.group_model(group), group)
+
+
+def failing_with(model: Model, group: Group) -> set[tuple[str, str]]:
+    graph = Bits()
+    prover = GroupProver(model, group, graph, BitsSolver(graph))
     questions = [q for q in prover.builder.questions() if q.property.kind != "advisory"]
     assert all(prover.inhabited(label, given) for q in questions for label, given in q.given.items())
     return {(q.transition, q.property.name) for q in questions if any(prover.possible(q, way) for way in q.ways)}
@@ -385,7 +390,7 @@ def test_what_todays_code_of_huge_pages_breaks(library: Library, transition: str
 
 # Private mappings of hugetlbfs.
 HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix", "sparc64-sun4v",
-           "powerpc-e500", "powerpc-e500-64")
+           "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx")
 KNOWN_TODAY_HUGETLB = {
     ("hugetlb-wp-reuse", "no-false-exclusive"), ("hugetlb-wp-reuse", "flag-is-used"), ("hugetlb-wp-copy", "no-lost-dirty"),
     ("hugetlb-fork", "no-lost-dirty"), ("hugetlb-fork", "stale-child"), ("hugetlb-fork-copy", "write-needs-vma"),
@@ -399,6 +404,29 @@ def test_hugetlb_carries_option_c_too(library: Library, variant: str) -> None:
     today = failing(library, variant, "page-flag", "today", "hugetlb")
     assert today <= KNOWN_TODAY_HUGETLB
     assert {("hugetlb-fork-copy", "write-needs-vma"), ("hugetlb-wp-reuse", "no-false-exclusive")} <= today
+
+
+@pytest.mark.parametrize(("helper", "old", "new", "found"), [
+    ("rste_to_pte", "(rste & T_WRITE)", "(rste & T_READ)", ("hugetlb-fault", "write-needs-vma")),
+    ("rste_to_pte", "pte = (rste & SEGMENT_ORIGIN_LARGE)", "pte = (rste & REGION3_ORIGIN_LARGE)",
+     ("hugetlb-fault", "reach-is-reference")),
+    ("huge_ptep_set_wrprotect", "pte_wrprotect(huge_ptep_get_and_clear(ptep))", "huge_ptep_get_and_clear(ptep)",
+     ("hugetlb-fork", "no-false-exclusive")),
+    ("huge_ptep_get_and_clear", "return pte", "return pte_mkclean(pte)", ("hugetlb-move", "no-lost-dirty")),
+    ("set_huge_pte_at", "rste |= T_LARGE", "pass", ("hugetlb-fault", "leaf-in-memory")),
+    ("set_huge_pte_at", "rste |= TYPE_R3", "pass", ("hugetlb-fault", "same-table")),
+    ("huge_ptep_get_and_clear", "huge_pte_clear(ptep)", "ptep = 0", ("hugetlb-zap", "hardware-safe")),
+])
+def test_a_mistake_in_what_s390_converts_is_noticed(
+    library: Library, helper: str, old: str, new: str, found: tuple[str, str],
+) -> None:
+    """Memory has the form of segment tables there, and code sees ptes."""
+    layout = library.layout("s390", None)
+    body = layout.text(helper).body.text
+    assert old in body
+    model = Model(library.spec, layout.with_body(helper, body.replace(old, new)), library.spec.encodings["option-c"], "hugetlb")
+    failed = failing_with(model, Group("s390", "hugetlb", "option-c", "option-c"))
+    assert found in failed
 
 
 @pytest.mark.parametrize("variant", ["powerpc-8xx", "powerpc-8xx-16k"])

@@ -282,6 +282,7 @@ class _Renamed:
         self.layout, self.named = layout, named
         self.width, self.ulong = layout.width, layout.ulong
         self.constant, self.state, self.observation, self.names = layout.constant, layout.state, layout.observation, layout.names
+        self.through = layout.through
 
     def function(self, name: str, at: Where | None = None) -> Function | None:
         named = self.named(name)
@@ -398,6 +399,9 @@ class Layout:
     def state(self, name: str) -> StateVar | None:
         return None
 
+    def through(self, name: str, at: Where) -> Function | None:
+        return None
+
     def observation(self, name: str) -> tuple[Param, ...] | None:
         return None
 
@@ -470,9 +474,9 @@ class Layout:
         """This variant's hardware events: when they may happen, and the entry after."""
         return [self.event(name) for name in self.variant.hardware]
 
-    def event(self, name: str, named: Callable[[str], str] = str) -> tuple[Event, Function, Function]:
+    def event(self, name: str, named: Callable[[str], str] = str, level: str = "") -> tuple[Event, Function, Function]:
         """An event with its texts typed; `named` gives the helpers of another level than pte."""
-        key = (name, named("pte_"))
+        key = (name, level)
         if key not in self._events:
             event = self.arch.events[name]
             params, scope = (Param("pte", self.width),), _Renamed(self, named)

@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol, TypeVar
 
 from verifier.errors import SpecError, Where, nearest
@@ -18,6 +19,8 @@ from verifier.syntax import (
     BOOL,
     INDEX,
     NOTHING,
+    Assert,
+    Assign,
     Binary,
     Call,
     Compare,
@@ -25,6 +28,8 @@ from verifier.syntax import (
     Convert,
     Expr,
     Function,
+    Hardware,
+    If,
     IfExp,
     Local,
     Logic,
@@ -32,6 +37,8 @@ from verifier.syntax import (
     Observe,
     Param,
     State,
+    Stmt,
+    parts,
     type_name,
 )
 
@@ -72,6 +79,9 @@ class Scope(Protocol):
         """A typed constant (a field, a feature), a plain number, or None."""
 
     def state(self, name: str) -> StateVar | None: ...
+    def through(self, name: str, at: Where) -> Function | None:
+        """By what helper a text reads this variable of each process, where memory has another form than code sees."""
+
     def function(self, name: str, at: Where) -> Function | None: ...
     def observation(self, name: str) -> tuple[Param, ...] | None: ...
     def names(self) -> Iterable[str]:
@@ -125,15 +135,20 @@ class ExpressionTyper:
                 return None
         elif not isinstance(node, ast.Subscript):
             raise self.fail(node, "only a name or entry[p] can be set")
-        place = self.expr(loaded(node), None)
-        if not isinstance(place, State):
-            raise self.fail(node, "cannot be set")
+        place = self.place(node)
         variable = self.scope.state(place.name)
         if variable is None or not variable.writable:
             raise self.fail(node, f"{place.name} cannot be set here")
         self.pure = False
         self.changes += 1
         return place
+
+    def place(self, node: ast.Name | ast.Subscript) -> State:
+        """A variable of the world as memory has it."""
+        found = self.expr(loaded(node), None) if isinstance(node, ast.Name) else self.cell(node)
+        if not isinstance(found, State):
+            raise self.fail(node, "cannot be set")
+        return found
 
     def new_name(self, node: ast.Name, must_exist: bool) -> None:
         if must_exist:
@@ -231,6 +246,15 @@ class ExpressionTyper:
         raise self.fail(node, f"unknown name {name!r}{nearest(name, [*self.kinds, *self.scope.names()])}")
 
     def indexed(self, node: ast.Subscript) -> Expr:
+        """What a text reads of a process."""
+        cell = self.cell(node)
+        reader = self.scope.through(cell.name, self.source.at(node.lineno, node.col_offset))
+        if reader is None:
+            return cell
+        self.sites += 1
+        return Call(reader.returns, reader, (cell,), self.sites)
+
+    def cell(self, node: ast.Subscript) -> State:
         if not isinstance(node.value, ast.Name):
             raise self.fail(node, "only a state variable has an index")
         name = node.value.id
@@ -320,11 +344,11 @@ class ExpressionTyper:
         if params is not None:
             self.pure = False
             self.sites += 1
-            return Observe(BOOL, name, self.args(node, name, params), self.sites)
+            return Observe(BOOL, name, self.args(node, name, params, None), self.sites)
         function = self.scope.function(name, self.source.at(node.lineno, node.col_offset))
         if function is None:
             raise self.fail(node, f"unknown helper {name!r}{nearest(name, self.scope.names())}")
-        args = self.args(node, name, function.params)
+        args = self.args(node, name, function.params, function)
         self.pure = self.pure and function.pure
         self.changes += function.changes
         self.depth = max(self.depth, function.depth + 1)
@@ -336,14 +360,15 @@ class ExpressionTyper:
         self.sites += 1
         return Call(function.returns, function, args, self.sites)
 
-    def args(self, node: ast.Call, name: str, params: tuple[Param, ...]) -> tuple[Expr, ...]:
+    def args(self, node: ast.Call, name: str, params: tuple[Param, ...], function: Function | None) -> tuple[Expr, ...]:
         if len(node.args) != len(params):
             raise self.fail(node, f"{name} takes {len(params)} arguments, not {len(node.args)}")
         values = []
         for arg, param in zip(node.args, params, strict=True):
-            value = self.expr(arg, param.type)
+            value = self.cell(arg) if param.by_ref and isinstance(arg, ast.Subscript) else self.expr(arg, param.type)
             self.agree(arg, value, param.type)
-            if param.by_ref and self.target(arg, must_exist=True) is None:
+            reads_only = isinstance(value, State) and function is not None and not sets(function, param.name)
+            if param.by_ref and not reads_only and self.target(arg, must_exist=True) is None:
                 raise self.fail(arg, f"{param.name} of {name} must be something that can be set")
             values.append(value)
         return tuple(values)
@@ -372,6 +397,36 @@ def loaded(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Subscript):
         return ast.copy_location(ast.Subscript(node.value, node.slice, ast.Load()), node)
     return node
+
+
+@cache
+def sets(function: Function, name: str) -> bool:
+    """May a body set this parameter, or the hardware act on it within?"""
+    return sets_in(function.body, name)
+
+
+def sets_in(body: tuple[Stmt, ...], name: str) -> bool:
+    return any(_sets(stmt, name) for stmt in body)
+
+
+def _sets(stmt: Stmt, name: str) -> bool:
+    if isinstance(stmt, If):
+        return _hands_on(stmt.test, name) or sets_in((*stmt.then, *stmt.orelse), name)
+    if isinstance(stmt, (Assign, Hardware)) and isinstance(stmt.target, Local) and stmt.target.name == name:
+        return True
+    if isinstance(stmt, Hardware):
+        return False
+    value = stmt.test if isinstance(stmt, Assert) else stmt.value
+    return value is not None and _hands_on(value, name)
+
+
+def _hands_on(value: Expr, name: str) -> bool:
+    """Does an expression give the parameter to a call that may set it?"""
+    if isinstance(value, Call):
+        for param, arg in zip(value.function.params, value.args, strict=True):
+            if param.by_ref and isinstance(arg, Local) and arg.name == name and sets(value.function, param.name):
+                return True
+    return any(_hands_on(part, name) for part in parts(value))
 
 
 def word_of(node: ast.AST) -> str:

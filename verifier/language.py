@@ -22,6 +22,7 @@ from verifier.expressions import (
     StateVar,
     loaded,
     parse_type,
+    sets_in,
     word_of,
 )
 from verifier.load import Source
@@ -38,6 +39,7 @@ from verifier.syntax import (
     Local,
     Param,
     Return,
+    State,
     Stmt,
     type_name,
 )
@@ -95,7 +97,7 @@ def parse_function(signature: Signature, body: Source, scope: Scope, source: str
     return Function(
         signature.name, signature.params, NOTHING if typer.returns is None else typer.returns, stmts, typer.kinds, pure,
         body.where, body.text, source, typer.depth, typer.nesting,
-        typer.changes > 0 or any(p.by_ref for p in signature.params),
+        typer.changes > 0 or any(p.by_ref and sets_in(stmts, p.name) for p in signature.params),
     )
 
 
@@ -205,6 +207,8 @@ class _Typer(ExpressionTyper):
     def assign(self, node: ast.stmt, target: ast.expr, value: ast.expr, op: ast.operator | None) -> Stmt:
         place = self.target(target, must_exist=op is not None)
         if op is not None:
+            if isinstance(place, State) and self.scope.through(place.name, self.source.where) is not None:
+                raise self.fail(target, "what is read here is not what is set; use a helper that changes it")
             value = ast.copy_location(ast.BinOp(loaded(target), op, value), node)
         typed = self.expr(value, None if place is None else place.type)
         if typed.type == NOTHING:

@@ -118,6 +118,7 @@ class Level:
     describe: str
     needs: tuple[str, ...]  # what an architecture must not lack
     beside: str
+    through: Mapping[str, str]  # what an architecture may lack -> the helper by which texts then read what memory holds
     names: Mapping[str, str]  # name, or start of a name that ends in _ -> what it is here
     state: tuple[Variable, ...]
     views: tuple[Definition, ...]  # in the place of the world's of the same name
@@ -388,12 +389,14 @@ def _encoding(path: Path, folder: Path) -> Encoding:
 
 def _level(path: Path, folder: Path) -> Level:
     table = _read(path, folder)
-    table.only(("level", "describe", "needs", "beside", "names", "state", "views", "readings", "covers_not"), "a level")
+    table.only(("level", "describe", "needs", "beside", "through", "names", "state", "views", "readings", "covers_not"),
+               "a level")
     name = table.text("level", "a level")
     if name != path.stem:
         raise SpecError(table.at["level"], f"the file is called {path.stem}, not {name}")
     beside = table.text("beside", "a level") if "beside" in table else ""
-    return Level(name, table.text("describe", "a level"), table.texts("needs", "needs"), beside, _words(_sub(table, "names")),
+    return Level(name, table.text("describe", "a level"), table.texts("needs", "needs"), beside, _words(_sub(table, "through")),
+                 _words(_sub(table, "names")),
                  tuple(_variables(table, "state", False).values()), _definitions(table, "views"), _definitions(table, "readings"),
                  table.texts("covers_not", "covers_not"), table.where)
 

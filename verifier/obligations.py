@@ -289,13 +289,14 @@ class Builder:
     def _read_before(self, step: Step, view: str, entry: Any) -> Any:
         """What a view or helper says of an entry before a step. A step that takes entries of any level changes none."""
         assert step.instance.level or not self.model.mixed, f"{step.instance.label} changes an entry of no known level"
-        return call(self.after(step), self.model.reading(view, self.model.named_level(step.instance.level)), (entry,))
+        level = self.model.named_level(step.instance.level)
+        return call(self.after(step), self.model.reading(view, level), (self.model.seen(self.after(step), entry, level),))
 
     def _read_after(self, step: Step, view: str, process: int, entry: Any) -> Any:
         """And after it, when the entry may be of another level."""
         world, plain, huge = (self.after(step), *(self.model.reading(view, x) for x in (self.model.base, self.model.level)))
         if not self.model.mixed:
-            return call(world, plain, (entry,))
+            return call(world, plain, (self.model.seen(world, entry),))
         test = step.after[HUGE, process]
         known = self.alg.known(test)
         if known is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from verifier.arch import Event, Layout
 from verifier.errors import SpecError, Where, nearest
-from verifier.evaluate import HUGE, Key, Memory
+from verifier.evaluate import HUGE, Key, Machine, Memory, call
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import PTE, Definition, Encoding, Level, Property, Spec, Transition, Variable, name_of
@@ -91,6 +91,9 @@ class _Scope:
         typed = self.model.variable(name)
         assert typed is not None
         return StateVar(typed.type, typed.count, section.write_truth if variable.truth else section.write_visible)
+
+    def through(self, name: str, at: Where) -> Function | None:
+        return self.model.reader(self.level, at) if name.removeprefix(WAS) == "entry" else None
 
     def function(self, name: str, at: Where) -> Function | None:
         for section in self.section.calls:
@@ -277,7 +280,7 @@ class Model:
         """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
         key = (name, level.name)
         if key not in self._events:
-            self._events[key] = self.layout.event(name, level.translated)
+            self._events[key] = self.layout.event(name, level.translated, level.name)
         return self._events[key]
 
     def sentences(self, prop: Property) -> list[tuple[str, Function]]:
@@ -338,6 +341,21 @@ class Model:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
         params = (*self.params(transition), Param("before", kind), Param("after", kind))
         return self.sentence(transition.changes[component], _REQUIRES, params, self.level_of(transition))
+
+    def reader(self, level: Level, at: Where | None = None) -> Function | None:
+        """By what helper code reads an entry, where memory has another form than code sees; None: they are the same."""
+        helper = next((h for lacking, h in level.through.items() if lacking in self.layout.variant.absent), None)
+        if helper is None:
+            return None
+        found = self.layout.function(helper, at)
+        if found is None:
+            raise SpecError(level.where, f"{self.layout.variant.name} has no {helper}, by which level {level.name} reads entries")
+        return found
+
+    def seen(self, machine: Machine, entry: Any, level: Level | None = None) -> Any:
+        """What code sees of an entry that memory holds."""
+        reader = self.reader(level or self.base)
+        return entry if reader is None else call(machine, reader, (entry,))
 
     def reading(self, name: str, level: Level | None = None) -> Function:
         """A view or helper of one entry of a level, by its name for a pte."""

@@ -15,7 +15,7 @@ from verifier.errors import Where
 __all__ = [
     "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert", "Do", "Expr",
     "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe", "Param", "Return", "State",
-    "Stmt", "type_name",
+    "Stmt", "parts", "type_name",
 ]
 
 BOOL = 0
@@ -129,6 +129,19 @@ class Observe:
 
 
 Expr: TypeAlias = Const | Local | State | Not | Binary | Compare | Logic | IfExp | Convert | Call | Observe
+
+
+def parts(value: Expr) -> tuple[Expr, ...]:
+    """The expressions that one is made of."""
+    if isinstance(value, (Not, Convert)):
+        return (value.value,)
+    if isinstance(value, (Binary, Compare)):
+        return value.left, value.right
+    if isinstance(value, Logic):
+        return value.values
+    if isinstance(value, IfExp):
+        return value.test, value.then, value.orelse
+    return value.args if isinstance(value, (Call, Observe)) else ()
 
 
 @dataclass(frozen=True, slots=True)

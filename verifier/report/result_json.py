@@ -161,5 +161,5 @@ def entry(model: Model, level: Level, value: int) -> dict[str, Any]:
     return {
         "value": f"0x{value:0{layout.width // 4}x}",
         "fields": _fields(layout, value),
-        "helpers": {name: bool(call(machine, layout.helper(name), (value,))) for name in names},
+        "helpers": {name: bool(call(machine, layout.helper(name), (model.seen(machine, value, level),))) for name in names},
     }

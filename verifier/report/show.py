@@ -134,10 +134,11 @@ def _loose(rows: list[list[str]]) -> str:
 def _reading(model: Model, state: State, process: int) -> list[str]:
     layout = model.layout
     entry = int(state["entry", process])
-    machine = Machine(Integers())
+    machine, level = Machine(Integers()), model.level_in(state, process)
+    seen = model.seen(machine, entry, level)
 
     def holds(name: str) -> str:
-        return str(int(call(machine, model.reading(name, model.level_in(state, process)), (entry,))))
+        return str(int(call(machine, model.reading(name, level), (seen,))))
 
     present = holds("pte_present") == "1"
     bits = [holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present else ["-", "-", "-"]
@@ -157,8 +158,9 @@ def _ask(model: Model, state: State, section: str, name: str, *args: int) -> boo
 def reads_as(model: Model, state: State, process: int) -> str:
     """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's."""
     if not _ask(model, state, "views", "refers", process):
-        none = model.reading("none", model.level_in(state, process))
-        return "none" if call(Machine(Integers()), none, (int(state["entry", process]),)) else "another page"
+        machine, level = Machine(Integers()), model.level_in(state, process)
+        seen = model.seen(machine, int(state["entry", process]), level)
+        return "none" if call(machine, model.reading("none", level), (seen,)) else "another page"
     kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "))
                  if _ask(model, state, "views", view, process)), "")
     exclusive = _ask(model, state, "readings", "exclusive_now", process)
