@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.mutate.command import run
-from verifier.mutate.judge import Mutant, judge
+from verifier.mutate.command import KINDS, run
+from verifier.mutate.judge import Mutant, judge, mutants
 from verifier.mutate.variations import variations
 from verifier.plan import Library
 
@@ -25,6 +25,21 @@ def test_every_kind_of_variation() -> None:
     assert "a != 0" in found["another comparison in `a == 0`"]
     assert "x | x" in found["`~x` without its operator"] and "b and b" in found["`not b` without its operator"]
     assert len(set(found.values())) == len(found) and text not in found.values()
+
+
+def test_what_is_done_twice_is_told_apart() -> None:
+    text = "if a:\n    f(b)\nelif c:\n    f(b)\nf(b)"
+    found = dict(variations(text))
+    assert found["drop `f(b)`"] == "if a:\n    f(b)\nelif c:\n    f(b)"
+    assert found["drop `f(b)` (2)"] == "if a:\n    pass\nelif c:\n    f(b)\nf(b)"
+    assert found["drop `f(b)` (3)"] == "if a:\n    f(b)\nelif c:\n    pass\nf(b)"
+
+
+def test_every_mutant_has_an_id_of_its_own(library: Library) -> None:
+    """By which judgements are kept, and explained: those of the twin would stand for it."""
+    found = [m.id for m in mutants(library, ["x86_64", "powerpc64-hash"], KINDS)]
+    assert len(found) > 4000 and len(found) == len(set(found))
+    assert found == [m.id for m in mutants(library, ["x86_64", "powerpc64-hash"], KINDS)]
 
 
 def mutant(kind: str, variant: str, name: str, text: str, what: str = "") -> Mutant:

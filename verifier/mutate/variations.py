@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 
 def variations(text: str) -> Iterator[tuple[str, str]]:
-    """(what was done, the text with it done), each different from the others and from the text.
+    """(what was done, the text with it done), each different from the others and from the text, in words and in what it is.
 
     Statements are dropped; conditions are made true, and false; operators and comparisons are exchanged with their nearest
     relatives; a complement or negation is dropped; a number is one more.
@@ -32,6 +33,7 @@ def variations(text: str) -> Iterator[tuple[str, str]]:
     """
     tree = ast.parse(text)
     seen = {ast.unparse(tree)}
+    said: Counter[str] = Counter()
     for what, place, change in [*_of_statements(tree), *_of_expressions(tree)]:
         changed = copy.deepcopy(tree)
         node = list(ast.walk(changed))[place]
@@ -40,7 +42,8 @@ def variations(text: str) -> Iterator[tuple[str, str]]:
         new = ast.unparse(_filled(changed))
         if new not in seen:
             seen.add(new)
-            yield what, new
+            said[what] += 1
+            yield what if said[what] == 1 else f"{what} ({said[what]})", new
 
 
 def _filled(tree: ast.AST) -> ast.AST:
