@@ -56,6 +56,7 @@ _REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views",
 _AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))
 _PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
                     calls=("views", "readings", "truths", "encoding"))
+_EFFECT = replace(_PROPERTY, name="effects", shared=False)
 
 
 class _Scope:
@@ -328,12 +329,12 @@ class Model:
     def effects(self, transition: Transition, code: str) -> list[tuple[str, Function]]:
         """What the transition is there for under this code: sentences over its parameters, the states after and before.
 
-        They are written for entries of ptes alone.
+        They are written with the names of the transition's own level, and asked for at the first level that has it.
         """
-        if self.level.name != PTE:
+        if self.level is not next(one for one in self.spec.levels.values() if transition.at(one)):
             return []
-        params, variant = self.params(transition), self.layout.variant
-        return [(e.name, self.sentence(e.holds, _PROPERTY, params)) for e in transition.reaches
+        params, variant, level = self.params(transition), self.layout.variant, self.level_of(transition)
+        return [(e.name, self.sentence(e.holds, _EFFECT, params, level)) for e in transition.reaches
                 if not set(e.needs) & set(variant.absent) and (not e.codes or code in e.codes)
                 and not any(fnmatch.fnmatchcase(variant.name, glob) for glob in e.not_on)]
 
