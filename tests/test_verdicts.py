@@ -390,7 +390,7 @@ def test_what_todays_code_of_huge_pages_breaks(library: Library, transition: str
 
 # Private mappings of hugetlbfs.
 HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix", "sparc64-sun4v",
-           "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx")
+           "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx", "arm-lpae")
 KNOWN_TODAY_HUGETLB = {
     ("hugetlb-wp-reuse", "no-false-exclusive"), ("hugetlb-wp-reuse", "flag-is-used"), ("hugetlb-wp-copy", "no-lost-dirty"),
     ("hugetlb-fork", "no-lost-dirty"), ("hugetlb-fork", "stale-child"), ("hugetlb-fork-copy", "write-needs-vma"),
