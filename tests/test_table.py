@@ -47,6 +47,11 @@ def test_a_bit_is_spare_only_as_long_as_nothing_touches_it(library: Library) -> 
         assert not _is_spare(_Entry(changed), changed, 52), name
 
 
+def test_what_only_takes_a_word_out_of_an_entry_touches_no_bit(library: Library) -> None:
+    layout = library.layout("arm64-4k")
+    assert [bit for bit in (51, 55, 58, 59, 60, 63) if _is_spare(_Entry(layout), layout, bit)] == [59, 63]
+
+
 def test_a_refuted_statement_has_values_that_refute_it(rows: dict[str, Row], library: Library) -> None:
     from verifier.algebra import Integers
     from verifier.evaluate import Machine, call
