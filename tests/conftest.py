@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from verifier.plan import Filters, Library, load_library
 from verifier.results import Result, Run
 from verifier.run import Options, prove
+
+gc.set_threshold(100_000, 50, 1000)  # what tests type stays to the end: looking for garbage among it takes longer than typing
 
 
 @pytest.fixture(scope="session")
