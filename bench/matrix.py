@@ -3,7 +3,8 @@
 
 Run it as `python bench/matrix.py [VARIANT...]` (default x86_64 and arm64-4k); `--linear` repeats the variants up to
 100,000 obligations instead, `--whole` times the command. One process, no cache, no traces; all ways have to give the same
-verdicts. Absolute times mean little: read the ratios. bench/README.md says what each way is.
+verdicts. Times are of the processor, also of other programs that it runs; absolute ones mean little: read the ratios.
+bench/README.md says what each way is.
 """
 
 from __future__ import annotations
@@ -65,14 +66,14 @@ def by_command(library: Library, group: Group) -> dict[str, str]:
 
 
 def certified(library: Library, groups: list[Group]) -> tuple[float, float, int, float]:
-    """Seconds to prove and certify, seconds to check, obligations, megabytes of files."""
+    """Processor seconds to prove and certify, those to check, obligations, megabytes of files."""
     from verifier.certify.check import find_checker
     from verifier.certify.make import make
     from verifier.certify.verify import verify
     from verifier.prove import obligation_of
     from verifier.results import Result, Run
 
-    start = time.perf_counter()
+    start = processor()
     results = []
     for group in groups:
         prover = provers()["bit graph and SAT"](library, group)
@@ -80,11 +81,11 @@ def certified(library: Library, groups: list[Group]) -> tuple[float, float, int,
                     for q in prover.builder.questions()]
     with tempfile.TemporaryDirectory() as folder:
         wrong = make(library, Run(tuple(results), (), {}, {}, {}, (), ()), Path(folder, "c"), 1)
-        made = time.perf_counter()
+        made = processor()
         report = verify(Path(folder, "c"), find_checker())
         assert not wrong and not report.wrong
         size = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file()) / 1e6
-    return made - start, time.perf_counter() - made, report.obligations, size
+    return made - start, processor() - made, report.obligations, size
 
 
 def command(*words: str, cache: str) -> float:
@@ -95,9 +96,15 @@ def command(*words: str, cache: str) -> float:
     return time.perf_counter() - start
 
 
+def processor() -> float:
+    """Seconds of processor time so far, of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
+
+
 def table(rows: dict[str, float], count: int) -> None:
     for way, seconds in rows.items():
-        print(f"  {way:28} {seconds:8.2f} s  {seconds / count * 1000:7.2f} ms each  {seconds / rows[BASE]:6.3f} of {BASE}")
+        each = seconds / count * 1000
+        print(f"  {way:28} {seconds:8.2f} s  {each:7.2f} ms each  {seconds / rows[BASE]:6.3f} of {BASE}", flush=True)
 
 
 def compare(library: Library, variants: list[str]) -> int:
@@ -106,13 +113,13 @@ def compare(library: Library, variants: list[str]) -> int:
     rows: dict[str, float] = {}
     seen: dict[str, dict[str, str]] = {}
     for way, make in provers().items():
-        start = time.perf_counter()
+        start = processor()
         seen[way] = {i: v for group in groups for i, v in decided(make(library, group)).items()}
-        rows[way] = time.perf_counter() - start
+        rows[way] = processor() - start
     if shutil.which("z3"):
-        start = time.perf_counter()
+        start = processor()
         seen["z3 command, a file a step"] = {i: v for group in groups for i, v in by_command(library, group).items()}
-        rows["z3 command, a file a step"] = time.perf_counter() - start
+        rows["z3 command, a file a step"] = processor() - start
     if any(found != seen[BASE] for found in seen.values()):
         print("the ways disagree")
         return 1
@@ -144,7 +151,7 @@ def linear(library: Library, variants: list[str]) -> None:
     groups = [Group(v, "pte", e, c) for v in variants for e, c in PAIRS]
     library.check(groups)
     for wanted in (1_000, 10_000, 100_000):
-        count, at, start = 0, 0, time.perf_counter()
+        count, at, start = 0, 0, processor()
         while count < wanted:
             prover = provers()["bit graph and SAT"](library, groups[at % len(groups)])
             for question in prover.builder.questions():
@@ -153,7 +160,7 @@ def linear(library: Library, variants: list[str]) -> None:
                 if count == wanted:
                     break
             at += 1
-        seconds = time.perf_counter() - start
+        seconds = processor() - start
         print(f"  {count:7} obligations  {seconds:8.2f} s  {seconds / count * 1000:6.3f} ms each  "
               f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

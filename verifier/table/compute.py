@@ -25,7 +25,8 @@ __all__ = ["Row", "table"]
 
 CARRIED = {"write": "pte_write", "dirty": "pte_dirty", "young": "pte_young", "soft-dirty": "pte_soft_dirty",
            "uffd-wp": "pte_uffd_wp", "special": "pte_special", "swap-exclusive": "pte_swp_exclusive"}
-NO_ENTRY = ("pte_pfn", "pte_pgprot", "pte_protection", "pte_memory_type", "pte_val", "pte_to_pgoff", "pte_to_phys")  # a word, but no entry
+# What takes a word that is no entry out of one.
+NO_ENTRY = ("pte_pfn", "pte_pgprot", "pte_protection", "pte_memory_type", "pte_val", "pte_to_pgoff", "pte_to_phys")
 CHANGES = {"set_wrprotect": "ptep_set_wrprotect", "get_and_clear": "ptep_get_and_clear", "access_flags": "ptep_set_access_flags"}
 
 
