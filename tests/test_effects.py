@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,20 @@ def test_what_is_written_for_one_level_is_not_asked_for_at_another(library: Libr
     assert set(map(type, found.values())) == {Proved}
 
 
+def test_what_takes_an_event_is_asked_where_there_is_one(library: Library) -> None:
+    """clear_soft_dirty_pmd keeps it where another CPU makes the entry young under its hands."""
+    code = library.spec.transitions["clear-soft-dirty-pmd"].codes["option-c"].text
+    blind = code.replace("if pmd_young(old):\n    pmd = pmd_mkyoung(pmd)\n", "")
+    assert blind != code
+    found = verdicts(library, "clear-soft-dirty-pmd", blind, level="pmd")
+    assert {reason(v) for v in found.values()} == {"no state leads clear-soft-dirty-pmd to young-in-between"}
+    spec = library.spec
+    for variant, asked in (("x86_64", True), ("s390", False), ("mips32-huge", False)):  # no such event; one CPU
+        model = Model(spec, library.layout(variant), spec.encodings["option-c"], "pmd")
+        names = [n for n, _ in model.effects(spec.transitions["clear-soft-dirty-pmd"], "option-c")]
+        assert "old-stays-old" in names and ("young-in-between" in names) == asked
+
+
 def test_what_is_refuted_stays_so(library: Library) -> None:
     found = verdicts(library, "take-reference", "set_pte_at(entry[p], pte_mkwrite(entry[p], shadow_stack[p]))")
     assert isinstance(found["no-false-exclusive"], Refuted)
@@ -72,6 +87,16 @@ def test_what_is_refuted_stays_so(library: Library) -> None:
 def test_every_transition_says_what_it_is_there_for(library: Library) -> None:
     spoken = library.spec.transitions.values()
     assert len(spoken) > 90 and [t.name for t in spoken if not t.reaches] == []
+
+
+def test_every_word_of_an_effect_tells_variants_apart(library: Library) -> None:
+    """One that is misspelt would leave an effect out everywhere, or nowhere."""
+    variants = library.variants()
+    for transition in library.spec.transitions.values():
+        for effect in transition.reaches:
+            assert all(any(need in v.absent for v in variants) for need in effect.needs), effect
+            assert all(any(event in v.hardware for v in variants) for event in effect.hardware), effect
+            assert all(any(fnmatchcase(v.name, glob) for v in variants) for glob in effect.not_on), effect
 
 
 @pytest.mark.parametrize(("wrong", "said"), [

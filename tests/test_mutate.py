@@ -61,6 +61,23 @@ def test_a_mutant_is_judged(library: Library, one: Mutant, compared: set[str], v
     assert found.verdict == verdict and by in found.by
 
 
+def test_where_a_verdict_is_refuted_already_the_states_tell(library: Library) -> None:
+    """MADV_FREE of huge pages loses dirty in swap, today; without its look at the map count it does so elsewhere too."""
+    source = library.spec.transitions["madvise-free-pmd"].codes["today"].text
+    blind = source.replace("if not mapcount_one(p):\n    return\n", "")
+    assert blind != source
+    found = judge(library, mutant("code", "", "madvise-free-pmd.today", blind), frozenset(), ("x86_64",))
+    assert found.verdict == "killed" and found.by.endswith("no-lost-dirty is violated where it was not")
+    again = judge(library, mutant("code", "", "madvise-free-pmd.today", source), frozenset(), ("x86_64",))
+    assert again.verdict == "equivalent"
+
+
+def test_a_helper_is_judged_where_it_is_used(library: Library) -> None:
+    one = mutant("helper", "x86_64", "huge_pte_hw_reserved", "pte_hw_writable(pte)")
+    found = judge(library, one, frozenset(), ())
+    assert found.verdict == "killed" and found.by.startswith("x86_64/hugetlb/")
+
+
 def test_a_dropped_point_of_hardware_is_not_called_equivalent(library: Library) -> None:
     one = mutant("helper", "m68k", "ptep_set_access_flags", "changed = not pte_same(ptep_get(ptep), entry)\nif changed:\n    "
                  "set_pte_at(ptep, entry)\nreturn changed", "drop `hardware(ptep)`")

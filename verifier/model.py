@@ -60,6 +60,7 @@ class Effect:
     needs: tuple[str, ...] = ()  # of an architecture, as a transition's
     codes: tuple[str, ...] = ()  # none: all
     not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why no state leads there
+    hardware: tuple[str, ...] = ()  # events that it takes, from another CPU within the step
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,13 +448,13 @@ def _effects(table: Table) -> tuple[Effect, ...]:
     effects = []
     for name in table:
         record = table.need(name, Table, "an effect")
-        record.only(("holds", "needs", "codes", "not_on"), "an effect")
+        record.only(("holds", "needs", "codes", "not_on", "hardware"), "an effect")
         codes = record.texts("codes", "codes")
         for code in codes:
             if code not in FALLBACK:
                 raise SpecError(record.at["codes"], f"unknown code {code!r}{nearest(code, FALLBACK)}")
         effects.append(Effect(name, record.need("holds", Source, "an effect"), record.texts("needs", "needs"), codes,
-                              _words(_sub(record, "not_on"))))
+                              _words(_sub(record, "not_on")), record.texts("hardware", "hardware")))
     return tuple(effects)
 
 

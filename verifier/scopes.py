@@ -336,6 +336,7 @@ class Model:
         params, variant, level = self.params(transition), self.layout.variant, self.level_of(transition)
         return [(e.name, self.sentence(e.holds, _EFFECT, params, level)) for e in transition.reaches
                 if not set(e.needs) & set(variant.absent) and (not e.codes or code in e.codes)
+                and set(e.hardware) <= set(() if variant.one_cpu else variant.hardware)
                 and not any(fnmatch.fnmatchcase(variant.name, glob) for glob in e.not_on)]
 
     def change(self, transition: Transition, component: str, kind: int) -> Function:
@@ -373,6 +374,13 @@ class Model:
             signature = Signature(transition.name, self.params(transition))
             self._cache[key] = self.parse(signature, chosen[1], _Scope(self, _CODE, self.level_of(transition)))
         return self._cache[key]
+
+    def typed(self) -> list[Function]:
+        """All functions that were typed so far, and how the components of entries are read."""
+        read = [self.reading(view, level) for prop in self.spec.properties.values() for view in prop.compares.values()
+                for level in (self.base, self.level)]
+        events = [f for _, when, after in self._events.values() for f in (when, after)]
+        return [*self._functions.values(), *self._cache.values(), *events, *read]
 
     def check(self) -> None:
         """Type everything. SpecError at the first thing that is wrong."""

@@ -25,7 +25,8 @@ from verifier.processes import as_worker
 __all__ = ["KINDS", "Score", "run", "text"]
 
 KINDS = ("helper", "field", "code", "requires")
-VARIANTS = ("x86_64", "x86_64+shstk", "x86_64+stray-dirty", "arm64-4k+dbm", "riscv64", "xtensa")  # decide transitions
+VARIANTS = (  # decide transitions
+    "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa")
 
 
 @dataclass(frozen=True, slots=True)

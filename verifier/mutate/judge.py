@@ -2,14 +2,15 @@
 """Which mistakes are noticed, and by what.
 
 A mutant of arch/ is killed if `conform` compares the helper (then it tells any two functions that differ, and a value is
-shown), or if a verdict changes. A mutant of specs/ is killed if a verdict changes. One that does not load is refused. One that
-is the same function or step as the original is equivalent, by proof. All others survive.
+shown), or if a verdict changes. A mutant of specs/ is killed if a verdict changes, or if what is refuted already is violated
+from a state from which the original keeps it. One that does not load is refused. One that is the same function or step as
+the original is equivalent, by proof. All others survive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -27,7 +28,7 @@ from verifier.prove import GroupProver, graph_inputs
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Step
-from verifier.syntax import BOOL
+from verifier.syntax import BOOL, Function
 
 __all__ = ["UNPROVED", "Judged", "Mutant", "judge", "mutants"]
 
@@ -128,16 +129,49 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
                 return Judged(mutant, "killed", f"conform compares {name}: it differs at {shown}")
     if same and "drop `hardware(" not in mutant.what:
         return Judged(mutant, "equivalent", "the same function of every argument")
-    for encoding, code in CODES if not library.variant(mutant.variant).unproved else ():
-        group = Group(mutant.variant, "pte", encoding, code)
-        model = Model(library.spec, changed, library.spec.encodings[encoding])
+    variant = library.variant(mutant.variant)
+    levels = _levels_of(library, mutant)
+    for level, (encoding, code) in product(levels, CODES) if not variant.unproved else ():
+        group = Group(mutant.variant, level, encoding, code)
+        model = Model(library.spec, changed, library.spec.encodings[encoding], level)
         model.check()
         told = _changed_verdict(group, _baseline(library, group, None), model, None)
         if told:
             return Judged(mutant, "killed", told)
-    unproved = library.variant(mutant.variant).unproved
-    why = f"{UNPROVED} {unproved}" if unproved else "no verdict changes, and conform does not compare it"
+    told = "no verdict changes" if levels else "nothing uses it"
+    why = f"{UNPROVED} {variant.unproved}" if variant.unproved else f"{told}, and conform does not compare it"
     return Judged(mutant, "survived", why)
+
+
+def _levels_of(library: Library, mutant: Mutant) -> list[str]:
+    """That of ptes, where it uses a helper; else those that do. A field is judged at the first that there is."""
+    _LIBRARY[:] = [library]
+    absent = library.variant(mutant.variant).absent
+    levels = [n for n, level in library.spec.levels.items() if not absent.intersection(level.needs)]
+    users = [n for n in levels if mutant.kind == "field" or mutant.name in _used(mutant.variant, n, id(library))]
+    return users[:1] if levels[:1] == users[:1] else users
+
+
+@lru_cache(maxsize=16)
+def _used(variant: str, level: str, library_id: int) -> frozenset[str]:
+    """The names of all that the typed texts of a level call, under whatever encoding."""
+    found: set[str] = set()
+    left: list[Any] = []
+    for encoding in dict.fromkeys(encoding for encoding, _ in CODES):
+        model = _LIBRARY[0].model(variant, encoding, level)
+        model.check()
+        left += model.typed()
+    seen: set[int] = set()
+    while left:
+        node = left.pop()
+        if isinstance(node, tuple):
+            left += node
+        elif is_dataclass(node) and id(node) not in seen:
+            seen.add(id(node))
+            left += [getattr(node, part.name) for part in fields(node)]
+            if isinstance(node, Function):
+                found.add(node.name)
+    return frozenset(found)
 
 
 def _difference(layout: Layout, changed: Layout, name: str) -> str | None:
@@ -198,7 +232,8 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
             group = Group(variant, level, encoding, code)
             record = spec.encodings[encoding]
             model = Model(spec, library.layout(variant, record.overlay), record, level)
-            told = _changed_verdict(group, _baseline(library, group, name), model, name)
+            before = _baseline(library, group, name)
+            told = _changed_verdict(group, before, model, name) or _violated_elsewhere(library, group, before, model, name)
             if told:
                 return Judged(mutant, "killed", told)
             same = same and mutant.kind == "code" and _same_step(library, group, model, name)
@@ -254,6 +289,32 @@ def _changed_verdict(group: Group, before: Mapping[str, str], model: Model, tran
                 return f"{question.id} is {word}, was {before.get(question.id)}"
     finally:
         prover.solver.close()
+    return ""
+
+
+def _violated_elsewhere(library: Library, group: Group, before: Mapping[str, str], changed: Model, name: str) -> str:
+    """An obligation that is refuted, as before, and violated by a step that does not violate it as the original has it.
+
+    Both are given the same luck: an observation says the same wherever they look, and the hardware acts always or never.
+    """
+    refuted = [i for i, word in before.items() if word == "refuted"]
+    if not refuted:
+        return ""
+    graph = Bits()
+    solver, inputs = BitsSolver(graph), graph_inputs(graph)
+    asked = []
+    for model in (library.group_model(group), changed):
+        builder = Builder(model, group, graph, lambda name, kind: inputs(name.partition("@")[0], kind))
+        asked.append({q.id: q for q in builder.questions(lambda t, p: t == name)})
+    try:
+        for one, two in ((asked[0][i], asked[1][i]) for i in refuted):
+            for label, given in two.given.items():
+                kept = graph.neg(graph.any(*(w.bad for w in one.ways if w.label == label)))
+                bad = graph.any(*(w.bad for w in two.ways if w.label == label))
+                if isinstance(solver.check([*one.given[label], *given, kept, bad], ()), Sat):
+                    return f"{two.id} is violated where it was not"
+    finally:
+        solver.close()
     return ""
 
 
