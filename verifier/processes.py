@@ -20,7 +20,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def as_worker() -> None:
-    """For a new worker process: interrupts are its parent's to hear. It builds nothing with cycles, so nobody looks for them."""
+    """For a new worker process: interrupts are its parent's to hear. It makes little garbage, which is looked for seldom."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.disable()
+    gc.set_threshold(100_000, 20, 20)
