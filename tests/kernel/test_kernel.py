@@ -17,7 +17,7 @@ from verifier.errors import Where
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.conform import Differs, Equal, Inconclusive, conform_variant
-from verifier.kernel.contpte import CLAIMS, Claim, _prove, prove_block_claims
+from verifier.kernel.contpte import CLAIMS, Claim, prove_block_claims, prove_claim
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.mm_functions import judge_mm, load_mm
 from verifier.kernel.native import Native, native_code
@@ -169,10 +169,10 @@ def test_a_false_claim_about_a_block_is_refuted() -> None:
     library, _, _ = build_library(tree(), load_builds()["arm64-4k"])
     (layout,) = layouts(["arm64-4k"])
     claim = Claim("contpte_wrprotect_ptes", "nothing changes", {"addr": 0, "nr": -1}, lambda b: b.each(b.same))
-    assert _prove(library, layout, claim, 16, make_backend("z3", 60)).verdict == "refuted"
+    assert prove_claim(library, layout, claim, 16, make_backend("z3", 60)).verdict == "refuted"
     claim = Claim("contpte_ptep_get", "dirty is that of the entry in hand", {"orig_pte": "orig"},
                   lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.args["orig_pte"])))
-    assert _prove(library, layout, claim, 16, make_backend("bits", 60)).verdict == "refuted"
+    assert prove_claim(library, layout, claim, 16, make_backend("bits", 60)).verdict == "refuted"
 
 
 def test_replay_of_values() -> None:

@@ -58,22 +58,29 @@ class BlockLifting:
 def lift_block(
     library: Library, function: str, alg: Algebra[Any, Any], free: Free, entries: Sequence[Any],
     args: Mapping[str, Any], features: Mapping[str, bool], *, index: int = 0, actions: Mapping[str, Action] | None = None,
-    feasible: Callable[[Any], bool] | None = None,
+    feasible: Callable[[Any], bool] | None = None, walks: Sequence[str] = (),
 ) -> BlockLifting:
     """A function of the kernel's on a block of these entries, its pointer at entry `index`.
 
     args     C's name of a parameter -> an int for a constant, else the algebra's word (or truth, for i1)
     actions  functions that are answered in another way
+    walks    functions that walk page tables and find the block
     Raises Incomplete.
     """
     inputs = _KernelInputs(alg, free, library.build, features)
-    lifter = Lifter(alg, library.program, inputs, KernelModels({**_ASSUMED, **(actions or {})}, _HARMLESS), feasible)
+    size = ENTRY * len(entries)
+    block = Object("block", size, size, lambda unit: _word(alg, entries[unit // ENTRY], 64))
+
+    def found_block(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value:
+        lifter.note("the address is that of the block")
+        return lifter.pointer(block)
+
+    answers = {**_ASSUMED, **(actions or {}), **dict.fromkeys(walks, found_block)}
+    lifter = Lifter(alg, library.program, inputs, KernelModels(answers, _HARMLESS), feasible)
     lifter.free_loads = True
     found = next((m.function(function) for m in library.program.modules if function in m.texts), None)
     if found is None:
         raise Incomplete(f"no function {function}")
-    size = ENTRY * len(entries)
-    block = Object("block", size, size, lambda unit: _word(alg, entries[unit // ENTRY], 64))
     values: list[Value] = []
     for param in found.params:
         name = param.name.removesuffix(".coerce")

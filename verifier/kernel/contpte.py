@@ -14,12 +14,12 @@ from typing import Any
 from verifier.arch import Layout
 from verifier.evaluate import Machine, call
 from verifier.kernel.blocks import BlockLifting, lift_block
-from verifier.kernel.helpers import Library, known_features
+from verifier.kernel.helpers import Action, Library, known_features
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.values import Incomplete
 from verifier.solve import Sat, Undecided, Unsat
 
-__all__ = ["CLAIMS", "Claim", "ClaimResult", "prove_block_claims"]
+__all__ = ["CLAIMS", "Block", "Claim", "ClaimResult", "prove_block_claims", "prove_claim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,13 @@ CLAIMS: tuple[Claim, ...] = (
 def prove_block_claims(library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60) -> list[ClaimResult]:
     """Every claim, on a block of this variant's size."""
     count = layout.variant.constants["CONT_PTES"]
-    return [_prove(library, layout, claim, count, make_backend(backend, timeout)) for claim in CLAIMS]
+    return [prove_claim(library, layout, claim, count, make_backend(backend, timeout)) for claim in CLAIMS]
 
 
-def _prove(library: Library, layout: Layout, claim: Claim, count: int, backend: Backend) -> ClaimResult:
+def prove_claim(
+    library: Library, layout: Layout, claim: Claim, count: int, backend: Backend, actions: Mapping[str, Action] | None = None,
+) -> ClaimResult:
+    """One claim on a block of this many entries; `actions` answer functions in their place."""
     start = time.perf_counter()
 
     def result(verdict: str, reason: str = "") -> ClaimResult:
@@ -176,7 +179,7 @@ def _prove(library: Library, layout: Layout, claim: Claim, count: int, backend: 
     feasible = (lambda path: not isinstance(backend.check([*given, path]), Unsat)) if given else None
     try:
         lifted = lift_block(library, claim.function, alg, free, before, args, known_features(library, layout.variant.features),
-                            index=at, feasible=feasible)
+                            index=at, actions=actions, feasible=feasible, walks=("huge_pte_offset",))
     except Incomplete as error:
         return result("incomplete", str(error))
     return _decide(backend, layout, claim, before, args, lifted, given, result)
