@@ -32,7 +32,7 @@ class Options:
 
     jobs: int = 1
     timeout: float = 60.0
-    depth: int = 6
+    depth: int = 8
     search_seconds: float = 60.0
     cache: Path | None = None
     solver: str = "bits"

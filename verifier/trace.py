@@ -3,7 +3,9 @@
 
 A step of the unrolling chooses among all instances of both processes and every hardware event. All steps of a
 trace but the last keep every property; for what induction has proved that need not be asked again, so only
-steps that failed some obligation are checked. Whatever is found is recomputed with plain integers.
+steps that failed some obligation are checked. So the invariant holds in every state of a trace but the last: it follows, and is
+said all the same, since a solver that knows it finds out much sooner what cannot be reached. Whatever is found is recomputed
+with plain integers.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from verifier.prove import graph_inputs, order, replay, step_move
 from verifier.results import Move
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
-from verifier.steps import Instance, Step, World, instances, key_name, run, state_keys
+from verifier.steps import Instance, Step, World, instances, invariants, key_name, run, state_keys
 from verifier.syntax import BOOL
 
 __all__ = ["Hints", "Search", "follow"]
@@ -38,7 +40,7 @@ class Hints:
 
     traces: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
     consequences: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
-    in_vain: set[tuple[str, str, str, str, Target]] = field(default_factory=set)  # searched to the full depth, by architecture
+    in_vain: set[tuple[Any, ...]] = field(default_factory=set)  # searched to the full depth, of an architecture and of any
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Search:
         self.say = say
         self.barred: set[Target] = set()  # steps found to break a property, that were not known to
         self.stopped = False
+        self.good = True  # does every state but the last satisfy the invariant?
         self._restart()
 
     def _restart(self) -> None:
@@ -82,6 +85,7 @@ class Search:
     def from_state(cls, model: Model, group: Group, state: Mapping[Key, int | bool]) -> Search:
         """A search that starts in a known state, and lets steps break properties."""
         search = cls(model, group, set())
+        search.good = False
         graph = search.graph
         search.given, search.depth = [TRUE], 1
         search.state = {
@@ -122,20 +126,9 @@ class Search:
         while left and self.depth < depth and not self._late():
             self.say(self.depth + 1)
             layer = self._deepen()
-            for target in list(left):
-                for number, step in enumerate(layer.steps):
-                    bad = layer.bad[number].get(target[1], FALSE)
-                    if step.instance.name != target[0] or bad == FALSE or layer.enabled[number] == FALSE:
-                        continue
-                    answer = self.solver.check([*self.given, layer.enabled[number], bad], None)
-                    if isinstance(answer, Sat):
-                        trace = self._trace(answer.model, step.instance, target[1])
-                        if trace is not None:
-                            left.remove(target)
-                            yield target, trace
-                        break
-                if self.barred:
-                    break
+            for target, trace in self._ends(layer, left):
+                left.remove(target)
+                yield target, trace
             if self.barred:
                 self.failed |= self.barred
                 self.barred = set()
@@ -143,6 +136,24 @@ class Search:
             else:
                 self._advance(layer)
         self.stopped = bool(left) and self.depth < depth
+
+    def _ends(self, layer: _Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:
+        """What of the targets the next step can end in. All are asked for at once, as most often none is there yet."""
+        ways = {
+            (target, number): self.graph.conj(layer.enabled[number], layer.bad[number].get(target[1], FALSE))
+            for target in targets for number, step in enumerate(layer.steps) if step.instance.name == target[0]
+        }
+        while ways:
+            answer = self.solver.check([*self.given, self.graph.any(*ways.values())], None)
+            if not isinstance(answer, Sat):
+                return
+            values = self.graph.evaluate(list(ways.values()), answer.model)
+            target, number = next(way for way, there in zip(ways, values, strict=True) if there)
+            trace = self._trace(answer.model, layer.steps[number].instance, target[1])
+            if trace is None:
+                return
+            ways = {way: condition for way, condition in ways.items() if way[0] != target}
+            yield target, trace
 
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
@@ -218,6 +229,8 @@ class Search:
                 else self._pick_word(layer.choice, values, kind)
             )
         self.state = following
+        if self.good:
+            self.given += [c for _, _, c in invariants(self.model, self._world(following), self.group.code) if c != TRUE]
 
     def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:
         """The steps that the model chose, minimised and recomputed; None if they are no trace after all."""

@@ -23,7 +23,7 @@ from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
 from verifier.trace import Hints, Search, consequence, follow
 
-ADVICE, AGAIN = 4, 4  # steps
+ADVICE, ELSEWHERE, AGAIN = 6, 6, 4  # steps
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "work"]
 
@@ -34,7 +34,7 @@ class Task:
 
     groups: tuple[Group, ...]
     filters: Filters
-    depth: int = 6
+    depth: int = 8
     search_seconds: float = 60.0
     cache: Path | None = None
     solver: str = "bits"
@@ -226,17 +226,19 @@ class _Worker:
             for target in left:
                 depths[target] = search.depth
                 if target not in found:
-                    self.hints.in_vain.add(self.searched(state, target))
+                    self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
         for result in state.open:
             target = (result.obligation.transition, result.obligation.property)
             self.say(Done(self.with_trace(state, result, found, depths.get(target, 0))))
 
     def depth_for(self, state: _Group, target: tuple[str, str]) -> int:
-        """How deep to search: less for advice that nobody asked for, and where another variant of it was searched in vain."""
-        in_vain = self.searched(state, target) in self.hints.in_vain
+        """How deep to search: less for advice that nobody asked for, and where another variant was searched in vain."""
+        searched, depth = self.searched(state, target), self.task.depth
+        if searched[1:] in self.hints.in_vain:
+            depth = min(depth, AGAIN if searched in self.hints.in_vain else ELSEWHERE)
         if state.model.spec.properties[target[1]].kind == "advisory" and self.task.filters.whole():
-            return 0 if in_vain else min(self.task.depth, ADVICE)
-        return min(self.task.depth, AGAIN) if in_vain else self.task.depth
+            return 0 if searched in self.hints.in_vain else min(depth, ADVICE)
+        return depth
 
     def searched(self, state: _Group, target: tuple[str, str]) -> tuple[str, str, str, str, tuple[str, str]]:
         """What a search in vain is remembered by."""

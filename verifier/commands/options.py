@@ -37,7 +37,7 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores"),
         click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
-        click.option("--depth", type=click.IntRange(1, 40), default=6, help="steps of the longest trace"),
+        click.option("--depth", type=click.IntRange(1, 40), default=8, help="steps of the longest trace"),
         click.option("--search-seconds", type=click.FloatRange(0), default=120.0, help="seconds of one group's search"),
         click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]), default="auto",
                      help="who decides; auto is bits: folding, then SAT solvers on one and-inverter graph"),
