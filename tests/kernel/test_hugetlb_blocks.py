@@ -59,6 +59,12 @@ def test_what_the_hardware_does_to_one_entry_it_does_to_the_page(variant: str) -
         assert found == [(name, "proved") for name in layout.variant.hardware]
 
 
+def test_hardware_on_a_block_whose_first_entry_is_taken_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verifier.kernel.hugetlb_blocks._merged", lambda block, entry: entry)
+    layout = layout_of("arm64-4k+dbm")
+    assert ("store", "refuted") in hardware_on_blocks(layout, geometries(layout)[0])
+
+
 FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {
     "the first entry alone says whether the page is dirty": (
         "huge_ptep_get", "what is read", lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.before[0]))),
