@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from verifier.algebra import Integers
+from verifier.evaluate import Machine, call
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.helpers import Library
@@ -18,6 +19,7 @@ from verifier.kernel.lift import Lifter
 from verifier.kernel.memory import Object
 from verifier.kernel.models import KernelModels
 from verifier.kernel.paths import State
+from verifier.kernel.session import layouts
 from verifier.kernel.shapes import load_shapes
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
@@ -124,3 +126,13 @@ def test_e500_clears_the_first_entry_of_a_marker_alone() -> None:
     marker = [0x2FC, 0x2FC + (512 << 24)]
     for build in ("powerpc-e500", "powerpc-e500-64"):
         assert run(library(build), "wrappers", "pteproof_huge_pte_clear__0", {}, marker, 64) == [0, marker[1]]
+
+
+def test_hash_with_pages_of_4_kbyte_clears_one_of_eight_words_of_a_marker() -> None:
+    """A page of 16 MByte that UFFDIO_POISON has marked: what stays is a bad pmd to who frees the tables."""
+    marker = 0x400000000000201F
+    assert run(library("powerpc64-hash-4k"), "wrappers", "pteproof_huge_pte_clear__0", {}, [marker] * 8, 64) == [0] + [marker] * 7
+    (layout,) = layouts(["powerpc64-hash-4k"])
+    machine = Machine(Integers())
+    assert call(machine, layout.helper("make_pte_marker"), (2,)) == marker
+    assert [bool(call(machine, layout.helper(name), (marker,))) for name in ("pmd_none", "pmd_bad", "pmd_present")] == [False, True, False]
