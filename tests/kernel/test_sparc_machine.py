@@ -18,7 +18,7 @@ from verifier.evaluate import Machine, call
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import _ADDED, configure
 from verifier.kernel.session import layouts
-from verifier.kernel.shapes import _HEAD, load_shapes
+from verifier.kernel.shapes import HEAD, load_shapes
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.toolchain import run as run_command
 from verifier.kernel.tree import open_tree
@@ -57,7 +57,7 @@ def test_the_kernels_helpers_as_machine_code(tmp_path: Path) -> None:
     configured = configure(open_tree(Path(TREE or "")), load_builds()["sparc64-sun4v"], find_toolchain())
     shapes = {s.helper: s for s in load_shapes() if s.helper in HELPERS}
     source, target = tmp_path / "w.c", tmp_path / "w.o"
-    source.write_text(_HEAD + "\n".join(s.text() for s in shapes.values()) + "\n")
+    source.write_text(HEAD + "\n".join(s.text() for s in shapes.values()) + "\n")
     flags = [f for f in _ADDED if f not in ("-S", "-emit-llvm")]
     done = run_command([*configured.command, *flags, "-c", "-o", str(target), str(source)], configured.folder)
     assert done.returncode == 0, done.stderr

@@ -6,17 +6,17 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.lookalike import Lookalike
 from verifier.load import Source, Table, read_yaml
 
-__all__ = ["BIG_ENDIAN", "FOUR_TIMES", "IN_TABLES", "Axiom", "Build", "Feature", "Premise", "build_for", "constant_name", "load_builds", "operation_name"]
+__all__ = ["BIG_ENDIAN", "FOUR_TIMES", "IN_TABLES", "Axiom", "Build", "Emulated", "Feature", "Premise", "build_for", "constant_name", "load_builds", "operation_name"]
 
 _KEYS = ("kernel", "make", "base", "extends", "options", "variants", "sources", "features", "axioms", "as_initialised",
-         "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries", "inline")
+         "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises", "entries", "unequal", "inline", "statics", "emulated")
 BIG_ENDIAN, IN_TABLES, FOUR_TIMES = "big-endian", "in tables", "four times"  # how entries lie in memory
 
 
@@ -71,6 +71,17 @@ class Premise:
 
 
 @dataclass(frozen=True, slots=True)
+class Emulated:
+    """The architecture's own compiler with its flags, also for linking, the emulator that runs what it makes, and Debian's packages of both."""
+
+    compiler: str
+    flags: tuple[str, ...]
+    link: tuple[str, ...]
+    emulator: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """One configuration of the kernel."""
 
@@ -93,6 +104,9 @@ class Build:
     premises: tuple[Premise, ...]
     bound: Mapping[str, tuple[str, str]]  # operation -> a function of the sources' assembly that is called, and why
     entries: tuple[str, ...] = ()  # how they lie in memory
+    unequal: Mapping[str, str] = field(default_factory=dict)  # helper that leaves the four words of an entry unequal, of which the first is compared -> why
+    emulated: Emulated | None = None
+    statics: tuple[str, ...] = ()  # declarations of functions that are static in a source, so that wrappers may call them
     inline: bool = True  # may wrappers have in them what the headers' functions do: then those cannot be named
 
     def premises_of(self, helper: str) -> dict[str, str]:
@@ -141,11 +155,13 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
         fields = _merged(table, base, (*seen, name))
         fields.pop("variants", None)
     for key in record:
-        if key in ("options", "variants", "sources", "as_initialised", "entries"):
+        if key in ("options", "variants", "sources", "as_initialised", "entries", "statics"):
             words = record.texts(key, key)
             fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
-        elif key in ("features", "axioms", "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises"):
+        elif key in ("features", "axioms", "boot", "returns", "clears", "out_of_scope", "operations", "bound", "lookalike", "premises", "unequal"):
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
+        elif key == "emulated":
+            fields[key] = record.need(key, Table, "a build")
         elif key == "inline":
             fields[key] = record.need(key, bool, "a build")
         elif key != "extends":
@@ -182,6 +198,7 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
     operations = _table(fields.get("operations"))
     premises = _table(fields.get("premises"))
     bound = _table(fields.get("bound"))
+    unequal = _table(fields.get("unequal"))
     return Build(
         name, str(fields["kernel"]), str(fields["make"]), str(fields["base"]),
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
@@ -189,7 +206,8 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns},
         {key: _returned(clears, key) for key in clears}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
-        tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound}, _strings(fields.get("entries")), fields.get("inline") is not False,
+        tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound}, _strings(fields.get("entries")),
+        {key: unequal.text(key, "unequal") for key in unequal}, _emulated(fields.get("emulated")), _strings(fields.get("statics")), fields.get("inline") is not False,
     )
 
 
@@ -198,6 +216,14 @@ def _lookalike(value: object) -> Lookalike | None:
         return None
     value.only(("target", "undefine", "define"), "a look-alike")
     return Lookalike(value.text("target", "a look-alike"), value.texts("undefine", "undefine"), value.texts("define", "define"))
+
+
+def _emulated(value: object) -> Emulated | None:
+    if not isinstance(value, Table):
+        return None
+    value.only(("compiler", "flags", "link", "emulator", "packages"), "what is emulated")
+    flags, link = (value.texts(key, key) if key in value else () for key in ("flags", "link"))
+    return Emulated(value.text("compiler", "emulated"), flags, link, value.texts("emulator", "emulated"), value.texts("packages", "packages"))
 
 
 def _table(value: object) -> Table:

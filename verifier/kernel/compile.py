@@ -23,7 +23,7 @@ from verifier.errors import ExtractionError
 from verifier.kernel import lookalike
 from verifier.kernel.builds import Build, constant_name, operation_name
 from verifier.kernel.lookalike import filtered, write_compiler
-from verifier.kernel.shapes import Shape, wrapper_file
+from verifier.kernel.shapes import HEAD, Shape, wrapper_file
 from verifier.kernel.store import cache_folder, entry
 from verifier.kernel.toolchain import Toolchain, first_error, run
 from verifier.kernel.tree import Tree, identify
@@ -31,7 +31,7 @@ from verifier.kernel.tree import Tree, identify
 __all__ = ["Compiled", "Configured", "compile_build", "configure"]
 
 RECIPE = "6"  # changes when the same input is configured otherwise
-COMPILED = "3"  # changes when the same input is compiled otherwise
+COMPILED = "5"  # changes when the same input is compiled otherwise
 JOBS = 2
 ROUNDS = 12  # of leaving out wrappers that do not compile
 
@@ -65,6 +65,7 @@ class Compiled:
     wrappers: frozenset[str]
     seconds: float
     assembly: dict[str, str] = field(default_factory=dict)  # disassembled, of sources that are assembly
+    names: frozenset[str] = frozenset()  # identifiers of the headers as they are configured, macros' among them
 
 
 def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = None) -> Configured:
@@ -157,18 +158,20 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
     constants |= {constant_name(text): text for text, _ in (*configured.build.returns.values(), *configured.build.clears.values())}
     members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
-    text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of)
+    text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of, configured.build.statics)
     digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *_outlined(configured.build), *configured.build.sources]).encode()).hexdigest()[:16]
     folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
     wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())
     assembly = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.dis"))}
-    return Compiled(configured, texts, wrappers, time.perf_counter() - start, assembly)
+    names = frozenset((folder / "names.txt").read_text(encoding="utf-8").split())
+    return Compiled(configured, texts, wrappers, time.perf_counter() - start, assembly, names)
 
 
 def _compile(configured: Configured, text: str, lines: dict[int, str], part: Path) -> None:
     kept = compile_wrappers(configured, text, lines, part)
     (part / "wrappers.txt").write_text("\n".join(sorted(kept.values())), encoding="utf-8")
+    (part / "names.txt").write_text("\n".join(sorted(_names(configured, part))), encoding="utf-8")
     for source in configured.build.sources:
         path = configured.tree.path / source
         if path.is_file() and path.suffix == ".S":
@@ -208,6 +211,15 @@ def assemble_file(configured: Configured, source: Path, target: Path) -> None:
         raise ExtractionError(f"{objdump} of {source}: {first_error(done.stderr)}")
     target.write_text(done.stdout, encoding="utf-8")
     made.unlink()
+
+
+def _names(configured: Configured, part: Path) -> set[str]:
+    """Every identifier of the headers that wrappers include, as they are configured."""
+    source = part / "headers.c"
+    source.write_text(HEAD, encoding="utf-8")
+    done = run([*configured.command, "-Wno-everything", "-E", "-dD", str(source)], configured.folder, f"reading the headers of {configured.build.name}")
+    text = re.sub(r"^#(?:define[ ]+(\w+))?.*$", r"\1", done.stdout, flags=re.M)  # of a macro, its name
+    return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
 def _outlined(build: Build) -> tuple[str, ...]:

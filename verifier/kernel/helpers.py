@@ -26,11 +26,13 @@ from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape, outside
 from verifier.kernel.steps import load_scalar, store_scalar
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Word
+from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Word
 
 __all__ = ["Free", "Library", "Lifting", "clearing", "known_features", "returning"]
 
 WRAPPERS = "wrappers"
+_DEFINED = re.compile(r"^[A-Za-z_][\w \t*]*?\b(\w+)\s*\(", re.M)  # not a call, which is indented
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 
 Action: TypeAlias = Callable[[Lifter, Instr, list[Any], State], Value | None]
 
@@ -131,6 +133,7 @@ class Library:
         assembly = {name: code for text in compiled.assembly.values() for name, code in read_code(text).items()}
         self.program = Program((main, *modules.values()), self.build.kernel, assembly)
         self.wrappers = compiled.wrappers
+        self.names = compiled.names
         self.shapes: dict[str, Shape] = {}
         for shape in shapes:
             if shape.wrapper in self.wrappers:
@@ -141,15 +144,15 @@ class Library:
         return self.program.modules[0]
 
     def named(self, helpers: Sequence[str]) -> set[str]:
-        """Which of these names the tree's headers and memory management mention."""
-        if not helpers:
-            return set()
-        roots = ["include/linux", "include/asm-generic", f"arch/{self.build.kernel}/include", f"arch/{self.build.kernel}/mm", "mm"]
-        words = re.compile(r"\b(?:" + "|".join(map(re.escape, helpers)) + r")\b")
-        found: set[str] = set()
-        for root in roots:
-            for path in sorted((self.tree.path / root).rglob("*.[ch]")):
-                found.update(words.findall(path.read_text(encoding="utf-8", errors="replace")))
+        """Which of these names the configured headers or the lifted sources have, or other C of memory management defines."""
+        wanted = set(helpers)
+        found = wanted & self.names
+        for module in self.program.modules:
+            found |= wanted & (module.texts.keys() | module.declared)
+        roots = [f"arch/{self.build.kernel}/mm", "mm"]
+        for path in sorted(p for root in roots for p in (self.tree.path / root).rglob("*.[ch]")) if wanted - found else ():
+            if str(path.relative_to(self.tree.path)) not in self.build.sources:
+                found |= wanted & set(_DEFINED.findall(_COMMENT.sub(" ", path.read_text(encoding="utf-8", errors="replace"))))
         return found
 
     def constant(self, name: str) -> int | None:
@@ -168,11 +171,11 @@ class Library:
 
     def lift(
         self, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], features: Mapping[str, bool],
-        feasible: Callable[[Any], bool] | None = None,
+        feasible: Callable[[Any], bool] | None = None, free_loads: bool = False,
     ) -> Lifting:
         """A helper on these arguments: parameter -> the algebra's word or truth; of a pointer the entry behind it.
 
-        Parameters that the model does not have are free. Raises Incomplete.
+        Parameters that the model does not have are free; so is, with `free_loads`, what is read where it is not known where. Raises Incomplete.
         """
         inputs = _KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         objects: dict[str, Object] = {}
@@ -180,6 +183,7 @@ class Library:
         numbers = {a.word: a.value for a in self.build.axioms if a.bits == 64}
         lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised), numbers,
                         self.build.addresses())
+        lifter.free_loads = free_loads
         values = self._arguments(lifter, shape, alg, free, args, objects)
         memory = {}
         if shape.helper in self.build.boot:
@@ -192,7 +196,7 @@ class Library:
             raise
         except Incomplete as error:
             raise Incomplete(self._named(str(error))) from error
-        entries = {name: self._entry(lifter, state, obj) for name, obj in objects.items()}
+        entries = {name: self._entry(lifter, state, obj, self.build.unequal.get(shape.helper)) for name, obj in objects.items()}
         result, width = None, None
         if value is not None:
             poison = lifter.values.poison(value)
@@ -208,6 +212,19 @@ class Library:
         notes = tuple(self._labelled(note) for note in (*inputs.notes, *lifter.notes))
         outside_ = tuple(Undefinedness(u.condition, self._named(u.reason)) for u in lifter.outside)
         return Lifting(result, width, entries, widths, tuple(lifter.undefined), outside_, notes)
+
+    def lift_to_the_end(
+        self, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], features: Mapping[str, bool],
+        feasible: Callable[[Any], bool], free_loads: bool = False,
+    ) -> Lifting:
+        """`lift`; where a loop does not end by itself, `feasible` says when it has."""
+        try:
+            found = self.lift(shape, alg, free, args, features, free_loads=free_loads)
+            if not any(ENDLESS in u.reason for u in found.undefined):
+                return found
+        except EndlessLoop:
+            pass
+        return self.lift(shape, alg, free, args, features, feasible, free_loads)
 
     def _named(self, text: str) -> str:
         """A reason with the names of the operations of a table: @table[offset] becomes table.member."""
@@ -295,14 +312,17 @@ class Library:
         first, behind = alone.initial, lifter.object(f"behind {name}", None).initial
         return Object(name, None, size, lambda unit: first(unit) if unit == 0 or behind is None else behind(unit), free=True)
 
-    def _entry(self, lifter: Lifter, state: State, obj: Object) -> Any:
-        """The value of an entry at the end; undefined where it is poison."""
+    def _entry(self, lifter: Lifter, state: State, obj: Object, unequal: str | None = None) -> Any:
+        """The value of an entry at the end; undefined where it is poison. `unequal`: why its four words may be so."""
         term = _entry(lifter, state, obj)
         if FOUR_TIMES in self.build.entries:
             width = 2 * (obj.size or 0)
             first = lifter.alg.extract(term, 3 * width if lifter.layout.big_endian else 0, width)
-            unequal = lifter.alg.neg(lifter.alg.eq(term, _repeated(lifter.alg, first, width), 4 * width))
-            lifter.undefined.append(Undefinedness(unequal, "the four words of an entry are not equal at the end"))
+            if unequal is not None:
+                lifter.note(unequal)
+                return first
+            other = lifter.alg.neg(lifter.alg.eq(term, _repeated(lifter.alg, first, width), 4 * width))
+            lifter.undefined.append(Undefinedness(other, "the four words of an entry are not equal at the end"))
             return first
         return _reversed(lifter.alg, term, obj.size or 8) if BIG_ENDIAN in self.build.entries else term
 

@@ -170,6 +170,7 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
         raise
     asked = make_backend(backend, timeout)
     memo = KernelAnswers(library, layout, asked.alg, asked.free)
+    memo.feasible = asked.possible
     machine = Machine(asked.alg)
     machine.memo = memo
     args = tuple(asked.free.input_word(p.name, p.type) if p.type != BOOL else asked.free.input_bool(p.name) for p in holds.params)

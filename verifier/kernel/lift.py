@@ -125,6 +125,7 @@ class Lifter:
         self.addresses = addresses  # global -> where it lies, and why
         self.free_loads = False
         self._unknown = 0
+        self._anything: dict[Any, tuple[tuple[Contents, ...], list[tuple[Word, Value]]]] = {}  # contents count by id, so they must not go
         self.undefined: list[Undefinedness] = []
         self.outside: list[Undefinedness] = []
         self.lost: list[Undefinedness] = []
@@ -147,10 +148,17 @@ class Lifter:
 
         return Object(name, size, align, initial, free=True)
 
-    def unknown(self) -> Object:
-        """An object of its own, of which nothing is known."""
+    def anything(self, base: Object | None, offset: Word, size: int, state: State) -> Value:
+        """What is read at an address that is not known: anything, and the same where the address is and nothing was stored since."""
+        self.note("what is read at an address that is not known may be anything")
+        when = (base, size, tuple((obj, id(contents)) for obj, contents in state.memory.items()))
+        _, before = self._anything.setdefault(when, (tuple(state.memory.values()), []))
         self._unknown += 1
-        return self.object(f"?{self._unknown}", None)
+        found = self.memory.read({}, self.object(f"?{self._unknown}", None), 0, size)
+        for other, value in before:
+            found = self.values.choose(self.alg.eq(offset.term, other.term, offset.width), value, found)
+        before.append((offset, found))
+        return found
 
     def pointee(self, obj: Object, offset: int) -> Address:
         """What a pointer in a free object points to, where nothing was stored there: an object of its own, or it is 0."""

@@ -42,6 +42,7 @@ HARMLESS: Mapping[str, str] = {
     "flush_dcache_range": "cleans caches",
     "flush_icache_pte": "cleans caches of a page, and a flag of its folio",
     "sync_icache_dcache": "cleans caches of a page",
+    "flush_dcache_folio_all": "cleans caches of a page",
     "dcache_wb_line": "writes a line of the cache back",
     "mte_sync_tags": "clears the tags of a page",
     "__mte_sync_tags": "clears the tags of a page",

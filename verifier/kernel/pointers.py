@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from verifier.kernel.constants import resolved
 from verifier.kernel.ir import Array, Struct, Type
 from verifier.kernel.memory import Object
+from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Case, Incomplete, Truth, Value, Word
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def element_address(
         cases.append(Case(case.when, case.base, sum_))
         if flags and offset.number != 0:
             outside = _outside(l, case, offset, sum_)
+            if l.free_loads and not isinstance(case.base, Object) and offset.number is not None and outside is not None:
+                l.outside.append(Undefinedness(l.alg.all(outside, case.when), "a structure that lies across the end of the address space"))
+                continue
             broken.append(l.values.both(outside, case.when))
     return Address(tuple(cases), address.width, l.values.either(poison, *broken))
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from verifier.algebra import Algebra
 from verifier.bits import Bits
 from verifier.errors import SolverError, UsageError
 from verifier.kernel.helpers import Free
-from verifier.solve import Answer, BitsSolver, Solver, minimise, z3_solver
+from verifier.solve import Answer, BitsSolver, Solver, Unsat, minimise, z3_solver
 
 __all__ = ["Backend", "make_backend"]
 
@@ -23,10 +23,15 @@ class Backend:
     alg: Algebra[Any, Any]
     free: Free
     solver: Solver
+    again: Callable[[], Backend]  # another of the same kind, that shares nothing with it
 
     def check(self, conditions: Iterable[Any]) -> Answer:
         """Can the conditions hold together?"""
         return self.solver.check(conditions)
+
+    def possible(self, condition: Any) -> bool:
+        """May the condition hold? True where that is not known."""
+        return not isinstance(self.check([condition]), Unsat)
 
     def small(self, conditions: Sequence[Any], names: Sequence[str], model: Mapping[str, int | bool]) -> Mapping[str, int | bool]:
         """A model in which the named inputs have few bits set, where that is cheap to find."""
@@ -54,10 +59,10 @@ def make_backend(name: str, timeout: float | None) -> Backend:
     """`bits` or `z3`; the time-out, in seconds for each question, is z3's."""
     if name == "bits":
         graph = Bits()
-        return Backend(graph, graph, BitsSolver(graph))
+        return Backend(graph, graph, BitsSolver(graph), lambda: make_backend(name, timeout))
     if name == "z3":
         from verifier.terms import Terms
 
         terms = Terms()
-        return Backend(terms, terms, z3_solver(terms, incremental=False, timeout=timeout))
+        return Backend(terms, terms, z3_solver(terms, incremental=False, timeout=timeout), lambda: make_backend(name, timeout))
     raise UsageError(f"no solver {name!r}; there are bits and z3")

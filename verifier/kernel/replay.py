@@ -20,7 +20,7 @@ from verifier.kernel.native import Native, Outcome
 from verifier.kernel.shapes import Shape
 from verifier.kernel.values import Incomplete, NeverReturns
 
-__all__ = ["Comparison", "Mismatch", "compare_native", "corner_values", "replay_native", "run_lifted"]
+__all__ = ["Comparison", "Mismatch", "compare_native", "corner_values", "point_values", "replay_native", "run_lifted"]
 
 
 class Zeros:
@@ -102,7 +102,8 @@ def corner_values(width: int) -> list[int]:
     return [0, full, *single, *[full ^ b for b in single]]
 
 
-def _points(library: Library, shape: Shape, count: int, seed: int) -> Iterator[dict[str, int]]:
+def point_values(library: Library, shape: Shape, count: int, seed: int) -> Iterator[dict[str, int]]:
+    """Corner values and random ones for a helper's parameters."""
     rng = random.Random(f"{shape.helper} {seed}")
     widths = {p.name: library.width(shape, n) for n, p in enumerate(shape.parameters()) if p.role != "free"}
     corners = {name: corner_values(width) if width else [0, 1] for name, width in widths.items()}
@@ -128,7 +129,7 @@ def compare_native(library: Library, native: Native, features: Mapping[str, bool
             continue
         try:
             compared += 1
-            for args in _points(library, shape, count, seed):
+            for args in point_values(library, shape, count, seed):
                 lifted = run_lifted(library, shape, args, features)
                 machine = native.call(shape, args) if lifted is not None else None
                 if lifted is None or machine is None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from verifier.errors import SpecError
 from verifier.load import Items, Source, read_yaml
 
-__all__ = ["PREFIX", "Parameter", "Shape", "load_shapes", "outside", "wrapper_file"]
+__all__ = ["HEAD", "PREFIX", "Parameter", "Shape", "load_shapes", "outside", "wrapper_file"]
 
 PREFIX = "pteproof_"
 _LEVELS = ("pte", "pmd", "pud")
@@ -79,7 +79,7 @@ class Shape:
         call = special.format(*args) if special else call
         declared = ", ".join(f"{p.declared} {p.name}" if not p.declared.endswith("*") else f"{p.declared}{p.name}" for p in self.parameters())
         body = f"return {returned.value.format(call)};" if returned.type != "void" else f"{call};"
-        first = "".join(f"void {outside(name)}(void); " for name in premises or {})
+        first = "".join(f"void {outside(name)}(void) __attribute__((noreturn)); " for name in premises or {})
         return f"{first}{returned.type} {self.wrapper}({declared or 'void'}) {{ {before}{body} }}"
 
 
@@ -115,7 +115,7 @@ _KINDS: dict[str, _Kind] = {
         (_VMA, Parameter("shadow{n}", "_Bool", "bool", "shadow_stack")), "vma{n}",
         "*(vm_flags_t *)&vma{n}->vm_flags = (vma{n}->vm_flags & ~(vm_flags_t)VM_SHADOW_STACK) | (shadow{n} ? VM_SHADOW_STACK : 0); "),
     "pending": _Kind((_MM, Parameter("pending{n}", "_Bool", "bool", "flush_pending")), "mm{n}",
-                     "atomic_set(&mm{n}->tlb_flush_pending, pending{n}); "),
+                     "mm{n}->tlb_flush_pending.counter = pending{n}; "),
     "cydp": _Kind((Parameter("young{n}", "_Bool", "bool", "young"), Parameter("dirty{n}", "_Bool", "bool", "dirty")),
                   "((young{n} ? CYDP_CLEAR_YOUNG : 0) | (dirty{n} ? CYDP_CLEAR_DIRTY : 0))"),
     "vm_rwx": _Kind(tuple(Parameter(f"{w}{{n}}", "_Bool", "bool", f"vm_{w}") for w in ("read", "write", "exec")),
@@ -138,7 +138,7 @@ _SPECIAL = {"private_prot": "vm_get_page_prot({})", "pte_needs_invert": "__pte_n
             "page_chg_mask": "_PAGE_CHG_MASK", "hpage_chg_mask": "_HPAGE_CHG_MASK", "page_base": "_PAGE_BASE", "knl_erratum_mask": "_PAGE_KNL_ERRATUM_MASK",
             "hardware_pte": "({{ pte_t t[PTE_HWTABLE_PTRS + 1]; set_pte_at((struct mm_struct *)0, 0, t, {0}); t[PTE_HWTABLE_PTRS]; }})"}
 
-_HEAD = """\
+HEAD = """\
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/hugetlb.h>
@@ -202,12 +202,14 @@ def _level(helper: str, kinds: tuple[str, ...]) -> str:
 
 def wrapper_file(
     shapes: Iterable[Shape], constants: Mapping[str, str], premises: Callable[[str], Mapping[str, str]] = lambda helper: {},
+    declared: Iterable[str] = (),
 ) -> tuple[str, dict[int, str]]:
     """The text of a file in C, and which wrapper stands on which line.
 
-    `constants` (name -> C) become functions that give them; `premises`: helper -> name -> C over the wrapper's parameters.
+    `constants` (name -> C) become functions that give them; `premises`: helper -> name -> C over the wrapper's parameters;
+    `declared`: C before the wrappers.
     """
-    lines = _HEAD.splitlines()
+    lines = [*HEAD.splitlines(), *declared]
     where: dict[int, str] = {}
     for name, expression in constants.items():
         lines.append(f"unsigned long {PREFIX}constant_{name}(void) {{ return {expression}; }}")

@@ -104,12 +104,15 @@ def _alloca(l: Lifter, f: Frame, i: Instr, s: State) -> Value:
 def _cases(l: Lifter, address: Address, s: State, reading: bool = False) -> list[Case]:
     """The cases of an address that is about to be used. One that is no object is given up, and the others are kept.
 
-    Where none is left, a lifter with `free_loads` reads anything: an object of its own each time.
+    What a lifter with `free_loads` reads of one that is no object is anything.
     """
     l.undefine(s, address.poison, "an address is poison")
     kept = []
     for case in address.cases:
         where = l.alg.all(l.paths.condition(s.path), case.when)
+        if not isinstance(case.base, Object) and reading and l.free_loads:
+            kept.append(case)
+            continue
         if not isinstance(case.base, Object):
             l.lost.append(Undefinedness(where, "the address of an access is not known"))
             continue
@@ -120,9 +123,6 @@ def _cases(l: Lifter, address: Address, s: State, reading: bool = False) -> list
                 l.outside.append(Undefinedness(null, f"{case.base.name[1:]} is 0"))
     if not kept:
         l.lost.pop()
-        if reading and l.free_loads:
-            l.note("what is read at an address that is not known may be anything")
-            return [Case(l.alg.truth(True), l.unknown(), l.values.word(0, address.width))]
         raise Incomplete("the address of an access is not known")
     return kept
 
@@ -139,6 +139,8 @@ def load_scalar(l: Lifter, address: Address, size: int, s: State) -> Value:
 
 
 def _load_case(l: Lifter, case: Case, size: int, s: State) -> Value:
+    if l.free_loads and (not isinstance(case.base, Object) or (case.base.free and case.base.size is None and case.offset.number is None)):
+        return l.anything(case.base, case.offset, size, s)
     contents = s.memory.get(case.base, {})
     if case.offset.number is not None:
         return l.memory.read(contents, case.base, case.offset.number, size)
@@ -362,7 +364,8 @@ def _call(l: Lifter, f: Frame, i: Instr, s: State) -> Value | None:
         if found is not None:
             value, after = l.run(found[0], found[1], args, s)
             s.path, s.memory = after.path, after.memory
-            return value
+            kind = resolved(l, f.module, i.type)
+            return Group((value,)) if isinstance(kind, Struct) and len(kind.fields) == 1 and isinstance(value, Word) else value  # static: returned as it is
     return l.models.call(l, name, i, args, s)
 
 

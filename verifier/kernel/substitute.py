@@ -63,6 +63,7 @@ class KernelAnswers(Memory):
         self._features = {} if library is None else known_features(library, layout.variant.features)
         self._pointed: dict[Any, tuple[Any, dict[str, Any], Any]] = {}
         self.outside: dict[str, None] = {}
+        self.feasible: Callable[[Any], bool] | None = None  # may a way be taken? Asked where a loop does not end by itself
 
     @property
     def undefined(self) -> list[Any]:
@@ -141,7 +142,10 @@ class KernelAnswers(Memory):
             raise Incomplete(f"this kernel has no {function.name}")
         pairs = pair(self.library, shape, function)
         given = dict(zip([p.name for p in function.params], args, strict=True))
-        lifted = self.library.lift(shape, self.alg, self.free, {p.wrapper: given[p.model] for p in pairs}, self._features)
+        words = {p.wrapper: given[p.model] for p in pairs}
+        if self.feasible is None:
+            return self.library.lift(shape, self.alg, self.free, words, self._features), {p.wrapper: p.model for p in pairs}
+        lifted = self.library.lift_to_the_end(shape, self.alg, self.free, words, self._features, self.feasible)
         return lifted, {p.wrapper: p.model for p in pairs}
 
     def _record(self, key: Any, function: Function, lifted: Lifting, unsettled: tuple[Undefinedness, ...]) -> None:
