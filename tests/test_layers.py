@@ -231,3 +231,25 @@ def test_nothing_else_has_a_variables_name(library: Library, tmp_path: Path, nam
     spec = load_spec(folder)
     with pytest.raises(SpecError, match=f"{name} is a variable of the world"):
         Model(spec, library.layout("x86_64+shstk"), spec.encodings["page-flag"]).check()
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("huge_pte_none(entry[p])", "huge_pte_none(entry[p])", ""),
+    ("huge_pte_none(entry[p])", "huge_pte_none(huge_ptep_get(entry[p]))", ""),
+    ("huge_pte_none(entry[p])", "huge_pte_none(huge_ptep_get_and_clear(entry[p]))", "entry cannot be set here"),
+    ("      old = huge_ptep_get(entry[p])\n", "      old = entry[p]\n", ""),
+    ("      old = huge_ptep_get(entry[p])\n", "      old = entry[p]\n      entry[p] |= 1\n", "what is read here is not"),
+])
+def test_where_memory_has_another_form_than_code_sees(library: Library, tmp_path: Path, old: str, new: str, message: str) -> None:
+    folder = tmp_path / "specs"
+    shutil.copytree(data_folder("specs"), folder)
+    path = folder / "transitions" / "hugetlb.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    spec = load_spec(folder)
+    model = Model(spec, library.layout("s390"), spec.encodings["page-flag"], "hugetlb")
+    if message:
+        with pytest.raises(SpecError, match=message):
+            model.check()
+    else:
+        model.check()
