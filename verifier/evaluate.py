@@ -38,9 +38,10 @@ from verifier.syntax import (
     Stmt,
 )
 
-__all__ = ["HUGE", "Frame", "Machine", "Memory", "call", "evaluated"]
+__all__ = ["HUGE", "WAS", "Frame", "Machine", "Memory", "call", "evaluated"]
 
 Key = str | tuple[str, int]  # a state variable, or one of an indexed one
+WAS = "was_"  # a variable, and a view of a process, of the state before a step
 HUGE = "huge"  # the variable that says of a process whether its entry is of the larger level
 
 
@@ -134,6 +135,17 @@ def _at_level(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
     return _merge(m, huge, then, orelse, function.returns)
 
 
+def _before(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
+    """What a view of a process says of the state before the step."""
+    now, m.state = m.state, {
+        (key[len(WAS):] if isinstance(key, str) else (key[0][len(WAS):], key[1])): value
+        for key, value in m.state.items() if (key if isinstance(key, str) else key[0]).startswith(WAS)}
+    try:
+        return call(m, function, args)
+    finally:
+        m.state = now
+
+
 def _walk(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict[str, Any] | None) -> Any:
     frame = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs or {})
     path = machine.path
@@ -155,6 +167,8 @@ def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> 
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     function = node.function
     args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
+    if function.before:
+        return _before(m, function, args)
     if function.twin is not None:
         return _at_level(m, function, args)
     if function.pure:

@@ -42,6 +42,18 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A statement about entries alone: it holds for all values of its parameters for which `given` holds."""
+
+    signature: str
+    at: Where
+    given: Source | None
+    holds: Source
+    levels: tuple[str, ...] = ()  # none: all
+    needs: tuple[str, ...] = ()  # of an architecture; a level may have a name of its own for it
+
+
+@dataclass(frozen=True, slots=True)
 class Axiom:
     """A sentence that may be taken as given, and the kernel's reason."""
 
@@ -89,7 +101,7 @@ class Property:
     needs: tuple[str, ...] = ()  # features of an architecture without which it says nothing
     codes: tuple[str, ...] = ()  # the codes that it is about; none: all
     compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
-    sentences: tuple[Definition, ...] = ()  # of a static property: true for all values of their parameters
+    sentences: tuple[Sentence, ...] = ()  # of a static property
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
     levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
     inputs: tuple[str, ...] = ()  # of a step: booleans that a transition leaves open, and that the sentence names
@@ -265,7 +277,7 @@ def _check_levels(spec: Spec) -> None:
                     hint = nearest(name_of(text), known)
                     raise SpecError(text.at, f"{text.signature} takes the place of none of the world's{hint}")
     named = [(t.name, t.where, (*t.levels, *((t.into,) if t.into else ()))) for t in spec.transitions.values()]
-    named += [(p.name, p.where, p.levels) for p in spec.properties.values()]
+    named += [(p.name, p.where, (*p.levels, *(x for s in p.sentences for x in s.levels))) for p in spec.properties.values()]
     for what, where, levels in named:
         for name in levels:
             if name not in spec.levels:
@@ -366,10 +378,22 @@ def _properties(table: Table) -> dict[str, Property]:
             record.text("because", "a property") if "because" in record else "",
             record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
             record.texts("codes", "codes"),
-            _words(_sub(record, "compares")), _definitions(record, "sentences"), record.texts("causes", "causes"),
+            _words(_sub(record, "compares")), _sentences(record), record.texts("causes", "causes"),
             record.texts("levels", "levels"), record.texts("inputs", "inputs"),
         )
     return found
+
+
+def _sentences(property: Table) -> tuple[Sentence, ...]:
+    table = _sub(property, "sentences")
+    found = []
+    for key in table:
+        record = table.need(key, Table, "sentences")
+        record.only(("given", "holds", "levels", "needs"), "a statement about entries alone")
+        found.append(Sentence(key, table.key_at[key], record.get_as("given", Source, None),
+                              record.need("holds", Source, "a statement about entries alone"),
+                              record.texts("levels", "levels"), record.texts("needs", "needs")))
+    return tuple(found)
 
 
 def _encoding(path: Path, folder: Path) -> Encoding:

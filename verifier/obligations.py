@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import HUGE, Key, Memory, call
+from verifier.evaluate import HUGE, WAS, Key, Memory, call
 from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
-from verifier.scopes import WAS, Model
+from verifier.scopes import Model
 from verifier.steps import Fresh, Instance, Step, World, applies, arguments, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
 
@@ -53,7 +53,7 @@ class Way:
     @builtins.property
     def label(self) -> str:
         """Under what its question keeps what may be assumed."""
-        return self.instance.label if self.instance is not None else "static" if self.sentence else "init"
+        return self.instance.label if self.instance is not None else self.sentence or "init"
 
 
 @dataclass(slots=True)
@@ -163,10 +163,10 @@ class Builder:
             if prop.kind != STATIC or not wanted("static", prop.name):
                 continue
             question = Question(obligation_id(self.group, "static", prop.name), "static", prop)
-            question.given["static"] = ()
             world = World(self.model, self.alg, {}, self.fresh, self.memory)
-            for name, function in self.model.sentences(prop):
+            for name, given, function in self.model.sentences(prop):
                 args = tuple(self.fresh(f"{name}.{p.name}", p.type) for p in function.params)
+                question.given[name] = () if given is None else (call(world, given, args),)
                 question.ways.append(Way(None, None, None, self.alg.neg(call(world, function, args)), name))
             question.unsettled = self.memory.take()
             yield question

@@ -126,9 +126,11 @@ class PlainChecker:
         model, alg, way = self.model, Integers(), claim.ways[0]
         memory = model.memory(alg, inputs)
         if way.sentence:
-            function = next(f for name, f in model.sentences(question.property) if name == way.sentence)
+            _, given, function = next(s for s in model.sentences(question.property) if s[0] == way.sentence)
             args = tuple(inputs(f"{way.sentence}.{p.name}", p.type) for p in function.params)
-            return not call(World(model, alg, {}, inputs, memory), function, args)
+            world = World(model, alg, {}, inputs, memory)
+            supposed = given is None or not claim.needed or bool(call(world, given, args))
+            return supposed and not call(world, function, args)
         state: dict[Key, Any] = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
         world = World(model, alg, state, inputs, memory)
         if way.instance is None:

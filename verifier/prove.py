@@ -191,9 +191,10 @@ class GroupProver:
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""
         for prop in self.builder.properties():
-            for name, function in self.model.sentences(prop):
+            for name, given, function in self.model.sentences(prop):
                 args = tuple(input_reader(values)(f"{name}.{p.name}", p.type) for p in function.params)
-                if name == sentence and call(Machine(Integers()), function, args):
+                machine = Machine(Integers())
+                if name == sentence and (call(machine, function, args) or (given and not call(machine, given, args))):
                     raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
         inputs = {name: value for name, value in values.items() if name.startswith(f"{sentence}.")}
         return Move("static", False, (), False, inputs, {}, {})

@@ -15,7 +15,7 @@ from typing import Any
 
 from verifier.arch import Event, Layout
 from verifier.errors import SpecError, Where, nearest
-from verifier.evaluate import HUGE, Key, Machine, Memory, call
+from verifier.evaluate import HUGE, WAS, Key, Machine, Memory, call
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.model import PTE, Definition, Encoding, Level, Property, Spec, Transition, Variable, name_of
@@ -23,7 +23,6 @@ from verifier.syntax import BOOL, INDEX, Assert, Assign, Call, Const, Do, Functi
 
 __all__ = ["Model", "Section"]
 
-WAS = "was_"
 TRACKS = "tracks_new"
 
 
@@ -53,6 +52,7 @@ _CODE = Section("code", read_visible=True, write_visible=True, helpers=True, obs
 _PROCEDURE = Section("procedures", read_visible=True, write_visible=True, helpers=True, observe=True,
                      calls=("views", "encoding", "procedures", "actions"))
 _REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"), shared=False)
+_STATIC = Section("statements about entries alone", helpers=True, calls=("views", "encoding"))
 _AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))
 _PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
                     calls=("views", "readings", "truths", "encoding"))
@@ -99,6 +99,10 @@ class _Scope:
     def function(self, name: str, at: Where) -> Function | None:
         for section in self.section.calls:
             found = self.model.definition(section, name, at, self.level)
+            if found is not None:
+                return found
+        if self.section.before and name.startswith(WAS):
+            found = self.model.before(name.removeprefix(WAS), at, self.level)
             if found is not None:
                 return found
         if not self.section.helpers:
@@ -243,6 +247,13 @@ class Model:
             self._functions[key] = found
         return self._functions[key]
 
+    def before(self, name: str, at: Where, level: Level) -> Function | None:
+        """A view of a process, as it was before the step."""
+        if ("views", name) not in self._of_process:
+            return None
+        found = self.definition("views", name, at, level)
+        return None if found is None else replace(found, before=True, pure=False)
+
     def _typed(self, section: str, name: str, at: Where | None, level: Level) -> Function | None:
         text = self._own.get((section, level.name), {}).get(name) or self._texts[section].get(name)
         if text is None:
@@ -284,19 +295,26 @@ class Model:
             self._events[key] = self.layout.event(name, level.translated, level.name)
         return self._events[key]
 
-    def sentences(self, prop: Property) -> list[tuple[str, Function]]:
-        """The sentences of a static property."""
-        scope = _Scope(self, _REQUIRES, self.level)
-        found = []
+    def sentences(self, prop: Property) -> list[tuple[str, Function | None, Function]]:
+        """What a static property says at this level of this variant: name, what is given of the parameters, what holds."""
+        scope = _Scope(self, _STATIC, self.level)
+        found: list[tuple[str, Function | None, Function]] = []
         for text in prop.sentences:
+            lacks = any(self.level.translated(need) in self.layout.variant.absent for need in text.needs)
+            if lacks or (text.levels and self.level.name not in text.levels):
+                continue
             signature = parse_signature(text.signature, text.at, scope)
-            key = (text.body.where, "static", prop.name)
-            if key not in self._cache:
-                self._cache[key] = self.parse(signature, text.body, scope)
-                if self._cache[key].returns != BOOL:
-                    raise SpecError(text.body.where, "is not a boolean")
-            found.append((signature.name, self._cache[key]))
+            given = None if text.given is None else self._statement(signature, text.given, scope)
+            found.append((signature.name, given, self._statement(signature, text.holds, scope)))
         return found
+
+    def _statement(self, signature: Signature, text: Source, scope: _Scope) -> Function:
+        key = (text.where, "static", signature.name)
+        if key not in self._cache:
+            self._cache[key] = self.parse(signature, text, scope)
+            if self._cache[key].returns != BOOL:
+                raise SpecError(text.where, "is not a boolean")
+        return self._cache[key]
 
     def init(self) -> list[tuple[str, Function]]:
         return [(axiom.name, self.sentence(axiom.holds, _AXIOM)) for axiom in self.spec.init]

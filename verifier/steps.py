@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import HUGE, Key, Machine, Memory, call
+from verifier.evaluate import HUGE, WAS, Key, Machine, Memory, call
 from verifier.model import INVARIANT, LEMMA, THIRD, Level, Property, Transition
-from verifier.scopes import TRACKS, WAS, Model
+from verifier.scopes import TRACKS, Model
 from verifier.syntax import BOOL, INDEX
 
 __all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "level_of", "run",

@@ -212,3 +212,4 @@ class Function:
     nesting: int = 0  # of statements and expressions, with what it calls
     changes: bool = False
     twin: Function | None = None  # of a reading of a process: the same for one whose entry is huge
+    before: bool = False  # of a view of a process: is it about the state before the step?
