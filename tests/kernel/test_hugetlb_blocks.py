@@ -56,13 +56,13 @@ def test_what_the_hardware_does_to_one_entry_it_does_to_the_page(variant: str) -
     assert geometries(layout)
     for geometry in geometries(layout):
         found = hardware_on_blocks(layout, geometry)
-        assert found == [(name, "proved") for name in layout.variant.hardware]
+        assert found == [(name, "proved", "proved") for name in layout.variant.hardware]
 
 
 def test_hardware_on_a_block_whose_first_entry_is_taken_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("verifier.kernel.hugetlb_blocks._merged", lambda block, entry: entry)
     layout = layout_of("arm64-4k+dbm")
-    assert ("store", "refuted") in hardware_on_blocks(layout, geometries(layout)[0])
+    assert ("store", "refuted", "proved") in hardware_on_blocks(layout, geometries(layout)[0])
 
 
 FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {

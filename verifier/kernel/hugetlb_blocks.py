@@ -7,7 +7,7 @@ whole block of free entries is what the model's helpers do to one, its *fold*, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,30 +207,45 @@ def prove_hugetlb_claims(library: Library, layout: Layout, backend: str = "z3", 
 
 # The hardware
 
-def hardware_on_blocks(layout: Layout, g: Geometry, backend: str = "bits") -> list[tuple[str, str]]:
-    """What the hardware does to one entry of a block is what it may do to the fold, or nothing where no store lands: event, verdict."""
-    return [(name, _hardware(layout, g, name, backend)) for name in layout.variant.hardware]
+def hardware_on_blocks(layout: Layout, g: Geometry, backend: str = "bits") -> list[tuple[str, str, str]]:
+    """For each event on one entry of a block: is it what may happen to the fold (or nothing, where no store lands), and does what is read of
+    one entry alone stay what is read of the fold, as far as option C asks? Event and the two verdicts."""
+    return [(name, _hardware(layout, g, name, _as_for_the_fold, backend), _hardware(layout, g, name, _one_for_all, backend))
+            for name in layout.variant.hardware]
 
 
-def _hardware(layout: Layout, g: Geometry, event: str, backend: str) -> str:
+def _as_for_the_fold(b: Block, acted: Block, event: str) -> Any:
+    record, when, entry = b.layout.event(event)
+    fold, new = _fold(b), _fold(acted)
+    right = b.alg.all(call(b.machine, when, (fold,)), _alike(b, new, call(b.machine, entry, (fold,))))
+    return right if record.stores else b.alg.any(right, _alike(b, new, fold))
+
+
+def _one_for_all(b: Block, acted: Block, event: str) -> Any:
+    """GUP-fast reads one entry. Of a page that is not writable, one entry is dirty if all are: no event makes one differ from the rest."""
+    return b.if_(_uniform(b), _uniform(acted))
+
+
+def _uniform(b: Block) -> Any:
+    first = b.before[0]
+    return b.alg.any(b("pte_write", first), b.alg.all(*[b.alg.same(b("pte_dirty", e), b("pte_dirty", first)) for e in b.before]))
+
+
+def _hardware(layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str) -> str:
     asked = make_backend(backend, 60)
     alg, machine = asked.alg, Machine(asked.alg)
-    record, when, entry = layout.event(event)
+    _, when, entry = layout.event(event)
     before = tuple(asked.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
     b = Block(layout, alg, machine, before, (), None, None, {})
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in before]
     same = [b.same(p, alg.add(plain[0], alg.word(n * g.frames << layout.variant.constants["PAGE_SHIFT"], 64), 64)) for n, p in enumerate(plain)]
     given = [_first_is_of_a_block(b), _aligned(b, g, before[0]), *same, *([b("pte_well_formed", e) for e in before] if g.frames else [])]
-    if not isinstance(asked.check(given), Sat):
-        return "vacuous"
-    fold = _fold(b)
-    once = call(machine, entry, (fold,))
     for n, one in enumerate(before):
+        happens = [*given, call(machine, when, (one,))]
+        if not isinstance(asked.check(happens), Sat):
+            return "vacuous"
         acted = (*before[:n], call(machine, entry, (one,)), *before[n + 1:])
-        new = _fold(Block(layout, alg, machine, acted, (), None, None, {}))
-        right = alg.all(call(machine, when, (fold,)), _alike(b, new, once))
-        if not record.stores:
-            right = alg.any(right, _alike(b, new, fold))
-        if not isinstance(asked.check([*given, call(machine, when, (one,)), alg.neg(right)]), Unsat):
+        right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
+        if not isinstance(asked.check([*happens, alg.neg(right)]), Unsat):
             return "refuted"
     return "proved"
