@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""arch/ beside the kernel's helpers as the architecture's own compiler makes them, run by qemu-user; `make test-kernel ARCH='sparc64-sun4u mips64'`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from verifier.arch import Layout
+from verifier.errors import ExtractionError
+from verifier.kernel.builds import build_for, load_builds
+from verifier.kernel.compile import Configured, compile_build, configure
+from verifier.kernel.emulated import compare_emulated, missing_packages, unpatched
+from verifier.kernel.helpers import Library
+from verifier.kernel.session import layouts
+from verifier.kernel.shapes import load_shapes
+from verifier.kernel.toolchain import find_toolchain
+from verifier.kernel.tree import open_tree
+
+TREE = os.environ.get("KERNEL_TREE")
+needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
+SET = ("alpha", "m68k")
+BUILDS = load_builds()
+VARIANTS = [layout.variant.name for layout in layouts((os.environ.get("ARCH") or " ".join(SET)).split())]
+EMULATED = [v for v in VARIANTS if (b := build_for(BUILDS, v)) is not None and b.emulated is not None]
+
+
+def opened(variant: str) -> tuple[Configured, Library, Layout]:
+    """The variant's build, or a skip that says what to install."""
+    build = build_for(BUILDS, variant)
+    assert build is not None and build.emulated is not None
+    if missing := missing_packages(build.emulated):
+        pytest.skip(f"needs {' '.join(missing)}")
+    (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]
+    shapes = load_shapes()
+    configured = configure(open_tree(Path(TREE or "")), build, find_toolchain())
+    return configured, Library(compile_build(configured, shapes), shapes), layout
+
+
+@needs_tree
+@pytest.mark.parametrize("variant", EMULATED)
+def test_the_machine_does_what_arch_says(variant: str) -> None:
+    configured, library, layout = opened(variant)
+    if why := unpatched(library, layout):
+        pytest.skip(why)
+    found = compare_emulated(configured, library, layout)
+    assert not found.disagreements
+    assert found.helpers >= 90 and found.points >= 9_000
+
+
+@needs_tree
+@pytest.mark.skipif("m68k" not in EMULATED, reason="about m68k")
+def test_another_variant_is_noticed() -> None:
+    """protection_map has CACHE040 for a 68040, and for a 68030 has not."""
+    configured, library, _ = opened("m68k")
+    (other,) = [found for found in layouts(["m68k-030"]) if found.variant.name == "m68k-030"]
+    found = compare_emulated(configured, library, other)
+    assert {"private_prot"} <= {d.helper for d in found.disagreements} <= {"private_prot", "PAGE_NONE", "PAGE_SHARED", "PAGE_COPY", "PAGE_READONLY", "PAGE_KERNEL"}
+
+
+def test_what_is_lacking_is_said() -> None:
+    emulated = BUILDS["m68k"].emulated
+    assert emulated is not None and missing_packages(emulated) in ((), emulated.packages)
+    assert emulated.packages == ("gcc-m68k-linux-gnu", "libc6-dev-m68k-cross", "qemu-user")
+
+
+@needs_tree
+def test_a_variant_whose_code_is_patched_is_not_run() -> None:
+    configured, library, layout = opened("sparc64-sun4v")
+    assert unpatched(library, layout) == "its code is patched at boot for cpu_sun4v"
+    with pytest.raises(ExtractionError, match="patched at boot"):
+        compare_emulated(configured, library, layout)
