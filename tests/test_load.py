@@ -85,14 +85,14 @@ def refused(tmp_path: Path, text: str | bytes, where: str, message: str) -> None
     ("a: " + "\n".join([" " + "[" * 1000] * 1000) + "\n", "1:29", "nests deeper than 24"),
 ])
 def test_refused(tmp_path: Path, text: str | bytes, where: str, message: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     if where:
         refused(tmp_path, text, where, message)
     else:
         with pytest.raises(SpecError, match=message) as caught:
             read(tmp_path, text)
         assert "\n" not in str(caught.value) and str(caught.value).startswith("some.yaml:")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
