@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from verifier.arch import Layout, data_folder, load_archs, load_generic
+from verifier.arch import Layout, data_folder
 from verifier.errors import PteproofError, Where
 from verifier.kernel.laws import load_laws
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source
-from verifier.model import load_spec
 from verifier.mutate.command import explanations
 from verifier.plan import Library, load_library
+from verifier.read_arch import load_archs, load_generic
+from verifier.read_specs import load_spec
 from verifier.scopes import Model
 
 LIMIT = 2.0  # seconds for one mutant

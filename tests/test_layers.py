@@ -15,16 +15,16 @@ import pytest
 
 from verifier.arch import data_folder
 from verifier.errors import SpecError
-from verifier.model import load_spec
 from verifier.plan import Library, load_library
+from verifier.read_specs import load_spec
 from verifier.scopes import Model
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 LAYERS = (
     "errors", "processes", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms",
-    "smtlib", "harness", "solve", "smt_solvers", "arch", "model", "scopes", "steps", "obligations", "results", "shared", "prove",
-    "prove_terms", "plain", "cross", "substitute", "trace", "plan",
+    "smtlib", "harness", "solve", "smt_solvers", "arch", "read_arch", "model", "read_specs", "scopes", "steps",
+    "obligations", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "trace", "plan",
     "export", "unneeded", "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report",
     "commands", "cli", "__main__",
 )

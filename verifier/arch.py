@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An architecture: its fields, helpers, hardware events and variants, as arch/NAME.yaml has them.
 
-`load_archs` reads the files; `Layout` is one variant (perhaps under an overlay) and says what the
+`verifier.read_arch` reads the files; `Layout` is one variant (perhaps under an overlay) and says what the
 names in its helpers mean. Helpers are typed when they are first asked for; `Layout.check` types all.
 """
 
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from verifier.errors import SpecError, UsageError, Where, nearest
 from verifier.language import Signature, StateVar, parse_function, parse_signature
-from verifier.load import Items, Source, Table, read_yaml
+from verifier.load import Items, Source, Table
 from verifier.syntax import BOOL, Const, Function, Param
 
-__all__ = ["Arch", "Event", "Field", "Layout", "Variant", "data_folder", "load_archs", "load_generic"]
+__all__ = ["Arch", "Event", "Field", "Layout", "Text", "Variant", "data_folder"]
 
 GENERIC = "generic"
 
@@ -113,166 +113,22 @@ def data_folder(name: str) -> Path:
     return packaged if packaged.is_dir() else here.parent / name
 
 
-def load_archs(folder: Path | None = None) -> dict[str, Arch]:
-    """Every architecture of the folder by name. SpecError where a file is wrong or two share a variant."""
-    folder = folder or data_folder("arch")
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder of architectures")
-    generic = load_generic(folder)
-    archs: dict[str, Arch] = {}
-    seen: dict[str, Where] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        if path.stem == GENERIC:
-            continue
-        arch = _read_arch(path, generic)
-        for variant in arch.variants.values():
-            if variant.name in seen:
-                raise SpecError(variant.where, f"variant {variant.name} stands already at {seen[variant.name]}")
-            seen[variant.name] = variant.where
-        archs[arch.name] = arch
-    if not archs:
-        raise UsageError(f"{folder}: holds no architecture")
-    return archs
-
-
-def load_generic(folder: Path) -> Arch | None:
-    """The helpers that all architectures share, where the folder has them."""
-    path = folder / f"{GENERIC}.yaml"
-    return _read_arch(path, None) if path.is_file() else None
-
-
-# what an architecture has not got -> its helpers of generic.yaml
-_ONLY = {"hugetlb": r"(set_)?huge_|mk_huge_pte|arch_make_huge",
-         "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|is_pmd_|swp_entry_to_pmd", "huge_pud": r"pudp?_|set_pud"}
-_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
-_ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources",
-              "fields", "helpers", "hardware", "overlays")
-_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "absent", "one_cpu", "unproved")
-
-
-def _read_arch(path: Path, generic: Arch | None) -> Arch:
-    table = read_yaml(path, _shown(path))
-    table.only(_ARCH_KEYS, "an architecture")
-    name = table.text("arch", "an architecture")
-    if name != path.stem:
-        raise SpecError(table.at["arch"], f"the file is called {path.stem}, not {name}")
-    sources = {key: source.text for key, source in _table(table, "sources").items()}
-    constants = dict(generic.constants) if generic else {}
-    constants |= _numbers(_table(table, "constants"))
-    declared = _table(table, "features")
-    features = dict(generic.features) if generic else {}
-    features |= {key: _feature_text(declared, key) for key in declared}
-    events = {key: _event(_table(table, "hardware"), key, sources) for key in _table(table, "hardware")}
-    overlays: dict[str, Mapping[str, tuple[Text, ...]]] = {}
-    describes: dict[str, str] = {}
-    for key in _table(table, "overlays"):
-        overlay = _table(table, "overlays").need(key, Table, "overlays")
-        overlay.only(("describe", "helpers"), "an overlay")
-        describes[key] = overlay.text("describe", "an overlay")
-        overlays[key] = _texts(_table(overlay, "helpers"), sources)
-    absent = table.texts("absent", "absent")
-    arch = Arch(
-        name, table.text("kernel", "an architecture") if "kernel" in table else name, _shown(path),
-        table.text("read", "an architecture"), sources, constants, features, {},
-        _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays, describes,
-        {}, frozenset(absent),
-    )
-    variants = {key: _variant(_table(table, "variants"), key, table, arch) for key in _table(table, "variants")}
-    if name != GENERIC and not variants:
-        raise SpecError(table.where, "an architecture has no variants")
-    return Arch(**{**{s: getattr(arch, s) for s in Arch.__slots__}, "variants": variants})
-
-
-def _shown(path: Path) -> str:
-    """The path as users know it: relative to where they stand, or arch/x86.yaml for what is shipped."""
-    for base, prefix in ((Path.cwd(), Path()), (data_folder("arch").parent, Path())):
-        try:
-            return str(prefix / path.resolve().relative_to(base.resolve()))
-        except ValueError:
-            continue
-    return str(path)
-
-
-def _table(table: Table, key: str) -> Table:
-    found = table.get_as(key, Table, None)
-    return Table(table.where) if found is None else found
-
-
-def _numbers(table: Table) -> dict[str, int]:
-    return {key: table.need(key, int, "constants") for key in table}
-
-
-def _feature_text(table: Table, key: str) -> str:
-    return table.text(key, "features")
-
-
-def _globs(record: Table) -> tuple[str, ...]:
+def globs_of(record: Table) -> tuple[str, ...]:
+    """The variants that a record is about; none named are all."""
     return record.texts("variants", "variants")
 
 
-def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ...]]:
-    """Helper name -> its versions, the last of which is without `variants` or restricted too."""
-    found: dict[str, tuple[Text, ...]] = {}
-    for key in table:
-        value = table.get_as(key, (Table, Items), None)
-        records = [value] if isinstance(value, Table) else list(value)
-        texts = []
-        for record in records:
-            if not isinstance(record, Table):
-                raise SpecError(table.at[key], f"{key} must be a mapping with source and body")
-            record.only(("source", "body", "variants", "absent", "note"), "a helper")
-            body = record.need("body", Source, "a helper")
-            texts.append(Text(key, table.key_at[key], body, _source(record, sources), _globs(record),
-                              record.texts("absent", "absent")))
-        name = key.split("(")[0].strip()
-        if name in found:
-            raise SpecError(table.key_at[key], f"helper {name} stands twice")
-        found[name] = tuple(texts)
-    return found
-
-
-def _source(record: Table, sources: Mapping[str, str]) -> str:
+def source_of(record: Table, sources: Mapping[str, str]) -> str:
     """The kernel's place of a fact; a short name before the colon is spelled out."""
     text = record.text("source", "a record")
     short, colon, rest = text.partition(":")
     return f"{sources[short]}:{rest}" if colon and short in sources else text
 
 
-def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
-    record = table.need(key, Table, "hardware")
-    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "variants"), "an event")
-    return Event(
-        key, record.texts("catalogue", "catalogue"), _source(record, sources), record.text("describe", "an event"),
-        record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
-        record.get_as("stores", bool, False), _globs(record), record.get_as("late", bool, False),
-    )
-
-
-def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
-    record = table.need(key, Table, "variants")
-    record.only(_VARIANT_KEYS, "a variant")
-    features = _table(record, "features")
-    features.only(arch.features, "the features of a variant")
-    values = {name: features.need(name, bool, "features") for name in features}
-    missing = [name for name in arch.features if name not in values]
-    if missing:
-        raise SpecError(table.key_at[key], f"variant {key} does not say whether it has {missing[0]}")
-    hardware = record.texts("hardware", "hardware")
-    for event in hardware:
-        if event not in arch.events:
-            raise SpecError(record.at["hardware"], f"unknown event {event!r}{nearest(event, arch.events)}")
-    width = record.get_as("width", int, top.get_as("width", int, 64))
-    ulong = record.get_as("ulong", int, top.get_as("ulong", int, 64))
-    for size in (width, ulong):
-        if size not in (32, 64, 128):
-            raise SpecError(record.where, f"an entry has 32, 64 or 128 bits, not {size}")
-    constants = dict(arch.constants) | _numbers(_table(record, "constants"))
-    return Variant(
-        key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values, hardware,
-        record.get_as("default", bool, False), table.key_at[key], arch.absent | set(record.texts("absent", "absent")),
-        record.get_as("one_cpu", bool, False),
-        record.text("unproved", "a variant") if "unproved" in record else "",
-    )
+# what an architecture has not got -> its helpers of generic.yaml
+_ONLY = {"hugetlb": r"(set_)?huge_|mk_huge_pte|arch_make_huge",
+         "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|is_pmd_|swp_entry_to_pmd", "huge_pud": r"pudp?_|set_pud"}
+_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 
 class _Renamed:
@@ -348,11 +204,11 @@ class Layout:
             if not isinstance(record, Table):
                 raise SpecError(self.arch.fields.at[name], f"field {name} must be a mapping with bits and source")
             record.only(("bits", "source", "shares", "variants", "note"), "a field")
-            globs = _globs(record)
+            globs = globs_of(record)
             if globs and not any(fnmatch.fnmatchcase(self.variant.name, g) for g in globs):
                 continue
             low, high = self._bits(record)
-            found[name] = Field(name, low, high, _source(record, self.arch.sources), self.arch.fields.key_at[name])
+            found[name] = Field(name, low, high, source_of(record, self.arch.sources), self.arch.fields.key_at[name])
             shares[name] = record.texts("shares", "shares")
         self._check_overlaps(found, shares)
         return found

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verifier.arch import Arch, Layout, Variant, data_folder, load_archs, load_generic
+from verifier.arch import Arch, Layout, Variant, data_folder
 from verifier.errors import UsageError, nearest
-from verifier.model import FALLBACK, PTE, Spec, load_spec
+from verifier.model import FALLBACK, PTE, Spec
 from verifier.obligations import Group
+from verifier.read_arch import load_archs, load_generic
+from verifier.read_specs import load_spec
 from verifier.scopes import Model
 from verifier.substitute import Substitute
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from verifier.arch import Layout, data_folder, load_archs, load_generic
+from verifier.arch import Layout, data_folder
 from verifier.errors import Where
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import compile_build, configure
@@ -29,6 +29,7 @@ from verifier.kernel.shapes import load_shapes
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.load import Source
+from verifier.read_arch import load_archs, load_generic
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")

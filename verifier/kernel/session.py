@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.arch import Layout, data_folder, load_archs, load_generic
+from verifier.arch import Layout, data_folder
 from verifier.errors import UsageError
 from verifier.kernel.builds import Build, build_for, load_builds, named_build
 from verifier.kernel.compile import compile_build, configure
@@ -23,6 +23,7 @@ from verifier.kernel.shapes import load_shapes
 from verifier.kernel.substitute import KernelHelpers
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
+from verifier.read_arch import load_archs, load_generic
 
 __all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "kernel_helpers", "layouts", "library_for"]
 
