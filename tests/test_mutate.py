@@ -96,6 +96,13 @@ def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library) -> No
     assert sum(one.verdict == "killed" for one in score.judged) > 55
 
 
+def test_a_fixed_sample_of_codes_has_none_either(library: Library) -> None:
+    score = run(library, ["x86_64"], ["code"], sample=60, jobs=2)
+    assert [one.mutant.id for one in score.unexplained()] == []
+    assert sum(one.mutant.place.startswith("specs/transitions/huge") for one in score.judged) > 20
+    assert sum(one.verdict == "killed" for one in score.judged) > 40
+
+
 def test_every_requirement_that_is_left_out_is_noticed(library: Library) -> None:
     score = run(library, ["x86_64"], ["requires"], jobs=2)
     assert [one.mutant.id for one in score.judged if one.verdict not in ("killed", "equivalent")] == []
