@@ -79,6 +79,7 @@ class Emulated:
     link: tuple[str, ...]
     emulator: tuple[str, ...]
     packages: tuple[str, ...]
+    syscall: str = ""  # C of a system call on number, a, b and c, where the C library does not run: then none is linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +222,10 @@ def _lookalike(value: object) -> Lookalike | None:
 def _emulated(value: object) -> Emulated | None:
     if not isinstance(value, Table):
         return None
-    value.only(("compiler", "flags", "link", "emulator", "packages"), "what is emulated")
+    value.only(("compiler", "flags", "link", "emulator", "packages", "syscall"), "what is emulated")
     flags, link = (value.texts(key, key) if key in value else () for key in ("flags", "link"))
-    return Emulated(value.text("compiler", "emulated"), flags, link, value.texts("emulator", "emulated"), value.texts("packages", "packages"))
+    return Emulated(value.text("compiler", "emulated"), flags, link, value.texts("emulator", "emulated"), value.texts("packages", "packages"),
+                    value.text("syscall", "emulated") if "syscall" in value else "")
 
 
 def _table(value: object) -> Table:

@@ -126,7 +126,8 @@ def _from_words(shape: Shape, number: int) -> str:
             args.append("0" if "*" not in parameter.declared else f"pteproof_vma({n})" if "vm_area" in parameter.declared else place)
         else:
             args.append(f"({parameter.declared})a[{n}]")
-    call = f"{shape.wrapper}({', '.join(args)});"
+    before.insert(0, f"__typeof__(&{shape.wrapper}) volatile called = {shape.wrapper};")  # compiled by itself, as the kernel would
+    call = f"called({', '.join(args)});"
     kept = call if shape.returns == "void" else f"*result = {call}"
     return f"void {PREFIX}run_{number}(unsigned long long *a, unsigned long long *result) {{ {' '.join([*before, kept, *after])} }}"
 
@@ -160,12 +161,12 @@ def _build(configured: Configured, emulated: Emulated, source: str, lines: Mappi
     table += f"void (*const {PREFIX}runs[])(unsigned long long *, unsigned long long *) = {{ {', '.join(f'[{n}] = {PREFIX}run_{n}' for n in runs)} }};\n"
     (part / "table.c").write_text(table, encoding="utf-8")
     (part / "settings.c").write_text(_set(settings), encoding="utf-8")
-    link = [emulated.compiler, "-w", "-O1", "-fno-builtin", "-no-pie", "-Wl,--gc-sections", *emulated.link, *(f"-Wl,--defsym={name}={value:#x}" for name, (value, _) in configured.build.addresses().items()),
+    link = [emulated.compiler, "-w", "-O1", "-fno-builtin", "-no-pie", "-Wl,--gc-sections", *_library(emulated), *emulated.link, *(f"-Wl,--defsym={name}={value:#x}" for name, (value, _) in configured.build.addresses().items()),
             "-o", str(part / "helpers"), *(str(part / f"{name}.c") for name in ("runner", "table", "settings")), *objects]
     missing: set[str] = set()
     for _ in range(3):
         (part / "missing.c").write_text(_missing(configured, missing, data, lifted), encoding="utf-8")
-        done = run([*link, str(part / "missing.c")], part)
+        done = run([*link, str(part / "missing.c"), *(["-lgcc"] if emulated.syscall else [])], part)
         if done.returncode == 0:
             break
         found = set(re.findall(r"undefined reference to [`'](\w+)'", done.stderr)) - missing
@@ -177,6 +178,11 @@ def _build(configured: Configured, emulated: Emulated, source: str, lines: Mappi
     (part / "runs.txt").write_text("\n".join(runs), encoding="utf-8")
     for path in part.glob("*.o"):
         path.unlink()
+
+
+def _library(emulated: Emulated) -> list[str]:
+    """What the linker is told of the C library: nothing, or that there is none."""
+    return ["-static", "-nostdlib", f"-DSYSCALL={' '.join(emulated.syscall.split())}"] if emulated.syscall else []
 
 
 def _command(configured: Configured, emulated: Emulated) -> list[str]:
@@ -260,10 +266,7 @@ def _compared(library: Library, layout: Layout, shapes: Sequence[Shape], command
         asked += [(shape, pairs, dict(args)) for args in point_values(library, shape, count, seed)]
     numbers = {shape.helper: number for number, shape in enumerate(shapes)}
     text = "".join(f"{numbers[shape.helper]:x} {' '.join(f'{args.get(p.name, 0):x}' for p in shape.parameters())}".rstrip() + "\n" for shape, _, args in asked)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    answers = done.stdout.splitlines()
-    if len(answers) != len(asked):
-        raise ExtractionError(f"the helpers ended after {len(answers)} of {len(asked)} points: {done.stderr.strip()[:300]}")
+    answers = _answers(command, text.splitlines())
     compared: dict[str, int] = {}
     disagreements = []
     for (shape, pairs, args), answer in zip(asked, answers, strict=True):
@@ -276,6 +279,20 @@ def _compared(library: Library, layout: Layout, shapes: Sequence[Shape], command
     total = sum(compared.values())
     left += [(shape.helper, "no point: outside of a premise, or a trap") for shape in shapes if shape.helper not in compared and shape.helper not in dict(left)]
     return Against(len(compared), total, len(asked) - total, tuple(left), tuple(disagreements))
+
+
+def _answers(command: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """One answer for each line. Where the program ends early, what it was at traps, and so do the helper's other points."""
+    found: list[str] = []
+    while len(found) < len(lines):
+        done = subprocess.run(command, input="\n".join(lines[len(found):]) + "\n", capture_output=True, text=True, check=False)
+        found += done.stdout.splitlines()
+        helper = lines[len(found)].split()[0] if len(found) < len(lines) else ""
+        while len(found) < len(lines) and lines[len(found)].split()[0] == helper:
+            found.append("trap")
+    if set(found) == {"trap"}:
+        raise ExtractionError(f"nothing runs: {done.stderr.strip()[:300]}")
+    return found
 
 
 def _both(
