@@ -104,11 +104,7 @@ static word number(const char **at)
 
 static char *digits(char *to, word value)
 {
-	int shift = 60;
-
-	while (shift && !(value >> shift))
-		shift -= 4;
-	for (; shift >= 0; shift -= 4)
+	for (int shift = 60; shift >= 0; shift -= 4)
 		*to++ = "0123456789abcdef"[value >> shift & 15];
 	*to++ = ' ';
 	return to;
