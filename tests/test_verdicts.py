@@ -193,6 +193,13 @@ REFUTED = {
 }
 
 
+def test_an_entry_of_xpa_that_reads_as_none_and_as_present_is_excluded(library: Library) -> None:
+    """With it, faults that find no entry, and the handlers, kept nothing. docs/findings/mips.md 5"""
+    failed = failing(library, "mips32-xpa", "option-c", "option-c")
+    assert {t for t, _ in failed}.isdisjoint({"anon-write-fault", "zero-page-fault", "hw-access", "hw-store"})
+    assert ("fork-pte", "well-formed") in failed
+
+
 # What option C alone breaks: the same with today's page flag is as everywhere.
 BROKEN_BY_C = {"x86_32-pae+stray-dirty": ("hw-stray-dirty", "no-false-exclusive"),
                "x86_32+stray-dirty": ("hw-stray-dirty", "no-false-exclusive")}
@@ -390,7 +397,7 @@ def test_what_todays_code_of_huge_pages_breaks(library: Library, transition: str
 
 # Private mappings of hugetlbfs.
 HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix", "sparc64-sun4v",
-           "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx", "arm-lpae")
+           "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx", "arm-lpae", "riscv32+svadu")
 KNOWN_TODAY_HUGETLB = {
     ("hugetlb-wp-reuse", "no-false-exclusive"), ("hugetlb-wp-reuse", "flag-is-used"), ("hugetlb-wp-copy", "no-lost-dirty"),
     ("hugetlb-fork", "no-lost-dirty"), ("hugetlb-fork", "stale-child"), ("hugetlb-fork-copy", "write-needs-vma"),
@@ -400,7 +407,7 @@ KNOWN_TODAY_HUGETLB = {
 BREAKS_WHEN_POISONED = {
     "s390": ("marker-stays",), "s390-nonx": ("marker-stays",),
     "arm-lpae": ("marker-stays", "reach-is-reference", "well-formed", "ours-is-normal", "no-false-exclusive",
-                 "exclusive-only-granted"),
+                 "exclusive-only-granted", "hugetlb-writable-is-dirty"),
 }
 
 
