@@ -20,7 +20,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def as_worker() -> None:
-    """For a new worker process: interrupts are its parent's to hear. It makes little garbage, which is looked for seldom."""
+    """For a new worker process: interrupts are its parent's to hear. What it has of its parent is no garbage."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.set_threshold(100_000, 20, 20)
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)

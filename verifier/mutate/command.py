@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
 import json
 import multiprocessing as mp
 import random
@@ -83,7 +84,10 @@ def _start(library: Library, compared: frozenset[str]) -> None:
 
 def _judge(mutant: Mutant) -> Judged:
     library, compared = _SHARED
-    return judge(library, mutant, compared, VARIANTS)
+    try:
+        return judge(library, mutant, compared, VARIANTS)
+    finally:
+        gc.collect()  # a mutant's models have cycles, and are large
 
 
 class _State:
