@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from verifier.arch import Layout
 from verifier.errors import ExtractionError
 from verifier.kernel.builds import build_for, load_builds
 from verifier.kernel.compile import Configured, compile_build, configure
-from verifier.kernel.emulated import compare_emulated, missing_packages, unpatched
+from verifier.kernel.emulated import _answers, compare_emulated, missing_packages, unpatched
 from verifier.kernel.helpers import Library
 from verifier.kernel.session import layouts
 from verifier.kernel.shapes import load_shapes
@@ -72,3 +73,14 @@ def test_a_variant_whose_code_is_patched_is_not_run() -> None:
     assert unpatched(library, layout) == "its code is patched at boot for cpu_sun4v"
     with pytest.raises(ExtractionError, match="patched at boot"):
         compare_emulated(configured, library, layout)
+
+
+def test_a_program_that_ends_early_has_trapped(tmp_path: Path) -> None:
+    """What it was at, and the other points of that helper; the next helper is asked of a new one."""
+    program = tmp_path / "p.py"
+    program.write_text("import sys\nfor line in sys.stdin:\n    n, a = line.split()\n    if n == '1' and a == '5':\n        break\n    print(n, a, flush=True)\n")
+    found = _answers([sys.executable, str(program)], ["0 1", "1 4", "1 5", "1 6", "2 7"])
+    assert found == ["0 1", "1 4", "trap", "trap", "2 7"]
+    program.write_text("import sys\nsys.exit('no such CPU')\n")
+    with pytest.raises(ExtractionError, match="no such CPU"):
+        _answers([sys.executable, str(program)], ["0 1"])

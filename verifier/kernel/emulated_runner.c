@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Runs helpers by number on words that come line by line, `NUMBER WORD...` in hexadecimal, and answers each line with the
 // result and the words as they are afterwards, or with `outside` (a premise does not hold) or `trap`. With SYSCALL, the
-// architecture's system call in C, there is no C library: then a trap ends the program.
+// architecture's system call in C, there is no C library: then a trap ends the program. LOW: as many bytes from address 0 on are memory.
 #define MOST 8
 #define LINE 256
 #define CLEARED 4096
@@ -59,6 +59,7 @@ static void put(const char *text, long count)
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 static sigjmp_buf back;
 #define MARK sigsetjmp(back, 1)
@@ -161,6 +162,9 @@ int main(void)
 	action.sa_flags = SA_NODEFER;
 	for (unsigned i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
 		sigaction(caught[i], &action, NULL);
+#endif
+#ifdef LOW
+	mmap((void *)0, LOW, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 #endif
 	pteproof_set();
 	while (length < LINE - 1 && get(line + length) > 0) {
