@@ -126,7 +126,7 @@ class Search:
         while left and self.depth < depth and not self._late():
             self.say(self.depth + 1)
             layer = self._deepen()
-            for target, trace in self._ends(layer, left):
+            for target, trace in self._ends(layer, list(left)):
                 left.remove(target)
                 yield target, trace
             if self.barred:
@@ -138,22 +138,20 @@ class Search:
         self.stopped = bool(left) and self.depth < depth
 
     def _ends(self, layer: _Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:
-        """What of the targets the next step can end in. All are asked for at once, as most often none is there yet."""
-        ways = {
-            (target, number): self.graph.conj(layer.enabled[number], layer.bad[number].get(target[1], FALSE))
-            for target in targets for number, step in enumerate(layer.steps) if step.instance.name == target[0]
-        }
-        while ways:
-            answer = self.solver.check([*self.given, self.graph.any(*ways.values())], None)
-            if not isinstance(answer, Sat):
+        """What of the targets the next step can end in. Each is asked for alone: one question about all may be far too hard."""
+        for target in targets:
+            for number, step in enumerate(layer.steps):
+                way = self.graph.conj(layer.enabled[number], layer.bad[number].get(target[1], FALSE))
+                if step.instance.name != target[0] or way == FALSE:
+                    continue
+                answer = self.solver.check([*self.given, way], None)
+                if isinstance(answer, Sat):
+                    trace = self._trace(answer.model, step.instance, target[1])
+                    if trace is not None:
+                        yield target, trace
+                    break
+            if self.barred:
                 return
-            values = self.graph.evaluate(list(ways.values()), answer.model)
-            target, number = next(way for way, there in zip(ways, values, strict=True) if there)
-            trace = self._trace(answer.model, layer.steps[number].instance, target[1])
-            if trace is None:
-                return
-            ways = {way: condition for way, condition in ways.items() if way[0] != target}
-            yield target, trace
 
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
