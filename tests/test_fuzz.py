@@ -181,7 +181,7 @@ def test_mutated_specs(name: str, tmp_path: Path) -> None:
         mutant = mutate(rng, raw)
         (folder / name).write_bytes(mutant)
         outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding), f"mutant {number} of {name}")
-    assert outcomes.refused > 5 and outcomes.loaded > 1 and len(outcomes.messages) > 4
+    assert outcomes.refused > 5 and outcomes.loaded > 1 and len(outcomes.messages) > 2
 
 
 @pytest.mark.parametrize("arch", ["x86", "arm64"])

@@ -133,6 +133,8 @@ class Search:
                 self.failed |= self.barred
                 self.barred = set()
                 self._restart()
+            elif self._late():
+                break  # not every target was asked for at this depth
             else:
                 self._advance(layer)
         self.stopped = bool(left) and self.depth < depth
@@ -150,7 +152,7 @@ class Search:
                     if trace is not None:
                         yield target, trace
                     break
-            if self.barred:
+            if self.barred or self._late():
                 return
 
     def _late(self) -> bool:
