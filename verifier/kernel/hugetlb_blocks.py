@@ -108,6 +108,37 @@ def _aligned(b: Block, g: Geometry, entry: Any) -> Any:
     return alg.all(aligned, b.same(b("pfn_pte", frame, b("pte_pgprot", entry)), entry))  # no bits that no address has, with 64 KByte
 
 
+def _absent(b: Block) -> Any:
+    return b.alg.neg(b("pte_present", b.args["pte"]))
+
+
+def _cleared(b: Block) -> Any:
+    return b.alg.all(*[b.alg.eq(e, b.alg.word(0, 64), 64) for e in b.after])
+
+
+def _gone(b: Block) -> Any:
+    return b.alg.all(_cleared(b), _alike(b, b.result, _fold(b)))
+
+
+def _as_for_one(b: Block) -> Any:
+    """What arch/'s helper for one entry makes of the fold, for what mm/ gives: what it read, young, perhaps dirty, perhaps writable."""
+    fold = _fold(b)
+    parts = []
+    for makes in ((), ("pte_mkdirty",), ("huge_pte_mkdirty", "huge_pte_mkwrite")):
+        new = fold
+        for make in makes:
+            new = b(make, new)
+        new = b("pte_mkyoung", new)
+        one = _after(b, "huge_ptep_set_access_flags", {"ptep": fold, "entry": new, "dirty": b.alg.truth(True)})
+        parts.append(_alike(b, one, _merged(b, new)))
+    return b.alg.all(*parts)
+
+
+def _no_block(b: Block) -> Any:
+    """What set_huge_pte_at leaves of a migration entry or a marker."""
+    return b.alg.all(*[b.alg.all(b.same(e, b.before[0]), b.alg.neg(b("pte_present", e))) for e in b.before])
+
+
 def claims(layout: Layout, g: Geometry) -> list[Claim]:
     """What is claimed of a variant's functions on a page of this size."""
     arm = layout.arch.name == "arm64"
@@ -119,36 +150,10 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
         pte = b.args["pte"]
         return b.alg.all(b("pte_present", pte), _marked(b, pte), _aligned(b, g, pte))
 
-    def absent(b: Block) -> Any:
-        return b.alg.neg(b("pte_present", b.args["pte"]))
-
-    def cleared(b: Block) -> Any:
-        return b.alg.all(*[b.alg.eq(e, b.alg.word(0, 64), 64) for e in b.after])
-
-    def gone(b: Block) -> Any:
-        return b.alg.all(cleared(b), _alike(b, b.result, _fold(b)))
-
     def accessed(b: Block) -> Any:
         """Nothing changed, or the entry given, dirty and young also where the block was when it was taken."""
         changed = _one_page(b, g, _merged(b, b.args["pte"]))
         return b.alg.choose(b.nonzero(), changed, b.each(b.same))
-
-    def as_for_one(b: Block) -> Any:
-        """What arch/'s helper for one entry makes of the fold, for what mm/ gives: what it read, young, perhaps dirty, perhaps writable."""
-        fold = _fold(b)
-        parts = []
-        for makes in ((), ("pte_mkdirty",), ("huge_pte_mkdirty", "huge_pte_mkwrite")):
-            new = fold
-            for make in makes:
-                new = b(make, new)
-            new = b("pte_mkyoung", new)
-            one = _after(b, "huge_ptep_set_access_flags", {"ptep": fold, "entry": new, "dirty": b.alg.truth(True)})
-            parts.append(_alike(b, one, _merged(b, new)))
-        return b.alg.all(*parts)
-
-    def no_block(b: Block) -> Any:
-        """What set_huge_pte_at leaves of a migration entry or a marker."""
-        return b.alg.all(*[b.alg.all(b.same(e, b.before[0]), b.alg.neg(b("pte_present", e))) for e in b.before])
 
     size = {"addr": 0, "sz": g.size}
     found = [
@@ -156,22 +161,22 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
               lambda b: b.alg.all(_alike(b, b.result, _fold(b)), b.each(b.same)), when=block),
         Claim("huge_ptep_get", "an entry that is none of a block is read as it is", {"addr": 0},
               lambda b: b.same(b.result, b.before[0]), when=lambda b: b.alg.neg(_first_is_of_a_block(b))),
-        Claim("huge_ptep_get_and_clear", "every entry becomes none, and what is returned is their fold", size, gone, when=block),
-        Claim("huge_ptep_clear_flush", "every entry becomes none, and what is returned is their fold", {"addr": 0}, gone, when=block),
+        Claim("huge_ptep_get_and_clear", "every entry becomes none, and what is returned is their fold", size, _gone, when=block),
+        Claim("huge_ptep_clear_flush", "every entry becomes none, and what is returned is their fold", {"addr": 0}, _gone, when=block),
         Claim("set_huge_pte_at", "the block is the page that was given", {**size, "pte": "new"},
               lambda b: _one_page(b, g, b.args["pte"]), when=given),
         Claim("set_huge_pte_at", "of what is not present, every entry is what was given", {**size, "pte": "new"},
-              lambda b: b.alg.all(*[b.same(e, b.args["pte"]) for e in b.after]), when=absent),
+              lambda b: b.alg.all(*[b.same(e, b.args["pte"]) for e in b.after]), when=_absent),
         Claim("huge_ptep_set_wrprotect", "the block is the page that pte_wrprotect makes of the fold: none is writable, none loses dirty", {"addr": 0},
               lambda b: _one_page(b, g, b("pte_wrprotect", _fold(b))), when=block),
         Claim("huge_ptep_set_access_flags", "nothing changes, or the block is the page that was given, dirty and young where one entry was too",
               {"addr": 0, "pte": "new", "dirty": 1}, accessed,
               when=lambda b: b.alg.all(block(b), given(b))),
-        Claim("huge_pte_clear", "every entry of a block becomes none", size, cleared, when=block),
-        Claim("huge_pte_clear", "of what is not present, every entry becomes none", size, cleared, when=no_block),
-        Claim("huge_ptep_get_and_clear", "of what is not present, every entry becomes none", size, cleared, when=no_block),
+        Claim("huge_pte_clear", "every entry of a block becomes none", size, _cleared, when=block),
+        Claim("huge_pte_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
+        Claim("huge_ptep_get_and_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
         Claim("huge_ptep_get", "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/ calls it",
-              {"addr": 0}, as_for_one, when=lambda b: b.alg.all(block(b), b("pte_well_formed", b.before[0]) if arm else block(b))),
+              {"addr": 0}, _as_for_one, when=lambda b: b.alg.all(block(b), b("pte_well_formed", b.before[0]) if arm else block(b))),
     ]
     return found
 
