@@ -397,17 +397,20 @@ def test_what_todays_code_of_huge_pages_breaks(library: Library, transition: str
 
 # Private mappings of hugetlbfs.
 HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix", "sparc64-sun4v",
-           "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx", "arm-lpae", "riscv32+svadu")
+           "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx", "arm-lpae", "riscv32+svadu", "loongarch", "loongarch+ptw",
+           "loongarch-4k", "loongarch-64k")
 KNOWN_TODAY_HUGETLB = {
     ("hugetlb-wp-reuse", "no-false-exclusive"), ("hugetlb-wp-reuse", "flag-is-used"), ("hugetlb-wp-copy", "no-lost-dirty"),
     ("hugetlb-fork", "no-lost-dirty"), ("hugetlb-fork", "stale-child"), ("hugetlb-fork-copy", "write-needs-vma"),
     ("hugetlb-fork-copy", "protnone-is-read-only"), ("hugetlb-fork-copy", "hardware-safe"), ("hugetlb-fork-copy", "well-formed"),
 }
-# The marker of UFFDIO_POISON: lost on s390; on arm with LPAE a mapping of frame 0. docs/findings/s390.md, arm.md
+# The marker of UFFDIO_POISON: lost on s390; on arm with LPAE a mapping of frame 0; on loongarch a table.
+# docs/findings/s390.md, arm.md, loongarch.md
 BREAKS_WHEN_POISONED = {
     "s390": ("marker-stays",), "s390-nonx": ("marker-stays",),
     "arm-lpae": ("marker-stays", "reach-is-reference", "well-formed", "ours-is-normal", "no-false-exclusive",
                  "exclusive-only-granted", "hugetlb-writable-is-dirty"),
+    **dict.fromkeys(("loongarch", "loongarch+ptw", "loongarch-4k", "loongarch-64k"), ("leaf-in-memory",)),
 }
 
 
@@ -449,6 +452,14 @@ def test_a_poisoned_page_of_hugetlb_is_a_table_to_mips(library: Library, variant
     """The marker has not HUGE, and unmapping it leaves 0; docs/findings/mips.md."""
     assert failing(library, variant, "option-c", "option-c", "hugetlb") == {
         ("hugetlb-poison", "leaf-in-memory"), ("hugetlb-zap", "leaf-in-memory")}
+
+
+@pytest.mark.parametrize("variant", ["loongarch", "loongarch+ptw", "loongarch-4k", "loongarch-64k"])
+def test_a_marker_with_huge_would_do_on_loongarch(library: Library, variant: str) -> None:
+    """docs/findings/loongarch.md"""
+    layout = library.layout(variant, None).with_body("set_huge_pte_at", "set_pte_at(ptep, pte | HUGE)")
+    model = Model(library.spec, layout, library.spec.encodings["option-c"], "hugetlb")
+    assert failing_with(model, Group(variant, "hugetlb", "option-c", "option-c")) == set()
 
 
 @pytest.mark.parametrize("variant", ["powerpc-8xx", "powerpc-8xx-16k"])
