@@ -159,6 +159,22 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
     assert exit_code(run) == 3
 
 
+def test_a_search_that_hangs_is_killed_and_what_failed_keeps_its_values(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    from verifier.trace import Search
+
+    monkeypatch.setattr("verifier.run.GRACE", 0.5)
+    monkeypatch.setattr(Search, "find", lambda self, left, limit: time.sleep(600))
+    filters = Filters(("x86_64", "arm64-4k"), ("pte",), ("option-c",), ("today",), ("fork-pte",))
+    run = prove(library, filters, Options(timeout=4, search_seconds=0))
+    failed = [r.verdict for r in run.results if not isinstance(r.verdict, Proved)]
+    assert len(failed) >= 4 and not run.unfinished and exit_code(run) == 3
+    for verdict in failed:
+        assert isinstance(verdict, Unknown) and verdict.reason == "timeout" and "killed after 4.5 s" in verdict.detail
+        assert verdict.counterexample and verdict.counterexample.move.transition == "fork-pte"
+    assert {str(t.group): t.verdict for t in run.theorems} == {
+        "x86_64/pte/option-c/today": "unknown", "arm64-4k/pte/option-c/today": "unknown"}
+
+
 @pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_leaves_no_process_and_says_what_was_done(request_to_stop: signal.Signals) -> None:
     command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64*", "--level", "pte", "--no-cache", "--jobs", "2"]

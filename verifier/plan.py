@@ -7,6 +7,7 @@ import fnmatch
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder
@@ -19,6 +20,8 @@ from verifier.scopes import Model
 from verifier.substitute import Substitute
 
 __all__ = ["Filters", "Library", "load_library"]
+
+KEPT = 24  # typed models that a run keeps
 
 NOT_COVERED = (
     "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
@@ -152,16 +155,28 @@ class Library:
     def check(self, groups: list[Group]) -> None:
         """Type everything that the groups use. SpecError at the first thing that is wrong.
 
-        Nothing of it is garbage: looking for some meanwhile would take longer than the typing.
+        The first KEPT models stay typed. Others are typed again when they are used, for a typed model takes a MByte.
+        Garbage is looked for only where some was made: looking all the time would take longer than the typing.
         """
+        typed = 0
         gc.disable()
         try:
-            for variant, encoding, level in dict.fromkeys((g.variant, g.encoding, g.level) for g in groups):
-                model = self.model(variant, encoding, level)
-                model.layout.check()
-                model.check()
+            for variant, keys in groupby(dict.fromkeys((g.variant, g.encoding, g.level) for g in groups), lambda key: key[0]):
+                for key in keys:
+                    model = self.model(*key)
+                    model.layout.check()
+                    model.check()
+                    typed += 1
+                if typed > KEPT:
+                    self.forget(variant)
+                    gc.collect(0)
         finally:
             gc.enable()
+
+    def forget(self, variant: str) -> None:
+        """Drop what was typed of a variant; it is typed anew where it is used."""
+        self._models = {key: model for key, model in self._models.items() if key[0] != variant}
+        self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] != variant}
 
 
 def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:

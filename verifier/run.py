@@ -19,7 +19,7 @@ from verifier.processes import as_worker
 from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
 from verifier.shared import Shared
 from verifier.steps import applies
-from verifier.work import At, Contradicts, Done, Failed, Finished, Task, work
+from verifier.work import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
 
 __all__ = ["Options", "Stopped", "prove"]
 
@@ -57,6 +57,7 @@ class _Process:
     at: At = At("starting")
     since: float = field(default_factory=time.monotonic)
     last: Result | None = None
+    unreached: dict[str, Result] = field(default_factory=dict)  # of the present group, by obligation
 
 
 def _serve(library: Library, task: Task, pipe: Connection) -> None:
@@ -189,10 +190,12 @@ class _Scheduler:
         elif isinstance(message, Done):
             before = running.last.verdict if running.last is not None and message.again else None
             running.last = self.shared.result(message.result, before)
-            self.results.append(running.last)
-            self.progress(running.last)
+            running.unreached.pop(running.last.obligation.id, None)
+            self._tell(running.last)
         elif isinstance(message, Contradicts):
             self.contradictions.append(message.what)
+        elif isinstance(message, Unreached):
+            running.unreached = {r.obligation.id: self.shared.result(r) for r in message.results}
         elif isinstance(message, Finished):
             self.finished.add(message.group)
             self.helpers += message.helpers
@@ -221,15 +224,27 @@ class _Scheduler:
         """Record what the process was at as unknown, and go on without it."""
         obligation, group = running.at.obligation, running.at.group
         if obligation is None:
+            if group and running.unreached:
+                self._cut(running, reason, f"{running.at.what}: {detail}")
+                self.finished.add(group)
+            else:
+                self.unfinished.append((group or running.task.groups[0], f"{running.at.what}: {detail}"))
             left = [g for g in running.task.groups if g != group] if group else []
-            self.unfinished.append((group or running.task.groups[0], f"{running.at.what}: {detail}"))
             undone = [g for g in left if g not in self.finished]
             return replace(running.task, groups=tuple(undone)) if undone else None
-        result = Result(obligation, Unknown(reason, detail), self.options.timeout, self.options.solver)
-        self.results.append(result)
-        self.progress(result)
+        self._tell(Result(obligation, Unknown(reason, detail), self.options.timeout, self.options.solver))
         mine = set(running.task.groups)
         return replace(running.task, skip=frozenset(r.obligation.id for r in self.results if r.obligation.group in mine))
+
+    def _cut(self, running: _Process, reason: str, detail: str) -> None:
+        """Tell what a search that was cut has not reached, with its values, as unknown."""
+        for result in running.unreached.values():
+            assert isinstance(result.verdict, Unknown)
+            self._tell(replace(result, verdict=replace(result.verdict, reason=reason, detail=detail)))
+
+    def _tell(self, result: Result) -> None:
+        self.results.append(result)
+        self.progress(result)
 
     def end(self) -> None:
         """Leave no process behind."""

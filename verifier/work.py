@@ -25,7 +25,7 @@ from verifier.trace import Hints, Search, consequence, follow
 
 ADVICE, ELSEWHERE, AGAIN = 6, 6, 4  # steps
 
-__all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "work"]
+__all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "Unreached", "work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,16 @@ class Done:
 
     result: Result
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """Everything of a group is decided but these: they fail, and how they are reached is searched for next.
+
+    Each stands as unknown until its `Done` is told.
+    """
+
+    results: tuple[Result, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +109,10 @@ def work(library: Library, task: Task, say: Say) -> None:
     """Decide everything of a task, telling each result as it is known."""
     worker = _Worker(library, task, say)
     try:
-        for group in task.groups:
+        for group, after in zip(task.groups, (*task.groups[1:], None), strict=True):
             worker.group(group)
+            if after is None or after.variant != group.variant:
+                library.forget(group.variant)
     except PteproofError as error:
         say(Failed(str(error)))
 
@@ -120,6 +132,10 @@ class _Worker:
             props = self.from_cache(state, prover, name)
             if props:
                 self.decide(state, prover, name, props)
+        if state.open:
+            cache.write()
+            self.say(At(f"{group}: traces", group))
+            self.say(Unreached(tuple(self.with_trace(state, result, {}, 0) for result in state.open)))
         self.traces(state)
         cache.write()
         self.say(Finished(group, prover.helpers()))
