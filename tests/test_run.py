@@ -159,7 +159,7 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
     assert exit_code(run) == 3
 
 
-def test_a_search_that_hangs_is_killed_and_what_failed_keeps_its_values(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     from verifier.trace import Search
 
     monkeypatch.setattr("verifier.run.GRACE", 0.5)
