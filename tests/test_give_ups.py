@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from verifier.bits import Bits
-from verifier.evaluate import Memory, call
+from verifier.evaluate import call
+from verifier.machine import Memory
 from verifier.obligations import Builder, Group
 from verifier.plan import Library, load_library
 from verifier.prove import graph_inputs

@@ -14,9 +14,10 @@ import z3
 from verifier.algebra import Integers
 from verifier.bits import Bits
 from verifier.errors import SpecError, Where
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
 from verifier.language import StateVar, parse_function, parse_signature
 from verifier.load import Source
+from verifier.machine import Machine
 from verifier.syntax import BOOL, INDEX, Const, Function, Param
 from verifier.terms import Terms
 

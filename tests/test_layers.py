@@ -22,9 +22,9 @@ from verifier.scopes import Model
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 LAYERS = (
-    "errors", "processes", "algebra", "syntax", "load", "expressions", "language", "evaluate", "graph", "bits", "terms",
-    "smtlib", "harness", "solve", "smt_solvers", "arch", "read_arch", "model", "read_specs", "scopes", "steps",
-    "obligations", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "trace", "plan",
+    "errors", "processes", "algebra", "syntax", "load", "expressions", "language", "machine", "evaluate", "graph", "bits",
+    "terms", "smtlib", "harness", "solve", "smt_solvers", "arch", "read_arch", "model", "read_specs", "sections", "scopes",
+    "steps", "obligations", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "trace", "plan",
     "export", "unneeded", "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report",
     "commands", "cli", "__main__",
 )

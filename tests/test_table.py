@@ -54,7 +54,8 @@ def test_what_only_takes_a_word_out_of_an_entry_touches_no_bit(library: Library)
 
 def test_a_refuted_statement_has_values_that_refute_it(rows: dict[str, Row], library: Library) -> None:
     from verifier.algebra import Integers
-    from verifier.evaluate import Machine, call
+    from verifier.evaluate import call
+    from verifier.machine import Machine
 
     found = next(r for r in rows["arm64-4k"].statements if r.law.name == "clean-writable-entry-is-hardware-writable")
     assert isinstance(found, Fails)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from verifier.evaluate import Key
+from verifier.machine import Key
 from verifier.obligations import Group
 from verifier.results import Move
 

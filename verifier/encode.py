@@ -9,7 +9,8 @@ from typing import Any
 from verifier.arch import Layout
 from verifier.bits import Bits
 from verifier.errors import UsageError, nearest
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
+from verifier.machine import Machine
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.syntax import BOOL
 

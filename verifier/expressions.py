@@ -10,7 +10,6 @@ import ast
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Protocol, TypeVar
 
 from verifier.errors import SpecError, Where, nearest
@@ -19,8 +18,6 @@ from verifier.syntax import (
     BOOL,
     INDEX,
     NOTHING,
-    Assert,
-    Assign,
     Binary,
     Call,
     Compare,
@@ -28,8 +25,6 @@ from verifier.syntax import (
     Convert,
     Expr,
     Function,
-    Hardware,
-    If,
     IfExp,
     Local,
     Logic,
@@ -37,8 +32,7 @@ from verifier.syntax import (
     Observe,
     Param,
     State,
-    Stmt,
-    parts,
+    sets,
     type_name,
 )
 
@@ -397,36 +391,6 @@ def loaded(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Subscript):
         return ast.copy_location(ast.Subscript(node.value, node.slice, ast.Load()), node)
     return node
-
-
-@cache
-def sets(function: Function, name: str) -> bool:
-    """May a body set this parameter, or the hardware act on it within?"""
-    return sets_in(function.body, name)
-
-
-def sets_in(body: tuple[Stmt, ...], name: str) -> bool:
-    return any(_sets(stmt, name) for stmt in body)
-
-
-def _sets(stmt: Stmt, name: str) -> bool:
-    if isinstance(stmt, If):
-        return _hands_on(stmt.test, name) or sets_in((*stmt.then, *stmt.orelse), name)
-    if isinstance(stmt, (Assign, Hardware)) and isinstance(stmt.target, Local) and stmt.target.name == name:
-        return True
-    if isinstance(stmt, Hardware):
-        return False
-    value = stmt.test if isinstance(stmt, Assert) else stmt.value
-    return value is not None and _hands_on(value, name)
-
-
-def _hands_on(value: Expr, name: str) -> bool:
-    """Does an expression give the parameter to a call that may set it?"""
-    if isinstance(value, Call):
-        for param, arg in zip(value.function.params, value.args, strict=True):
-            if param.by_ref and isinstance(arg, Local) and arg.name == name and sets(value.function, param.name):
-                return True
-    return any(_hands_on(part, name) for part in parts(value))
 
 
 def word_of(node: ast.AST) -> str:

@@ -22,7 +22,6 @@ from verifier.expressions import (
     StateVar,
     loaded,
     parse_type,
-    sets_in,
     word_of,
 )
 from verifier.load import Source
@@ -41,6 +40,7 @@ from verifier.syntax import (
     Return,
     State,
     Stmt,
+    sets_in,
     type_name,
 )
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import HUGE, WAS, Key, Memory, call
+from verifier.evaluate import call
+from verifier.machine import HUGE, WAS, Key, Memory
 from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
 from verifier.scopes import Model
 from verifier.steps import Fresh, Instance, Step, World, applies, arguments, instances, invariants, run, symbolic_state

@@ -16,7 +16,8 @@ from typing import Any
 
 from verifier.algebra import Integers
 from verifier.bits import Bits
-from verifier.evaluate import Key, call
+from verifier.evaluate import call
+from verifier.machine import Key
 from verifier.obligations import Builder, Group, Question, Way
 from verifier.scopes import Model
 from verifier.solve import BitsSolver

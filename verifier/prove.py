@@ -13,7 +13,8 @@ from typing import Any
 
 from verifier.algebra import Integers
 from verifier.bits import Bits
-from verifier.evaluate import HUGE, Key, Machine, call
+from verifier.evaluate import call
+from verifier.machine import HUGE, Key, Machine
 from verifier.model import Property
 from verifier.obligations import Builder, Group, Obligation, Question, Way
 from verifier.results import Counterexample, Move, Proved, Refuted, Unknown, Vacuous, Verdict

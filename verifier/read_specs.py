@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from verifier.errors import SpecError, UsageError, nearest
-from verifier.evaluate import HUGE
 from verifier.load import Source, Table, read_yaml
+from verifier.machine import HUGE
 from verifier.model import (
     ADVISORY,
     FALLBACK,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
-from verifier.evaluate import Key
+from verifier.machine import Key
 from verifier.obligations import Group, Obligation
 
 __all__ = [

@@ -1,62 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who may name what: the spec's texts, typed against one variant under one encoding.
 
-The separation that makes a verdict worth anything is enforced here, by typing: code and `requires` see
-visible state and observations; actions see truth and never an entry; only properties and
-axioms see both. A text that names what its section must not see does not load.
+What sections may name (verifier/sections.py) is enforced here, by typing: a text that names what its section must not see
+does not load.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from verifier.arch import Event, Layout
 from verifier.errors import SpecError, Where, nearest
-from verifier.evaluate import HUGE, WAS, Key, Machine, Memory, call
+from verifier.evaluate import call
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
+from verifier.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.model import PTE, Definition, Encoding, Level, Property, Spec, Transition, Variable, name_of
-from verifier.syntax import BOOL, INDEX, Assert, Assign, Call, Const, Do, Function, If, Param, Stmt
+from verifier.sections import (
+    ACTION,
+    AXIOM,
+    CODE,
+    EFFECT,
+    ENCODING,
+    PROCEDURE,
+    PROPERTY,
+    READING,
+    REQUIRES,
+    STATIC,
+    TRUTH,
+    VIEW,
+    Section,
+)
+from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls
 
-__all__ = ["Model", "Section"]
+__all__ = ["Model"]
 
 TRACKS = "tracks_new"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """What the texts of one section may name."""
-
-    name: str
-    read_visible: bool = False
-    write_visible: bool = False
-    read_truth: bool = False
-    write_truth: bool = False
-    before: bool = False  # was_...: the state before the step
-    helpers: bool = False
-    calls: tuple[str, ...] = ()
-    observe: bool = False
-    shared: bool = True  # written about ptes, and read at every level; else its names are those of its own level
-
-
-_VIEW = Section("views", read_visible=True, helpers=True, calls=("views",))
-_ENCODING = Section("encoding", read_visible=True, write_visible=True, helpers=True, calls=("views",))
-_READING = Section("readings", read_visible=True, helpers=True, calls=("views", "encoding", "readings"))
-_TRUTH = Section("truths", read_truth=True, calls=("truths",))
-_ACTION = Section("actions", read_truth=True, write_truth=True, calls=("truths",))
-_CODE = Section("code", read_visible=True, write_visible=True, helpers=True, observe=True,
-                calls=("views", "encoding", "procedures", "actions"), shared=False)
-_PROCEDURE = Section("procedures", read_visible=True, write_visible=True, helpers=True, observe=True,
-                     calls=("views", "encoding", "procedures", "actions"))
-_REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"), shared=False)
-_STATIC = Section("statements about entries alone", helpers=True, calls=("views", "encoding"))
-_AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))
-_PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
-                    calls=("views", "readings", "truths", "encoding"))
-_EFFECT = replace(_PROPERTY, name="effects", shared=False)
 
 
 class _Scope:
@@ -126,25 +108,6 @@ class _Scope:
         return [*known, *(self.model.layout.names() if self.section.helpers else ())]
 
 
-def calls(body: tuple[Stmt, ...], name: str) -> bool:
-    """Does a body call a function of this name, itself?"""
-    for stmt in body:
-        if isinstance(stmt, If) and (calls(stmt.then, name) or calls(stmt.orelse, name)):
-            return True
-        if isinstance(stmt, (Do, Assign)) and isinstance(stmt.value, Call) and stmt.value.function.name == name:
-            return True
-    return False
-
-
-def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:
-    """The asserts of a body, also in branches."""
-    for stmt in body:
-        if isinstance(stmt, Assert):
-            yield stmt
-        elif isinstance(stmt, If):
-            yield from asserts((*stmt.then, *stmt.orelse))
-
-
 class Model:
     """All of specs/ typed against one layout under one encoding, at a level. Typing happens on first use.
 
@@ -161,9 +124,9 @@ class Model:
             dict(spec.variables) | {v.name: v for v in encoding.state} | {v.name: v for v in self.level.state})
         self._typed_variables: dict[str, StateVar] = {}
         sections = {
-            "views": (_VIEW, spec.views), "readings": (_READING, spec.readings), "truths": (_TRUTH, spec.truths),
-            "actions": (_ACTION, spec.actions), "encoding": (_ENCODING, encoding.definitions),
-            "procedures": (_PROCEDURE, spec.procedures),
+            "views": (VIEW, spec.views), "readings": (READING, spec.readings), "truths": (TRUTH, spec.truths),
+            "actions": (ACTION, spec.actions), "encoding": (ENCODING, encoding.definitions),
+            "procedures": (PROCEDURE, spec.procedures),
         }
         self._sections = {name: section for name, (section, _) in sections.items()}
         self._scopes = {name: _Scope(self, section, self.base) for name, section in self._sections.items()}
@@ -278,7 +241,7 @@ class Model:
             found = self.parse(Signature("sentence", params), text, _Scope(self, section, level))
             if found.returns != BOOL:
                 raise SpecError(text.where, "is not a boolean")
-            if self.mixed and section is _PROPERTY and level is self.base:
+            if self.mixed and section is PROPERTY and level is self.base:
                 found = replace(found, twin=self.sentence(text, section, params, self.level), pure=False)
             self._cache[key] = found
         return self._cache[key]
@@ -286,7 +249,7 @@ class Model:
     def property(self, prop: Property) -> Function:
         """The sentence of a property, about process p and the inputs that it names."""
         assert prop.holds is not None
-        return self.sentence(prop.holds, _PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+        return self.sentence(prop.holds, PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
 
     def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
         """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
@@ -297,7 +260,7 @@ class Model:
 
     def sentences(self, prop: Property) -> list[tuple[str, Function | None, Function]]:
         """What a static property says at this level of this variant: name, what is given of the parameters, what holds."""
-        scope = _Scope(self, _STATIC, self.level)
+        scope = _Scope(self, STATIC, self.level)
         found: list[tuple[str, Function | None, Function]] = []
         for text in prop.sentences:
             lacks = any(self.level.translated(need) in self.layout.variant.absent for need in text.needs)
@@ -317,13 +280,13 @@ class Model:
         return self._cache[key]
 
     def init(self) -> list[tuple[str, Function]]:
-        return [(axiom.name, self.sentence(axiom.holds, _AXIOM)) for axiom in self.spec.init]
+        return [(axiom.name, self.sentence(axiom.holds, AXIOM)) for axiom in self.spec.init]
 
     def axioms(self, observation: str) -> list[tuple[str, Function]]:
         """The axioms of an observation, over its parameters and its own value (last)."""
         params = (*self.observations[observation], Param(observation, BOOL))
         found = self.spec.observations[observation]
-        return [(axiom.name, self.sentence(axiom.holds, _AXIOM, params)) for axiom in found.axioms]
+        return [(axiom.name, self.sentence(axiom.holds, AXIOM, params)) for axiom in found.axioms]
 
     def params(self, transition: Transition) -> tuple[Param, ...]:
         """The parameters of a transition's texts: its roles, then its inputs."""
@@ -338,7 +301,7 @@ class Model:
 
     def requires(self, transition: Transition) -> list[tuple[str, Function]]:
         params, level = self.params(transition), self.level_of(transition)
-        return [(a.name, self.sentence(a.holds, _REQUIRES, params, level)) for a in transition.requires]
+        return [(a.name, self.sentence(a.holds, REQUIRES, params, level)) for a in transition.requires]
 
     def level_of(self, transition: Transition) -> Level:
         """The level that a transition's texts are written at."""
@@ -352,7 +315,7 @@ class Model:
         if self.level is not next(one for one in self.spec.levels.values() if transition.at(one)):
             return []
         params, variant, level = self.params(transition), self.layout.variant, self.level_of(transition)
-        return [(e.name, self.sentence(e.holds, _EFFECT, params, level)) for e in transition.reaches
+        return [(e.name, self.sentence(e.holds, EFFECT, params, level)) for e in transition.reaches
                 if not set(e.needs) & set(variant.absent) and (not e.codes or code in e.codes)
                 and set(e.hardware) <= set(() if variant.one_cpu else variant.hardware)
                 and not any(fnmatch.fnmatchcase(variant.name, glob) for glob in e.not_on)]
@@ -360,7 +323,7 @@ class Model:
     def change(self, transition: Transition, component: str, kind: int) -> Function:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
         params = (*self.params(transition), Param("before", kind), Param("after", kind))
-        return self.sentence(transition.changes[component], _REQUIRES, params, self.level_of(transition))
+        return self.sentence(transition.changes[component], REQUIRES, params, self.level_of(transition))
 
     def reader(self, level: Level, at: Where | None = None) -> Function | None:
         """By what helper code reads an entry, where memory has another form than code sees; None: they are the same."""
@@ -390,7 +353,7 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            self._cache[key] = self.parse(signature, chosen[1], _Scope(self, _CODE, self.level_of(transition)))
+            self._cache[key] = self.parse(signature, chosen[1], _Scope(self, CODE, self.level_of(transition)))
         return self._cache[key]
 
     def typed(self) -> list[Function]:

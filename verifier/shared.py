@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from verifier.evaluate import Key
+from verifier.machine import Key
 from verifier.obligations import Obligation
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, State, Unknown, Verdict
 

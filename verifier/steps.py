@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import HUGE, WAS, Key, Machine, Memory, call
+from verifier.evaluate import call
+from verifier.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.model import INVARIANT, LEMMA, THIRD, Level, Property, Transition
 from verifier.scopes import TRACKS, Model
 from verifier.syntax import BOOL, INDEX

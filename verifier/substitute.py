@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from verifier.algebra import Algebra
 from verifier.arch import Layout
 from verifier.bits import Bits
-from verifier.evaluate import Memory
+from verifier.machine import Memory
 from verifier.obligations import Group, Question
 from verifier.prove import GroupProver
 from verifier.results import Incomplete, Verdict

@@ -7,7 +7,9 @@ the width of a word in bits (1 to 128). Places are left out of equality.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from verifier.errors import Where
@@ -15,7 +17,7 @@ from verifier.errors import Where
 __all__ = [
     "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert", "Do", "Expr",
     "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe", "Param", "Return", "State",
-    "Stmt", "parts", "type_name",
+    "Stmt", "asserts", "calls", "parts", "sets", "sets_in", "type_name",
 ]
 
 BOOL = 0
@@ -213,3 +215,52 @@ class Function:
     changes: bool = False
     twin: Function | None = None  # of a reading of a process: the same for one whose entry is huge
     before: bool = False  # of a view of a process: is it about the state before the step?
+
+
+@lru_cache(maxsize=1024)
+def sets(function: Function, name: str) -> bool:
+    """May a body set this parameter, or the hardware act on it within?"""
+    return sets_in(function.body, name)
+
+
+def sets_in(body: tuple[Stmt, ...], name: str) -> bool:
+    return any(_sets(stmt, name) for stmt in body)
+
+
+def _sets(stmt: Stmt, name: str) -> bool:
+    if isinstance(stmt, If):
+        return _hands_on(stmt.test, name) or sets_in((*stmt.then, *stmt.orelse), name)
+    if isinstance(stmt, (Assign, Hardware)) and isinstance(stmt.target, Local) and stmt.target.name == name:
+        return True
+    if isinstance(stmt, Hardware):
+        return False
+    value = stmt.test if isinstance(stmt, Assert) else stmt.value
+    return value is not None and _hands_on(value, name)
+
+
+def _hands_on(value: Expr, name: str) -> bool:
+    """Does an expression give the parameter to a call that may set it?"""
+    if isinstance(value, Call):
+        for param, arg in zip(value.function.params, value.args, strict=True):
+            if param.by_ref and isinstance(arg, Local) and arg.name == name and sets(value.function, param.name):
+                return True
+    return any(_hands_on(part, name) for part in parts(value))
+
+
+def calls(body: tuple[Stmt, ...], name: str) -> bool:
+    """Does a body call a function of this name, itself?"""
+    for stmt in body:
+        if isinstance(stmt, If) and (calls(stmt.then, name) or calls(stmt.orelse, name)):
+            return True
+        if isinstance(stmt, (Do, Assign)) and isinstance(stmt.value, Call) and stmt.value.function.name == name:
+            return True
+    return False
+
+
+def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:
+    """The asserts of a body, also in branches."""
+    for stmt in body:
+        if isinstance(stmt, Assert):
+            yield stmt
+        elif isinstance(stmt, If):
+            yield from asserts((*stmt.then, *stmt.orelse))

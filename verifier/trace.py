@@ -18,7 +18,8 @@ from typing import Any
 
 from verifier.bits import FALSE, TRUE, Bits, Word
 from verifier.errors import SolverError
-from verifier.evaluate import Key, Memory, call
+from verifier.evaluate import call
+from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
 from verifier.prove import graph_inputs, order, replay, step_move
 from verifier.results import Move

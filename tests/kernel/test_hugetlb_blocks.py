@@ -13,7 +13,7 @@ import pytest
 
 from verifier.algebra import Integers
 from verifier.arch import Layout
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
 from verifier.kernel.blocks import lift_block
 from verifier.kernel.builds import load_builds
 from verifier.kernel.contpte import Block, Claim, prove_claim
@@ -21,6 +21,7 @@ from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.hugetlb_blocks import actions, claims, geometries, hardware_on_blocks, prove_hugetlb_claims
 from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts
+from verifier.machine import Machine
 
 TREE = os.environ.get("KERNEL_TREE")
 needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from verifier.algebra import Integers
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.helpers import Library
@@ -24,6 +24,7 @@ from verifier.kernel.shapes import load_shapes
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.kernel.values import Value, Word
+from verifier.machine import Machine
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")

@@ -14,7 +14,7 @@ from tests.kernel.harness import CLANG, needs_clang
 from tests.kernel.sparc_machine import load, run
 from tests.kernel.test_patched import EXPECTED, GIVEN, TEXT
 from verifier.algebra import Integers
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import _ADDED, configure
 from verifier.kernel.session import layouts
@@ -22,6 +22,7 @@ from verifier.kernel.shapes import HEAD, load_shapes
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.toolchain import run as run_command
 from verifier.kernel.tree import open_tree
+from verifier.machine import Machine
 
 TREE = os.environ.get("KERNEL_TREE")
 SUN4V = (".sun4v_1insn_patch", ".sun4v_2insn_patch")

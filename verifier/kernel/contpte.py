@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.arch import Layout
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
 from verifier.kernel.blocks import BlockLifting, lift_block
 from verifier.kernel.helpers import Action, Library, known_features
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.values import Incomplete
+from verifier.machine import Machine
 from verifier.solve import Sat, Undecided, Unsat
 
 __all__ = ["CLAIMS", "Block", "Claim", "ClaimResult", "prove_block_claims", "prove_claim"]

@@ -15,10 +15,10 @@ from typing import Any
 
 from verifier.arch import Layout
 from verifier.errors import PteproofError
-from verifier.evaluate import Memory
 from verifier.kernel.builds import build_for, load_builds
 from verifier.kernel.replayer import Replayer
 from verifier.kernel.substitute import lets_hardware_in
+from verifier.machine import Memory
 from verifier.obligations import Group
 from verifier.plan import Library
 from verifier.prove import replay, with_trace

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.arch import Layout
-from verifier.evaluate import Machine, call, evaluated
+from verifier.evaluate import call, evaluated
 from verifier.kernel.contpte import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.helpers import Action, Library, returning
 from verifier.kernel.ir import Instr
@@ -21,6 +21,7 @@ from verifier.kernel.paths import State
 from verifier.kernel.questions import make_backend
 from verifier.kernel.steps import store_scalar
 from verifier.kernel.values import Truth, Value
+from verifier.machine import Machine
 from verifier.solve import Sat, Unsat
 
 __all__ = ["Geometry", "actions", "claims", "geometries", "hardware_on_blocks", "prove_hugetlb_claims"]

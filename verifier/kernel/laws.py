@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from verifier.arch import Layout, data_folder
 from verifier.errors import SpecError, UsageError
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
 from verifier.kernel.builds import build_for, load_builds, named_build
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
@@ -26,6 +26,7 @@ from verifier.kernel.substitute import KernelAnswers
 from verifier.kernel.values import Incomplete
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source, Table, read_yaml
+from verifier.machine import Machine
 from verifier.solve import Sat, Undecided
 from verifier.syntax import BOOL, Function
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from verifier.arch import Layout, data_folder
 from verifier.errors import ExtractionError, SpecError
-from verifier.evaluate import Machine, Memory, call
+from verifier.evaluate import call
 from verifier.kernel.compile import Configured, compile_file
 from verifier.kernel.helpers import Library, _KernelInputs, entry_object, known_features
 from verifier.kernel.ir import Int, Pointer
@@ -30,6 +30,7 @@ from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Incomplete, Truth, Value, Word
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source, Table, read_yaml
+from verifier.machine import Machine, Memory
 from verifier.plan import load_library
 from verifier.solve import Sat, Undecided
 from verifier.steps import Instance, run, symbolic_state

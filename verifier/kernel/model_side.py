@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.algebra import Algebra
-from verifier.evaluate import Machine, evaluated
+from verifier.evaluate import evaluated
 from verifier.kernel.helpers import Library
 from verifier.kernel.shapes import Shape
 from verifier.kernel.values import Incomplete
+from verifier.machine import Machine
 from verifier.syntax import BOOL, Function
 
 __all__ = ["Modelled", "Pairing", "evaluate_model", "pair"]

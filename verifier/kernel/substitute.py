@@ -13,11 +13,11 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.arch import Layout
-from verifier.evaluate import Memory
 from verifier.kernel.helpers import Free, Library, Lifting, known_features
 from verifier.kernel.model_side import pair
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete
+from verifier.machine import Memory
 from verifier.syntax import BOOL, Call, Function, Hardware, Stmt
 
 __all__ = ["KernelAnswers", "KernelHelpers", "lets_hardware_in"]

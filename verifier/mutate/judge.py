@@ -18,8 +18,8 @@ from typing import Any
 from verifier.arch import Field, Layout
 from verifier.bits import Bits
 from verifier.errors import SpecError
-from verifier.evaluate import Machine
 from verifier.load import Source
+from verifier.machine import Machine
 from verifier.model import Transition
 from verifier.mutate.variations import variations
 from verifier.obligations import Builder, Group

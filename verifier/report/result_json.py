@@ -11,7 +11,8 @@ from typing import Any
 from verifier import __version__
 from verifier.algebra import Integers
 from verifier.arch import Layout
-from verifier.evaluate import Machine, call
+from verifier.evaluate import call
+from verifier.machine import Machine
 from verifier.model import Level
 from verifier.plan import Library
 from verifier.report.show import reads_as

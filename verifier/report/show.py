@@ -11,7 +11,8 @@ from typing import Any
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.errors import UsageError, nearest
-from verifier.evaluate import Machine, Memory, call
+from verifier.evaluate import call
+from verifier.machine import Machine, Memory
 from verifier.plan import Library
 from verifier.results import Counterexample, Move, Result, State, reason, verdict_name
 from verifier.scopes import Model

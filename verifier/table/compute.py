@@ -14,8 +14,9 @@ from typing import Any
 
 from verifier.arch import Layout
 from verifier.bits import Bits, Word
-from verifier.evaluate import Machine, call, evaluated
+from verifier.evaluate import call, evaluated
 from verifier.kernel.laws import Law, LawResult, judge_law, load_laws
+from verifier.machine import Machine
 from verifier.plan import Library
 from verifier.prove import graph_inputs
 from verifier.solve import BitsSolver, Sat

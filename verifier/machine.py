@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a typed program runs in: the state, the path, what it asserted, and results of calls that were made before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from verifier.algebra import Algebra
+from verifier.syntax import Function
+
+__all__ = ["HUGE", "WAS", "Frame", "Key", "Machine", "Memory"]
+
+Key = str | tuple[str, int]  # a state variable, or one of an indexed one
+WAS = "was_"  # a variable, and a view of a process, of the state before a step
+HUGE = "huge"  # the variable that says of a process whether its entry is of the larger level
+
+
+@dataclass(slots=True)
+class Frame:
+    """The locals of one call, and what it has returned so far."""
+
+    function: Function
+    values: dict[str, Any]
+    refs: dict[str, Any] = field(default_factory=dict)  # by-reference parameter -> index of the process
+    returned: Any = None  # boolean of the algebra: has it returned? None: on no way so far
+    result: Any = None
+
+
+class Memory(dict[Any, Any]):
+    """Results of calls of pure functions, by function and arguments. What answers calls itself derives from it."""
+
+    def by_reference(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], Any] | None:
+        """The result of a helper that changes entries, these by parameter, and where not: its body stands there.
+
+        None: walk its body everywhere.
+        """
+        return None
+
+    def take(self) -> tuple[Any, ...]:
+        """Conditions under which the answers since the last time are not settled; here none."""
+        return ()
+
+    def says(self) -> tuple[str, ...]:
+        """Which helpers were answered, which were not and why, and what the answers rest on."""
+        return ()
+
+
+class Machine:
+    """The world that a program runs in: values of state variables, the path, and what it asserted.
+
+    alg         the algebra
+    state       values of the state variables
+    kinds       state variable -> its type
+    path        the condition under which this point is reached
+    violations  property -> condition under which an assert of it failed
+    assumed     conditions that may be taken as given (axioms of observations)
+    """
+
+    def __init__(
+        self, alg: Algebra[Any, Any], state: dict[Key, Any] | None = None, kinds: dict[str, int] | None = None
+    ) -> None:
+        self.alg = alg
+        self.kinds: dict[str, int] = kinds or {}
+        self.state: dict[Key, Any] = {} if state is None else state
+        self.path: Any = alg.truth(True)
+        self.violations: dict[str, Any] = {}
+        self.assumed: list[Any] = []
+        self.stack: list[str] = []
+        self.memo: Memory = Memory()
+        self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
+
+    def observe(self, name: str, args: tuple[Any, ...], label: str) -> Any:
+        """A fresh observation; a bare machine has none."""
+        raise NotImplementedError(f"{name}: no world to observe")
+
+    def hardware(self, process: Any, entry: Any, label: str) -> Any:
+        """The entry after the hardware may have acted; a bare machine has no hardware."""
+        return entry
+
+    def entering(self, name: str, process: Any, site: int) -> None:
+        """A call begins, about the entry of a process; a world may have to do with that."""
+
+    def label(self, site: int) -> str:
+        return ".".join([*self.stack, str(site)])
+
+    def violate(self, name: str, condition: Any) -> None:
+        failed = self.alg.all(self.path, condition)
+        before = self.violations.get(name)
+        self.violations[name] = failed if before is None else self.alg.any(before, failed)

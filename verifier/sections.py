@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who may name what, as data: for each section of the specs, what its texts see, set and call.
+
+The separation that makes a verdict worth anything: code and `requires` see visible state and observations; actions see truth
+and never an entry; only properties and axioms see both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = [
+    "ACTION", "AXIOM", "CODE", "EFFECT", "ENCODING", "PROCEDURE", "PROPERTY",
+    "READING", "REQUIRES", "STATIC", "TRUTH", "VIEW", "Section",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What the texts of one section may name."""
+
+    name: str
+    read_visible: bool = False
+    write_visible: bool = False
+    read_truth: bool = False
+    write_truth: bool = False
+    before: bool = False  # was_...: the state before the step
+    helpers: bool = False
+    calls: tuple[str, ...] = ()
+    observe: bool = False
+    shared: bool = True  # written about ptes, and read at every level; else its names are those of its own level
+
+
+VIEW = Section("views", read_visible=True, helpers=True, calls=("views",))
+ENCODING = Section("encoding", read_visible=True, write_visible=True, helpers=True, calls=("views",))
+READING = Section("readings", read_visible=True, helpers=True, calls=("views", "encoding", "readings"))
+TRUTH = Section("truths", read_truth=True, calls=("truths",))
+ACTION = Section("actions", read_truth=True, write_truth=True, calls=("truths",))
+CODE = Section("code", read_visible=True, write_visible=True, helpers=True, observe=True,
+               calls=("views", "encoding", "procedures", "actions"), shared=False)
+PROCEDURE = Section("procedures", read_visible=True, write_visible=True, helpers=True, observe=True,
+                    calls=("views", "encoding", "procedures", "actions"))
+REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"), shared=False)
+STATIC = Section("statements about entries alone", helpers=True, calls=("views", "encoding"))
+AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))
+PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
+                   calls=("views", "readings", "truths", "encoding"))
+EFFECT = replace(PROPERTY, name="effects", shared=False)
