@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from verifier.algebra import Integers
+from verifier.kernel.actions import assembly
 from verifier.kernel.asm_arm import run_code
-from verifier.kernel.helpers import _assembly
 from verifier.kernel.irparse import parse_module
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.machine import read_code
@@ -143,7 +143,7 @@ def test_a_call_through_a_table_leads_to_the_function_that_is_bound() -> None:
     entry = Object("entry", 4, 4)
     with pytest.raises(Incomplete, match=r"a call through a pointer: @processor\[36\]"):
         l.call("g", [l.pointer(entry), Word(32, 2, 2)])
-    l.models = KernelModels(actions={"*@processor[36]": _assembly("f", "bound")})
+    l.models = KernelModels(actions={"*@processor[36]": assembly("f", "bound")})
     _, state = l.call("g", [l.pointer(entry), Word(32, 2, 2)])
     assert int(l.values.as_word(l.memory.read(state.memory[entry], entry, 0, 4)).term) == 3
     assert "bound" in l.notes

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from verifier.algebra import Integers
+from verifier.kernel.actions import clearing, returning
 from verifier.kernel.builds import load_builds
-from verifier.kernel.helpers import Library, clearing, returning
+from verifier.kernel.helpers import Library
 from verifier.kernel.irparse import parse_module
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.memory import Object

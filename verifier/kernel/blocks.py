@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.algebra import Algebra, Integers
-from verifier.kernel.helpers import Action, Free, Library, _KernelInputs
+from verifier.kernel.actions import Action
+from verifier.kernel.helpers import Library
+from verifier.kernel.inputs import Free, KernelInputs
 from verifier.kernel.ir import Instr, Int, Pointer
 from verifier.kernel.lift import Lifter
 from verifier.kernel.memory import Object
@@ -67,7 +69,7 @@ def lift_block(
     walks    functions that walk page tables and find the block
     Raises Incomplete.
     """
-    inputs = _KernelInputs(alg, free, library.build, features)
+    inputs = KernelInputs(alg, free, library.build, features)
     size = ENTRY * len(entries)
     block = Object("block", size, size, lambda unit: _word(alg, entries[unit // ENTRY], 64))
 

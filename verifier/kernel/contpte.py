@@ -13,8 +13,9 @@ from typing import Any
 
 from verifier.arch import Layout
 from verifier.evaluate import call
+from verifier.kernel.actions import Action
 from verifier.kernel.blocks import BlockLifting, lift_block
-from verifier.kernel.helpers import Action, Library, known_features
+from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.values import Incomplete
 from verifier.machine import Machine

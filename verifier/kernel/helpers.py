@@ -8,41 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 from verifier.algebra import Algebra, Integers
 from verifier.errors import ExtractionError
-from verifier.kernel.asm_arm import run_code
-from verifier.kernel.builds import BIG_ENDIAN, FOUR_TIMES, IN_TABLES, Build, constant_name, operation_name
+from verifier.kernel.actions import Action, assembly, call_of, clearing, leave, returning
+from verifier.kernel.builds import BIG_ENDIAN, FOUR_TIMES, IN_TABLES, constant_name, operation_name
 from verifier.kernel.compile import Compiled
-from verifier.kernel.ir import Instr, Int, Pointer
+from verifier.kernel.inputs import Free, KernelInputs, Nothing
+from verifier.kernel.ir import Int, Pointer
 from verifier.kernel.irparse import Module, parse_module
-from verifier.kernel.lift import Lifter, OutOfScope, Program
+from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.machine import read_code
 from verifier.kernel.memory import Object
 from verifier.kernel.models import CALLS, KernelModels
 from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape, outside
-from verifier.kernel.steps import load_scalar, store_scalar
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Word
 
-__all__ = ["Free", "Library", "Lifting", "clearing", "known_features", "returning"]
+__all__ = ["Library", "Lifting", "entry_object", "known_features"]
 
 WRAPPERS = "wrappers"
 _DEFINED = re.compile(r"^[A-Za-z_][\w \t*]*?\b(\w+)\s*\(", re.M)  # not a call, which is indented
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
-
-Action: TypeAlias = Callable[[Lifter, Instr, list[Any], State], Value | None]
-
-
-class Free(Protocol):
-    """Where free words and truths come from, by name: the algebra itself, or given values."""
-
-    def input_word(self, name: str, width: int) -> Any: ...
-    def input_bool(self, name: str) -> Any: ...
-
 
 @dataclass(frozen=True, slots=True)
 class Lifting:
@@ -62,64 +52,6 @@ class Lifting:
     undefined: tuple[Undefinedness, ...]
     outside: tuple[Undefinedness, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _KernelInputs:
-    """Names of the lifted code: axioms and features of a variant have their values, all else is free."""
-
-    alg: Algebra[Any, Any]
-    free: Free
-    build: Build
-    features: Mapping[str, bool]  # name of a truth of the lifted code, or "@global", -> its value
-    big_endian: bool = False
-    notes: dict[str, None] = field(default_factory=dict)
-
-    def word(self, name: str, width: int) -> Any:
-        for axiom in self.build.axioms:
-            if axiom.word == name and axiom.bits == width:
-                self.notes[str(axiom)] = None
-                return self.alg.word(axiom.value, width)
-        bits: dict[int, bool] = {}
-        for key, value in self.features.items():
-            symbol, bit, number = key.partition("[bit ")
-            at = int(number.rstrip("]")) if bit else 0
-            if bit and name == f"{symbol}[{at // 64 * 8}]" and width == 64:
-                self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
-                bits[at % 64] = value
-            if name == f"{key}[0]" and key.startswith("@"):
-                self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
-                rest = self.free.input_word(f"{name} behind the first byte", width - 8)
-                first = self.alg.word(int(value), 8)
-                if self.big_endian:
-                    return self.alg.concat(first, rest, 8, width - 8)
-                return self.alg.concat(rest, first, width - 8, 8)
-        if bits:
-            return self._with_bits(name, bits)
-        return self.free.input_word(name, width)
-
-    def _with_bits(self, name: str, bits: Mapping[int, bool]) -> Any:
-        """A word of a bitmap of which some bits are known. (Bits are numbered as on little-endian machines.)"""
-        alg, full = self.alg, (1 << 64) - 1
-        ones, zeros = (sum(1 << bit for bit, value in bits.items() if value is wanted) for wanted in (True, False))
-        free = self.free.input_word(f"{name} but for bit {', '.join(map(str, sorted(bits)))}", 64)
-        return alg.bor(alg.band(free, alg.word(~zeros & full, 64), 64), alg.word(ones, 64), 64)
-
-    def boolean(self, name: str) -> Any:
-        if name in self.features:
-            self.notes[f"{name} is {str(self.features[name]).lower()}, as the variant says"] = None
-            return self.alg.truth(self.features[name])
-        return self.free.input_bool(name)
-
-
-class _Nothing:
-    """No free words: for what must be a constant."""
-
-    def input_word(self, name: str, width: int) -> Any:
-        raise Incomplete(f"{name} is not a constant")
-
-    def input_bool(self, name: str) -> Any:
-        raise Incomplete(f"{name} is not a constant")
 
 
 class Library:
@@ -159,7 +91,7 @@ class Library:
         """The value of a wrapper without parameters, such as a feature's number; None where the tree has not got it."""
         if f"{PREFIX}{name}" not in self.wrappers:
             return None
-        lifter = Lifter(Integers(), self.program, _KernelInputs(Integers(), _Nothing(), self.build, {}), KernelModels())
+        lifter = Lifter(Integers(), self.program, KernelInputs(Integers(), Nothing(), self.build, {}), KernelModels())
         value, _ = lifter.call(f"{PREFIX}{name}", [])
         if any(u.condition for u in (*lifter.undefined, *lifter.lost, *lifter.outside)):
             raise ExtractionError(f"{name} is not defined")
@@ -177,7 +109,7 @@ class Library:
 
         Parameters that the model does not have are free; so is, with `free_loads`, what is read where it is not known where. Raises Incomplete.
         """
-        inputs = _KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
+        inputs = KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         objects: dict[str, Object] = {}
         models = KernelModels(actions={**self.actions(), **self._clearing(objects)})
         numbers = {a.word: a.value for a in self.build.axioms if a.bits == 64}
@@ -248,13 +180,13 @@ class Library:
 
     def actions(self) -> dict[str, Action]:
         """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
-        found = {**CALLS.get(self.build.kernel, {}), **{name: _leave(why) for name, why in self.build.out_of_scope.items()}}
-        found |= {outside(premise.name): _leave(premise.otherwise) for premise in self.build.premises}
+        found = {**CALLS.get(self.build.kernel, {}), **{name: leave(why) for name, why in self.build.out_of_scope.items()}}
+        found |= {outside(premise.name): leave(premise.otherwise) for premise in self.build.premises}
         for table, member in self.build.members():
             operation = f"{table[1:]}->{member}"
             offset = self.constant(f"constant_{operation_name(table, member)}") if table.startswith("*") else None
             if offset is not None and KernelModels().known(operation):
-                found[f"**@{table[1:]}[0][{offset}]"] = _call_of(operation)
+                found[f"**@{table[1:]}[0][{offset}]"] = call_of(operation)
         for name, (constant, why) in self.build.returns.items():
             number = self.constant(f"constant_{constant_name(constant)}")
             if number is not None:
@@ -263,7 +195,7 @@ class Library:
             table, _, member = operation.partition(".")
             offset = self.constant(f"constant_{operation_name(table, member)}")
             if offset is not None and function in self.program.assembly:
-                found[f"*@{table}[{offset}]"] = _assembly(function, why)
+                found[f"*@{table}[{offset}]"] = assembly(function, why)
         return found
 
     def _clearing(self, entries: Mapping[str, Object]) -> dict[str, Action]:
@@ -395,60 +327,6 @@ def _entry(lifter: Lifter, state: State, obj: Object) -> Any:
     if word.poison is not None:
         lifter.undefined.append(Undefinedness(word.poison, "the entry is poison"))
     return word.term
-
-
-def _leave(why: str) -> Action:
-    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
-        raise OutOfScope(why)
-
-    return action
-
-
-def _assembly(function: str, why: str) -> Action:
-    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
-        lifter.note(why)
-        run_code(lifter, lifter.program.assembly[function], args, state)
-        return None
-
-    return action
-
-
-def clearing(entries: Mapping[str, Object], bits: int, why: str) -> Action:
-    """A function that clears bits of each of the entries."""
-
-    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
-        lifter.note(why)
-        for obj in entries.values():
-            size, place = obj.size or 8, lifter.pointer(obj)
-            old = lifter.values.as_word(load_scalar(lifter, place, size, state))
-            store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
-        return lifter.values.poison_word(instr.type.width) if isinstance(instr.type, Int) else None  # a result must not be used
-
-    return action
-
-
-def _call_of(name: str) -> Action:
-    """What is called through a pointer, by a name that the models know."""
-
-    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
-        return KernelModels().call(lifter, name, instr, args, state)
-
-    return action
-
-
-def returning(number: int, why: str) -> Action:
-    """A function that returns this number, or, where it returns a pointer, 0."""
-
-    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
-        if isinstance(instr.type, Pointer) and number == 0:
-            lifter.note(why)
-            return lifter.values.as_address(lifter.values.word(0, lifter.pointer_width), lifter.pointer_width)
-        if not isinstance(instr.type, Int):
-            raise Incomplete("a constant that is no word is returned")
-        lifter.note(why)
-        return lifter.values.truth(bool(number)) if instr.type.width == 1 else lifter.values.word(number, instr.type.width)
-
-    return action
 
 
 def known_features(library: Library, features: Mapping[str, bool]) -> dict[str, bool]:

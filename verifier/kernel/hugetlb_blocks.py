@@ -13,8 +13,9 @@ from typing import Any
 
 from verifier.arch import Layout
 from verifier.evaluate import call, evaluated
+from verifier.kernel.actions import Action, returning
 from verifier.kernel.contpte import Block, Claim, ClaimResult, prove_claim
-from verifier.kernel.helpers import Action, Library, returning
+from verifier.kernel.helpers import Library
 from verifier.kernel.ir import Instr
 from verifier.kernel.lift import Lifter
 from verifier.kernel.paths import State

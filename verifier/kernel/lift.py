@@ -34,7 +34,7 @@ from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Values, Word
+from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Value, Values, Word
 
 __all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
 
@@ -291,6 +291,8 @@ class Lifter:
 
     def _block(self, frame: Frame, label: str, edges: list[tuple[str, State]]) -> None:
         """Walk one block from the states that lead to it."""
+        from verifier.kernel.leaving import ENDS
+
         self._walked += 1
         if self._walked > MOST_BLOCKS:
             raise Incomplete("too many blocks")
@@ -300,8 +302,8 @@ class Lifter:
         state = self.paths.merge(states)
         state = State(state.path, dict(state.env), dict(state.memory))
         for instr in block.instrs[len(phis):]:
-            if instr.op in _ENDS:
-                _ENDS[instr.op](self, frame, label, instr, state)
+            if instr.op in ENDS:
+                ENDS[instr.op](self, frame, label, instr, state)
                 return
             try:
                 self._step(frame, instr, state)
@@ -363,67 +365,3 @@ class Lifter:
         if key not in self._decisions:
             self._decisions[key] = (self.paths.decide(condition), condition)
         return self._decisions[key][0]
-
-    def _br(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
-        if not instr.operands:
-            self.go(frame, label, instr.labels[0], state)
-            return
-        test = self.certain(state, self.value(frame, instr.operands[0], state), "a branch depends on poison")
-        if not isinstance(test, Truth):
-            raise Incomplete("a branch on something else than a truth")
-        yes, no = self.decide(test.term)
-        if instr.labels[0] == instr.labels[1]:
-            self.go(frame, label, instr.labels[0], state)
-            return
-        self.go(frame, label, instr.labels[0], self.paths.take(state, yes))
-        self.go(frame, label, instr.labels[1], self.paths.take(state, no))
-
-    def _switch(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
-        """Each case in turn; cases that lead to one block go there together, since a phi cannot tell them apart."""
-        value = self.certain(state, self.value(frame, instr.operands[0], state), "a switch depends on poison")
-        targets: dict[str, list[Any]] = {}
-        matched = []
-        for typed, target in zip(instr.operands[1:], instr.labels[1:], strict=True):
-            case = constant(self, frame.module, typed.type, typed.operand)
-            if isinstance(value, Truth) and isinstance(case, Truth):
-                same = self.alg.same(value.term, case.term)
-            elif isinstance(value, Word) and isinstance(case, Word):
-                same = self.ops.compare("eq", value, case).term
-            else:
-                raise Incomplete("a switch on something else than a word")
-            targets.setdefault(target, []).append(same)
-            matched.append(same)
-        default = self.alg.neg(self.alg.any(*matched)) if matched else self.values.yes
-        targets.setdefault(instr.labels[0], []).append(default)
-        for target, conditions in targets.items():
-            self.go(frame, label, target, self.paths.take(state, self.decide(self.alg.any(*conditions))[0]))
-
-    def _callbr(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
-        """`asm goto`: a model says under which condition each label is taken."""
-        if not isinstance(instr.callee, AsmText) or instr.dest is not None:
-            raise Incomplete("a callbr that is no plain asm goto")
-        args = [self.value(frame, a, state) for a in instr.operands]
-        conditions = self.models.branch(self, instr.callee, args, len(instr.labels))
-        targets: dict[str, list[Any]] = {}
-        for target, condition in zip(instr.labels, conditions, strict=True):
-            targets.setdefault(target, []).append(condition)
-        live = [(target, found) for target, found in ((t, self.values.either(*c)) for t, c in targets.items())
-                if found is not None]
-        decisions = [self.decide(condition)[0] for _, condition in live]
-        if len(live) == 2:
-            decisions = list(self.decide(live[0][1]))
-        for (target, _), decision in zip(live, decisions, strict=True):
-            self.go(frame, label, target, self.paths.take(state, decision))
-
-    def _ret(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
-        value = self.value(frame, instr.operands[0], state) if instr.operands else None
-        frame.returned.append((state, value))
-
-    def _unreachable(self, frame: Frame, label: str, instr: Instr, state: State) -> None:
-        self.undefine(state, self.values.yes, f"{frame.function.name} does not return (BUG or unreachable)")
-
-
-_ENDS: dict[str, Callable[[Lifter, Frame, str, Instr, State], None]] = {
-    "br": Lifter._br, "switch": Lifter._switch, "callbr": Lifter._callbr, "ret": Lifter._ret,
-    "unreachable": Lifter._unreachable,
-}

@@ -18,7 +18,8 @@ from verifier.arch import Layout, data_folder
 from verifier.errors import ExtractionError, SpecError
 from verifier.evaluate import call
 from verifier.kernel.compile import Configured, compile_file
-from verifier.kernel.helpers import Library, _KernelInputs, entry_object, known_features
+from verifier.kernel.helpers import Library, entry_object, known_features
+from verifier.kernel.inputs import KernelInputs
 from verifier.kernel.ir import Int, Pointer
 from verifier.kernel.irparse import parse_module
 from verifier.kernel.lift import Lifter, Program
@@ -154,7 +155,7 @@ def _program(configured: Configured, library: Library, claim: MmClaim, cache: Pa
 
 def _judge(program: Program, library: Library, layout: Layout, claim: MmClaim, backend: Backend, start: float) -> list[MmResult]:
     alg, free = backend.alg, backend.free
-    inputs = _KernelInputs(alg, free, library.build, known_features(library, layout.variant.features))
+    inputs = KernelInputs(alg, free, library.build, known_features(library, layout.variant.features))
     lifter = Lifter(alg, program, inputs, KernelModels(actions=library.actions()))
     function = program.modules[0].function("pteproof_mm")
     if function is None:

@@ -10,7 +10,7 @@ from typing import Any
 from verifier.algebra import Algebra
 from verifier.bits import Bits
 from verifier.errors import SolverError, UsageError
-from verifier.kernel.helpers import Free
+from verifier.kernel.inputs import Free
 from verifier.solve import Answer, BitsSolver, Solver, Unsat, minimise, z3_solver
 
 __all__ = ["Backend", "make_backend"]

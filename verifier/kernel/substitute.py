@@ -13,7 +13,8 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.arch import Layout
-from verifier.kernel.helpers import Free, Library, Lifting, known_features
+from verifier.kernel.helpers import Library, Lifting, known_features
+from verifier.kernel.inputs import Free
 from verifier.kernel.model_side import pair
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What stands in the place of functions that are not lifted, as the build's file says: nothing, a number, assembly, cleared bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from verifier.kernel.asm_arm import run_code
+from verifier.kernel.ir import Instr, Int, Pointer
+from verifier.kernel.lift import Lifter, OutOfScope
+from verifier.kernel.memory import Object
+from verifier.kernel.models import KernelModels
+from verifier.kernel.paths import State
+from verifier.kernel.steps import load_scalar, store_scalar
+from verifier.kernel.values import Incomplete, Value
+
+__all__ = ["Action", "assembly", "call_of", "clearing", "leave", "returning"]
+
+Action: TypeAlias = Callable[[Lifter, Instr, list[Any], State], Value | None]
+
+
+def leave(why: str) -> Action:
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        raise OutOfScope(why)
+
+    return action
+
+
+def assembly(function: str, why: str) -> Action:
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        lifter.note(why)
+        run_code(lifter, lifter.program.assembly[function], args, state)
+        return None
+
+    return action
+
+
+def clearing(entries: Mapping[str, Object], bits: int, why: str) -> Action:
+    """A function that clears bits of each of the entries."""
+
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        lifter.note(why)
+        for obj in entries.values():
+            size, place = obj.size or 8, lifter.pointer(obj)
+            old = lifter.values.as_word(load_scalar(lifter, place, size, state))
+            store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
+        return lifter.values.poison_word(instr.type.width) if isinstance(instr.type, Int) else None  # a result must not be used
+
+    return action
+
+
+def call_of(name: str) -> Action:
+    """What is called through a pointer, by a name that the models know."""
+
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        return KernelModels().call(lifter, name, instr, args, state)
+
+    return action
+
+
+def returning(number: int, why: str) -> Action:
+    """A function that returns this number, or, where it returns a pointer, 0."""
+
+    def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
+        if isinstance(instr.type, Pointer) and number == 0:
+            lifter.note(why)
+            return lifter.values.as_address(lifter.values.word(0, lifter.pointer_width), lifter.pointer_width)
+        if not isinstance(instr.type, Int):
+            raise Incomplete("a constant that is no word is returned")
+        lifter.note(why)
+        return lifter.values.truth(bool(number)) if instr.type.width == 1 else lifter.values.word(number, instr.type.width)
+
+    return action
