@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ import pytest
 from verifier.errors import UsageError
 from verifier.obligations import Group, Obligation
 from verifier.plan import Filters, Library, load_library
+from verifier.prove import instance_of
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
 from verifier.run import Options, prove
+from verifier.trace import belongs
+from verifier.work import retrace
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
 
@@ -216,3 +220,23 @@ def test_what_one_level_leads_to_is_not_followed_at_another(library: Library) ->
                       ("no-false-exclusive",))
     run = prove(library, filters, Options(jobs=1))
     assert [verdict_name(r.verdict) for r in run.results] == ["refuted", "refuted"] and not run.unfinished
+
+
+def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_missing(library: Library) -> None:
+    """riscv with 32 bits migrates pages of hugetlbfs, SuperH does not; nothing else there is in the way."""
+    names = (("hugetlb",), ("option-c",), ("today",), ("hugetlb-mprotect",), ("no-false-shared",))
+    found = prove(library, Filters(("riscv32",), *names), Options()).results[0].verdict
+    assert isinstance(found, Refuted)
+    trace = found.counterexample.trace
+    assert "hugetlb-migrate-end" in [move.transition for move in trace]
+    group = Group("riscv32", "hugetlb", "option-c", "today")
+    assert retrace(library.group_model(group), group, trace, "no-false-shared") is not None
+    later = replace(trace[0], before={**trace[0].before, ("shadow_stack", 1): not trace[0].before["shadow_stack", 1]})
+    used = replace(trace[0], before={**trace[0].before, "folio_dirty": True})
+    for start in (later, used):
+        assert retrace(library.group_model(group), group, (start, *trace[1:]), "no-false-shared") is None
+    group = Group("sh", "hugetlb", "option-c", "today")
+    other = library.group_model(group)
+    missing = {move.transition for move in trace if not belongs(other, instance_of(other, move))}
+    assert missing == {"hugetlb-migrate-start", "hugetlb-migrate-end"}
+    assert retrace(other, group, trace, "no-false-shared") is None

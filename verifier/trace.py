@@ -16,19 +16,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from verifier.algebra import Integers
 from verifier.bits import FALSE, TRUE, Bits, Word
 from verifier.errors import SolverError
 from verifier.evaluate import call
 from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
-from verifier.prove import graph_inputs, order, replay, step_move
+from verifier.prove import graph_inputs, input_reader, order, replay, step_move
 from verifier.results import Move
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, instances, invariants, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Hints", "Search", "follow"]
+__all__ = ["Hints", "Search", "belongs", "follow", "is_fresh"]
 
 Target = tuple[str, str]  # transition, property
 CONSEQUENCES = ("store-leak", "dropped-newer")
@@ -328,6 +329,17 @@ def follow(
     return tuple(moves)
 
 
+def belongs(model: Model, instance: Instance) -> bool:
+    """Is it a step of this model? Another variant may have what this one lacks."""
+    return any(instance == own for actor in (0, 1) for own in instances(model, actor))
+
+
+def is_fresh(model: Model, state: Mapping[Key, int | bool]) -> bool:
+    """Is it an initial state of this model? Other variants may have other empty entries."""
+    world = World(model, Integers(), dict(state), input_reader({}), Memory())
+    return all(call(world, function, ()) for _, function in model.init())
+
+
 def broken(model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool]) -> set[Target]:
     """The properties that the steps of a plan break, all but the last step's and advisory ones."""
     state = dict(start)
@@ -373,7 +385,10 @@ def _again(
     violated: set[str] = set()
     present = dict(state)
     for old in hint:
-        move = step_move(model, group, instance_of(model, old), present, dict(old.inputs))
+        instance = instance_of(model, old)
+        if not belongs(model, instance):
+            return None
+        move = step_move(model, group, instance, present, dict(old.inputs))
         violated, allowed, after = replay(model, group, move)
         if not allowed:
             return None

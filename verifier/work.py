@@ -21,7 +21,7 @@ from verifier.prove import Contradiction, GroupProver, instance_of, obligation_o
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
-from verifier.trace import Hints, Search, consequence, follow
+from verifier.trace import Hints, Search, belongs, consequence, follow, is_fresh
 
 ADVICE, ELSEWHERE, AGAIN = 6, 6, 4  # steps
 
@@ -320,6 +320,8 @@ def droppable(move: Move) -> bool:
 
 
 def retrace(model: Model, group: Group, trace: tuple[Move, ...], prop: str) -> tuple[Move, ...] | None:
-    """The trace's choices, followed anew in this group; None if they lead elsewhere."""
+    """The trace's choices, followed anew in this group; None if they lead elsewhere, or are none here."""
     plan = tuple((instance_of(model, move), move.inputs) for move in trace)
+    if not all(belongs(model, instance) for instance, _ in plan) or not is_fresh(model, trace[0].before):
+        return None
     return follow(model, group, plan, trace[0].before, prop)
