@@ -32,7 +32,6 @@ from verifier.syntax import (
     Observe,
     Param,
     State,
-    sets,
     type_name,
 )
 
@@ -361,7 +360,7 @@ class ExpressionTyper:
         for arg, param in zip(node.args, params, strict=True):
             value = self.cell(arg) if param.by_ref and isinstance(arg, ast.Subscript) else self.expr(arg, param.type)
             self.agree(arg, value, param.type)
-            reads_only = isinstance(value, State) and function is not None and not sets(function, param.name)
+            reads_only = isinstance(value, State) and function is not None and param.name not in function.sets
             if param.by_ref and not reads_only and self.target(arg, must_exist=True) is None:
                 raise self.fail(arg, f"{param.name} of {name} must be something that can be set")
             values.append(value)

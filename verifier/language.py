@@ -94,10 +94,11 @@ def parse_function(signature: Signature, body: Source, scope: Scope, source: str
     typer.check_size(parsed)
     stmts = typer.whole(parsed.tree.body)
     pure = typer.pure and not any(p.by_ref for p in signature.params)
+    sets = frozenset(p.name for p in signature.params if p.by_ref and sets_in(stmts, p.name))
     return Function(
         signature.name, signature.params, NOTHING if typer.returns is None else typer.returns, stmts, typer.kinds, pure,
         body.where, body.text, source, typer.depth, typer.nesting,
-        typer.changes > 0 or any(p.by_ref and sets_in(stmts, p.name) for p in signature.params),
+        typer.changes > 0 or bool(sets), sets,
     )
 
 

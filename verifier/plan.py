@@ -7,7 +7,6 @@ import fnmatch
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder
@@ -21,7 +20,7 @@ from verifier.substitute import Substitute
 
 __all__ = ["Filters", "Library", "load_library"]
 
-KEPT = 24  # typed models that a run keeps
+KEPT = 24  # typed models that are kept: one takes a MByte
 
 NOT_COVERED = (
     "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
@@ -90,11 +89,22 @@ class Library:
         return self._layouts[key]
 
     def model(self, variant: str, encoding: str, level: str = PTE) -> Model:
+        """A model, and its layout with it: typed where they are used, and the KEPT that were used last stay."""
         key = (variant, encoding, level)
         if key not in self._models:
             record = self.spec.encodings[encoding]
             self._models[key] = Model(self.spec, self.layout(variant, record.overlay), record, level)
-        return self._models[key]
+            if len(self._models) > KEPT:
+                self._drop(next(iter(self._models)))
+        self._models[key] = found = self._models.pop(key)
+        return found
+
+    def _drop(self, key: tuple[str, str, str]) -> None:
+        """Let go of a model, and of its layouts where no other has them."""
+        del self._models[key]
+        if not any(variant == key[0] for variant, *_ in self._models):
+            for layout in [layout for layout in self._layouts if layout[0] == key[0]]:
+                del self._layouts[layout]
 
     def group_model(self, group: Group) -> Model:
         """The model that a group is about."""
@@ -155,28 +165,16 @@ class Library:
     def check(self, groups: list[Group]) -> None:
         """Type everything that the groups use. SpecError at the first thing that is wrong.
 
-        The first KEPT models stay typed. Others are typed again when they are used, for a typed model takes a MByte.
-        Garbage is looked for only where some was made: looking all the time would take longer than the typing.
+        Nothing is left for Python to look for: that would take longer than the typing.
         """
-        typed = 0
         gc.disable()
         try:
-            for variant, keys in groupby(dict.fromkeys((g.variant, g.encoding, g.level) for g in groups), lambda key: key[0]):
-                for key in keys:
-                    model = self.model(*key)
-                    model.layout.check()
-                    model.check()
-                    typed += 1
-                if typed > KEPT:
-                    self.forget(variant)
-                    gc.collect(0)
+            for key in dict.fromkeys((g.variant, g.encoding, g.level) for g in groups):
+                model = self.model(*key)
+                model.layout.check()
+                model.check()
         finally:
             gc.enable()
-
-    def forget(self, variant: str) -> None:
-        """Drop what was typed of a variant; it is typed anew where it is used."""
-        self._models = {key: model for key, model in self._models.items() if key[0] != variant}
-        self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] != variant}
 
 
 def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:

@@ -129,7 +129,6 @@ class Model:
             "procedures": (PROCEDURE, spec.procedures),
         }
         self._sections = {name: section for name, (section, _) in sections.items()}
-        self._scopes = {name: _Scope(self, section, self.base) for name, section in self._sections.items()}
         self._texts: dict[str, dict[str, Definition]] = {
             name: {name_of(d): d for d in texts} for name, (_, texts) in sections.items()
         }
@@ -139,12 +138,12 @@ class Model:
         }
         self._of_process = {  # what is read of one process, at the level of its entry
             (name, text) for name in ("views", "readings") for text, found in self._texts[name].items()
-            if (params := parse_signature(found.signature, found.at, self._scopes[name]).params) and params[0].type == INDEX
+            if (params := parse_signature(found.signature, found.at, self._scope(name)).params) and params[0].type == INDEX
         }
         self._functions: dict[tuple[str, str, str], Function] = {}
         self._typing: list[tuple[str, str, str]] = []
         self._events: dict[tuple[str, str], tuple[Event, Function, Function]] = {}
-        view = self._scopes["views"]
+        view = self._scope("views")
         self.observations: dict[str, tuple[Param, ...]] = {
             name: parse_signature(o.signature, o.at, view).params for name, o in spec.observations.items()
         }
@@ -152,13 +151,16 @@ class Model:
         self.memory: Callable[[Any, Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
         self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
 
+    def _scope(self, section: str, level: Level | None = None) -> _Scope:
+        return _Scope(self, self._sections[section], level or self.base)
+
     def variable(self, name: str) -> StateVar | None:
         """The type of a state variable and how many there are."""
         if name not in self._typed_variables:
             raw = self.variables.get(name)
             if raw is None:
                 return None
-            kind = parse_type(raw.type, self._scopes["views"])
+            kind = parse_type(raw.type, self._scope("views"))
             if kind is None:
                 raise SpecError(Where("specs/world.yaml", 1, 1), f"variable {name} has unknown type {raw.type!r}")
             self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
@@ -226,7 +228,7 @@ class Model:
             raise SpecError(at or text.at, f"{name} calls itself")
         self._typing.append(key)
         try:
-            scope = _Scope(self, self._sections[section], level)
+            scope = self._scope(section, level)
             return self.parse(parse_signature(text.signature, text.at, scope), text.body, scope)
         except RecursionError:
             raise SpecError(text.at, "definitions nest too deep") from None
@@ -290,7 +292,7 @@ class Model:
 
     def params(self, transition: Transition) -> tuple[Param, ...]:
         """The parameters of a transition's texts: its roles, then its inputs."""
-        scope = self._scopes["views"]
+        scope = self._scope("views")
         found = [Param(role, INDEX) for role in transition.roles]
         for name, word in transition.inputs.items():
             kind = parse_type(word, scope)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TypeAlias
 
 from verifier.errors import Where
@@ -17,7 +16,7 @@ from verifier.errors import Where
 __all__ = [
     "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert", "Do", "Expr",
     "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe", "Param", "Return", "State",
-    "Stmt", "asserts", "calls", "parts", "sets", "sets_in", "type_name",
+    "Stmt", "asserts", "calls", "parts", "sets_in", "type_name",
 ]
 
 BOOL = 0
@@ -213,17 +212,13 @@ class Function:
     depth: int = 1  # of calls
     nesting: int = 0  # of statements and expressions, with what it calls
     changes: bool = False
+    sets: frozenset[str] = frozenset()  # the parameters by reference that it may set, or on which the hardware may act within
     twin: Function | None = None  # of a reading of a process: the same for one whose entry is huge
     before: bool = False  # of a view of a process: is it about the state before the step?
 
 
-@lru_cache(maxsize=1024)
-def sets(function: Function, name: str) -> bool:
-    """May a body set this parameter, or the hardware act on it within?"""
-    return sets_in(function.body, name)
-
-
 def sets_in(body: tuple[Stmt, ...], name: str) -> bool:
+    """May a body set this parameter, or the hardware act on it within?"""
     return any(_sets(stmt, name) for stmt in body)
 
 
@@ -242,7 +237,7 @@ def _hands_on(value: Expr, name: str) -> bool:
     """Does an expression give the parameter to a call that may set it?"""
     if isinstance(value, Call):
         for param, arg in zip(value.function.params, value.args, strict=True):
-            if param.by_ref and isinstance(arg, Local) and arg.name == name and sets(value.function, param.name):
+            if param.by_ref and isinstance(arg, Local) and arg.name == name and param.name in value.function.sets:
                 return True
     return any(_hands_on(part, name) for part in parts(value))
 

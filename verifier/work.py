@@ -109,10 +109,8 @@ def work(library: Library, task: Task, say: Say) -> None:
     """Decide everything of a task, telling each result as it is known."""
     worker = _Worker(library, task, say)
     try:
-        for group, after in zip(task.groups, (*task.groups[1:], None), strict=True):
+        for group in task.groups:
             worker.group(group)
-            if after is None or after.variant != group.variant:
-                library.forget(group.variant)
     except PteproofError as error:
         say(Failed(str(error)))
 
