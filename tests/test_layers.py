@@ -24,7 +24,7 @@ PACKAGE = ROOT / "verifier"
 LAYERS = (
     "errors", "processes", "algebra", "syntax", "load", "expressions", "language", "machine", "evaluate", "graph", "bits",
     "terms", "smtlib", "harness", "solve", "smt_solvers", "arch", "read_arch", "model", "read_specs", "sections", "scopes",
-    "steps", "obligations", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "trace", "plan",
+    "steps", "obligations", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "follow", "trace", "plan",
     "export", "unneeded", "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report",
     "commands", "cli", "__main__",
 )

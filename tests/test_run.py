@@ -21,7 +21,7 @@ from verifier.plan import Filters, Library, load_library
 from verifier.prove import instance_of
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
 from verifier.run import Options, prove
-from verifier.trace import belongs
+from verifier.follow import belongs
 from verifier.work import retrace
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))

@@ -16,24 +16,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from verifier.algebra import Integers
 from verifier.bits import FALSE, TRUE, Bits, Word
 from verifier.errors import SolverError
 from verifier.evaluate import call
+from verifier.follow import Plan, belongs, broken, follow
 from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
-from verifier.prove import graph_inputs, input_reader, order, replay, step_move
+from verifier.prove import graph_inputs, instance_of, order, replay, step_move
 from verifier.results import Move
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, instances, invariants, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Hints", "Search", "belongs", "follow", "is_fresh"]
+__all__ = ["Hints", "Search", "consequence"]
 
 Target = tuple[str, str]  # transition, property
 CONSEQUENCES = ("store-leak", "dropped-newer")
-Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
 
 
 @dataclass(slots=True)
@@ -311,47 +310,6 @@ def _prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, i
     return lambda name, kind: inputs(f"{depth}/{name}", kind)
 
 
-def follow(
-    model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool], prop: str
-) -> tuple[Move, ...] | None:
-    """Recompute a trace with plain integers: None unless every step is allowed, all but the last keep every
-    property, and the last violates `prop`."""
-    state = dict(start)
-    moves: list[Move] = []
-    for number, (instance, inputs) in enumerate(plan, 1):
-        move = step_move(model, group, instance, state, dict(inputs))
-        violated, allowed, after = replay(model, group, move)
-        serious = {v for v in violated if model.spec.properties[v].kind != "advisory"}
-        if not allowed or (number < len(plan) and serious) or (number == len(plan) and prop not in violated):
-            return None
-        moves.append(move)
-        state = after
-    return tuple(moves)
-
-
-def belongs(model: Model, instance: Instance) -> bool:
-    """Is it a step of this model? Another variant may have what this one lacks."""
-    return any(instance == own for actor in (0, 1) for own in instances(model, actor))
-
-
-def is_fresh(model: Model, state: Mapping[Key, int | bool]) -> bool:
-    """Is it an initial state of this model? Other variants may have other empty entries."""
-    world = World(model, Integers(), dict(state), input_reader({}), Memory())
-    return all(call(world, function, ()) for _, function in model.init())
-
-
-def broken(model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool]) -> set[Target]:
-    """The properties that the steps of a plan break, all but the last step's and advisory ones."""
-    state = dict(start)
-    found: set[Target] = set()
-    for instance, inputs in plan[:-1]:
-        move = step_move(model, group, instance, state, dict(inputs))
-        violated, _, after = replay(model, group, move)
-        found |= {(instance.name, v) for v in violated if model.spec.properties[v].kind != "advisory"}
-        state = after
-    return found
-
-
 def consequence(
     model: Model, group: Group, state: Mapping[Key, int | bool], hint: tuple[Move, ...] = (), depth: int = 2
 ) -> tuple[tuple[Move, ...], str]:
@@ -379,8 +337,6 @@ def _again(
     model: Model, group: Group, state: Mapping[Key, int | bool], hint: tuple[Move, ...]
 ) -> tuple[tuple[Move, ...], str] | None:
     """The steps of a hint from this state, if they still end in a store that leaks or in lost content."""
-    from verifier.prove import instance_of
-
     moves: list[Move] = []
     violated: set[str] = set()
     present = dict(state)

@@ -15,13 +15,14 @@ from typing import Any
 from verifier.bits import Bits
 from verifier.cache import Cache, digest_files
 from verifier.errors import PteproofError
+from verifier.follow import retrace
 from verifier.obligations import Group, Obligation
 from verifier.plan import Filters, Library
-from verifier.prove import Contradiction, GroupProver, instance_of, obligation_of
+from verifier.prove import Contradiction, GroupProver, obligation_of
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
-from verifier.trace import Hints, Search, belongs, consequence, follow, is_fresh
+from verifier.trace import Hints, Search, consequence
 
 ADVICE, ELSEWHERE, AGAIN = 6, 6, 4  # steps
 
@@ -315,11 +316,3 @@ def droppable(move: Move) -> bool:
     """May reclaim drop the folio as it is after the move: clean in the swap cache, or lazyfree?"""
     after = move.after
     return not after["folio_dirty"] and bool(after["swapcache"] or not after["swapbacked"])
-
-
-def retrace(model: Model, group: Group, trace: tuple[Move, ...], prop: str) -> tuple[Move, ...] | None:
-    """The trace's choices, followed anew in this group; None if they lead elsewhere, or are none here."""
-    plan = tuple((instance_of(model, move), move.inputs) for move in trace)
-    if not all(belongs(model, instance) for instance, _ in plan) or not is_fresh(model, trace[0].before):
-        return None
-    return follow(model, group, plan, trace[0].before, prop)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Following a sequence of steps with plain integers: what a trace is believed by, wherever it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from verifier.algebra import Integers
+from verifier.evaluate import call
+from verifier.machine import Key, Memory
+from verifier.obligations import Group
+from verifier.prove import input_reader, instance_of, replay, step_move
+from verifier.results import Move
+from verifier.scopes import Model
+from verifier.steps import Instance, World, instances
+
+__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "retrace"]
+
+Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
+
+
+def follow(
+    model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool], prop: str
+) -> tuple[Move, ...] | None:
+    """Recompute a trace with plain integers: None unless every step is allowed, all but the last keep every
+    property, and the last violates `prop`."""
+    state = dict(start)
+    moves: list[Move] = []
+    for number, (instance, inputs) in enumerate(plan, 1):
+        move = step_move(model, group, instance, state, dict(inputs))
+        violated, allowed, after = replay(model, group, move)
+        serious = {v for v in violated if model.spec.properties[v].kind != "advisory"}
+        if not allowed or (number < len(plan) and serious) or (number == len(plan) and prop not in violated):
+            return None
+        moves.append(move)
+        state = after
+    return tuple(moves)
+
+
+def belongs(model: Model, instance: Instance) -> bool:
+    """Is it a step of this model? Another variant may have what this one lacks."""
+    return any(instance == own for actor in (0, 1) for own in instances(model, actor))
+
+
+def is_fresh(model: Model, state: Mapping[Key, int | bool]) -> bool:
+    """Is it an initial state of this model? Other variants may have other empty entries."""
+    world = World(model, Integers(), dict(state), input_reader({}), Memory())
+    return all(call(world, function, ()) for _, function in model.init())
+
+
+def broken(model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool]) -> set[tuple[str, str]]:
+    """The properties that the steps of a plan break, all but the last step's and advisory ones."""
+    state = dict(start)
+    found: set[tuple[str, str]] = set()
+    for instance, inputs in plan[:-1]:
+        move = step_move(model, group, instance, state, dict(inputs))
+        violated, _, after = replay(model, group, move)
+        found |= {(instance.name, v) for v in violated if model.spec.properties[v].kind != "advisory"}
+        state = after
+    return found
+
+
+def retrace(model: Model, group: Group, trace: tuple[Move, ...], prop: str) -> tuple[Move, ...] | None:
+    """The trace's choices, followed anew in this group; None if they lead elsewhere, or are none here."""
+    plan = tuple((instance_of(model, move), move.inputs) for move in trace)
+    if not all(belongs(model, instance) for instance, _ in plan) or not is_fresh(model, trace[0].before):
+        return None
+    return follow(model, group, plan, trace[0].before, prop)
