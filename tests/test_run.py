@@ -16,13 +16,12 @@ from pathlib import Path
 import pytest
 
 from verifier.errors import UsageError
+from verifier.follow import belongs, retrace
 from verifier.obligations import Group, Obligation
 from verifier.plan import Filters, Library, load_library
 from verifier.prove import instance_of
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
 from verifier.run import Options, prove
-from verifier.follow import belongs
-from verifier.work import retrace
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
 
