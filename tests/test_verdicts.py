@@ -7,7 +7,9 @@ import dataclasses
 
 import pytest
 
+from verifier.algebra import Integers
 from verifier.bits import Bits
+from verifier.machine import Key, Memory
 from verifier.obligations import Group
 from verifier.plan import Filters, Library
 from verifier.prove import GroupProver
@@ -16,6 +18,7 @@ from verifier.results import Proved, Refuted, Result, Run, exit_code, verdict_na
 from verifier.run import Options, prove
 from verifier.scopes import Model
 from verifier.solve import BitsSolver
+from verifier.steps import Instance, run, state_keys
 
 VARIANTS = (
     "x86_64", "x86_64+shstk", "x86_64+stray-dirty",
@@ -255,16 +258,21 @@ def test_nothing_else_is_wrong(library: Library, variant: str) -> None:
 
 # Handlers that store what they loaded before the kernel's step: what was unmapped, shared or taken away is there again.
 OLD_ENTRIES = {("zap", "reach-is-reference"), ("fork-pte", "no-false-exclusive"), ("mprotect-pte", "write-needs-vma")}
+OLD_HUGE_ENTRIES = {("zap-pmd", "reach-is-reference"), ("fork-pmd", "no-false-exclusive"), ("mprotect-pmd", "write-needs-vma")}
+
+
+def with_a_lock(library: Library, variant: str) -> Library:
+    """The library with handlers that store no entry that they have loaded before."""
+    arch = library.archs[library.variant(variant).arch]
+    locked = {name: dataclasses.replace(event, late=False) for name, event in arch.events.items()}
+    changed = {**library.archs, arch.name: dataclasses.replace(arch, events=locked)}
+    return Library(changed, library.generic, library.spec, library.arch_folder, library.spec_folder)
 
 
 @pytest.mark.parametrize("variant", ["arc+smp", "parisc+smp", "parisc32+smp", "xtensa+smp", "sh-x2tlb+smp"])
 def test_handlers_without_a_lock_bring_old_entries_back(library: Library, variant: str) -> None:
     assert failing(library, variant, "page-flag", "today") > OLD_ENTRIES
-    arch = library.archs[library.variant(variant).arch]
-    locked = {name: dataclasses.replace(event, late=False) for name, event in arch.events.items()}
-    changed = {**library.archs, arch.name: dataclasses.replace(arch, events=locked)}
-    other = Library(changed, library.generic, library.spec, library.arch_folder, library.spec_folder)
-    without = failing(other, variant, "page-flag", "today") & OLD_ENTRIES
+    without = failing(with_a_lock(library, variant), variant, "page-flag", "today") & OLD_ENTRIES
     assert without <= {("mprotect-pte", "write-needs-vma")}  # SuperH's mprotect leaves write where it was: docs/findings/sh.md 1
 
 
@@ -276,6 +284,24 @@ def test_an_old_entry_comes_back_in_a_trace(library: Library) -> None:
     move = found.counterexample.trace[-1]
     assert found.counterexample.replayed and any("-late@" in name and chosen for name, chosen in move.inputs.items())
     assert move.after["entry", 0] == int(move.before["entry", 0]) | 1 << 1 and not move.after["reach", 0]
+
+
+@pytest.mark.parametrize(("flushes", "left"), [(True, (False, 0x2468A22F)), (False, (True, 0x2460063D))])
+def test_a_late_store_is_to_the_entry_that_was_loaded(library: Library, flushes: bool, left: tuple[bool, int]) -> None:
+    """A split that did not flush would leave the huge entry in the place of the table's address."""
+    spec, old = library.spec, library.spec.transitions["split-pmd"]
+    text = old.codes["today"].text if flushes else old.codes["today"].text.replace("flush(p)\n", "")
+    split = dataclasses.replace(old, codes={"today": dataclasses.replace(old.codes["today"], text=text)})
+    changed = dataclasses.replace(spec, transitions={**spec.transitions, "split-pmd": split})
+    model = Model(changed, library.layout("arc+smp"), spec.encodings["page-flag"], "pmd")
+    state: dict[Key, int] = {key: 0 for key, _ in state_keys(model)}
+    state |= {("entry", 0): 0x2460062D, ("huge", 0): True, "pfn": 0x12345, "resident": True, "anon_exclusive": True}
+
+    def fresh(name: str, kind: int) -> int:
+        return name.startswith(("access-late", "vm_"))
+
+    step = run(model, Integers(), state, Instance("split-pmd", split, level="pmd"), "today", fresh, Memory())
+    assert (step.after["huge", 0], step.after["entry", 0]) == left
 
 
 # What docs/findings/ says would mend an architecture: helper -> its text. What is ours says what the changed helpers then mean.
@@ -364,6 +390,15 @@ def test_huge_pages_carry_option_c_too(library: Library, variant: str) -> None:
     today = failing(library, variant, "page-flag", "today", "pmd")
     assert today <= KNOWN_TODAY_HUGE
     assert ("madvise-free-pmd", "no-lost-dirty") in today
+
+
+def test_huge_pages_of_arc_fail_as_its_ptes_do(library: Library) -> None:
+    """With one CPU, the store that nobody sees alone; with several, handlers without a lock. docs/findings/arc.md 3"""
+    assert failing(library, "arc", "option-c", "option-c", "pmd") == ALONE["arc"]
+    assert failing(library, "arc", "page-flag", "today", "pmd") <= ALONE["arc"] | KNOWN_TODAY_HUGE
+    old = OLD_ENTRIES | OLD_HUGE_ENTRIES
+    assert failing(library, "arc+smp", "page-flag", "today", "pmd") > old
+    assert failing(with_a_lock(library, "arc+smp"), "arc+smp", "page-flag", "today", "pmd").isdisjoint(old)
 
 
 def test_arm_with_lpae_loses_huge_pages_of_prot_none(library: Library) -> None:

@@ -122,7 +122,8 @@ class World(Machine):
         self.memo = memo
         self.named: dict[str, Any] = {}
         self.dropped: frozenset[str] = frozenset()
-        self.loaded: dict[int, Any] = {}  # what a handler that stores late has loaded of a process, and has not stored yet
+        # what a handler that stores late has loaded of a process, of which level, and has not stored yet
+        self.loaded: dict[int, tuple[Any, Level]] = {}
         self.flushed: dict[int, Any] = {}  # where a flush has waited for it
 
     def assume(self, name: str, condition: Any) -> None:
@@ -165,15 +166,19 @@ class World(Machine):
 
     def late(self, process: int, label: str) -> None:
         """A handler without a lock, which loaded the entry before the step, stores that over what the step has made."""
-        alg, old, width = self.alg, self.loaded[process], self.model.layout.width
+        alg, width = self.alg, self.model.layout.width
+        old, level = self.loaded[process]
         changed = alg.neg(alg.eq(self.state["entry", process], old, width))  # else it is an event like any other
         for event in self.model.layout.variant.hardware:
-            record, when, after = self.model.event(event, self.level(process))
+            record, when, after = self.model.event(event, level)
             if record.late:
                 chosen = self.fresh(f"{event}-late@{label}", BOOL)
                 occurs = alg.all(self.path, chosen, changed, alg.neg(self.flushed[process]), call(self, when, (old,)))
                 entry = self.state["entry", process]
                 self.state["entry", process] = alg.ite(occurs, call(self, after, (old,)), entry, width)
+                huge = level is self.model.level
+                if self.model.mixed and alg.known(self.state[HUGE, process]) is not huge:  # at the level that it had
+                    self.state[HUGE, process] = alg.choose(occurs, alg.truth(huge), self.state[HUGE, process])
 
     def level(self, process: int) -> Level:
         """The level of a process's entry, which has to be known here."""
@@ -267,8 +272,9 @@ def _run_code(world: World, instance: Instance, code: str) -> None:
     function = model.code(transition, code)
     assert function is not None
     events = () if model.layout.variant.one_cpu else model.layout.variant.hardware
-    if any(model.layout.arch.events[event].late for event in events):
-        world.loaded = {p: world.state["entry", p] for p in instance.roles if p != THIRD}
+    fixed = instance.level or not model.mixed  # else the step is about no entry, and changes none
+    if fixed and any(model.layout.arch.events[event].late for event in events):
+        world.loaded = {p: (world.state["entry", p], world.level(p)) for p in instance.roles if p != THIRD}
         world.flushed = {p: world.alg.truth(False) for p in world.loaded}
     call(world, function, args)
     for process in world.loaded:
