@@ -167,7 +167,7 @@ class Layout:
                 if chosen is not None:
                     self._texts[name] = chosen
         if generic is not None:
-            shared = set(generic.helpers) - set(arch.helpers)
+            shared = {name for name in generic.helpers if self._choose(arch.helpers.get(name, ())) is None}
             for word in variant.absent & _ONLY.keys():
                 for name in [n for n in shared & self._texts.keys() if re.match(_ONLY[word], n)]:
                     del self._texts[name]

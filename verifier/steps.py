@@ -158,7 +158,7 @@ class World(Machine):
 
     def entering(self, name: str, process: Any, site: int) -> None:
         """A flush waits for handlers under way: what they store comes before it, and nothing after."""
-        if process not in self.loaded or name not in ("flush", "ptep_clear_flush", "huge_ptep_clear_flush"):
+        if process not in self.loaded or name not in ("flush", "ptep_clear_flush"):
             return
         if name == "flush":
             self.late(process, self.label(site))

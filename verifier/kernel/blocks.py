@@ -21,7 +21,7 @@ from verifier.kernel.memory import Object
 from verifier.kernel.models import HARMLESS, KernelModels
 from verifier.kernel.paths import State
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Incomplete, Truth, Value, Word
+from verifier.kernel.values import Group, Incomplete, Truth, Value, Word
 
 __all__ = ["BlockLifting", "lift_block"]
 
@@ -100,6 +100,8 @@ def lift_block(
         else:
             raise Incomplete(f"{function} takes something that is no word")
     result, state = lifter.call(function, values)
+    if isinstance(result, Group) and len(result.parts) == 1:  # a pte_t, where a structure is returned as one
+        result = result.parts[0]
     after = [lifter.values.as_word(lifter.memory.read(state.memory.get(block, {}), block, ENTRY * n, ENTRY)) for n in range(len(entries))]
     undefined = [*lifter.undefined, *lifter.outside, *(Undefinedness(u.condition, f"not modelled: {u.reason}") for u in lifter.lost)]
     for value in (*after, result):
