@@ -24,7 +24,7 @@ GROUPS = {
     for level, variants in {
         "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390", "xtensa"),
         "pmd": ("x86_64+shstk", "riscv64"),
-        "hugetlb": ("x86_64+shstk", "riscv64", "mips64"),
+        "hugetlb": ("x86_64+shstk", "riscv64", "mips64", "arm64-4k"),
     }.items()
 }
 
