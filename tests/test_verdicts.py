@@ -510,7 +510,7 @@ def test_8xx_makes_a_page_of_hugetlb_readable_in_fork(library: Library, variant:
 
 @pytest.mark.parametrize("variant", ["parisc+hugetlb+smp", "parisc+hugetlb+pa8800"])
 def test_old_pages_of_hugetlb_come_back_on_parisc(library: Library, variant: str) -> None:
-    """The handler of a miss stores late where an entry is old; no step of hugetlb makes one. docs/findings/parisc.md 3"""
+    """The handler of a miss stores late where an entry is old, as DAMON makes it. docs/findings/parisc.md 3"""
     steps = {t for t, _ in failing(library, variant, "option-c", "option-c", "hugetlb")}
     assert steps == {f"hugetlb-{name}" for name in ("fork", "mprotect", "wp-copy", "wp-reuse", "zap")}
     arch = library.archs["parisc"]
