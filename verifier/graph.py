@@ -8,20 +8,22 @@ the graph is built.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping
 
-__all__ = ["FALSE", "TRUE", "Graph"]
+__all__ = ["FALSE", "TRUE", "WIDTH", "Graph"]
 
 FALSE, TRUE = 0, 1
+WIDTH = 32  # bits that hold any literal
 
 
 class Graph:
     """Conjunctions over free inputs. Exclusive or and choice are built from them, and recognised again by mux_of."""
 
     def __init__(self) -> None:
-        self.left: list[int] = [0]  # of node n; an input has -1
-        self.right: list[int] = [0]
-        self._nodes: dict[tuple[int, int], int] = {}
+        self.left = array("i", [0])  # of node n; an input has -1
+        self.right = array("i", [0])
+        self._nodes: dict[int, int] = {}  # the two literals, as one number -> literal
         self.inputs: dict[str, tuple[int, ...]] = {}  # name -> literals, lowest bit first
         self.bools: set[str] = set()
         self.input_of: dict[int, tuple[str, int]] = {}  # node -> input, bit
@@ -36,7 +38,7 @@ class Graph:
             return b if a else 0
         if a >> 1 == b >> 1:
             return a if a == b else 0
-        found = self._nodes.get((a, b))
+        found = self._nodes.get(a << WIDTH | b)
         if found is not None:
             return found
         # One level deep: a and (a and c) is that node; a and (not a and c) is false; a and not (not a and c) is a;
@@ -48,10 +50,13 @@ class Graph:
                 return self.conj(a, (right if left == a else left) ^ 1) if b & 1 else b
             if a ^ 1 in (left, right):
                 return a if b & 1 else 0
-        found = len(self.left) << 1
+        return self._new(a, b)
+
+    def _new(self, a: int, b: int) -> int:
+        """A node of its own for two literals, the smaller one first."""
+        found = self._nodes[a << WIDTH | b] = len(self.left) << 1
         self.left.append(a)
         self.right.append(b)
-        self._nodes[a, b] = found
         return found
 
     def disj(self, a: int, b: int) -> int:
@@ -140,8 +145,8 @@ class Graph:
         found = self.inputs.get(name)
         if found is None:
             first = len(self.left)
-            self.left += [-1] * width
-            self.right += [-1] * width
+            self.left.extend([-1] * width)
+            self.right.extend([-1] * width)
             for bit in range(width):
                 self.input_of[first + bit] = (name, bit)
             found = self.inputs[name] = tuple(range(first << 1, (first + width) << 1, 2))

@@ -7,7 +7,7 @@ named input a value; inputs that the conditions do not depend on are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -103,16 +103,14 @@ class _Sat:
                 self._count += 1
                 variable[node] = self._count
                 todo.append(node)
-        clauses = self._clauses(todo)
-        if clauses:
-            self._sat.append_formula(clauses)
+        if todo:
+            self._sat.append_formula(self._clauses(todo))
         self._limit = self._limit or max(LOADED, 4 * self._count)
         return [-variable[c >> 1] if c & 1 else variable[c >> 1] for c in literals]
 
-    def _clauses(self, todo: list[int]) -> list[list[int]]:
+    def _clauses(self, todo: list[int]) -> Iterator[list[int]]:
         """The clauses of nodes and of what they depend on. A choice has four, and its halves have no variables."""
         left, right, variable, mux_of = self.graph.left, self.graph.right, self._variable, self.graph.mux_of
-        clauses: list[list[int]] = []
         count = self._count
         while todo:
             node = todo.pop()
@@ -132,12 +130,11 @@ class _Sat:
                 known.append(-found if literal & 1 else found)
             if choice is None:
                 x, y = known
-                clauses += [-own, x], [-own, y], [own, -x, -y]
+                yield from ([-own, x], [-own, y], [own, -x, -y])
             else:
                 c, x, y = known
-                clauses += [-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y]
+                yield from ([-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y])
         self._count = count
-        return clauses
 
     def solve(self, literals: Iterable[int], conflicts: int = 0) -> bool | None:
         """Do the literals hold together? None where that takes more conflicts than allowed (0: no bound)."""

@@ -77,7 +77,7 @@ class Search:
         self.graph = Bits()
         self.solver = BitsSolver(self.graph)
         self.memo = Memory()
-        self.layers: list[_Layer] = []
+        self.choices: list[list[Instance]] = []  # of each step taken, by the number that its choice has
         self.given: list[int] = []
         self.state = self._initial()
         self.depth = 0
@@ -147,7 +147,7 @@ class Search:
                 way = self.graph.conj(layer.enabled[number], layer.bad[number].get(target[1], FALSE))
                 if step.instance.name != target[0] or way == FALSE:
                     continue
-                answer = self.solver.check([*self.given, way], None)
+                answer = self.solver.check([*self.given, way], [f"{d}/choice" for d in range(1, len(self.choices) + 1)])
                 if isinstance(answer, Sat):
                     trace = self._trace(answer.model, step.instance, target[1])
                     if trace is not None:
@@ -218,8 +218,8 @@ class Search:
         return self.graph.intern(tuple(self._pick(choice, list(column), column[0]) for column in columns))
 
     def _advance(self, layer: _Layer) -> None:
-        """Take one good step."""
-        self.layers.append(layer)
+        """Take one good step. Of what was worked out for it, only what it may be is needed any more."""
+        self.choices.append([step.instance for step in layer.steps])
         self.given.append(layer.ok)
         self.depth += 1
         following: dict[Key, Any] = {}
@@ -230,12 +230,13 @@ class Search:
                 else self._pick_word(layer.choice, values, kind)
             )
         self.state = following
+        self.memo = Memory()
         if self.good:
             self.given += [c for _, _, c in invariants(self.model, self._world(following), self.group.code) if c != TRUE]
 
     def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:
         """The steps that the model chose, minimised and recomputed; None if they are no trace after all."""
-        chosen = [layer.steps[int(model.get(f"{d + 1}/choice", 0))].instance for d, layer in enumerate(self.layers)]
+        chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(self.choices, 1)]
         path = _Path(self.model, self.group, [*chosen, last], self.failed)
         values = path.minimal(prop)
         if values is None:
@@ -356,7 +357,7 @@ def _again(
 def _unroll(
     search: Search, model: dict[str, int | bool], last: Instance, start: Mapping[Key, int | bool]
 ) -> tuple[Move, ...]:
-    chosen = [layer.steps[int(model.get(f"{d + 2}/choice", 0))].instance for d, layer in enumerate(search.layers)]
+    chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(search.choices, 2)]
     moves: list[Move] = []
     state = dict(start)
     for depth, instance in enumerate([*chosen, last], 2):

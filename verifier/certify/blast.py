@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verifier.bits import Bits, Word
+from verifier.graph import WIDTH
 from verifier.obligations import Question
 
 __all__ = ["Claims", "Unfolded", "claims_cnf"]
@@ -39,12 +40,8 @@ class Unfolded(Bits):
                 return b if a else 0
             if a >> 1 == b >> 1:
                 return a if a == b else 0
-        found = self._nodes.get((a, b))
-        if found is None:
-            found = self._nodes[a, b] = len(self.left) << 1
-            self.left.append(a)
-            self.right.append(b)
-        return found
+        found = self._nodes.get(a << WIDTH | b)
+        return self._new(a, b) if found is None else found
 
     def xor(self, a: int, b: int) -> int:
         return self.conj(self.conj(a, b) ^ 1, self.conj(a ^ 1, b ^ 1) ^ 1)
