@@ -27,7 +27,7 @@ __all__ = ["KINDS", "Score", "run", "text"]
 
 KINDS = ("helper", "field", "code", "requires")
 VARIANTS = (  # decide transitions
-    "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa")
+    "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa", "mips64")
 
 
 @dataclass(frozen=True, slots=True)
