@@ -14,6 +14,7 @@ from verifier.evaluate import call
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.helpers import Library
+from verifier.kernel.hugetlb_pages import whole_pages
 from verifier.kernel.ir import Int, Pointer
 from verifier.kernel.lift import Lifter
 from verifier.kernel.memory import Object
@@ -53,7 +54,8 @@ class Free:
 @functools.cache
 def library(build: str) -> Library:
     shapes = load_shapes()
-    return Library(compile_build(configure(open_tree(Path(TREE or "")), load_builds()[build], find_toolchain()), shapes), shapes)
+    whole = whole_pages(load_builds()[build])
+    return Library(compile_build(configure(open_tree(Path(TREE or "")), whole, find_toolchain()), shapes), shapes)
 
 
 def table(name: str, cells: list[int], bits: int) -> Object:
@@ -124,8 +126,8 @@ def test_e500_with_32_bits_leaves_high_halves_that_are_not_none() -> None:
 
 
 def test_e500_clears_the_first_entry_of_a_marker_alone() -> None:
-    marker = [0x2FC, 0x2FC + (512 << 24)]
-    for build in ("powerpc-e500", "powerpc-e500-64"):
+    for build, first in (("powerpc-e500", 0x2F8), ("powerpc-e500-64", 0x200007C)):
+        marker = [first, first + (512 << 24)]
         assert run(library(build), "wrappers", "pteproof_huge_pte_clear__0", {}, marker, 64) == [0, marker[1]]
 
 

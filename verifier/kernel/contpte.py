@@ -14,7 +14,7 @@ from typing import Any
 from verifier.arch import Layout
 from verifier.evaluate import call
 from verifier.kernel.actions import Action
-from verifier.kernel.blocks import BlockLifting, lift_block
+from verifier.kernel.blocks import BlockLifting, Tables, lift_block
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.values import Incomplete
@@ -49,7 +49,7 @@ class Block:
         return self.alg.all(*[claim(b, a) for b, a in zip(self.before, self.after, strict=True)])
 
     def same(self, a: Any, b: Any) -> Any:
-        return self.alg.eq(a, b, 64)
+        return self.alg.eq(a, b, self.layout.width)
 
     def if_(self, condition: Any, then: Any) -> Any:
         return self.alg.any(self.alg.neg(condition), then)
@@ -65,6 +65,7 @@ class Claim:
 
     when  what is true of the block and arguments when it is called; None: nothing is known
     at    which entry the pointer is at; -1: the last, whose address is `addr`
+    known bits of free words that `when` says, so that no solver is asked: name (entry[n], or a text of args), mask, value
     """
 
     function: str
@@ -73,6 +74,7 @@ class Claim:
     holds: Callable[[Block], Any]
     when: Callable[[Block], Any] | None = None
     at: int = 0
+    known: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +160,27 @@ def prove_block_claims(library: Library, layout: Layout, backend: str = "z3", ti
 
 def prove_claim(
     library: Library, layout: Layout, claim: Claim, count: int, backend: Backend, actions: Mapping[str, Action] | None = None,
+    tables: Tables | None = None,
 ) -> ClaimResult:
-    """One claim on a block of this many entries; `actions` answer functions in their place."""
+    """One claim on a block of this many entries; `actions` answer functions in their place, `tables` lead to the block."""
     start = time.perf_counter()
 
     def result(verdict: str, reason: str = "") -> ClaimResult:
         return ClaimResult(layout.variant.name, claim, count, verdict, reason, time.perf_counter() - start)
 
     alg, free = backend.alg, backend.free
-    before = tuple(free.input_word(f"entry[{n}]", 64) for n in range(count))
+    known = {name: (mask, value) for name, mask, value in claim.known}
+
+    def word(name: str) -> Any:
+        mask, value = known.get(name, (0, 0))
+        width = layout.width
+        rest = alg.band(free.input_word(name, width), alg.word(~mask & (1 << width) - 1, width), width)
+        return alg.bor(rest, alg.word(value, width), width)
+
+    before = tuple(word(f"entry[{n}]") for n in range(count))
     args: dict[str, Any] = {}
     for name, value in claim.args.items():
-        args[name] = free.input_word(value, 64) if isinstance(value, str) else count if value == -1 else value
+        args[name] = word(value) if isinstance(value, str) else count if value == -1 else value
     at = count - 1 if claim.at == -1 else claim.at
     given = []
     if claim.args.get("addr") == "last":
@@ -178,10 +189,11 @@ def prove_claim(
         given.append(claim.when(Block(layout, alg, Machine(alg), before, (), None, None, args)))
         if not isinstance(backend.check(given), Sat):
             return result("incomplete", "vacuous: no block is as the claim assumes")
-    feasible = (lambda path: not isinstance(backend.check([*given, path]), Unsat)) if given else None
+    feasible = (lambda path: alg.known(path) or not isinstance(backend.check([*given, path]), Unsat)) if given else None
     try:
         lifted = lift_block(library, claim.function, alg, free, before, args, known_features(library, layout.variant.features),
-                            index=at, actions=actions, feasible=feasible, walks=("huge_pte_offset",))
+                            index=at, actions=actions, feasible=feasible, walks=("huge_pte_offset",), bits=layout.width,
+                            tables=tables)
     except Incomplete as error:
         return result("incomplete", str(error))
     return _decide(backend, layout, claim, before, args, lifted, given, result)
@@ -200,5 +212,16 @@ def _decide(
     if not isinstance(answer, Sat):
         return result("proved")
     if isinstance(backend.check([*given, alg.neg(undefined), alg.neg(claim.holds(block))]), Sat):
-        return result("refuted", ", ".join(f"{k} = {int(v):#x}" for k, v in sorted(answer.model.items())[:6]))
+        return result("refuted", _shown(claim, answer.model))
     return result("incomplete", "; ".join(dict.fromkeys(u.reason for u in lifted.undefined)))
+
+
+def _shown(claim: Claim, model: Mapping[str, int | bool]) -> str:
+    """The first words of a model, entries in their order, with the bits that were known."""
+    known = {name: (mask, value) for name, mask, value in claim.known}
+    words = sorted((name for name in model if name[:1] != "*"), key=lambda name: (len(name), name))
+    told = []
+    for name in words[:6]:
+        mask, value = known.get(name, (0, 0))
+        told.append(f"{name} = {int(model[name]) & ~mask | value:#x}")
+    return ", ".join(told)

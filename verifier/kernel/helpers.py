@@ -28,7 +28,7 @@ from verifier.kernel.shapes import PREFIX, Parameter, Shape, outside
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Word
 
-__all__ = ["Library", "Lifting", "entry_object", "known_features"]
+__all__ = ["Library", "Lifting", "entry_object", "known_features", "reverse_bytes"]
 
 WRAPPERS = "wrappers"
 _DEFINED = re.compile(r"^[A-Za-z_][\w \t*]*?\b(\w+)\s*\(", re.M)  # not a call, which is indented
@@ -235,7 +235,7 @@ class Library:
     def entry_object(self, lifter: Lifter, name: str, term: Any, size: int) -> Object:
         """An entry of this value in memory, as the build's entries lie there."""
         if BIG_ENDIAN in self.build.entries:
-            term = _reversed(lifter.alg, term, size)
+            term = reverse_bytes(lifter.alg, term, size)
         if FOUR_TIMES in self.build.entries:
             return entry_object(lifter, name, _repeated(lifter.alg, term, 8 * size), 4 * size)
         alone = entry_object(lifter, name, term, size)
@@ -256,7 +256,7 @@ class Library:
             other = lifter.alg.neg(lifter.alg.eq(term, _repeated(lifter.alg, first, width), 4 * width))
             lifter.undefined.append(Undefinedness(other, "the four words of an entry are not equal at the end"))
             return first
-        return _reversed(lifter.alg, term, obj.size or 8) if BIG_ENDIAN in self.build.entries else term
+        return reverse_bytes(lifter.alg, term, obj.size or 8) if BIG_ENDIAN in self.build.entries else term
 
     def entry_bytes(self, parameter: Parameter) -> int:
         """The size of the entry that a pointer of this wrapper points to."""
@@ -309,7 +309,7 @@ def _repeated(alg: Algebra[Any, Any], term: Any, width: int) -> Any:
     return alg.concat(twice, twice, 2 * width, 2 * width)
 
 
-def _reversed(alg: Algebra[Any, Any], term: Any, size: int) -> Any:
+def reverse_bytes(alg: Algebra[Any, Any], term: Any, size: int) -> Any:
     """A word with its bytes in the other order."""
     found = alg.extract(term, 0, 8)
     for at in range(8, 8 * size, 8):

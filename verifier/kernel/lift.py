@@ -134,6 +134,7 @@ class Lifter:
         self._pointees: dict[tuple[Object, int], Object] = {}
         self._neighbours: dict[Object, Object] = {}
         self._decisions: dict[Any, Any] = {}
+        self.most_rounds = MOST_ROUNDS
         self._walked = 0
         self._depth = 0
 
@@ -279,7 +280,7 @@ class Lifter:
 
     def _loop(self, frame: Frame, loop: Loop) -> None:
         """Walk a loop until no way leads back to its header."""
-        for rounds in range(MOST_ROUNDS):
+        for rounds in range(self.most_rounds):
             edges = frame.incoming.pop(loop.header, [])
             if rounds and self.feasible is not None:
                 edges = [e for e in edges if self.feasible(self.paths.condition(e[1].path))]
@@ -287,7 +288,7 @@ class Lifter:
                 return
             self._block(frame, loop.header, edges)
             self._parts(frame, loop.body)
-        raise EndlessLoop(f"a loop of {frame.function.name} {ENDLESS} {MOST_ROUNDS} rounds")
+        raise EndlessLoop(f"a loop of {frame.function.name} {ENDLESS} {self.most_rounds} rounds")
 
     def _block(self, frame: Frame, label: str, edges: list[tuple[str, State]]) -> None:
         """Walk one block from the states that lead to it."""
