@@ -57,6 +57,11 @@ class Page:
         """How many entries a claim is about. The tables of a page that fills them have no others."""
         return self.entries if self.tables is not None and self.tables.points else self.entries + NEIGHBOURS
 
+    @property
+    def known(self) -> tuple[int, int]:
+        """The bits of an entry that its size says: marks, and a frame that is aligned."""
+        return self.marks[0] | (self.entries - 1) * self.apart, self.marks[1]
+
 
 K, M, G = 1 << 10, 1 << 20, 1 << 30
 
@@ -217,7 +222,7 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
     size: dict[str, int | str] = {"addr": 0, "sz": p.size}
 
     def of_page(function: str, says: str, args: Mapping[str, int | str], holds: Callable[[Block, Page], Any]) -> Claim:
-        return Claim(function, says, args, lambda b: holds(b, p), when=lambda b: is_page(b, p), known=(("entry[0]", *p.marks),))
+        return Claim(function, says, args, lambda b: holds(b, p), when=lambda b: is_page(b, p), known=(("entry[0]", *p.known),))
 
     def of_absent(function: str) -> Claim:
         says = "of what is not present, every entry becomes 0"
@@ -233,7 +238,7 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
         of_page("huge_ptep_clear_flush", to_none, where, _taken),
         Claim("set_huge_pte_at", "the block is the page of the entry that was given", given,
               lambda b: _becomes(b, p, "set_huge_pte_at", {"pte": b.args["pte"]}),
-              when=lambda b: _of_size(b, p, b.args["pte"]), known=(("new", *p.marks),)),
+              when=lambda b: _of_size(b, p, b.args["pte"]), known=(("new", *p.known),)),
         Claim("set_huge_pte_at", "of what is not present, the first entry is what was given, and none is present", given,
               lambda b: _set_absent(b, p),
               when=lambda b: b.alg.all(_not_present(b, p, b.args["pte"]), _none_present(b, b.before[:p.entries]))),
@@ -242,7 +247,7 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
         Claim("huge_ptep_set_access_flags", "a page becomes the page of what the model's helper makes of the first entry",
               {**where, "pte": "new", "dirty": 1}, lambda b: _accessed(b, p),
               when=lambda b: b.alg.all(is_page(b, p), _is(b, b.args["pte"], *p.marks)),
-              known=(("entry[0]", *p.marks), ("new", *p.marks))),
+              known=(("entry[0]", *p.known), ("new", *p.marks))),
         of_absent("huge_pte_clear"),
         of_absent("huge_ptep_get_and_clear"),
     ]
