@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pages of hugetlb that have several entries, on powerpc: what is proved of a whole page, what is refuted, what that is by value.
+"""Pages of hugetlb that have several entries, on powerpc and parisc: what is proved of a page, what is refuted, and by value.
 
 All of it takes some 20 seconds, where the builds are in the cache. Of the largest pages (512 entries; 1024 words in each of two
 tables) a claim may take minutes, so that these are left to `prove_page_claims`.
@@ -18,22 +18,24 @@ import pytest
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.kernel.blocks import lift_block
-from verifier.kernel.builds import load_builds
+from verifier.kernel.builds import build_for, load_builds
 from verifier.kernel.contpte import Block, Claim, prove_claim
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.hugetlb_pages import NEIGHBOURS, Page, actions, claims, pages, prove_page_claims, whole_pages
 from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts
+from verifier.machine import Machine
+from verifier.solve import Unsat
 
 TREE = os.environ.get("KERNEL_TREE")
 needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 SIZES = {"powerpc-8xx": ("16 KByte", "512 KByte"), "powerpc-e500": ("4 MByte", "16 MByte"),
-         "powerpc-e500-64": ("4 MByte", "1 GByte"), "powerpc64-hash-4k": ("16 MByte",)}
+         "powerpc-e500-64": ("4 MByte", "1 GByte"), "powerpc64-hash-4k": ("16 MByte",), "parisc+hugetlb": ("2 MByte",)}
 TO_NONE, TO_ZERO, WRITE_PROTECTED, ACCESSED, NOT_PRESENT = (
     "every entry of a page becomes none to pte_none", "every entry of a page becomes 0",
     "a page becomes the page of the write-protected", "a page becomes the page of what",
     "of what is not present, every entry becomes 0")
-# what the kernel does not keep: docs/findings/powerpc32.md, powerpc64.md
+# what the kernel does not keep: docs/findings/powerpc32.md, powerpc64.md, parisc.md
 REFUTED = {
     "powerpc-8xx": {("huge_ptep_get_and_clear", TO_NONE), ("huge_ptep_get_and_clear", TO_ZERO),
                     ("huge_ptep_clear_flush", TO_NONE), ("huge_pte_clear", NOT_PRESENT),
@@ -43,6 +45,9 @@ REFUTED = {
     "powerpc-e500-64": {("huge_ptep_set_access_flags", ACCESSED), ("huge_pte_clear", NOT_PRESENT),
                         ("huge_ptep_get_and_clear", NOT_PRESENT)},
     "powerpc64-hash-4k": {("huge_ptep_set_access_flags", ACCESSED), ("huge_pte_clear", NOT_PRESENT)},
+    "parisc+hugetlb": {("huge_ptep_get_and_clear", TO_NONE), ("huge_ptep_get_and_clear", TO_ZERO),
+                       ("huge_ptep_clear_flush", TO_NONE), ("huge_pte_clear", NOT_PRESENT),
+                       ("huge_ptep_get_and_clear", NOT_PRESENT)},
 }
 
 
@@ -59,7 +64,9 @@ def page_of(variant: str, name: str) -> Page:
 
 @functools.cache
 def library(variant: str) -> Library:
-    return build_library(Path(TREE or ""), whole_pages(load_builds()[variant]))[0]
+    build = build_for(load_builds(), variant)
+    assert build is not None
+    return build_library(Path(TREE or ""), whole_pages(build))[0]
 
 
 @needs_tree
@@ -77,9 +84,24 @@ def test_a_page_stays_the_page_of_its_first_entry_but_where_it_does_not(variant:
     ("powerpc-8xx", {"16 KByte": 4, "512 KByte": 128, "8 MByte": 2048}), ("powerpc-8xx-16k", {"512 KByte": 128, "8 MByte": 2048}),
     ("powerpc-e500", {"4 MByte": 2, "16 MByte": 8, "64 MByte": 32, "256 MByte": 128, "1 GByte": 512}),
     ("powerpc-e500-64", {"4 MByte": 2, "16 MByte": 8, "64 MByte": 32, "1 GByte": 4}),
-    ("powerpc64-hash-4k", {"16 MByte": 8, "16 GByte": 64}), ("powerpc64-hash", {}), ("powerpc64-radix-4k", {}), ("arm64-4k", {})])
+    ("powerpc64-hash-4k", {"16 MByte": 8, "16 GByte": 64}), ("powerpc64-hash", {}), ("powerpc64-radix-4k", {}),
+    ("parisc+hugetlb+smp", {"2 MByte": 512}), ("parisc", {}), ("arm64-4k", {})])
 def test_which_pages_have_several_entries(variant: str, found: dict[str, int]) -> None:
     assert {p.name: p.entries for p in pages(layout_of(variant))} == found
+
+
+@pytest.mark.parametrize("variant", SIZES)
+def test_what_is_known_of_a_word_is_what_its_premise_says(variant: str) -> None:
+    layout = layout_of(variant)
+    for claim in claims(layout, page_of(variant, SIZES[variant][0])):
+        asked = make_backend("bits", 60)
+        words = {name: asked.free.input_word(name, layout.width) for name in ("new", *(f"entry[{n}]" for n in range(8)))}
+        block = Block(layout, asked.alg, Machine(asked.alg), tuple(words.values())[1:], (), None, None, {"pte": words["new"]})
+        for name, mask, value in claim.known:
+            assert claim.when is not None
+            bits = asked.alg.band(words[name], asked.alg.word(mask, layout.width), layout.width)
+            other = asked.alg.neg(block.same(bits, asked.alg.word(value, layout.width)))
+            assert isinstance(asked.check([claim.when(block), other]), Unsat)
 
 
 FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A page of hugetlb that has several entries, the first of which is read for all: powerpc's. Claims, and proofs on the lifted C.
+"""A page of hugetlb that has several entries, the first of which is read for all: powerpc's and parisc's. Claims, on lifted C.
 
-No hardware changes an entry of these but for where a hash table has it, so that a page's entries say the same, each with its own
-frame. `is_page` is that. set_huge_pte_at makes it of any words, and every other function is claimed to keep it: what it leaves is
-the page of what the model's helper leaves of the first entry, and entries behind the page stay.
+On powerpc nothing but functions changes an entry, but for where a hash table has it, so that a page's entries say the same, each
+with its own frame. `is_page` is that. set_huge_pte_at makes it of any words, and every other function is claimed to keep it: what it
+leaves is the page of what the model's helper leaves of the first entry, and entries behind the page stay. On parisc handlers set
+bits of one entry, so that a page is what its first entry says, whatever the others are.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Page:
     marks    of a present entry: the bits that say the size (mask, value); on a hash also that of an entry that is not busy
     loose    bits that no frame of such a page has, and nobody reads
     absent   how many entries set_huge_pte_at gives to what is not present
-    migrates hugetlb's pages migrate; else all that is not present is the marker of UFFDIO_POISON
+    migrates hugetlb's pages migrate; else of what is not present the marker of UFFDIO_POISON is claimed about
+    alone    the other entries of a page may be anything
     answers  functions that are taken to return a number, and why
     tables   where the entries of the first level are asked, too
     """
@@ -49,6 +51,7 @@ class Page:
     loose: int = 0
     absent: int = 0
     migrates: bool = False
+    alone: bool = False
     answers: tuple[tuple[str, int, str], ...] = ()
     tables: Tables | None = None
 
@@ -113,9 +116,19 @@ def _hash_4k(layout: Layout) -> list[Page]:
     return found
 
 
+def _parisc(layout: Layout) -> list[Page]:
+    """A page's ptes, HPAGE_SIZE being 2 MByte (arch/parisc/include/asm/page.h); pte_mkhuge does nothing on PA8800 and PA8900."""
+    if "HUGE" not in layout.fields:
+        return []
+    huge = 1 << layout.fields["HUGE"].low
+    marks = (huge, 0 if layout.variant.features["cpu_coherency"] else huge)
+    return [Page("2 MByte", 2 * M, 512, 4 * K, marks, absent=512, alone=True)]
+
+
 _CLEAN = ("maybe_pte_to_folio", 0, "the caches of an executable page are clean")
 _NOHASH = (_CLEAN, ("is_exec_fault", 0, "the CPU does not handle an exec fault"))
-_PAGES: Mapping[str, Callable[[Layout], list[Page]]] = {"powerpc-8xx": _8xx, "powerpc-e500": _e500, "powerpc64": _hash_4k}
+_PAGES: Mapping[str, Callable[[Layout], list[Page]]] = {
+    "powerpc-8xx": _8xx, "powerpc-e500": _e500, "powerpc64": _hash_4k, "parisc": _parisc}
 
 
 # What a page's entries are
@@ -149,8 +162,8 @@ def _row(b: Block, p: Page, entries: tuple[Any, ...], entry: Any) -> Any:
 
 def is_page(b: Block, p: Page) -> Any:
     """The block before is a page: its first entry is one of this size, and the others are the same but for their own frames."""
-    first, *others = b.before[:p.entries]
-    return b.alg.all(_of_size(b, p, first), _row(b, p, b.before, first), *[_is(b, e, *p.marks) for e in others])
+    first, *others = b.before[:1 if p.alone else p.entries]
+    return b.alg.all(_of_size(b, p, first), _row(b, p, (first, *others), first), *[_is(b, e, *p.marks) for e in others])
 
 
 def _neighbours_stay(b: Block, p: Page) -> Any:
@@ -204,11 +217,12 @@ def _none_present(b: Block, entries: tuple[Any, ...]) -> Any:
 
 
 def _accessed(b: Block, p: Page) -> Any:
-    """Where the pointer is to the first level, what is said of a change is about that, and nothing is claimed of it."""
+    """Nothing changes where the model's helper says so, and that is told; not where the pointer is to the first level."""
     args = {"entry": b.args["pte"], "dirty": b.alg.truth(True)}
     changed, _ = _left(b, "huge_ptep_set_access_flags", args)
     told = b.alg.truth(True) if _points(p) else b.alg.same(b.nonzero(), changed)
-    return b.alg.all(_becomes(b, p, "huge_ptep_set_access_flags", args), told)
+    stays = b.alg.all(b.alg.neg(changed), b.each(b.same))
+    return b.alg.all(b.alg.any(stays, _becomes(b, p, "huge_ptep_set_access_flags", args)), told)
 
 
 def _set_absent(b: Block, p: Page) -> Any:
@@ -228,7 +242,7 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
         says = "of what is not present, every entry becomes 0"
         return Claim(function, says, size, lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p))
 
-    given: dict[str, int | str] = {**size, "pte": "new"}
+    given: dict[str, int | str] = {**size, "pte": "new", "entry": "new"}  # C calls it by either name
     to_none = "every entry of a page becomes none to pte_none, and the first is returned"
     return [
         Claim("huge_ptep_get", "what is read is the first entry; no entry changes", where,
@@ -246,8 +260,8 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
                 lambda b, p: _becomes(b, p, "huge_ptep_set_wrprotect", {})),
         Claim("huge_ptep_set_access_flags", "a page becomes the page of what the model's helper makes of the first entry",
               {**where, "pte": "new", "dirty": 1}, lambda b: _accessed(b, p),
-              when=lambda b: b.alg.all(is_page(b, p), _is(b, b.args["pte"], *p.marks)),
-              known=(("entry[0]", *p.known), ("new", *p.marks))),
+              when=lambda b: b.alg.all(is_page(b, p), _of_size(b, p, b.args["pte"])),
+              known=(("entry[0]", *p.known), ("new", *p.known))),
         of_absent("huge_pte_clear"),
         of_absent("huge_ptep_get_and_clear"),
     ]
