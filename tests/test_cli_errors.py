@@ -181,6 +181,8 @@ def test_an_architecture_of_ones_own(tmp_path: Path) -> None:
     ("{has_it: true}", "{has_it: yes}", "11:24", "'yes' would be read as a bool"),
     ("{has_it: true}", "{has_it: true, hasit: true}", "11:30", "unknown key 'hasit'"),
     ("hardware: [access]", "hardware: [acess]", "12:15", "unknown event 'acess'; did you mean access?"),
+    ("    entry: pte | ACCESSED", "    entry: pte | ACCESSED\n    past_flush: true", "",
+     "only what stores late can store past a flush"),
     ("ulong: 64", "width: 64", "4:1", "key 'width' stands twice; first at line 3"),
     # no YAML
     ("fields:", "fields: [", "", "not YAML: "), ("fields:", "\tfields:", "14:1", "not YAML: "),

@@ -277,6 +277,18 @@ def test_handlers_without_a_lock_bring_old_entries_back(library: Library, varian
     assert without <= {("mprotect-pte", "write-needs-vma")}  # SuperH's mprotect leaves write where it was: docs/findings/sh.md 1
 
 
+@pytest.mark.parametrize("variant", ["parisc+smp", "parisc32+smp"])
+def test_a_purge_waits_for_no_handler(library: Library, variant: str) -> None:
+    """What ptep_clear_flush has cleared comes back, which an interrupt would prevent. docs/findings/parisc.md 1"""
+    cleared = {("wp-copy", "reach-is-reference"), ("lazyfree-discard", "reach-is-reference")}
+    assert failing(library, variant, "page-flag", "today") > cleared
+    arch = library.archs[library.variant(variant).arch]
+    waited = {name: dataclasses.replace(event, past_flush=False) for name, event in arch.events.items()}
+    changed = {**library.archs, arch.name: dataclasses.replace(arch, events=waited)}
+    other = Library(changed, library.generic, library.spec, library.arch_folder, library.spec_folder)
+    assert not failing(other, variant, "page-flag", "today") & cleared
+
+
 def test_an_old_entry_comes_back_in_a_trace(library: Library) -> None:
     """The trace says so: written, unmapped, and there again."""
     filters = Filters(("xtensa+smp",), ("pte",), ("page-flag",), ("today",), ("zap",), ("reach-is-reference",))

@@ -64,6 +64,7 @@ class Event:
     stores: bool
     variants: tuple[str, ...]
     late: bool = False  # load, then store, without a lock: the store may come after the kernel's, and undo it
+    past_flush: bool = False  # no flush waits for such a store
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ class World(Machine):
         return self.state[("entry", process)]
 
     def entering(self, name: str, process: Any, site: int) -> None:
-        """A flush waits for handlers under way: what they store comes before it, and nothing after."""
+        """A flush waits for handlers under way: what they store comes before it, and nothing after; but for `past_flush`."""
         if process not in self.loaded or name not in ("flush", "ptep_clear_flush"):
             return
         if name == "flush":
@@ -173,7 +173,8 @@ class World(Machine):
             record, when, after = self.model.event(event, level)
             if record.late:
                 chosen = self.fresh(f"{event}-late@{label}", BOOL)
-                occurs = alg.all(self.path, chosen, changed, alg.neg(self.flushed[process]), call(self, when, (old,)))
+                open_ = alg.truth(True) if record.past_flush else alg.neg(self.flushed[process])
+                occurs = alg.all(self.path, chosen, changed, open_, call(self, when, (old,)))
                 entry = self.state["entry", process]
                 self.state["entry", process] = alg.ite(occurs, call(self, after, (old,)), entry, width)
                 huge = level is self.model.level
