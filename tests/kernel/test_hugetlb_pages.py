@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pages of hugetlb that have several entries, on powerpc and parisc: what is proved of a page, what is refuted, and by value.
 
-All of it takes some 20 seconds, where the builds are in the cache. Of the largest pages (512 entries; 1024 words in each of two
-tables) a claim may take minutes, so that these are left to `prove_page_claims`.
+All of it takes some 20 seconds, where the builds are in the cache. Of the largest pages (1024 words in each of two tables) a claim
+may take a minute, so that these are left to `prove_page_claims`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 """A page of hugetlb that has several entries, the first of which is read for all: powerpc's and parisc's. Claims, on lifted C.
 
 On powerpc nothing but functions changes an entry, but for where a hash table has it, so that a page's entries say the same, each
-with its own frame. `is_page` is that. set_huge_pte_at makes it of any words, and every other function is claimed to keep it: what it
-leaves is the page of what the model's helper leaves of the first entry, and entries behind the page stay. On parisc handlers set
+with its own frame. `is_page` is that. set_huge_pte_at makes it of any words, and every other function is claimed to keep it: what
+it leaves is the page of what the model's helper leaves of the first entry, and entries behind the page stay. On parisc handlers set
 bits of one entry, so that a page is what its first entry says, whatever the others are.
 """
 
