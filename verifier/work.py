@@ -24,7 +24,7 @@ from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
 from verifier.trace import Hints, Search, consequence
 
-ADVICE, ELSEWHERE, AGAIN = 6, 6, 4  # steps
+ADVICE, ELSEWHERE = 6, 6  # steps
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "Unreached", "work"]
 
@@ -250,7 +250,7 @@ class _Worker:
         """How deep to search: less for advice that nobody asked for, and where another variant was searched in vain."""
         searched, depth = self.searched(state, target), self.task.depth
         if searched[1:] in self.hints.in_vain:
-            depth = min(depth, AGAIN if searched in self.hints.in_vain else ELSEWHERE)
+            depth = min(depth, ELSEWHERE)
         if state.model.spec.properties[target[1]].kind == "advisory" and self.task.filters.whole():
             return 0 if searched in self.hints.in_vain else min(depth, ADVICE)
         return depth
