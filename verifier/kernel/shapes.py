@@ -14,6 +14,7 @@ The words of `shapes.yaml`:
     vm_rwx                  three booleans of a vma's flags, which are private
     mm vma addr             any mm, any vma, any address: the model has none
     one noflags pmd_shift pmd_size    the constants 1, 0, PMD_SHIFT and PMD_SIZE
+    hstate                  the hstate of pages of PMD_SIZE
 """
 
 from __future__ import annotations
@@ -121,6 +122,7 @@ _KINDS: dict[str, _Kind] = {
     "vm_rwx": _Kind(tuple(Parameter(f"{w}{{n}}", "_Bool", "bool", f"vm_{w}") for w in ("read", "write", "exec")),
                     "((read{n} ? VM_READ : 0) | (write{n} ? VM_WRITE : 0) | (exec{n} ? VM_EXEC : 0))"),
     "one": _Kind((), "1"), "noflags": _Kind((), "0"), "pmd_shift": _Kind((), "PMD_SHIFT"), "pmd_size": _Kind((), "PMD_SIZE"),
+    "hstate": _Kind((), "&h{n}", "struct hstate h{n}; h{n}.order = PMD_SHIFT - PAGE_SHIFT; "),
 }
 def _once(level: str) -> _Return:
     """An entry as a word; the macro may name its argument twice, and the helper is called once."""
