@@ -172,7 +172,7 @@ PROVED = ("x86_32", "s390", "s390-nonx", "riscv64", "riscv64+thead", "riscv32", 
           "powerpc64-radix", "powerpc64-hash", "powerpc64-radix-4k", "powerpc64-hash-4k",
           "powerpc-44x", "powerpc-85xx", "powerpc-e500", "powerpc-e500-64",
           "powerpc-8xx", "powerpc-8xx-16k", "powerpc-book3s32", "powerpc-book3s32-603",
-          "parisc", "parisc+hugetlb", "parisc32", "mips32-r3000",
+          "parisc", "parisc+hugetlb", "parisc32", "parisc32+hugetlb", "mips32-r3000",
           "sparc64-sun4u", "sparc64-sun4v", "sparc64-sun4v+m7")
 # What is refuted, and one obligation that docs/findings/ argues.
 REFUTED = {
@@ -189,7 +189,8 @@ REFUTED = {
     "nios2": ("hw-store", "no-lost-dirty"), "arc": ("hw-store_unseen", "no-lost-dirty"),
     "arc+smp": ("lazyfree-discard", "dropped-newer"), "parisc+smp": ("lazyfree-discard", "dropped-newer"),
     "parisc+hugetlb+smp": ("lazyfree-discard", "dropped-newer"),
-    "parisc32+smp": ("lazyfree-discard", "dropped-newer"), "xtensa": ("madvise-free", "reach-is-reference"),
+    "parisc32+smp": ("lazyfree-discard", "dropped-newer"),
+    "parisc32+hugetlb+smp": ("lazyfree-discard", "dropped-newer"), "xtensa": ("madvise-free", "reach-is-reference"),
     "xtensa+smp": ("lazyfree-discard", "dropped-newer"), "csky-v1": ("mprotect-pte", "hardware-safe"),
     "csky-v2": ("mprotect-pte", "no-false-exclusive"),
     "loongarch-4k": ("lazyfree-discard", "dropped-newer"), "loongarch-64k": ("lazyfree-discard", "dropped-newer"),
@@ -446,7 +447,7 @@ def test_what_todays_code_of_huge_pages_breaks(library: Library, transition: str
 # Private mappings of hugetlbfs.
 HUGETLB = ("x86_64", "x86_64+shstk", "arm64-4k+dbm", "riscv64", "x86_32-pae", "powerpc64-radix", "sparc64-sun4v",
            "powerpc-e500", "powerpc-e500-64", "s390", "s390-nonx", "arm-lpae", "riscv32+svadu", "loongarch", "loongarch+ptw",
-           "loongarch-4k", "loongarch-64k", "parisc+hugetlb")
+           "loongarch-4k", "loongarch-64k", "parisc+hugetlb", "parisc32+hugetlb")
 KNOWN_TODAY_HUGETLB = {
     ("hugetlb-wp-reuse", "no-false-exclusive"), ("hugetlb-wp-reuse", "flag-is-used"), ("hugetlb-wp-copy", "no-lost-dirty"),
     ("hugetlb-fork", "no-lost-dirty"), ("hugetlb-fork", "stale-child"), ("hugetlb-fork-copy", "write-needs-vma"),
@@ -520,14 +521,14 @@ def test_8xx_makes_a_page_of_hugetlb_readable_in_fork(library: Library, variant:
     assert ("hugetlb-fork", "frame") in failing(library, variant, "page-flag", "today", "hugetlb")
 
 
-@pytest.mark.parametrize("variant", ["parisc+hugetlb+smp", "parisc+hugetlb+pa8800"])
+@pytest.mark.parametrize("variant", ["parisc+hugetlb+smp", "parisc+hugetlb+pa8800", "parisc32+hugetlb+smp"])
 def test_old_pages_of_hugetlb_come_back_on_parisc(library: Library, variant: str) -> None:
     """The handler of a miss stores late where an entry is old, as DAMON makes it. docs/findings/parisc.md 3"""
     steps = {t for t, _ in failing(library, variant, "option-c", "option-c", "hugetlb")}
     assert steps == {f"hugetlb-{name}" for name in ("fork", "mprotect", "wp-copy", "wp-reuse", "zap")}
-    arch = library.archs["parisc"]
+    arch = library.archs[library.variant(variant).arch]
     events = {**arch.events, "access": dataclasses.replace(arch.events["access"], late=False)}
-    other = Library({**library.archs, "parisc": dataclasses.replace(arch, events=events)}, library.generic, library.spec,
+    other = Library({**library.archs, arch.name: dataclasses.replace(arch, events=events)}, library.generic, library.spec,
                     library.arch_folder, library.spec_folder)
     assert failing(other, variant, "option-c", "option-c", "hugetlb") == set()
     assert failing(other, variant, "page-flag", "today", "hugetlb") <= KNOWN_TODAY_HUGETLB

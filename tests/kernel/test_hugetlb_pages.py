@@ -30,11 +30,14 @@ from verifier.solve import Unsat
 TREE = os.environ.get("KERNEL_TREE")
 needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 SIZES = {"powerpc-8xx": ("16 KByte", "512 KByte"), "powerpc-e500": ("4 MByte", "16 MByte"),
-         "powerpc-e500-64": ("4 MByte", "1 GByte"), "powerpc64-hash-4k": ("16 MByte",), "parisc+hugetlb": ("2 MByte",)}
+         "powerpc-e500-64": ("4 MByte", "1 GByte"), "powerpc64-hash-4k": ("16 MByte",), "parisc+hugetlb": ("2 MByte",),
+         "parisc32+hugetlb": ("4 MByte",)}
 TO_NONE, TO_ZERO, WRITE_PROTECTED, ACCESSED, NOT_PRESENT = (
     "every entry of a page becomes none to pte_none", "every entry of a page becomes 0",
     "a page becomes the page of the write-protected", "a page becomes the page of what",
     "of what is not present, every entry becomes 0")
+PARISC = {("huge_ptep_get_and_clear", TO_NONE), ("huge_ptep_get_and_clear", TO_ZERO), ("huge_ptep_clear_flush", TO_NONE),
+          ("huge_pte_clear", NOT_PRESENT), ("huge_ptep_get_and_clear", NOT_PRESENT)}
 # what the kernel does not keep: docs/findings/powerpc32.md, powerpc64.md, parisc.md
 REFUTED = {
     "powerpc-8xx": {("huge_ptep_get_and_clear", TO_NONE), ("huge_ptep_get_and_clear", TO_ZERO),
@@ -45,9 +48,7 @@ REFUTED = {
     "powerpc-e500-64": {("huge_ptep_set_access_flags", ACCESSED), ("huge_pte_clear", NOT_PRESENT),
                         ("huge_ptep_get_and_clear", NOT_PRESENT)},
     "powerpc64-hash-4k": {("huge_ptep_set_access_flags", ACCESSED), ("huge_pte_clear", NOT_PRESENT)},
-    "parisc+hugetlb": {("huge_ptep_get_and_clear", TO_NONE), ("huge_ptep_get_and_clear", TO_ZERO),
-                       ("huge_ptep_clear_flush", TO_NONE), ("huge_pte_clear", NOT_PRESENT),
-                       ("huge_ptep_get_and_clear", NOT_PRESENT)},
+    "parisc+hugetlb": PARISC, "parisc32+hugetlb": PARISC,
 }
 
 
@@ -85,7 +86,7 @@ def test_a_page_stays_the_page_of_its_first_entry_but_where_it_does_not(variant:
     ("powerpc-e500", {"4 MByte": 2, "16 MByte": 8, "64 MByte": 32, "256 MByte": 128, "1 GByte": 512}),
     ("powerpc-e500-64", {"4 MByte": 2, "16 MByte": 8, "64 MByte": 32, "1 GByte": 4}),
     ("powerpc64-hash-4k", {"16 MByte": 8, "16 GByte": 64}), ("powerpc64-hash", {}), ("powerpc64-radix-4k", {}),
-    ("parisc+hugetlb+smp", {"2 MByte": 512}), ("parisc", {}), ("arm64-4k", {})])
+    ("parisc+hugetlb+smp", {"2 MByte": 512}), ("parisc32+hugetlb", {"4 MByte": 1024}), ("parisc", {}), ("arm64-4k", {})])
 def test_which_pages_have_several_entries(variant: str, found: dict[str, int]) -> None:
     assert {p.name: p.entries for p in pages(layout_of(variant))} == found
 

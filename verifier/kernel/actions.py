@@ -42,7 +42,7 @@ def clearing(entries: Mapping[str, Object], bits: int, why: str) -> Action:
     def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
         lifter.note(why)
         for obj in entries.values():
-            size, place = obj.size or 8, lifter.pointer(obj)
+            size, place = obj.size or obj.align, lifter.pointer(obj)
             old = lifter.values.as_word(load_scalar(lifter, place, size, state))
             store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
         return lifter.values.poison_word(instr.type.width) if isinstance(instr.type, Int) else None  # a result must not be used

@@ -139,7 +139,7 @@ class Library:
             else:
                 word = lifter.values.as_word(value)
                 result, width = word.term, word.width
-        widths = {name: 8 * (obj.size or 8) // self.copies for name, obj in objects.items()}
+        widths = {name: 8 * (obj.size or obj.align) // self.copies for name, obj in objects.items()}
         lifter.undefined += [Undefinedness(u.condition, f"not modelled: {self._named(u.reason)}") for u in lifter.lost]
         notes = tuple(self._labelled(note) for note in (*inputs.notes, *lifter.notes))
         outside_ = tuple(Undefinedness(u.condition, self._named(u.reason)) for u in lifter.outside)
@@ -238,11 +238,8 @@ class Library:
             term = reverse_bytes(lifter.alg, term, size)
         if FOUR_TIMES in self.build.entries:
             return entry_object(lifter, name, _repeated(lifter.alg, term, 8 * size), 4 * size)
-        alone = entry_object(lifter, name, term, size)
-        if IN_TABLES not in self.build.entries or alone.initial is None:
-            return alone
-        first, behind = alone.initial, lifter.object(f"behind {name}", None).initial
-        return Object(name, None, size, lambda unit: first(unit) if unit == 0 or behind is None else behind(unit), free=True)
+        behind = lifter.object(f"behind {name}", None) if IN_TABLES in self.build.entries else None
+        return entry_object(lifter, name, term, size, behind)
 
     def _entry(self, lifter: Lifter, state: State, obj: Object, unequal: str | None = None) -> Any:
         """The value of an entry at the end; undefined where it is poison. `unequal`: why its four words may be so."""
@@ -256,7 +253,7 @@ class Library:
             other = lifter.alg.neg(lifter.alg.eq(term, _repeated(lifter.alg, first, width), 4 * width))
             lifter.undefined.append(Undefinedness(other, "the four words of an entry are not equal at the end"))
             return first
-        return reverse_bytes(lifter.alg, term, obj.size or 8) if BIG_ENDIAN in self.build.entries else term
+        return reverse_bytes(lifter.alg, term, obj.size or obj.align) if BIG_ENDIAN in self.build.entries else term
 
     def entry_bytes(self, parameter: Parameter) -> int:
         """The size of the entry that a pointer of this wrapper points to."""
@@ -285,22 +282,27 @@ class Library:
         return 8 * self.entry_bytes(shape.parameters()[index])
 
 
-def entry_object(lifter: Lifter, name: str, term: Any, size: int) -> Object:
-    """An object that holds one entry of this value and nothing else."""
+def entry_object(lifter: Lifter, name: str, term: Any, size: int, behind: Object | None = None) -> Object:
+    """An object that holds one entry of this value, and then nothing or what is behind it."""
     width = 8 * size
 
     def initial(unit: int) -> Word:
+        if unit and behind is not None:
+            return lifter.memory.start(behind, unit)
         if width == 64:
             return Word(64, term, term if isinstance(term, int) and isinstance(lifter.alg, Integers) else None)
         if width > 64:
             low = width - 64 - 8 * unit if lifter.layout.big_endian else 8 * unit
             return Word(64, lifter.alg.extract(term, low, 64))
-        rest = lifter.alg.word(0, 64 - width)
+        if behind is None:
+            rest = lifter.alg.word(0, 64 - width)
+        else:
+            rest = lifter.alg.extract(lifter.memory.start(behind, 0).term, 0, 64 - width)
         if lifter.layout.big_endian:
             return Word(64, lifter.alg.concat(term, rest, width, 64 - width))
         return Word(64, lifter.alg.concat(rest, term, 64 - width, width))
 
-    return Object(name, size, size, initial)
+    return Object(name, size if behind is None else None, size, initial, free=behind is not None)
 
 
 def _repeated(alg: Algebra[Any, Any], term: Any, width: int) -> Any:
@@ -319,7 +321,7 @@ def reverse_bytes(alg: Algebra[Any, Any], term: Any, size: int) -> Any:
 
 def _entry(lifter: Lifter, state: State, obj: Object) -> Any:
     """The value of an entry at the end; undefined where it is poison."""
-    size = obj.size or 8
+    size = obj.size or obj.align
     found = lifter.memory.read(state.memory.get(obj, {}), obj, 0, size)
     if isinstance(found, Address):
         raise Incomplete("an address was written to an entry")

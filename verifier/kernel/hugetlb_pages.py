@@ -117,18 +117,19 @@ def _hash_4k(layout: Layout) -> list[Page]:
 
 
 def _parisc(layout: Layout) -> list[Page]:
-    """A page's ptes, HPAGE_SIZE being 2 MByte (arch/parisc/include/asm/page.h); pte_mkhuge does nothing on PA8800 and PA8900."""
+    """A table's ptes, HPAGE_SIZE being PMD_SIZE (arch/parisc/include/asm/page.h); pte_mkhuge does nothing on PA8800 and PA8900."""
     if "HUGE" not in layout.fields:
         return []
+    ptes = 8 * 4 * K // layout.width
     huge = 1 << layout.fields["HUGE"].low
-    marks = (huge, 0 if layout.variant.features["cpu_coherency"] else huge)
-    return [Page("2 MByte", 2 * M, 512, 4 * K, marks, absent=512, alone=True)]
+    marks = (huge, 0 if layout.variant.features.get("cpu_coherency") else huge)
+    return [Page(f"{ptes * 4 * K // M} MByte", ptes * 4 * K, ptes, 4 * K, marks, absent=ptes, alone=True)]
 
 
 _CLEAN = ("maybe_pte_to_folio", 0, "the caches of an executable page are clean")
 _NOHASH = (_CLEAN, ("is_exec_fault", 0, "the CPU does not handle an exec fault"))
 _PAGES: Mapping[str, Callable[[Layout], list[Page]]] = {
-    "powerpc-8xx": _8xx, "powerpc-e500": _e500, "powerpc64": _hash_4k, "parisc": _parisc}
+    "powerpc-8xx": _8xx, "powerpc-e500": _e500, "powerpc64": _hash_4k, "parisc": _parisc, "parisc32": _parisc}
 
 
 # What a page's entries are

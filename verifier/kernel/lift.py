@@ -38,7 +38,7 @@ from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, Ne
 
 __all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
 
-MOST_ROUNDS = 600  # of one loop: parisc stores to 512 ptes
+MOST_ROUNDS = 1200  # of one loop: parisc stores to 1024 ptes
 MOST_BLOCKS = 30_000  # walked in one call of `call`
 DEEPEST = 40  # calls
 
