@@ -37,7 +37,6 @@ class Page:
     marks    of a present entry: the bits that say the size (mask, value); on a hash also that of an entry that is not busy
     loose    bits that no frame of such a page has, and nobody reads
     absent   how many entries set_huge_pte_at gives to what is not present
-    migrates hugetlb's pages migrate; else of what is not present the marker of UFFDIO_POISON is claimed about
     alone    the other entries of a page may be anything
     answers  functions that are taken to return a number, and why
     tables   where the entries of the first level are asked, too
@@ -50,7 +49,6 @@ class Page:
     marks: tuple[int, int]
     loose: int = 0
     absent: int = 0
-    migrates: bool = False
     alone: bool = False
     answers: tuple[tuple[str, int, str], ...] = ()
     tables: Tables | None = None
@@ -112,7 +110,7 @@ def _hash_4k(layout: Layout) -> list[Page]:
     for name, size, each, psize in sizes:
         answers = (_CLEAN, ("get_slice_psize", psize, f"the address is one of pages of {name}"),
                    ("huge_page_size", size, f"the page has {name}"))
-        found.append(Page(name, size, size // each, each, (pte | busy, pte), absent=size // each, migrates=True, answers=answers))
+        found.append(Page(name, size, size // each, each, (pte | busy, pte), absent=size // each, answers=answers))
     return found
 
 
@@ -188,12 +186,9 @@ def marker(b: Block) -> Any:
     return b("make_pte_marker", b.alg.word(POISONED, b.layout.ulong))
 
 
-def _not_present(b: Block, p: Page, entry: Any) -> Any:
-    """What hugetlb has that is not present: the marker; where pages migrate also a migration entry, whose frame is aligned."""
-    poison = b.same(entry, marker(b))
-    if not p.migrates:
-        return poison
-    return b.alg.all(b.alg.neg(b("pte_present", entry)), _is(b, entry, *p.marks), b.alg.any(poison, _aligned(b, p, entry)))
+def _not_present(b: Block, entry: Any) -> Any:
+    """What hugetlb has that is not present, where its pages do not migrate: the marker. Poisoned frames are not claimed about."""
+    return b.same(entry, marker(b))
 
 
 def _is_marked(b: Block, p: Page) -> Any:
@@ -201,7 +196,7 @@ def _is_marked(b: Block, p: Page) -> Any:
     first = b.before[0]
     rest = [b.same(e, _nth(b, p, first, n) if n < p.absent else b.alg.word(0, b.layout.width))
             for n, e in enumerate(b.before[:p.entries])]
-    return b.alg.all(_not_present(b, p, first), *rest)
+    return b.alg.all(_not_present(b, first), *rest)
 
 
 def _cleared(b: Block, p: Page) -> Any:
@@ -256,7 +251,7 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
               when=lambda b: _of_size(b, p, b.args["pte"]), known=(("new", *p.known),)),
         Claim("set_huge_pte_at", "of what is not present, the first entry is what was given, and none is present", given,
               lambda b: _set_absent(b, p),
-              when=lambda b: b.alg.all(_not_present(b, p, b.args["pte"]), _none_present(b, b.before[:p.entries]))),
+              when=lambda b: b.alg.all(_not_present(b, b.args["pte"]), _none_present(b, b.before[:p.entries]))),
         of_page("huge_ptep_set_wrprotect", "a page becomes the page of the write-protected first entry", where,
                 lambda b, p: _becomes(b, p, "huge_ptep_set_wrprotect", {})),
         Claim("huge_ptep_set_access_flags", "a page becomes the page of what the model's helper makes of the first entry",
