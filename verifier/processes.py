@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How processes end: the first one by an interrupt or a request to stop, its workers when it ends them."""
+"""How processes end: the first one by an interrupt or a request to stop, its workers when it ends them. What they give back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 import signal
 from types import FrameType
 
-__all__ = ["as_worker", "stop_on_request"]
+__all__ = ["as_worker", "give_back", "stop_on_request"]
 
 
 def stop_on_request() -> None:
@@ -25,3 +25,12 @@ def as_worker() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
+
+
+def give_back() -> None:
+    """Give freed memory back to the system, which glibc keeps otherwise; elsewhere nothing."""
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -138,6 +138,7 @@ class Search:
                 break  # not every target was asked for at this depth
             else:
                 self._advance(layer)
+            del layer  # before the next one is made: they are large
         self.stopped = bool(left) and self.depth < depth
 
     def _ends(self, layer: _Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:

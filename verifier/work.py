@@ -18,6 +18,7 @@ from verifier.errors import PteproofError
 from verifier.follow import retrace
 from verifier.obligations import Group, Obligation
 from verifier.plan import Filters, Library
+from verifier.processes import give_back
 from verifier.prove import Contradiction, GroupProver, obligation_of
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
 from verifier.scopes import Model
@@ -131,13 +132,16 @@ class _Worker:
             props = self.from_cache(state, prover, name)
             if props:
                 self.decide(state, prover, name, props)
+        helpers = prover.helpers()
+        del prover  # its graph and solvers: a search needs the room
         if state.open:
+            give_back()
             cache.write()
             self.say(At(f"{group}: traces", group))
             self.say(Unreached(tuple(self.with_trace(state, result, {}, 0) for result in state.open)))
         self.traces(state)
         cache.write()
-        self.say(Finished(group, prover.helpers()))
+        self.say(Finished(group, helpers))
 
     def prover(self, model: Model, group: Group) -> GroupProver:
         graph = Bits()
