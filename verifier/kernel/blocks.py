@@ -16,7 +16,7 @@ from verifier.kernel.actions import Action
 from verifier.kernel.builds import BIG_ENDIAN
 from verifier.kernel.helpers import Library, reverse_bytes
 from verifier.kernel.inputs import Free, KernelInputs
-from verifier.kernel.ir import Instr, Int, Pointer
+from verifier.kernel.ir import Function, Instr, Int, Pointer
 from verifier.kernel.lift import Lifter
 from verifier.kernel.memory import Object
 from verifier.kernel.models import HARMLESS, KernelModels
@@ -104,28 +104,7 @@ def lift_block(
     found = next((m.function(function) for m in library.program.modules if function in m.texts), None)
     if found is None:
         raise Incomplete(f"no function {function}")
-    values: list[Value] = []
-    returned = None
-    for param in found.params:
-        name = param.name.removesuffix(".coerce")
-        if isinstance(param.type, Pointer):
-            if name in ("ptep", "orig_ptep"):
-                values.append(lifter.pointer(pointee, offset))
-                continue
-            obj = library.entry_object(lifter, name, args[name], entry) if name in args else lifter.object(name, None)
-            returned = obj if name == "agg.result" else returned
-            values.append(lifter.pointer(obj))
-        elif isinstance(param.type, Int):
-            given = args[name] if name in args else free.input_word(name, param.type.width)
-            if param.type.width == 1:
-                values.append(Truth(alg.truth(bool(given)) if isinstance(given, int) else given))
-                continue
-            if name in ENTRIES and name in args:
-                given = _stored(library, alg, given, entry)
-            wide = param.type.width
-            values.append(lifter.values.word(given, wide) if isinstance(given, int) else _word(alg, given, wide))
-        else:
-            raise Incomplete(f"{function} takes something that is no word")
+    values, returned = _arguments(library, lifter, found, lifter.pointer(pointee, offset), args, free, entry)
     result, state = lifter.call(function, values)
     if isinstance(result, Group) and len(result.parts) == 1:  # a pte_t, where a structure is returned as one
         result = result.parts[0]
@@ -147,6 +126,36 @@ def lift_block(
         term = _stored(library, alg, term, entry)
     left = tuple(_stored(library, alg, w.term, entry) for w in after)
     return BlockLifting(term, width, left, tuple(undefined), (*inputs.notes, *lifter.notes))
+
+
+def _arguments(
+    library: Library, lifter: Lifter, function: Function, ptep: Value, args: Mapping[str, Any], free: Free, entry: int,
+) -> tuple[list[Value], Object | None]:
+    """What a function is called with, and where it returns a structure, if it does. Raises Incomplete."""
+    alg = lifter.alg
+    values: list[Value] = []
+    returned = None
+    for param in function.params:
+        name = param.name.removesuffix(".coerce")
+        if isinstance(param.type, Pointer):
+            if name in ("ptep", "orig_ptep"):
+                values.append(ptep)
+                continue
+            obj = library.entry_object(lifter, name, args[name], entry) if name in args else lifter.object(name, None)
+            returned = obj if name == "agg.result" else returned
+            values.append(lifter.pointer(obj))
+        elif isinstance(param.type, Int):
+            given = args[name] if name in args else free.input_word(name, param.type.width)
+            if param.type.width == 1:
+                values.append(Truth(alg.truth(bool(given)) if isinstance(given, int) else given))
+                continue
+            if name in ENTRIES and name in args:
+                given = _stored(library, alg, given, entry)
+            wide = param.type.width
+            values.append(lifter.values.word(given, wide) if isinstance(given, int) else _word(alg, given, wide))
+        else:
+            raise Incomplete(f"{function.name} takes something that is no word")
+    return values, returned
 
 
 def _block(library: Library, alg: Algebra[Any, Any], entries: Sequence[Any], size: int) -> Object:
