@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +20,10 @@ import pytest
 from verifier.errors import UsageError
 from verifier.follow import belongs, retrace
 from verifier.obligations import Group, Obligation
-from verifier.plan import Filters, Library, load_library
+from verifier.plan import KEPT, Filters, Library, load_library
 from verifier.prove import instance_of
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
-from verifier.run import Options, prove
+from verifier.run import Options, in_order, prove
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
 
@@ -46,6 +48,28 @@ def test_filters_choose(library: Library) -> None:
 def test_a_filter_that_matches_nothing_is_an_error(library: Library, wrong: Filters) -> None:
     with pytest.raises(UsageError, match="nothing"):
         prove(library, wrong, Options())
+
+
+def test_results_stand_in_the_order_of_their_ids() -> None:
+    names = [(v, level, e, c) for v in ("v+x", "v", "v-y", "v0") for level in ("pte", "pmd") for e in ("o-s", "o") for c in "ba"]
+    results = [Result(Obligation(Group(*name), t, (), "p", "step", "claim", 64), Proved(None), 0.0, "bits")
+               for name in names for t in ("t2", "t-1")]
+    assert in_order(results) == sorted(results, key=lambda r: r.obligation.id)
+
+
+def test_few_models_stay_typed_and_others_are_freed_at_once() -> None:
+    """Without Python's search for garbage: what a model holds does not hold the model."""
+    library = load_library()
+    kept = library.model("x86_64", "option-c")
+    gc.disable()
+    try:
+        first = weakref.ref(library.model("alpha", "option-c"))
+        for variant in library.variants()[:KEPT + 6]:
+            library.check([Group(variant.name, "pte", "page-flag", "today")])
+            assert library.model("x86_64", "option-c") is kept
+        assert first() is None
+    finally:
+        gc.enable()
 
 
 def _result(name: str, kind: str = "invariant") -> Result:

@@ -21,7 +21,7 @@ from verifier.shared import Shared
 from verifier.steps import applies
 from verifier.work import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
 
-__all__ = ["Options", "Stopped", "prove"]
+__all__ = ["Options", "Stopped", "in_order", "prove"]
 
 GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
 
@@ -260,7 +260,7 @@ def _finish(
 ) -> Run:
     from verifier.solve import solver_versions
 
-    results = _in_order(scheduler.results)
+    results = in_order(scheduler.results)
     unproved = [f"variant {v.name}: {v.unproved}" for v in library.wanted(filters) if v.unproved]
     asked = {group.level for group in groups}
     levels = [f"level {name}: not asked for" for name in library.spec.levels if not matches(name, filters.level)]
@@ -281,7 +281,7 @@ def _finish(
                tuple(unfinished))
 
 
-def _in_order(results: Sequence[Result]) -> list[Result]:
+def in_order(results: Sequence[Result]) -> list[Result]:
     """Sorted by id; the ids of one variant, level and encoding at a time, for a run's together take a hundred MByte."""
     found: dict[str, list[Result]] = {}
     for result in results:
