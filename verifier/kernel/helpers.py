@@ -178,6 +178,11 @@ class Library:
                     return f"{feature.number} {note.removeprefix(told)}"
         return note
 
+    def returned(self) -> dict[str, int]:
+        """Functions that the build takes to return a constant, which it has."""
+        numbers = {name: self.constant(f"constant_{constant_name(constant)}") for name, (constant, _why) in self.build.returns.items()}
+        return {name: number for name, number in numbers.items() if number is not None}
+
     def actions(self) -> dict[str, Action]:
         """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
         found = {**CALLS.get(self.build.kernel, {}), **{name: leave(why) for name, why in self.build.out_of_scope.items()}}
@@ -187,10 +192,7 @@ class Library:
             offset = self.constant(f"constant_{operation_name(table, member)}") if table.startswith("*") else None
             if offset is not None and KernelModels().known(operation):
                 found[f"**@{table[1:]}[0][{offset}]"] = call_of(operation)
-        for name, (constant, why) in self.build.returns.items():
-            number = self.constant(f"constant_{constant_name(constant)}")
-            if number is not None:
-                found[name] = returning(number, why)
+        found |= {name: returning(number, self.build.returns[name][1]) for name, number in self.returned().items()}
         for operation, (function, why) in self.build.bound.items():
             table, _, member = operation.partition(".")
             offset = self.constant(f"constant_{operation_name(table, member)}")

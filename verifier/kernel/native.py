@@ -2,7 +2,7 @@
 """The kernel's helpers as machine code of this computer: the same intermediate representation, compiled and run.
 
 What the code names and the build has not got is put in its place: functions that return 0, and globals of zeros, but for
-those that a variant's features and axioms set. Everything runs in a process of its own. Only where this computer has the
+those that a variant's features and axioms set. What the build takes to return a constant does. Everything runs in a process of its own. Only where this computer has the
 architecture of the build (x86-64), or qemu-user runs it (arm64, powerpc with 64 bits and little-endian).
 """
 
@@ -81,7 +81,8 @@ def native_code(
     runner = Path(__file__).with_name("native_runner.c")
     import hashlib
 
-    sources = {name: _patched(text, features) if kernel == "powerpc" else text for name, text in compiled.texts.items()}
+    returned = library.returned()
+    sources = {name: _returning(_patched(text, features) if kernel == "powerpc" else text, returned) for name, text in compiled.texts.items()}
     texts = "".join(sources[name] for name in sorted(sources)) + runner.read_text(encoding="utf-8")
     digest = hashlib.sha256(("3" + texts).encode()).hexdigest()[:16]
     return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(sources, library, runner, kind, here, part))
@@ -98,6 +99,18 @@ def _patched(text: str, features: Mapping[str, bool]) -> str:
         return match[0].replace("nop #", "b ${1:l} #", 1) if taken else match[0]
 
     return _JUMP.sub(jump, text)
+
+
+def _returning(text: str, returned: Mapping[str, int]) -> str:
+    """Functions that return their constants, whether the text has them or only declares them."""
+    for name, number in returned.items():
+
+        def constant(match: re.Match[str], number: int = number) -> str:
+            weak = " weak" if match["kind"] == "declare" else ""
+            return f"define{weak}{match['head']} {{\n  ret i{match['width']} {number & (1 << int(match['width'])) - 1}\n}}"
+
+        text = re.sub(rf"^(?P<kind>define|declare)(?P<head> [^\n]*?\bi(?P<width>\d+) @{name}\([^\n]*?)(?: \{{\n[\s\S]*?^\}})?$", constant, text, flags=re.M)
+    return text
 
 
 def _build(sources: Mapping[str, str], library: Library, runner: Path, kind: Kind, here: bool, part: Path) -> None:
