@@ -18,12 +18,14 @@ from pathlib import Path
 import pytest
 
 from verifier.errors import UsageError
-from verifier.follow import belongs, retrace
+from verifier.follow import belongs, is_fresh, retrace
 from verifier.obligations import Group, Obligation
 from verifier.plan import KEPT, Filters, Library, load_library
 from verifier.prove import instance_of
+from verifier.report.show import explain_text
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
 from verifier.run import Options, in_order, prove
+from verifier.through import first_broken
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
 
@@ -263,3 +265,24 @@ def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_mis
     missing = {move.transition for move in trace if not belongs(other, instance_of(other, move))}
     assert missing == {"hugetlb-migrate-start", "hugetlb-migrate-end"}
     assert retrace(other, group, trace, "no-false-shared") is None
+
+
+def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_first(library: Library) -> None:
+    filters = Filters(("x86_64",), ("hugetlb",), ("option-c",), ("today",), ("hugetlb-wp-reuse",), ("no-false-shared",))
+    (result,) = prove(library, filters, Options(depth=4)).results
+    assert isinstance(result.verdict, Unknown)
+    assert "by steps that break nothing; after hugetlb-fault breaks no-false-shared it is reached" in result.verdict.detail
+    found = result.verdict.counterexample
+    assert found is not None
+    assert not found.reached
+    assert found.trace[-1].transition == "hugetlb-wp-reuse"
+    model, group = library.group_model(result.obligation.group), result.obligation.group
+    assert is_fresh(model, found.trace[0].before)
+    assert first_broken(model, group, found.trace) == ("hugetlb-fault", "no-false-shared")
+    for trace in (found.trace, found.trace[:2]):
+        assert retrace(model, group, trace, "no-false-shared") is None  # not by steps of which each keeps everything
+    assert retrace(model, group, found.trace, "no-false-shared", through=True) == found.trace
+    assert retrace(model, group, found.trace[:1], "no-false-shared") == found.trace[:1]  # what breaks first is refuted
+    assert retrace(model, group, found.trace[:2], "no-false-shared", through=True) is None  # it did not hold before
+    text = explain_text(library, result)
+    assert "reached after an earlier step has broken a property" in text

@@ -12,29 +12,41 @@ from verifier.obligations import Group
 from verifier.prove import input_reader, instance_of, replay, step_move
 from verifier.results import Move
 from verifier.scopes import Model
-from verifier.steps import Instance, World, instances
+from verifier.steps import Instance, World, instances, invariants
 
-__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "retrace"]
+__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "lost", "retrace"]
 
 Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
 
 
 def follow(
-    model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool], prop: str
+    model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool], prop: str,
+    through: bool = False,
 ) -> tuple[Move, ...] | None:
     """Recompute a trace with plain integers: None unless every step is allowed, all but the last keep every
-    property, and the last violates `prop`."""
+    property, and the last violates `prop`.
+
+    through   steps before the last may break properties; `prop` has to hold before the last one as well
+    """
     state = dict(start)
     moves: list[Move] = []
     for number, (instance, inputs) in enumerate(plan, 1):
         move = step_move(model, group, instance, state, dict(inputs))
         violated, allowed, after = replay(model, group, move)
-        serious = {v for v in violated if model.spec.properties[v].kind != "advisory"}
+        serious = set() if through else {v for v in violated if model.spec.properties[v].kind != "advisory"}
         if not allowed or (number < len(plan) and serious) or (number == len(plan) and prop not in violated):
+            return None
+        if through and number == len(plan) and prop in lost(model, group, state):
             return None
         moves.append(move)
         state = after
     return tuple(moves)
+
+
+def lost(model: Model, group: Group, state: Mapping[Key, int | bool]) -> set[str]:
+    """The invariants that do not hold in a state."""
+    world = World(model, Integers(), dict(state), input_reader({}), Memory())
+    return {name for name, _, holds in invariants(model, world, group.code) if not holds}
 
 
 def belongs(model: Model, instance: Instance) -> bool:
@@ -60,9 +72,11 @@ def broken(model: Model, group: Group, plan: Plan, start: Mapping[Key, int | boo
     return found
 
 
-def retrace(model: Model, group: Group, trace: tuple[Move, ...], prop: str) -> tuple[Move, ...] | None:
+def retrace(
+    model: Model, group: Group, trace: tuple[Move, ...], prop: str, through: bool = False,
+) -> tuple[Move, ...] | None:
     """The trace's choices, followed anew in this group; None if they lead elsewhere, or are none here."""
     plan = tuple((instance_of(model, move), move.inputs) for move in trace)
     if not all(belongs(model, instance) for instance, _ in plan) or not is_fresh(model, trace[0].before):
         return None
-    return follow(model, group, plan, trace[0].before, prop)
+    return follow(model, group, plan, trace[0].before, prop, through)

@@ -39,7 +39,7 @@ CONSEQUENCES = ("store-leak", "dropped-newer")
 class Hints:
     """Traces found elsewhere: tried first, and believed only when they are recomputed."""
 
-    traces: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
+    traces: dict[tuple[str, str, str, str], tuple[Move, ...]] = field(default_factory=dict)
     consequences: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
     in_vain: set[tuple[Any, ...]] = field(default_factory=set)  # searched to the full depth, of an architecture and of any
 
@@ -58,6 +58,8 @@ class _Layer:
 class Search:
     """The bounded search of one group. `failed` are the obligations that induction did not prove."""
 
+    good = True  # does every state but the last satisfy the invariant?
+
     def __init__(
         self, model: Model, group: Group, failed: set[Target], deadline: float | None = None,
         say: Callable[[int], None] = lambda depth: None,
@@ -69,7 +71,6 @@ class Search:
         self.say = say
         self.barred: set[Target] = set()  # steps found to break a property, that were not known to
         self.stopped = False
-        self.good = True  # does every state but the last satisfy the invariant?
         self._restart()
 
     def _restart(self) -> None:
@@ -167,7 +168,7 @@ class Search:
         builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, self.graph, fresh
         builder.memory, builder.dropped = self.memo, frozenset()
         steps, enabled, bad = [], [], []
-        properties = {p.name: p for p in builder.properties()}
+        held = self.held(self._world(self.state))
         for actor in (0, 1):
             involved = self._involved(actor)
             for instance in instances(self.model, actor):
@@ -179,14 +180,25 @@ class Search:
                     continue
                 steps.append(step)
                 enabled.append(possible)
-                bad.append({
-                    name: self.graph.any(*(w.bad for w in builder.ways(properties[name], step)))
-                    for transition, name in self.failed if transition == instance.name
-                })
+                bad.append(self.violated(builder, step, held))
         width = max(len(steps) - 1, 1).bit_length()
         choice = self.graph.input_word(f"{self.depth + 1}/choice", width)
-        good = [self.graph.all(e, *(b ^ 1 for b in bads.values())) for e, bads in zip(enabled, bad, strict=True)]
+        good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items() if not self.tolerates(s.instance.name, name)))
+                for s, e, bads in zip(steps, enabled, bad, strict=True)]
         return _Layer(steps, enabled, bad, choice, self._pick(choice, good, FALSE))
+
+    def held(self, world: World) -> dict[str, int]:
+        """Of properties that need not hold of both processes any more: the condition that they do."""
+        return {}
+
+    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
+        """Of the properties that a step may break: the condition that it does."""
+        names = {name for transition, name in self.failed if transition == step.instance.name}
+        return {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step))) for p in builder.properties() if p.name in names}
+
+    def tolerates(self, transition: str, prop: str) -> bool:
+        """May a step that is not the last break this property?"""
+        return False
 
     def _involved(self, actor: int) -> int:
         """B acts once it has an entry: until then, what it could do A can do as well."""
@@ -238,11 +250,14 @@ class Search:
     def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:
         """The steps that the model chose, minimised and recomputed; None if they are no trace after all."""
         chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(self.choices, 1)]
-        path = _Path(self.model, self.group, [*chosen, last], self.failed)
+        path = _Path(self, [*chosen, last])
         values = path.minimal(prop)
         if values is None:
             raise SolverError(f"{self.group}: a trace to {last.label}/{prop} cannot be followed")
-        plan, start = path.plan(values), path.start(values)
+        return self.confirmed(path.plan(values), path.start(values), prop)
+
+    def confirmed(self, plan: Plan, start: Mapping[Key, int | bool], prop: str) -> tuple[Move, ...] | None:
+        """The trace as plain integers give it. What they find broken on the way is barred from then on."""
         self.barred |= broken(self.model, self.group, plan, start) - self.failed
         return None if self.barred else follow(self.model, self.group, plan, start, prop)
 
@@ -250,8 +265,8 @@ class Search:
 class _Path:
     """The formula of one fixed sequence of instances: small, so that its values can be minimised."""
 
-    def __init__(self, model: Model, group: Group, path: list[Instance], failed: set[Target]) -> None:
-        self.model, self.group, self.path, self.failed = model, group, path, failed
+    def __init__(self, search: Search, path: list[Instance]) -> None:
+        self.search, self.model, self.group, self.path = search, search.model, search.group, path
         self.graph = Bits()
         self.solver = BitsSolver(self.graph)
 
@@ -269,10 +284,12 @@ class _Path:
             builder.memory, builder.dropped = memo, frozenset()
             conditions += step.assumed
             last = depth == len(self.path)
-            for p in builder.properties():
-                if (last and p.name == prop) or (not last and (instance.name, p.name) in self.failed):
-                    bad = graph.any(*(w.bad for w in builder.ways(p, step)))
-                    conditions.append(bad if last else bad ^ 1)
+            held = self.search.held(World(self.model, graph, state, fresh, memo))
+            for name, bad in self.search.violated(builder, step, held).items():
+                if last and name == prop:
+                    conditions.append(bad)
+                elif not last and not self.search.tolerates(instance.name, name):
+                    conditions.append(bad ^ 1)
             state = step.after
         if not isinstance(self.solver.check(conditions, ()), Sat):
             return None

@@ -25,7 +25,7 @@ from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
 from verifier.trace import Hints, Search, consequence
 
-ADVICE, ELSEWHERE = 6, 6  # steps
+ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "Unreached", "work"]
 
@@ -241,14 +241,36 @@ class _Worker:
                             lambda d: self.say(At(f"{state.group}: traces of {d} steps", state.group)))
             for target, trace in search.find(left, limit):
                 found[target] = trace
-                self.remember(state, target, trace)
+                self.remember(state, "/".join(target), trace)
             for target in left:
                 depths[target] = search.depth
                 if target not in found:
                     self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
+        through = self.through(state, [t for t in depths if t not in found])
+        found |= {t: trace for t, trace in through.items() if self.first_broken(state, trace) is None}
         for result in state.open:
             target = (result.obligation.transition, result.obligation.property)
-            self.say(Done(self.with_trace(state, result, found, depths.get(target, 0))))
+            self.say(Done(self.with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))))
+
+    def through(self, state: _Group, left: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Move, ...]]:
+        """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property."""
+        left = [t for t in left if state.model.spec.properties[t[1]].kind != "advisory"]
+        found = {t: trace for t in left if (trace := self.hinted(state, t, through=True))}
+        left = [t for t in left if t not in found]
+        if left:
+            from verifier.through import Through
+
+            search = Through(state.model, state.group, set(left), time.monotonic() + self.task.search_seconds,
+                             lambda d: self.say(At(f"{state.group}: traces of {d} steps, after a failure", state.group)))
+            for target, trace in search.find(left, min(self.task.depth, THROUGH)):
+                found[target] = trace
+                self.remember(state, "/".join(("through", *target)), trace)
+        return found
+
+    def first_broken(self, state: _Group, trace: tuple[Move, ...]) -> tuple[str, str] | None:
+        """The first step of a trace that breaks a property before its last step, and which."""
+        from verifier.through import first_broken
+        return first_broken(state.model, state.group, trace)
 
     def depth_for(self, state: _Group, target: tuple[str, str]) -> int:
         """How deep to search: less for advice that nobody asked for, and where another variant was searched in vain."""
@@ -264,34 +286,40 @@ class _Worker:
         group = state.group
         return state.model.layout.arch.name, group.level, group.encoding, group.code, target
 
-    def hinted(self, state: _Group, target: tuple[str, str]) -> tuple[Move, ...]:
-        name = "/".join(target)
-        here = self.hints.traces.get((state.group.level, state.group.encoding, state.group.code, target), ())
+    def hinted(self, state: _Group, target: tuple[str, str], through: bool = False) -> tuple[Move, ...]:
+        name = "/".join(("through", *target) if through else target)
+        here = self.hints.traces.get((state.group.level, state.group.encoding, state.group.code, name), ())
         for trace in (state.cache.hint(name), here):
             try:
-                again = retrace(state.model, state.group, trace, target[1]) if trace else None
+                again = retrace(state.model, state.group, trace, target[1], through) if trace else None
             except (KeyError, PteproofError):
                 again = None
             if again is not None and again[-1].transition == target[0]:
-                self.remember(state, target, again)
+                self.remember(state, name, again)
                 return again
         return ()
 
-    def remember(self, state: _Group, target: tuple[str, str], trace: tuple[Move, ...]) -> None:
-        self.hints.traces[state.group.level, state.group.encoding, state.group.code, target] = trace
-        state.cache.keep_hint("/".join(target), trace)
+    def remember(self, state: _Group, name: str, trace: tuple[Move, ...]) -> None:
+        self.hints.traces[state.group.level, state.group.encoding, state.group.code, name] = trace
+        state.cache.keep_hint(name, trace)
 
     def with_trace(
-        self, state: _Group, result: Result, found: dict[tuple[str, str], tuple[Move, ...]], depth: int
+        self, state: _Group, result: Result, found: dict[tuple[str, str], tuple[Move, ...]], depth: int,
+        through: tuple[Move, ...] = (),
     ) -> Result:
         target = (result.obligation.transition, result.obligation.property)
         assert isinstance(result.verdict, Refuted)
         trace = found.get(target)
         before = result.verdict.counterexample
         if trace is None:
+            detail = f"no trace of up to {depth} steps leads there from a fresh mapping"
             unreached = replace(before, depth=depth)
-            return replace(result, verdict=Unknown(
-                "not-inductive", f"no trace of up to {depth} steps leads there from a fresh mapping", unreached))
+            if through:
+                first = self.first_broken(state, through)
+                assert first is not None
+                detail += f" by steps that break nothing; after {first[0]} breaks {first[1]} it is reached: mend that first"
+                unreached = Counterexample(through[-1], before.process, through, depth=depth, replayed=True)
+            return replace(result, verdict=Unknown("not-inductive", detail, unreached))
         last = trace[-1]
         reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True,
                                  droppable=droppable(last))

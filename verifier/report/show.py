@@ -70,6 +70,9 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
     if found.reached and found.trace:
         parts.append(f"  reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:")
         parts.append(_moves(model, found.trace))
+    elif found.trace:
+        parts.append("  reached after an earlier step has broken a property; each recomputed with plain integers:")
+        parts.append(_moves(model, found.trace))
     elif not found.reached:
         parts.append(f"  no trace of up to {found.depth} steps leads there. The step alone:")
         parts.append(_moves(model, [found.move]))
