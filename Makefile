@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
+OF_VARIANTS := $(addprefix tests/kernel/test_,archs.py native.py emulated.py hugetlb_blocks.py hugetlb_pages.py parisc_hugetlb.py powerpc_hugetlb.py)
 
 .PHONY: all prove test test-kernel bench clean
 all: prove
@@ -24,8 +25,8 @@ test: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel
 
-# Lifts the kernel's own C; with ARCH="NAME..." only holds these variants against it, and runs their helpers under qemu-user where the
-# architecture's gcc and C library are installed (skips say which packages those are). Needs clang-19, make, flex, bison, bc
+# Lifts the kernel's own C; with ARCH="NAME..." only holds these variants against it, with what is claimed of their pages of several
+# entries, and runs their helpers under qemu-user where the architecture's gcc and C library are installed (skips say which packages those are). Needs clang-19, make, flex, bison, bc
 # and a kernel tree (KERNEL_TREE=DIR, else Debian's linux-source-6.12 is unpacked to build/); installs nothing.
 test-kernel: $(VENV)/ready
 	@test -n "$(KERNEL_TREE)" -o -f "$(DEBIAN_SOURCE)" || \
@@ -33,7 +34,7 @@ test-kernel: $(VENV)/ready
 	@for tool in clang-19 flex bison bc xz; do command -v $$tool >/dev/null || \
 	  { echo "make test-kernel: $$tool is missing; apt install clang-19 llvm-19 lld-19 flex bison bc xz-utils"; exit 2; }; done
 	@test -n "$(KERNEL_TREE)" -o -d build/linux-source-6.12 || { mkdir -p build && tar -C build -xf "$(DEBIAN_SOURCE)"; }
-	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) $(if $(ARCH),tests/kernel/test_archs.py tests/kernel/test_emulated.py,--dist loadfile tests/kernel)
+	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) --dist loadfile $(if $(ARCH),$(OF_VARIANTS),tests/kernel)
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/matrix.py

@@ -91,16 +91,16 @@ def test_a_code_that_comes_to_the_same_is_equivalent(library: Library) -> None:
 
 
 def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library) -> None:
-    score = run(library, ["x86_64", "arm64-4k", "s390"], ["helper", "field"], sample=90, jobs=2)
+    score = run(library, ["x86_64", "arm64-4k", "s390"], ["helper", "field"], sample=60, jobs=2)
     assert [one.mutant.id for one in score.unexplained()] == []
-    assert sum(one.verdict == "killed" for one in score.judged) > 55
+    assert sum(one.verdict == "killed" for one in score.judged) > 35
 
 
 def test_a_fixed_sample_of_codes_has_none_either(library: Library) -> None:
-    score = run(library, ["x86_64"], ["code"], sample=60, jobs=2)
+    score = run(library, ["x86_64"], ["code"], sample=40, jobs=2)
     assert [one.mutant.id for one in score.unexplained()] == []
-    assert sum(one.mutant.place.startswith("specs/transitions/huge") for one in score.judged) > 20
-    assert sum(one.verdict == "killed" for one in score.judged) > 40
+    assert sum(one.mutant.place.startswith("specs/transitions/huge") for one in score.judged) > 12
+    assert sum(one.verdict == "killed" for one in score.judged) > 25
 
 
 def test_every_requirement_that_is_left_out_is_noticed(library: Library) -> None:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.kernel.asked import NAMES, TREE, asked, needs, needs_tree
 from verifier.arch import Layout
 from verifier.errors import ExtractionError
 from verifier.kernel.builds import build_for, load_builds
@@ -20,13 +20,9 @@ from verifier.kernel.shapes import load_shapes
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 
-TREE = os.environ.get("KERNEL_TREE")
-needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
-SET = ("alpha", "m68k")  # held against the kernel in CI anyway, so configured
 BUILDS = load_builds()
-ASKED = os.environ.get("ARCH", "").split()
-VARIANTS = [layout.variant.name for layout in layouts(ASKED)] if ASKED else list(SET)
-EMULATED = [v for v in VARIANTS if (b := build_for(BUILDS, v)) is not None and b.emulated is not None]
+HERE = ("alpha", "m68k")  # in CI; others take packages that it does not install
+EMULATED = [v for v in asked(None if NAMES else HERE) if (b := build_for(BUILDS, v)) is not None and b.emulated is not None]
 
 
 def opened(variant: str) -> tuple[Configured, Library, Layout]:
@@ -68,7 +64,7 @@ def test_what_is_lacking_is_said() -> None:
     assert emulated.packages == ("gcc-m68k-linux-gnu", "libc6-dev-m68k-cross", "qemu-user")
 
 
-@needs_tree
+@needs("sparc64-sun4v")
 def test_a_variant_whose_code_is_patched_is_not_run() -> None:
     configured, library, layout = opened("sparc64-sun4v")
     assert unpatched(library, layout) == "its code is patched at boot for cpu_sun4v"

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.evaluate import call
@@ -23,8 +23,6 @@ from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts
 from verifier.machine import Machine
 
-TREE = os.environ.get("KERNEL_TREE")
-needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 BUILDS = {"arm64-4k+dbm": "arm64-4k", "arm64-16k": "arm64-16k", "arm64-64k": "arm64-64k", "arm64-4k+lpa2": "arm64-4k-lpa2",
           "arm64-64k+pa52": "arm64-64k-pa52", "riscv64+svadu": "riscv64"}
 # riscv clears one entry of 16 where the first says nothing of NAPOT: docs/findings/riscv.md
@@ -43,7 +41,7 @@ def library(build: str) -> Library:
 
 
 @needs_tree
-@pytest.mark.parametrize("variant", sorted(BUILDS))
+@pytest.mark.parametrize("variant", asked(BUILDS))
 def test_a_block_is_one_entry_to_who_goes_through_the_helpers(variant: str) -> None:
     results = prove_hugetlb_claims(library(BUILDS[variant]), layout_of(variant), "bits")
     expected = ["refuted" if r.claim.says == NOT_PRESENT and r.claim.function in REFUTED.get(variant, ()) else "proved" for r in results]
@@ -81,7 +79,7 @@ FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {
 
 @needs_tree
 @pytest.mark.parametrize("name", FALSE)
-@pytest.mark.parametrize("variant", ["arm64-4k+dbm", "riscv64+svadu"])
+@pytest.mark.parametrize("variant", asked(["arm64-4k+dbm", "riscv64+svadu"]))
 def test_a_false_claim_is_refuted(variant: str, name: str) -> None:
     function, says, holds = FALSE[name]
     layout = layout_of(variant)
@@ -111,7 +109,7 @@ def run(variant: str, function: str, entries: list[int], args: dict[str, int]) -
     return [int(e) for e in lifted.entries]
 
 
-@needs_tree
+@needs("riscv64+svadu", "arm64-4k+dbm")
 @pytest.mark.parametrize(("variant", "left"), [("riscv64+svadu", 15), ("arm64-4k+dbm", 0)])
 def test_unmapping_a_poisoned_page_of_64_kbyte_leaves_15_markers_on_riscv(variant: str, left: int) -> None:
     """mm/hugetlb.c:__unmap_hugepage_range calls huge_pte_clear for what is not present."""

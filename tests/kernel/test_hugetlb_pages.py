@@ -8,13 +8,13 @@ may take a minute, so that these are left to `prove_page_claims`.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.kernel.blocks import lift_block
@@ -27,8 +27,6 @@ from verifier.kernel.session import build_library, layouts
 from verifier.machine import Machine
 from verifier.solve import Unsat
 
-TREE = os.environ.get("KERNEL_TREE")
-needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 SIZES = {"powerpc-8xx": ("16 KByte", "512 KByte"), "powerpc-e500": ("4 MByte", "16 MByte"),
          "powerpc-e500-64": ("4 MByte", "1 GByte"), "powerpc64-hash-4k": ("16 MByte",), "parisc+hugetlb": ("2 MByte",),
          "parisc32+hugetlb": ("4 MByte",)}
@@ -71,7 +69,7 @@ def library(variant: str) -> Library:
 
 
 @needs_tree
-@pytest.mark.parametrize("variant", SIZES)
+@pytest.mark.parametrize("variant", asked(SIZES))
 def test_a_page_stays_the_page_of_its_first_entry_but_where_it_does_not(variant: str) -> None:
     results = prove_page_claims(library(variant), layout_of(variant), SIZES[variant])
     assert len(results) == 10 * len(SIZES[variant])
@@ -123,7 +121,7 @@ FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {
 
 @needs_tree
 @pytest.mark.parametrize("name", FALSE)
-@pytest.mark.parametrize("variant", SIZES)
+@pytest.mark.parametrize("variant", asked(SIZES))
 def test_a_false_claim_is_refuted(variant: str, name: str) -> None:
     function, says, holds = FALSE[name]
     layout, page = layout_of(variant), page_of(variant, SIZES[variant][0])
@@ -133,7 +131,7 @@ def test_a_false_claim_is_refuted(variant: str, name: str) -> None:
     assert found.verdict == "refuted", found
 
 
-@needs_tree
+@needs("powerpc-e500")
 def test_a_claim_about_no_page_is_vacuous() -> None:
     layout, page = layout_of("powerpc-e500"), page_of("powerpc-e500", "4 MByte")
     real = next(c for c in claims(layout, page) if c.function == "huge_ptep_set_wrprotect")
@@ -162,13 +160,13 @@ def run(variant: str, size: str, function: str, entries: list[int], args: dict[s
     return [int(e) for e in lifted.entries]
 
 
-@needs_tree
+@needs("powerpc-8xx")
 def test_8xx_leaves_three_words_of_a_page_of_16_kbyte_that_are_not_none() -> None:
     page = [0x40000129 + 0x1000 * n for n in range(4)]
     assert run("powerpc-8xx", "16 KByte", "huge_ptep_get_and_clear", [*page, 0, 0], {}) == [0, 0x1000, 0x2000, 0x3000, 0, 0]
 
 
-@needs_tree
+@needs("powerpc-e500")
 def test_e500_with_32_bits_takes_two_entries_of_the_first_level_behind_a_marker() -> None:
     """mremap of a page of 4 MByte that UFFDIO_POISON has marked, before two page tables: mm/hugetlb.c:move_huge_pte."""
     entries = run("powerpc-e500", "4 MByte", "set_huge_pte_at", [0, 0, 0xC2345000, 0xC2346000], {"pte": 0x2F8, "sz": 4 << 20})
@@ -176,7 +174,7 @@ def test_e500_with_32_bits_takes_two_entries_of_the_first_level_behind_a_marker(
     assert run("powerpc-e500", "4 MByte", "huge_ptep_get_and_clear", entries, {}) == [0, 0, 0, 0]
 
 
-@needs_tree
+@needs("powerpc64-hash-4k")
 def test_hash_with_pages_of_4_kbyte_makes_the_first_of_eight_entries_writable() -> None:
     """A private page that was read, and then is written to: mm/hugetlb.c:set_huge_ptep_writable."""
     read = 0xC000000005000105  # PRESENT, PTE, ACCESSED, READ and EXEC
@@ -186,7 +184,7 @@ def test_hash_with_pages_of_4_kbyte_makes_the_first_of_eight_entries_writable() 
     assert after == [read | 0x82, *entries[1:]]
 
 
-@needs_tree
+@needs("powerpc-e500-64")
 def test_e500_with_64_bits_makes_the_first_of_two_entries_writable() -> None:
     page = [0x1000024060D, 0x1000224060D]
     written = page[0] | 0x1030

@@ -4,23 +4,21 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kernel.asked import TREE, asked, needs_tree
 from verifier.kernel.builds import load_builds
 from verifier.kernel.contpte import Block, Claim, prove_claim
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts
 
-TREE = os.environ.get("KERNEL_TREE")
-pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 PTES = {"parisc+hugetlb": 512, "parisc32+hugetlb": 1024}
-variants = pytest.mark.parametrize("variant", PTES)
+variants = pytest.mark.parametrize("variant", asked(PTES))
 
 
 @functools.cache
@@ -67,12 +65,14 @@ FALSE = {
 }
 
 
+@needs_tree
 @variants
 @pytest.mark.parametrize("name", CLAIMS)
 def test_what_becomes_of_all_ptes_of_a_page(name: str, variant: str) -> None:
     assert proved(variant, CLAIMS[name]) == "proved"
 
 
+@needs_tree
 @variants
 @pytest.mark.parametrize("name", FALSE)
 def test_a_false_claim_is_refuted(name: str, variant: str) -> None:

@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 
-import pytest
-
+from tests.kernel.asked import TREE, needs
 from verifier.algebra import Integers
 from verifier.evaluate import call
 from verifier.kernel.builds import load_builds
@@ -26,9 +24,6 @@ from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.kernel.values import Value, Word
 from verifier.machine import Machine
-
-TREE = os.environ.get("KERNEL_TREE")
-pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 
 
 class Zero:
@@ -95,27 +90,32 @@ PAGE_512K = [0x40000929 + 0x1000 * n for n in range(128)]  # PRESENT, SPS, ACCES
 PAGE_4M = [0x123450024163D, 0x123470024163D]  # PRESENT, READ, WRITE, DIRTY, ACCESSED, COHERENT, PSIZE 6: both entries of the first level
 
 
+@needs("powerpc-8xx")
 def test_8xx_clears_four_of_128_words_of_a_page_of_512_kbyte() -> None:
     after = run(library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"clr": 0xFFFFFFFF, "huge": 1}, PAGE_512K, 32, pmd=0x1001)
     assert after[:4] == [0, 0x1000, 0x2000, 0x3000]
     assert after[4:] == PAGE_512K[4:]
 
 
+@needs("powerpc-8xx")
 def test_8xx_write_protects_all_of_them() -> None:
     after = run(library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"set": 0x600, "huge": 1}, PAGE_512K, 32, pmd=0x1001)
     assert after == [word | 0x600 for word in PAGE_512K]
 
 
+@needs("powerpc-e500")
 def test_e500_with_32_bits_write_protects_the_first_of_two_entries() -> None:
     after = run(library("powerpc-e500"), "wrappers", "pteproof_huge_ptep_set_wrprotect__0", {}, PAGE_4M, 64)
     assert after == [PAGE_4M[0] & ~0x30, PAGE_4M[1]]
 
 
+@needs("powerpc-e500-64")
 def test_e500_with_64_bits_write_protects_both() -> None:
     after = run(library("powerpc-e500-64"), "wrappers", "pteproof_huge_ptep_set_wrprotect__0", {}, PAGE_4M, 64)
     assert after == [entry & ~0x30 for entry in PAGE_4M]
 
 
+@needs("powerpc-e500")
 def test_e500_with_32_bits_leaves_high_halves_that_are_not_none() -> None:
     lib = library("powerpc-e500")
     after = run(lib, "wrappers", "pteproof_huge_ptep_get_and_clear__0", {}, PAGE_4M, 64)
@@ -125,12 +125,22 @@ def test_e500_with_32_bits_leaves_high_halves_that_are_not_none() -> None:
         assert bool(lifted.result) is expected, helper
 
 
-def test_e500_clears_the_first_entry_of_a_marker_alone() -> None:
-    for build, first in (("powerpc-e500", 0x2F8), ("powerpc-e500-64", 0x200007C)):
-        marker = [first, first + (512 << 24)]
-        assert run(library(build), "wrappers", "pteproof_huge_pte_clear__0", {}, marker, 64) == [0, marker[1]]
+def clears_the_first_entry_alone(build: str, first: int) -> bool:
+    marker = [first, first + (512 << 24)]
+    return run(library(build), "wrappers", "pteproof_huge_pte_clear__0", {}, marker, 64) == [0, marker[1]]
 
 
+@needs("powerpc-e500")
+def test_e500_with_32_bits_clears_the_first_entry_of_a_marker_alone() -> None:
+    assert clears_the_first_entry_alone("powerpc-e500", 0x2F8)
+
+
+@needs("powerpc-e500-64")
+def test_e500_with_64_bits_clears_the_first_entry_of_a_marker_alone() -> None:
+    assert clears_the_first_entry_alone("powerpc-e500-64", 0x200007C)
+
+
+@needs("powerpc64-hash-4k")
 def test_hash_with_pages_of_4_kbyte_clears_one_of_eight_words_of_a_marker() -> None:
     """A page of 16 MByte that UFFDIO_POISON has marked: what stays is a bad pmd to who frees the tables."""
     marker = 0x400000000000201F

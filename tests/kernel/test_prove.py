@@ -32,11 +32,11 @@ def verdicts(run: Run) -> dict[str, str]:
 
 @pytest.mark.parametrize(("variant", "encoding", "code"), CODES)
 def test_verdicts_on_the_kernels_helpers_are_those_on_archs(variant: str, encoding: str, code: str) -> None:
-    filters = Filters((variant,), ("pte",), (encoding,), (code,))
-    ours = prove(load_library(), filters, OPTIONS)
+    filters, options = Filters((variant,), ("pte",), (encoding,), (code,)), replace(OPTIONS, depth=2)
+    ours = prove(load_library(), filters, options)
     library = load_library()
     library.substitute = kernel_helpers(tree(), [library.layout(variant)])
-    theirs = prove(library, filters, OPTIONS)
+    theirs = prove(library, filters, options)
     assert not theirs.contradictions and verdicts(theirs) == verdicts(ours)
     told = theirs.coverage["helpers"]
     assert isinstance(told, list) and any("helpers are the kernel's" in text for text in told)
@@ -77,7 +77,7 @@ def test_a_wrong_helper_of_arch_changes_nothing(tmp_path: Path) -> None:
 def test_counterexamples_are_reproduced_by_the_kernels_code(variant: str, how: str) -> None:
     filters = Filters((variant,), ("pte",), ("option-c",), ("today",))
     library = load_library()
-    run = replay_run(library, prove(library, filters, OPTIONS), tree())
+    run = replay_run(library, prove(library, filters, replace(OPTIONS, depth=3)), tree())
     found = [r.verdict.counterexample for r in run.results if isinstance(r.verdict, Refuted)]
     assert len(found) >= 10 and not run.contradictions
     assert all(c.kernel is True and c.kernel_why.startswith(how) for c in found), {c.kernel_why for c in found}
