@@ -30,6 +30,8 @@ class Through(Search):
     """
 
     good = False
+    mark = "through/"
+    words = ", after a failure"
 
     def held(self, world: World) -> dict[str, int]:
         found: dict[str, list[int]] = {prop: [] for _, prop in self.failed}

@@ -59,6 +59,8 @@ class Search:
     """The bounded search of one group. `failed` are the obligations that induction did not prove."""
 
     good = True  # does every state but the last satisfy the invariant?
+    mark = ""  # before the names under which its traces are kept as hints
+    words = ""  # what is said of them while it searches
 
     def __init__(
         self, model: Model, group: Group, failed: set[Target], deadline: float | None = None,

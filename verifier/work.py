@@ -236,14 +236,10 @@ class _Worker:
             if not left or not limit:
                 continue
             serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
-            search = Search(state.model, state.group, serious | set(left),
-                            time.monotonic() + self.task.search_seconds,
-                            lambda d: self.say(At(f"{state.group}: traces of {d} steps", state.group)))
-            for target, trace in search.find(left, limit):
-                found[target] = trace
-                self.remember(state, "/".join(target), trace)
+            reached, depth = self.search(state, Search, serious | set(left), left, limit)
+            found |= reached
             for target in left:
-                depths[target] = search.depth
+                depths[target] = depth
                 if target not in found:
                     self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
         through = self.through(state, [t for t in depths if t not in found])
@@ -252,20 +248,31 @@ class _Worker:
             target = (result.obligation.transition, result.obligation.property)
             self.say(Done(self.with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))))
 
+    def search(
+        self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]], limit: int,
+    ) -> tuple[dict[tuple[str, str], tuple[Move, ...]], int]:
+        """Traces of at most `limit` steps, and how deep was searched. The unrolling is let go before anything else is done."""
+        search = kind(state.model, state.group, failed, time.monotonic() + self.task.search_seconds,
+                      lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group)))
+        found = {}
+        for target, trace in search.find(targets, limit):
+            found[target] = trace
+            self.remember(state, kind.mark + "/".join(target), trace)
+        depth = search.depth
+        del search
+        give_back()
+        return found, depth
+
     def through(self, state: _Group, left: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Move, ...]]:
         """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property."""
         left = [t for t in left if state.model.spec.properties[t[1]].kind != "advisory"]
-        found = {t: trace for t in left if (trace := self.hinted(state, t, through=True))}
-        left = [t for t in left if t not in found]
-        if left:
-            from verifier.through import Through
+        if not left:
+            return {}
+        from verifier.through import Through
 
-            search = Through(state.model, state.group, set(left), time.monotonic() + self.task.search_seconds,
-                             lambda d: self.say(At(f"{state.group}: traces of {d} steps, after a failure", state.group)))
-            for target, trace in search.find(left, min(self.task.depth, THROUGH)):
-                found[target] = trace
-                self.remember(state, "/".join(("through", *target)), trace)
-        return found
+        found = {t: trace for t in left if (trace := self.hinted(state, t, Through))}
+        left = [t for t in left if t not in found]
+        return found | (self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0] if left else {})
 
     def first_broken(self, state: _Group, trace: tuple[Move, ...]) -> tuple[str, str] | None:
         """The first step of a trace that breaks a property before its last step, and which."""
@@ -286,12 +293,12 @@ class _Worker:
         group = state.group
         return state.model.layout.arch.name, group.level, group.encoding, group.code, target
 
-    def hinted(self, state: _Group, target: tuple[str, str], through: bool = False) -> tuple[Move, ...]:
-        name = "/".join(("through", *target) if through else target)
+    def hinted(self, state: _Group, target: tuple[str, str], kind: type[Search] = Search) -> tuple[Move, ...]:
+        name = kind.mark + "/".join(target)
         here = self.hints.traces.get((state.group.level, state.group.encoding, state.group.code, name), ())
         for trace in (state.cache.hint(name), here):
             try:
-                again = retrace(state.model, state.group, trace, target[1], through) if trace else None
+                again = retrace(state.model, state.group, trace, target[1], not kind.good) if trace else None
             except (KeyError, PteproofError):
                 again = None
             if again is not None and again[-1].transition == target[0]:
