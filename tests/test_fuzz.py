@@ -144,11 +144,11 @@ def test_mutated_architectures(name: str, tmp_path: Path) -> None:
     raw = (folder / name).read_bytes()
     check_archs(folder)
     rng, outcomes = random.Random(name), Outcomes()
-    for number in range(60):
+    for number in range(30):
         mutant = mutate(rng, raw)
         (folder / name).write_bytes(mutant)
         outcomes.of(lambda: check_archs(folder), f"mutant {number} of {name}")
-    assert outcomes.refused > 25 and outcomes.loaded > 5 and len(outcomes.messages) > 8
+    assert outcomes.refused > 10 and outcomes.loaded > 1 and len(outcomes.messages) > 5
 
 
 def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> None:
@@ -177,11 +177,11 @@ def test_mutated_specs(name: str, tmp_path: Path) -> None:
     encoding = Path(name).stem if name.startswith("encodings") else "page-flag"
     check_specs(folder, library, "x86_64+shstk", encoding)
     rng, outcomes = random.Random(name), Outcomes()
-    for number in range(100 if name == "world.yaml" else 35):
+    for number in range(60 if name == "world.yaml" else 20):
         mutant = mutate(rng, raw)
         (folder / name).write_bytes(mutant)
         outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding), f"mutant {number} of {name}")
-    assert outcomes.refused > 5 and outcomes.loaded > 1 and len(outcomes.messages) > 2
+    assert outcomes.refused > 2 and outcomes.loaded > 0 and len(outcomes.messages) > 1
 
 
 @pytest.mark.parametrize("arch", ["x86", "arm64"])

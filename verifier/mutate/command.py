@@ -50,7 +50,7 @@ def run(
 
     `state` is a file that keeps judgements: a run that was stopped goes on from there. Raises UsageError where nothing matches.
     """
-    found = [m for m in mutants(library, variants, kinds) if not names or any(fnmatch.fnmatchcase(m.name, g) for g in names)]
+    found = mutants(library, variants, kinds, lambda name: not names or any(fnmatch.fnmatchcase(name, g) for g in names))
     if not found:
         raise UsageError("no mutant matches")
     whole = len(found)

@@ -9,7 +9,7 @@ the original is equivalent, by proof. All others survive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -65,25 +65,30 @@ class Judged:
     by: str
 
 
-def mutants(library: Library, variants: Iterable[str], kinds: Iterable[str]) -> list[Mutant]:
-    """Every mutant of these variants' helpers and fields, and of the transitions."""
+def mutants(
+    library: Library, variants: Iterable[str], kinds: Iterable[str], wanted: Callable[[str], bool] = lambda name: True,
+) -> list[Mutant]:
+    """Every mutant of these variants' helpers and fields, and of the transitions, where its name is wanted."""
     found = []
     for variant in variants if {"helper", "field"} & set(kinds) else ():
         layout = library.layout(variant)
-        for name in layout.helpers() if "helper" in kinds else ():
+        for name in filter(wanted, layout.helpers() if "helper" in kinds else ()):
             text = layout.text(name)
             found += [Mutant("helper", variant, name, what, new, str(text.body.where))
                       for what, new in variations(text.body.text) if new != "pass"]
         for name, field in layout.fields.items() if "field" in kinds else ():
+            if not wanted(name):
+                continue
             low = _free_place(layout, field)
             found.append(Mutant("field", variant, name, f"from bit {low} up, not {field.low}", str(low), str(field.where)))
     for transition in library.spec.transitions.values():
         for code, source in transition.codes.items() if "code" in kinds else ():
-            found += [Mutant("code", "", f"{transition.name}.{code}", what, new, str(source.where))
-                      for what, new in variations(source.text)]
+            if wanted(f"{transition.name}.{code}"):
+                found += [Mutant("code", "", f"{transition.name}.{code}", what, new, str(source.where))
+                          for what, new in variations(source.text)]
         if "requires" in kinds:
             found += [Mutant("requires", "", f"{transition.name}.{a.name}", "left out", "", str(a.holds.where))
-                      for a in transition.requires if not a.traces]
+                      for a in transition.requires if not a.traces and wanted(f"{transition.name}.{a.name}")]
     return found
 
 
