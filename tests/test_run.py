@@ -23,6 +23,7 @@ from verifier.obligations import Group, Obligation
 from verifier.plan import KEPT, Filters, Library, load_library
 from verifier.prove import instance_of
 from verifier.report.show import explain_text
+from verifier.report.tables import prove_text
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
 from verifier.run import Options, in_order, prove
 from verifier.through import first_broken
@@ -269,7 +270,8 @@ def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_mis
 
 def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_first(library: Library) -> None:
     filters = Filters(("x86_64",), ("hugetlb",), ("option-c",), ("today",), ("hugetlb-wp-reuse",), ("no-false-shared",))
-    (result,) = prove(library, filters, Options(depth=4)).results
+    run = prove(library, filters, Options(depth=4))
+    (result,) = run.results
     assert isinstance(result.verdict, Unknown)
     assert "by steps that break nothing; after hugetlb-fault breaks no-false-shared it is reached" in result.verdict.detail
     found = result.verdict.counterexample
@@ -284,5 +286,5 @@ def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_fir
     assert retrace(model, group, found.trace, "no-false-shared", through=True) == found.trace
     assert retrace(model, group, found.trace[:1], "no-false-shared") == found.trace[:1]  # what breaks first is refuted
     assert retrace(model, group, found.trace[:2], "no-false-shared", through=True) is None  # it did not hold before
-    text = explain_text(library, result)
-    assert "reached after an earlier step has broken a property" in text
+    assert "reached after an earlier step has broken a property" in explain_text(library, result)
+    assert prove_text(library, replace(run, results=(result,) * 50), False, False, False).count("mend that first.\nUNKNOWN") == 49

@@ -19,7 +19,7 @@ from verifier.scopes import Model
 from verifier.steps import World
 from verifier.syntax import BOOL
 
-__all__ = ["decode_text", "explain_text", "list_text", "more_text", "parse_value", "reads_as", "source_of"]
+__all__ = ["decode_text", "explain_text", "list_text", "more_text", "parse_value", "reads_as", "source_of", "wrap"]
 
 WIDTH = 102
 PEOPLE = ("A", "B", "other")
@@ -39,13 +39,13 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     tail = f"{result.solver}, {'from cache' if result.cached else f'{result.seconds * 1000:.0f} ms'}"
     painted = f"\x1b[1m{head}\x1b[0m" if color else head
     parts = [painted + " " * max(2, WIDTH - len(head) - len(tail)) + tail]
-    parts.append(_wrap(o.claim))
+    parts.append(wrap(o.claim))
     model = library.group_model(o.group)
     if name == "VACUOUS":
         said = reason(result.verdict)
-        parts.append(_wrap(f"{said[0].upper()}{said[1:]}."))
+        parts.append(wrap(f"{said[0].upper()}{said[1:]}."))
     if name == "UNKNOWN":
-        parts.append(_wrap(f"{getattr(result.verdict, 'reason', '')}: {getattr(result.verdict, 'detail', '')}."))
+        parts.append(wrap(f"{getattr(result.verdict, 'reason', '')}: {getattr(result.verdict, 'detail', '')}."))
     counterexample = getattr(result.verdict, "counterexample", None)
     inhabitant = getattr(result.verdict, "inhabitant", None)
     if counterexample is not None:
@@ -53,12 +53,13 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     elif inhabitant is not None:
         parts.append("  an inhabitant of what it assumes:\n" + _moves(model, [inhabitant]))
     if result.assumptions:
-        parts.append(_wrap("assumes the invariant; " + "; ".join(result.assumptions), "  "))
+        parts.append(wrap("assumes the invariant; " + "; ".join(result.assumptions), "  "))
     parts.append(_places(library, result))
     return "\n\n".join(parts)
 
 
-def _wrap(text: str, indent: str = "  ") -> str:
+def wrap(text: str, indent: str = "  ") -> str:
+    """Text in lines of WIDTH columns."""
     return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
@@ -66,7 +67,7 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
     parts = []
     if found.move.transition == "static":
         given = ", ".join(f"{n}={v if isinstance(v, bool) else hex(v)}" for n, v in found.move.inputs.items())
-        return [_wrap(f"fails for {given}")]
+        return [wrap(f"fails for {given}")]
     if found.reached and found.trace:
         parts.append(f"  reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:")
         parts.append(_moves(model, found.trace))
@@ -80,7 +81,7 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
         parts.append("  a fresh state:\n" + _moves(model, [found.move]))
     words = _hardware_words(model, found)
     if words:
-        parts.append(_wrap(words))
+        parts.append(wrap(words))
     if found.droppable is not None and result.obligation.property == "no-lost-dirty":
         parts.append("  the folio is then " + ("droppable: clean in the swap cache, or lazyfree" if found.droppable
                                                else "not droppable: adding it to swap would mark it dirty"))
@@ -330,7 +331,7 @@ def _decoded_text(found: dict[str, Any]) -> str:
     lines.append(f"  {about}  ({found['variant']})")
     yes = [n for n, v in found["helpers"].items() if v]
     no = [n for n, v in found["helpers"].items() if not v]
-    lines += [_wrap("true:  " + " ".join(yes)), _wrap("false: " + " ".join(no))]
+    lines += [wrap("true:  " + " ".join(yes)), wrap("false: " + " ".join(no))]
     return "\n".join(lines)
 
 

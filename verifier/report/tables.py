@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifier.plan import Library
-from verifier.report.show import explain_text, source_of
-from verifier.results import Result, Run, State, verdict_name
+from verifier.report.show import explain_text, source_of, wrap
+from verifier.results import Result, Run, State, reason, verdict_name
 
 __all__ = ["audit_text", "closing_line", "prove_text", "table"]
 
@@ -49,14 +49,16 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
     """Theorems, what failed, what is not covered, and the closing line."""
     if quiet:
         return closing_line(run)
-    parts = []
+    parts, lines = [], []
     few = len(run.results) <= 40
     for result in run.results:
         name = verdict_name(result.verdict)
         if name != "proved" and few:
             parts.append(explain_text(library, result, color))
         elif (name != "proved" and result.obligation.kind != "advisory") or verbose:
-            parts.append(_line(result, color) + (f"  ({result.solver})" if verbose else ""))
+            lines.append(_line(result, color) + (f"  ({result.solver})" if verbose else ""))
+            lines += [wrap(f"{reason(result.verdict)}.", "          ")] if reason(result.verdict) else []
+    parts.append("\n".join(lines))
     hidden = sum(r.obligation.kind == "advisory" and verdict_name(r.verdict) != "proved" for r in run.results)
     if hidden and not few and not verbose:
         parts.append(f"advisory  {hidden} findings that fail nothing; -v lists them")
@@ -70,11 +72,11 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
     ]
     parts.append(table(rows, ["theorem", "verdict", *_WORDS]))
     lacking = run.coverage.get("not_applicable")
-    lines = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
+    left = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
     if isinstance(lacking, list) and lacking:
-        lines.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
-    lines += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
-    parts.append("\n".join(lines))
+        left.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
+    left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
+    parts.append("\n".join(left))
     parts.append(closing_line(run))
     return "\n\n".join(p for p in parts if p)
 
