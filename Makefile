@@ -25,9 +25,10 @@ test: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel
 
-# Lifts the kernel's own C; with ARCH="NAME..." only holds these variants against it, with what is claimed of their pages of several
-# entries, and runs their helpers under qemu-user where the architecture's gcc and C library are installed (skips say which packages those are). Needs clang-19, make, flex, bison, bc
-# and a kernel tree (KERNEL_TREE=DIR, else Debian's linux-source-6.12 is unpacked to build/); installs nothing.
+# Lifts the kernel's own C; with ARCH="NAME..." only holds these variants against it, with what is claimed of their pages of
+# several entries, and runs their helpers under qemu-user where the architecture's gcc and C library are installed (skips say
+# which packages those are). Needs clang-19, make, flex, bison, bc and a kernel tree (KERNEL_TREE=DIR, else Debian's
+# linux-source-6.12 is unpacked to build/); installs nothing.
 test-kernel: $(VENV)/ready
 	@test -n "$(KERNEL_TREE)" -o -f "$(DEBIAN_SOURCE)" || \
 	  { echo "make test-kernel KERNEL_TREE=DIR: a Linux source tree; or apt install linux-source-6.12"; exit 2; }

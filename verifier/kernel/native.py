@@ -2,8 +2,9 @@
 """The kernel's helpers as machine code of this computer: the same intermediate representation, compiled and run.
 
 What the code names and the build has not got is put in its place: functions that return 0, and globals of zeros, but for
-those that a variant's features and axioms set. What the build takes to return a constant does. Everything runs in a process of its own. Only where this computer has the
-architecture of the build (x86-64), or qemu-user runs it (arm64, powerpc with 64 bits and little-endian).
+those that a variant's features and axioms set. What the build takes to return a constant does. Everything runs in a
+process of its own. Only where this computer has the architecture of the build (x86-64), or qemu-user runs it (arm64,
+powerpc with 64 bits and little-endian).
 """
 
 from __future__ import annotations
