@@ -25,7 +25,8 @@ from verifier.prove import instance_of
 from verifier.report.show import explain_text
 from verifier.report.tables import prove_text
 from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, verdict_name
-from verifier.run import Options, in_order, prove
+from verifier.run import Options, prove
+from verifier.shared import Results
 from verifier.through import first_broken
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
@@ -57,7 +58,11 @@ def test_results_stand_in_the_order_of_their_ids() -> None:
     names = [(v, level, e, c) for v in ("v+x", "v", "v-y", "v0") for level in ("pte", "pmd") for e in ("o-s", "o") for c in "ba"]
     results = [Result(Obligation(Group(*name), t, (), "p", "step", "claim", 64), Proved(None), 0.0, "bits")
                for name in names for t in ("t2", "t-1")]
-    assert in_order(results) == sorted(results, key=lambda r: r.obligation.id)
+    kept = Results()
+    for result in results:
+        kept.append(result)
+    assert list(kept) == results and kept[5] == results[5] and kept[-1:] == tuple(results[-1:])
+    assert list(kept.in_order()) == sorted(results, key=lambda r: r.obligation.id)
 
 
 def test_few_models_stay_typed_and_others_are_freed_at_once() -> None:
@@ -190,8 +195,7 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
 
 
 def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    from verifier.trace import Search
-
+    
     monkeypatch.setattr("verifier.run.GRACE", 0.5)
     monkeypatch.setattr(Search, "find", lambda self, left, limit: time.sleep(600))
     filters = Filters(("x86_64", "arm64-4k"), ("pte",), ("option-c",), ("today",), ("fork-pte",))

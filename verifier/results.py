@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
@@ -117,7 +117,7 @@ class TheoremResult:
 class Run:
     """Everything that one run says."""
 
-    results: tuple[Result, ...]
+    results: Sequence[Result]
     theorems: tuple[TheoremResult, ...]
     coverage: Mapping[str, object]
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import UsageError
+from verifier.model import ADVISORY
 from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
 from verifier.processes import as_worker
 from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
-from verifier.shared import Shared
+from verifier.shared import Results, Shared
 from verifier.steps import applies
 from verifier.work import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
 
-__all__ = ["Options", "Stopped", "in_order", "prove"]
+__all__ = ["Options", "Stopped", "prove"]
 
 GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
 
@@ -145,7 +146,7 @@ class _Scheduler:
         self.library, self.options, self.progress = library, options, progress
         self.context = mp.get_context("fork")
         self.running: dict[Connection, _Process] = {}
-        self.results: list[Result] = []
+        self.results = Results()
         self.shared = Shared()
         self.contradictions: list[str] = []
         self.unfinished: list[tuple[Group, str]] = []
@@ -260,7 +261,7 @@ def _finish(
 ) -> Run:
     from verifier.solve import solver_versions
 
-    results = in_order(scheduler.results)
+    results = scheduler.results.in_order()
     unproved = [f"variant {v.name}: {v.unproved}" for v in library.wanted(filters) if v.unproved]
     asked = {group.level for group in groups}
     levels = [f"level {name}: not asked for" for name in library.spec.levels if not matches(name, filters.level)]
@@ -277,17 +278,8 @@ def _finish(
     unfinished = [*scheduler.unfinished,
                   *((g, "stopped before its end") for g in groups if g not in scheduler.finished | told)]
     theorems = _theorems(library, groups, filters, results, scheduler.finished)
-    return Run(tuple(results), tuple(theorems), coverage, seconds, solver_versions(), tuple(scheduler.contradictions),
+    return Run(results, tuple(theorems), coverage, seconds, solver_versions(), tuple(scheduler.contradictions),
                tuple(unfinished))
-
-
-def in_order(results: Sequence[Result]) -> list[Result]:
-    """Sorted by id; the ids of one variant, level and encoding at a time, for a run's together take a hundred MByte."""
-    found: dict[str, list[Result]] = {}
-    for result in results:
-        group = result.obligation.group
-        found.setdefault(f"{group.variant}/{group.level}/{group.encoding}/", []).append(result)
-    return [r for _, some in sorted(found.items()) for r in sorted(some, key=lambda r: r.obligation.id)]
 
 
 def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
@@ -295,6 +287,7 @@ def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str,
 
 
 _ORDER = ("refuted", "vacuous", "unknown", "incomplete")
+_WORDS = ("proved", *_ORDER)
 
 
 def _theorems(
@@ -302,16 +295,17 @@ def _theorems(
     finished: set[Group],
 ) -> list[TheoremResult]:
     found = []
-    of: dict[Group, list[Result]] = {}
+    counted: dict[Group, dict[str, int]] = {}
+    serious: dict[Group, set[str]] = {}
     for result in results:
-        of.setdefault(result.obligation.group, []).append(result)
+        group, word = result.obligation.group, verdict_name(result.verdict)
+        counts = counted.setdefault(group, dict.fromkeys(_WORDS, 0))
+        counts[word] += 1
+        if result.obligation.kind != ADVISORY:
+            serious.setdefault(group, set()).add(word)
     for group in groups:
-        mine = of.get(group, [])
-        counts = {"proved": 0, "refuted": 0, "vacuous": 0, "unknown": 0, "incomplete": 0}
-        for result in mine:
-            counts[verdict_name(result.verdict)] += 1
-        serious = {verdict_name(r.verdict) for r in mine if r.obligation.kind != "advisory"}
-        verdict = next((v for v in _ORDER if v in serious), "proved" if mine else "unknown")
+        counts, words = counted.get(group, dict.fromkeys(_WORDS, 0)), serious.get(group, set())
+        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted else "unknown")
         if verdict == "proved" and group not in finished:
             verdict = "unknown"
         if not filters.whole() and verdict == "proved":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,11 @@ def json_parts(library: Library, run: Run) -> Iterator[str]:
 
 
 def _head(run: Run) -> dict[str, Any]:
-    counts = {w: sum(verdict_name(r.verdict) == w for r in run.results) for w in _WORDS}
+    counts = Counter(verdict_name(r.verdict) for r in run.results)
     return {
         "schema": "pteproof.result/1",
         "tool": {"version": __version__, "solvers": dict(run.solvers)},
-        "summary": counts,
+        "summary": {word: counts[word] for word in _WORDS},
         "coverage": dict(run.coverage),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "contradictions": list(run.contradictions),

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from verifier.model import ADVISORY
 from verifier.plan import Library
 from verifier.report.show import explain_text, source_of, wrap
 from verifier.results import Result, Run, State, reason, verdict_name
@@ -35,10 +37,11 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
 
 def closing_line(run: Run) -> str:
     """How many of each verdict, and where the time went."""
-    counts = {word: sum(verdict_name(r.verdict) == word for r in run.results) for word in _WORDS}
+    found = Counter((verdict_name(r.verdict), r.obligation.kind == ADVISORY, r.cached) for r in run.results)
+    counts = {word: sum(n for (name, *_), n in found.items() if name == word) for word in _WORDS}
     said = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word in ("proved", "refuted"))
-    cached = sum(r.cached for r in run.results)
-    advisory = sum(r.obligation.kind == "advisory" and verdict_name(r.verdict) == "refuted" for r in run.results)
+    cached = sum(n for (*_, known), n in found.items() if known)
+    advisory = sum(n for (name, advice, _), n in found.items() if advice and name == "refuted")
     extra = "".join([f" ({cached} from cache)" if cached else "", f" ({advisory} advisory)" if advisory else ""])
     seconds = run.seconds
     return (f"Ran {len(run.results)}: {said}{extra}. Elapsed {seconds.get('elapsed', 0):.1f} s: "
@@ -51,18 +54,19 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         return closing_line(run)
     parts, lines = [], []
     few = len(run.results) <= 40
+    hidden = three = 0
     for result in run.results:
         name = verdict_name(result.verdict)
+        hidden += result.obligation.kind == ADVISORY and name != "proved"
+        three += "plain integers" in result.solver
         if name != "proved" and few:
             parts.append(explain_text(library, result, color))
-        elif (name != "proved" and result.obligation.kind != "advisory") or verbose:
+        elif (name != "proved" and result.obligation.kind != ADVISORY) or verbose:
             lines.append(_line(result, color) + (f"  ({result.solver})" if verbose else ""))
             lines += [wrap(f"{reason(result.verdict)}.", "          ")] if reason(result.verdict) else []
     parts.append("\n".join(lines))
-    hidden = sum(r.obligation.kind == "advisory" and verdict_name(r.verdict) != "proved" for r in run.results)
     if hidden and not few and not verbose:
         parts.append(f"advisory  {hidden} findings that fail nothing; -v lists them")
-    three = sum("plain integers" in result.solver for result in run.results)
     if three:
         parts.append(f"cross-check: {three} of {len(run.results)} obligations by plain integers too, over all values of the bits "
                      "that matter")
