@@ -28,6 +28,7 @@ from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, 
 from verifier.run import Options, prove
 from verifier.shared import Results
 from verifier.through import first_broken
+from verifier.trace import Search
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
 
@@ -195,7 +196,8 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
 
 
 def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    
+    from verifier.trace import Search
+
     monkeypatch.setattr("verifier.run.GRACE", 0.5)
     monkeypatch.setattr(Search, "find", lambda self, left, limit: time.sleep(600))
     filters = Filters(("x86_64", "arm64-4k"), ("pte",), ("option-c",), ("today",), ("fork-pte",))
@@ -270,6 +272,22 @@ def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_mis
     missing = {move.transition for move in trace if not belongs(other, instance_of(other, move))}
     assert missing == {"hugetlb-migrate-start", "hugetlb-migrate-end"}
     assert retrace(other, group, trace, "no-false-shared") is None
+
+
+def test_a_trace_of_another_variant_is_found_by_its_steps_where_its_values_are_none_here(library: Library) -> None:
+    names = (("pmd",), ("option-c",), ("today",), ("fork-pmd",), ("stale-child",))
+    found = prove(library, Filters(("mips64",), *names), Options()).results[0].verdict
+    assert isinstance(found, Refuted)
+    trace, target = found.counterexample.trace, ("fork-pmd", "stale-child")
+    group = Group("x86_64", "pmd", "option-c", "today")
+    search = Search(library.group_model(group), group, {target})
+    assert search.retrace(trace, target) is None
+    again = search.along(trace, target)
+    assert again is not None
+    assert [move.transition for move in again] == [move.transition for move in trace]
+    assert search.retrace(again, target) == again  # with plain integers
+    assert search.along(trace, ("madvise-free", "stale-child")) is None
+    assert search.along(trace[:-1], target) is None
 
 
 def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_first(library: Library) -> None:

@@ -99,10 +99,9 @@ def square(alg: Any, width: int, of: int) -> Any:
                    alg.ult(one, y, width), *small)
 
 
-def test_what_the_quick_solver_gives_up_on_the_strong_one_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solve, "QUICK", 1)
+def test_what_the_quick_solver_gives_up_on_the_strong_one_decides() -> None:
     graph = Bits()
-    solver = BitsSolver(graph)
+    solver = BitsSolver(graph, conflicts=1)
     assert isinstance(solver.check([square(graph, 16, 251)]), Unsat)  # a prime
     answer = solver.check([square(graph, 16, 241 * 251)])
     assert isinstance(answer, Sat)

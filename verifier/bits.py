@@ -44,6 +44,11 @@ class Bits(Graph):
         self._done: dict[tuple[object, ...], Word] = {}
         self._done_bools: dict[tuple[object, ...], int] = {}
 
+    def forget(self) -> None:
+        """Let go of what was done with words, which only saves time: the nodes stay, and so does what they are."""
+        for known in (self._words, self._constants, self._done, self._done_bools):
+            known.clear()
+
     def intern(self, bits: tuple[int, ...]) -> Word:
         """The one word that has these bits."""
         found = self._words.get(bits)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from verifier.algebra import Integers
 from verifier.evaluate import call
@@ -14,7 +14,7 @@ from verifier.results import Move
 from verifier.scopes import Model
 from verifier.steps import Instance, World, instances, invariants
 
-__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "lost", "retrace"]
+__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "lost", "retrace", "steps_here"]
 
 Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
 
@@ -54,6 +54,15 @@ def belongs(model: Model, instance: Instance) -> bool:
     return any(instance == own for actor in (0, 1) for own in instances(model, actor))
 
 
+def steps_here(model: Model, trace: Sequence[Move]) -> list[Instance] | None:
+    """What the steps of a trace are in this model; None where one of them is none of its own."""
+    try:
+        instances = [instance_of(model, move) for move in trace]
+    except KeyError:
+        return None
+    return instances if all(belongs(model, instance) for instance in instances) else None
+
+
 def is_fresh(model: Model, state: Mapping[Key, int | bool]) -> bool:
     """Is it an initial state of this model? Other variants may have other empty entries."""
     world = World(model, Integers(), dict(state), input_reader({}), Memory())
@@ -76,7 +85,8 @@ def retrace(
     model: Model, group: Group, trace: tuple[Move, ...], prop: str, through: bool = False,
 ) -> tuple[Move, ...] | None:
     """The trace's choices, followed anew in this group; None if they lead elsewhere, or are none here."""
-    plan = tuple((instance_of(model, move), move.inputs) for move in trace)
-    if not all(belongs(model, instance) for instance, _ in plan) or not is_fresh(model, trace[0].before):
+    instances = steps_here(model, trace)
+    if instances is None or not is_fresh(model, trace[0].before):
         return None
+    plan = tuple((instance, move.inputs) for instance, move in zip(instances, trace, strict=True))
     return follow(model, group, plan, trace[0].before, prop, through)

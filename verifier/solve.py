@@ -7,6 +7,7 @@ named input a value; inputs that the conditions do not depend on are left out.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -84,7 +85,7 @@ class _Sat:
         from pysat.solvers import Solver as SatSolver
 
         self._sat = SatSolver(name=self.name)
-        self._variable = [0] * (len(self.graph.left) + ROOM)  # of a node; 0: it has none yet
+        self._variable = array("i", [0]) * (len(self.graph.left) + ROOM)  # of a node; 0: it has none yet
         self._count = 0
         self._limit = 0
 
@@ -95,7 +96,7 @@ class _Sat:
             self._start()
         variable = self._variable
         if len(variable) < len(self.graph.left):
-            variable += [0] * (len(self.graph.left) + ROOM - len(variable))
+            variable.extend(array("i", [0]) * (len(self.graph.left) + ROOM - len(variable)))
         todo = []
         for literal in literals:
             node = literal >> 1
@@ -187,15 +188,15 @@ class BitsSolver:
     """Decides conditions of one and-inverter graph: by looking, then by a quick SAT solver, then by a strong one.
 
     Both are incremental and are asked with assumptions. The strong one is asked only what the quick one
-    gives up on after QUICK conflicts: few questions, but they would take it thousands of times as long as the rest.
+    gives up on after `conflicts`: few questions, but they would take it thousands of times as long as the rest.
     """
 
-    def __init__(self, graph: Bits, sat: str | None = None) -> None:
+    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK) -> None:
         self.graph = graph
         self.name = "bits"
         self._quick = _Sat(graph, sat or QUICK_SAT)
         self._strong: _Sat | None = None
-        self._conflicts = 0 if sat else QUICK
+        self._conflicts = 0 if sat else conflicts
         self.how = ""  # the costliest way that was taken since this was emptied
 
     def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:

@@ -14,11 +14,12 @@ from verifier.follow import Plan, follow
 from verifier.machine import Key
 from verifier.model import ADVISORY
 from verifier.obligations import Builder, Group
+from verifier.path import Target
 from verifier.prove import replay
 from verifier.results import Move
 from verifier.scopes import Model
 from verifier.steps import Step, World, invariants
-from verifier.trace import Search, Target
+from verifier.trace import Search
 
 __all__ = ["Through", "first_broken"]
 

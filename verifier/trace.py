@@ -19,29 +19,60 @@ from typing import Any
 from verifier.bits import FALSE, TRUE, Bits, Word
 from verifier.errors import SolverError
 from verifier.evaluate import call
-from verifier.follow import Plan, belongs, broken, follow
+from verifier.follow import Plan, broken, follow, retrace, steps_here
 from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
-from verifier.prove import graph_inputs, instance_of, order, replay, step_move
+from verifier.path import Path, Rules, Target
+from verifier.prove import graph_inputs
 from verifier.results import Move
 from verifier.scopes import Model
-from verifier.solve import BitsSolver, Sat, minimise
+from verifier.solve import BitsSolver, Sat
 from verifier.steps import Instance, Step, World, instances, invariants, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Hints", "Search", "consequence"]
+__all__ = ["Hints", "Search"]
 
-Target = tuple[str, str]  # transition, property
-CONSEQUENCES = ("store-leak", "dropped-newer")
+OTHERS = 3  # traces to one target, of different steps
+PATIENT = 200_000  # conflicts: a second solver would have to be told of the whole unrolling, and takes as much room again
 
 
 @dataclass(slots=True)
 class Hints:
-    """Traces found elsewhere: tried first, and believed only when they are recomputed."""
+    """Traces found elsewhere: tried first, and believed only when they are recomputed.
+
+    traces        the last one, by level, encoding, code and target
+    others        those of other steps, by encoding, code and target; the last that was found comes first
+    consequences  what a failure leads to, the last one that was looked for; empty where there was none
+    endings       those of other steps, by encoding and code
+    """
 
     traces: dict[tuple[str, str, str, str], tuple[Move, ...]] = field(default_factory=dict)
+    others: dict[tuple[str, str, str], list[tuple[Move, ...]]] = field(default_factory=dict)
     consequences: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
+    endings: dict[tuple[str, str], list[tuple[Move, ...]]] = field(default_factory=dict)
     in_vain: set[tuple[Any, ...]] = field(default_factory=set)  # searched to the full depth, of an architecture and of any
+
+    def keep(self, group: Group, name: str, trace: tuple[Move, ...]) -> None:
+        """Remember a trace to this target."""
+        self.traces[group.level, group.encoding, group.code, name] = trace
+        _first(self.others.setdefault((group.encoding, group.code, name), []), trace)
+
+    def keep_consequence(self, group: Group, target: Target, steps: tuple[Move, ...]) -> None:
+        """Remember what a failure leads to, or that it leads nowhere near."""
+        self.consequences[group.level, group.encoding, group.code, target] = steps
+        if steps:
+            endings = self.endings.setdefault((group.encoding, group.code), [])
+            _first(endings, steps)
+            endings.sort(key=len)
+
+
+def _first(traces: list[tuple[Move, ...]], trace: tuple[Move, ...]) -> None:
+    """Put a trace before others, in the place of one that has the same steps."""
+    traces[:] = [trace, *(other for other in traces if _steps(other) != _steps(trace))][:OTHERS]
+
+
+def _steps(trace: tuple[Move, ...]) -> list[tuple[Any, ...]]:
+    return [(move.transition, move.roles, move.tracks_new) for move in trace]
 
 
 @dataclass(slots=True)
@@ -55,7 +86,7 @@ class _Layer:
     ok: int
 
 
-class Search:
+class Search(Rules):
     """The bounded search of one group. `failed` are the obligations that induction did not prove."""
 
     good = True  # does every state but the last satisfy the invariant?
@@ -66,44 +97,30 @@ class Search:
         self, model: Model, group: Group, failed: set[Target], deadline: float | None = None,
         say: Callable[[int], None] = lambda depth: None,
     ) -> None:
-        self.model = model
-        self.group = group
-        self.failed = failed
+        super().__init__(model, group, failed)
         self.deadline = deadline
         self.say = say
         self.barred: set[Target] = set()  # steps found to break a property, that were not known to
         self.stopped = False
-        self._restart()
+        self.depth = 0
 
     def _restart(self) -> None:
-        """Forget the unrolling."""
+        """A new unrolling, of no step."""
         self.graph = Bits()
-        self.solver = BitsSolver(self.graph)
+        self.solver = BitsSolver(self.graph, conflicts=PATIENT)
         self.memo = Memory()
         self.choices: list[list[Instance]] = []  # of each step taken, by the number that its choice has
         self.given: list[int] = []
-        self.state = self._initial()
+        self.state: dict[Key, Any] = {}
         self.depth = 0
-
-    @classmethod
-    def from_state(cls, model: Model, group: Group, state: Mapping[Key, int | bool]) -> Search:
-        """A search that starts in a known state, and lets steps break properties."""
-        search = cls(model, group, set())
-        search.good = False
-        graph = search.graph
-        search.given, search.depth = [TRUE], 1
-        search.state = {
-            key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
-            for key, kind in state_keys(model)
-        }
-        return search
 
     def _fresh(self, depth: int) -> Callable[[str, int], Any]:
         inputs = graph_inputs(self.graph)
         return lambda name, kind: inputs(f"{depth}/{name}", kind)
 
-    def _initial(self) -> dict[Key, Any]:
-        """A fresh state; what init fixes is put in as a constant, so that the first steps fold."""
+    def _begin(self) -> None:
+        """Unroll from a fresh state; what init fixes is put in as a constant, so that the first steps fold."""
+        self._restart()
         fresh = self._fresh(0)
         state = {key: fresh(key_name(key), kind) for key, kind in state_keys(self.model)}
         builder = Builder(self.model, self.group, self.graph, fresh, self.memo)
@@ -115,7 +132,7 @@ class Search:
             if not isinstance(self.solver.check([*conditions, differs], ()), Sat):
                 state[key] = zero
         self.given = [call(self._world(state), f, ()) for _, f in self.model.init()]
-        return state
+        self.state = state
 
     def _world(self, state: dict[Key, Any]) -> World:
         return World(self.model, self.graph, state, self._fresh(0), self.memo)
@@ -127,6 +144,7 @@ class Search:
         search starts again: a run that asks for few obligations does not know all that fail.
         """
         left = list(targets)
+        self._begin()
         while left and self.depth < depth and not self._late():
             self.say(self.depth + 1)
             layer = self._deepen()
@@ -136,7 +154,7 @@ class Search:
             if self.barred:
                 self.failed |= self.barred
                 self.barred = set()
-                self._restart()
+                self._begin()
             elif self._late():
                 break  # not every target was asked for at this depth
             else:
@@ -189,19 +207,6 @@ class Search:
                 for s, e, bads in zip(steps, enabled, bad, strict=True)]
         return _Layer(steps, enabled, bad, choice, self._pick(choice, good, FALSE))
 
-    def held(self, world: World) -> dict[str, int]:
-        """Of properties that need not hold of both processes any more: the condition that they do."""
-        return {}
-
-    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
-        """Of the properties that a step may break: the condition that it does."""
-        names = {name for transition, name in self.failed if transition == step.instance.name}
-        return {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step))) for p in builder.properties() if p.name in names}
-
-    def tolerates(self, transition: str, prop: str) -> bool:
-        """May a step that is not the last break this property?"""
-        return False
-
     def _involved(self, actor: int) -> int:
         """B acts once it has an entry: until then, what it could do A can do as well."""
         if actor == 0:
@@ -246,144 +251,38 @@ class Search:
             )
         self.state = following
         self.memo = Memory()
+        self.graph.forget()
         if self.good:
             self.given += [c for _, _, c in invariants(self.model, self._world(following), self.group.code) if c != TRUE]
 
     def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:
         """The steps that the model chose, minimised and recomputed; None if they are no trace after all."""
         chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(self.choices, 1)]
-        path = _Path(self, [*chosen, last])
+        path = Path(self, [*chosen, last])
         values = path.minimal(prop)
         if values is None:
             raise SolverError(f"{self.group}: a trace to {last.label}/{prop} cannot be followed")
         return self.confirmed(path.plan(values), path.start(values), prop)
 
+    def retrace(self, trace: tuple[Move, ...], target: Target) -> tuple[Move, ...] | None:
+        """The trace's choices, followed anew here; None if they lead elsewhere, or are none here."""
+        again = retrace(self.model, self.group, trace, target[1], not self.good)
+        return again if again is not None and again[-1].transition == target[0] else None
+
+    def along(self, trace: tuple[Move, ...], target: Target) -> tuple[Move, ...] | None:
+        """A trace by the steps of another variant's, with values of its own; None where they do not lead there."""
+        instances, prop = steps_here(self.model, trace), target[1]
+        if instances is None or instances[-1].name != target[0]:
+            return None
+        while (values := (path := Path(self, instances)).minimal(prop)) is not None:
+            found = self.confirmed(path.plan(values), path.start(values), prop)
+            if not self.barred:
+                return found
+            self.failed |= self.barred
+            self.barred = set()
+        return None
+
     def confirmed(self, plan: Plan, start: Mapping[Key, int | bool], prop: str) -> tuple[Move, ...] | None:
         """The trace as plain integers give it. What they find broken on the way is barred from then on."""
         self.barred |= broken(self.model, self.group, plan, start) - self.failed
         return None if self.barred else follow(self.model, self.group, plan, start, prop)
-
-
-class _Path:
-    """The formula of one fixed sequence of instances: small, so that its values can be minimised."""
-
-    def __init__(self, search: Search, path: list[Instance]) -> None:
-        self.search, self.model, self.group, self.path = search, search.model, search.group, path
-        self.graph = Bits()
-        self.solver = BitsSolver(self.graph)
-
-    def minimal(self, prop: str) -> dict[str, int | bool] | None:
-        graph, memo = self.graph, Memory()
-        inputs = graph_inputs(graph)
-        state = {key: inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(self.model)}
-        world = World(self.model, graph, state, inputs, memo)
-        conditions = [call(world, f, ()) for _, f in self.model.init()]
-        for depth, instance in enumerate(self.path, 1):
-            fresh = _prefixed(inputs, depth)
-            step = run(self.model, graph, state, instance, self.group.code, fresh, memo)
-            builder = Builder.__new__(Builder)
-            builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, graph, fresh
-            builder.memory, builder.dropped = memo, frozenset()
-            conditions += step.assumed
-            last = depth == len(self.path)
-            held = self.search.held(World(self.model, graph, state, fresh, memo))
-            for name, bad in self.search.violated(builder, step, held).items():
-                if last and name == prop:
-                    conditions.append(bad)
-                elif not last and not self.search.tolerates(instance.name, name):
-                    conditions.append(bad ^ 1)
-            state = step.after
-        if not isinstance(self.solver.check(conditions, ()), Sat):
-            return None
-        names = graph.support(conditions)
-        conditions += self._pleasant(conditions, names)
-        return minimise(self.solver, conditions, order(graph, names))
-
-    def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
-        """Frames that a reader recognises, where they are free."""
-        extra: list[int] = []
-        width = self.model.layout.ulong
-        for depth in range(1, len(self.path) + 1):
-            name = f"{depth}/frame"
-            if name in names:
-                value = self.graph.word(0x12345 + depth - 1, width)
-                equal = self.graph.eq(self.graph.input_word(name, width), value, width)
-                if isinstance(self.solver.check([*conditions, *extra, equal], ()), Sat):
-                    extra.append(equal)
-        return extra
-
-    def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
-        return {
-            key: bool(values.get(f"0/{key_name(key)}", False)) if kind == BOOL
-            else int(values.get(f"0/{key_name(key)}", 0))
-            for key, kind in state_keys(self.model)
-        }
-
-    def plan(self, values: Mapping[str, int | bool]) -> Plan:
-        found = []
-        for depth, instance in enumerate(self.path, 1):
-            mark = f"{depth}/"
-            found.append((instance, {n.removeprefix(mark): v for n, v in values.items() if n.startswith(mark)}))
-        return tuple(found)
-
-
-def _prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, int], Any]:
-    return lambda name, kind: inputs(f"{depth}/{name}", kind)
-
-
-def consequence(
-    model: Model, group: Group, state: Mapping[Key, int | bool], hint: tuple[Move, ...] = (), depth: int = 2
-) -> tuple[tuple[Move, ...], str]:
-    """Steps from a bad state to a store that leaks or content that is lost, and which; nothing where none is near."""
-    if hint:
-        again = _again(model, group, state, hint)
-        if again is not None:
-            return again
-    search = Search.from_state(model, group, state)
-    for _ in range(depth):
-        layer = search._deepen()
-        for number, step in enumerate(layer.steps):
-            for prop in CONSEQUENCES:
-                bad = step.violations.get(prop, FALSE)
-                if bad == FALSE:
-                    continue
-                answer = search.solver.check([*search.given, layer.enabled[number], bad], None)
-                if isinstance(answer, Sat):
-                    return _unroll(search, answer.model, step.instance, state), prop
-        search._advance(layer)
-    return (), ""
-
-
-def _again(
-    model: Model, group: Group, state: Mapping[Key, int | bool], hint: tuple[Move, ...]
-) -> tuple[tuple[Move, ...], str] | None:
-    """The steps of a hint from this state, if they still end in a store that leaks or in lost content."""
-    moves: list[Move] = []
-    violated: set[str] = set()
-    present = dict(state)
-    for old in hint:
-        instance = instance_of(model, old)
-        if not belongs(model, instance):
-            return None
-        move = step_move(model, group, instance, present, dict(old.inputs))
-        violated, allowed, after = replay(model, group, move)
-        if not allowed:
-            return None
-        moves.append(move)
-        present = after
-    return next(((tuple(moves), p) for p in CONSEQUENCES if p in violated), None)
-
-
-def _unroll(
-    search: Search, model: dict[str, int | bool], last: Instance, start: Mapping[Key, int | bool]
-) -> tuple[Move, ...]:
-    chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(search.choices, 2)]
-    moves: list[Move] = []
-    state = dict(start)
-    for depth, instance in enumerate([*chosen, last], 2):
-        mark = f"{depth}/"
-        inputs = {n.removeprefix(mark): v for n, v in model.items() if n.startswith(mark) and n != f"{mark}choice"}
-        move = step_move(search.model, search.group, instance, state, inputs)
-        moves.append(move)
-        state = dict(move.after)
-    return tuple(moves)

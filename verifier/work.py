@@ -14,8 +14,8 @@ from typing import Any
 
 from verifier.bits import Bits
 from verifier.cache import Cache, digest_files
+from verifier.consequence import consequence
 from verifier.errors import PteproofError
-from verifier.follow import retrace
 from verifier.obligations import Group, Obligation
 from verifier.plan import Filters, Library
 from verifier.processes import give_back
@@ -23,7 +23,7 @@ from verifier.prove import Contradiction, GroupProver, obligation_of
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, solver_versions
-from verifier.trace import Hints, Search, consequence
+from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
 
@@ -224,9 +224,10 @@ class _Worker:
     def traces(self, state: _Group) -> None:
         """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
         failed = {(r.obligation.transition, r.obligation.property) for r in state.open}
+        serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
         found: dict[tuple[str, str], tuple[Move, ...]] = {}
-        for target in failed:
-            trace = self.hinted(state, target)
+        for target in sorted(failed):
+            trace = self.hinted(state, self.searcher(state, Search, serious | {target}), target)
             if trace:
                 found[target] = trace
         left = [t for t in sorted(failed) if t not in found]
@@ -235,7 +236,6 @@ class _Worker:
             left = [t for t, d in depths.items() if d == limit and t not in found]
             if not left or not limit:
                 continue
-            serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
             reached, depth = self.search(state, Search, serious | set(left), left, limit)
             found |= reached
             for target in left:
@@ -252,8 +252,7 @@ class _Worker:
         self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]], limit: int,
     ) -> tuple[dict[tuple[str, str], tuple[Move, ...]], int]:
         """Traces of at most `limit` steps, and how deep was searched. The unrolling is let go before anything else is done."""
-        search = kind(state.model, state.group, failed, time.monotonic() + self.task.search_seconds,
-                      lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group)))
+        search = self.searcher(state, kind, failed)
         found = {}
         for target, trace in search.find(targets, limit):
             found[target] = trace
@@ -263,6 +262,10 @@ class _Worker:
         give_back()
         return found, depth
 
+    def searcher(self, state: _Group, kind: type[Search], failed: set[tuple[str, str]]) -> Search:
+        return kind(state.model, state.group, failed, time.monotonic() + self.task.search_seconds,
+                    lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group)))
+
     def through(self, state: _Group, left: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Move, ...]]:
         """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property."""
         left = [t for t in left if state.model.spec.properties[t[1]].kind != "advisory"]
@@ -270,7 +273,7 @@ class _Worker:
             return {}
         from verifier.through import Through
 
-        found = {t: trace for t in left if (trace := self.hinted(state, t, Through))}
+        found = {t: trace for t in left if (trace := self.hinted(state, self.searcher(state, Through, set(left)), t))}
         left = [t for t in left if t not in found]
         return found | (self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0] if left else {})
 
@@ -293,21 +296,24 @@ class _Worker:
         group = state.group
         return state.model.layout.arch.name, group.level, group.encoding, group.code, target
 
-    def hinted(self, state: _Group, target: tuple[str, str], kind: type[Search] = Search) -> tuple[Move, ...]:
-        name = kind.mark + "/".join(target)
-        here = self.hints.traces.get((state.group.level, state.group.encoding, state.group.code, name), ())
-        for trace in (state.cache.hint(name), here):
+    def hinted(self, state: _Group, search: Search, target: tuple[str, str]) -> tuple[Move, ...]:
+        """A trace that was found elsewhere and leads there too: with its own values, or by its steps with others."""
+        name, group = search.mark + "/".join(target), state.group
+        known = [state.cache.hint(name), self.hints.traces.get((group.level, group.encoding, group.code, name), ())]
+        ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Move, ...]]] = [(search.retrace, t) for t in known if t]
+        ways += [(search.along, t) for t in self.hints.others.get((group.encoding, group.code, name), ())]
+        for way, trace in ways:
             try:
-                again = retrace(state.model, state.group, trace, target[1], not kind.good) if trace else None
+                again = way(trace, target)
             except (KeyError, PteproofError):
-                again = None
-            if again is not None and again[-1].transition == target[0]:
+                continue
+            if again is not None:
                 self.remember(state, name, again)
                 return again
         return ()
 
     def remember(self, state: _Group, name: str, trace: tuple[Move, ...]) -> None:
-        self.hints.traces[state.group.level, state.group.encoding, state.group.code, name] = trace
+        self.hints.keep(state.group, name, trace)
         state.cache.keep_hint(name, trace)
 
     def with_trace(
@@ -339,13 +345,14 @@ class _Worker:
         if target[1] in ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame",
                          "no-spurious-dirty"):
             return counterexample
-        name = "leads-to/" + "/".join(target)
-        key = (state.group.level, state.group.encoding, state.group.code, target)
-        hint = state.cache.hint(name) or self.hints.consequences.get(key, ())
-        if not hint and key in self.hints.consequences:
+        name, group = "leads-to/" + "/".join(target), state.group
+        last = self.hints.consequences.get((group.level, group.encoding, group.code, target))
+        hint = state.cache.hint(name) or last or ()
+        if last == () and not hint:
             return counterexample
-        steps, ends = consequence(state.model, state.group, counterexample.move.after, hint)
-        self.hints.consequences[key] = steps
+        hints = [h for h in (hint, *self.hints.endings.get((group.encoding, group.code), ())) if h]
+        steps, ends = consequence(state.model, group, counterexample.move.after, hints)
+        self.hints.keep_consequence(group, target, steps)
         if steps:
             state.cache.keep_hint(name, steps)
         return replace(counterexample, leads_to=steps, consequence=ends)

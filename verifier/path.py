@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One fixed sequence of steps as a formula, and what its steps may break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from verifier.bits import Bits
+from verifier.evaluate import call
+from verifier.follow import Plan
+from verifier.machine import Key, Memory
+from verifier.obligations import Builder, Group
+from verifier.prove import graph_inputs, order
+from verifier.scopes import Model
+from verifier.solve import BitsSolver, Sat, minimise
+from verifier.steps import Instance, Step, World, key_name, run, state_keys
+from verifier.syntax import BOOL
+
+__all__ = ["Path", "Rules", "Target", "prefixed"]
+
+Target = tuple[str, str]  # transition, property
+
+
+class Rules:
+    """All steps of a trace but the last keep every property. `failed` are the obligations that induction did not prove."""
+
+    def __init__(self, model: Model, group: Group, failed: set[Target]) -> None:
+        self.model = model
+        self.group = group
+        self.failed = failed
+
+    def held(self, world: World) -> dict[str, int]:
+        """Of properties that need not hold of both processes any more: the condition that they do."""
+        return {}
+
+    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
+        """Of the properties that a step may break: the condition that it does."""
+        names = {name for transition, name in self.failed if transition == step.instance.name}
+        return {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step))) for p in builder.properties() if p.name in names}
+
+    def tolerates(self, transition: str, prop: str) -> bool:
+        """May a step that is not the last break this property?"""
+        return False
+
+
+class Path:
+    """The formula of one fixed sequence of instances: small, so that its values can be minimised."""
+
+    def __init__(self, rules: Rules, path: list[Instance]) -> None:
+        self.rules, self.model, self.group, self.path = rules, rules.model, rules.group, path
+        self.graph = Bits()
+        self.solver = BitsSolver(self.graph)
+
+    def minimal(self, prop: str) -> dict[str, int | bool] | None:
+        graph, memo = self.graph, Memory()
+        inputs = graph_inputs(graph)
+        state = {key: inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(self.model)}
+        world = World(self.model, graph, state, inputs, memo)
+        conditions = [call(world, f, ()) for _, f in self.model.init()]
+        for depth, instance in enumerate(self.path, 1):
+            fresh = prefixed(inputs, depth)
+            step = run(self.model, graph, state, instance, self.group.code, fresh, memo)
+            builder = Builder.__new__(Builder)
+            builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, graph, fresh
+            builder.memory, builder.dropped = memo, frozenset()
+            conditions += step.assumed
+            last = depth == len(self.path)
+            held = self.rules.held(World(self.model, graph, state, fresh, memo))
+            for name, bad in self.rules.violated(builder, step, held).items():
+                if last and name == prop:
+                    conditions.append(bad)
+                elif not last and not self.rules.tolerates(instance.name, name):
+                    conditions.append(bad ^ 1)
+            state = step.after
+        if not isinstance(self.solver.check(conditions, ()), Sat):
+            return None
+        names = graph.support(conditions)
+        conditions += self._pleasant(conditions, names)
+        return minimise(self.solver, conditions, order(graph, names))
+
+    def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
+        """Frames that a reader recognises, where they are free."""
+        extra: list[int] = []
+        width = self.model.layout.ulong
+        for depth in range(1, len(self.path) + 1):
+            name = f"{depth}/frame"
+            if name in names:
+                value = self.graph.word(0x12345 + depth - 1, width)
+                equal = self.graph.eq(self.graph.input_word(name, width), value, width)
+                if isinstance(self.solver.check([*conditions, *extra, equal], ()), Sat):
+                    extra.append(equal)
+        return extra
+
+    def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
+        return {
+            key: bool(values.get(f"0/{key_name(key)}", False)) if kind == BOOL
+            else int(values.get(f"0/{key_name(key)}", 0))
+            for key, kind in state_keys(self.model)
+        }
+
+    def plan(self, values: Mapping[str, int | bool]) -> Plan:
+        found = []
+        for depth, instance in enumerate(self.path, 1):
+            mark = f"{depth}/"
+            found.append((instance, {n.removeprefix(mark): v for n, v in values.items() if n.startswith(mark)}))
+        return tuple(found)
+
+
+def prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, int], Any]:
+    """The inputs of one step of several."""
+    return lambda name, kind: inputs(f"{depth}/{name}", kind)
