@@ -16,8 +16,9 @@ from verifier.bits import FALSE, TRUE, Bits
 from verifier.errors import SolverError
 from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise, z3_solver
 from verifier.terms import Terms
+from verifier.truth import INPUTS, rows
 
-SATS = (None, "cadical153", "glucose4")
+SATS = (None, "minisat22", "cadical153", "glucose4")  # None: as the program does, by truth tables too
 
 
 def complete(model: dict[str, int | bool]) -> dict[str, int | bool]:
@@ -44,6 +45,43 @@ def test_solvers_agree_and_models_are_true(width: int, data: st.DataObject) -> N
                 assert all(plain(tree, width, complete(answer.model)) for tree in trees[:count])
     for solver in bits:
         solver.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(tree=truths(2, 3), other=truths(2, 2))
+def test_a_truth_table_says_of_every_row_whether_it_holds(tree: Any, other: Any) -> None:
+    graph = Bits()
+    literals = [build(graph, t, 2, reader(graph)) for t in (tree, other)]
+    found = rows(graph, literals)
+    assert found is not None
+    inputs, table = found
+    assert len(inputs) <= 8 and table < 1 << (1 << len(inputs))
+    for row in range(1 << len(inputs)):
+        values: dict[str, int] = dict.fromkeys(WORDS + TRUTHS, 0)
+        for number, node in enumerate(inputs):
+            name, bit = graph.input_of[node]
+            values[name] |= (row >> number & 1) << bit
+        assert bool(table >> row & 1) == all(graph.evaluate(literals, values))
+        named = {n: bool(v) if n in TRUTHS else v for n, v in values.items()}
+        assert bool(table >> row & 1) == all(plain(t, 2, named) for t in (tree, other))
+
+
+def test_what_depends_on_much_has_no_truth_table() -> None:
+    graph = Bits()
+    assert rows(graph, list(graph.input_word("few", INPUTS).bits)) is not None
+    assert rows(graph, list(graph.input_word("many", INPUTS + 1).bits)) is None
+
+
+def test_who_decided_is_told() -> None:
+    graph = Bits()
+    few, many = graph.input_word("few", 4), graph.input_word("many", 64)
+    asked = {"folding": graph.eq(few, few, 4) ^ 1, "truth table": graph.ult(few, graph.word(3, 4), 4),
+             "minisat22": graph.ult(many, graph.word(3, 64), 64)}
+    solver = BitsSolver(graph)
+    for how, condition in asked.items():
+        solver.how = ""
+        assert isinstance(solver.check([condition]), Sat) == (how != "folding")
+        assert solver.how == how
 
 
 @settings(max_examples=60, deadline=None)

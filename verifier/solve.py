@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 from verifier.bits import FALSE, TRUE, Bits
 from verifier.errors import SolverError
+from verifier.truth import rows
 
 __all__ = [
     "PROOF_SAT", "Answer", "BitsSolver", "Sat", "Solver", "Unsat", "Undecided", "minimise", "refutation",
@@ -22,6 +23,7 @@ __all__ = [
 
 QUICK_SAT, STRONG_SAT, PROOF_SAT = "minisat22", "cadical153", "glucose4"  # python-sat's names
 QUICK = 2000  # conflicts
+FEW = 8  # conditions: what assumes a whole invariant depends on much, and is not looked at for tables
 LOADED = 8_000  # nodes that a SAT solver may have been told of before it starts afresh
 ROOM = 4096
 
@@ -185,9 +187,10 @@ class _Sat:
 
 
 class BitsSolver:
-    """Decides conditions of one and-inverter graph: by looking, then by a quick SAT solver, then by a strong one.
+    """Decides conditions of one and-inverter graph: by looking, by a truth table where they depend on few inputs, then by a
+    quick SAT solver, then by a strong one.
 
-    Both are incremental and are asked with assumptions. The strong one is asked only what the quick one
+    Both solvers are incremental and are asked with assumptions. The strong one is asked only what the quick one
     gives up on after `conflicts`: few questions, but they would take it thousands of times as long as the rest.
     """
 
@@ -197,6 +200,7 @@ class BitsSolver:
         self._quick = _Sat(graph, sat or QUICK_SAT)
         self._strong: _Sat | None = None
         self._conflicts = 0 if sat else conflicts
+        self._tables = sat is None
         self.how = ""  # the costliest way that was taken since this was emptied
 
     def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
@@ -205,18 +209,34 @@ class BitsSolver:
         if FALSE in self.graph.conjuncts(literals):
             self.how = self.how or "folding"
             return Unsat()
+        found = rows(self.graph, literals) if self._tables and len(literals) <= FEW else None
+        if found is not None:
+            self.how = self.how or "truth table"
+            return self._from_table(*found, names)
         sat = self._quick
         if self.how != STRONG_SAT:
             self.how = sat.name
-        found = sat.solve(literals, self._conflicts)
-        if found is None:
+        holds = sat.solve(literals, self._conflicts)
+        if holds is None:
             if self._strong is None:
                 self._strong = _Sat(self.graph, STRONG_SAT)
             sat, self.how = self._strong, STRONG_SAT
-            found = sat.solve(literals)
-        if not found:
+            holds = sat.solve(literals)
+        if not holds:
             return Unsat()
         return Sat(sat.values(sorted(self.graph.support(literals)) if names is None else names))
+
+    def _from_table(self, inputs: Sequence[int], table: int, names: Iterable[str] | None) -> Answer:
+        """The first row that holds, as a model."""
+        if not table:
+            return Unsat()
+        graph, row = self.graph, (table & -table).bit_length() - 1
+        values: dict[str, int] = {}
+        for number, node in enumerate(inputs):
+            name, bit = graph.input_of[node]
+            values[name] = values.get(name, 0) | (row >> number & 1) << bit
+        wanted = sorted(values) if names is None else names
+        return Sat({name: bool(values.get(name)) if name in graph.bools else values.get(name, 0) for name in wanted})
 
     def core(self, conditions: Iterable[int], weight: Callable[[int], int]) -> list[int] | None:
         """Conditions of which none can be left out and that cannot hold together; the heavy ones are left out first.
