@@ -88,12 +88,28 @@ def certified(library: Library, groups: list[Group]) -> tuple[float, float, int,
     return made - start, processor() - made, report.obligations, size
 
 
-def command(*words: str, cache: str) -> float:
-    """Seconds of one run of the command."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "verifier", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-                   env={**os.environ, "XDG_CACHE_HOME": cache})
-    return time.perf_counter() - start
+def command(*words: str, cache: str) -> tuple[float, float, float]:
+    """One run of the command: seconds elapsed, processor seconds, and the most MByte that its processes took together."""
+    start, used, most = time.perf_counter(), processor(), 0.0
+    process = subprocess.Popen([sys.executable, "-m", "verifier", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env={**os.environ, "XDG_CACHE_HOME": cache})
+    while process.poll() is None:
+        most = max(most, memory(process.pid))
+        time.sleep(0.1 if time.perf_counter() - start < 5 else 1)
+    return time.perf_counter() - start, processor() - used, most
+
+
+def memory(pid: int) -> float:
+    """MByte of a process and its children; a page that several have is counted once, in parts (Linux's Pss)."""
+    total = 0.0
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for one in (str(pid), *children):
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().split("\n")
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    except OSError:
+        pass  # it has just ended, or this is not Linux
+    return total
 
 
 def processor() -> float:
@@ -133,17 +149,21 @@ def compare(library: Library, variants: list[str]) -> int:
 
 
 def whole() -> None:
-    """The command on the whole matrix, cold and warm, without traces and with."""
-    with tempfile.TemporaryDirectory() as cache:
-        print("the command, seconds")
-        for words in (["--version"], ["list", "variants"], ["decode", "x86_64", "8000000012345025"]):
-            print(f"  {'pteproof ' + ' '.join(words):44} {min(command(*words, cache=cache) for _ in range(3)):.2f}")
-        prove = ("prove", "-q", "--jobs", "2")
-        print(f"  {'whole matrix, traces of one step, cold':44} {command(*prove, '--depth', '1', cache=cache):.2f}")
-        print(f"  {'whole matrix, cold':44} {command(*prove, '--no-cache', cache=cache):.2f}")
-        command(*prove, cache=cache)
-        print(f"  {'whole matrix, warm':44} {min(command(*prove, cache=cache) for _ in range(3)):.2f}")
-    print(f"  largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
+    """The command on small things and on the whole matrix, cold and warm, without traces and with."""
+    prove = ("prove", "-q", "--jobs", "1")
+    one = (*prove, "--arch", "x86_64")
+    asked = {"list variants": ("list", "variants"), "decode": ("decode", "x86_64", "8000000012345025"),
+             "x86_64, ptes, cold": (*one, "--level", "pte"), "x86_64, ptes, warm": (*one, "--level", "pte"),
+             "x86_64, cold": one, "x86_64, warm": one,
+             "whole matrix, traces of one step, cold": (*prove, "--depth", "1"),
+             "whole matrix, traces of one step, warm": (*prove, "--depth", "1"), "whole matrix, cold": prove}
+    print(f"  {'the command':40} {'elapsed':>9} {'processor':>10} {'memory':>9}")
+    with tempfile.TemporaryDirectory() as caches:
+        cache = caches
+        for what, words in asked.items():
+            cache = tempfile.mkdtemp(dir=caches) if what.endswith("cold") else cache
+            elapsed, used, most = command(*words, cache=cache)
+            print(f"  {what:40} {elapsed:7.2f} s {used:8.2f} s {most:6.0f} MB", flush=True)
 
 
 def linear(library: Library, variants: list[str]) -> None:
