@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import fnmatch
-import gc
 import json
 import multiprocessing as mp
 import random
@@ -84,10 +83,7 @@ def _start(library: Library, compared: frozenset[str]) -> None:
 
 def _judge(mutant: Mutant) -> Judged:
     library, compared = _SHARED
-    try:
-        return judge(library, mutant, compared, VARIANTS)
-    finally:
-        gc.collect()  # a mutant's models have cycles, and are large
+    return judge(library, mutant, compared, VARIANTS)
 
 
 class _State:
