@@ -98,12 +98,11 @@ class Told:
 class Cache:
     """One group's file: proofs by transition, and traces."""
 
-    def __init__(self, group: Group, digests: Mapping[str, str], folder: Path | None, depth: int) -> None:
+    def __init__(self, group: Group, digests: Mapping[str, str], folder: Path | None) -> None:
         self.digests = digests
-        self.depth = depth
         name = hashlib.sha256(str(group).encode()).hexdigest()[:24]
         self.path = None if folder is None else folder / "proofs" / f"{name}.json"
-        self.data: dict[str, Any] = {"proofs": {}, "traces": {}, "searched": {}}
+        self.data: dict[str, Any] = {"proofs": {}, "traces": {}}
         self._inhabitants: dict[str, Move] = {}  # of transitions, read once
         self._read()
         self.changed = False

@@ -124,7 +124,7 @@ class _Worker:
 
     def group(self, group: Group) -> None:
         model = self.library.group_model(group)
-        cache = Cache(group, self.digests(group, model), self.task.cache, self.task.depth)
+        cache = Cache(group, self.digests(group, model), self.task.cache)
         state = _Group(group, model, cache)
         self.say(At(f"{group}: building", group))
         prover = self.prover(model, group)
