@@ -35,7 +35,7 @@ test-kernel: $(VENV)/ready
 	@for tool in clang-19 flex bison bc xz; do command -v $$tool >/dev/null || \
 	  { echo "make test-kernel: $$tool is missing; apt install clang-19 llvm-19 lld-19 flex bison bc xz-utils"; exit 2; }; done
 	@test -n "$(KERNEL_TREE)" -o -d build/linux-source-6.12 || { mkdir -p build && tar -C build -xf "$(DEBIAN_SOURCE)"; }
-	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) --dist loadfile $(if $(ARCH),$(OF_VARIANTS),tests/kernel)
+	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) --dist loadfile $(if $(ARCH),$(OF_VARIANTS),tests/kernel tests/test_export.py)
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/matrix.py
