@@ -129,6 +129,14 @@ class Builder:
             condition for (name, _), condition in self.invariant.items() if f"lemma {name}" not in dropped
         )
 
+    @classmethod
+    def of_steps(cls, model: Model, group: Group, alg: Algebra[Any, Any], fresh: Fresh, memory: Memory) -> Builder:
+        """One that has no state of its own: it only says how steps that are run elsewhere violate properties."""
+        builder = cls.__new__(cls)
+        builder.model, builder.group, builder.alg, builder.fresh = model, group, alg, fresh
+        builder.memory, builder.dropped = memory, frozenset()
+        return builder
+
     def properties(self) -> list[Property]:
         return [p for p in self.model.spec.properties.values() if applies(self.model, p, self.group.code)]
 

@@ -61,9 +61,7 @@ class Path:
         for depth, instance in enumerate(self.path, 1):
             fresh = prefixed(inputs, depth)
             step = run(self.model, graph, state, instance, self.group.code, fresh, memo)
-            builder = Builder.__new__(Builder)
-            builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, graph, fresh
-            builder.memory, builder.dropped = memo, frozenset()
+            builder = Builder.of_steps(self.model, self.group, graph, fresh, memo)
             conditions += step.assumed
             last = depth == len(self.path)
             held = self.rules.held(World(self.model, graph, state, fresh, memo))

@@ -144,9 +144,7 @@ class PlainChecker:
         step = run(model, alg, state, way.instance, self.group.code, inputs, memory)
         if not all(step.named.get(name, True) for kind, name in claim.needed if kind == "step"):
             return False
-        plain = Builder.__new__(Builder)
-        plain.model, plain.group, plain.alg, plain.fresh = model, self.group, alg, inputs
-        plain.memory, plain.dropped = memory, frozenset()
+        plain = Builder.of_steps(model, self.group, alg, inputs, memory)
         return any(w.bad for w in plain.ways(question.property, step) if w.process == way.process)
 
 

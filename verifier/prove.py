@@ -253,9 +253,8 @@ def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict
 def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
     instance = instance_of(model, move)
     reader = input_reader(dict(move.inputs))
-    builder = Builder.__new__(Builder)
-    builder.model, builder.group, builder.alg, builder.fresh = model, group, Integers(), reader
-    builder.memory, builder.dropped = model.memory(builder.alg, reader), frozenset()
+    alg = Integers()
+    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
     from verifier.steps import run
 
     step = run(model, builder.alg, dict(move.before), instance, group.code, reader, builder.memory)

@@ -184,9 +184,7 @@ class Search(Rules):
     def _deepen(self) -> _Layer:
         """All steps from the present state."""
         fresh = self._fresh(self.depth + 1)
-        builder = Builder.__new__(Builder)
-        builder.model, builder.group, builder.alg, builder.fresh = self.model, self.group, self.graph, fresh
-        builder.memory, builder.dropped = self.memo, frozenset()
+        builder = Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo)
         steps, enabled, bad = [], [], []
         held = self.held(self._world(self.state))
         for actor in (0, 1):
