@@ -53,6 +53,7 @@ class Path:
         self.solver = BitsSolver(self.graph)
 
     def minimal(self, prop: str) -> dict[str, int | bool] | None:
+        """The least values under which the last step violates the property and the others keep to the rules; None without any."""
         graph, memo = self.graph, Memory()
         inputs = graph_inputs(graph)
         state = {key: inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(self.model)}
@@ -91,6 +92,7 @@ class Path:
         return extra
 
     def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
+        """The fresh state that the values name."""
         return {
             key: bool(values.get(f"0/{key_name(key)}", False)) if kind == BOOL
             else int(values.get(f"0/{key_name(key)}", 0))
@@ -98,6 +100,7 @@ class Path:
         }
 
     def plan(self, values: Mapping[str, int | bool]) -> Plan:
+        """The steps, each with its inputs."""
         found = []
         for depth, instance in enumerate(self.path, 1):
             mark = f"{depth}/"
