@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from verifier.bits import FALSE, TRUE, Bits
+from verifier.bits import FALSE, Bits
 from verifier.errors import SolverError
 from verifier.follow import steps_here
 from verifier.machine import Key, Memory
@@ -16,50 +16,84 @@ from verifier.prove import graph_inputs, replay, step_move
 from verifier.results import Move
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat
-from verifier.steps import Instance, Step, run, state_keys
+from verifier.steps import Instance, Step, key_name, run, state_keys
 from verifier.syntax import BOOL
-from verifier.trace import Search
+from verifier.trace import Layer, Search
 
-__all__ = ["consequence"]
+__all__ = ["Consequences"]
 
 ENDS = ("store-leak", "dropped-newer")
 Found = tuple[tuple[Move, ...], str]  # the steps, and what the last one is
 
 
-def consequence(
-    model: Model, group: Group, state: Mapping[Key, int | bool], hints: Iterable[tuple[Move, ...]] = (), depth: int = 2,
-) -> Found:
-    """Steps from a bad state to a store that leaks or content that is lost, and which; nothing where none is near.
+class Consequences(Search):
+    """What bad states of one group lead to: the search starts anywhere, and one unrolling serves every state.
 
-    hints   such steps from other states: tried first, as they are and with other values
+    Steps may break properties here: one of them has been broken already.
     """
-    for hint in hints:
-        found = _again(model, group, state, hint) or _along(model, group, state, hint)
-        if found is not None:
-            return found
-    search = _After(model, group, state)
-    for _ in range(depth):
-        layer = search._deepen()
-        for number, step in enumerate(layer.steps):
-            for bad in _ends(step):
-                answer = search.solver.check([*search.given, layer.enabled[number], bad], None)
-                if isinstance(answer, Sat):
-                    path = [steps[int(answer.model.get(f"{d}/choice", 0))] for d, steps in enumerate(search.choices, 2)]
-                    return _followed(model, group, state, [*path, step.instance], answer.model)
-        search._advance(layer)
-    return (), ""
-
-
-class _After(Search):
-    """A search that starts in a known state, and lets steps break properties."""
 
     good = False
 
-    def __init__(self, model: Model, group: Group, state: Mapping[Key, int | bool]) -> None:
+    def __init__(self, model: Model, group: Group) -> None:
         super().__init__(model, group, set())
-        self._restart()
-        self.given, self.depth = [TRUE], 1
-        self.state = _constant(model, self.graph, state)
+        self._layer: Layer | None = None
+        self._endings: list[list[tuple[Instance, int]]] = []  # of each layer: steps that may be a consequence, and when
+
+    def of(self, state: Mapping[Key, int | bool], hints: Iterable[Sequence[Move]] = (), depth: int = 2) -> Found:
+        """Steps from a bad state to a store that leaks or content that is lost, and which; nothing where none is near.
+
+        hints   such steps from other states: tried first, as they are and with other values
+        """
+        for hint in hints:
+            found = _again(self.model, self.group, state, hint)
+            found = found or _along(self.model, self.group, state, steps_here(self.model, hint))
+            if found is not None:
+                return found
+        for number in range(depth):
+            if number == len(self._endings):
+                self._unroll()
+            found = self._ending(state, number)
+            if found is not None:
+                return found
+        return (), ""
+
+    def _unroll(self) -> None:
+        """One step more; the first one from any state."""
+        if self._layer is not None:
+            self._advance(self._layer)
+        else:
+            self._restart()
+            self.depth = 1  # the failure was the first step
+            inputs = self._fresh(self.depth)
+            self.state = self.anywhere = {key: inputs(key_name(key), kind) for key, kind in state_keys(self.model)}
+        self._layer = layer = self._deepen()
+        self._endings.append([
+            (step.instance, self.graph.conj(enabled, bad))
+            for step, enabled in zip(layer.steps, layer.enabled, strict=True) for bad in _ends(step)
+        ])
+
+    def _ending(self, state: Mapping[Key, int | bool], number: int) -> Found | None:
+        """Steps from the state of which the last, in this layer, is a consequence. Their values are asked for anew."""
+        given = [*self._is(state), *self.given[:number]]
+        if not isinstance(self.solver.check([*given, self.graph.any(*(ends for _, ends in self._endings[number]))], ()), Sat):
+            return None
+        for instance, ends in self._endings[number]:
+            answer = self.solver.check([*given, ends], [f"{d}/choice" for d in range(2, number + 2)])
+            if isinstance(answer, Sat):
+                path = [s[int(answer.model.get(f"{d}/choice", 0))] for d, s in enumerate(self.choices[:number], 2)]
+                found = _along(self.model, self.group, state, [*path, instance])
+                if found is None:
+                    raise SolverError(f"{self.group}: {instance.label} after a failure cannot be followed")
+                return found
+        return None
+
+    def _is(self, state: Mapping[Key, int | bool]) -> list[int]:
+        """The conditions that the unrolling starts in this state."""
+        found = []
+        for key, kind in state_keys(self.model):
+            bits = (self.anywhere[key],) if kind == BOOL else self.anywhere[key].bits
+            found += [bit ^ (not int(state[key]) >> i & 1) for i, bit in enumerate(bits)]
+        return found
 
 
 def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Any]:
@@ -72,9 +106,8 @@ def _ends(step: Step) -> list[int]:
     return [bad for prop in ENDS if (bad := step.violations.get(prop, FALSE)) != FALSE]
 
 
-def _along(model: Model, group: Group, state: Mapping[Key, int | bool], hint: Sequence[Move]) -> Found | None:
-    """The steps of a hint from this state, with values of their own."""
-    instances = steps_here(model, hint)
+def _along(model: Model, group: Group, state: Mapping[Key, int | bool], instances: Sequence[Instance] | None) -> Found | None:
+    """These steps from this state, with values of their own; nothing if they do not lead there, or are none of this model."""
     if instances is None:
         return None
     graph, memo = Bits(), Memory()

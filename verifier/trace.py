@@ -30,7 +30,7 @@ from verifier.solve import BitsSolver, Sat
 from verifier.steps import Instance, Step, World, instances, invariants, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Hints", "Search"]
+__all__ = ["Hints", "Layer", "Search"]
 
 OTHERS = 3  # traces to one target, of different steps
 PATIENT = 200_000  # conflicts: a second solver would have to be told of the whole unrolling, and takes as much room again
@@ -76,7 +76,7 @@ def _steps(trace: tuple[Move, ...]) -> list[tuple[Any, ...]]:
 
 
 @dataclass(slots=True)
-class _Layer:
+class Layer:
     """One step of the unrolling: the choices, and under which condition each is a good step."""
 
     steps: list[Step]
@@ -162,7 +162,7 @@ class Search(Rules):
             del layer  # before the next one is made: they are large
         self.stopped = bool(left) and self.depth < depth
 
-    def _ends(self, layer: _Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:
+    def _ends(self, layer: Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:
         """What of the targets the next step can end in. Each is asked for alone: one question about all may be far too hard."""
         for target in targets:
             for number, step in enumerate(layer.steps):
@@ -181,7 +181,7 @@ class Search(Rules):
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
 
-    def _deepen(self) -> _Layer:
+    def _deepen(self) -> Layer:
         """All steps from the present state."""
         fresh = self._fresh(self.depth + 1)
         builder = Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo)
@@ -203,7 +203,7 @@ class Search(Rules):
         choice = self.graph.input_word(f"{self.depth + 1}/choice", width)
         good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items() if not self.tolerates(s.instance.name, name)))
                 for s, e, bads in zip(steps, enabled, bad, strict=True)]
-        return _Layer(steps, enabled, bad, choice, self._pick(choice, good, FALSE))
+        return Layer(steps, enabled, bad, choice, self._pick(choice, good, FALSE))
 
     def _involved(self, actor: int) -> int:
         """B acts once it has an entry: until then, what it could do A can do as well."""
@@ -235,7 +235,7 @@ class Search(Rules):
         columns = zip(*(v.bits for v in values), strict=True)
         return self.graph.intern(tuple(self._pick(choice, list(column), column[0]) for column in columns))
 
-    def _advance(self, layer: _Layer) -> None:
+    def _advance(self, layer: Layer) -> None:
         """Take one good step. Of what was worked out for it, only what it may be is needed any more."""
         self.choices.append([step.instance for step in layer.steps])
         self.given.append(layer.ok)

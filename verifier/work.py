@@ -14,7 +14,7 @@ from typing import Any
 
 from verifier.bits import Bits
 from verifier.cache import Cache, digest_files
-from verifier.consequence import consequence
+from verifier.consequence import Consequences
 from verifier.errors import PteproofError
 from verifier.obligations import Group, Obligation
 from verifier.plan import Filters, Library
@@ -104,6 +104,7 @@ class _Group:
     group: Group
     model: Model
     cache: Cache
+    consequences: Consequences
     open: list[Result] = field(default_factory=list)
 
 
@@ -125,7 +126,7 @@ class _Worker:
     def group(self, group: Group) -> None:
         model = self.library.group_model(group)
         cache = Cache(group, self.digests(group, model), self.task.cache)
-        state = _Group(group, model, cache)
+        state = _Group(group, model, cache, Consequences(model, group))
         self.say(At(f"{group}: building", group))
         prover = self.prover(model, group)
         for name in self.wanted_transitions(model):
@@ -351,7 +352,7 @@ class _Worker:
         if last == () and not hint:
             return counterexample
         hints = [h for h in (hint, *self.hints.endings.get((group.encoding, group.code), ())) if h]
-        steps, ends = consequence(state.model, group, counterexample.move.after, hints)
+        steps, ends = state.consequences.of(counterexample.move.after, hints)
         self.hints.keep_consequence(group, target, steps)
         if steps:
             state.cache.keep_hint(name, steps)
