@@ -22,6 +22,7 @@ from verifier.plan import Library, load_library
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
 from verifier.scopes import Model
+from verifier.sequences import read_sequences
 
 LIMIT = 2.0  # seconds for one mutant
 MOST = 200  # mutants of one file, where few are refused: what a few random ones hit changes with every edit of the file
@@ -158,6 +159,7 @@ def test_mutated_architectures(name: str, tmp_path: Path) -> None:
 
 def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> None:
     explanations(folder)
+    read_sequences(folder)
     for name, shipped in LAWS.items():
         if (folder / name).read_bytes() == shipped:
             continue

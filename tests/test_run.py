@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from verifier.errors import UsageError
-from verifier.follow import belongs, is_fresh, retrace
+from verifier.follow import belongs, is_fresh, labels, retrace
 from verifier.obligations import Group, Obligation
 from verifier.plan import KEPT, Filters, Library, load_library
 from verifier.prove import instance_of
@@ -282,12 +282,13 @@ def test_a_trace_of_another_variant_is_found_by_its_steps_where_its_values_are_n
     group = Group("x86_64", "pmd", "option-c", "today")
     search = Search(library.group_model(group), group, {target})
     assert search.retrace(trace, target) is None
-    again = search.along(trace, target)
+    steps = labels(library.model("mips64", "option-c", "pmd"), trace)
+    again = search.along(steps, target)
     assert again is not None
     assert [move.transition for move in again] == [move.transition for move in trace]
     assert search.retrace(again, target) == again  # with plain integers
-    assert search.along(trace, ("madvise-free", "stale-child")) is None
-    assert search.along(trace[:-1], target) is None
+    assert search.along(steps, ("madvise-free", "stale-child")) is None
+    assert search.along(steps[:-1], target) is None
 
 
 def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_first(library: Library) -> None:

@@ -15,6 +15,7 @@ from verifier.path import prefixed
 from verifier.prove import graph_inputs, replay, step_move
 from verifier.results import Move
 from verifier.scopes import Model
+from verifier.sequences import Labels, steps_named
 from verifier.solve import BitsSolver, Sat
 from verifier.steps import Instance, Step, key_name, run, state_keys
 from verifier.syntax import BOOL
@@ -39,14 +40,19 @@ class Consequences(Search):
         self._layer: Layer | None = None
         self._endings: list[list[tuple[Instance, int]]] = []  # of each layer: steps that may be a consequence, and when
 
-    def of(self, state: Mapping[Key, int | bool], hints: Iterable[Sequence[Move]] = (), depth: int = 2) -> Found:
+    def of(
+        self, state: Mapping[Key, int | bool], last: Sequence[Move] = (), known: Iterable[Labels] = (), depth: int = 2,
+    ) -> Found:
         """Steps from a bad state to a store that leaks or content that is lost, and which; nothing where none is near.
 
-        hints   such steps from other states: tried first, as they are and with other values
+        last    such steps from another state: tried first, as they are
+        known   what such steps were elsewhere: tried then, with other values
         """
-        for hint in hints:
-            found = _again(self.model, self.group, state, hint)
-            found = found or _along(self.model, self.group, state, steps_here(self.model, hint))
+        found = _again(self.model, self.group, state, last) if last else None
+        if found is not None:
+            return found
+        for labels in known:
+            found = _along(self.model, self.group, state, steps_named(self.model, labels))
             if found is not None:
                 return found
         for number in range(depth):

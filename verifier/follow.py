@@ -14,7 +14,7 @@ from verifier.results import Move
 from verifier.scopes import Model
 from verifier.steps import Instance, World, instances, invariants
 
-__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "lost", "retrace", "steps_here"]
+__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "labels", "lost", "retrace", "steps_here"]
 
 Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
 
@@ -61,6 +61,11 @@ def steps_here(model: Model, trace: Sequence[Move]) -> list[Instance] | None:
     except KeyError:
         return None
     return instances if all(belongs(model, instance) for instance in instances) else None
+
+
+def labels(model: Model, trace: Sequence[Move]) -> tuple[str, ...]:
+    """What the steps of a trace of this model are called."""
+    return tuple(instance_of(model, move).label for move in trace)
 
 
 def is_fresh(model: Model, state: Mapping[Key, int | bool]) -> bool:

@@ -16,6 +16,7 @@ from verifier.obligations import Group
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
 from verifier.scopes import Model
+from verifier.sequences import Known, read_sequences
 from verifier.substitute import Substitute
 
 __all__ = ["Filters", "Library", "load_library"]
@@ -66,6 +67,7 @@ class Library:
     substitute: Substitute | None = None  # whose helpers stand in for arch/'s
     _layouts: dict[tuple[str, str | None], Layout] = field(default_factory=dict)
     _models: dict[tuple[str, str, str], Model] = field(default_factory=dict)
+    _sequences: Known | None = None
 
     def variants(self) -> list[Variant]:
         return [v for arch in self.archs.values() for v in arch.variants.values()]
@@ -105,6 +107,12 @@ class Library:
         if not any(variant == key[0] for variant, *_ in self._models):
             for layout in [layout for layout in self._layouts if layout[0] == key[0]]:
                 del self._layouts[layout]
+
+    def sequences(self) -> Known:
+        """What steps led to failures before, read when it is first asked for. SpecError where the file has not its form."""
+        if self._sequences is None:
+            self._sequences = read_sequences(self.spec_folder)
+        return self._sequences
 
     def group_model(self, group: Group) -> Model:
         """The model that a group is about."""

@@ -19,13 +19,14 @@ from typing import Any
 from verifier.bits import FALSE, TRUE, Bits, Word
 from verifier.errors import SolverError
 from verifier.evaluate import call
-from verifier.follow import Plan, broken, follow, retrace, steps_here
+from verifier.follow import Plan, broken, follow, labels, retrace
 from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
 from verifier.path import Path, Rules, Target
 from verifier.prove import graph_inputs
 from verifier.results import Move
 from verifier.scopes import Model
+from verifier.sequences import Labels, steps_named
 from verifier.solve import BitsSolver, Sat
 from verifier.steps import Instance, Step, World, instances, invariants, key_name, run, state_keys
 from verifier.syntax import BOOL
@@ -41,38 +42,34 @@ class Hints:
     """Traces found elsewhere: tried first, and believed only when they are recomputed.
 
     traces        the last one, by level, encoding, code and target
-    others        those of other steps, by encoding, code and target; the last that was found comes first
+    others        the steps of those that differ in steps, by encoding, code and target; the last that was found comes first
     consequences  what a failure leads to, the last one that was looked for; empty where there was none
-    endings       those of other steps, by encoding and code
+    endings       the steps of those, by encoding and code; the shortest first
     """
 
     traces: dict[tuple[str, str, str, str], tuple[Move, ...]] = field(default_factory=dict)
-    others: dict[tuple[str, str, str], list[tuple[Move, ...]]] = field(default_factory=dict)
+    others: dict[tuple[str, str, str], list[Labels]] = field(default_factory=dict)
     consequences: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
-    endings: dict[tuple[str, str], list[tuple[Move, ...]]] = field(default_factory=dict)
+    endings: dict[tuple[str, str], list[Labels]] = field(default_factory=dict)
     in_vain: set[tuple[Any, ...]] = field(default_factory=set)  # searched to the full depth, of an architecture and of any
 
-    def keep(self, group: Group, name: str, trace: tuple[Move, ...]) -> None:
+    def keep(self, model: Model, group: Group, name: str, trace: tuple[Move, ...]) -> None:
         """Remember a trace to this target."""
         self.traces[group.level, group.encoding, group.code, name] = trace
-        _first(self.others.setdefault((group.encoding, group.code, name), []), trace)
+        _first(self.others.setdefault((group.encoding, group.code, name), []), labels(model, trace))
 
-    def keep_consequence(self, group: Group, target: Target, steps: tuple[Move, ...]) -> None:
+    def keep_consequence(self, model: Model, group: Group, target: Target, steps: tuple[Move, ...]) -> None:
         """Remember what a failure leads to, or that it leads nowhere near."""
         self.consequences[group.level, group.encoding, group.code, target] = steps
         if steps:
             endings = self.endings.setdefault((group.encoding, group.code), [])
-            _first(endings, steps)
+            _first(endings, labels(model, steps))
             endings.sort(key=len)
 
 
-def _first(traces: list[tuple[Move, ...]], trace: tuple[Move, ...]) -> None:
-    """Put a trace before others, in the place of one that has the same steps."""
-    traces[:] = [trace, *(other for other in traces if _steps(other) != _steps(trace))][:OTHERS]
-
-
-def _steps(trace: tuple[Move, ...]) -> list[tuple[Any, ...]]:
-    return [(move.transition, move.roles, move.tracks_new) for move in trace]
+def _first(known: list[Labels], steps: Labels) -> None:
+    """Put steps before others, and forget what was there too long."""
+    known[:] = [steps, *(other for other in known if other != steps)][:OTHERS]
 
 
 @dataclass(slots=True)
@@ -267,9 +264,9 @@ class Search(Rules):
         again = retrace(self.model, self.group, trace, target[1], not self.good)
         return again if again is not None and again[-1].transition == target[0] else None
 
-    def along(self, trace: tuple[Move, ...], target: Target) -> tuple[Move, ...] | None:
+    def along(self, sequence: Labels, target: Target) -> tuple[Move, ...] | None:
         """A trace by the steps of another variant's, with values of its own; None where they do not lead there."""
-        instances, prop = steps_here(self.model, trace), target[1]
+        instances, prop = steps_named(self.model, sequence), target[1]
         if instances is None or instances[-1].name != target[0]:
             return None
         while (values := (path := Path(self, instances)).minimal(prop)) is not None:

@@ -7,7 +7,7 @@ Says what it is at before it starts, so that whoever waits can tell what took to
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from verifier.processes import give_back
 from verifier.prove import Contradiction, GroupProver, obligation_of
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
 from verifier.scopes import Model
+from verifier.sequences import LEADS_TO, Labels
 from verifier.solve import BitsSolver, solver_versions
 from verifier.trace import Hints, Search
 
@@ -301,11 +302,12 @@ class _Worker:
         """A trace that was found elsewhere and leads there too: with its own values, or by its steps with others."""
         name, group = search.mark + "/".join(target), state.group
         known = [state.cache.hint(name), self.hints.traces.get((group.level, group.encoding, group.code, name), ())]
-        ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Move, ...]]] = [(search.retrace, t) for t in known if t]
-        ways += [(search.along, t) for t in self.hints.others.get((group.encoding, group.code, name), ())]
-        for way, trace in ways:
+        steps = self.known(self.hints.others.get((group.encoding, group.code, name), ()), group, name)
+        ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [(search.retrace, t) for t in known if t]
+        ways += [(search.along, s) for s in steps]
+        for way, hint in ways:
             try:
-                again = way(trace, target)
+                again = way(hint, target) if len(hint) <= self.task.depth else None
             except (KeyError, PteproofError):
                 continue
             if again is not None:
@@ -313,8 +315,12 @@ class _Worker:
                 return again
         return ()
 
+    def known(self, found: Iterable[Labels], group: Group, name: str) -> list[Labels]:
+        """Steps that this run has found, and those of specs/ after them."""
+        return list(dict.fromkeys([*found, *self.library.sequences().get((group.encoding, group.code, name), ())]))
+
     def remember(self, state: _Group, name: str, trace: tuple[Move, ...]) -> None:
-        self.hints.keep(state.group, name, trace)
+        self.hints.keep(state.model, state.group, name, trace)
         state.cache.keep_hint(name, trace)
 
     def with_trace(
@@ -346,14 +352,14 @@ class _Worker:
         if target[1] in ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame",
                          "no-spurious-dirty"):
             return counterexample
-        name, group = "leads-to/" + "/".join(target), state.group
+        name, group = f"{LEADS_TO}/" + "/".join(target), state.group
         last = self.hints.consequences.get((group.level, group.encoding, group.code, target))
         hint = state.cache.hint(name) or last or ()
         if last == () and not hint:
             return counterexample
-        hints = [h for h in (hint, *self.hints.endings.get((group.encoding, group.code), ())) if h]
-        steps, ends = state.consequences.of(counterexample.move.after, hints)
-        self.hints.keep_consequence(group, target, steps)
+        known = self.known(self.hints.endings.get((group.encoding, group.code), ()), group, LEADS_TO)
+        steps, ends = state.consequences.of(counterexample.move.after, hint, known)
+        self.hints.keep_consequence(state.model, group, target, steps)
         if steps:
             state.cache.keep_hint(name, steps)
         return replace(counterexample, leads_to=steps, consequence=ends)

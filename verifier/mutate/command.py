@@ -93,7 +93,7 @@ class _State:
         self.path = path
         files = [*sorted(library.arch_folder.glob("*.yaml")), *sorted(library.spec_folder.rglob("*.yaml")),
                  *sorted(Path(__file__).resolve().parent.parent.rglob("*.py"))]
-        self.digest = digest_files([f for f in files if f.name != "survivors.yaml"], __version__)
+        self.digest = digest_files([f for f in files if f.name not in ("survivors.yaml", "sequences.yaml")], __version__)
         self.judged: dict[str, Judged] = {}
         for line in self._lines():
             try:

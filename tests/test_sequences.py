@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Steps that are known to lead to a failure save a search, and decide nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from verifier.arch import data_folder
+from verifier.errors import SpecError
+from verifier.plan import Filters, Library, load_library
+from verifier.results import Refuted, Run, verdict_name
+from verifier.run import Options, prove
+from verifier.sequences import FILE, LEADS_TO, read_sequences
+from verifier.steps import instances
+from verifier.trace import Search
+
+FILTERS = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte", "madvise-free", "ksm-*"))
+UNKNOWN = "option-c:\n  today:\n    fork-pte/no-lost-dirty:\n      - anon-write-fault[A+] {} fork-pte[AB]\n"
+
+
+def with_sequences(folder: Path, text: str) -> Library:
+    """The shipped specs, with other sequences."""
+    shutil.copytree(data_folder("specs"), folder)
+    (folder / FILE).write_text(text)
+    return load_library(None, folder)
+
+
+def verdicts(run: Run) -> dict[str, str]:
+    return {r.obligation.id: verdict_name(r.verdict) for r in run.results}
+
+
+def lengths(run: Run) -> dict[str, int]:
+    return {r.obligation.id: r.verdict.counterexample.depth for r in run.results if isinstance(r.verdict, Refuted)}
+
+
+def test_the_shipped_sequences_are_of_steps_that_there_are(library: Library) -> None:
+    known = read_sequences(library.spec_folder)
+    assert len(known) > 300
+    groups, _ = library.groups(Filters(encoding=("option-c",), code=("today",)))
+    models = (library.group_model(group) for group in groups)
+    steps = {frozenset(i.label for actor in (0, 1) for i in instances(model, actor)) for model in models}
+    for (encoding, code, target), sequences in known.items():
+        assert code in library.spec.encodings[encoding].codes
+        transition, _, prop = target.removeprefix("through/").partition("/")
+        assert target == LEADS_TO or prop in library.spec.properties, target
+        for labels in sequences:
+            assert target == LEADS_TO or labels[-1].partition("[")[0] == transition
+            assert any(have.issuperset(labels) for have in steps), labels
+
+
+def test_what_is_known_is_not_searched(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(*_: object) -> None:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(Search, "find", find)
+    found = prove(library, FILTERS, Options())
+    assert "refuted" in verdicts(found).values()
+    assert not found.unfinished
+
+
+def test_without_sequences_and_with_false_ones_the_same_is_told(library: Library, tmp_path: Path) -> None:
+    """One with a step that is not there, and two that lead nowhere."""
+    shipped = prove(library, FILTERS, Options())
+    false = UNKNOWN.format("no-such-step[A]") + "      - anon-write-fault[A+] fork-pte[AB] fork-pte[AB]\n      - fork-pte[AB]\n"
+    for number, text in enumerate(("{}", false)):
+        run = prove(with_sequences(tmp_path / str(number), text), FILTERS, Options())
+        assert verdicts(run) == verdicts(shipped)
+        assert all(length <= lengths(shipped)[name] for name, length in lengths(run).items())  # a search finds the shortest
+
+
+def test_no_longer_trace_than_is_asked_for(library: Library) -> None:
+    deep = lengths(prove(library, FILTERS, Options()))
+    longest = max(deep.values())
+    assert longest > 2
+    run = prove(library, FILTERS, Options(depth=longest - 1))
+    assert max(lengths(run).values()) < longest
+    assert {n for n, v in verdicts(run).items() if v == "unknown"} == {n for n, length in deep.items() if length == longest}
+
+
+def test_a_folder_without_the_file(tmp_path: Path) -> None:
+    assert read_sequences(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("option-c: 1\n", "specs/sequences.yaml:1:11: error: 'option-c' must be a mapping"),
+    ("option-c:\n  today: []\n", "specs/sequences.yaml:2:10: error: 'today' must be a mapping"),
+    ("option-c:\n  today:\n    a/b: fork\n", "specs/sequences.yaml:3:10: error: 'a/b' must be a list"),
+    ("option-c:\n  today:\n    a/b:\n      - fork-pte[AB] hw-dirty\n", "4:9: error: 'hw-dirty' is no step, such as fork-pte[AB]"),
+    ("option-c:\n  today:\n    a/b:\n      - ''\n", "4:9: error: a sequence has at least one step"),
+    ("option-c:\n  today:\n    a/b:\n      - 7\n", "4:9: error: a/b must be a list of words"),
+])
+def test_what_has_not_the_form_is_refused_at_its_place(text: str, message: str, tmp_path: Path) -> None:
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / FILE).write_text(text)
+    with pytest.raises(SpecError) as error:
+        read_sequences(folder)
+    assert message in str(error.value)
