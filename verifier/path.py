@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from verifier.bits import Bits
@@ -17,7 +17,7 @@ from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Path", "Rules", "Target", "prefixed"]
+__all__ = ["Path", "Paths", "Rules", "Target", "prefixed"]
 
 Target = tuple[str, str]  # transition, property
 
@@ -44,39 +44,55 @@ class Rules:
         return False
 
 
+class Paths:
+    """Sequences of steps of one group as formulas of one graph: where two begin alike, that is built once."""
+
+    def __init__(self, model: Model, group: Group) -> None:
+        self.model, self.group = model, group
+        self.graph, self.memo = Bits(), Memory()
+        self.solver = BitsSolver(self.graph)
+        self.inputs = graph_inputs(self.graph)
+        self.start = {key: self.inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(model)}
+        self.init = [call(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
+        self._known: dict[tuple[str, ...], Step] = {}
+
+    def steps(self, path: list[Instance]) -> Iterator[tuple[Step, Builder, World]]:
+        """Each step, who says what it violates, and the world before it."""
+        state, labels = self.start, tuple(instance.label for instance in path)
+        for depth, instance in enumerate(path, 1):
+            fresh = prefixed(self.inputs, depth)
+            step = self._known.get(labels[:depth])
+            if step is None:
+                step = run(self.model, self.graph, state, instance, self.group.code, fresh, self.memo)
+                self._known[labels[:depth]] = step
+            yield (step, Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo),
+                   World(self.model, self.graph, state, fresh, self.memo))
+            state = step.after
+
+
 class Path:
     """The formula of one fixed sequence of instances: small, so that its values can be minimised."""
 
-    def __init__(self, rules: Rules, path: list[Instance]) -> None:
-        self.rules, self.model, self.group, self.path = rules, rules.model, rules.group, path
-        self.graph = Bits()
-        self.solver = BitsSolver(self.graph)
+    def __init__(self, rules: Rules, paths: Paths, path: list[Instance]) -> None:
+        self.rules, self.paths, self.path = rules, paths, path
+        self.model, self.graph, self.solver = paths.model, paths.graph, paths.solver
 
     def minimal(self, prop: str) -> dict[str, int | bool] | None:
         """The least values under which the last step violates the property and the others keep to the rules; None without any."""
-        graph, memo = self.graph, Memory()
-        inputs = graph_inputs(graph)
-        state = {key: inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(self.model)}
-        world = World(self.model, graph, state, inputs, memo)
-        conditions = [call(world, f, ()) for _, f in self.model.init()]
-        for depth, instance in enumerate(self.path, 1):
-            fresh = prefixed(inputs, depth)
-            step = run(self.model, graph, state, instance, self.group.code, fresh, memo)
-            builder = Builder.of_steps(self.model, self.group, graph, fresh, memo)
+        conditions = list(self.paths.init)
+        for depth, (step, builder, before) in enumerate(self.paths.steps(self.path), 1):
             conditions += step.assumed
             last = depth == len(self.path)
-            held = self.rules.held(World(self.model, graph, state, fresh, memo))
-            for name, bad in self.rules.violated(builder, step, held).items():
+            for name, bad in self.rules.violated(builder, step, self.rules.held(before)).items():
                 if last and name == prop:
                     conditions.append(bad)
-                elif not last and not self.rules.tolerates(instance.name, name):
+                elif not last and not self.rules.tolerates(step.instance.name, name):
                     conditions.append(bad ^ 1)
-            state = step.after
         if not isinstance(self.solver.check(conditions, ()), Sat):
             return None
-        names = graph.support(conditions)
+        names = self.graph.support(conditions)
         conditions += self._pleasant(conditions, names)
-        return minimise(self.solver, conditions, order(graph, names))
+        return minimise(self.solver, conditions, order(self.graph, names))
 
     def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
         """Frames that a reader recognises, where they are free."""

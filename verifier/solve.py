@@ -25,6 +25,7 @@ QUICK_SAT, STRONG_SAT, PROOF_SAT = "minisat22", "cadical153", "glucose4"  # pyth
 QUICK = 2000  # conflicts
 FEW = 8  # conditions: what assumes a whole invariant depends on much, and is not looked at for tables
 LOADED = 8_000  # nodes that a SAT solver may have been told of before it starts afresh
+NEVER = 1 << 62
 ROOM = 4096
 
 
@@ -75,12 +76,13 @@ class Solver(Protocol):
 class _Sat:
     """One incremental SAT solver over a graph; a node gets a variable, and its clauses, when it is first needed.
 
-    Where it has been told of much that the present questions do not need, it starts afresh.
+    Where it has been told of much that the present questions do not need, it starts afresh, unless it is to keep all.
     """
 
-    def __init__(self, graph: Bits, name: str) -> None:
+    def __init__(self, graph: Bits, name: str, keep: bool = False) -> None:
         self.graph = graph
         self.name = name
+        self._keep = keep
         self._start()
 
     def _start(self) -> None:
@@ -108,7 +110,7 @@ class _Sat:
                 todo.append(node)
         if todo:
             self._sat.append_formula(self._clauses(todo))
-        self._limit = self._limit or max(LOADED, 4 * self._count)
+        self._limit = self._limit or (NEVER if self._keep else max(LOADED, 4 * self._count))
         return [-variable[c >> 1] if c & 1 else variable[c >> 1] for c in literals]
 
     def _clauses(self, todo: list[int]) -> Iterator[list[int]]:
@@ -162,7 +164,7 @@ class _Sat:
     def fix(self, literals: Iterable[int]) -> None:
         """Let the literals hold from here on. The solver does not start afresh any more."""
         self._sat.append_formula([[c] for c in self._load(literals)])
-        self._limit = 1 << 62
+        self._limit = NEVER
 
     def knows(self, literal: int) -> bool:
         """Has the solver been told of the literal's node?"""
@@ -192,12 +194,14 @@ class BitsSolver:
 
     Both solvers are incremental and are asked with assumptions. The strong one is asked only what the quick one
     gives up on after `conflicts`: few questions, but they would take it thousands of times as long as the rest.
+
+    keep   all questions are about the same steps, so that the solver has been told of little that the next one does not need
     """
 
-    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK) -> None:
+    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False) -> None:
         self.graph = graph
         self.name = "bits"
-        self._quick = _Sat(graph, sat or QUICK_SAT)
+        self._quick = _Sat(graph, sat or QUICK_SAT, keep)
         self._strong: _Sat | None = None
         self._conflicts = 0 if sat else conflicts
         self._tables = sat is None

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from verifier.bits import FALSE, TRUE, Bits, Word
@@ -22,7 +23,7 @@ from verifier.evaluate import call
 from verifier.follow import Plan, broken, follow, labels, retrace
 from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
-from verifier.path import Path, Rules, Target
+from verifier.path import Path, Paths, Rules, Target
 from verifier.prove import graph_inputs
 from verifier.results import Move
 from verifier.scopes import Model
@@ -101,10 +102,15 @@ class Search(Rules):
         self.stopped = False
         self.depth = 0
 
+    @cached_property
+    def paths(self) -> Paths:
+        """Where the sequences of steps that it finds become formulas; several searches of a group may share it."""
+        return Paths(self.model, self.group)
+
     def _restart(self) -> None:
         """A new unrolling, of no step."""
         self.graph = Bits()
-        self.solver = BitsSolver(self.graph, conflicts=PATIENT)
+        self.solver = BitsSolver(self.graph, conflicts=PATIENT, keep=True)
         self.memo = Memory()
         self.choices: list[list[Instance]] = []  # of each step taken, by the number that its choice has
         self.given: list[int] = []
@@ -253,7 +259,7 @@ class Search(Rules):
     def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:
         """The steps that the model chose, minimised and recomputed; None if they are no trace after all."""
         chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(self.choices, 1)]
-        path = Path(self, [*chosen, last])
+        path = Path(self, self.paths, [*chosen, last])
         values = path.minimal(prop)
         if values is None:
             raise SolverError(f"{self.group}: a trace to {last.label}/{prop} cannot be followed")
@@ -269,7 +275,7 @@ class Search(Rules):
         instances, prop = steps_named(self.model, sequence), target[1]
         if instances is None or instances[-1].name != target[0]:
             return None
-        while (values := (path := Path(self, instances)).minimal(prop)) is not None:
+        while (values := (path := Path(self, self.paths, instances)).minimal(prop)) is not None:
             found = self.confirmed(path.plan(values), path.start(values), prop)
             if not self.barred:
                 return found

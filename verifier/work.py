@@ -17,6 +17,7 @@ from verifier.cache import Cache, digest_files
 from verifier.consequence import Consequences
 from verifier.errors import PteproofError
 from verifier.obligations import Group, Obligation
+from verifier.path import Paths
 from verifier.plan import Filters, Library
 from verifier.processes import give_back
 from verifier.prove import Contradiction, GroupProver, obligation_of
@@ -227,11 +228,7 @@ class _Worker:
         """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
         failed = {(r.obligation.transition, r.obligation.property) for r in state.open}
         serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
-        found: dict[tuple[str, str], tuple[Move, ...]] = {}
-        for target in sorted(failed):
-            trace = self.hinted(state, self.searcher(state, Search, serious | {target}), target)
-            if trace:
-                found[target] = trace
+        found = self.all_hinted(state, Search, serious, sorted(failed))
         left = [t for t in sorted(failed) if t not in found]
         depths = {t: self.depth_for(state, t) for t in left}
         for limit in sorted(set(depths.values())):
@@ -275,7 +272,7 @@ class _Worker:
             return {}
         from verifier.through import Through
 
-        found = {t: trace for t in left if (trace := self.hinted(state, self.searcher(state, Through, set(left)), t))}
+        found = self.all_hinted(state, Through, set(left), left)
         left = [t for t in left if t not in found]
         return found | (self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0] if left else {})
 
@@ -297,6 +294,19 @@ class _Worker:
         """What a search in vain is remembered by."""
         group = state.group
         return state.model.layout.arch.name, group.level, group.encoding, group.code, target
+
+    def all_hinted(
+        self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]],
+    ) -> dict[tuple[str, str], tuple[Move, ...]]:
+        """Traces that need no search. What their steps have in common is built once."""
+        found, paths = {}, Paths(state.model, state.group)
+        for target in targets:
+            search = self.searcher(state, kind, failed | {target})
+            search.paths = paths
+            trace = self.hinted(state, search, target)
+            if trace:
+                found[target] = trace
+        return found
 
     def hinted(self, state: _Group, search: Search, target: tuple[str, str]) -> tuple[Move, ...]:
         """A trace that was found elsewhere and leads there too: with its own values, or by its steps with others."""
