@@ -18,7 +18,16 @@ from verifier.steps import instances
 from verifier.trace import Search
 
 FILTERS = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte", "madvise-free", "ksm-*"))
-UNKNOWN = "option-c:\n  today:\n    fork-pte/no-lost-dirty:\n      - anon-write-fault[A+] {} fork-pte[AB]\n"
+FALSE = """
+option-c:
+  today:
+    no-such-step[A] fork-pte[AB]:
+      fork-pte[AB]: no-lost-dirty
+    fresh:
+      fork-pte[AB]: no-lost-dirty no-false-exclusive through/stale-child
+    anon-write-fault[A+] fork-pte[AB]:
+      fork-pte[AB]: no-lost-dirty no-such-property
+"""
 
 
 def with_sequences(folder: Path, text: str) -> Library:
@@ -62,10 +71,9 @@ def test_what_is_known_is_not_searched(library: Library, monkeypatch: pytest.Mon
 
 
 def test_without_sequences_and_with_false_ones_the_same_is_told(library: Library, tmp_path: Path) -> None:
-    """One with a step that is not there, and two that lead nowhere."""
+    """A step that is not there, sequences that lead nowhere, a property that nobody knows."""
     shipped = prove(library, FILTERS, Options())
-    false = UNKNOWN.format("no-such-step[A]") + "      - anon-write-fault[A+] fork-pte[AB] fork-pte[AB]\n      - fork-pte[AB]\n"
-    for number, text in enumerate(("{}", false)):
+    for number, text in enumerate(("{}", FALSE)):
         run = prove(with_sequences(tmp_path / str(number), text), FILTERS, Options())
         assert verdicts(run) == verdicts(shipped)
         assert all(length <= lengths(shipped)[name] for name, length in lengths(run).items())  # a search finds the shortest
@@ -87,10 +95,13 @@ def test_a_folder_without_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "message"), [
     ("option-c: 1\n", "specs/sequences.yaml:1:11: error: 'option-c' must be a mapping"),
     ("option-c:\n  today: []\n", "specs/sequences.yaml:2:10: error: 'today' must be a mapping"),
-    ("option-c:\n  today:\n    a/b: fork\n", "specs/sequences.yaml:3:10: error: 'a/b' must be a list"),
-    ("option-c:\n  today:\n    a/b:\n      - fork-pte[AB] hw-dirty\n", "4:9: error: 'hw-dirty' is no step, such as fork-pte[AB]"),
-    ("option-c:\n  today:\n    a/b:\n      - ''\n", "4:9: error: a sequence has at least one step"),
-    ("option-c:\n  today:\n    a/b:\n      - 7\n", "4:9: error: a/b must be a list of words"),
+    ("option-c:\n  today:\n    fresh: fork\n", "specs/sequences.yaml:3:12: error: 'fresh' must be a mapping"),
+    ("option-c:\n  today:\n    fork-pte[AB] hw-dirty: {}\n", "3:5: error: 'hw-dirty' is no step, such as fork-pte[AB]"),
+    ("option-c:\n  today:\n    fresh:\n      fork-pte: frame\n", "4:7: error: 'fork-pte' is no step, such as fork-pte[AB]"),
+    ("option-c:\n  today:\n    fresh:\n      fork-pte[AB]: 7\n", "4:21: error: 'fork-pte[AB]' must be a text"),
+    ("option-c:\n  today:\n    ' ': {}\n", "3:5: error: a sequence has at least one step; none is called fresh"),
+    ("option-c:\n  today:\n    leads-to: fork\n", "3:15: error: 'leads-to' must be a list"),
+    ("option-c:\n  today:\n    leads-to:\n      - 7\n", "4:9: error: leads-to must be a list of words"),
 ])
 def test_what_has_not_the_form_is_refused_at_its_place(text: str, message: str, tmp_path: Path) -> None:
     folder = tmp_path / "specs"

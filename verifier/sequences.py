@@ -16,44 +16,59 @@ from verifier.load import Items, Table, read_yaml
 from verifier.scopes import Model
 from verifier.steps import Instance, instances
 
-__all__ = ["FILE", "LEADS_TO", "Known", "Labels", "read_sequences", "steps_named"]
+__all__ = ["FILE", "FRESH", "LEADS_TO", "THROUGH", "Known", "Labels", "read_sequences", "steps_named"]
 
 FILE = "sequences.yaml"
+FRESH = "fresh"  # what stands for no steps
 LEADS_TO = "leads-to"  # the name under which what a failure leads to is kept
-Labels = tuple[str, ...]  # labels of instances
+THROUGH = "through/"  # before a property: an earlier step breaks another
+Labels = tuple[str, ...]  # of instances
 Known = Mapping[tuple[str, str, str], tuple[Labels, ...]]  # encoding, code and what they lead to -> sequences
 LABEL = re.compile(r"[a-z0-9_-]+\[[AB3]+\+?(:[a-z0-9]+)?\]")
 
 
 def read_sequences(folder: Path) -> Known:
-    """The sequences of a spec folder; none where it has no such file. SpecError where the file has not its form.
+    """The sequences of a spec folder, the shorter ones first; none where it has no such file. SpecError where the file has not
+    its form.
 
     Names are not looked up: what a folder of specs has no more is a hint that helps nobody.
     """
     path = folder / FILE
     if not path.is_file():
         return {}
-    found: dict[tuple[str, str, str], tuple[Labels, ...]] = {}
+    found: dict[tuple[str, str, str], list[Labels]] = {}
     encodings = read_yaml(path, f"specs/{FILE}" if folder.name == "specs" else str(path))
     for encoding in encodings:
         codes = encodings.need(encoding, Table, "the file")
         for code in codes:
-            targets = codes.need(code, Table, encoding)
-            for target in targets:
-                rows = targets.need(target, Items, code)
-                found[encoding, code, target] = tuple(
-                    _checked(text, at) for text, at in zip(rows.texts(target), rows.at, strict=True))
-    return found
+            table = codes.need(code, Table, encoding)
+            for first in table:
+                if first == LEADS_TO:
+                    rows = table.need(first, Items, code)
+                    found[encoding, code, LEADS_TO] = [
+                        _labels(text, at) for text, at in zip(rows.texts(LEADS_TO), rows.at, strict=True)]
+                    continue
+                steps = () if first == FRESH else _labels(first, table.key_at[first])
+                last = table.need(first, Table, code)
+                for label in last:
+                    name = _label(label, last.key_at[label]).partition("[")[0]
+                    for prop in last.text(label, first).split():
+                        mark = THROUGH if prop.startswith(THROUGH) else ""
+                        target = f"{mark}{name}/{prop.removeprefix(THROUGH)}"
+                        found.setdefault((encoding, code, target), []).append((*steps, label))
+    return {key: tuple(sorted(sequences, key=len)) for key, sequences in found.items()}
 
 
-def _checked(text: str, at: Where) -> Labels:
-    labels = tuple(text.split())
-    for label in labels:
-        if LABEL.fullmatch(label) is None:
-            raise SpecError(at, f"{label!r} is no step, such as fork-pte[AB]")
-    if not labels:
-        raise SpecError(at, "a sequence has at least one step")
-    return labels
+def _labels(text: str, at: Where) -> Labels:
+    if not text.split():
+        raise SpecError(at, f"a sequence has at least one step; none is called {FRESH}")
+    return tuple(_label(label, at) for label in text.split())
+
+
+def _label(text: str, at: Where) -> str:
+    if LABEL.fullmatch(text) is None:
+        raise SpecError(at, f"{text!r} is no step, such as fork-pte[AB]")
+    return text
 
 
 def steps_named(model: Model, labels: Labels) -> list[Instance] | None:

@@ -18,6 +18,7 @@ from verifier.path import Target
 from verifier.prove import replay
 from verifier.results import Move
 from verifier.scopes import Model
+from verifier.sequences import THROUGH
 from verifier.steps import Step, World, invariants
 from verifier.trace import Search
 
@@ -31,7 +32,7 @@ class Through(Search):
     """
 
     good = False
-    mark = "through/"
+    mark = THROUGH
     words = ", after a failure"
 
     def held(self, world: World) -> dict[str, int]:
