@@ -8,7 +8,7 @@ trace is. So they save time, and decide nothing: without the file the same is fo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from verifier.errors import SpecError, Where
@@ -28,10 +28,9 @@ LABEL = re.compile(r"[a-z0-9_-]+\[[AB3]+\+?(:[a-z0-9]+)?\]")
 
 
 def read_sequences(folder: Path) -> Known:
-    """The sequences of a spec folder, the shorter ones first; none where it has no such file. SpecError where the file has not
-    its form.
+    """The sequences of a spec folder, the shorter ones first; none where it has no such file.
 
-    Names are not looked up: what a folder of specs has no more is a hint that helps nobody.
+    Names are not looked up: what a folder of specs has no more is a hint that helps nobody. SpecError where the form is wrong.
     """
     path = folder / FILE
     if not path.is_file():
@@ -41,22 +40,25 @@ def read_sequences(folder: Path) -> Known:
     for encoding in encodings:
         codes = encodings.need(encoding, Table, "the file")
         for code in codes:
-            table = codes.need(code, Table, encoding)
-            for first in table:
-                if first == LEADS_TO:
-                    rows = table.need(first, Items, code)
-                    found[encoding, code, LEADS_TO] = [
-                        _labels(text, at) for text, at in zip(rows.texts(LEADS_TO), rows.at, strict=True)]
-                    continue
-                steps = () if first == FRESH else _labels(first, table.key_at[first])
-                last = table.need(first, Table, code)
-                for label in last:
-                    name = _label(label, last.key_at[label]).partition("[")[0]
-                    for prop in last.text(label, first).split():
-                        mark = THROUGH if prop.startswith(THROUGH) else ""
-                        target = f"{mark}{name}/{prop.removeprefix(THROUGH)}"
-                        found.setdefault((encoding, code, target), []).append((*steps, label))
+            for target, labels in _targets(codes.need(code, Table, encoding), code):
+                found.setdefault((encoding, code, target), []).append(labels)
     return {key: tuple(sorted(sequences, key=len)) for key, sequences in found.items()}
+
+
+def _targets(table: Table, code: str) -> Iterator[tuple[str, Labels]]:
+    """What the steps of one code lead to, and the steps."""
+    for first in table:
+        if first == LEADS_TO:
+            rows = table.need(first, Items, code)
+            yield from ((LEADS_TO, _labels(text, at)) for text, at in zip(rows.texts(LEADS_TO), rows.at, strict=True))
+            continue
+        steps = () if first == FRESH else _labels(first, table.key_at[first])
+        last = table.need(first, Table, code)
+        for label in last:
+            transition = _label(label, last.key_at[label]).partition("[")[0]
+            for prop in last.text(label, first).split():
+                mark = THROUGH if prop.startswith(THROUGH) else ""
+                yield f"{mark}{transition}/{prop.removeprefix(THROUGH)}", (*steps, label)
 
 
 def _labels(text: str, at: Where) -> Labels:
