@@ -109,7 +109,7 @@ class Library:
                 del self._layouts[layout]
 
     def sequences(self) -> Known:
-        """What steps led to failures before, read when it is first asked for. SpecError where the file has not its form."""
+        """What steps led to failures before, read when it is first asked for. SpecError where the form is wrong."""
         if self._sequences is None:
             self._sequences = read_sequences(self.spec_folder)
         return self._sequences
