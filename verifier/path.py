@@ -11,7 +11,7 @@ from verifier.evaluate import call
 from verifier.follow import Plan
 from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
-from verifier.prove import graph_inputs, order
+from verifier.prove import graph_inputs, order, readable
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, key_name, run, state_keys
@@ -95,10 +95,14 @@ class Path:
         return minimise(self.solver, conditions, order(self.graph, names))
 
     def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
-        """Frames that a reader recognises, where they are free."""
+        """Frames that a reader recognises, and pages that can be read, where the violation allows them."""
         extra: list[int] = []
         width = self.model.layout.ulong
         for depth in range(1, len(self.path) + 1):
+            if f"{depth}/vm_read" in names:
+                wanted = readable(self.graph, f"{depth}/")
+                if isinstance(self.solver.check([*conditions, *extra, wanted], ()), Sat):
+                    extra.append(wanted)
             name = f"{depth}/frame"
             if name in names:
                 value = self.graph.word(0x12345 + depth - 1, width)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from verifier.algebra import Integers
-from verifier.bits import Bits
+from verifier.bits import FALSE, TRUE, Bits
 from verifier.evaluate import call
 from verifier.machine import HUGE, Key, Machine
 from verifier.model import Property
@@ -178,9 +178,11 @@ class GroupProver:
         return found
 
     def _pleasant(self, conditions: list[int]) -> list[int]:
-        """Frames that a reader recognises, where the violation allows them."""
+        """Frames that a reader recognises, and pages that can be read, where the violation allows them."""
         extra: list[int] = []
         graph, width = self.graph, self.model.layout.ulong
+        if isinstance(self.solver.check([*conditions, readable(graph, "")], ()), Sat):
+            extra.append(readable(graph, ""))
         for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
             if name not in graph.inputs:
                 continue
@@ -215,6 +217,15 @@ class GroupProver:
 def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:
     """Inputs of the graph by name and type."""
     return lambda name, kind: graph.input_bool(name) if kind == BOOL else graph.input_word(name, kind)
+
+
+def readable(graph: Bits, mark: str) -> int:
+    """Is the mapping that a step is asked for one to be read and not written? `mark` stands before its inputs' names."""
+    wanted = TRUE
+    for name, value in ((f"{mark}vm_read", TRUE), (f"{mark}vm_write", FALSE)):
+        if name in graph.inputs:
+            wanted = graph.conj(wanted, graph.input_bool(name) ^ value ^ TRUE)
+    return wanted
 
 
 def order(graph: Bits, names: Iterable[str]) -> list[str]:
