@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +113,17 @@ def test_what_has_not_the_form_is_refused_at_its_place(text: str, message: str, 
     with pytest.raises(SpecError) as error:
         read_sequences(folder)
     assert message in str(error.value)
+
+
+def test_what_runs_have_kept_is_written_as_it_is_read(tmp_path: Path) -> None:
+    root, env = Path(__file__).resolve().parent.parent, {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    filters = ("--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--transition", "fork-pte")
+    for words, code in ((("-m", "verifier", "prove", "-q", *filters), 1), (("bench/sequences.py",), 0)):
+        done = subprocess.run([sys.executable, *words], check=False, cwd=root, env=env, timeout=300, capture_output=True,
+                              text=True)
+        assert done.returncode == code, done.stderr
+    (tmp_path / FILE).write_text(done.stdout)
+    found = read_sequences(tmp_path)
+    assert found["option-c", "today", "fork-pte/no-false-exclusive"] == (("anon-write-fault[A+]", "fork-pte[AB]"),)
+    assert found["option-c", "today", LEADS_TO] == (("force-write[A]",),)
+    assert {target.partition("/")[0] for _, _, target in found} == {"fork-pte", LEADS_TO}
