@@ -292,6 +292,16 @@ def test_a_trace_of_another_variant_is_found_by_its_steps_where_its_values_are_n
     assert search.along(steps[:-1], target) is None
 
 
+def test_a_trace_maps_pages_that_can_be_read_where_it_may(library: Library) -> None:
+    """A forced write to a private mapping fails whatever its protection; PROT_NONE would fail as well."""
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("anon-write-fault",), ("no-false-shared",))
+    (result,) = prove(library, filters, Options()).results
+    assert isinstance(result.verdict, Refuted)
+    (move,) = result.verdict.counterexample.trace
+    assert (move.inputs["vm_read"], move.inputs.get("vm_write", False)) == (True, False)
+    assert move.after["entry", 0] == 0x8000000012345025
+
+
 def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_first(library: Library) -> None:
     filters = Filters(("x86_64",), ("hugetlb",), ("option-c",), ("today",), ("hugetlb-wp-reuse",), ("no-false-shared",))
     run = prove(library, filters, Options(depth=4))

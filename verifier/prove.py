@@ -181,8 +181,9 @@ class GroupProver:
         """Frames that a reader recognises, and pages that can be read, where the violation allows them."""
         extra: list[int] = []
         graph, width = self.graph, self.model.layout.ulong
-        if isinstance(self.solver.check([*conditions, readable(graph, "")], ()), Sat):
-            extra.append(readable(graph, ""))
+        wanted = readable(graph, "")
+        if wanted != TRUE and isinstance(self.solver.check([*conditions, wanted], ()), Sat):
+            extra.append(wanted)
         for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
             if name not in graph.inputs:
                 continue
