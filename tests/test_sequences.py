@@ -48,6 +48,11 @@ def lengths(run: Run) -> dict[str, int]:
     return {r.obligation.id: r.verdict.counterexample.depth for r in run.results if isinstance(r.verdict, Refuted)}
 
 
+def leading(run: Run) -> dict[str, bool]:
+    """Does a failure lead to a store that leaks, or to content that is lost?"""
+    return {r.obligation.id: bool(r.verdict.counterexample.leads_to) for r in run.results if isinstance(r.verdict, Refuted)}
+
+
 def test_the_shipped_sequences_are_of_steps_that_there_are(library: Library) -> None:
     known = read_sequences(library.spec_folder)
     assert len(known) > 300
@@ -79,6 +84,8 @@ def test_without_sequences_and_with_false_ones_the_same_is_told(library: Library
     for number, text in enumerate(("{}", FALSE)):
         run = prove(with_sequences(tmp_path / str(number), text), FILTERS, Options())
         assert verdicts(run) == verdicts(shipped)
+        assert leading(run) == leading(shipped)
+        assert set(leading(run).values()) == {False, True}
         assert all(length <= lengths(shipped)[name] for name, length in lengths(run).items())  # a search finds the shortest
 
 

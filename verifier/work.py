@@ -299,6 +299,8 @@ class _Worker:
         self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]],
     ) -> dict[tuple[str, str], tuple[Move, ...]]:
         """Traces that need no search. What their steps have in common is built once."""
+        if not targets:
+            return {}
         found, paths = {}, Paths(state.model, state.group)
         for target in targets:
             search = self.searcher(state, kind, failed | {target})
