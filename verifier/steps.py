@@ -238,7 +238,8 @@ def run(
     world.state[TRACKS] = int(instance.tracks_new)
     level = model.named_level(instance.level)
     world.state[("entry", THIRD)] = alg.word(model.layout.variant.constants[level.translated("EMPTY")], model.layout.width)
-    world.state[("shadow_stack", THIRD)] = fresh("shadow_stack.3", BOOL)
+    for flag in ("shadow_stack", "may_read", "may_write", "may_exec"):
+        world.state[(flag, THIRD)] = fresh(f"{flag}.3", BOOL)
     if model.mixed:
         _fix_levels(world, instance)
     if instance.transition is None:
