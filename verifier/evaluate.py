@@ -109,6 +109,8 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     answer = m.memo.by_reference(function, args)
     if answer is not None and m.alg.known(answer[2]) is False:
         _store_refs(m, frame, node, answer[1])
+        if refs:
+            m.leaving(function.name, next(iter(refs.values())), answer[0], node.site)
         return answer[0]
     callee = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
     path = m.path
@@ -118,11 +120,15 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     m.path = path
     if answer is None:
         _store_refs(m, frame, node, callee.values)
+        if refs:
+            m.leaving(function.name, next(iter(refs.values())), callee.result, node.site)
         return callee.result
     result, entries, unless = answer
     kinds = {param.name: param.type for param in function.params}
     merged = {name: _merge(m, unless, callee.values[name], value, kinds[name]) for name, value in entries.items()}
     _store_refs(m, frame, node, merged)
+    if refs:
+        m.leaving(function.name, next(iter(refs.values())), result, node.site)
     return result if result is None else _merge(m, unless, callee.result, result, function.returns)
 
 

@@ -81,6 +81,9 @@ class Machine:
     def entering(self, name: str, process: Any, site: int) -> None:
         """A call begins, about the entry of a process; a world may have to do with that."""
 
+    def leaving(self, name: str, process: Any, result: Any, site: int) -> None:
+        """A call that changed an entry of the process ends."""
+
     def label(self, site: int) -> str:
         return ".".join([*self.stack, str(site)])
 

@@ -153,6 +153,7 @@ class World(Machine):
         for event in self.model.layout.variant.hardware:
             chosen = self.fresh(f"{event}@{label}", BOOL)
             self.happen(event, process, chosen)
+        self.loads(process, self.fresh(f"load@{label}", BOOL))
         self.path = path
         return self.state[("entry", process)]
 
@@ -163,6 +164,20 @@ class World(Machine):
         if name == "flush":
             self.late(process, self.label(site))
         self.flushed[process] = self.alg.any(self.flushed[process], self.path)
+
+    FLUSH = {"ptep_clear_flush": True, "huge_ptep_clear_flush": False, "pmdp_huge_clear_flush": False, "pmdp_invalidate": False}
+
+    def leaving(self, name: str, process: Any, result: Any, site: int) -> None:
+        """Helpers that flush end the translations of the address; ptep_clear_flush where the entry was accessible."""
+        if name not in self.FLUSH or process is None or process == THIRD:
+            return
+        flushes = self.alg.truth(True)
+        if self.FLUSH[name]:
+            pending = self.observe("tlb_flush_pending", (process,), f"{name}@{self.label(site)}")
+            accessible = self.model.layout.function("pte_accessible", None) or self.model.layout.helper("pte_accessible")
+            flushes = call(self, accessible, (result, pending))
+        for what in ("cached", "stale_write"):
+            self.state[what, process] = self.alg.conj(self.state[what, process], self.alg.neg(flushes)) if hasattr(self.alg, "conj") else self.alg.all(self.state[what, process], self.alg.neg(flushes))
 
     def late(self, process: int, label: str) -> None:
         """A handler without a lock, which loaded the entry before the step, stores that over what the step has made."""
@@ -188,6 +203,14 @@ class World(Machine):
         huge = self.alg.known(self.state[HUGE, process])
         assert huge is not None, "the level of an entry that is acted on is known"
         return self.model.level if huge else self.model.base
+
+    def loads(self, process: int, chosen: Any) -> None:
+        """A walk may load a translation of what is there."""
+        before = self.state["cached", process]
+        procedure = self.model.definition("procedures", "hardware_load", level=self.level(process))
+        assert procedure is not None
+        call(self, procedure, (process,))
+        self.state["cached", process] = self.alg.choose(chosen, self.state["cached", process], before)
 
     def happen(self, event: str, process: int, chosen: Any) -> None:
         """A hardware event on a process's entry, where it was chosen and its condition holds."""
