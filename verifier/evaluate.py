@@ -84,9 +84,49 @@ def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> 
     return frame.result, frame.values
 
 
+def _touches(node: Any, found: list[Any]) -> list[Any]:
+    """The entries of processes that a statement or expression names; not those of the statements within it."""
+    if isinstance(node, State):
+        if node.name == "entry" and node.index is not None:
+            found.append(node)
+    elif isinstance(node, Call):
+        for one in node.args:
+            _touches(one, found)
+    elif isinstance(node, Observe):
+        pass
+    elif isinstance(node, If):
+        _touches(node.test, found)
+    elif isinstance(node, tuple):
+        for one in node:
+            _touches(one, found)
+    elif hasattr(node, "__dataclass_fields__") and not isinstance(node, (Function, Hardware)):
+        for name in node.__dataclass_fields__:
+            _touches(getattr(node, name), found)
+    return found
+
+
+def _between(m: Machine, frame: Frame, nodes: list[Any], label: str) -> None:
+    """The hardware may act here on each entry that is named."""
+    seen = set()
+    for node in nodes:
+        process = _EXPR[type(node.index)](m, frame, node.index)
+        if process not in seen and process != 2:
+            seen.add(process)
+            m.state["entry", process] = m.hardware(process, m.state["entry", process], f"{label}.{process}")
+
+
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     function = node.function
-    args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
+    if m.auto is frame.function and any(p.by_ref for p in function.params):
+        refs_, rest = [], []
+        for p, a in zip(function.params, node.args, strict=True):
+            _touches(a, refs_ if p.by_ref else rest)
+        values = {i: _EXPR[type(a)](m, frame, a) for i, (p, a) in enumerate(zip(function.params, node.args, strict=True)) if not p.by_ref}
+        if rest and refs_:
+            _between(m, frame, refs_, f"within.{node.site}")
+        args = tuple([values[i] if i in values else _EXPR[type(a)](m, frame, a) for i, a in enumerate(node.args)])
+    else:
+        args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
     if function.before:
         return _before(m, function, args)
     if function.twin is not None:
@@ -268,6 +308,12 @@ def _store(m: Machine, frame: Frame, target: Local | State, value: Any) -> None:
 def _block(m: Machine, frame: Frame, body: tuple[Stmt, ...]) -> None:
     """Run statements; what follows a way that has returned runs only for the other ways."""
     for number, stmt in enumerate(body):
+        if m.auto is frame.function and m.auto is not None and not isinstance(stmt, Hardware):
+            named = _touches(stmt, [])
+            if named:
+                if m.touched:
+                    _between(m, frame, named, f"auto.{m.number(stmt)}")
+                m.touched = True
         _STMT[type(stmt)](m, frame, stmt)
         if frame.returned is None:
             continue

@@ -301,7 +301,11 @@ def _run_code(world: World, instance: Instance, code: str) -> None:
     if fixed and any(model.layout.arch.events[event].late for event in events):
         world.loaded = {p: (world.state["entry", p], world.level(p)) for p in instance.roles if p != THIRD}
         world.flushed = {p: world.alg.truth(False) for p in world.loaded}
+    import os
+    if not os.environ.get("NOAUTO") and not transition.into and (fixed or not model.mixed):
+        world.auto = function
     call(world, function, args)
+    world.auto = None
     for process in world.loaded:
         world.late(process, f"end.{PROCESSES[process]}")
 
