@@ -87,7 +87,7 @@ def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> 
 def _touches(node: Any, found: list[Any]) -> list[Any]:
     """The entries of processes that a statement or expression names; not those of the statements within it."""
     if isinstance(node, State):
-        if node.name == "entry" and node.index is not None:
+        if node.name in ("entry", HUGE) and node.index is not None:
             found.append(node)
     elif isinstance(node, Call):
         for one in node.args:
@@ -103,6 +103,17 @@ def _touches(node: Any, found: list[Any]) -> list[Any]:
         for name in node.__dataclass_fields__:
             _touches(getattr(node, name), found)
     return found
+
+
+def _later(m: Machine, body: tuple[Stmt, ...], before: bool) -> bool:
+    """Of each statement: may the step have touched an entry before it? By the text alone."""
+    for stmt in body:
+        m.later[id(stmt)] = before
+        before = before or bool(_touches(stmt, []))
+        if isinstance(stmt, If):
+            then, orelse = _later(m, stmt.then, before), _later(m, stmt.orelse, before)
+            before = then or orelse
+    return before
 
 
 def _between(m: Machine, frame: Frame, nodes: list[Any], label: str) -> None:
@@ -311,9 +322,10 @@ def _block(m: Machine, frame: Frame, body: tuple[Stmt, ...]) -> None:
         if m.auto is frame.function and m.auto is not None and not isinstance(stmt, Hardware):
             named = _touches(stmt, [])
             if named:
-                if m.touched:
+                if not m.later:
+                    _later(m, m.auto.body, False)
+                if m.later[id(stmt)]:
                     _between(m, frame, named, f"auto.{m.number(stmt)}")
-                m.touched = True
         _STMT[type(stmt)](m, frame, stmt)
         if frame.returned is None:
             continue

@@ -69,7 +69,7 @@ class Machine:
         self.stack: list[str] = []
         self.memo: Memory = Memory()
         self.auto: Any = None  # the function before whose reads and stores of entries the hardware may act
-        self.touched = False
+        self.later: dict[int, bool] = {}
         self.numbers: dict[int, int] = {}
         self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
 

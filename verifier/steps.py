@@ -124,6 +124,7 @@ class World(Machine):
         self.dropped: frozenset[str] = frozenset()
         # what a handler that stores late has loaded of a process, of which level, and has not stored yet
         self.loaded: dict[int, tuple[Any, Level]] = {}
+        self.state_at_start: dict[int, Any] = {}
         self.flushed: dict[int, Any] = {}  # where a flush has waited for it
 
     def assume(self, name: str, condition: Any) -> None:
@@ -148,6 +149,8 @@ class World(Machine):
         """
         if process is None or process == THIRD or self.model.layout.variant.one_cpu:
             return entry
+        if self.model.mixed and self.state[HUGE, process] is not self.state_at_start.get(process, self.state[HUGE, process]):
+            return entry  # the table takes the entry's place by the store that follows
         path = self.path
         self.state[("entry", process)] = entry
         for event in self.model.layout.variant.hardware:
@@ -302,8 +305,10 @@ def _run_code(world: World, instance: Instance, code: str) -> None:
         world.loaded = {p: (world.state["entry", p], world.level(p)) for p in instance.roles if p != THIRD}
         world.flushed = {p: world.alg.truth(False) for p in world.loaded}
     import os
-    if not os.environ.get("NOAUTO") and not transition.into and (fixed or not model.mixed):
+    if not os.environ.get("NOAUTO") and (fixed or not model.mixed):
         world.auto = function
+        if model.mixed:
+            world.state_at_start = {p: world.state[HUGE, p] for p in (0, 1)}
     call(world, function, args)
     world.auto = None
     for process in world.loaded:
