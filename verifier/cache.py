@@ -123,6 +123,12 @@ class Cache:
         entry = self.data["proofs"].get(transition)
         if not isinstance(entry, dict) or entry.get("digest") != self.digests.get(transition):
             return False
+        shown = entry.get("shown")
+        if isinstance(shown, dict) and prop in shown:
+            try:
+                return move_from_json(shown[prop])
+            except (KeyError, TypeError, ValueError):
+                return False
         if prop not in entry.get("properties", ()):
             return False
         if not entry.get("inhabitant"):
@@ -134,7 +140,8 @@ class Cache:
             return False
         return self._inhabitants[transition]
 
-    def keep(self, transition: str, prop: str, inhabitant: Move | None) -> None:
+    def keep(self, transition: str, prop: str, inhabitant: Move | None, shows: bool = False) -> None:
+        """Keep a proof. `shows`: the step is what it is about; else any step of the transition will do."""
         digest = self.digests.get(transition)
         if self.path is None or digest is None:
             return
@@ -142,6 +149,10 @@ class Cache:
         if not isinstance(entry, dict) or entry.get("digest") != digest:
             entry = {"digest": digest, "properties": [], "inhabitant": None}
             self.data["proofs"][transition] = entry
+        if shows and inhabitant is not None:
+            entry.setdefault("shown", {})[prop] = move_to_json(inhabitant)
+            self.changed = True
+            return
         if prop not in entry["properties"]:
             entry["properties"].append(prop)
         if inhabitant is not None and entry["inhabitant"] is None:

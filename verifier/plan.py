@@ -11,7 +11,7 @@ from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder
 from verifier.errors import UsageError, nearest
-from verifier.model import FALLBACK, PTE, Spec
+from verifier.model import FALLBACK, PTE, REACHES, Spec, Transition
 from verifier.obligations import Group
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
@@ -164,11 +164,29 @@ class Library:
             for need in transition.needs:
                 if need in absent and wants(transition.name, ""):
                     found.append({"variant": group.variant, "transition": transition.name, "why": f"has no {need}"})
+            if not set(transition.needs) & set(absent) and wants(transition.name, ""):
+                found += self._effects_not_asked(group, transition)
         for prop in spec.properties.values():
             for need in prop.needs:
                 if need in absent:
                     found.append({"variant": group.variant, "property": prop.name, "why": f"has no {need}"})
         return found
+
+    def _effects_not_asked(self, group: Group, transition: Transition) -> list[dict[str, str]]:
+        """The effects of a transition that no state of this variant can show, at the first level that has it."""
+        variant, spec = self.variant(group.variant), self.spec
+        if group.level != next(n for n, level in spec.levels.items() if transition.at(level)):
+            return []
+        events = () if variant.one_cpu else variant.hardware
+        reasons = ((e, e.lacks(variant.name, variant.absent, events)) for e in transition.reaches)
+        return [{"variant": variant.name, "transition": transition.name, "property": REACHES + e.name, "why": why}
+                for e, why in reasons if why and (not e.codes or group.code in e.codes)]
+
+    def asked(self, step: str) -> list[str]:
+        """The names of all that obligations of a step may be about: properties, and what it is there for."""
+        transition = self.spec.transitions.get(step)
+        effects = () if transition is None else transition.reaches
+        return [*self.spec.properties, *(REACHES + effect.name for effect in effects)]
 
     def check(self, groups: list[Group]) -> None:
         """Type everything that the groups use. SpecError at the first thing that is wrong.
@@ -197,7 +215,8 @@ def nothing_matches(filters: Filters, library: Library) -> UsageError:
     known = {
         "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(library.spec.levels),
         "encoding": list(library.spec.encodings), "code": list(FALLBACK),
-        "transition": [*library.spec.transitions, "init", "static"], "property": list(library.spec.properties),
+        "transition": [*library.spec.transitions, "init", "static"],
+        "property": list(dict.fromkeys(name for step in library.spec.transitions for name in library.asked(step))),
     }
     for option, names in known.items():
         globs: tuple[str, ...] = getattr(filters, option)

@@ -15,15 +15,15 @@ from verifier.algebra import Integers
 from verifier.bits import FALSE, TRUE, Bits
 from verifier.evaluate import call
 from verifier.machine import HUGE, Key, Machine
-from verifier.model import Property
-from verifier.obligations import Builder, Group, Obligation, Question, Way
-from verifier.results import Counterexample, Move, Proved, Refuted, Unknown, Vacuous, Verdict
+from verifier.model import REACHES, Property
+from verifier.obligations import Aim, Builder, Group, Obligation, Question, Way
+from verifier.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise
-from verifier.steps import Instance, key_name, level_of, state_keys
+from verifier.steps import Instance, Step, World, invariants, key_name, level_of, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Contradiction", "GroupProver", "replay", "obligation_of"]
+__all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
 
 SHOWN_PFN = 0x12345  # what counterexamples use for the page's frame where they can
 
@@ -43,7 +43,7 @@ def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obli
     return Obligation(group, name, catalogue, prop.name, prop.kind, prop.claim, model.layout.width)
 
 
-def claim(model: Model, group: Group, question: Question) -> str:
+def claim(model: Model, group: Group, question: Question | Aim) -> str:
     """One sentence with its quantifiers."""
     return obligation_of(model, group, question.transition, question.property).claim
 
@@ -64,8 +64,7 @@ class GroupProver:
         self.name = solver.name
         self.builder = Builder(model, group, graph, graph_inputs(graph))
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
-        self._shown: dict[str, Move | None] = {}
-        self._reached: dict[tuple[str, str], bool] = {}
+        self._examples: dict[str, list[tuple[dict[str, int | bool], Move]]] = {}  # of an instance
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
 
     def decide(self, question: Question) -> Verdict:
@@ -85,16 +84,41 @@ class GroupProver:
                 if isinstance(answer, Sat):
                     return Refuted(self.counterexample(question, way, given), None)
                 assert isinstance(answer, Unsat)
-        effect = self.unreached(question)
-        return Vacuous(question.transition, effect) if effect else Proved(self.inhabitant_of(question))
+        return Proved(self.inhabitant_of(question))
+
+    def decide_aim(self, aim: Aim) -> Verdict:
+        """PROVED with a step that shows the effect, recomputed with plain integers; VACUOUS where no state leads there."""
+        settled = self.graph.neg(self.graph.any(*aim.unsettled))
+        for instance, given, condition in aim.shown:
+            shown = self.graph.conj(condition, settled)
+            move = self._seen(instance, shown)
+            if move is None:
+                answer = self.solver.check((*given, shown))
+                if isinstance(answer, Undecided):
+                    return Unknown("solver", answer.reason)
+                if isinstance(answer, Unsat):
+                    continue
+                move = self.move(instance, answer.model)
+                self._examples.setdefault(instance.label, []).append((answer.model, move))
+            if not leads_to(self.model, self.group, move, aim.property.name):
+                raise Contradiction(f"{aim.id}: the solver's values, recomputed, do not lead there")
+            return Proved(move)
+        if any(not isinstance(self.solver.check((*given, condition), ()), Unsat) for _, given, condition in aim.shown):
+            return Incomplete("behaviour of a lifted helper is undefined, or not modelled, wherever a state leads there")
+        return Vacuous(aim.transition, aim.property.name.removeprefix(REACHES))
+
+    def _seen(self, instance: Instance, shown: int) -> Move | None:
+        """A step that was found before and shows this too: the effects of a transition share a few."""
+        found = (move for values, move in self._examples.get(instance.label, ()) if self.graph.evaluate([shown], values)[0])
+        return next(found, None)
 
     def inhabitant_of(self, question: Question) -> Move | None:
         """A step that satisfies everything that the question assumes."""
         for label, instance in question.instances.items():
-            if label not in self._shown:
-                values = self._inhabitant(label, question.given[label])
-                self._shown[label] = None if values is None else self.move(instance, values)
-            return self._shown[label]
+            values = self._inhabitant(label, question.given[label])
+            if values is not None and label not in self._examples:
+                self._examples[label] = [(values, self.move(instance, values))]
+            return self._examples[label][0][1] if values is not None else None
         return None
 
     def helpers(self) -> tuple[str, ...]:
@@ -122,17 +146,6 @@ class GroupProver:
     def inhabited(self, label: str, given: tuple[int, ...]) -> bool:
         """Does a state satisfy what an instance assumes?"""
         return self._inhabitant(label, given) is not None
-
-    def unreached(self, question: Question) -> str:
-        """The name of an effect that the step is there for, and that no state leads to; empty where there is none."""
-        for name, rows in question.effects.items():
-            key = (question.transition, name)
-            if key not in self._reached:
-                self._reached[key] = any(
-                    isinstance(self.solver.check((*question.given[label], condition), ()), Sat) for label, condition in rows)
-            if not self._reached[key]:
-                return name
-        return ""
 
     def possible(self, question: Question, way: Way) -> bool:
         """Can the property be violated this way?"""
@@ -245,8 +258,6 @@ def step_move(
     model: Model, group: Group, instance: Instance, state: dict[Key, Any], inputs: dict[str, int | bool]
 ) -> Move:
     """A step with plain integers, as a Move."""
-    from verifier.steps import run
-
     reader = input_reader(inputs)
     step = run(model, Integers(), state, instance, group.code, reader, model.memory(Integers(), reader))
     return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new, inputs, dict(state),
@@ -263,17 +274,32 @@ def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict
 
 
 def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
-    instance = instance_of(model, move)
-    reader = input_reader(dict(move.inputs))
-    alg = Integers()
-    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
-    from verifier.steps import run
-
-    step = run(model, builder.alg, dict(move.before), instance, group.code, reader, builder.memory)
+    step, builder = _recomputed(model, group, move)
     violated = {
         prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
     }
     return violated, all(step.assumed), step.after
+
+
+def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
+    """The step of a move with plain integers, and what says how it violates properties and what it leads to."""
+    reader, alg = input_reader(dict(move.inputs)), Integers()
+    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
+    instance = instance_of(model, move)
+    return run(model, alg, dict(move.before), instance, group.code, reader, builder.memory), builder
+
+
+def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
+    """Does the move, recomputed, satisfy its assumptions, the invariant among them, and show the effect?"""
+    step, builder = _recomputed(model, group, move)
+    return all(step.assumed) and _keeps(builder, move.before) and any(
+        bool(shown) for name, shown in builder.effects(step) if name == effect)
+
+
+def _keeps(builder: Builder, state: State) -> bool:
+    """Does a state satisfy the whole invariant?"""
+    world = World(builder.model, builder.alg, dict(state), builder.fresh, builder.memory)
+    return all(holds for _, _, holds in invariants(builder.model, world, builder.group.code))
 
 
 def violates(model: Model, group: Group, move: Move, prop: str) -> bool:

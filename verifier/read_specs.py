@@ -14,6 +14,7 @@ from verifier.model import (
     INVARIANT,
     LEMMA,
     PTE,
+    REACHES,
     STATIC,
     STEP,
     Axiom,
@@ -175,6 +176,8 @@ def _properties(table: Table) -> dict[str, Property]:
         record = table.need(name, Table, "properties")
         record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
                      "sentences", "codes", "levels", "inputs"), "a property")
+        if name.startswith(REACHES):
+            raise SpecError(table.key_at[name], f"{REACHES}... is what a step's effects are called: no property")
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
             kinds = "invariant, lemma, step, advisory or static"

@@ -19,7 +19,7 @@ from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matche
 from verifier.processes import as_worker
 from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
 from verifier.shared import Results, Shared
-from verifier.steps import applies
+from verifier.steps import applies, asked
 from verifier.work import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
 
 __all__ = ["Options", "Stopped", "prove"]
@@ -118,13 +118,12 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
     """UsageError where a filter of transitions or properties leaves nothing to ask."""
     events = {f"hw-{e}" for group in groups for e in library.variant(group.variant).hardware}
     if not (any(matches(n, filters.transition) for n in ("init", "static", *library.spec.transitions, *events))
-            and any(matches(p, filters.property) for p in library.spec.properties)):
+            and any(matches(p, filters.property) for name in library.spec.transitions for p in library.asked(name))):
         raise nothing_matches(filters, library)
     for group in groups:
         model = library.group_model(group)
         names = ["init", "static", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
-        props = [p.name for p in model.spec.properties.values() if applies(model, p, group.code)]
-        if any(matches(n, filters.transition) for n in names) and any(matches(p, filters.property) for p in props):
+        if any(filters.wants(name, prop.name) for name in names for prop in asked(model, name, group.code)):
             return
     raise nothing_matches(filters, library)
 

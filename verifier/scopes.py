@@ -7,7 +7,6 @@ does not load.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from verifier.evaluate import call
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.machine import HUGE, WAS, Key, Machine, Memory
-from verifier.model import PTE, Definition, Encoding, Level, Property, Spec, Transition, Variable, name_of
+from verifier.model import PTE, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
 from verifier.sections import (
     ACTION,
     AXIOM,
@@ -309,18 +308,18 @@ class Model:
         """The level that a transition's texts are written at."""
         return self.base if self.base.name in transition.levels else self.level
 
-    def effects(self, transition: Transition, code: str) -> list[tuple[str, Function]]:
-        """What the transition is there for under this code: sentences over its parameters, the states after and before.
-
-        They are written with the names of the transition's own level, and asked for at the first level that has it.
-        """
+    def effects(self, transition: Transition, code: str) -> list[Effect]:
+        """What the transition is there for under this code, on this variant; asked for at the first level that has it."""
         if self.level is not next(one for one in self.spec.levels.values() if transition.at(one)):
             return []
-        params, variant, level = self.params(transition), self.layout.variant, self.level_of(transition)
-        return [(e.name, self.sentence(e.holds, EFFECT, params, level)) for e in transition.reaches
-                if not set(e.needs) & set(variant.absent) and (not e.codes or code in e.codes)
-                and set(e.hardware) <= set(() if variant.one_cpu else variant.hardware)
-                and not any(fnmatch.fnmatchcase(variant.name, glob) for glob in e.not_on)]
+        variant = self.layout.variant
+        events = () if variant.one_cpu else variant.hardware
+        return [e for e in transition.reaches
+                if (not e.codes or code in e.codes) and not e.lacks(variant.name, variant.absent, events)]
+
+    def effect(self, transition: Transition, effect: Effect) -> Function:
+        """Its sentence, over the transition's parameters and the states after and before, with the names of its own level."""
+        return self.sentence(effect.holds, EFFECT, self.params(transition), self.level_of(transition))
 
     def change(self, transition: Transition, component: str, kind: int) -> Function:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
@@ -385,7 +384,8 @@ class Model:
                     if component in transition.changes:
                         self.change(transition, component, self.reading(view).returns)
             for code in self.encoding.codes:
-                self.effects(transition, code)
+                for effect in self.effects(transition, code):
+                    self.effect(transition, effect)
                 self._check_give_ups(transition, code)
 
     def _check_give_ups(self, transition: Transition, code: str) -> None:

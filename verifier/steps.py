@@ -19,7 +19,7 @@ from verifier.model import INVARIANT, LEMMA, THIRD, Level, Property, Transition
 from verifier.scopes import TRACKS, Model
 from verifier.syntax import BOOL, INDEX
 
-__all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "level_of", "run",
+__all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances", "invariants", "key_name", "level_of", "run",
            "state_keys"]
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
@@ -216,6 +216,14 @@ def applies(model: Model, prop: Property, code: str) -> bool:
     if (prop.encodings and model.encoding.name not in prop.encodings) or (prop.codes and code not in prop.codes):
         return False
     return not any(need in model.layout.variant.absent for need in prop.needs)
+
+
+def asked(model: Model, name: str, code: str) -> list[Property]:
+    """What obligations of a transition (or event, `init`, `static`) may be about: properties, and what the step is there for."""
+    transition = model.spec.transitions.get(name)
+    effects = () if transition is None else model.effects(transition, code)
+    properties = [p for p in model.spec.properties.values() if applies(model, p, code)]
+    return [*properties, *(effect.as_property() for effect in effects)]
 
 
 def invariants(model: Model, world: World, code: str) -> Iterator[tuple[str, int, Any]]:

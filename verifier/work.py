@@ -7,8 +7,9 @@ Says what it is at before it starts, so that whoever waits can tell what took to
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from verifier.bits import Bits
 from verifier.cache import Cache, digest_files
 from verifier.consequence import Consequences
 from verifier.errors import PteproofError
-from verifier.obligations import Group, Obligation
+from verifier.obligations import Aim, Group, Obligation, Question
 from verifier.path import Paths
 from verifier.plan import Filters, Library
 from verifier.processes import give_back
@@ -25,6 +26,7 @@ from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unkn
 from verifier.scopes import Model
 from verifier.sequences import LEADS_TO, Labels
 from verifier.solve import BitsSolver, solver_versions
+from verifier.steps import asked
 from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
@@ -163,7 +165,7 @@ class _Worker:
     def wanted_transitions(self, model: Model) -> list[str]:
         from verifier.steps import instances
         names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
-        return [n for n in names if any(self.task.filters.wants(n, p) for p in model.spec.properties)]
+        return [n for n in names if any(self.task.filters.wants(n, p) for p in self.library.asked(n))]
 
     def digests(self, group: Group, model: Model) -> dict[str, str]:
         """What a proof about each transition rests on, as a digest."""
@@ -189,7 +191,7 @@ class _Worker:
     def from_cache(self, state: _Group, prover: GroupProver, name: str) -> list[str]:
         """Tell what is proved already; the names of the properties that are left to decide."""
         left = []
-        for prop in prover.builder.properties():
+        for prop in asked(state.model, name, state.group.code):
             if not self.task.filters.wants(name, prop.name):
                 continue
             found = state.cache.proved(name, prop.name)
@@ -203,7 +205,12 @@ class _Worker:
         return left
 
     def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> None:
-        for question in prover.builder.questions(lambda t, p: t == name and p in props):
+        def wanted(transition: str, prop: str) -> bool:
+            return transition == name and prop in props
+
+        builder = prover.builder
+        questions: Iterator[Question | Aim] = chain(builder.questions(wanted), builder.aims(wanted))
+        for question in questions:
             if question.id in self.task.skip:
                 continue
             obligation = obligation_of(state.model, state.group, name, question.property)
@@ -211,14 +218,14 @@ class _Worker:
             start = time.perf_counter()
             prover.solver.how = ""
             try:
-                verdict = prover.decide(question)
+                verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question)
             except Contradiction as error:
                 self.say(Contradicts(str(error)))
                 continue
             result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
-                            assumptions=prover.assumed(question))
+                            assumptions=() if isinstance(question, Aim) else prover.assumed(question))
             if isinstance(verdict, Proved):
-                state.cache.keep(name, question.property.name, verdict.inhabitant)
+                state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
             if isinstance(verdict, Refuted) and name not in ("init", "static"):
                 state.open.append(result)
             else:

@@ -21,6 +21,7 @@ from verifier.certify.blast import Claims, Unfolded, claims_cnf
 from verifier.certify.dimacs import write_cnf
 from verifier.errors import UsageError
 from verifier.export import conditions
+from verifier.model import EFFECT
 from verifier.obligations import Builder, Group, Question
 from verifier.plan import Library
 from verifier.processes import as_worker
@@ -107,7 +108,7 @@ def _units(run: Run) -> list[Unit]:
     """What was proved, by step."""
     by_step: dict[tuple[Group, str], list[Result]] = {}
     for result in run.results:
-        if isinstance(result.verdict, Proved):
+        if isinstance(result.verdict, Proved) and result.obligation.kind != EFFECT:
             by_step.setdefault((result.obligation.group, result.obligation.transition), []).append(result)
     return [Unit(group, step, tuple(found)) for (group, step), found in sorted(by_step.items(), key=lambda i: str(i[0]))]
 
@@ -128,6 +129,7 @@ def _index(
         "units": sorted(rows, key=lambda row: str(row["name"])),
         "not_certified": {r.obligation.id: verdict_name(r.verdict) for r in run.results
                           if not isinstance(r.verdict, Proved)},
+        "shown": [r.obligation.id for r in run.results if isinstance(r.verdict, Proved) and r.obligation.kind == EFFECT],
     }
 
 

@@ -18,7 +18,7 @@ from verifier.cache import digest_files
 from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_yaml
-from verifier.mutate.judge import UNPROVED, Judged, Mutant, judge, mutants
+from verifier.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
 from verifier.plan import Library
 from verifier.processes import as_worker
 
@@ -148,8 +148,10 @@ def text(score: Score, verbose: bool) -> Iterator[str]:
         yield f"stale       specs/survivors.yaml explains {glob!r}, which nothing needs"
     counts = Counter(j.verdict for j in score.judged)
     killed = [j for j in score.judged if j.verdict == "killed"]
-    by = Counter("conform" if j.by.startswith("conform") else "a verdict" for j in killed)
+    by = Counter("conform" if j.by.startswith("conform") else "an effect" if j.by.startswith(AS_AN_EFFECT) else "a verdict"
+                 for j in killed)
     left = len(score.unexplained())
     yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a verdict, "
-           f"{by['conform']} by conform), {counts['refused']} refused, {counts['equivalent']} equivalent by proof, "
+           f"{by['an effect']} as an effect, {by['conform']} by conform), {counts['refused']} refused, "
+           f"{counts['equivalent']} equivalent by proof, "
            f"{counts['survived']} survived ({counts['survived'] - left} explained).")

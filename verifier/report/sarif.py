@@ -33,6 +33,9 @@ def _head(library: Library) -> dict[str, Any]:
             "level": "note" if p.kind == "advisory" else "error"}}
         for p in library.spec.properties.values()
     ]
+    effects = sorted({effect.as_property().name for t in library.spec.transitions.values() for effect in t.reaches})
+    rules += [{"id": name, "shortDescription": {"text": "some state leads the step to what it is there for"},
+               "defaultConfiguration": {"level": "error"}} for name in effects]
     driver = {"name": "pteproof", "version": __version__, "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",

@@ -10,9 +10,10 @@ from typing import Any
 
 from verifier.algebra import Integers
 from verifier.arch import Layout
-from verifier.errors import UsageError, nearest
+from verifier.errors import UsageError, Where, nearest
 from verifier.evaluate import call
 from verifier.machine import Machine, Memory
+from verifier.model import EFFECT, REACHES, Transition
 from verifier.plan import Library
 from verifier.results import Counterexample, Move, Result, State, reason, verdict_name
 from verifier.scopes import Model
@@ -51,7 +52,8 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     if counterexample is not None:
         parts += _counterexample(library, model, result, counterexample)
     elif inhabitant is not None:
-        parts.append("  an inhabitant of what it assumes:\n" + _moves(model, [inhabitant]))
+        shows = "a step that shows it" if o.kind == EFFECT else "an inhabitant of what it assumes"
+        parts.append(f"  {shows}:\n" + _moves(model, [inhabitant]))
     if result.assumptions:
         parts.append(wrap("assumes the invariant; " + "; ".join(result.assumptions), "  "))
     parts.append(_places(library, result))
@@ -190,8 +192,8 @@ def _really(state: State, process: int) -> str:
 
 def _places(library: Library, result: Result) -> str:
     o = result.obligation
-    lines = [f"  property {library.spec.properties[o.property].where}"]
     transition = library.spec.transitions.get(o.transition)
+    lines = [f"  property {_where(library, transition, o.property)}"]
     if transition is not None:
         chosen = transition.code(o.group.code)
         if chosen is not None:
@@ -206,6 +208,13 @@ def _places(library: Library, result: Result) -> str:
         kernel = f"the kernel's helpers ({why})" if counterexample.kernel else f"kernel: {why}"
         lines.append(f"           reproduced by: {said}; {kernel}")
     return "\n".join(lines)
+
+
+def _where(library: Library, transition: Transition | None, prop: str) -> Where:
+    """Where a property or an effect stands."""
+    effects = () if transition is None else transition.reaches
+    found = {effect.as_property().name: effect.holds.where for effect in effects}
+    return found[prop] if prop in found else library.spec.properties[prop].where
 
 
 def more_text(library: Library, result: Result, count: int) -> str:
@@ -349,6 +358,7 @@ def list_text(library: Library, what: str, arch: str | None) -> str:
         rows = [[t.name, ",".join(t.catalogue), " ".join(t.codes), t.site] for t in library.spec.transitions.values()]
     elif what == "properties":
         rows = [[p.name, p.kind, p.claim] for p in library.spec.properties.values()]
+        rows.append([f"{REACHES}NAME", EFFECT, "some state leads the step to what it is there for (its `reaches`)"])
     elif what == "encodings":
         rows = [[e.name, " ".join(e.codes), e.describe] for e in library.spec.encodings.values()]
     elif what == "helpers":
