@@ -269,7 +269,7 @@ class Builder:
             return
         inputs = [self.fresh(name, BOOL) for name in prop.inputs]
         for process in step.instance.roles:
-            if process != THIRD and step.before["entry", process] is not step.after["entry", process]:
+            if process != THIRD:
                 holds = call(self.after(step), self.model.property(prop), (process, *inputs))
                 yield Way(step.instance, process, step, self.alg.neg(holds))
 
