@@ -50,6 +50,11 @@ class Way:
     step: Step | None
     bad: Any
     sentence: str = ""  # of a static property
+    component: str = ""  # of an entry, where a property compares them
+
+    def __str__(self) -> str:
+        """What tells it apart from the other ways of its question."""
+        return " ".join(part for part in (self.label, "" if self.process is None else "AB"[self.process], self.component) if part)
 
     @builtins.property
     def label(self) -> str:
@@ -297,7 +302,7 @@ class Builder:
             for component, view in prop.compares.items():
                 bad = self._differs(prop, step, process, component, view, base, after)
                 if bad is not None:
-                    yield Way(step.instance, process, step, bad)
+                    yield Way(step.instance, process, step, bad, component=component)
 
     def _baseline(self, step: Step, process: int) -> Any:
         """What a role's entry is compared with: its own entry before, or the one that it is copied from."""

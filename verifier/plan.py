@@ -123,6 +123,19 @@ class Library:
         return [v for v in self.variants()
                 if any(matches(name, filters.arch) for name in (v.name, v.arch, self.archs[v.arch].kernel))]
 
+    def asks_for(self, filters: Filters) -> Callable[[str], bool]:
+        """Does a run with these filters ask for the obligation of this id, if there is one?"""
+        names = {v.name for v in self.wanted(filters)}
+        known = {v.name for v in self.variants()}
+
+        def asked(identity: str) -> bool:
+            variant, level, encoding, transition, code, prop = identity.split("/")
+            mine = variant in names if variant in known else matches(variant, filters.arch)
+            return (mine and matches(level, filters.level) and matches(encoding, filters.encoding)
+                    and matches(code, filters.code) and filters.wants(transition, prop))
+
+        return asked
+
     def groups(self, filters: Filters) -> tuple[list[Group], list[dict[str, str]]]:
         """The groups that are asked for, and those that do not apply with the reason."""
         found: list[Group] = []

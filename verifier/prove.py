@@ -150,7 +150,11 @@ class GroupProver:
     def possible(self, question: Question, way: Way) -> bool:
         """Can the property be violated this way?"""
         given = question.given[way.label]
-        return isinstance(self.solver.check((*given, way.bad), ()), Sat)
+        return not isinstance(self.solver.check((*given, way.bad), ()), Unsat)
+
+    def broken(self, question: Question) -> tuple[str, ...]:
+        """Every way in which the property can be violated, by name."""
+        return tuple(sorted({str(way) for way in question.ways if self.possible(question, way)}))
 
     def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
         """The least values that violate the obligation this way, recomputed with plain integers."""

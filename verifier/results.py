@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
+from verifier.baseline import PROVED, Compared, Said
 from verifier.machine import Key
+from verifier.model import ADVISORY
 from verifier.obligations import Group, Obligation
 
 __all__ = [
     "EXIT", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "verdict_name", "worst",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "said", "verdict_name", "worst",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -100,6 +102,7 @@ class Result:
     solver: str
     cached: bool = False
     assumptions: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()  # of what fails: every way in which its property can be violated
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,17 @@ class Run:
     solvers: Mapping[str, str] = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
     unfinished: tuple[tuple[Group, str], ...] = ()  # groups of which something was not decided, and why
+    compared: Compared | None = None  # with an earlier run
+
+
+def said(result: Result) -> Said:
+    """A result as an earlier run would tell it."""
+    name = verdict_name(result.verdict)
+    if isinstance(result.verdict, Proved):
+        return PROVED
+    shown: Counterexample | None = getattr(result.verdict, "counterexample", None)
+    leads_to = "" if shown is None else shown.consequence or ("droppable" if shown.droppable else "")
+    return Said(name, frozenset(result.ways), leads_to, result.obligation.kind == ADVISORY)
 
 
 def verdict_name(verdict: Verdict) -> str:
@@ -153,11 +167,13 @@ EXIT = {"proved": 0, "refuted": 1, "vacuous": 3, "unknown": 3, "incomplete": 3}
 def exit_code(run: Run) -> int:
     """0 everything proved; 1 refuted; 3 unknown, vacuous or incomplete; 4 the tool contradicts itself.
 
-    An advisory property never fails a run.
+    An advisory property never fails a run. Where it was compared with an earlier run: of what is new or in a new way only.
     """
     if run.contradictions:
         return 4
     codes = {3} if run.unfinished or not run.results else set()
+    if run.compared is not None:
+        return worst({*codes, run.compared.exit_code()})
     codes |= {EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"}
     return next((code for code in (1, 3) if code in codes), 0)
 

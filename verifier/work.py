@@ -224,6 +224,8 @@ class _Worker:
                 continue
             result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
                             assumptions=() if isinstance(question, Aim) else prover.assumed(question))
+            if isinstance(verdict, Refuted) and isinstance(question, Question):
+                result = replace(result, ways=prover.broken(question))
             if isinstance(verdict, Proved):
                 state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
             if isinstance(verdict, Refuted) and name not in ("init", "static"):

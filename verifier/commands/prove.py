@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,9 @@ from verifier.commands.told import keep, tell_again
 from verifier.errors import UsageError
 
 if TYPE_CHECKING:
+    from verifier.baseline import Baseline
     from verifier.plan import Filters, Library
+    from verifier.results import Run
 
 __all__ = ["audit", "explain", "prove"]
 
@@ -23,10 +26,13 @@ __all__ = ["audit", "explain", "prove"]
 @filtering
 @running
 @click.option("--unneeded", is_flag=True, help="list the assumptions that none of these proofs needs, instead of the verdicts")
+@click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
+              help="the JSON of an earlier run: say what is new, and let the exit code speak of that only")
 @click.pass_context
 def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
     """Prove or refute the obligations that the filters let through; without filters, all."""
     from verifier import report
+    from verifier.baseline import read_baseline
 
     if unneeded:
         return _unneeded(load(context), make_filters(given), given)
@@ -34,12 +40,32 @@ def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
     if told is not None:
         return told
     key = dict(given)
-    library, run, stopped = execute(context, make_filters(given), given)
+    baseline = read_baseline(given["baseline"], "pteproof.result/1") if given["baseline"] else None
+    filters = make_filters(given)
+    library, run, stopped = execute(context, filters, given)
+    if baseline is not None:
+        run = against(library, filters, run, baseline)
     if not write_files(library, run, given):
         text = report.prove_text(library, run, given["quiet"], given["verbose"], color(given))
         click.echo(text, color=True)
         keep(context, "prove", key, text, run, stopped)
     return finish(run, stopped)
+
+
+def against(library: Library, filters: Filters, run: Run, baseline: Baseline) -> Run:
+    """The run, compared with an earlier one. What was not finished is not lost."""
+    from dataclasses import replace
+
+    from verifier.baseline import compare
+    from verifier.results import said
+
+    asked, unfinished = library.asks_for(filters), {str(group) for group, _ in run.unfinished}
+
+    def wanted(identity: str) -> bool:
+        variant, level, encoding, _, code, _ = identity.split("/")
+        return f"{variant}/{level}/{encoding}/{code}" not in unfinished and asked(identity)
+
+    return replace(run, compared=compare(baseline, ((r.obligation.id, said(r)) for r in run.results), wanted))
 
 
 def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:

@@ -18,8 +18,8 @@ __all__ = ["keep", "tell_again"]
 
 def _kept(context: click.Context, command: str, given: dict[str, Any]) -> Any:
     """Where the output of this command on these inputs is kept; None where it says more than a text, or may not be kept."""
-    more = ("tree", "cross", "no_cache", "json_file", "junit_file", "sarif_file", "dump_smt", "verbose")
-    if any(given[name] for name in more) or given["helpers"] != "yaml":
+    more = ("tree", "cross", "no_cache", "json_file", "junit_file", "sarif_file", "dump_smt", "verbose", "baseline")
+    if any(given.get(name) for name in more) or given["helpers"] != "yaml":
         return None
     from importlib.metadata import version
     from shutil import get_terminal_size

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+from verifier.baseline import Baseline, compare, read_baseline, said
 from verifier.errors import UsageError
 from verifier.kernel.store import put_text
 from verifier.kernel.tree import find_tree
@@ -51,9 +53,28 @@ _OPTIONS = (
     click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
     click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
     click.option("--bisect", is_flag=True, help="exit codes for git bisect run"),
+    click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
+                 help="the JSON of an earlier run: say what is new, and let the exit code speak of that only"),
     click.option("-q", "--quiet", is_flag=True, help="only the exit code and files"),
     click.option("-v", "--verbose", is_flag=True, help="also what is equal, and what it rests on"),
 )
+
+
+def _against(
+    before: Baseline | None, data: dict[str, Any], names: tuple[str, ...], code: int
+) -> tuple[dict[str, Any], list[str], int]:
+    """The results as JSON, what to say of them, and the exit code: compared with an earlier run where there is one."""
+    if before is None or code in (2, 4):
+        return data, [], code
+    variants = {row["variant"] for row in data["results"]}
+
+    def asked(identity: str) -> bool:
+        variant, *_, name = identity.split("/")
+        return variant in variants and any(fnmatch.fnmatchcase(name, glob) for glob in names)
+
+    now = ((row["id"], this) for row in data["results"] if (this := said(row)) is not None)
+    found = compare(before, now, asked)
+    return {**data, "exit": found.exit_code(), "baseline": found.data()}, list(found.lines()), found.exit_code()
 
 
 def _common(command: Any) -> Any:
@@ -69,19 +90,23 @@ def _common(command: Any) -> Any:
 def conform_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
     json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
+    baseline: Path | None,
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
     from verifier.kernel.session import conform, exit_code, layouts
     from verifier.kernel.show import as_json, as_junit, as_text
 
     arch_dir = context.obj[0] if context.obj else None
+    before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
     report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir,
                      progress=_progress(quiet))
-    _write(json_file, json.dumps(as_json(report), indent=2) if json_file else "")
+    told, against, code = _against(before, as_json(report), helpers, exit_code(report.results))
+    _write(json_file, json.dumps(told, indent=2) if json_file else "")
     _write(junit_file, as_junit(report) if junit_file else "")
     if not quiet and "-" not in (json_file, junit_file):
         click.echo(as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose))
-    return _code(exit_code(report.results), bisect)
+        click.echo("\n".join(against), nl=bool(against))
+    return _code(code, bisect)
 
 
 @click.command("laws")
@@ -92,14 +117,19 @@ def conform_command(
 def laws_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
     json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
+    baseline: Path | None,
 ) -> int:
     """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
     from verifier.kernel.laws import judge_laws, laws_json, laws_junit, laws_text
 
     arch_dir = context.obj[0] if context.obj else None
-    found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
-    _write(json_file, json.dumps(laws_json(found), indent=2) if json_file else "")
+    before = read_baseline(baseline, "pteproof.laws/1") if baseline else None
+    found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir,
+                       progress=_progress(quiet))
+    told, against, code = _against(before, laws_json(found), names, found.exit_code)
+    _write(json_file, json.dumps(told, indent=2) if json_file else "")
     _write(junit_file, laws_junit(found) if junit_file else "")
     if not quiet and "-" not in (json_file, junit_file):
         click.echo(laws_text(found, verbose))
-    return _code(found.exit_code, bisect)
+        click.echo("\n".join(against), nl=bool(against))
+    return _code(code, bisect)

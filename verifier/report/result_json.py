@@ -60,6 +60,7 @@ def _head(run: Run) -> dict[str, Any]:
         "tool": {"version": __version__, "solvers": dict(run.solvers)},
         "summary": {word: counts[word] for word in _WORDS},
         "coverage": dict(run.coverage),
+        **({} if run.compared is None else {"baseline": run.compared.data()}),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "contradictions": list(run.contradictions),
         "theorems": [
@@ -98,6 +99,8 @@ def _result(library: Library, result: Result, show: _Shown) -> str:
         "solver": result.solver, "cached": result.cached, "assumptions": list(result.assumptions),
         "inhabitant": None, "counterexample": None,
     }
+    if result.ways:
+        found["ways"] = list(result.ways)
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
         found["counterexample"] = _counterexample(model, counterexample)

@@ -50,8 +50,9 @@ def closing_line(run: Run) -> str:
 
 def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bool) -> str:
     """Theorems, what failed, what is not covered, and the closing line."""
+    against = [] if run.compared is None else list(run.compared.lines())
     if quiet:
-        return closing_line(run)
+        return "\n".join([closing_line(run), *against[-1:]])
     parts, lines = [], []
     few = len(run.results) <= 40
     hidden = three = 0
@@ -81,7 +82,7 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         left.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
     left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
     parts.append("\n".join(left))
-    parts.append(closing_line(run))
+    parts.append("\n".join([closing_line(run), *against]))
     return "\n\n".join(p for p in parts if p)
 
 
