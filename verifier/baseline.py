@@ -22,8 +22,6 @@ CHUNK = 1 << 20
 LARGEST = 1 << 26  # characters of one result
 _WORDS = {"equal": "proved", "differs": "refuted"}  # of conform, in the words of all
 _WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "refuted": 2}
-_ENDS = {"": 0, "droppable": 1}  # what a failure leads to, from nothing upwards; the violation of a named property is more
-NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,7 @@ def _new_way(was: Said, this: Said) -> str:
     ways = sorted(this.ways - was.ways)
     if ways:
         return f"{this.verdict} by {', '.join(ways)}, which kept it"
-    rank, before = _ENDS.get(this.leads_to, NAMED), _ENDS.get(was.leads_to, NAMED)
-    if rank > before or (rank == NAMED and this.leads_to != was.leads_to):
+    if this.leads_to and this.leads_to != was.leads_to:
         return f"leads to {this.leads_to}, did not"
     return ""
 
@@ -146,7 +143,7 @@ def said(row: Mapping[str, Any]) -> Said | None:
     shown = row.get("counterexample")
     if word == "refuted" and "kind" in row and not row.get("ways"):
         raise ValueError("it does not say in which ways an obligation can be violated: it is of an earlier version")
-    leads_to = "" if shown is None else shown["consequence"] or ("droppable" if shown["droppable"] else "")
+    leads_to = "" if shown is None else shown["consequence"] or ""
     ways = row["ways"] if "ways" in row else _values(row)
     if not isinstance(ways, list) or not all(isinstance(way, str) for way in ways):
         raise ValueError("its ways are no texts")

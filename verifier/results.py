@@ -136,7 +136,7 @@ def said(result: Result) -> Said:
     if isinstance(result.verdict, Proved):
         return PROVED
     shown: Counterexample | None = getattr(result.verdict, "counterexample", None)
-    leads_to = "" if shown is None else shown.consequence or ("droppable" if shown.droppable else "")
+    leads_to = "" if shown is None else shown.consequence
     return Said(name, frozenset(result.ways), leads_to, result.obligation.kind == ADVISORY)
 
 
