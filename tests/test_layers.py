@@ -25,8 +25,8 @@ LAYERS = (
     "errors", "processes", "algebra", "syntax", "load", "expressions", "language", "machine", "evaluate", "graph", "truth",
     "bits", "terms", "smtlib", "harness", "solve", "smt_solvers", "arch", "read_arch", "model", "read_specs", "sections",
     "scopes", "steps", "sequences", "obligations", "baseline", "results", "shared", "prove", "prove_terms", "plain", "cross",
-    "substitute", "follow", "path", "trace", "consequence", "through", "plan", "export", "unneeded", "cache", "work", "run",
-    "encode", "certify", "kernel", "mutate", "table", "report", "commands", "cli", "__main__",
+    "substitute", "follow", "path", "trace", "consequence", "through", "difference", "beyond", "plan", "export", "unneeded",
+    "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report", "commands", "cli", "__main__",
 )
 # A module may not be named by what its layer is not meant for, even where the order would allow it.
 TOOLS = {"z3": {"terms", "solve"}, "pysat": {"solve"}, "yaml": {"load"}, "rich": {"commands"},

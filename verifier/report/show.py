@@ -20,7 +20,7 @@ from verifier.scopes import Model
 from verifier.steps import World
 from verifier.syntax import BOOL
 
-__all__ = ["decode_text", "explain_text", "list_text", "more_text", "parse_value", "reads_as", "source_of", "wrap"]
+__all__ = ["decode_text", "explain_text", "list_text", "more_text", "moves_text", "parse_value", "reads_as", "source_of", "wrap"]
 
 WIDTH = 102
 PEOPLE = ("A", "B", "other")
@@ -53,7 +53,7 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
         parts += _counterexample(library, model, result, counterexample)
     elif inhabitant is not None:
         shows = "a step that shows it" if o.kind == EFFECT else "an inhabitant of what it assumes"
-        parts.append(f"  {shows}:\n" + _moves(model, [inhabitant]))
+        parts.append(f"  {shows}:\n" + moves_text(model, [inhabitant]))
     if result.assumptions:
         parts.append(wrap("assumes the invariant; " + "; ".join(result.assumptions), "  "))
     parts.append(_places(library, result))
@@ -72,15 +72,15 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
         return [wrap(f"fails for {given}")]
     if found.reached and found.trace:
         parts.append(f"  reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:")
-        parts.append(_moves(model, found.trace))
+        parts.append(moves_text(model, found.trace))
     elif found.trace:
         parts.append("  reached after an earlier step has broken a property; each recomputed with plain integers:")
-        parts.append(_moves(model, found.trace))
+        parts.append(moves_text(model, found.trace))
     elif not found.reached:
         parts.append(f"  no trace of up to {found.depth} steps leads there. The step alone:")
-        parts.append(_moves(model, [found.move]))
+        parts.append(moves_text(model, [found.move]))
     else:
-        parts.append("  a fresh state:\n" + _moves(model, [found.move]))
+        parts.append("  a fresh state:\n" + moves_text(model, [found.move]))
     words = _hardware_words(model, found)
     if words:
         parts.append(wrap(words))
@@ -88,7 +88,7 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
         parts.append("  the folio is then " + ("droppable: clean in the swap cache, or lazyfree" if found.droppable
                                                else "not droppable: adding it to swap would mark it dirty"))
     if found.leads_to:
-        parts.append(f"  and that leads to {found.consequence}:\n" + _moves(model, found.leads_to))
+        parts.append(f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to))
     return parts
 
 
@@ -107,7 +107,7 @@ def _hardware_words(model: Model, found: Counterexample) -> str:
 _HEAD = ["step", "transition", "who", "entry", "write", "dirty", "uffd", "reads as", "really"]
 
 
-def _moves(model: Model, moves: Sequence[Move]) -> str:
+def moves_text(model: Model, moves: Sequence[Move]) -> str:
     """The steps as a table: each entry that matters, how it reads, and what is true."""
     from verifier.report.tables import table
 
@@ -230,7 +230,7 @@ def more_text(library: Library, result: Result, count: int) -> str:
     lines = []
     for question in prover.builder.questions(lambda t, p: t == o.transition and p == o.property):
         for move in prover.more(question, count):
-            lines.append(_moves(model, [move]))
+            lines.append(moves_text(model, [move]))
     return "\n\n".join(lines) if lines else "  there is no counterexample to the step"
 
 
