@@ -90,7 +90,8 @@ def test_what_is_refuted_and_did_not_change_is_no_difference(library: Library, g
     """Another observation at the front moves the places of all others: it is another question, but breaks nothing."""
     assert {d.word for d in of(Pair(*[library.group_model(group)] * 2, group), "fork-pte").values()} <= {"same", "kept"}
     first = "pte = ptep_get(entry[parent])\n"
-    pair = with_code(library, group, "fork-pte", first, f"if folio_trylock() and not pte_present(entry[parent]):\n    return\n{first}")
+    more = "if folio_trylock() and not pte_present(entry[parent]):\n    return\n"
+    pair = with_code(library, group, "fork-pte", first, more + first)
     pair.new.check()
     found = of(pair, "fork-pte")
     assert not [d.id for d in found.values() if d.worse()]
