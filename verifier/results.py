@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
+from verifier.exits import Exit, worst
 from verifier.machine import Key
 from verifier.obligations import Group, Obligation
 
 __all__ = [
-    "EXIT", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "verdict_name", "worst",
+    "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -146,23 +147,12 @@ def reason(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
-# Exit codes of the contract; the worst wins in the order 4, 1, 3, 2, 0.
-EXIT = {"proved": 0, "refuted": 1, "vacuous": 3, "unknown": 3, "incomplete": 3}
+_EXIT = {"proved": Exit.HOLDS, "refuted": Exit.REFUTED, "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN}
 
 
-def exit_code(run: Run) -> int:
-    """0 everything proved; 1 refuted; 3 unknown, vacuous or incomplete; 4 the tool contradicts itself.
-
-    An advisory property never fails a run.
-    """
+def exit_code(run: Run) -> Exit:
+    """What the run comes to. An advisory property never fails one."""
     if run.contradictions:
-        return 4
-    codes = {3} if run.unfinished or not run.results else set()
-    codes |= {EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"}
-    return next((code for code in (1, 3) if code in codes), 0)
-
-
-def worst(codes: Iterable[int]) -> int:
-    """The exit code of several results: 4, then 1, 3, 2 and 0."""
-    found = set(codes)
-    return next((code for code in (4, 1, 3, 2) if code in found), 0)
+        return Exit.CONTRADICTION
+    codes = {Exit.OPEN} if run.unfinished or not run.results else set()
+    return worst(codes | {_EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"})

@@ -13,14 +13,13 @@ import click
 
 from verifier.commands.options import load
 from verifier.errors import UsageError
+from verifier.exits import Exit
 
 if TYPE_CHECKING:
     from verifier.plan import Filters, Library
     from verifier.results import Result, Run
 
-__all__ = ["CONTRADICTION", "Progress", "color", "execute", "finish", "write_files"]
-
-CONTRADICTION = 4
+__all__ = ["Progress", "color", "execute", "finish", "write_files"]
 
 
 def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> tuple[Library, Run, bool]:
@@ -136,5 +135,5 @@ def finish(run: Run, stopped: bool) -> int:
         click.echo(f"pteproof: {group} is not finished: {why}", err=True)
     if stopped:
         click.echo(f"pteproof: stopped; {len(run.results)} obligations were decided until then", err=True)
-        return 130
+        return Exit.STOPPED
     return exit_code(run)
