@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""python -m verifier, and the installed command: where the program begins. What fails before it is loaded is no verdict either."""
+"""python -m verifier, and the installed command: where the program begins. What fails while it is loaded is no verdict."""
 
 import sys
 
@@ -17,7 +17,7 @@ def start() -> None:
         sys.exit(130)
     except Exception as error:
         try:
-            sys.stderr.write(f"pteproof: internal error: {type(error).__name__}: {error} while it was loaded; this is no verdict\n")
+            sys.stderr.write(f"pteproof: internal error: {type(error).__name__}: {error}; this is no verdict\n")
         finally:
             sys.exit(70)
     main()

@@ -47,19 +47,18 @@ class _Group(click.Group):
         found: click.Command = getattr(import_module(module), name)
         return found
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         """Without click's own endings, which are exit code 1 for an interrupt and for a pipe that is closed."""
         if _COMPLETION in os.environ:
-            return super().main(args, "pteproof", **extra)
+            return super().main(args, *more, **extra)
         words = list(sys.argv[1:] if args is None else args)
-        extra.pop("standalone_mode", None)
         stop_on_request()
-        code = ended(lambda: self._run(words, extra))
+        code = ended(lambda: self._run(words))
         sys.exit(int(for_bisect(code) if "--bisect" in words else code))
 
-    def _run(self, words: list[str], extra: dict[str, Any]) -> object:
+    def _run(self, words: list[str]) -> object:
         hold_streams()
-        with self.make_context("pteproof", words, **extra) as context:
+        with self.make_context("pteproof", words) as context:
             return self.invoke(context)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from verifier.errors import OutputError, UsageError
 
-__all__ = ["STDOUT", "STREAM_ERRORS", "clean", "hold_streams", "one_line", "open_outputs", "tell", "tell_error", "write_file", "write_outputs"]
+__all__ = ["STDOUT", "STREAM_ERRORS", "clean", "hold_streams", "one_line",
+           "open_outputs", "tell", "tell_error", "write_file", "write_outputs"]
 
 STDOUT = "-"
 STREAM_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT)
@@ -57,7 +58,7 @@ def hold_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
     if sys.stdout is None:
         raise OutputError("standard output is closed")
     for stream in (sys.stdout, sys.stderr):
