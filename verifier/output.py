@@ -58,7 +58,7 @@ def hold_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
+        sys.stderr = io.StringIO()  # nobody reads it
     if sys.stdout is None:
         raise OutputError("standard output is closed")
     for stream in (sys.stdout, sys.stderr):
