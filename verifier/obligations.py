@@ -20,7 +20,7 @@ from verifier.scopes import Model
 from verifier.steps import Fresh, Instance, Step, World, applies, arguments, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
 
-__all__ = ["Group", "Obligation", "Question", "Way", "obligation_id"]
+__all__ = ["Group", "Obligation", "Question", "Way", "count", "obligation_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,15 @@ class Group:
 def obligation_id(group: Group, transition: str, prop: str) -> str:
     """variant/level/encoding/transition/code/property."""
     return f"{group.variant}/{group.level}/{group.encoding}/{transition}/{group.code}/{prop}"
+
+
+def count(model: Model, code: str, steps: Callable[[str], bool], props: Callable[[str], bool]) -> int:
+    """How many questions a Builder makes of these steps and properties, without building one."""
+    kinds = [p.kind for p in model.spec.properties.values() if applies(model, p, code) and props(p.name)]
+    names = dict.fromkeys(instance.name for instance in instances(model))
+    static = kinds.count(STATIC)
+    return (sum(kind in (INVARIANT, LEMMA) for kind in kinds) * steps("init") + static * steps("static")
+            + (len(kinds) - static) * sum(map(steps, names)))
 
 
 @dataclass(slots=True)

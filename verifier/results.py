@@ -76,7 +76,7 @@ class Vacuous:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """reason: timeout, memory, solver, not-inductive."""
+    """reason: timeout, memory, solver, not-inductive, stopped."""
 
     reason: str
     detail: str = ""
@@ -105,13 +105,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class TheoremResult:
-    """A theorem's verdict is the worst of its steps'; `lemmas` are the invariants that its induction used."""
+    """A theorem's verdict is the worst of its steps'; `lemmas` are the invariants that its induction used.
+
+    whole      was the whole theorem asked for, and every obligation of it decided?
+    undecided  obligations that were asked for and have no verdict
+    """
 
     group: Group
     verdict: str
     lemmas: tuple[str, ...]
     counts: Mapping[str, int]
-    whole: bool  # was the whole theorem asked for?
+    whole: bool
+    undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,18 @@ class Run:
     solvers: Mapping[str, str] = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
     unfinished: tuple[tuple[Group, str], ...] = ()  # groups of which something was not decided, and why
+    stopped: str = ""  # by whom or what the run was ended before its end
+
+    @property
+    def undecided(self) -> int | None:
+        """Obligations that were asked for and have no verdict; None where nobody had counted them yet."""
+        return sum(t.undecided for t in self.theorems) if self.theorems or not self.stopped else None
+
+    def cut_short(self) -> str:
+        """Why this is not the whole answer; empty where it is."""
+        if self.stopped:
+            return self.stopped
+        return f"{len(self.unfinished)} theorems are not finished" if self.unfinished else ""
 
 
 def verdict_name(verdict: Verdict) -> str:
@@ -152,6 +169,8 @@ _EXIT = {"proved": Exit.HOLDS, "refuted": Exit.REFUTED, "vacuous": Exit.OPEN, "u
 
 def exit_code(run: Run) -> Exit:
     """What the run comes to. An advisory property never fails one."""
+    if run.stopped:
+        return Exit.STOPPED
     if run.contradictions:
         return Exit.CONTRADICTION
     codes = {Exit.OPEN} if run.unfinished or not run.results else set()
