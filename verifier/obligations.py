@@ -173,8 +173,8 @@ class Builder:
         world = World(self.model, self.alg, self.state, self.fresh, self.memory)
         given = tuple(call(world, function, ()) for _, function in self.model.init())
         unsettled = self.memory.take()
-        for prop in self.properties():
-            if prop.kind in (INVARIANT, LEMMA) and wanted("init", prop.name):
+        for prop in asked(self.model, "init", self.group.code):
+            if wanted("init", prop.name):
                 question = Question(obligation_id(self.group, "init", prop.name), "init", prop)
                 for process in (0, 1):
                     bad = self.alg.neg(self.invariant[prop.name, process])
@@ -185,8 +185,8 @@ class Builder:
 
     def _static(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
         """Statements about entries alone: no state, no step."""
-        for prop in self.properties():
-            if prop.kind != STATIC or not wanted("static", prop.name):
+        for prop in asked(self.model, "static", self.group.code):
+            if not wanted("static", prop.name):
                 continue
             question = Question(obligation_id(self.group, "static", prop.name), "static", prop)
             world = World(self.model, self.alg, {}, self.fresh, self.memory)

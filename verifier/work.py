@@ -26,7 +26,7 @@ from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unkn
 from verifier.scopes import Model
 from verifier.sequences import LEADS_TO, Labels
 from verifier.solve import BitsSolver, solver_versions
-from verifier.steps import asked
+from verifier.steps import asked, step_names
 from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
@@ -163,9 +163,7 @@ class _Worker:
         return GroupProver(model, group, graph, BitsSolver(graph))
 
     def wanted_transitions(self, model: Model) -> list[str]:
-        from verifier.steps import instances
-        names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
-        return [n for n in names if any(self.task.filters.wants(n, p) for p in self.library.asked(n))]
+        return [n for n in step_names(model) if any(self.task.filters.wants(n, p) for p in self.library.asked(n))]
 
     def digests(self, group: Group, model: Model) -> dict[str, str]:
         """What a proof about each transition rests on, as a digest."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verifier.commands.execute import color
+from verifier.output import tell, tell_error
 
 if TYPE_CHECKING:
     from verifier.results import Run
@@ -46,9 +47,9 @@ def tell_again(context: click.Context, command: str, given: dict[str, Any]) -> i
     if found is None:
         return None
     text, code, at = found
-    click.echo(text, color=True)
-    click.echo(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
-               "(--no-cache decides it again)", err=True)
+    tell(text, painted=color(given))
+    tell_error(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
+               "(--no-cache decides it again)")
     return int(code)
 
 

@@ -11,12 +11,10 @@ from typing import Any
 import click
 
 from verifier.errors import UsageError
-from verifier.kernel.store import put_text
 from verifier.kernel.tree import find_tree
+from verifier.output import open_outputs, tell, tell_error, write_outputs
 
 __all__ = ["conform_command", "laws_command"]
-
-_BISECT = {2: 125, 3: 125, 4: 128}
 
 
 def _tree(given: Path | None) -> Path:
@@ -27,20 +25,9 @@ def _tree(given: Path | None) -> Path:
     return found
 
 
-def _write(name: str | None, text: str) -> None:
-    if name == "-":
-        click.echo(text)
-    elif name is not None:
-        put_text(Path(name), text + "\n")
-
-
 def _progress(quiet: bool) -> Any:
     shown = not quiet and sys.stderr.isatty()
-    return (lambda text: click.echo(f"... {text}", err=True)) if shown else (lambda _: None)
-
-
-def _code(code: int, bisect: bool) -> int:
-    return _BISECT.get(code, code) if bisect else code
+    return (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
 
 
 _OPTIONS = (
@@ -50,7 +37,7 @@ _OPTIONS = (
     click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
     click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
     click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
-    click.option("--bisect", is_flag=True, help="exit codes for git bisect run"),
+    click.option("--bisect", is_flag=True, expose_value=False, help="exit codes for git bisect run"),  # cli.py makes them
     click.option("-q", "--quiet", is_flag=True, help="only the exit code and files"),
     click.option("-v", "--verbose", is_flag=True, help="also what is equal, and what it rests on"),
 )
@@ -68,20 +55,21 @@ def _common(command: Any) -> Any:
 @click.pass_context
 def conform_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
+    json_file: str | None, junit_file: str | None, quiet: bool, verbose: bool, helpers: tuple[str, ...],
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
     from verifier.kernel.session import conform, exit_code, layouts
     from verifier.kernel.show import as_json, as_junit, as_text
 
+    files = {"--json": json_file, "--junit": junit_file}
+    open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
     report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir,
                      progress=_progress(quiet))
-    _write(json_file, json.dumps(as_json(report), indent=2) if json_file else "")
-    _write(junit_file, as_junit(report) if junit_file else "")
-    if not quiet and "-" not in (json_file, junit_file):
-        click.echo(as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose))
-    return _code(exit_code(report.results), bisect)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(as_json(report), indent=2)], "--junit": lambda: [as_junit(report)]})
+    if not quiet and not took:
+        tell(as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose))
+    return exit_code(report.results)
 
 
 @click.command("laws")
@@ -91,15 +79,16 @@ def conform_command(
 @click.pass_context
 def laws_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
+    json_file: str | None, junit_file: str | None, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
 ) -> int:
     """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
     from verifier.kernel.laws import judge_laws, laws_json, laws_junit, laws_text
 
+    files = {"--json": json_file, "--junit": junit_file}
+    open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
     found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
-    _write(json_file, json.dumps(laws_json(found), indent=2) if json_file else "")
-    _write(junit_file, laws_junit(found) if junit_file else "")
-    if not quiet and "-" not in (json_file, junit_file):
-        click.echo(laws_text(found, verbose))
-    return _code(found.exit_code, bisect)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(laws_json(found), indent=2)], "--junit": lambda: [laws_junit(found)]})
+    if not quiet and not took:
+        tell(laws_text(found, verbose))
+    return found.exit_code

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from verifier.errors import ExtractionError
 
-__all__ = ["cache_folder", "entry", "put_text"]
+__all__ = ["cache_folder", "entry"]
 
 
 def cache_folder() -> Path:
@@ -68,16 +68,3 @@ def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def put_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    with writing(path.parent):
-        handle, name = tempfile.mkstemp(prefix=f"{path.name}.part-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.rename(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise

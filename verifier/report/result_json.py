@@ -44,11 +44,12 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def json_parts(library: Library, run: Run) -> Iterator[str]:
+def json_parts(library: Library | None, run: Run) -> Iterator[str]:
     """The text of the whole run, result by result: it can be far larger than the run is."""
     yield json.dumps(_head(run), separators=(",", ":"))[:-1] + ',"results":['
     show = _Shown()
     for number, result in enumerate(run.results):
+        assert library is not None, "who has results has read specs/"
         yield ("," if number else "") + _result(library, result, show)
     yield "]}"
 
@@ -58,13 +59,15 @@ def _head(run: Run) -> dict[str, Any]:
     return {
         "schema": "pteproof.result/1",
         "tool": {"version": __version__, "solvers": dict(run.solvers)},
-        "summary": {word: counts[word] for word in _WORDS},
+        "summary": {**{word: counts[word] for word in _WORDS}, "undecided": run.undecided},
+        "complete": not run.cut_short(),
+        "stopped": run.stopped or None,
         "coverage": dict(run.coverage),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "contradictions": list(run.contradictions),
         "theorems": [
             {"variant": t.group.variant, "level": t.group.level, "encoding": t.group.encoding, "code": t.group.code,
-             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": dict(t.counts)}
+             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": {**t.counts, "undecided": t.undecided}}
             for t in run.theorems
         ],
     }
