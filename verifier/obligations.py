@@ -20,7 +20,7 @@ from verifier.scopes import Model
 from verifier.steps import Fresh, Instance, Step, World, applies, arguments, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
 
-__all__ = ["Group", "Obligation", "Question", "Way", "obligation_id"]
+__all__ = ["Group", "Obligation", "Question", "Way", "asks", "obligation_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,13 @@ class Group:
 def obligation_id(group: Group, transition: str, prop: str) -> str:
     """variant/level/encoding/transition/code/property."""
     return f"{group.variant}/{group.level}/{group.encoding}/{transition}/{group.code}/{prop}"
+
+
+def asks(transition: str, prop: Property) -> bool:
+    """Is there a question about this property and transition (or hw-EVENT, `init`, `static`), where a group has both?"""
+    if transition == "init":
+        return prop.kind in (INVARIANT, LEMMA)
+    return (prop.kind == STATIC) == (transition == "static")
 
 
 @dataclass(slots=True)
@@ -148,7 +155,7 @@ class Builder:
         for instance in instances(self.model):
             by_name.setdefault(instance.name, []).append(instance)
         for name, found in by_name.items():
-            props = [p for p in self.properties() if p.kind != STATIC and wanted(name, p.name)]
+            props = [p for p in self.properties() if asks(name, p) and wanted(name, p.name)]
             if props:
                 yield from self._of_transition(name, found, props)
 
@@ -157,7 +164,7 @@ class Builder:
         given = tuple(call(world, function, ()) for _, function in self.model.init())
         unsettled = self.memory.take()
         for prop in self.properties():
-            if prop.kind in (INVARIANT, LEMMA) and wanted("init", prop.name):
+            if asks("init", prop) and wanted("init", prop.name):
                 question = Question(obligation_id(self.group, "init", prop.name), "init", prop)
                 for process in (0, 1):
                     bad = self.alg.neg(self.invariant[prop.name, process])
@@ -169,7 +176,7 @@ class Builder:
     def _static(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
         """Statements about entries alone: no state, no step."""
         for prop in self.properties():
-            if prop.kind != STATIC or not wanted("static", prop.name):
+            if not asks("static", prop) or not wanted("static", prop.name):
                 continue
             question = Question(obligation_id(self.group, "static", prop.name), "static", prop)
             world = World(self.model, self.alg, {}, self.fresh, self.memory)

@@ -25,7 +25,7 @@ CONTRADICTION = 4
 
 def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> tuple[Library, Run, bool]:
     """Run, with a progress bar; the run, and whether it was stopped."""
-    from verifier.cache import cache_folder
+    from verifier.store import cache_folder
     from verifier.run import Options, Stopped, prove
 
     library = load(context)
