@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import UsageError
+from verifier.grounds import code
 from verifier.model import ADVISORY
 from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
@@ -141,10 +142,11 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
 def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
     """One task for each encoding and code: a trace found on one variant is the first guess on the next."""
     by_code: dict[tuple[str, str], list[Group]] = {}
+    known = "" if options.cache is None else code()
     for group in groups:
         by_code.setdefault((group.encoding, group.code), []).append(group)
     return [
-        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver,
+        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
              options.cross, options.timeout)
         for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
     ]

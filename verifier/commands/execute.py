@@ -48,8 +48,8 @@ def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> 
 
 def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run]) -> Run:
     """The run; what is known of it before its end is put into `known`."""
-    from verifier.cache import cache_folder
     from verifier.run import Options, Stopped, prove
+    from verifier.store import cache_folder
 
     tree: Path | None = given["tree"]
     lifted = given["helpers"] == "kernel"

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier import __version__
-from verifier.cache import digest_files
+from verifier.digests import digest, digest_files, program
 from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_yaml
@@ -91,9 +90,9 @@ class _State:
 
     def __init__(self, path: Path | None, library: Library) -> None:
         self.path = path
-        files = [*sorted(library.arch_folder.glob("*.yaml")), *sorted(library.spec_folder.rglob("*.yaml")),
-                 *sorted(Path(__file__).resolve().parent.parent.rglob("*.py"))]
-        self.digest = digest_files([f for f in files if f.name not in ("survivors.yaml", "sequences.yaml")], __version__)
+        specs = {name: found for name, found in digest_files(library.spec_folder).items()
+                 if name not in ("survivors.yaml", "sequences.yaml")}
+        self.digest = digest(program(__name__), digest_files(library.arch_folder), specs)
         self.judged: dict[str, Judged] = {}
         for line in self._lines():
             try:
