@@ -26,7 +26,8 @@ LAYERS = (
     "graph", "truth", "bits", "terms", "smtlib", "harness", "solve", "smt_solvers", "arch", "read_arch", "model",
     "read_specs", "sections", "scopes", "steps", "sequences", "obligations", "results", "shared", "prove", "prove_terms",
     "plain", "cross", "substitute", "follow", "path", "trace", "consequence", "through", "plan", "export", "unneeded",
-    "cache", "work", "run", "encode", "certify", "kernel", "mutate", "table", "report", "commands", "cli", "__main__",
+    "cache", "work", "run", "apply", "encode", "certify", "kernel", "mutate", "table", "report", "commands", "cli",
+    "__main__",
 )
 # A module may not be named by what its layer is not meant for, even where the order would allow it.
 TOOLS = {"z3": {"terms", "solve"}, "pysat": {"solve"}, "yaml": {"load"}, "rich": {"commands"},

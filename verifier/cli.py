@@ -23,7 +23,7 @@ __all__ = ["ended", "main"]
 _COMMANDS = {
     **{name: ("verifier.commands.prove", name) for name in ("prove", "audit", "explain")},
     **{name: ("verifier.commands.evidence", name) for name in ("certify", "export", "mutate")},
-    **{name: ("verifier.commands.look", name) for name in ("decode", "encode")},
+    **{name: ("verifier.commands.look", name) for name in ("call", "decode", "encode")},
     "list": ("verifier.commands.look", "list_command"),
     "table": ("verifier.commands.look", "table_command"),
     "conform": ("verifier.kernel.commands", "conform_command"),

@@ -50,6 +50,7 @@ class Way:
     step: Step | None
     bad: Any
     sentence: str = ""  # of a static property
+    component: str = ""  # of the entry, which the step changes as it must not
 
     @builtins.property
     def label(self) -> str:
@@ -297,7 +298,7 @@ class Builder:
             for component, view in prop.compares.items():
                 bad = self._differs(prop, step, process, component, view, base, after)
                 if bad is not None:
-                    yield Way(step.instance, process, step, bad)
+                    yield Way(step.instance, process, step, bad, component=component)
 
     def _baseline(self, step: Step, process: int) -> Any:
         """What a role's entry is compared with: its own entry before, or the one that it is copied from."""
@@ -330,6 +331,11 @@ class Builder:
             holds = alg.same(one, two) if reading.returns == BOOL else alg.eq(one, two, reading.returns)
         changed = alg.neg(alg.eq(before, after, self.model.layout.width))
         return alg.all(changed, comparable, alg.neg(holds))
+
+    def compared(self, step: Step, process: int, view: str) -> tuple[Any, Any]:
+        """What a view says of a role's entry after the step, and before that of what it is compared with."""
+        base, after = self._baseline(step, process), step.after["entry", process]
+        return self._read_before(step, view, base), self._read_after(step, view, process, after)
 
     def _world_before(self, step: Step) -> World:
         return World(self.model, self.alg, step.before, self.fresh, self.memory)

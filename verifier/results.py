@@ -40,6 +40,7 @@ class Counterexample:
     reached    was the state reached from a fresh mapping?
     depth      steps of the trace, or the depth searched in vain
     leads_to   steps from the bad state to a store-leak or dropped-newer, and which of them
+    searched   how many steps at most such an end was searched for in vain; 0 where nobody searched, or one was found
     """
 
     move: Move
@@ -49,7 +50,7 @@ class Counterexample:
     depth: int = 0
     leads_to: tuple[Move, ...] = ()
     consequence: str = ""
-    droppable: bool | None = None
+    searched: int = 0
     replayed: bool | None = None
     kernel: bool | None = None
     kernel_why: str = "not asked for"

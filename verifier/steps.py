@@ -81,6 +81,7 @@ class Step:
     assumed: list[Any]  # requires, and the axioms of what was observed
     violations: dict[str, Any]
     named: dict[str, Any] = field(default_factory=dict)  # name of each assumption -> it
+    moments: dict[str, dict[Key, Any]] = field(default_factory=dict)  # property -> the state in which an assert of it failed
     world: World | None = None  # the state after, with the state before under was_, once it was asked for
 
 
@@ -266,7 +267,7 @@ def run(
     else:
         _run_code(world, instance, code)
     after = {key: world.state[key] for key in state}
-    return Step(instance, dict(state), after, world.assumed, world.violations, world.named)
+    return Step(instance, dict(state), after, world.assumed, world.violations, world.named, world.moments)
 
 
 def _fix_levels(world: World, instance: Instance) -> None:

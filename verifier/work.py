@@ -15,7 +15,7 @@ from typing import Any
 
 from verifier.bits import Bits
 from verifier.cache import Cache
-from verifier.consequence import Consequences
+from verifier.consequence import NEAR, Consequences
 from verifier.errors import PteproofError
 from verifier.grounds import code, grounds
 from verifier.obligations import Aim, Group, Obligation, Question
@@ -382,8 +382,7 @@ class _Worker:
                 unreached = Counterexample(through[-1], before.process, through, depth=depth, replayed=True)
             return replace(result, verdict=Unknown(NOT_INDUCTIVE, detail, unreached))
         last = trace[-1]
-        reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True,
-                                 droppable=droppable(last))
+        reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True)
         return replace(result, verdict=Refuted(self.with_consequence(state, target, reached)))
 
     def with_consequence(
@@ -403,10 +402,4 @@ class _Worker:
         self.hints.keep_consequence(state.model, group, target, steps)
         if steps:
             state.cache.keep_hint(name, steps)
-        return replace(counterexample, leads_to=steps, consequence=ends)
-
-
-def droppable(move: Move) -> bool:
-    """May reclaim drop the folio as it is after the move: clean in the swap cache, or lazyfree?"""
-    after = move.after
-    return not after["folio_dirty"] and bool(after["swapcache"] or not after["swapbacked"])
+        return replace(counterexample, leads_to=steps, consequence=ends, searched=0 if steps else NEAR)

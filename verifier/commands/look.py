@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""decode, encode, list, table: what arch/ and specs/ say."""
+"""call, decode, encode, list, table: what arch/ and specs/ say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from verifier.output import tell, tell_error
 if TYPE_CHECKING:
     from verifier.plan import Library
 
-__all__ = ["decode", "encode", "list_command", "table_command"]
+__all__ = ["call", "decode", "encode", "list_command", "table_command"]
 
 
 def _check_own(context: click.Context, library: Library, arch: str) -> None:
@@ -59,6 +59,20 @@ def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
     layout = library.layout(library.variant(arch).name)
     tell(f"{encode_entry(layout, settings):0{layout.width // 4}x}")
     return Exit.HOLDS
+
+
+@click.command()
+@click.argument("arch")
+@click.argument("texts", metavar="[NAME=V]... EXPR...", nargs=-1, required=True)
+@click.pass_context
+def call(context: click.Context, arch: str, texts: tuple[str, ...]) -> int:
+    """What helpers make of values, such as 'pte_write(pte_wrprotect(0x867))'; ptep=0x867 names an entry in memory."""
+    from verifier.apply import apply_text
+
+    library = load(context)
+    _check_own(context, library, arch)
+    click.echo(apply_text(library.layout(library.variant(arch).name), texts))
+    return 0
 
 
 _LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helpers")

@@ -17,6 +17,7 @@ from verifier.machine import Machine
 from verifier.model import Level
 from verifier.plan import Library
 from verifier.report.show import reads_as
+from verifier.report.why import why
 from verifier.results import (
     Counterexample,
     Incomplete,
@@ -103,7 +104,7 @@ def _result(library: Library, result: Result, show: _Shown) -> str:
     }
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
-        found["counterexample"] = _counterexample(model, counterexample)
+        found["counterexample"] = _counterexample(model, result, counterexample)
     if isinstance(verdict, Unknown):
         found["reason"], found["detail"] = verdict.reason, verdict.detail
     elif isinstance(verdict, (Vacuous, Incomplete)):
@@ -115,13 +116,17 @@ def _result(library: Library, result: Result, show: _Shown) -> str:
     return _text(found).replace('"inhabitant":null', f'"inhabitant":{show.move(model, inhabitant)}', 1)
 
 
-def _counterexample(model: Model, found: Counterexample) -> dict[str, Any]:
+def _counterexample(model: Model, result: Result, found: Counterexample) -> dict[str, Any]:
+    shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
     return {
         "before": state(model, found.move.before), "after": state(model, found.move.after),
         "inputs": dict(found.move.inputs), "process": found.process, "roles": ["AB3"[r] for r in found.move.roles],
         "trace": _moves(model, found.trace), "reached": found.reached, "depth": found.depth,
         "leads_to": _moves(model, found.leads_to), "consequence": found.consequence or None,
-        "droppable": found.droppable,
+        "searched": found.searched,
+        "fails": None if shown is None else {
+            "process": shown.process, "says": shown.says,
+            "terms": [{"term": t.reads, "before": t.before, "after": t.after} for t in shown.terms]},
         "replay": {"evaluator": found.replayed, "kernel": found.kernel, "why": found.kernel_why},
     }
 
