@@ -7,6 +7,7 @@ import multiprocessing as mp
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -198,6 +199,11 @@ class _Scheduler:
                 return self._gave_up(running, "memory" if running.process.exitcode == -9 else "solver",
                                      f"the process died with {running.process.exitcode}")
             return None
+        self._heard(running, message)
+        return None
+
+    def _heard(self, running: _Process, message: object) -> None:
+        """What a process says."""
         running.since = time.monotonic()
         if isinstance(message, At):
             running.at = message
@@ -216,7 +222,6 @@ class _Scheduler:
             self.helpers += message.helpers
         elif isinstance(message, Failed):
             raise UsageError(message.message)
-        return None
 
     def _late(self) -> list[Task]:
         """Kill what has taken too long on one thing; the tasks to go on with."""
@@ -262,10 +267,13 @@ class _Scheduler:
         self.progress(result)
 
     def stop(self) -> None:
-        """End all processes; what fails, and of which a trace was searched for, is told as it is."""
+        """End all processes. What they have said is heard; what fails, and of which a trace was searched for, is told as it is."""
         running = list(self.running.values())
         self.end()
         for one in running:
+            with suppress(EOFError, OSError):
+                while one.pipe.poll():
+                    self._heard(one, one.pipe.recv())
             self._cut(one, "stopped", f"{one.at.what}: {STOPPED}")
 
     def end(self) -> None:
