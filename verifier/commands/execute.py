@@ -25,8 +25,8 @@ CONTRADICTION = 4
 
 def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> tuple[Library, Run, bool]:
     """Run, with a progress bar; the run, and whether it was stopped."""
-    from verifier.store import cache_folder
     from verifier.run import Options, Stopped, prove
+    from verifier.store import cache_folder
 
     library = load(context)
     tree: Path | None = given["tree"]

@@ -85,9 +85,9 @@ def list_command(context: click.Context, what: str, arch: str | None) -> int:
 @click.pass_context
 def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
     """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
-    from verifier.store import cache_folder
     from verifier.plan import Filters
     from verifier.run import Options, Stopped
+    from verifier.store import cache_folder
     from verifier.table.compute import table
     from verifier.table.proofs import proofs
     from verifier.table.show import show
