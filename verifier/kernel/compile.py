@@ -139,14 +139,16 @@ def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[P
 
 
 def _read_by_kbuild(out: Path, tree: Path) -> set[Path]:
-    """The tree's files that kbuild says it has read: those that its notes name, and the makefiles of folders that it was in."""
-    found: set[Path] = set()
+    """The tree's files that kbuild has read: makefiles of folders that it was in, and what these and its own notes name."""
+    makefiles: set[Path] = set()
+    notes: set[Path] = set()
     for base, _, files in os.walk(out):
-        found |= {tree / os.path.relpath(base, out) / name for name in _MAKEFILES}
-        for name in files:
-            if name.endswith((".cmd", ".d")):
-                words = set(re.split(r"[\s:;()'\"]+", (Path(base) / name).read_text(encoding="utf-8", errors="replace")))
-                found |= {path for word in words if "/" in word or word.startswith("Kconfig") if (path := tree / word).is_file()}
+        makefiles |= {tree / os.path.relpath(base, out) / name for name in _MAKEFILES}
+        notes |= {Path(base) / name for name in files if name.endswith((".cmd", ".d"))}
+    found = set(makefiles)
+    for path in (*notes, *filter(Path.is_file, makefiles)):
+        words = set(re.split(r"[\s:;()'\"]+", path.read_text(encoding="utf-8", errors="replace")))
+        found |= {named for word in words if "/" in word or word.startswith("Kconfig") if (named := tree / word).is_file()}
     return found
 
 
