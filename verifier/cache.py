@@ -102,8 +102,8 @@ class Cache:
         match self.data["failures"].get(f"{obligation.transition}/{obligation.property}"):
             case {"digest": self.grounds.failures, "verdict": verdict, "solver": str(solver), "assumptions": assumptions}:
                 try:
-                    named = from_plain(tuple[str, ...], assumptions)
-                    return Result(obligation, from_plain(Verdict, verdict), 0.0, solver, True, named)
+                    known = from_plain(Verdict, verdict), from_plain(tuple[str, ...], assumptions)
+                    return Result(obligation, known[0], 0.0, solver, True, known[1])
                 except ValueError:
                     return None
         return None

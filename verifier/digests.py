@@ -20,9 +20,10 @@ from typing import Any
 from verifier.errors import Where
 from verifier.store import cache_folder, read_sealed, write_sealed
 
-__all__ = ["digest", "digest_files", "modules_of", "program"]
+__all__ = ["PACKAGE", "digest", "digest_files", "modules_of", "program"]
 
 PACKAGE = Path(__file__).resolve().parent
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def digest(*values: object) -> str:
@@ -70,10 +71,7 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def digest_files(folder: Path, pattern: str = "*.yaml") -> dict[str, str]:
-    """Name below the folder -> digest of the contents, of every file of that pattern in any folder below.
-
-    OSError where one cannot be read.
-    """
+    """Name below the folder -> digest of the contents, of every file of that pattern. OSError where one cannot be read."""
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob(pattern))}
 
@@ -114,9 +112,7 @@ class _Module:
         named = sorted(set(_imported(tree)))
         own = PACKAGE.name
         for node in ast.walk(tree):
-            if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
-            if ast.get_docstring(node, False) is not None:
+            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, False) is not None:
                 del node.body[0]
         return cls(
             hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest(),

@@ -33,13 +33,13 @@ def stands(model: Model, group: Group, prop: str, transition: str, verdict: Verd
             return False
         if isinstance(verdict, Unknown):
             return verdict.reason == NOT_INDUCTIVE and (not found.trace or _again(model, group, prop, found, True))
-        leads = found.leads_to, found.consequence
-        return _again(model, group, prop, found, False) and ends(found.move, found.leads_to) == leads
+        ended = ends(found.move, found.leads_to)
+        return _again(model, group, prop, found, False) and ended == (found.leads_to, found.consequence)
     except (KeyError, IndexError, TypeError, ValueError):  # a step, an input or a state that this model has not got
         return False
 
 
 def _again(model: Model, group: Group, prop: str, found: Counterexample, through: bool) -> bool:
     """Does the trace, followed anew, have the same states, and end in the move that is shown?"""
-    trace = found.trace
-    return bool(trace) and retrace(model, group, trace, prop, through) == trace and trace[-1] == found.move
+    again = retrace(model, group, found.trace, prop, through) if found.trace else None
+    return again is not None and again == found.trace and again[-1] == found.move

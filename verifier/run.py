@@ -267,7 +267,7 @@ class _Scheduler:
         self.progress(result)
 
     def stop(self) -> None:
-        """End all processes. What they have said is heard; what fails, and of which a trace was searched for, is told as it is."""
+        """End all processes. What they have said is heard; what fails, while its trace was searched for, is told as it is."""
         running = list(self.running.values())
         self.end()
         for one in running:

@@ -52,8 +52,8 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
                      color(given), get_terminal_size().columns)
     except OSError:
         return None  # a file that cannot be read is told of by who reads it
-    return _Inputs(key, {(folder / name).absolute(): found for folder, those in zip(folders, files, strict=True)
-                         for name, found in those.items()})
+    rows = ((folder / name, found) for folder, those in zip(folders, files, strict=True) for name, found in those.items())
+    return _Inputs(key, {path.absolute(): found for path, found in rows})
 
 
 def tell_again(context: click.Context, command: str, given: dict[str, Any]) -> int | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,16 @@ def _progress(quiet: bool) -> Any:
     return (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
 
 
+@contextmanager
+def _builds(no_cache: bool) -> Iterator[Path | None]:
+    """Where builds are kept: None for the usual place, or a folder that is removed again."""
+    if not no_cache:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="pteproof-") as folder:
+        yield Path(folder)
+
+
 _OPTIONS = (
     click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree; default: the one that one stands in"),
     click.option("--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"),
@@ -38,6 +51,7 @@ _OPTIONS = (
     click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
     click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
     click.option("--bisect", is_flag=True, expose_value=False, help="exit codes for git bisect run"),  # cli.py makes them
+    click.option("--no-cache", is_flag=True, help="build anew, and keep nothing"),
     click.option("-q", "--quiet", is_flag=True, help="only the exit code and files"),
     click.option("-v", "--verbose", is_flag=True, help="also what is equal, and what it rests on"),
 )
@@ -55,7 +69,7 @@ def _common(command: Any) -> Any:
 @click.pass_context
 def conform_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, quiet: bool, verbose: bool, helpers: tuple[str, ...],
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
     from verifier.kernel.session import conform, exit_code, layouts
@@ -64,8 +78,9 @@ def conform_command(
     files = {"--json": json_file, "--junit": junit_file}
     open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
-    report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir,
-                     progress=_progress(quiet))
+    with _builds(no_cache) as cache:
+        report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir, cache=cache,
+                         progress=_progress(quiet))
     took = write_outputs(files, {"--json": lambda: [json.dumps(as_json(report), indent=2)], "--junit": lambda: [as_junit(report)]})
     if not quiet and not took:
         tell(as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose))
@@ -79,7 +94,8 @@ def conform_command(
 @click.pass_context
 def laws_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, names: tuple[str, ...],
+    source: str,
 ) -> int:
     """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
     from verifier.kernel.laws import judge_laws, laws_json, laws_junit, laws_text
@@ -87,7 +103,9 @@ def laws_command(
     files = {"--json": json_file, "--junit": junit_file}
     open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
-    found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir, progress=_progress(quiet))
+    with _builds(no_cache) as cache:
+        found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout,
+                           arch_dir=arch_dir, cache=cache, progress=_progress(quiet))
     took = write_outputs(files, {"--json": lambda: [json.dumps(laws_json(found), indent=2)], "--junit": lambda: [laws_junit(found)]})
     if not quiet and not took:
         tell(laws_text(found, verbose))
