@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -210,21 +209,6 @@ def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library,
         assert verdict.counterexample and verdict.counterexample.move.transition == "fork-pte"
     assert {str(t.group): t.verdict for t in run.theorems} == {
         "x86_64/pte/option-c/today": "unknown", "arm64-4k/pte/option-c/today": "unknown"}
-
-
-@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_leaves_no_process_and_says_what_was_done(request_to_stop: signal.Signals) -> None:
-    command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64*", "--level", "pte", "--no-cache", "--jobs", "2"]
-    heard = ["env", "--default-signal=INT", *command]  # a job in the background would ignore it
-    run = subprocess.Popen(heard, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(8)
-    os.kill(run.pid, request_to_stop)
-    _, errors = run.communicate(timeout=120)
-    assert run.returncode == 130
-    assert "stopped" in errors
-    assert "Traceback" not in errors
-    with pytest.raises(ProcessLookupError):
-        os.killpg(run.pid, 0)
 
 
 def test_solvers_agree_on_a_sample(library: Library) -> None:

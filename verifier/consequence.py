@@ -21,8 +21,9 @@ from verifier.steps import Instance, Step, key_name, run, state_keys
 from verifier.syntax import BOOL
 from verifier.trace import Layer, Search
 
-__all__ = ["Consequences"]
+__all__ = ["NEAR", "Consequences"]
 
+NEAR = 2  # steps, at most, to a consequence
 ENDS = ("store-leak", "dropped-newer")
 Found = tuple[tuple[Move, ...], str]  # the steps, and what the last one is
 
@@ -41,7 +42,7 @@ class Consequences(Search):
         self._endings: list[list[tuple[Instance, int]]] = []  # of each layer: steps that may be a consequence, and when
 
     def of(
-        self, state: Mapping[Key, int | bool], last: Sequence[Move] = (), known: Iterable[Labels] = (), depth: int = 2,
+        self, state: Mapping[Key, int | bool], last: Sequence[Move] = (), known: Iterable[Labels] = (), depth: int = NEAR,
     ) -> Found:
         """Steps from a bad state to a store that leaks or content that is lost, and which; nothing where none is near.
 

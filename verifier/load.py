@@ -7,6 +7,7 @@ booleans, numbers or dates in ways nobody expects (yes, on, 1:30, 1e3, 2024-12-1
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import yaml
 
 from verifier.errors import SpecError, Where, nearest
 
-__all__ = ["Items", "Source", "Table", "read_yaml"]
+__all__ = ["OPENED", "Items", "Source", "Table", "read_yaml"]
 
 MAX_BYTES = 1 << 20
 MAX_LINE = 4096
@@ -26,6 +27,8 @@ MAX_DEPTH = 24
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)\Z")
 _TAG = "tag:yaml.org,2002:"
+
+OPENED: dict[Path, str] = {}  # every file that this process has read here, and the digest of what it read last
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ def read_yaml(path: Path, shown: str | None = None) -> Table:
         raw = path.read_bytes()
     except OSError as error:
         raise SpecError(start, f"cannot be read: {error.strerror or error}") from error
+    OPENED[path.absolute()] = hashlib.sha256(raw).hexdigest()
     text = _decode(raw, start)
     try:
         _check_events(text, name)

@@ -55,6 +55,7 @@ class Machine:
     path        the condition under which this point is reached
     violations  property -> condition under which an assert of it failed
     assumed     conditions that may be taken as given (axioms of observations)
+    moments     property -> the state at the first assert of it that is known to fail
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Machine:
         self.path: Any = alg.truth(True)
         self.violations: dict[str, Any] = {}
         self.assumed: list[Any] = []
+        self.moments: dict[str, dict[Key, Any]] = {}
         self.stack: list[str] = []
         self.memo: Memory = Memory()
         self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
@@ -86,5 +88,7 @@ class Machine:
 
     def violate(self, name: str, condition: Any) -> None:
         failed = self.alg.all(self.path, condition)
+        if self.alg.known(failed):
+            self.moments.setdefault(name, dict(self.state))
         before = self.violations.get(name)
         self.violations[name] = failed if before is None else self.alg.any(before, failed)

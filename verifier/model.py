@@ -95,6 +95,8 @@ class Property:
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
     levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
     inputs: tuple[str, ...] = ()  # of a step: booleans that a transition leaves open, and that the sentence names
+    shows: Source | None = None  # of one that asserts record: the sentence that fails then, for the report
+    prefers: Source | None = None  # what holds after the step in a counterexample that a reader understands, where one can be had
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Way:
     step: Step | None
     bad: Any
     sentence: str = ""  # of a static property
-    component: str = ""  # of an entry, where a property compares them
+    component: str = ""  # of the entry, which the step changes as it must not
 
     def __str__(self) -> str:
         """What tells it apart from the other ways of its question."""
@@ -178,8 +178,8 @@ class Builder:
         world = World(self.model, self.alg, self.state, self.fresh, self.memory)
         given = tuple(call(world, function, ()) for _, function in self.model.init())
         unsettled = self.memory.take()
-        for prop in self.properties():
-            if prop.kind in (INVARIANT, LEMMA) and wanted("init", prop.name):
+        for prop in asked(self.model, "init", self.group.code):
+            if wanted("init", prop.name):
                 question = Question(obligation_id(self.group, "init", prop.name), "init", prop)
                 for process in (0, 1):
                     bad = self.alg.neg(self.invariant[prop.name, process])
@@ -190,8 +190,8 @@ class Builder:
 
     def _static(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
         """Statements about entries alone: no state, no step."""
-        for prop in self.properties():
-            if prop.kind != STATIC or not wanted("static", prop.name):
+        for prop in asked(self.model, "static", self.group.code):
+            if not wanted("static", prop.name):
                 continue
             question = Question(obligation_id(self.group, "static", prop.name), "static", prop)
             world = World(self.model, self.alg, {}, self.fresh, self.memory)
@@ -335,6 +335,11 @@ class Builder:
             holds = alg.same(one, two) if reading.returns == BOOL else alg.eq(one, two, reading.returns)
         changed = alg.neg(alg.eq(before, after, self.model.layout.width))
         return alg.all(changed, comparable, alg.neg(holds))
+
+    def compared(self, step: Step, process: int, view: str) -> tuple[Any, Any]:
+        """What a view says of a role's entry after the step, and before that of what it is compared with."""
+        base, after = self._baseline(step, process), step.after["entry", process]
+        return self._read_before(step, view, base), self._read_after(step, view, process, after)
 
     def _world_before(self, step: Step) -> World:
         return World(self.model, self.alg, step.before, self.fresh, self.memory)

@@ -11,7 +11,7 @@ from verifier.evaluate import call
 from verifier.follow import Plan
 from verifier.machine import Key, Memory
 from verifier.obligations import Builder, Group
-from verifier.prove import graph_inputs, order, readable
+from verifier.prove import granted, graph_inputs, order, preference, readable
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, key_name, run, state_keys
@@ -79,37 +79,33 @@ class Path:
 
     def minimal(self, prop: str) -> dict[str, int | bool] | None:
         """The least values under which the last step violates the property and the others keep to the rules; None without any."""
-        conditions = list(self.paths.init)
+        conditions, wishes = list(self.paths.init), []
         for depth, (step, builder, before) in enumerate(self.paths.steps(self.path), 1):
             conditions += step.assumed
             last = depth == len(self.path)
             for name, bad in self.rules.violated(builder, step, self.rules.held(before)).items():
                 if last and name == prop:
                     conditions.append(bad)
+                    told = self.model.spec.properties[prop]
+                    wishes.append(preference(builder, told, step, builder.ways(told, step)))
                 elif not last and not self.rules.tolerates(step.instance.name, name):
                     conditions.append(bad ^ 1)
         if not isinstance(self.solver.check(conditions, ()), Sat):
             return None
         names = self.graph.support(conditions)
-        conditions += self._pleasant(conditions, names)
+        conditions += granted(self.solver, conditions, [*wishes, *self._pleasant(names)])
         return minimise(self.solver, conditions, order(self.graph, names))
 
-    def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
-        """Frames that a reader recognises, and pages that can be read, where the violation allows them."""
-        extra: list[int] = []
+    def _pleasant(self, names: set[str]) -> Iterator[int]:
+        """Frames that a reader recognises, and pages that can be read."""
         width = self.model.layout.ulong
         for depth in range(1, len(self.path) + 1):
             if f"{depth}/vm_read" in names:
-                wanted = readable(self.graph, f"{depth}/")
-                if isinstance(self.solver.check([*conditions, *extra, wanted], ()), Sat):
-                    extra.append(wanted)
+                yield readable(self.graph, f"{depth}/")
             name = f"{depth}/frame"
             if name in names:
                 value = self.graph.word(0x12345 + depth - 1, width)
-                equal = self.graph.eq(self.graph.input_word(name, width), value, width)
-                if isinstance(self.solver.check([*conditions, *extra, equal], ()), Sat):
-                    extra.append(equal)
-        return extra
+                yield self.graph.eq(self.graph.input_word(name, width), value, width)
 
     def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
         """The fresh state that the values name."""

@@ -7,7 +7,7 @@ is a contradiction of the tool and never passes silently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -159,7 +159,8 @@ class GroupProver:
     def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
         """The least values that violate the obligation this way, recomputed with plain integers."""
         conditions = [*given, way.bad]
-        conditions += self._pleasant(conditions)
+        point = [] if way.step is None else [preference(self.builder, question.property, way.step, [way])]
+        conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
         values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
         if way.sentence:
             return Counterexample(self.parameters(way.sentence, values), None, reached=True, replayed=True)
@@ -194,20 +195,13 @@ class GroupProver:
                 found.append(call(machine, self.model.layout.helper(name), (entry,)))
         return found
 
-    def _pleasant(self, conditions: list[int]) -> list[int]:
-        """Frames that a reader recognises, and pages that can be read, where the violation allows them."""
-        extra: list[int] = []
+    def _pleasant(self) -> Iterator[int]:
+        """Frames that a reader recognises, and pages that can be read."""
         graph, width = self.graph, self.model.layout.ulong
-        wanted = readable(graph, "")
-        if wanted != TRUE and isinstance(self.solver.check([*conditions, wanted], ()), Sat):
-            extra.append(wanted)
+        yield readable(graph, "")
         for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
-            if name not in graph.inputs:
-                continue
-            equal = graph.eq(graph.input_word(name, width), graph.word(value, width), width)
-            if isinstance(self.solver.check([*conditions, *extra, equal]), Sat):
-                extra.append(equal)
-        return extra
+            if name in graph.inputs:
+                yield graph.eq(graph.input_word(name, width), graph.word(value, width), width)
 
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""
@@ -230,6 +224,24 @@ class GroupProver:
         state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
         inputs = {name: value for name, value in values.items() if name not in self._state_names}
         return step_move(self.model, self.group, instance, state, inputs)
+
+
+def preference(builder: Builder, prop: Property, step: Step, ways: Iterable[Way]) -> int:
+    """The condition that a property fails in one of these ways and that a reader sees what its `prefers` asks for."""
+    if prop.prefers is None:
+        return TRUE
+    function, world = builder.model.preferred(prop), builder.after(step)
+    told: list[int] = [builder.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
+    return int(builder.alg.any(*told))
+
+
+def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]) -> list[int]:
+    """Those wishes that the conditions allow, one after the other."""
+    found: list[int] = []
+    for wish in wishes:
+        if wish not in (TRUE, FALSE) and isinstance(solver.check([*conditions, *found, wish], ()), Sat):
+            found.append(wish)
+    return found
 
 
 def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:

@@ -175,7 +175,7 @@ def _properties(table: Table) -> dict[str, Property]:
     for name in table:
         record = table.need(name, Table, "properties")
         record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
-                     "sentences", "codes", "levels", "inputs"), "a property")
+                     "sentences", "codes", "levels", "inputs", "shows", "prefers"), "a property")
         if name.startswith(REACHES):
             raise SpecError(table.key_at[name], f"{REACHES}... is what a step's effects are called: no property")
         kind = record.text("kind", "a property")
@@ -189,8 +189,16 @@ def _properties(table: Table) -> dict[str, Property]:
             record.texts("codes", "codes"),
             _words(_sub(record, "compares")), _sentences(record), record.texts("causes", "causes"),
             record.texts("levels", "levels"), record.texts("inputs", "inputs"),
+            record.get_as("shows", Source, None), record.get_as("prefers", Source, None),
         )
+        _can_be_shown(found[name])
     return found
+
+
+def _can_be_shown(prop: Property) -> None:
+    """A reader of a refutation has to see what failed: SpecError where nothing says what that is."""
+    if prop.shows is None and prop.holds is None and not prop.compares and not prop.sentences:
+        raise SpecError(prop.where, f"{prop.name} has no `holds`, so it has to say what a refutation shows: `shows`")
 
 
 def _sentences(property: Table) -> tuple[Sentence, ...]:

@@ -7,23 +7,27 @@ import multiprocessing as mp
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from verifier.errors import UsageError
+from verifier.grounds import code
 from verifier.model import ADVISORY
 from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
-from verifier.processes import as_worker
+from verifier.processes import as_worker, stop_asked, undisturbed
 from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.scopes import Model
 from verifier.shared import Results, Shared
-from verifier.steps import applies, asked
+from verifier.steps import applies, asked, step_names
 from verifier.work import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
 
-__all__ = ["Options", "Stopped", "prove"]
+__all__ = ["Options", "Stopped", "nothing", "prove"]
 
+STOPPED = "stopped by an interrupt or a request to end"
 GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
 
 
@@ -94,8 +98,8 @@ def prove(
     processes ended.
     """
     start = time.perf_counter()
-    groups, skipped = library.groups(filters)
     unproved = [v for v in library.wanted(filters) if v.unproved]
+    groups, skipped = library.groups(filters)
     if not groups and unproved and unproved == library.wanted(filters):
         raise UsageError(f"nothing to prove for {unproved[0].name}: {unproved[0].unproved}")
     if not groups:
@@ -108,10 +112,19 @@ def prove(
         loaded = time.perf_counter()
         scheduler.run(_tasks(groups, filters, options))
     except KeyboardInterrupt:
-        raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded)) from None
+        scheduler.stop()
+        raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded, STOPPED)) from None
     finally:
         scheduler.end()
     return _finish(library, groups, filters, skipped, scheduler, start, loaded)
+
+
+def nothing(library: Library, filters: Filters, why: str) -> Run:
+    """A run that was ended before anything was decided: all that was asked for, as not decided."""
+    groups, skipped = library.groups(filters)
+    now = time.perf_counter()
+    scheduler = _Scheduler(library, Options(), lambda news: None)
+    return _finish(library, groups, filters, skipped, scheduler, now, now, why)
 
 
 def _something(library: Library, groups: Sequence[Group], filters: Filters) -> None:
@@ -122,8 +135,7 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
         raise nothing_matches(filters, library)
     for group in groups:
         model = library.group_model(group)
-        names = ["init", "static", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
-        if any(filters.wants(name, prop.name) for name in names for prop in asked(model, name, group.code)):
+        if _asked(model, group, filters):
             return
     raise nothing_matches(filters, library)
 
@@ -131,10 +143,11 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
 def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
     """One task for each encoding and code: a trace found on one variant is the first guess on the next."""
     by_code: dict[tuple[str, str], list[Group]] = {}
+    known = "" if options.cache is None else code()
     for group in groups:
         by_code.setdefault((group.encoding, group.code), []).append(group)
     return [
-        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver,
+        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
              options.cross, options.timeout)
         for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
     ]
@@ -155,6 +168,8 @@ class _Scheduler:
     def run(self, tasks: list[Task]) -> None:
         todo = deque(tasks)
         while todo or self.running:
+            if stop_asked():  # also where Python lost the exception, such as in a callback of its garbage collector
+                raise KeyboardInterrupt
             while todo and len(self.running) < max(1, self.options.jobs):
                 self._start(todo.popleft())
             for pipe in wait(list(self.running), timeout=0.2):
@@ -167,9 +182,10 @@ class _Scheduler:
     def _start(self, task: Task) -> None:
         mine, theirs = self.context.Pipe(duplex=False)
         process = self.context.Process(target=_serve, args=(self.library, task, theirs), daemon=True)
-        process.start()
+        with undisturbed():  # a process that nobody knows of would be left behind
+            process.start()
+            self.running[mine] = _Process(task, process, mine)
         theirs.close()
-        self.running[mine] = _Process(task, process, mine)
 
     def _receive(self, pipe: Connection) -> Task | None:
         """Take one message; a task to start again where the process died."""
@@ -183,6 +199,11 @@ class _Scheduler:
                 return self._gave_up(running, "memory" if running.process.exitcode == -9 else "solver",
                                      f"the process died with {running.process.exitcode}")
             return None
+        self._heard(running, message)
+        return None
+
+    def _heard(self, running: _Process, message: object) -> None:
+        """What a process says."""
         running.since = time.monotonic()
         if isinstance(message, At):
             running.at = message
@@ -201,7 +222,6 @@ class _Scheduler:
             self.helpers += message.helpers
         elif isinstance(message, Failed):
             raise UsageError(message.message)
-        return None
 
     def _late(self) -> list[Task]:
         """Kill what has taken too long on one thing; the tasks to go on with."""
@@ -246,17 +266,28 @@ class _Scheduler:
         self.results.append(result)
         self.progress(result)
 
+    def stop(self) -> None:
+        """End all processes. What they have said is heard; what fails, while its trace was searched for, is told as it is."""
+        running = list(self.running.values())
+        self.end()
+        for one in running:
+            with suppress(EOFError, OSError):
+                while one.pipe.poll():
+                    self._heard(one, one.pipe.recv())
+            self._cut(one, "stopped", f"{one.at.what}: {STOPPED}")
+
     def end(self) -> None:
         """Leave no process behind."""
         for running in self.running.values():
             running.process.kill()
+        for running in self.running.values():
             running.process.join()
         self.running.clear()
 
 
 def _finish(
     library: Library, groups: Sequence[Group], filters: Filters, skipped: list[dict[str, str]],
-    scheduler: _Scheduler, start: float, loaded: float,
+    scheduler: _Scheduler, start: float, loaded: float, stopped: str = "",
 ) -> Run:
     from verifier.solve import solver_versions
 
@@ -275,14 +306,19 @@ def _finish(
                "elapsed": time.perf_counter() - start}
     told = {group for group, _ in scheduler.unfinished}
     unfinished = [*scheduler.unfinished,
-                  *((g, "stopped before its end") for g in groups if g not in scheduler.finished | told)]
+                  *((g, stopped or "ended before its end") for g in groups if g not in scheduler.finished | told)]
     theorems = _theorems(library, groups, filters, results, scheduler.finished)
     return Run(results, tuple(theorems), coverage, seconds, solver_versions(), tuple(scheduler.contradictions),
-               tuple(unfinished))
+               tuple(unfinished), stopped)
 
 
 def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
     return library.not_applicable(group, lambda t, p: matches(t, filters.transition))
+
+
+def _asked(model: Model, group: Group, filters: Filters) -> int:
+    """How many obligations of a group were asked for."""
+    return sum(filters.wants(name, prop.name) for name in step_names(model) for prop in asked(model, name, group.code))
 
 
 _ORDER = ("refuted", "vacuous", "unknown", "incomplete")
@@ -304,15 +340,15 @@ def _theorems(
             serious.setdefault(group, set()).add(word)
     for group in groups:
         counts, words = counted.get(group, dict.fromkeys(_WORDS, 0)), serious.get(group, set())
-        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted else "unknown")
-        if verdict == "proved" and group not in finished:
-            verdict = "unknown"
-        if not filters.whole() and verdict == "proved":
-            verdict = "incomplete"
         model = library.group_model(group)
+        undecided = _asked(model, group, filters) - sum(counts.values())
+        whole = filters.whole() and not undecided and group in finished
+        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted else "unknown")
+        if verdict == "proved" and not whole:
+            verdict = "unknown" if undecided or group not in finished else "incomplete"
         lemmas = tuple(p.name for p in model.spec.properties.values()
                        if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
-        found.append(TheoremResult(group, verdict, lemmas, counts, filters.whole()))
+        found.append(TheoremResult(group, verdict, lemmas, counts, whole, undecided))
     return found
 
 

@@ -175,6 +175,8 @@ class Model:
             if stmt.property not in self.spec.properties:
                 hint = nearest(stmt.property, self.spec.properties)
                 raise SpecError(stmt.where, f"unknown property {stmt.property!r}{hint}")
+            if self.spec.properties[stmt.property].shows is None:
+                raise SpecError(stmt.where, f"{stmt.property} does not say what is shown where this fails: `shows`")
         return found
 
     def names(self, section: str) -> list[str]:
@@ -251,6 +253,19 @@ class Model:
         """The sentence of a property, about process p and the inputs that it names."""
         assert prop.holds is not None
         return self.sentence(prop.holds, PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+
+    def preferred(self, prop: Property) -> Function:
+        """What a counterexample had better show of process p."""
+        assert prop.prefers is not None
+        return self.sentence(prop.prefers, PROPERTY, (Param("p", INDEX),))
+
+    def part(self, text: Source, prop: Property, level: Level) -> Function:
+        """A part of a property's sentence, of any type, as it reads of an entry of a level."""
+        key = (text, prop.name, level.name)
+        if key not in self._cache:
+            signature = Signature("part", (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+            self._cache[key] = self.parse(signature, text, _Scope(self, PROPERTY, level))
+        return self._cache[key]
 
     def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
         """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
@@ -377,6 +392,10 @@ class Model:
             self.sentences(prop)
             if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
                 self.property(prop)
+            if prop.prefers is not None:
+                self.preferred(prop)
+            if prop.shows is not None:
+                self.part(prop.shows, prop, self.base)
         for transition in self.spec.transitions.values():
             self.requires(transition)
             for prop in self.spec.properties.values():

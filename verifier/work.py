@@ -14,19 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from verifier.bits import Bits
-from verifier.cache import Cache, digest_files
-from verifier.consequence import Consequences
+from verifier.cache import Cache
+from verifier.consequence import NEAR, Consequences
 from verifier.errors import PteproofError
+from verifier.grounds import code, grounds
 from verifier.obligations import Aim, Group, Obligation, Question
 from verifier.path import Paths
 from verifier.plan import Filters, Library
 from verifier.processes import give_back
 from verifier.prove import Contradiction, GroupProver, obligation_of
-from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
+from verifier.recall import NOT_INDUCTIVE, stands
+from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous
 from verifier.scopes import Model
 from verifier.sequences import LEADS_TO, Labels
-from verifier.solve import BitsSolver, solver_versions
-from verifier.steps import asked
+from verifier.solve import BitsSolver
+from verifier.steps import asked, step_names
 from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
@@ -43,6 +45,7 @@ class Task:
     depth: int = 8
     search_seconds: float = 60.0
     cache: Path | None = None
+    code: str = ""  # the digest of this program as it was when the run began, where there is a cache
     solver: str = "bits"
     cross: Path | None = None  # decide by two ways; where to leave what they disagree on
     timeout: float = 60.0  # seconds of one question to the second way
@@ -110,6 +113,8 @@ class _Group:
     cache: Cache
     consequences: Consequences
     open: list[Result] = field(default_factory=list)
+    failed: set[tuple[str, str]] = field(default_factory=set)  # told from the cache
+    cut: set[tuple[str, str]] = field(default_factory=set)  # a search for these was stopped before its end
 
 
 def work(library: Library, task: Task, say: Say) -> None:
@@ -129,7 +134,8 @@ class _Worker:
 
     def group(self, group: Group) -> None:
         model = self.library.group_model(group)
-        cache = Cache(group, self.digests(group, model), self.task.cache)
+        known = grounds(self.library, group, model, self.task.code, self.task.solver, self.task.depth)
+        cache = Cache(group, known, self.task.cache)
         state = _Group(group, model, cache, Consequences(model, group))
         self.say(At(f"{group}: building", group))
         prover = self.prover(model, group)
@@ -141,12 +147,17 @@ class _Worker:
         del prover  # its graph and solvers: a search needs the room
         if state.open:
             give_back()
-            cache.write()
+            self.write(cache)
             self.say(At(f"{group}: traces", group))
             self.say(Unreached(tuple(self.with_trace(state, result, {}, 0) for result in state.open)))
         self.traces(state)
-        cache.write()
+        self.write(cache)
         self.say(Finished(group, helpers))
+
+    def write(self, cache: Cache) -> None:
+        """Write what was found, unless the program has been edited meanwhile: what it found is then nobody's."""
+        if self.task.cache is not None and cache.changed and code() == self.task.code:
+            cache.write()
 
     def prover(self, model: Model, group: Group) -> GroupProver:
         graph = Bits()
@@ -163,46 +174,46 @@ class _Worker:
         return GroupProver(model, group, graph, BitsSolver(graph))
 
     def wanted_transitions(self, model: Model) -> list[str]:
-        from verifier.steps import instances
-        names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
-        return [n for n in names if any(self.task.filters.wants(n, p) for p in self.library.asked(n))]
-
-    def digests(self, group: Group, model: Model) -> dict[str, str]:
-        """What a proof about each transition rests on, as a digest."""
-        library = self.library
-        arch = library.archs[library.variant(group.variant).arch]
-        here = Path(__file__).resolve().parent
-        sources = sorted(here.glob("*.py"))
-        shared = [library.arch_folder / f"{arch.name}.yaml", library.spec_folder / "world.yaml",
-                  library.spec_folder / "properties.yaml",
-                  library.spec_folder / "encodings" / f"{group.encoding}.yaml",
-                  library.spec_folder / "levels" / f"{group.level}.yaml", *sources]
-        generic = library.arch_folder / "generic.yaml"
-        if generic.is_file():
-            shared.append(generic)
-        base = digest_files(shared, str(group), self.task.solver, *solver_versions().values())
-        found = {}
-        for name, transition in model.spec.transitions.items():
-            found[name] = digest_files([], base, repr(transition))
-        for event in ["init", "static", *(f"hw-{e}" for e in model.layout.variant.hardware)]:
-            found[event] = digest_files([], base, event)
-        return found
+        return [n for n in step_names(model) if any(self.task.filters.wants(n, p) for p in self.library.asked(n))]
 
     def from_cache(self, state: _Group, prover: GroupProver, name: str) -> list[str]:
-        """Tell what is proved already; the names of the properties that are left to decide."""
+        """Tell what is known already; the names of the properties that are left to decide."""
         left = []
         for prop in asked(state.model, name, state.group.code):
             if not self.task.filters.wants(name, prop.name):
                 continue
             found = state.cache.proved(name, prop.name)
-            if found is False:
-                left.append(prop.name)
-                continue
             obligation = obligation_of(state.model, state.group, name, prop)
+            if found is False:
+                failed = self.recalled(state, obligation)
+                if failed is None:
+                    left.append(prop.name)
+                elif obligation.id not in self.task.skip:
+                    self.say(Done(failed))
+                continue
             if obligation.id not in self.task.skip:
                 inhabitant = found if isinstance(found, Move) else None
                 self.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
         return left
+
+    def recalled(self, state: _Group, obligation: Obligation) -> Result | None:
+        """How the obligation failed before, recomputed; None where nothing is known, or it does not come out the same."""
+        target, result = (obligation.transition, obligation.property), state.cache.failed(obligation)
+        if result is None or not stands(state.model, state.group, target[1], target[0], result.verdict,
+                                        lambda move, steps: state.consequences.of(move.after, steps, depth=0)):
+            return None
+        verdict = result.verdict
+        if isinstance(verdict, Refuted):
+            found = verdict.counterexample
+            self.hints.keep(state.model, state.group, "/".join(target), found.trace)
+            self.hints.keep_consequence(state.model, state.group, target, found.leads_to)
+        elif isinstance(verdict, Unknown) and verdict.counterexample is not None:
+            if verdict.counterexample.depth < self.depth_for(state, target):
+                return None  # it was searched less deep
+            self.in_vain(state, target)
+        if not isinstance(verdict, Vacuous):
+            state.failed.add(target)
+        return result
 
     def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> None:
         def wanted(transition: str, prop: str) -> bool:
@@ -231,12 +242,14 @@ class _Worker:
             if isinstance(verdict, Refuted) and name not in ("init", "static"):
                 state.open.append(result)
             else:
+                if isinstance(verdict, Vacuous):
+                    state.cache.keep_failure(result)
                 self.say(Done(result))
 
     def traces(self, state: _Group) -> None:
         """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
         failed = {(r.obligation.transition, r.obligation.property) for r in state.open}
-        serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
+        serious = {t for t in failed | state.failed if state.model.spec.properties[t[1]].kind != "advisory"}
         found = self.all_hinted(state, Search, serious, sorted(failed))
         left = [t for t in sorted(failed) if t not in found]
         depths = {t: self.depth_for(state, t) for t in left}
@@ -249,12 +262,15 @@ class _Worker:
             for target in left:
                 depths[target] = depth
                 if target not in found:
-                    self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
+                    self.in_vain(state, target)
         through = self.through(state, [t for t in depths if t not in found])
         found |= {t: trace for t, trace in through.items() if self.first_broken(state, trace) is None}
         for result in state.open:
             target = (result.obligation.transition, result.obligation.property)
-            self.say(Done(self.with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))))
+            told = self.with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))
+            if isinstance(told.verdict, Refuted) or target not in state.cut:
+                state.cache.keep_failure(told)
+            self.say(Done(told))
 
     def search(
         self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]], limit: int,
@@ -266,6 +282,8 @@ class _Worker:
             found[target] = trace
             self.remember(state, kind.mark + "/".join(target), trace)
         depth = search.depth
+        if depth < limit:
+            state.cut |= set(targets) - found.keys()
         del search
         give_back()
         return found, depth
@@ -298,6 +316,10 @@ class _Worker:
         if state.model.spec.properties[target[1]].kind == "advisory" and self.task.filters.whole():
             return 0 if searched in self.hints.in_vain else min(depth, ADVICE)
         return depth
+
+    def in_vain(self, state: _Group, target: tuple[str, str]) -> None:
+        """Remember that no trace was found."""
+        self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
 
     def searched(self, state: _Group, target: tuple[str, str]) -> tuple[str, str, str, str, tuple[str, str]]:
         """What a search in vain is remembered by."""
@@ -360,10 +382,9 @@ class _Worker:
                 assert first is not None
                 detail += f" by steps that break nothing; after {first[0]} breaks {first[1]} it is reached: mend that first"
                 unreached = Counterexample(through[-1], before.process, through, depth=depth, replayed=True)
-            return replace(result, verdict=Unknown("not-inductive", detail, unreached))
+            return replace(result, verdict=Unknown(NOT_INDUCTIVE, detail, unreached))
         last = trace[-1]
-        reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True,
-                                 droppable=droppable(last))
+        reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True)
         return replace(result, verdict=Refuted(self.with_consequence(state, target, reached)))
 
     def with_consequence(
@@ -383,10 +404,4 @@ class _Worker:
         self.hints.keep_consequence(state.model, group, target, steps)
         if steps:
             state.cache.keep_hint(name, steps)
-        return replace(counterexample, leads_to=steps, consequence=ends)
-
-
-def droppable(move: Move) -> bool:
-    """May reclaim drop the folio as it is after the move: clean in the swap cache, or lazyfree?"""
-    after = move.after
-    return not after["folio_dirty"] and bool(after["swapcache"] or not after["swapbacked"])
+        return replace(counterexample, leads_to=steps, consequence=ends, searched=0 if steps else NEAR)

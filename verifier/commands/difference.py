@@ -14,6 +14,8 @@ import click
 from verifier.commands.execute import Progress
 from verifier.commands.options import filtering, make_filters
 from verifier.errors import UsageError
+from verifier.exits import Exit
+from verifier.output import open_outputs, tell, write_outputs
 
 if TYPE_CHECKING:
     from verifier.difference import Difference
@@ -42,18 +44,18 @@ def difference(context: click.Context, /, **given: Any) -> int:
 
     if not any(given[name] for name in ("old_arch_dir", "old_spec_dir", "old_tree", "tree")):
         raise UsageError("give what to compare with: --old-arch-dir, --old-spec-dir, --old-tree or --tree")
+    files = {"--json": given["json_file"]}
+    open_outputs(files)
     filters = make_filters(given)
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
         old, new = _libraries(context, filters, given, progress)
         found = list(_compared(old, new, filters, given["depth"], given["search_seconds"], progress))
     if not found:
         raise UsageError("the filters leave nothing that both have")
-    if given["json_file"] is not None:
-        _write(given["json_file"], json.dumps(difference_data(new, found), indent=1) + "\n")
-    if given["json_file"] != "-":
-        click.echo(difference_text(new, found, given["verbose"], given["quiet"]))
+    if not write_outputs(files, {"--json": lambda: [json.dumps(difference_data(new, found), indent=1)]}):
+        tell(difference_text(new, found, given["verbose"], given["quiet"]))
     words = {one.word for one in found}
-    return 1 if words & {"broken", "widened"} else 3 if words & {"lost", "unknown"} else 0
+    return Exit.REFUTED if words & {"broken", "widened"} else Exit.OPEN if words & {"lost", "unknown"} else Exit.HOLDS
 
 
 def _libraries(context: click.Context, filters: Filters, given: dict[str, Any], progress: Progress) -> tuple[Library, Library]:
@@ -98,12 +100,3 @@ def _compared(
                 searched = one.word == "broken" and one.move is not None and depth > 0
                 yield with_trace(pair, one, depth, seconds) if searched else one
 
-
-def _write(name: str, text: str) -> None:
-    if name == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        Path(name).write_text(text)
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be written: {error.strerror}") from error

@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
-from verifier.commands.execute import CONTRADICTION, Progress, execute, finish
+from verifier.commands.execute import Progress, execute, finish
 from verifier.commands.options import filtering, load, make_filters, running
 from verifier.errors import UsageError
+from verifier.exits import Exit, worst
+from verifier.output import tell, tell_error
 
 __all__ = ["certify", "export", "mutate"]
 
@@ -29,7 +31,7 @@ def certify(context: click.Context, /, folder: Path, verify: bool, unfolded: boo
     from verifier.certify.check import find_checker
     from verifier.certify.command import report_json, report_text
     from verifier.certify.verify import verify as verify_folder
-    from verifier.results import exit_code, worst
+    from verifier.results import exit_code
 
     checker = find_checker()
     codes = []
@@ -43,12 +45,12 @@ def certify(context: click.Context, /, folder: Path, verify: bool, unfolded: boo
             if stopped:
                 return finish(run, stopped)
             for what in make(library, run, folder, given["jobs"] or os.cpu_count() or 1, not unfolded, progress):
-                click.echo(f"pteproof: contradiction: {what}", err=True)
-                codes.append(CONTRADICTION)
+                tell_error(f"pteproof: contradiction: {what}")
+                codes.append(Exit.CONTRADICTION)
             codes.append(exit_code(run))
         report = verify_folder(folder, checker, max(given["timeout"], 300), progress)
-    codes.append(CONTRADICTION if report.wrong else 0)
-    click.echo(report_json(report) if given["json_file"] == "-" else report_text(folder, report))
+    codes.append(Exit.CONTRADICTION if report.wrong else Exit.HOLDS)
+    tell(report_json(report) if given["json_file"] == "-" else report_text(folder, report))
     return worst(codes)
 
 
@@ -62,10 +64,10 @@ def export(context: click.Context, identity: str, form: str) -> int:
 
     library = load(context)
     if form == "cbmc":
-        click.echo(harness(library, identity), nl=False)
+        tell(harness(library, identity), end="")
     else:
-        click.echo(script(library, *named(library, identity)), nl=False)
-    return 0
+        tell(script(library, *named(library, identity)), end="")
+    return Exit.HOLDS
 
 
 @click.command()
@@ -91,5 +93,5 @@ def mutate(context: click.Context, /, **given: Any) -> int:
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
         score = run(library, wanted, given["kind"] or KINDS, names=given["names"], sample=given["sample"] or 0,
                     jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress)
-    click.echo("\n".join(text(score, given["verbose"])))
-    return 1 if score.unexplained() else 0
+    tell("\n".join(text(score, given["verbose"])))
+    return Exit.REFUTED if score.unexplained() else Exit.HOLDS

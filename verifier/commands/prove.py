@@ -13,6 +13,8 @@ from verifier.commands.execute import Progress, color, execute, finish, write_fi
 from verifier.commands.options import filtering, load, make_filters, running
 from verifier.commands.told import keep, tell_again
 from verifier.errors import UsageError
+from verifier.exits import Exit
+from verifier.output import tell
 
 if TYPE_CHECKING:
     from verifier.baseline import Baseline
@@ -47,7 +49,7 @@ def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
         run = against(library, filters, run, baseline)
     if not write_files(library, run, given):
         text = report.prove_text(library, run, given["quiet"], given["verbose"], color(given))
-        click.echo(text, color=True)
+        tell(text, painted=color(given))
         keep(context, "prove", key, text, run, stopped)
     return finish(run, stopped)
 
@@ -76,8 +78,8 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
         found = needs(library, filters, progress)
     if not found.proofs:
         raise nothing_matches(filters, library)
-    click.echo("\n".join(lines(found)))
-    return 0
+    tell("\n".join(lines(found)))
+    return Exit.HOLDS
 
 
 @click.command()
@@ -99,7 +101,7 @@ def audit(context: click.Context, /, **given: Any) -> int:
     library, run, stopped = execute(context, filters, given)
     if not write_files(library, run, given):
         text = report.audit_text(library, run)
-        click.echo(text, color=True)
+        tell(text, painted=color(given))
         keep(context, "audit", key, text, run, stopped)
     return finish(run, stopped)
 
@@ -126,7 +128,7 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
     run = replace(run, results=named) if named and not stopped else run
     if not write_files(library, run, given):
         for result in run.results:
-            click.echo(report.explain_text(library, result, color(given)), color=True)
+            tell(report.explain_text(library, result, color(given)), painted=color(given))
             if more > 1:
-                click.echo(report.more_text(library, result, more))
+                tell(report.more_text(library, result, more))
     return finish(run, stopped)

@@ -6,6 +6,9 @@ from __future__ import annotations
 import fnmatch
 import json
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,10 @@ import click
 
 from verifier.baseline import Baseline, compare, read_baseline, said
 from verifier.errors import UsageError
-from verifier.kernel.store import put_text
 from verifier.kernel.tree import find_tree
+from verifier.output import open_outputs, tell, tell_error, write_outputs
 
 __all__ = ["conform_command", "laws_command"]
-
-_BISECT = {2: 125, 3: 125, 4: 128}
 
 
 def _tree(given: Path | None) -> Path:
@@ -29,20 +30,19 @@ def _tree(given: Path | None) -> Path:
     return found
 
 
-def _write(name: str | None, text: str) -> None:
-    if name == "-":
-        click.echo(text)
-    elif name is not None:
-        put_text(Path(name), text + "\n")
-
-
 def _progress(quiet: bool) -> Any:
     shown = not quiet and sys.stderr.isatty()
-    return (lambda text: click.echo(f"... {text}", err=True)) if shown else (lambda _: None)
+    return (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
 
 
-def _code(code: int, bisect: bool) -> int:
-    return _BISECT.get(code, code) if bisect else code
+@contextmanager
+def _builds(no_cache: bool) -> Iterator[Path | None]:
+    """Where builds are kept: None for the usual place, or a folder that is removed again."""
+    if not no_cache:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="pteproof-") as folder:
+        yield Path(folder)
 
 
 _OPTIONS = (
@@ -52,7 +52,8 @@ _OPTIONS = (
     click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
     click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
     click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
-    click.option("--bisect", is_flag=True, help="exit codes for git bisect run"),
+    click.option("--bisect", is_flag=True, expose_value=False, help="exit codes for git bisect run"),  # cli.py makes them
+    click.option("--no-cache", is_flag=True, help="build anew, and keep nothing"),
     click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
                  help="the JSON of an earlier run: say what is new, and let the exit code speak of that only"),
     click.option("-q", "--quiet", is_flag=True, help="only the exit code and files"),
@@ -89,24 +90,26 @@ def _common(command: Any) -> Any:
 @click.pass_context
 def conform_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
     baseline: Path | None,
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
     from verifier.kernel.session import conform, exit_code, layouts
     from verifier.kernel.show import as_json, as_junit, as_text
 
+    files = {"--json": json_file, "--junit": junit_file}
+    open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
-    report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir,
-                     progress=_progress(quiet))
+    with _builds(no_cache) as cache:
+        report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir, cache=cache,
+                         progress=_progress(quiet))
     told, against, code = _against(before, as_json(report), helpers, exit_code(report.results))
-    _write(json_file, json.dumps(told, indent=2) if json_file else "")
-    _write(junit_file, as_junit(report) if junit_file else "")
-    if not quiet and "-" not in (json_file, junit_file):
-        click.echo(as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose))
-        click.echo("\n".join(against), nl=bool(against))
-    return _code(code, bisect)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [as_junit(report)]})
+    if not quiet and not took:
+        text = as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose)
+        tell("\n".join([text, *against]))
+    return code
 
 
 @click.command("laws")
@@ -116,20 +119,22 @@ def conform_command(
 @click.pass_context
 def laws_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, bisect: bool, quiet: bool, verbose: bool, names: tuple[str, ...], source: str,
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, names: tuple[str, ...],
+    source: str,
     baseline: Path | None,
 ) -> int:
     """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
     from verifier.kernel.laws import judge_laws, laws_json, laws_junit, laws_text
 
+    files = {"--json": json_file, "--junit": junit_file}
+    open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.laws/1") if baseline else None
-    found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout, arch_dir=arch_dir,
-                       progress=_progress(quiet))
+    with _builds(no_cache) as cache:
+        found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout,
+                           arch_dir=arch_dir, cache=cache, progress=_progress(quiet))
     told, against, code = _against(before, laws_json(found), names, found.exit_code)
-    _write(json_file, json.dumps(told, indent=2) if json_file else "")
-    _write(junit_file, laws_junit(found) if junit_file else "")
-    if not quiet and "-" not in (json_file, junit_file):
-        click.echo(laws_text(found, verbose))
-        click.echo("\n".join(against), nl=bool(against))
-    return _code(code, bisect)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [laws_junit(found)]})
+    if not quiet and not took:
+        tell("\n".join([laws_text(found, verbose), *against]))
+    return code

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import os
 import re
 import shlex
 import shutil
@@ -22,17 +23,16 @@ from pathlib import Path
 from verifier.errors import ExtractionError
 from verifier.kernel import lookalike
 from verifier.kernel.builds import Build, constant_name, operation_name
-from verifier.kernel.lookalike import filtered, write_compiler
+from verifier.kernel.lookalike import Lookalike, filtered, write_compiler
 from verifier.kernel.shapes import HEAD, Shape, wrapper_file
-from verifier.kernel.store import cache_folder, entry
+from verifier.kernel.store import Origin, cache_folder, entry, manifest_digest
 from verifier.kernel.toolchain import Toolchain, first_error, run
 from verifier.kernel.tree import Tree, identify
 
-__all__ = ["Compiled", "Configured", "compile_build", "configure"]
+__all__ = ["Compiled", "Configured", "compile_build", "compile_file", "configure", "read_by_compiler"]
 
-RECIPE = "6"  # changes when the same input is configured otherwise
-COMPILED = "5"  # changes when the same input is compiled otherwise
 JOBS = 2
+_MAKEFILES = ("Kbuild", "Makefile", "Build")
 ROUNDS = 12  # of leaving out wrappers that do not compile
 
 _PLACE = "@TREE@"  # stands for the tree's path in what is cached
@@ -44,13 +44,31 @@ _ADDED = ("-Wno-everything", "-Werror=implicit-function-declaration", "-Werror=i
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """What of a build is configured."""
+
+    name: str
+    make: str
+    base: str
+    lines: tuple[str, ...]
+    lookalike: Lookalike | None
+
+
+@dataclass(frozen=True, slots=True)
 class Configured:
-    """A configured build in the cache: where, and how a file is compiled in it."""
+    """A configured build in the cache: where, and how a file is compiled in it.
+
+    key       begins the names of what is made in it
+    rests_on  what all that depends on, as data
+    origin    the tree, for who keeps what is made of it
+    """
 
     tree: Tree
     build: Build
     folder: Path
     key: str
+    rests_on: tuple[str, ...]
+    origin: Origin
     command: tuple[str, ...]
     refused: tuple[str, ...]  # options that the configuration did not take
     seconds: float
@@ -72,16 +90,18 @@ def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = N
     """Configure a build of the tree, or find it in the cache. ExtractionError says what failed."""
     start = time.perf_counter()
     identity = identify(tree, build.kernel)
-    parts = [RECIPE, identity, tools.version, build.make, build.base, repr(build.lookalike), *build.lines]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    key = f"{tree.version}-{build.name}-{digest}"
-    folder = entry(cache or cache_folder(), key, lambda part: _configure(tree, build, tools, part))
+    origin = Origin(tree.path, lambda: identify(tree, build.kernel) == identity)
+    recipe = Recipe(build.name, build.make, build.base, tuple(build.lines), build.lookalike)
+    base = hashlib.sha256(_read_config(Path(build.base))).hexdigest() if "/" in build.base else ""
+    folder = entry(cache or cache_folder(), f"{tree.version}-{build.name}", [identity, recipe, base, tools.rests_on()],
+                   lambda part: _configure(tree, recipe, tools, part), origin)
     data = json.loads((folder / "command.json").read_text(encoding="utf-8"))
     command = tuple(word.replace(_PLACE, str(tree.path)) for word in data["command"])
-    return Configured(tree, build, folder / "o", key, command, tuple(data["refused"]), time.perf_counter() - start)
+    return Configured(tree, build, folder / "o", folder.name, (folder.name, manifest_digest(folder)), origin, command,
+                      tuple(data["refused"]), time.perf_counter() - start)
 
 
-def _configure(tree: Tree, build: Build, tools: Toolchain, part: Path) -> None:
+def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[Path]:
     out = part / "o"
     out.mkdir()
     make = ["make", "-s", "-C", str(tree.path), f"ARCH={build.make}", f"O={out}", *_tools(build, tools, part)]
@@ -109,13 +129,30 @@ def _configure(tree: Tree, build: Build, tools: Toolchain, part: Path) -> None:
     command = [word.replace(str(tree.path), _PLACE) for word in words]
     text = json.dumps({"command": command, "refused": refused})
     (part / "command.json").write_text(text, encoding="utf-8")
+    read = _read_by_kbuild(out, tree.path)
     for folder in ("tools", "scripts", "usr", "drivers", "kernel", "certs"):
         shutil.rmtree(out / folder, ignore_errors=True)
     for path in out.rglob("*.o"):
         path.unlink()
+    (out / "source").unlink(missing_ok=True)  # a link to the tree
+    return read
 
 
-def _tools(build: Build, tools: Toolchain, part: Path) -> list[str]:
+def _read_by_kbuild(out: Path, tree: Path) -> set[Path]:
+    """The tree's files that kbuild has read: makefiles of folders that it was in, and what these and its own notes name."""
+    makefiles: set[Path] = set()
+    notes: set[Path] = set()
+    for base, _, files in os.walk(out):
+        makefiles |= {tree / os.path.relpath(base, out) / name for name in _MAKEFILES}
+        notes |= {Path(base) / name for name in files if name.endswith((".cmd", ".d"))}
+    found = set(makefiles)
+    for path in (*notes, *filter(Path.is_file, makefiles)):
+        words = set(re.split(r"[\s:;()'\"]+", path.read_text(encoding="utf-8", errors="replace")))
+        found |= {named for word in words if "/" in word or word.startswith("Kconfig") if (named := tree / word).is_file()}
+    return found
+
+
+def _tools(build: Recipe, tools: Toolchain, part: Path) -> list[str]:
     """What make is told of the compiler and its friends."""
     if build.lookalike is None:
         return [f"LLVM={tools.llvm}"]
@@ -159,8 +196,8 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     constants |= {constant_name(text): text for text, _ in (*configured.build.returns.values(), *configured.build.clears.values())}
     members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
     text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of, configured.build.statics)
-    digest = hashlib.sha256("\n".join([COMPILED, text, *_ADDED, *_outlined(configured.build), *configured.build.sources]).encode()).hexdigest()[:16]
-    folder = entry(cache or cache_folder(), f"{configured.key}-ir-{digest}", lambda part: _compile(configured, text, lines, part))
+    folder = entry(cache or cache_folder(), f"{configured.key}-ir", [configured.rests_on, text, configured.build],
+                   lambda part: _compile(configured, text, lines, part), configured.origin)
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
     wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())
     assembly = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.dis"))}
@@ -168,7 +205,7 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     return Compiled(configured, texts, wrappers, time.perf_counter() - start, assembly, names)
 
 
-def _compile(configured: Configured, text: str, lines: dict[int, str], part: Path) -> None:
+def _compile(configured: Configured, text: str, lines: dict[int, str], part: Path) -> set[Path]:
     kept = compile_wrappers(configured, text, lines, part)
     (part / "wrappers.txt").write_text("\n".join(sorted(kept.values())), encoding="utf-8")
     (part / "names.txt").write_text("\n".join(sorted(_names(configured, part))), encoding="utf-8")
@@ -179,6 +216,21 @@ def _compile(configured: Configured, text: str, lines: dict[int, str], part: Pat
         elif path.is_file():
             target = part / f"{source.replace('/', '_').removesuffix('.c')}.ll"
             compile_file(configured, path, target, ("-fno-inline",))  # what is stubbed keeps its name
+    return read_by_compiler(part)
+
+
+def read_by_compiler(part: Path) -> set[Path]:
+    """The files that the compiler says it has read; what it noted is removed."""
+    found: set[Path] = set()
+    for note in sorted(part.glob("*.d")):
+        found |= {Path(word) for word in note.read_text(encoding="utf-8", errors="replace").split() if word.startswith("/")}
+        note.unlink()
+    return found
+
+
+def _noted(target: Path) -> list[str]:
+    """What makes the compiler note what it reads."""
+    return ["-MD", f"-MF{target.with_suffix('.d')}"]
 
 
 def _compiled(configured: Configured, command: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]:
@@ -192,7 +244,7 @@ def compile_file(configured: Configured, source: Path, target: Path, extra: Sequ
     """One file of the kernel's, or of ours, to intermediate representation."""
     command = [*configured.command, *_ADDED, *extra, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"",
                "-DKBUILD_MODNAME=\"x\"", "-D__KBUILD_MODNAME=kmod_x"]
-    done = _compiled(configured, [*command, "-o", str(target)], source)
+    done = _compiled(configured, [*command, *_noted(target), "-o", str(target)], source)
     if done.returncode:
         raise ExtractionError(f"{source} does not compile for {configured.build.name}: {first_error(done.stderr)}")
 
@@ -202,7 +254,7 @@ def assemble_file(configured: Configured, source: Path, target: Path) -> None:
     made = target.with_suffix(".o")
     unified = configured.tree.path / f"arch/{configured.build.kernel}/include/asm/unified.h"  # arm's makefile includes it
     included = ("-include", str(unified)) if unified.is_file() else ()
-    done = run([*configured.command, *included, "-D__ASSEMBLY__", "-w", "-c", str(source), "-o", str(made)], configured.folder)
+    done = run([*configured.command, *included, "-D__ASSEMBLY__", "-w", *_noted(target), "-c", str(source), "-o", str(made)], configured.folder)
     if done.returncode:
         raise ExtractionError(f"{source} does not assemble for {configured.build.name}: {first_error(done.stderr)}")
     objdump = configured.command[0].replace("clang", "llvm-objdump")
@@ -217,7 +269,7 @@ def _names(configured: Configured, part: Path) -> set[str]:
     """Every identifier of the headers that wrappers include, as they are configured."""
     source = part / "headers.c"
     source.write_text(HEAD, encoding="utf-8")
-    done = run([*configured.command, "-Wno-everything", "-E", "-dD", str(source)], configured.folder, f"reading the headers of {configured.build.name}")
+    done = run([*configured.command, "-Wno-everything", *_noted(source), "-E", "-dD", str(source)], configured.folder, f"reading the headers of {configured.build.name}")
     text = re.sub(r"^#(?:define[ ]+(\w+))?.*$", r"\1", done.stdout, flags=re.M)  # of a macro, its name
     return set(re.findall(r"[A-Za-z_]\w*", text))
 

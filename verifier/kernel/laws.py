@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from verifier.arch import Layout, data_folder
 from verifier.errors import SpecError, UsageError
 from verifier.evaluate import call
+from verifier.exits import Exit, worst
 from verifier.kernel.builds import build_for, load_builds, named_build
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
@@ -94,10 +95,12 @@ class LawReport:
     seconds: Mapping[str, float]
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> Exit:
         """1 where a law is refuted, else 3 where one is not known, else 0; 2 where none applied."""
         kinds = {type(r) for r in self.results}
-        return 1 if Fails in kinds else 3 if NotKnown in kinds else 0 if Holds in kinds else 2
+        codes = {Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
+        found = {codes[kind] for kind in kinds if kind in codes}
+        return worst(found) if found else Exit.WRONG_USE
 
 
 def load_laws(path: Path | None = None) -> list[Law]:

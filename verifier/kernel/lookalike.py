@@ -224,7 +224,7 @@ def main(arguments: Sequence[str]) -> int:
     if done.returncode:
         sys.stderr.write(done.stderr)
         return done.returncode
-    rest = [a for a in kept if not a.startswith(("-I", "-D", "-U", "-include", "-Wp,")) and not a.endswith(".h")]
+    rest = [a for a in kept if not a.startswith(("-I", "-D", "-U", "-M", "-include", "-Wp,")) and not a.endswith(".h")]
     for name in ("-isystem", "-I", "-include"):
         while name in rest:
             at = rest.index(name)

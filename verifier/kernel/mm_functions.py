@@ -7,7 +7,6 @@ leaves everything else of the vma and the page free.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from verifier.arch import Layout, data_folder
 from verifier.errors import ExtractionError, SpecError
 from verifier.evaluate import call
-from verifier.kernel.compile import Configured, compile_file
+from verifier.kernel.compile import Configured, compile_file, read_by_compiler
 from verifier.kernel.helpers import Library, entry_object, known_features
 from verifier.kernel.inputs import KernelInputs
 from verifier.kernel.ir import Int, Pointer
@@ -141,14 +140,14 @@ def judge_mm(configured: Configured, library: Library, layout: Layout, claims: l
 def _program(configured: Configured, library: Library, claim: MmClaim, cache: Path | None) -> Program:
     """The wrapper and its file as a module, before the build's own."""
     text = f'#include "{configured.tree.path / claim.file}"\n{_MACROS}{claim.wrapper}'
-    digest = hashlib.sha256(("2" + text).encode()).hexdigest()[:16]
 
-    def make(part: Path) -> None:
+    def make(part: Path) -> set[Path]:
         source = part / "mm.c"
         source.write_text(text, encoding="utf-8")
         compile_file(configured, source, part / "mm.ll", (f"-I{configured.tree.path / Path(claim.file).parent}",))
+        return read_by_compiler(part)
 
-    folder = entry(cache or cache_folder(), f"{configured.key}-mm-{digest}", make)
+    folder = entry(cache or cache_folder(), f"{configured.key}-mm", [configured.rests_on, configured.build, claim], make, configured.origin)
     module = parse_module((folder / "mm.ll").read_text(encoding="utf-8"), "mm")
     return Program((module, *library.program.modules), library.program.arch)
 

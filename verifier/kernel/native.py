@@ -25,7 +25,7 @@ from verifier.kernel.helpers import Library
 from verifier.kernel.ir import Int, Void
 from verifier.kernel.shapes import Parameter, Shape
 from verifier.kernel.store import cache_folder, entry
-from verifier.kernel.toolchain import find_toolchain, run
+from verifier.kernel.toolchain import find_toolchain, run, stamp
 
 __all__ = ["Native", "Outcome", "native_code"]
 
@@ -80,13 +80,11 @@ def native_code(
         raise ExtractionError(f"{kernel} code does not run on this computer ({platform.machine()})"
                               + (f"; {', '.join(lacking)} is missing" if emulate and kind and any(lacking) else ""))
     runner = Path(__file__).with_name("native_runner.c")
-    import hashlib
-
     returned = library.returned()
     sources = {name: _returning(_patched(text, features) if kernel == "powerpc" else text, returned) for name, text in compiled.texts.items()}
-    texts = "".join(sources[name] for name in sorted(sources)) + runner.read_text(encoding="utf-8")
-    digest = hashlib.sha256(("3" + texts).encode()).hexdigest()[:16]
-    return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(sources, library, runner, kind, here, part))
+    tools = find_toolchain()
+    rests_on = [compiled.configured.rests_on, sources, runner.read_text(encoding="utf-8"), kind, here, tools.rests_on(), stamp(kind.compiler)]
+    return entry(cache or cache_folder(), f"{compiled.configured.key}-native", rests_on, lambda part: _build(sources, library, runner, kind, here, part))
 
 
 def _patched(text: str, features: Mapping[str, bool]) -> str:

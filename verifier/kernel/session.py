@@ -15,6 +15,7 @@ from pathlib import Path
 
 from verifier.arch import Layout, data_folder
 from verifier.errors import UsageError
+from verifier.exits import Exit, worst
 from verifier.kernel.builds import Build, build_for, load_builds, named_build
 from verifier.kernel.compile import compile_build, configure
 from verifier.kernel.conform import Differs, Equal, Inconclusive, Result, conform_variant
@@ -142,15 +143,15 @@ def conform(
     return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused))
 
 
-def exit_code(results: Iterable[Result]) -> int:
+def exit_code(results: Iterable[Result]) -> Exit:
     """0 all equal, 1 something differs, 3 something is not known, 4 a difference that does not replay, 2 nothing compared."""
-    found = set()
+    found: set[Exit] = set()
     for result in results:
         match result:
             case Equal():
-                found.add(0)
+                found.add(Exit.HOLDS)
             case Differs(replayed=replayed):
-                found.add(1 if replayed else 4)
+                found.add(Exit.REFUTED if replayed else Exit.CONTRADICTION)
             case Inconclusive():
-                found.add(3)
-    return next((code for code in (4, 1, 3, 0) if code in found), 2)
+                found.add(Exit.OPEN)
+    return worst(found) if found else Exit.WRONG_USE

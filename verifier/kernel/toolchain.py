@@ -13,7 +13,7 @@ from pathlib import Path
 
 from verifier.errors import ExtractionError
 
-__all__ = ["Toolchain", "find_toolchain", "run"]
+__all__ = ["Toolchain", "find_toolchain", "run", "stamp"]
 
 OLDEST_CLANG = 14
 NEWEST_CLANG = 21
@@ -23,6 +23,11 @@ TIMEOUT = 1800  # seconds that one program may take
 _NEEDED = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "perl": "perl"}
 
 
+_LLVM = ("ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-strip")
+_ALSO = ("sh", "bash", "awk", "sed", "python3")  # what kernels' build files run, and every system has
+_KEPT = ("PATH", "LD_LIBRARY_PATH")  # of the environment: by which programs are found. All else of it is kept from builds
+
+
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """clang and what belongs to it. `suffix` is -19 of clang-19, or empty; `llvm` is what kbuild's LLVM= is given."""
@@ -30,6 +35,11 @@ class Toolchain:
     clang: str
     suffix: str
     version: str
+
+    def rests_on(self) -> tuple[str, ...]:
+        """Which programs these are, for who keeps what they make."""
+        named = [*(f"{name}{self.suffix}" for name in _LLVM), *_NEEDED, *_ALSO]
+        return (self.version, os.environ.get("LD_LIBRARY_PATH", ""), stamp(self.clang), *map(stamp, named))
 
     @property
     def llvm(self) -> str:
@@ -51,6 +61,15 @@ def find_toolchain() -> Toolchain:
     return found
 
 
+def stamp(name: str) -> str:
+    """Which program a name stands for: its file, how large it is and when it was made."""
+    path = shutil.which(name)
+    if path is None:
+        return f"{name}: none"
+    status = os.stat(path)
+    return f"{name}: {os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
+
+
 def _clang() -> Toolchain | None:
     wanted = os.environ.get("PTEPROOF_CLANG")
     names = [wanted] if wanted else [*(f"clang-{n}" for n in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1)), "clang"]
@@ -69,8 +88,8 @@ def _clang() -> Toolchain | None:
 
 
 def run(command: Sequence[str], folder: Path, check: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program in a folder, without a terminal. `check` names what failed in the error."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "ARCH", "CROSS_COMPILE", "LLVM")}
+    """Run a program in a folder, without a terminal, in an environment of our own. `check` names what failed in the error."""
+    environment = {name: os.environ[name] for name in (*_KEPT, "TMPDIR") if name in os.environ}
     environment |= {"LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1", "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "pteproof", "KBUILD_BUILD_HOST": "pteproof"}
     try:
         done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier import __version__
-from verifier.cache import digest_files
+from verifier.digests import PACKAGE, digest, digest_files, program
 from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_yaml
@@ -87,20 +86,21 @@ def _judge(mutant: Mutant) -> Judged:
 
 
 class _State:
-    """Judgements in a file, one JSON object a line, under a digest of what they rest on. A line that is cut off is ignored."""
+    """Judgements in a file, one JSON object a line, with a digest of what they rest on and of itself. Others are ignored."""
 
     def __init__(self, path: Path | None, library: Library) -> None:
         self.path = path
-        files = [*sorted(library.arch_folder.glob("*.yaml")), *sorted(library.spec_folder.rglob("*.yaml")),
-                 *sorted(Path(__file__).resolve().parent.parent.rglob("*.py"))]
-        self.digest = digest_files([f for f in files if f.name not in ("survivors.yaml", "sequences.yaml")], __version__)
+        files = [digest_files(folder) for folder in (library.arch_folder, library.spec_folder, PACKAGE)]
+        for hint in ("survivors.yaml", "sequences.yaml"):
+            files[1].pop(hint, None)
+        self.digest = digest(program("verifier.mutate.command"), files, library.archs, library.generic, library.spec)
         self.judged: dict[str, Judged] = {}
         for line in self._lines():
             try:
                 row = json.loads(line)
-                if row["digest"] == self.digest:
+                if row["digest"] == digest(self.digest, row["mutant"], row["verdict"], row["by"]):
                     self.judged[Mutant(*row["mutant"]).id] = Judged(Mutant(*row["mutant"]), row["verdict"], row["by"])
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
 
     def _lines(self) -> list[str]:
@@ -115,8 +115,8 @@ class _State:
         if self.path is None:
             return
         m = one.mutant
-        row = {"digest": self.digest, "mutant": [m.kind, m.variant, m.name, m.what, m.text, m.place],
-               "verdict": one.verdict, "by": one.by}
+        mutant = [m.kind, m.variant, m.name, m.what, m.text, m.place]
+        row = {"digest": digest(self.digest, mutant, one.verdict, one.by), "mutant": mutant, "verdict": one.verdict, "by": one.by}
         try:
             with self.path.open("a") as stream:
                 stream.write(json.dumps(row) + "\n")

@@ -17,6 +17,7 @@ from verifier.machine import Machine
 from verifier.model import Level
 from verifier.plan import Library
 from verifier.report.show import reads_as
+from verifier.report.why import why
 from verifier.results import (
     Counterexample,
     Incomplete,
@@ -44,11 +45,12 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def json_parts(library: Library, run: Run) -> Iterator[str]:
+def json_parts(library: Library | None, run: Run) -> Iterator[str]:
     """The text of the whole run, result by result: it can be far larger than the run is."""
     yield json.dumps(_head(run), separators=(",", ":"))[:-1] + ',"results":['
     show = _Shown()
     for number, result in enumerate(run.results):
+        assert library is not None, "who has results has read specs/"
         yield ("," if number else "") + _result(library, result, show)
     yield "]}"
 
@@ -58,14 +60,16 @@ def _head(run: Run) -> dict[str, Any]:
     return {
         "schema": "pteproof.result/1",
         "tool": {"version": __version__, "solvers": dict(run.solvers)},
-        "summary": {word: counts[word] for word in _WORDS},
+        "summary": {**{word: counts[word] for word in _WORDS}, "undecided": run.undecided},
+        "complete": not run.cut_short(),
+        "stopped": run.stopped or None,
         "coverage": dict(run.coverage),
         **({} if run.compared is None else {"baseline": run.compared.data()}),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "contradictions": list(run.contradictions),
         "theorems": [
             {"variant": t.group.variant, "level": t.group.level, "encoding": t.group.encoding, "code": t.group.code,
-             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": dict(t.counts)}
+             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": {**t.counts, "undecided": t.undecided}}
             for t in run.theorems
         ],
     }
@@ -103,7 +107,7 @@ def _result(library: Library, result: Result, show: _Shown) -> str:
         found["ways"] = list(result.ways)
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
-        found["counterexample"] = _counterexample(model, counterexample)
+        found["counterexample"] = _counterexample(model, result, counterexample)
     if isinstance(verdict, Unknown):
         found["reason"], found["detail"] = verdict.reason, verdict.detail
     elif isinstance(verdict, (Vacuous, Incomplete)):
@@ -115,13 +119,17 @@ def _result(library: Library, result: Result, show: _Shown) -> str:
     return _text(found).replace('"inhabitant":null', f'"inhabitant":{show.move(model, inhabitant)}', 1)
 
 
-def _counterexample(model: Model, found: Counterexample) -> dict[str, Any]:
+def _counterexample(model: Model, result: Result, found: Counterexample) -> dict[str, Any]:
+    shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
     return {
         "before": state(model, found.move.before), "after": state(model, found.move.after),
         "inputs": dict(found.move.inputs), "process": found.process, "roles": ["AB3"[r] for r in found.move.roles],
         "trace": _moves(model, found.trace), "reached": found.reached, "depth": found.depth,
         "leads_to": _moves(model, found.leads_to), "consequence": found.consequence or None,
-        "droppable": found.droppable,
+        "searched": found.searched,
+        "fails": None if shown is None else {
+            "process": shown.process, "says": shown.says,
+            "terms": [{"term": t.reads, "before": t.before, "after": t.after} for t in shown.terms]},
         "replay": {"evaluator": found.replayed, "kernel": found.kernel, "why": found.kernel_why},
     }
 

@@ -15,6 +15,7 @@ from verifier.evaluate import call
 from verifier.machine import Machine, Memory
 from verifier.model import EFFECT, REACHES, Transition
 from verifier.plan import Library
+from verifier.report.why import Shown, why
 from verifier.results import Counterexample, Move, Result, State, reason, verdict_name
 from verifier.scopes import Model
 from verifier.steps import World
@@ -84,12 +85,23 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
     words = _hardware_words(model, found)
     if words:
         parts.append(wrap(words))
-    if found.droppable is not None and result.obligation.property == "no-lost-dirty":
-        parts.append("  the folio is then " + ("droppable: clean in the swap cache, or lazyfree" if found.droppable
-                                               else "not droppable: adding it to swap would mark it dirty"))
+    shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
+    if shown is not None:
+        parts.append(_shown(shown))
     if found.leads_to:
         parts.append(f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to))
+    elif found.searched:
+        parts.append(wrap("Searched from there for a store that leaks, or for content that is dropped: none was found within "
+                          f"{found.searched} steps. What more steps lead to was not asked."))
     return parts
+
+
+def _shown(shown: Shown) -> str:
+    """The parts of the sentence that decide that it fails, before and after the step."""
+    terms = [f"{t.reads} {t.after}" if t.before is None or t.before == t.after else f"{t.reads} {t.before} -> {t.after}"
+             for t in shown.terms]
+    says = f"; the step says: {shown.says}" if shown.says else ""
+    return wrap(f"what shows it, of {shown.process}: {', '.join(terms)}{says}")
 
 
 def _hardware_words(model: Model, found: Counterexample) -> str:
@@ -182,6 +194,8 @@ def _really(state: State, process: int) -> str:
         words.append("also used by a third process")
     if state["granted", process]:
         words.append("exclusive")
+    if state["reader", 1 - process]:
+        words.append(f"{PEOPLE[1 - process]} holds a reference")
     for name in ("pinned", "newer"):
         if state[name, process]:
             words.append(name)
