@@ -68,12 +68,15 @@ class Beyond(Search):
         ways = [w.bad for p in asked.properties() if p.name == self.target[1] for w in asked.ways(p, theirs)]
         return alg.all(*theirs.assumed, *map(alg.neg, memory.take())), alg.any(*ways)
 
+    def named(self, found: str) -> str:
+        return found.removeprefix(MARK)
+
     def tolerates(self, transition: str, prop: str) -> bool:
         return prop.startswith(MARK) or super().tolerates(transition, prop)
 
     def confirmed(self, plan: Plan, start: Mapping[Key, int | bool], prop: str) -> tuple[Move, ...] | None:
         clean = tuple((i, {n: v for n, v in inputs.items() if not n.startswith(ASIDE)}) for i, inputs in plan)
-        return super().confirmed(clean, start, prop.removeprefix(MARK))
+        return super().confirmed(clean, start, self.named(prop))
 
 
 def with_trace(pair: Pair, found: Difference, depth: int, seconds: float) -> Difference:

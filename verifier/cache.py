@@ -100,10 +100,10 @@ class Cache:
     def failed(self, obligation: Obligation) -> Result | None:
         """How it failed on the same grounds, to be recomputed before it is told."""
         match self.data["failures"].get(f"{obligation.transition}/{obligation.property}"):
-            case {"digest": self.grounds.failures, "verdict": verdict, "solver": str(solver), "assumptions": assumptions, "ways": ways}:
+            case {"digest": self.grounds.failures, "verdict": verdict, "solver": str(solver), "told": told}:
                 try:
-                    known = from_plain(Verdict, verdict), *(from_plain(tuple[str, ...], texts) for texts in (assumptions, ways))
-                    return Result(obligation, known[0], 0.0, solver, True, *known[1:])
+                    assumptions, ways = from_plain(tuple[tuple[str, ...], tuple[str, ...]], told)
+                    return Result(obligation, from_plain(Verdict, verdict), 0.0, solver, True, assumptions, ways)
                 except ValueError:
                     return None
         return None
@@ -115,7 +115,7 @@ class Cache:
         name = f"{result.obligation.transition}/{result.obligation.property}"
         self.data["failures"][name] = {
             "digest": self.grounds.failures, "verdict": to_plain(result.verdict), "solver": result.solver,
-            "assumptions": list(result.assumptions), "ways": list(result.ways),
+            "told": to_plain((result.assumptions, result.ways)),
         }
         self.changed = True
 

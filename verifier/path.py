@@ -39,6 +39,10 @@ class Rules:
         names = {name for transition, name in self.failed if transition == step.instance.name}
         return {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step))) for p in builder.properties() if p.name in names}
 
+    def named(self, found: str) -> str:
+        """The property that a name of `violated` is about."""
+        return found
+
     def tolerates(self, transition: str, prop: str) -> bool:
         """May a step that is not the last break this property?"""
         return False
@@ -86,7 +90,7 @@ class Path:
             for name, bad in self.rules.violated(builder, step, self.rules.held(before)).items():
                 if last and name == prop:
                     conditions.append(bad)
-                    told = self.model.spec.properties[prop]
+                    told = self.model.spec.properties[self.rules.named(prop)]
                     wishes.append(preference(builder, told, step, builder.ways(told, step)))
                 elif not last and not self.rules.tolerates(step.instance.name, name):
                     conditions.append(bad ^ 1)
