@@ -178,7 +178,7 @@ class _Worker:
 
     def from_cache(self, state: _Group, prover: GroupProver, name: str) -> list[str]:
         """Tell what is known already; the names of the properties that are left to decide."""
-        left = []
+        left, failures = [], []
         for prop in asked(state.model, name, state.group.code):
             if not self.task.filters.wants(name, prop.name):
                 continue
@@ -189,11 +189,13 @@ class _Worker:
                 if failed is None:
                     left.append(prop.name)
                 elif obligation.id not in self.task.skip:
-                    self.say(Done(failed))
+                    failures.append(failed)
                 continue
             if obligation.id not in self.task.skip:
                 inhabitant = found if isinstance(found, Move) else None
                 self.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
+        for failed in failures:  # after the proofs: most of these have one inhabitant, which is sent once
+            self.say(Done(failed))
         return left
 
     def recalled(self, state: _Group, obligation: Obligation) -> Result | None:
