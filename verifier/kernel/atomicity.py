@@ -218,7 +218,7 @@ class Judge:
             step = self._told(question.escaping(kernel, free, alone, "alone: "), pairs)
         points = lets_hardware_in(function.body)
         if compare:
-            compared = self._compared(question, pairs, kernel, free, arch, step, points)
+            compared = self._compared(question, pairs, kernel, free, alone, arch, step, points)
         else:
             compared = NotCompared("values differ, and arch/ lets the hardware in") if points else _of_step(step)
         return Atomicity(compared, step, 0.0, plain, parts)
@@ -232,8 +232,8 @@ class Judge:
         return None
 
     def _compared(
-        self, question: Question, pairs: list[Pairing], kernel: KernelSide, free: tuple[Outcome, list[str]], arch: ArchSide,
-        step: bool | Disturbed | Undecided, points: bool,
+        self, question: Question, pairs: list[Pairing], kernel: KernelSide, free: tuple[Outcome, list[str]], alone: KernelSide,
+        arch: ArchSide, step: bool | Disturbed | Undecided, points: bool,
     ) -> Compared:
         """Both directions. One step and no point: what arch/ says of an entry that nobody touches, which is compared elsewhere, is all."""
         if not points and step is True:
@@ -244,7 +244,11 @@ class Judge:
             return MoreAtomic(more)
         if isinstance(more, Undecided):
             return more
-        less = self._told(question.escaping(arch, theirs, kernel, "kernel: ", free), pairs) if points else True
+        if not points:
+            return Same()
+        quiet = alone.outcome(question.graph(), question.backend.free, question.args, lambda name: question.graph().truth(False))
+        asked = replace(question, given=[*question.given, quiet.within])  # what is out of scope is nobody's
+        less = self._told(asked.escaping(arch, theirs, kernel, "kernel: ", free), pairs)
         return LessAtomic(less) if isinstance(less, Disturbed) else less if isinstance(less, Undecided) else Same()
 
     def _told(self, found: Escape | GaveUp | None, pairs: list[Pairing]) -> bool | Disturbed | Undecided:

@@ -127,9 +127,9 @@ class KernelSide:
         given = {**args, name: hardware.act(BEFORE, args[name], alg.truth(True))}
         lifted = self._lift(alg, free, given, hardware)
         left = hardware.act(AFTER, lifted.entries[name], alg.truth(True))
-        undefined = tuple((u.reason, u.condition) for u in lifted.undefined)
-        within = alg.neg(alg.any(*(c for _, c in undefined), *(u.condition for u in lifted.outside))) \
-            if undefined or lifted.outside else alg.truth(True)
+        inside = alg.all(*[alg.neg(u.condition) for u in lifted.outside])
+        undefined = tuple((u.reason, alg.all(inside, u.condition)) for u in lifted.undefined)
+        within = alg.all(inside, *[alg.neg(condition) for _, condition in undefined])
         return Outcome(left, lifted.result, lifted.width, hardware.stored, within, undefined, tuple(hardware.happened), lifted.accesses)
 
     def _lift(self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], hardware: Hardware) -> Lifting:
