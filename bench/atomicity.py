@@ -3,9 +3,9 @@
 
     python bench/atomicity.py --tree DIR [VARIANT ...] > table.md
 
-One row is printed as soon as a variant is done: helpers on pointers whose outcomes are the same, of those compared; those that are
-not one step in the kernel; what differs and what is not known, by name; seconds of processor time, for outcomes alone. Variants in the
-order given, else those of the architectures that most machines have first.
+One row is printed as soon as a variant is done: helpers on pointers whose outcomes are the same, of those compared; those that
+are not one step in the kernel; what differs and what is not known, by name; seconds of processor time, for outcomes alone.
+Variants in the order given, else those of the architectures that most machines have first.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def row(variant: str, report: Conformance) -> str:
     differs = [f"{name} ({'more' if isinstance(a.compared, MoreAtomic) else 'less'} atomic in arch/)"
                for name, a in asked.items() if isinstance(a.compared, (MoreAtomic, LessAtomic))]
     open_ = [f"{name}: {a.compared.reason}" for name, a in asked.items() if isinstance(a.compared, Undecided)]
-    values = [r.helper for r in report.results if isinstance(r, Differs) or (isinstance(r, Inconclusive) and r.helper not in asked)]
+    values = [r for r in report.results if isinstance(r, Differs) or (isinstance(r, Inconclusive) and r.helper not in asked)]
     seconds = sum(a.seconds for a in found.values())
     cells = (f"{same}/{len(asked)}", str(steps), "; ".join(differs), "; ".join(open_), str(len(values)), f"{seconds:.1f}")
     return f"| {variant} | {' | '.join(cells)} |"

@@ -99,6 +99,7 @@ class Atomicity:
 
     compared  arch/ against the kernel
     one_step  of the kernel's helper alone: True, a run that one step does not have, or why it is not known
+    seconds   of processor time
     plain     accesses to the entry that another compiler may tear, merge or repeat
     parts     accesses to a part of the entry
     """
@@ -146,7 +147,7 @@ class Judge:
 
         Where it does not, and lets nobody in, the kernel's undisturbed stands for it: so atomicity is seen alone.
         """
-        start = time.perf_counter()
+        start = time.process_time()
         function = self.layout.helper(shape.helper)
         try:
             pairs = pair(self.library, shape, function)
@@ -155,7 +156,7 @@ class Judge:
         if not any(p.entry for p in pairs):
             return None
         found = self._judged(shape, level, function, pairs, compare)
-        return replace(found, seconds=time.perf_counter() - start)
+        return replace(found, seconds=time.process_time() - start)
 
     def events(self, level: str) -> tuple[Happening, ...] | NotCompared:
         if level not in self.named:
