@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra
@@ -28,7 +29,7 @@ from verifier.kernel.windows import Access
 from verifier.syntax import Call, Function, Hardware, Stmt
 
 __all__ = ["RESTS_ON", "Atomicity", "Disturbed", "Judge", "LessAtomic", "MoreAtomic", "NotCompared", "Same", "Undecided",
-           "lets_hardware_in"]
+           "lets_hardware_in", "level_of", "rooms_of"]
 
 RESTS_ON = (
     "atomicity is of one entry's own value: accesses of one size to one place are seen in one order, so fences do not matter; of "
@@ -111,6 +112,17 @@ class Atomicity:
     parts: int = 0
 
 
+def level_of(helper: str) -> str:
+    """The level of entries that a helper works on.
+
+    >>> level_of("pmdp_set_wrprotect"), level_of("huge_pte_dirty"), level_of("swp_type")
+    ('pmd', 'hugetlb', 'pte')
+    """
+    if "huge_pte" in helper:
+        return "hugetlb"
+    return next((level for level in ("pmd", "pud") if level in helper), "pte")
+
+
 def lets_hardware_in(body: tuple[Stmt, ...]) -> bool:
     """Does a body of arch/ name a point at which the hardware may act, or call what does?"""
     return any(_lets_in(statement) for statement in body)
@@ -141,6 +153,7 @@ class Judge:
     seconds: float = 60.0
     premise: Callable[[Shape, Mapping[str, Any], Algebra[Any, Any]], Any] = lambda shape, args, alg: None
     _events: dict[str, tuple[Happening, ...]] = field(default_factory=dict)
+    _steps: dict[str, bool] = field(default_factory=dict)
 
     def helper(self, shape: Shape, level: str, compare: bool = True) -> Atomicity | None:
         """A helper on a pointer to an entry; None for any other. `compare`: arch/ says the same where nobody acts within.
@@ -157,6 +170,15 @@ class Judge:
             return None
         found = self._judged(shape, level, function, pairs, compare)
         return replace(found, seconds=time.process_time() - start)
+
+    def is_one_step(self, function: Function) -> bool:
+        """Is this proved of the kernel's helper of that name?"""
+        name = function.name
+        if name not in self._steps:
+            shape = self.library.shapes.get(name)
+            found = None if shape is None else self.helper(shape, level_of(name), compare=False)
+            self._steps[name] = found is None or found.one_step is True
+        return self._steps[name]
 
     def events(self, level: str) -> tuple[Happening, ...] | NotCompared:
         if level not in self.named:
@@ -270,6 +292,12 @@ class Judge:
 def _of_step(step: bool | Disturbed | Undecided) -> Compared:
     """arch/ against the kernel where arch/ has no point and values differ: as atomic as the undisturbed helper, or more."""
     return MoreAtomic(step) if isinstance(step, Disturbed) else step if isinstance(step, Undecided) else Same()
+
+
+def rooms_of(accesses: tuple[Access, ...]) -> list[str]:
+    """Between which accesses the hardware may act, in words."""
+    return [f"between {told(before.lines)} and {told(after.lines)}" for before, after in pairwise(accesses)
+            if after.inner]
 
 
 def _where(place: str, accesses: tuple[Access, ...]) -> str:

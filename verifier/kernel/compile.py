@@ -193,7 +193,8 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
     constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
-    constants |= {constant_name(text): text for text, *_ in (*configured.build.returns.values(), *configured.build.clears.values())}
+    constants |= {constant_name(text): text for text in (*[t for t, _ in configured.build.returns.values()],
+                                                         *[t for t, _, _ in configured.build.clears.values()])}
     members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
     text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of, configured.build.statics)
     folder = entry(cache or cache_folder(), f"{configured.key}-ir", [configured.rests_on, text, configured.build],

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra, Integers
 from verifier.arch import Layout
-from verifier.kernel.atomicity import RESTS_ON, Atomicity, Judge, MoreAtomic, NotCompared
+from verifier.kernel.atomicity import RESTS_ON, Atomicity, Judge, MoreAtomic, NotCompared, level_of
 from verifier.kernel.atomicity import Undecided as AtomicityUndecided
 from verifier.kernel.helpers import Library, Lifting, known_features
 from verifier.kernel.model_side import Modelled, Pairing, evaluate_model, pair
@@ -108,17 +108,6 @@ class Unwritten:
 
 
 Result: TypeAlias = Equal | TooAtomic | Differs | Inconclusive | Absent | Unwritten
-
-
-def level_of(helper: str) -> str:
-    """The level of entries that a helper works on.
-
-    >>> level_of("pmdp_set_wrprotect"), level_of("huge_pte_dirty"), level_of("swp_type")
-    ('pmd', 'hugetlb', 'pte')
-    """
-    if "huge_pte" in helper:
-        return "hugetlb"
-    return next((level for level in ("pmd", "pud") if level in helper), "pte")
 
 
 def conform_variant(

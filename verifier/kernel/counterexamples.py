@@ -15,10 +15,10 @@ from typing import Any
 
 from verifier.arch import Layout
 from verifier.errors import PteproofError
+from verifier.kernel.atomicity import lets_hardware_in
 from verifier.kernel.builds import build_for, load_builds
 from verifier.kernel.replayer import Replayer
-from verifier.kernel.substitute import lets_hardware_in
-from verifier.machine import Memory
+from verifier.machine import Memory, Room
 from verifier.obligations import Group
 from verifier.plan import Library
 from verifier.prove import replay, with_trace
@@ -54,7 +54,7 @@ class _Answers(Memory):
         self[key] = result
         return result
 
-    def by_reference(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], bool] | None:
+    def by_reference(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], bool] | None:
         key = (function, args)
         if key not in self._pointed:
             self._pointed[key] = self._through(function, args)

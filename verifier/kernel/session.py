@@ -105,7 +105,7 @@ def kernel_helpers(tree: Path, wanted: Sequence[Layout], progress: Callable[[str
                 progress(f"building {build.name}")
                 made[build.name] = build_library(opened.path, build)[0]
             found[layout.variant.name] = made[build.name]
-    return KernelHelpers(found, opened.version)
+    return KernelHelpers(found, opened.version, level_names())
 
 
 def conform(
