@@ -106,7 +106,7 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
             refs[param.name] = _process_of(m, frame, arg)
     if args:
         m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
-    room = Room(m, refs, m.label(node.site))
+    room = Room(m, refs, node.site)
     answer = m.memo.by_reference(function, args, room)
     if answer is not None and m.alg.known(answer[2]) is False:
         _store_refs(m, frame, node, answer[1])

@@ -108,13 +108,18 @@ class Room:
     """Lets the hardware of a machine act within a call that is answered elsewhere.
 
     refs    by-reference parameter -> the process whose entry it is; None: nobody's
-    place   the call, as labels of what happens in it begin
+    site    of the call
     """
 
-    def __init__(self, machine: Machine, refs: dict[str, Any], place: str) -> None:
-        self.machine, self.refs, self.place = machine, refs, place
+    def __init__(self, machine: Machine, refs: dict[str, Any], site: int) -> None:
+        self.machine, self.refs, self.site = machine, refs, site
         self._back: Callable[[], None] | None = None  # what undoes all that has happened, if anything has
         self._violations: dict[str, Any] = {}
+
+    @property
+    def place(self) -> str:
+        """The call, as labels of what happens in it begin."""
+        return self.machine.label(self.site)
 
     def act(self, parameter: str, entry: Any, where: Any, label: str) -> Any:
         """The entry behind a parameter, after the hardware may have acted where the condition holds."""
