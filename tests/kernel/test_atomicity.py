@@ -14,15 +14,18 @@ import pytest
 from tests.kernel.harness import needs_clang, to_ir
 from verifier.algebra import Algebra, Integers
 from verifier.arch import Layout, data_folder
+from verifier.errors import SpecError
+from verifier.kernel import choices
 from verifier.kernel.choices import Escape, GaveUp, Question, bits_backend
 from verifier.kernel.helpers import entry_object
-from verifier.kernel.irparse import Module
+from verifier.kernel.irparse import Module, parse_module
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.lines import told
 from verifier.kernel.lookalike import strip_asm
 from verifier.kernel.model_side import Pairing
 from verifier.kernel.models import KernelModels
 from verifier.kernel.outcomes import AFTER, BEFORE, ArchSide, Choose, Happening, Hardware, Outcome, happenings
+from verifier.kernel.session import layouts, level_names
 from verifier.kernel.values import Truth
 from verifier.kernel.windows import Windows
 from verifier.read_arch import load_archs, load_generic
@@ -173,6 +176,52 @@ def test_windows_are_named_by_place(events: tuple[Happening, ...], module: Modul
     assert [(a.plain, a.inner) for a in once.accesses] == [(False, False)]
 
 
+@dataclass(frozen=True)
+class Points:
+    """So many points in a row at which the hardware may act, and nothing else."""
+
+    events: tuple[Happening, ...]
+    width: int
+    count: int
+
+    def outcome(self, alg: Algebra[Any, Any], free: Any, args: Mapping[str, Any], choose: Choose) -> Outcome:
+        hardware, entry = Hardware(alg, self.events, self.width, choose), args["p"]
+        for number in range(self.count):
+            entry = hardware.act(str(number), entry, alg.truth(True))
+        return Outcome(entry, None, None, hardware.stored, alg.truth(True), (), tuple(hardware.happened))
+
+
+def test_once_at_each_point_is_enough() -> None:
+    """For every variant and level: what the events come to in two rounds they come to in one."""
+    asked = 0
+    for its in layouts(["*"]):
+        for level, named in level_names().items():
+            try:
+                events = happenings(its, level, named)
+            except SpecError:
+                assert level != "pte", its.variant.name  # else the variant has no such entries
+                continue
+            backend = bits_backend()
+            question = Question(backend, {"p": backend.free.input_word("p", its.width)}, {"p": its.width}, its.width, (), time.monotonic() + 60)
+            two = Points(events, its.width, 2)
+            assert question.escaping(two, question.free(two, "two: "), Points(events, its.width, 1), "one: ") is None
+            asked += bool(events)
+    assert asked > 100
+
+
+def test_what_is_not_decided_is_not_equal(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, events: tuple[Happening, ...], module: Module,
+) -> None:
+    kernel, arch = Snippet(module, "taken_in_two", events), text(layout, events, "take-with-room")
+    assert ask(kernel, arch) is None
+    monkeypatch.setattr(choices, "MOST_TRIED", 1)
+    found = ask(kernel, arch)
+    assert isinstance(found, GaveUp) and "choices" in found.reason
+    monkeypatch.setattr(time, "monotonic", iter(range(0, 10_000, 100)).__next__)
+    found = ask(kernel, arch)
+    assert isinstance(found, GaveUp) and "time" in found.reason
+
+
 LOCKED = (".pushsection .smp_locks,\\22a\\22 .balign 4 .long 671f - . .popsection 671: lock btrq $1, $0", True)
 ASSEMBLY = {
     "x86": [LOCKED, ("btrq $1, $0", False)],
@@ -190,8 +239,6 @@ def test_assembly_says_whether_it_is_one_event(
         body = body.replace("$1, $0", "$2, $0")
     else:
         body = f'call void asm sideeffect "{template}", "=*m,r,*m"(ptr elementtype(i64) %p, i64 -5, ptr elementtype(i64) %p)'
-    from verifier.kernel.irparse import parse_module
-
     module = parse_module('target datalayout = "e-m:e-i64:64-n32:64-S128"\n' + f"define void @f(ptr %p) {{\n  {body}\n  ret void\n}}\n", "test")
     found = ask(Snippet(module, "f", events, arch=arch), Snippet(module, "f", events, False, arch))
     assert (found is None) == atomic

@@ -14,10 +14,10 @@ import pytest
 
 from verifier.arch import Layout
 from verifier.bits import Bits
-from verifier.kernel import assembly, models
+from verifier.kernel import assembly, choices, models
 from verifier.kernel.atomicity import Atomicity, Disturbed, Judge, LessAtomic, MoreAtomic, Same, lets_hardware_in, level_of
 from verifier.kernel.builds import load_builds
-from verifier.kernel.conform import TooAtomic, conform_variant
+from verifier.kernel.conform import Inconclusive, TooAtomic, conform_variant
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.session import Conformance, build_library, exit_code, kernel_helpers, layouts, level_names
 from verifier.kernel.show import as_json, as_junit, as_text
@@ -131,6 +131,12 @@ def test_conform_tells_of_it_in_every_format() -> None:
     assert rows["ptep_get"]["atomicity"] | {"seconds": 0} == {"verdict": "same", "one_step": True, "plain_accesses": 0, "part_accesses": 0, "seconds": 0}
     assert any("compiler" in note for note in rows["ptep_get"]["rests_on"])
     assert as_junit(report).count("<failure") == 1
+
+
+def test_what_is_not_decided_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "MOST_TRIED", 1)
+    (result,) = conform_variant(library("x86_64"), layout("x86_64"), ["ptep_get_and_clear_full"], levels=level_names())
+    assert isinstance(result, Inconclusive) and "while the hardware acts" in result.reason and exit_code([result]) == 3
 
 
 def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[str, bool], str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.arch import Layout
-from verifier.kernel.atomicity import Judge, rooms_of
+from verifier.kernel.atomicity import RESTS_ON, Judge, rooms_of
 from verifier.kernel.helpers import Library, Lifting, known_features
 from verifier.kernel.inputs import Free
 from verifier.kernel.model_side import pair
@@ -96,8 +96,10 @@ class KernelAnswers(Memory):
         """A helper on pointers to entries."""
         if self.library is None or not self._ours(function) or function.name in self.stays:
             return None
-        if self.judge is not None and not self.judge.is_one_step(function):
-            return self._disturbed(function, args, room)
+        if self.judge is not None:
+            self.notes |= dict.fromkeys(RESTS_ON)
+            if not self.judge.is_one_step(function):
+                return self._disturbed(function, args, room)
         key = (function, args)
         if key not in self._pointed:
             try:
