@@ -98,8 +98,8 @@ class KernelAnswers(Memory):
             return None
         if self.judge is not None:
             self.notes |= dict.fromkeys(RESTS_ON)
-            if not self.judge.is_one_step(function):
-                return self._disturbed(function, args, room)
+        if self.lets_hardware_in(function):
+            return self._disturbed(function, args, room)
         key = (function, args)
         if key not in self._pointed:
             try:
@@ -113,6 +113,10 @@ class KernelAnswers(Memory):
         if key in self.met:
             self._asked[key] = self.met[key]
         return self._pointed[key]
+
+    def lets_hardware_in(self, function: Function) -> bool:
+        """May the hardware act within the kernel's helper that stands for this one? Only where that is not proved to be one step."""
+        return self.judge is not None and self._ours(function) and not self.judge.is_one_step(function)
 
     def _disturbed(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
         """A helper that is not one step: lifted for this call, with the hardware let in between its events."""
