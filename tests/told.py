@@ -31,7 +31,8 @@ class Tool:
 
     library: Library
     whole: bool = False
-    ids: dict[str, tuple[str, str]] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     said: dict[str, list[str]] = field(default_factory=dict)
 
     def meant(self, glob: str) -> list[str]:
@@ -56,9 +57,9 @@ class Tool:
         props = [p.name for p in model.spec.properties.values() if not set(p.needs) & set(lacks)]
         return [(t, p) for t in steps if fnmatch.fnmatchcase(t, transition) for p in props if fnmatch.fnmatchcase(p, prop)]
 
-    def explain(self, identity: str) -> tuple[str, str]:
-        """Verdict and text of one obligation."""
-        if identity not in self.ids:
+    def result(self, identity: str) -> Result:
+        """The result of one obligation."""
+        if identity not in self.results:
             variant, level, encoding, transition, code, prop = identity.split("/")
             told: list[Result] = []
             filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
@@ -69,8 +70,14 @@ class Tool:
 
             work(self.library, Task((Group(variant, level, encoding, code),), filters, search_seconds=120.0), say)
             assert len(told) == 1, f"{identity}: {len(told)} results"
-            self.ids[identity] = verdict_name(told[0].verdict), TAIL.sub("", explain_text(self.library, told[0]), count=1)
-        return self.ids[identity]
+            self.results[identity] = told[0]
+        return self.results[identity]
+
+    def explain(self, identity: str) -> tuple[str, str]:
+        """Verdict and text of one obligation."""
+        if identity not in self.texts:
+            self.texts[identity] = TAIL.sub("", explain_text(self.library, self.result(identity)), count=1)
+        return verdict_name(self.result(identity).verdict), self.texts[identity]
 
     def law(self, identity: str) -> list[tuple[str, str]]:
         """Verdict and values of the laws and traits that an id names, of each variant."""
