@@ -44,10 +44,13 @@ def obligation_id(group: Group, transition: str, prop: str) -> str:
 def count(model: Model, code: str, steps: Callable[[str], bool], props: Callable[[str], bool]) -> int:
     """How many questions a Builder makes of these steps and properties, without building one."""
     kinds = [p.kind for p in model.spec.properties.values() if applies(model, p, code) and props(p.name)]
-    names = dict.fromkeys(instance.name for instance in instances(model))
-    static = kinds.count(STATIC)
-    return (sum(kind in (INVARIANT, LEMMA) for kind in kinds) * steps("init") + static * steps("static")
-            + (len(kinds) - static) * sum(map(steps, names)))
+    names = filter(steps, ["init", "static", *dict.fromkeys(instance.name for instance in instances(model))])
+    return sum(asks(name, kind) for name in names for kind in kinds)
+
+
+def asks(step: str, kind: str) -> bool:
+    """Is there a question about a property of this kind and a step? Of initial states, and entries alone, not about all."""
+    return kind in (INVARIANT, LEMMA) if step == "init" else (kind == STATIC) == (step == "static")
 
 
 @dataclass(slots=True)
@@ -148,6 +151,10 @@ class Builder:
 
     def properties(self) -> list[Property]:
         return [p for p in self.model.spec.properties.values() if applies(self.model, p, self.group.code)]
+
+    def asked(self, step: str) -> list[Property]:
+        """The properties that there is a question about, of a step by its name."""
+        return [p for p in self.properties() if asks(step, p.kind)]
 
     def questions(self, wanted: Callable[[str, str], bool] = lambda transition, prop: True) -> Iterator[Question]:
         """Every question whose transition and property are wanted."""
