@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from verifier.load import MAX_BYTES, read_regular
 from verifier.machine import Key
 from verifier.obligations import Group
 from verifier.results import Move
@@ -35,7 +36,7 @@ def digest_files(paths: Iterable[Path], *more: str) -> str:
     """A digest of the contents of files and of some words."""
     total = hashlib.sha256()
     for path in paths:
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        total.update(hashlib.sha256(read_regular(path, MAX_BYTES + 1)).digest())
     for word in more:
         total.update(hashlib.sha256(word.encode()).digest())
     return total.hexdigest()
