@@ -10,9 +10,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-
 from pages import Section, all_sections, follows, numbers, sections
 from told import Tool
+
 from verifier.cli import main
 from verifier.plan import Library
 
@@ -56,7 +56,7 @@ def blocks(tool: Tool, section: Section, update: bool) -> list[str]:
 def parses(command: str) -> list[str]:
     """Nobody runs what takes hours or a tree; but its words have to be the command line's."""
     wrong = []
-    for part in shlex.split(command, comments=True) and command.split("#")[0].split(";"):
+    for part in shlex.split(command, comments=True) and command.split("#", maxsplit=1)[0].split(";"):
         words = shlex.split(part)
         try:
             found = main.get_command(None, words[1])  # type: ignore[arg-type]

@@ -268,6 +268,8 @@ def _transition(table: Table, name: str) -> Transition:
     record.only(_KEYS, "a transition")
     what = f"transition {name}"
     roles = record.texts("roles", "roles") or ("p",)
+    if len(roles) > 2:
+        raise SpecError(record.at["roles"], "a transition has one role or two: there are two processes")
     third = record.texts("third", "third")
     for role in third:
         if role not in roles:

@@ -12,6 +12,7 @@ from verifier.kernel.atomic_words import atomicity_counts, atomicity_json, atomi
 from verifier.kernel.conform import Absent, Differs, Equal, Inconclusive, Result, TooAtomic, Unwritten, level_of
 from verifier.kernel.fields import entry_text
 from verifier.kernel.session import Conformance, exit_code
+from verifier.output import clean
 
 __all__ = ["as_json", "as_junit", "as_text", "entry_text", "junit_text"]
 
@@ -124,7 +125,8 @@ def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> 
 
     suite = TestSuite(name)
     for classname, case_name, seconds, kind, text in cases:
-        case = TestCase(case_name, classname=classname, time=seconds)
+        text = clean(text)
+        case = TestCase(clean(case_name), classname=clean(classname), time=seconds)
         if kind:
             result = (Failure if kind == "failure" else Error)(text.splitlines()[0] if text else kind)
             result.text = text
@@ -133,4 +135,4 @@ def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> 
     xml = JUnitXml()
     xml.add_testsuite(suite)
     found: bytes = xml.tostring()
-    return found.decode()
+    return found.decode().encode("ascii", "xmlcharrefreplace").decode()
