@@ -19,19 +19,19 @@ from verifier.arch import Layout, data_folder
 from verifier.errors import SpecError, UsageError
 from verifier.evaluate import call
 from verifier.exits import Exit, worst
+from verifier.kernel import decide
 from verifier.kernel.builds import build_for, load_builds, named_build
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts
 from verifier.kernel.substitute import KernelAnswers
-from verifier.kernel.values import Incomplete
+from verifier.kernel.undefined import Undefinedness
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source, Table, read_yaml
 from verifier.machine import Machine
-from verifier.solve import Sat, Undecided
 from verifier.syntax import BOOL, Function
 
-__all__ = ["Fails", "Holds", "Law", "LawReport", "NotApplicable", "NotKnown", "judge_laws", "laws_json", "laws_text", "load_laws"]
+__all__ = ["Contradicted", "Fails", "Holds", "Law", "LawReport", "NotApplicable", "NotKnown", "judge_laws", "laws_json", "laws_text", "load_laws"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,23 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Fails:
-    """False for these values of its parameters."""
+    """False for these values of its parameters, also with plain integers. `free`: features and memory that helpers look at."""
 
     variant: str
     law: Law
     values: Mapping[str, int]
+    free: Mapping[str, int]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """False by the solver, and not with plain integers, for the same values: a defect of the tool."""
+
+    variant: str
+    law: Law
+    values: Mapping[str, int]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,9 @@ class NotApplicable:
     reason: str
 
 
-LawResult: TypeAlias = Holds | Fails | NotKnown | NotApplicable
-_WORDS: Mapping[type, str] = {Holds: "proved", Fails: "refuted", NotKnown: "incomplete", NotApplicable: "not applicable"}
+LawResult: TypeAlias = Holds | Fails | Contradicted | NotKnown | NotApplicable
+_WORDS: Mapping[type, str] = {
+    Holds: "proved", Fails: "refuted", Contradicted: "contradiction", NotKnown: "incomplete", NotApplicable: "not applicable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +108,9 @@ class LawReport:
 
     @property
     def exit_code(self) -> Exit:
-        """1 where a law is refuted, else 3 where one is not known, else 0; 2 where none applied."""
+        """4 where the tool contradicts itself, else 1 where a law is refuted, 3 where one is not known, else 0; 2 where none applied."""
         kinds = {type(r) for r in self.results}
-        codes = {Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
+        codes = {Contradicted: Exit.CONTRADICTION, Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
         found = {codes[kind] for kind in kinds if kind in codes}
         return worst(found) if found else Exit.WRONG_USE
 
@@ -172,29 +184,32 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
         if error.message.startswith("unknown helper"):
             return NotApplicable(variant, law, error.message)
         raise
-    asked = make_backend(backend, timeout)
-    memo = KernelAnswers(library, layout, asked.alg, asked.free)
-    memo.feasible = asked.possible
-    machine = Machine(asked.alg)
-    machine.memo = memo
-    args = tuple(asked.free.input_word(p.name, p.type) if p.type != BOOL else asked.free.input_bool(p.name) for p in holds.params)
-    try:
-        given = [] if when is None else [call(machine, when, args)]
-        wrong = asked.alg.neg(call(machine, holds, args))
-    except Incomplete as error:
-        return NotKnown(variant, law, str(error))
-    undefined = asked.alg.any(*memo.undefined) if memo.undefined else asked.alg.truth(False)
-    answer = asked.check([*given, wrong, asked.alg.neg(undefined)])
-    if isinstance(answer, Sat):
-        values = asked.small([*given, wrong, asked.alg.neg(undefined)], [p.name for p in holds.params], answer.model)
-        return Fails(variant, law, {p.name: int(values.get(p.name, 0)) for p in holds.params}, time.perf_counter() - start)
-    if isinstance(answer, Undecided):
-        return NotKnown(variant, law, f"the solver gave up: {answer.reason}")
-    if memo.undefined and isinstance(asked.check([*given, undefined]), Sat):
-        return NotKnown(variant, law, "behaviour of a helper is undefined, or not modelled, for some values")
-    if given and not isinstance(asked.check(given), Sat):
-        return NotKnown(variant, law, "vacuous: `when` holds for no value")
-    return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
+
+    def ask(setting: decide.Setting) -> decide.Question[KernelAnswers]:
+        alg = setting.alg
+        machine = Machine(alg)
+        machine.memo = memo = KernelAnswers(library, layout, alg, setting.free)
+        memo.feasible = setting.possible
+        free = setting.free
+        args = tuple(free.input_bool(p.name) if p.type == BOOL else free.input_word(p.name, p.type) for p in holds.params)
+        premise = alg.truth(True) if when is None else call(machine, when, args)
+        given = alg.any(premise, *memo.undefined)  # where it is not known whether the law speaks, it does
+        wrong = alg.neg(call(machine, holds, args))
+        undefined = [Undefinedness(condition, f"{key[0].name} is undefined, or not modelled") for key, condition in memo.met.items()]
+        return decide.Question((given,), tuple(undefined), wrong, memo)
+
+    names = [p.name for p in holds.params]
+    verdict = decide.decide(make_backend(backend, timeout), ask, names)
+    match verdict:
+        case decide.Holds(memo):
+            return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
+        case decide.Fails(values):
+            free = {name: value for name, value in values.items() if name not in names}
+            return Fails(variant, law, {name: values[name] for name in names}, free, time.perf_counter() - start)
+        case decide.Contradiction(values, reason):
+            return Contradicted(variant, law, values, reason)
+        case decide.Undefined() | decide.Vacuous() | decide.Unknown():
+            return NotKnown(variant, law, decide.why(verdict))
 
 
 def _function(law: Law, body: Source, layout: Layout) -> Function:
@@ -213,8 +228,11 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
         head = f"{result.variant}/{result.law.level}/law/{result.law.name}"
         match result:
             case Fails(values=values):
-                lines.append(f"refuted        {head}: " + ", ".join(f"{k} = {v:#x}" for k, v in values.items()))
+                lines.append(f"refuted        {head}: {_listed(values)}")
+                lines += [f"    with {name} = {value:#x}" for name, value in result.free.items() if value]
                 lines.append(f"    {result.law.holds.text} ({result.law.source})")
+            case Contradicted(values=values, reason=reason):
+                lines.append(f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}")
             case NotKnown(reason=reason):
                 lines.append(f"incomplete     {head}: {reason}")
             case NotApplicable(reason=reason) if verbose:
@@ -231,6 +249,10 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
     return "\n".join(lines)
 
 
+def _listed(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {value:#x}" for name, value in values.items())
+
+
 def laws_json(report: LawReport) -> dict[str, Any]:
     """The report as plain data."""
     rows = []
@@ -242,6 +264,12 @@ def laws_json(report: LawReport) -> dict[str, Any]:
         match result:
             case Fails(values=values):
                 row["values"] = {k: f"{v:#x}" for k, v in values.items()}
+                row["with"] = {k: f"{v:#x}" for k, v in result.free.items()}
+                row["replayed"] = True
+            case Contradicted(values=values, reason=reason):
+                row["values"] = {k: f"{v:#x}" for k, v in values.items()}
+                row["replayed"] = False
+                row["reason"] = reason
             case NotKnown(reason=reason) | NotApplicable(reason=reason):
                 row["reason"] = reason
             case Holds(rests_on=notes):
@@ -262,8 +290,9 @@ def laws_junit(report: LawReport) -> str:
         name = f"{result.law.level}/{result.law.name}"
         match result:
             case Fails(values=values, seconds=seconds):
-                shown = ", ".join(f"{k} = {v:#x}" for k, v in values.items())
-                cases.append((result.variant, name, seconds, "failure", f"{result.law.holds.text}: {shown}"))
+                cases.append((result.variant, name, seconds, "failure", f"{result.law.holds.text}: {_listed(values)}"))
+            case Contradicted(values=values, reason=reason):
+                cases.append((result.variant, name, 0.0, "error", f"{_listed(values)} refutes, says the solver; {reason}"))
             case NotKnown(reason=reason):
                 cases.append((result.variant, name, 0.0, "error", reason))
             case Holds(seconds=seconds):

@@ -18,7 +18,7 @@ from verifier.errors import UsageError
 from verifier.exits import Exit, worst
 from verifier.kernel.builds import Build, build_for, load_builds, named_build
 from verifier.kernel.compile import compile_build, configure
-from verifier.kernel.conform import Differs, Equal, Inconclusive, Result, TooAtomic, conform_variant
+from verifier.kernel.conform import Contradicted, Differs, Equal, Inconclusive, Result, TooAtomic, conform_variant
 from verifier.kernel.helpers import Library
 from verifier.kernel.shapes import load_shapes
 from verifier.kernel.substitute import KernelHelpers
@@ -158,8 +158,10 @@ def exit_code(results: Iterable[Result]) -> Exit:
         match result:
             case Equal():
                 found.add(Exit.HOLDS)
-            case Differs(replayed=replayed):
-                found.add(Exit.REFUTED if replayed else Exit.CONTRADICTION)
+            case Differs():
+                found.add(Exit.REFUTED)
+            case Contradicted():
+                found.add(Exit.CONTRADICTION)
             case TooAtomic(more=more):
                 found.add(Exit.REFUTED if more.run.replayed else Exit.CONTRADICTION)
             case Inconclusive():

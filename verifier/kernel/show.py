@@ -9,14 +9,16 @@ from typing import Any
 
 from verifier.arch import Layout
 from verifier.kernel.atomic_words import atomicity_counts, atomicity_json, atomicity_lines, disturbed_lines
-from verifier.kernel.conform import Absent, Differs, Equal, Inconclusive, Result, TooAtomic, Unwritten, level_of
+from verifier.kernel.conform import Absent, Contradicted, Differs, Equal, Inconclusive, Result, TooAtomic, Unwritten, level_of
 from verifier.kernel.fields import entry_text
 from verifier.kernel.session import Conformance, exit_code
 from verifier.output import clean
 
 __all__ = ["as_json", "as_junit", "as_text", "entry_text", "junit_text"]
 
-_VERDICTS: Mapping[type, str] = {Equal: "equal", Differs: "differs", TooAtomic: "too-atomic", Inconclusive: "incomplete", Absent: "ours", Unwritten: "unwritten"}
+_VERDICTS: Mapping[type, str] = {
+    Equal: "equal", Differs: "differs", TooAtomic: "too-atomic", Contradicted: "contradiction", Inconclusive: "incomplete", Absent: "ours",
+    Unwritten: "unwritten"}
 
 
 def as_text(report: Conformance, layouts: Mapping[str, Layout], verbose: bool = False) -> str:
@@ -53,8 +55,9 @@ def _lines(result: Result, layout: Layout | None, verbose: bool) -> list[str]:
             rows += [f"    with {name} = {value:#x}" for name, value in result.free.items() if value]
             for side, found in (("arch/", result.model), ("kernel", result.kernel)):
                 rows += [f"    {side:7} {k} = {'nothing' if v is None else entry_text(v, layout)}" for k, v in found.items()]
-            rows += atomicity_lines(result.atomicity, layout, verbose)
-            return rows if result.replayed else [*rows, "    plain integers do not show this difference"]
+            return [*rows, *atomicity_lines(result.atomicity, layout, verbose)]
+        case Contradicted(values=values, reason=reason):
+            return [f"contradiction {head}: the solver says that {_listed(values)} shows a difference; {reason}"]
         case Inconclusive(reason=reason):
             return [f"incomplete {head}: {reason}"]
         case Absent(source=source):
@@ -87,8 +90,10 @@ def _json(result: Result) -> dict[str, Any]:
         case Differs():
             found |= {
                 "inputs": _hex(result.inputs), "arch": _hex(result.model), "kernel": _hex(result.kernel), "with": _hex(result.free),
-                "replay": result.replayed, "rests_on": list(result.rests_on), "seconds": round(result.seconds, 4),
+                "replay": True, "rests_on": list(result.rests_on), "seconds": round(result.seconds, 4),
             }
+        case Contradicted(values=values, reason=reason, seconds=seconds):
+            found |= {"inputs": _hex(values), "replay": False, "reason": reason, "seconds": round(seconds, 4)}
         case Inconclusive(reason=reason, seconds=seconds):
             found |= {"reason": reason, "seconds": round(seconds, 4)}
         case Absent(source=source):
@@ -103,6 +108,10 @@ def _hex(values: Mapping[str, int | None]) -> dict[str, str | None]:
     return {name: None if value is None else f"{value:#x}" for name, value in values.items()}
 
 
+def _listed(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {value:#x}" for name, value in values.items())
+
+
 def as_junit(report: Conformance) -> str:
     """One test case for each helper that was compared."""
     cases = []
@@ -114,6 +123,8 @@ def as_junit(report: Conformance) -> str:
                 cases.append((result.variant, result.helper, result.seconds, "failure", "\n".join(_lines(result, None, True))))
             case Differs():
                 cases.append((result.variant, result.helper, result.seconds, "failure", "\n".join(_lines(result, None, True))))
+            case Contradicted():
+                cases.append((result.variant, result.helper, result.seconds, "error", "\n".join(_lines(result, None, True))))
             case Inconclusive(reason=reason):
                 cases.append((result.variant, result.helper, result.seconds, "error", reason))
     return junit_text("conform", cases)
