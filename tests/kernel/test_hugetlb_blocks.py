@@ -14,9 +14,9 @@ from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.evaluate import call
+from verifier.kernel.block_claims import Block, Claim, prove_claim
 from verifier.kernel.blocks import lift_block
 from verifier.kernel.builds import load_builds
-from verifier.kernel.contpte import Block, Claim, prove_claim
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.hugetlb_blocks import actions, claims, geometries, hardware_on_blocks, prove_hugetlb_claims
 from verifier.kernel.questions import make_backend

@@ -17,9 +17,9 @@ import pytest
 from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.algebra import Integers
 from verifier.arch import Layout
+from verifier.kernel.block_claims import Block, Claim, prove_claim
 from verifier.kernel.blocks import lift_block
 from verifier.kernel.builds import build_for, load_builds
-from verifier.kernel.contpte import Block, Claim, prove_claim
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.hugetlb_pages import NEIGHBOURS, Page, actions, claims, pages, prove_page_claims, whole_pages
 from verifier.kernel.questions import make_backend

@@ -13,10 +13,11 @@ import pytest
 
 from verifier.arch import Layout, data_folder
 from verifier.errors import Where
+from verifier.kernel.block_claims import Claim, prove_claim
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import configure
 from verifier.kernel.conform import Differs, Equal, conform_variant
-from verifier.kernel.contpte import CLAIMS, Claim, prove_block_claims, prove_claim
+from verifier.kernel.contpte import CLAIMS, prove_block_claims
 from verifier.kernel.mm_functions import judge_mm, load_mm
 from verifier.kernel.questions import make_backend
 from verifier.kernel.replayer import Replayer

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from verifier.arch import Layout
 from verifier.evaluate import call, evaluated
 from verifier.kernel.actions import Action, returning
-from verifier.kernel.contpte import Block, Claim, ClaimResult, prove_claim
+from verifier.kernel.block_claims import Block, Claim, ClaimResult, prove_claim
+from verifier.kernel.decide import Question, Setting, decide, word
 from verifier.kernel.helpers import Library
 from verifier.kernel.ir import Instr
 from verifier.kernel.lift import Lifter
@@ -23,7 +25,6 @@ from verifier.kernel.questions import make_backend
 from verifier.kernel.steps import store_scalar
 from verifier.kernel.values import Truth, Value
 from verifier.machine import Machine
-from verifier.solve import Sat, Unsat
 
 __all__ = ["Geometry", "actions", "claims", "geometries", "hardware_on_blocks", "prove_hugetlb_claims"]
 
@@ -239,20 +240,22 @@ def _uniform(b: Block) -> Any:
 
 
 def _hardware(layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str) -> str:
+    """The verdict for all entries of the page: the first that is not `proved`."""
     asked = make_backend(backend, 60)
-    alg, machine = asked.alg, Machine(asked.alg)
+    found = (word(decide(asked, partial(_acting, layout, g, event, holds, n))) for n in range(g.entries))
+    return next((verdict for verdict in found if verdict != "proved"), "proved")
+
+
+def _acting(layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], n: int, setting: Setting) -> Question[None]:
+    """The event happens to one entry of a page."""
+    alg, machine = setting.alg, Machine(setting.alg)
     _, when, entry = layout.event(event)
-    before = tuple(asked.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
+    before = tuple(setting.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
     b = Block(layout, alg, machine, before, (), None, None, {})
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in before]
     same = [b.same(p, alg.add(plain[0], alg.word(n * g.frames << layout.variant.constants["PAGE_SHIFT"], 64), 64)) for n, p in enumerate(plain)]
-    given = [_first_is_of_a_block(b), _aligned(b, g, before[0]), *same, *([b("pte_well_formed", e) for e in before] if g.frames else [])]
-    for n, one in enumerate(before):
-        happens = [*given, call(machine, when, (one,))]
-        if not isinstance(asked.check(happens), Sat):
-            return "vacuous"
-        acted = (*before[:n], call(machine, entry, (one,)), *before[n + 1:])
-        right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
-        if not isinstance(asked.check([*happens, alg.neg(right)]), Unsat):
-            return "refuted"
-    return "proved"
+    given = (_first_is_of_a_block(b), _aligned(b, g, before[0]), *same, *([b("pte_well_formed", e) for e in before] if g.frames else []),
+             call(machine, when, (before[n],)))
+    acted = (*before[:n], call(machine, entry, (before[n],)), *before[n + 1:])
+    right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
+    return Question(given, (), alg.neg(right), None)

@@ -16,9 +16,9 @@ from typing import Any
 from verifier.arch import Layout
 from verifier.evaluate import evaluated
 from verifier.kernel.actions import Action, returning
+from verifier.kernel.block_claims import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.blocks import Tables
 from verifier.kernel.builds import Build
-from verifier.kernel.contpte import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
 from verifier.machine import Machine
