@@ -75,6 +75,11 @@ class Claim:
     at: int = 0
     known: tuple[tuple[str, int, int], ...] = ()
 
+    @property
+    def words(self) -> dict[str, str]:
+        """Free words that are arguments -> C's names of those."""
+        return {value: name for name, value in self.args.items() if isinstance(value, str) and value != "at"}
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
@@ -105,7 +110,7 @@ def prove_claim(
 ) -> ClaimResult:
     """One claim on a block of this many entries; `actions` answer functions in their place, `tables` lead to the block."""
     start = time.perf_counter()
-    first = [*[text for text in claim.args.values() if isinstance(text, str)], *[f"entry[{n}]" for n in range(count)]]
+    first = [*claim.words, *[f"entry[{n}]" for n in range(count)]]
     found = decide(backend, lambda setting: _put(library, layout, claim, count, setting, actions, tables), first)
     return ClaimResult(layout.variant.name, claim, count, found, time.perf_counter() - start)
 
@@ -125,9 +130,8 @@ def _put(
 
     before = tuple(word(f"entry[{n}]") for n in range(count))
     at = claim.at % count
-    numbers = {"at": at << layout.variant.constants["PAGE_SHIFT"]}
-    args = {name: count if value == -1 else value if isinstance(value, int) else numbers.get(value) if value in numbers else word(value)
-            for name, value in claim.args.items()}
+    numbers = {"at": at << layout.variant.constants["PAGE_SHIFT"], -1: count}
+    args = {name: word(value) if value in claim.words else numbers.get(value, value) for name, value in claim.args.items()}
     given: tuple[Any, ...] = ()
     if claim.when is not None:
         given = (claim.when(Block(layout, alg, Machine(alg), before, (), None, None, args)),)
@@ -141,7 +145,7 @@ def _put(
 
 def _told(claim: Claim, values: Mapping[str, int], block: Block) -> Iterator[str]:
     """A block over plain integers: what the function was given, and what it made of it."""
-    names = {text: name for name, text in claim.args.items() if isinstance(text, str)}
+    names = claim.words
     yield ", ".join([f"{text} = {int(block.args[name]):#x}" for text, name in names.items()] + _runs(block.before))
     others = {k: v for k, v in values.items() if v and k not in names and not k.startswith("entry[")}
     if others:

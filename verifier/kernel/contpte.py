@@ -7,9 +7,11 @@ Each claim speaks of a whole block of free entries (16, 32 or 128, as the varian
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from verifier.arch import Layout
+from verifier.evaluate import evaluated
 from verifier.kernel.block_claims import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
@@ -45,6 +47,37 @@ def _folded(b: Block) -> Any:
     return b.alg.any(b.each(b.same), b.alg.all(*same))
 
 
+_ACCESS: Mapping[str, int | str] = {"addr": "at", "entry": "new"}  # `dirty`, which decides on a flush alone, is anything
+
+
+def _allows(b: Block, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
+    """The entry has what is asked for: a walker that looks at it alone does not fault where it would not on what is asked."""
+    flags = [b.if_(b(h, asked), b(h, entry)) for h in ("pte_young", dirty, "pte_write")]
+    return b.alg.all(*flags, b.if_(b.alg.neg(b("pte_rdonly", asked)), b.alg.neg(b("pte_rdonly", entry))))
+
+
+def _asked_for_is_there(at: int, b: Block) -> Any:
+    """The entry at the pointer has it; so has each that is still in a block, of which hardware may take any for all."""
+    asked = b.args["entry"]
+    return b.alg.all(_allows(b, b.after[at], asked), *[b.if_(b("pte_valid_cont", e), _allows(b, e, asked)) for e in b.after])
+
+
+def _as_one_by_one(at: int, b: Block) -> Any:
+    """Unless write changes, every entry becomes what the function for one entry makes of it."""
+    def one(entry: Any) -> Any:
+        _, values = evaluated(b.machine, b.layout.helper("__ptep_set_access_flags"),
+                              {"ptep": entry, "entry": b.args["entry"], "dirty": b.alg.truth(True)})
+        return values["ptep"]
+
+    write = b.alg.same(b("pte_write", b.before[at]), b("pte_write", b.args["entry"]))
+    return b.if_(write, b.each(lambda old, new: b.same(new, one(old))))
+
+
+def _asks_for_more(b: Block) -> Any:
+    """What is asked for has the flags of each entry, as what contpte_ptep_get gathers has, and what mm/ makes of that."""
+    return b.alg.all(*[_allows(b, b.args["entry"], e, "pte_sw_dirty") for e in b.before])
+
+
 CLAIMS: tuple[Claim, ...] = (
     Claim("contpte_ptep_get", "the entry read is dirty, and young, if and only if one of the block or the one in hand is", {"orig_pte": "orig"},
           lambda b: b.alg.all(_union(b, "pte_dirty", "orig_pte"), _union(b, "pte_young", "orig_pte"))),
@@ -72,6 +105,15 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("contpte_ptep_set_access_flags", "of entries that are well formed, none stops being dirty", {"addr": 0, "entry": "new", "dirty": 1},
           lambda b: b.if_(b.alg.all(b("pte_well_formed", b.args["entry"]), *[b.alg.all(b("pte_present", e), b("pte_well_formed", e)) for e in b.before]),
                           b.each(lambda old, new: b.if_(b("pte_dirty", old), b("pte_dirty", new))))),
+    *[Claim("contpte_ptep_set_access_flags", f"what was asked for is there, in the entry that the pointer is at ({at}), and in each that stays in the block",
+            _ACCESS, partial(_asked_for_is_there, at), at=at) for at in (0, 5)],
+    *[Claim("contpte_ptep_set_access_flags", f"unless write changes, every entry becomes what __ptep_set_access_flags makes of it (pointer at {at})",
+            _ACCESS, partial(_as_one_by_one, at), at=at) for at in (0, 5)],
+    Claim("contpte_ptep_set_access_flags", "where 0 is returned no entry has changed", _ACCESS,
+          lambda b: b.alg.any(b.nonzero(), b.each(b.same)), at=5),
+    Claim("contpte_ptep_set_access_flags", "where as much is asked for as each entry has, 1 is returned if one has changed, and else 0", _ACCESS,
+          lambda b: b.alg.choose(b.each(b.same), b.alg.neg(b.nonzero()), b.alg.eq(b.result, b.alg.word(1, b.width or 32), b.width or 32)),
+          when=_asks_for_more, at=5),
     Claim("__contpte_try_fold", "nothing changes, or every entry is in the block, with the write of the one in hand, dirty and young if and only if one was",
           {"pte": "new", "addr": "at"}, _folded, at=-1),
     Claim("contpte_ptep_get_lockless", "of a block as the kernel makes it, what is read is dirty, and young, if and only if one entry is, and has its write", {},
