@@ -234,4 +234,7 @@ def why(verdict: Verdict[Any]) -> str:
 
 
 def _text(values: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} = {value:#x}" for name, value in values.items()) or "any value"
+    """Values that are not 0; free words may be many."""
+    told = [f"{name} = {value:#x}" for name, value in values.items() if value]
+    rest = ["all else 0"] if len(told) < len(values) else []
+    return ", ".join(told + rest) or "any value"
