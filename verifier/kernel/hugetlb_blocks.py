@@ -178,6 +178,8 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
         Claim("huge_pte_clear", "every entry of a block becomes none", size, _cleared, when=block),
         Claim("huge_pte_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
         Claim("huge_ptep_get_and_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
+        Claim("huge_ptep_get_and_clear", "of what is not present, the first entry is returned exactly, whatever the others are", size,
+              lambda b: b.same(b.result, b.before[0]), when=lambda b: b.alg.neg(b("pte_present", b.before[0]))),
         Claim("huge_ptep_get", "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/ calls it",
               {"addr": 0}, _as_for_one, when=lambda b: b.alg.all(block(b), b("pte_well_formed", b.before[0]) if arm else block(b))),
     ]

@@ -199,6 +199,18 @@ def _is_marked(b: Block, p: Page) -> Any:
     return b.alg.all(_not_present(b, first), *rest)
 
 
+def _absent(b: Block, p: Page, busy: int) -> Any:
+    """The first entry is not present, and not locked. On e500 its bits, whatever they mean, are none that say a larger page:
+    as many entries as that has would be written to, also behind this one's."""
+    first, fields = b.before[0], b.layout.fields
+    parts = [b.alg.neg(b("pte_present", first)), _is(b, first, busy, 0)]
+    if "PSIZE" in fields:
+        low, bits = fields["PSIZE"].low, fields["PSIZE"].high - fields["PSIZE"].low + 1
+        larger = b.alg.ult(b.alg.word(p.marks[1] >> low, bits), b.alg.extract(first, low, bits), bits)
+        parts.append(b.alg.neg(larger))
+    return b.alg.all(*parts)
+
+
 def _cleared(b: Block, p: Page) -> Any:
     return b.alg.all(*[b.same(e, b.alg.word(0, b.layout.width)) for e in b.after[:p.entries]], _neighbours_stay(b, p))
 
@@ -239,6 +251,7 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
         return Claim(function, says, size, lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p))
 
     given: dict[str, int | str] = {**size, "pte": "new", "entry": "new"}  # C calls it by either name
+    busy = layout.fields["BUSY"].mask if "BUSY" in layout.fields else 0  # of a hash: locked by who changes it, and waited for
     to_none = "every entry of a page becomes none to pte_none, and the first is returned"
     return [
         Claim("huge_ptep_get", "what is read is the first entry; no entry changes", where,
@@ -260,6 +273,8 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
               known=(("entry[0]", *p.known), ("new", *p.known))),
         of_absent("huge_pte_clear"),
         of_absent("huge_ptep_get_and_clear"),
+        Claim("huge_ptep_get_and_clear", "of what is not present, the first entry is returned exactly, whatever the others are", size,
+              lambda b: b.same(b.result, b.before[0]), known=(("entry[0]", busy, 0),), when=lambda b: _absent(b, p, busy)),
     ]
 
 
