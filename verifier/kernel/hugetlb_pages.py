@@ -93,10 +93,10 @@ def _e500(layout: Layout) -> list[Page]:
     found = []
     for code, size in ((6, 4 * M), (7, 16 * M), (8, 64 * M), (9, 256 * M), (10, G)):
         name = "1 GByte" if size == G else f"{size // M} MByte"
-        each = 256 * M if layout.ulong == 64 and size >= 256 * M else 2 * M
-        if each < size:
+        words = _words_of_size(layout, size)
+        if words > 1:
             marks = (0xf << psize.low, code << psize.low)
-            found.append(Page(name, size, size // each, each // (4 * K) << pfn, marks, absent=size // each, answers=_NOHASH))
+            found.append(Page(name, size, words, size // words // (4 * K) << pfn, marks, absent=words, answers=_NOHASH))
     return found
 
 
@@ -200,15 +200,20 @@ def _is_marked(b: Block, p: Page) -> Any:
 
 
 def _absent(b: Block, p: Page, busy: int) -> Any:
-    """The first entry is not present, and not locked. On e500 its bits, whatever they mean, are none that say a larger page:
-    as many entries as that has would be written to, also behind this one's."""
+    """The first entry is not present, and not locked. On e500, where any word is taken to say a size, one that has no more entries."""
     first, fields = b.before[0], b.layout.fields
-    parts = [b.alg.neg(b("pte_present", first)), _is(b, first, busy, 0)]
-    if "PSIZE" in fields:
-        low, bits = fields["PSIZE"].low, fields["PSIZE"].high - fields["PSIZE"].low + 1
-        larger = b.alg.ult(b.alg.word(p.marks[1] >> low, bits), b.alg.extract(first, low, bits), bits)
-        parts.append(b.alg.neg(larger))
-    return b.alg.all(*parts)
+    found = b.alg.all(b.alg.neg(b("pte_present", first)), _is(b, first, busy, 0))
+    if "PSIZE" not in fields:
+        return found
+    codes = [code for code in range(16) if _words_of_size(b.layout, K << 2 * code) <= p.entries]
+    mask, low = fields["PSIZE"].mask, fields["PSIZE"].low
+    return b.alg.all(found, b.alg.any(*[_is(b, first, mask, code << low) for code in codes]))
+
+
+def _words_of_size(layout: Layout, size: int) -> int:
+    """How many words pte_update of e500 writes for a size (asm/nohash/pgtable.h); of one that an unsigned long has not, as many as never fit."""
+    each = 4 * K if size < 2 * M else 256 * M if layout.ulong == 64 and size >= 256 * M else 2 * M
+    return size if size >> layout.ulong else size // each
 
 
 def _cleared(b: Block, p: Page) -> Any:
