@@ -78,6 +78,17 @@ def _asks_for_more(b: Block) -> Any:
     return b.alg.all(*[_allows(b, b.args["entry"], e, "pte_sw_dirty") for e in b.before])
 
 
+def _as_mm_asks(at: int, b: Block) -> Any:
+    """A block as the kernel makes it, asked for what mm/ makes of the entry that it reads: young, perhaps dirty, perhaps writable too."""
+    read = b("pte_mknoncont", b.before[at])
+    for test, make in (("pte_dirty", "pte_mkdirty"), ("pte_young", "pte_mkyoung")):
+        read = b.alg.ite(b.some(test), b(make, read), read, 64)
+    young = b("pte_mkyoung", read)
+    dirty = b("pte_mkdirty", young)
+    asked = [b.same(b.args["entry"], entry) for entry in (young, dirty, b("pte_mkwrite_novma", dirty))]
+    return b.alg.all(_consistent(b), *[b("pte_well_formed", e) for e in b.before], b.alg.any(*asked))
+
+
 CLAIMS: tuple[Claim, ...] = (
     Claim("contpte_ptep_get", "the entry read is dirty, and young, if and only if one of the block or the one in hand is", {"orig_pte": "orig"},
           lambda b: b.alg.all(_union(b, "pte_dirty", "orig_pte"), _union(b, "pte_young", "orig_pte"))),
@@ -107,6 +118,8 @@ CLAIMS: tuple[Claim, ...] = (
                           b.each(lambda old, new: b.if_(b("pte_dirty", old), b("pte_dirty", new))))),
     *[Claim("contpte_ptep_set_access_flags", f"what was asked for is there, in the entry that the pointer is at ({at}), and in each that stays in the block",
             _ACCESS, partial(_asked_for_is_there, at), at=at) for at in (0, 5)],
+    Claim("contpte_ptep_set_access_flags", "of a block as the kernel makes it, what mm/ asks for is there",
+          _ACCESS, partial(_asked_for_is_there, 5), when=partial(_as_mm_asks, 5), at=5),
     *[Claim("contpte_ptep_set_access_flags", f"unless write changes, every entry becomes what __ptep_set_access_flags makes of it (pointer at {at})",
             _ACCESS, partial(_as_one_by_one, at), at=at) for at in (0, 5)],
     Claim("contpte_ptep_set_access_flags", "where 0 is returned no entry has changed", _ACCESS,
@@ -122,7 +135,7 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def prove_block_claims(library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60) -> list[ClaimResult]:
+def prove_block_claims(library: Library, layout: Layout, backend: str = "bits", timeout: float | None = 60) -> list[ClaimResult]:
     """Every claim, on a block of this variant's size."""
     count = layout.variant.constants["CONT_PTES"]
     return [prove_claim(library, layout, claim, count, make_backend(backend, timeout)) for claim in CLAIMS]

@@ -200,9 +200,10 @@ def _is_marked(b: Block, p: Page) -> Any:
 
 
 def _absent(b: Block, p: Page, busy: int) -> Any:
-    """The first entry is not present, and not locked. On e500, where any word is taken to say a size, one that has no more entries."""
+    """The first entry is not present, and none is locked. On e500, where any word is taken to say a size, the first says one that
+    has no more entries."""
     first, fields = b.before[0], b.layout.fields
-    found = b.alg.all(b.alg.neg(b("pte_present", first)), _is(b, first, busy, 0))
+    found = b.alg.all(b.alg.neg(b("pte_present", first)), *[_is(b, entry, busy, 0) for entry in b.before])
     if "PSIZE" not in fields:
         return found
     codes = [code for code in range(16) if _words_of_size(b.layout, K << 2 * code) <= p.entries]
@@ -279,7 +280,8 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
         of_absent("huge_pte_clear"),
         of_absent("huge_ptep_get_and_clear"),
         Claim("huge_ptep_get_and_clear", "of what is not present, the first entry is returned exactly, whatever the others are", size,
-              lambda b: b.same(b.result, b.before[0]), known=(("entry[0]", busy, 0),), when=lambda b: _absent(b, p, busy)),
+              lambda b: b.same(b.result, b.before[0]), when=lambda b: _absent(b, p, busy),
+              known=tuple((f"entry[{n}]", busy, 0) for n in range(p.count) if busy)),
     ]
 
 
