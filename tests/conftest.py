@@ -29,3 +29,8 @@ def matrix(library: Library) -> Run:
 @pytest.fixture(scope="session")
 def results(matrix: Run) -> dict[str, Result]:
     return {r.obligation.id: r for r in matrix.results}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-docs", action="store_true",
+                     help="write the console blocks of README.md and docs/ anew, and run all variants that their ids name")

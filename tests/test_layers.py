@@ -22,8 +22,8 @@ from verifier.scopes import Model
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 LAYERS = (
-    "errors", "exits", "output", "store", "digests", "processes", "algebra", "syntax", "load", "expressions", "language",
-    "machine", "evaluate", "graph", "truth", "bits", "terms", "smtlib", "harness", "solve", "smt_solvers", "arch",
+    "errors", "exits", "output", "store", "digests", "processes", "algebra", "syntax", "indices", "load", "expressions",
+    "language", "machine", "evaluate", "graph", "truth", "bits", "terms", "smtlib", "harness", "solve", "smt_solvers", "arch",
     "read_arch", "model", "read_specs", "sections", "scopes", "steps", "sequences", "obligations", "baseline", "results",
     "shared", "prove", "prove_terms", "plain", "cross", "substitute", "follow", "path", "trace", "consequence", "through",
     "difference", "beyond", "plan", "export", "unneeded", "codec", "grounds", "recall", "cache", "work", "run", "apply",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from verifier.errors import SpecError, UsageError, Where, nearest
+from verifier.errors import SpecError, Where, nearest
 from verifier.language import Signature, StateVar, parse_function, parse_signature
 from verifier.load import Items, Source, Table
 from verifier.syntax import BOOL, Const, Function, Param
@@ -321,10 +321,10 @@ class Layout:
         return found
 
     def helper(self, name: str) -> Function:
-        """The typed helper; UsageError where there is none."""
+        """The typed helper; SpecError where there is none, at the variant that has not got it."""
         found = self.function(name)
         if found is None:
-            raise UsageError(f"{self.variant.name} has no helper {name!r}{nearest(name, self._texts)}")
+            raise SpecError(self.variant.where, f"{self.variant.name} has no helper {name!r}{nearest(name, self._texts)}")
         return found
 
     def events(self) -> list[tuple[Event, Function, Function]]:

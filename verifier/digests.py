@@ -122,9 +122,11 @@ class _Module:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    """Names of modules, and of what may be one: `from a import b` names a and a.b."""
+    """Names of modules, and of what may be one: `from a import b` names a and a.b, and so may a text of this package's name."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE.name}."):
+            yield node.value
+        elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             yield node.module

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.machine import HUGE, WAS, Frame, Key, Machine
+from verifier.machine import HUGE, WAS, Frame, Key, Machine, Room
 from verifier.syntax import (
     BOOL,
     INDEX,
@@ -106,20 +106,25 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
             refs[param.name] = _process_of(m, frame, arg)
     if args:
         m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
-    answer = m.memo.by_reference(function, args)
+    room = Room(m, refs, node.site)
+    answer = m.memo.by_reference(function, args, room)
     if answer is not None and m.alg.known(answer[2]) is False:
         _store_refs(m, frame, node, answer[1])
         return answer[0]
     callee = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
-    path = m.path
+    path, after = m.path, None
+    if answer is not None:
+        after = room.leave(answer[2])
+        m.path = m.alg.all(path, answer[2])
     m.stack.append(str(node.site))
     _block(m, callee, function.body)
     m.stack.pop()
     m.path = path
-    if answer is None:
+    if answer is None or after is None:
         _store_refs(m, frame, node, callee.values)
         return callee.result
     result, entries, unless = answer
+    m.state = _join_values(m, unless, m.state, after, m.kinds)
     kinds = {param.name: param.type for param in function.params}
     merged = {name: _merge(m, unless, callee.values[name], value, kinds[name]) for name, value in entries.items()}
     _store_refs(m, frame, node, merged)

@@ -8,7 +8,9 @@ booleans, numbers or dates in ways nobody expects (yes, on, 1:30, 1e3, 2024-12-1
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +20,12 @@ import yaml
 
 from verifier.errors import SpecError, Where, nearest
 
-__all__ = ["OPENED", "Items", "Source", "Table", "read_yaml"]
+__all__ = ["OPENED", "Items", "Source", "Table", "read_regular", "read_yaml"]
 
 MAX_BYTES = 1 << 20
 MAX_LINE = 4096
 MAX_DEPTH = 24
+MAX_DIGITS = 40  # of a number: 128 bits have 39
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)\Z")
@@ -117,7 +120,7 @@ def read_yaml(path: Path, shown: str | None = None) -> Table:
     name = shown or str(path)
     start = Where(name, 1, 1)
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         raise SpecError(start, f"cannot be read: {error.strerror or error}") from error
     OPENED[path.absolute()] = hashlib.sha256(raw).hexdigest()
@@ -138,6 +141,15 @@ def read_yaml(path: Path, shown: str | None = None) -> Table:
     table = _Reader(name, text.splitlines()).value(node, 0)
     assert isinstance(table, Table)
     return table
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The first bytes of a file. OSError where it is none: who reads a FIFO waits forever, and some devices never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(None, "not a regular file", str(path))
+        return file.read(most)
 
 
 def _decode(raw: bytes, start: Where) -> str:
@@ -232,6 +244,8 @@ class _Reader:
             return Source(text, where)
         if resolved == _TAG + "bool" and text in ("true", "false"):
             return text == "true"
+        if resolved == _TAG + "int" and len(text) > MAX_DIGITS:
+            raise SpecError(where, f"a number has at most {MAX_DIGITS} digits")
         if resolved == _TAG + "int" and _INT.match(text):
             return int(text, 0)
         kind = resolved.removeprefix(_TAG)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def load_archs(folder: Path | None = None) -> dict[str, Arch]:
 def load_generic(folder: Path) -> Arch | None:
     """The helpers that all architectures share, where the folder has them."""
     path = folder / f"{GENERIC}.yaml"
-    return _read_arch(path, None) if path.is_file() else None
+    return _read_arch(path, None) if os.path.lexists(path) else None
 
 
 def _read_arch(path: Path, generic: Arch | None) -> Arch:
@@ -83,7 +84,7 @@ def _shown(path: Path) -> str:
     for base, prefix in ((Path.cwd(), Path()), (data_folder("arch").parent, Path())):
         try:
             return str(prefix / path.resolve().relative_to(base.resolve()))
-        except ValueError:
+        except (ValueError, OSError, RuntimeError):  # a link may point to itself
             continue
     return str(path)
 

@@ -31,7 +31,7 @@ from verifier.model import (
     name_of,
 )
 
-__all__ = ["load_spec"]
+__all__ = ["load_levels", "load_spec"]
 
 
 def load_spec(folder: Path) -> Spec:
@@ -58,10 +58,15 @@ def load_spec(folder: Path) -> Spec:
         _properties(_read(folder / "properties.yaml", folder)),
         {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
         _transitions(folder),
-        {x.name: x for x in (_level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first))},
+        load_levels(folder),
     )
     _check_names(spec)
     return spec
+
+
+def load_levels(folder: Path) -> dict[str, Level]:
+    """The levels of a spec folder, the base level first. Raises SpecError at whatever is wrong in them."""
+    return {x.name: x for x in (_level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first))}
 
 
 def _base_first(path: Path) -> tuple[bool, str]:
@@ -263,6 +268,8 @@ def _transition(table: Table, name: str) -> Transition:
     record.only(_KEYS, "a transition")
     what = f"transition {name}"
     roles = record.texts("roles", "roles") or ("p",)
+    if len(roles) > 2:
+        raise SpecError(record.at["roles"], "a transition has one role or two: there are two processes")
     third = record.texts("third", "third")
     for role in third:
         if role not in roles:

@@ -228,9 +228,7 @@ class _Scheduler:
         again = []
         now = time.monotonic()
         for pipe, running in list(self.running.items()):
-            limit = self.options.timeout
-            if running.at.obligation is None:
-                limit += self.options.search_seconds + GRACE
+            limit = self.limit(running.at)
             if now - running.since > limit:
                 running.process.kill()
                 running.process.join()
@@ -240,10 +238,15 @@ class _Scheduler:
                     again.append(task)
         return again
 
+    def limit(self, at: At) -> float:
+        """Seconds that a process may be at something: an obligation's own, more for what is built, and a search's beside it."""
+        more = {"deciding": 0.0, "building": GRACE, "searching": self.options.search_seconds + GRACE}
+        return self.options.timeout + more[at.stage]
+
     def _gave_up(self, running: _Process, reason: str, detail: str) -> Task | None:
         """Record what the process was at as unknown, and go on without it."""
-        obligation, group = running.at.obligation, running.at.group
-        if obligation is None:
+        obligations, group = running.at.obligations, running.at.group
+        if not obligations:
             if group and running.unreached:
                 self._cut(running, reason, f"{running.at.what}: {detail}")
                 self.finished.add(group)
@@ -252,7 +255,9 @@ class _Scheduler:
             left = [g for g in running.task.groups if g != group] if group else []
             undone = [g for g in left if g not in self.finished]
             return replace(running.task, groups=tuple(undone)) if undone else None
-        self._tell(Result(obligation, Unknown(reason, detail), self.options.timeout, self.options.solver))
+        seconds = (time.monotonic() - running.since) / len(obligations)
+        for one in obligations:
+            self._tell(Result(one, Unknown(reason, f"{running.at.what}: {detail}"), seconds, self.options.solver))
         mine = set(running.task.groups)
         return replace(running.task, skip=frozenset(r.obligation.id for r in self.results if r.obligation.group in mine))
 

@@ -14,10 +14,11 @@ from typing import Any
 from verifier.arch import Event, Layout
 from verifier.errors import SpecError, Where, nearest
 from verifier.evaluate import call
+from verifier.indices import PROCESSES, Indices
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.machine import HUGE, WAS, Key, Machine, Memory
-from verifier.model import PTE, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
+from verifier.model import PTE, THIRD, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
 from verifier.sections import (
     ACTION,
     AXIOM,
@@ -38,6 +39,7 @@ from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls
 __all__ = ["Model"]
 
 TRACKS = "tracks_new"
+OF_THIRD = ("entry", "shadow_stack", HUGE)  # what steps.run puts there of the third process
 
 
 class _Scope:
@@ -406,6 +408,34 @@ class Model:
                 for effect in self.effects(transition, code):
                     self.effect(transition, effect)
                 self._check_give_ups(transition, code)
+        self._check_indices()
+
+    def _check_indices(self) -> None:
+        """No text looks for a process that is not there, however roles are bound."""
+        look = Indices(OF_THIRD)
+        for prop in self.spec.properties.values():
+            if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
+                for process in PROCESSES:
+                    look.check(self.property(prop), (process, *(None for _ in prop.inputs)))
+        for transition in self.spec.transitions.values():
+            texts = [text for _, text in self.requires(transition)]
+            texts += [text for code in self.encoding.codes if (text := self.code(transition, code)) is not None]
+            self._check_effects(look, transition)
+            for third in (None, *transition.third):
+                roles = [THIRD if role == third else 0 if third else number for number, role in enumerate(transition.roles)]
+                try:
+                    for text in texts:
+                        look.check(text, (*roles, *(None for _ in transition.inputs)))
+                except SpecError as error:
+                    if third is None:
+                        raise
+                    raise SpecError(transition.where, f"{transition.name} with {third} as the third process: {error}") from None
+
+    def _check_effects(self, look: Indices, transition: Transition) -> None:
+        """What a step is there for is asked of no process that is summed up."""
+        effects = {e.name: e for code in self.encoding.codes for e in self.effects(transition, code)}
+        for effect in effects.values():
+            look.check(self.effect(transition, effect), (*range(len(transition.roles)), *(None for _ in transition.inputs)))
 
     def _check_give_ups(self, transition: Transition, code: str) -> None:
         """A code gives exclusivity up if, and only if, its transition declares why."""

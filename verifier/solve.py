@@ -196,15 +196,17 @@ class BitsSolver:
     gives up on after `conflicts`: few questions, but they would take it thousands of times as long as the rest.
 
     keep   all questions are about the same steps, so that the solver has been told of little that the next one does not need
+    limit  conflicts that the strong one may take before the question is given up; 0: no bound
     """
 
-    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False) -> None:
+    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False, limit: int = 0) -> None:
         self.graph = graph
         self.name = "bits"
         self._quick = _Sat(graph, sat or QUICK_SAT, keep)
         self._strong: _Sat | None = None
         self._conflicts = 0 if sat else conflicts
         self._tables = sat is None
+        self._limit = limit
         self.how = ""  # the costliest way that was taken since this was emptied
 
     def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
@@ -225,7 +227,9 @@ class BitsSolver:
             if self._strong is None:
                 self._strong = _Sat(self.graph, STRONG_SAT)
             sat, self.how = self._strong, STRONG_SAT
-            holds = sat.solve(literals)
+            holds = sat.solve(literals, self._limit)
+        if holds is None:
+            return Undecided(f"more than {self._limit} conflicts")
         if not holds:
             return Unsat()
         return Sat(sat.values(sorted(self.graph.support(literals)) if names is None else names))

@@ -127,6 +127,15 @@ class World(Machine):
         self.loaded: dict[int, tuple[Any, Level]] = {}
         self.flushed: dict[int, Any] = {}  # where a flush has waited for it
 
+    def mark(self) -> Callable[[], None]:
+        named, flushed, machine = dict(self.named), dict(self.flushed), super().mark()
+
+        def back() -> None:
+            machine()
+            self.named, self.flushed = named, flushed
+
+        return back
+
     def assume(self, name: str, condition: Any) -> None:
         """Take a condition as given from here on; `name` tells reports where it comes from."""
         if name in self.dropped:

@@ -54,11 +54,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """What the process starts on now: an obligation, or a stage of a group."""
+    """What the process starts on now: building, deciding or searching; of a group, and of which obligations, if of some."""
 
     what: str
     group: Group | None = None
-    obligation: Obligation | None = None
+    obligations: tuple[Obligation, ...] = ()
+    stage: str = "building"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +143,15 @@ class _Worker:
         for name in self.wanted_transitions(model):
             props = self.from_cache(state, prover, name)
             if props:
+                told = tuple(obligation_of(model, group, name, p) for p in asked(model, name, group.code) if p.name in props)
+                self.say(At(f"{group}: building {name}", group, tuple(o for o in told if o.id not in self.task.skip)))
                 self.decide(state, prover, name, props)
         helpers = prover.helpers()
         del prover  # its graph and solvers: a search needs the room
         if state.open:
             give_back()
             self.write(cache)
-            self.say(At(f"{group}: traces", group))
+            self.say(At(f"{group}: traces", group, stage="searching"))
             self.say(Unreached(tuple(self.with_trace(state, result, {}, 0) for result in state.open)))
         self.traces(state)
         self.write(cache)
@@ -178,7 +181,7 @@ class _Worker:
 
     def from_cache(self, state: _Group, prover: GroupProver, name: str) -> list[str]:
         """Tell what is known already; the names of the properties that are left to decide."""
-        left = []
+        left, failures = [], []
         for prop in asked(state.model, name, state.group.code):
             if not self.task.filters.wants(name, prop.name):
                 continue
@@ -189,11 +192,13 @@ class _Worker:
                 if failed is None:
                     left.append(prop.name)
                 elif obligation.id not in self.task.skip:
-                    self.say(Done(failed))
+                    failures.append(failed)
                 continue
             if obligation.id not in self.task.skip:
                 inhabitant = found if isinstance(found, Move) else None
                 self.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
+        for failed in failures:  # after the proofs: most of these have one inhabitant, which is sent once
+            self.say(Done(failed))
         return left
 
     def recalled(self, state: _Group, obligation: Obligation) -> Result | None:
@@ -225,7 +230,7 @@ class _Worker:
             if question.id in self.task.skip:
                 continue
             obligation = obligation_of(state.model, state.group, name, question.property)
-            self.say(At(question.id, state.group, obligation))
+            self.say(At(question.id, state.group, (obligation,), "deciding"))
             start = time.perf_counter()
             prover.solver.how = ""
             try:
@@ -290,7 +295,7 @@ class _Worker:
 
     def searcher(self, state: _Group, kind: type[Search], failed: set[tuple[str, str]]) -> Search:
         return kind(state.model, state.group, failed, time.monotonic() + self.task.search_seconds,
-                    lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group)))
+                    lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group, stage="searching")))
 
     def through(self, state: _Group, left: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Move, ...]]:
         """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property."""

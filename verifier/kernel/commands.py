@@ -87,11 +87,12 @@ def _common(command: Any) -> Any:
 @click.command("conform")
 @_common
 @click.option("--helper", "helpers", multiple=True, default=("*",), help="helpers; a shell glob, repeatable")
+@click.option("--atomicity/--no-atomicity", default=True, help="compare also what helpers come to while the hardware acts; default: yes")
 @click.pass_context
 def conform_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
     json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
-    baseline: Path | None,
+    baseline: Path | None, atomicity: bool,
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
     from verifier.kernel.session import conform, exit_code, layouts
@@ -103,7 +104,7 @@ def conform_command(
     before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
     with _builds(no_cache) as cache:
         report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir, cache=cache,
-                         progress=_progress(quiet))
+                         progress=_progress(quiet), atomicity=atomicity)
     told, against, code = _against(before, as_json(report), helpers, exit_code(report.results))
     took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [as_junit(report)]})
     if not quiet and not took:

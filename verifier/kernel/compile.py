@@ -40,7 +40,7 @@ _DROPPED = ("-W", "-g", "-fstack-protector", "-mstack-protector", "-fsanitize", 
             "-D__KBUILD", "-DKBUILD", "-fmacro-prefix-map", "-fpatchable-function-entry")
 _ADDED = ("-Wno-everything", "-Werror=implicit-function-declaration", "-Werror=implicit-int", "-Werror=int-conversion",
           "-Werror=incompatible-pointer-types", "-ferror-limit=0", "-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops",
-          "-fno-discard-value-names", "-S", "-emit-llvm")
+          "-fno-discard-value-names", "-gline-tables-only", "-S", "-emit-llvm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,8 @@ def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path |
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
     constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
-    constants |= {constant_name(text): text for text, _ in (*configured.build.returns.values(), *configured.build.clears.values())}
+    constants |= {constant_name(text): text for text in (*[t for t, _ in configured.build.returns.values()],
+                                                         *[t for t, _, _ in configured.build.clears.values()])}
     members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
     text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of, configured.build.statics)
     folder = entry(cache or cache_folder(), f"{configured.key}-ir", [configured.rests_on, text, configured.build],
@@ -242,7 +243,7 @@ def _compiled(configured: Configured, command: Sequence[str], source: Path) -> s
 
 def compile_file(configured: Configured, source: Path, target: Path, extra: Sequence[str] = ()) -> None:
     """One file of the kernel's, or of ours, to intermediate representation."""
-    command = [*configured.command, *_ADDED, *extra, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"",
+    command = [*configured.command, *_ADDED, _lines_of(configured), *extra, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"",
                "-DKBUILD_MODNAME=\"x\"", "-D__KBUILD_MODNAME=kmod_x"]
     done = _compiled(configured, [*command, *_noted(target), "-o", str(target)], source)
     if done.returncode:
@@ -274,6 +275,11 @@ def _names(configured: Configured, part: Path) -> set[str]:
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
+def _lines_of(configured: Configured) -> str:
+    """Line tables name files from the tree's root on, wherever it is."""
+    return f"-fdebug-prefix-map={configured.tree.path}/="
+
+
 def _outlined(build: Build) -> tuple[str, ...]:
     return () if build.inline else ("-fno-inline",)
 
@@ -285,7 +291,7 @@ def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], p
     rows = text.splitlines()
     for _ in range(ROUNDS):
         source.write_text("\n".join(rows) + "\n", encoding="utf-8")
-        command = [*configured.command, *_ADDED, *_outlined(configured.build), "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"", "-DKBUILD_MODNAME=\"x\"",
+        command = [*configured.command, *_ADDED, _lines_of(configured), *_outlined(configured.build), "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"", "-DKBUILD_MODNAME=\"x\"",
                    "-D__KBUILD_MODNAME=kmod_x", "-o", str(target)]
         done = _compiled(configured, command, source)
         if done.returncode == 0:

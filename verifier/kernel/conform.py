@@ -3,19 +3,23 @@
 
 `equal` is a proof: for every value of every argument (and of every cpu feature, static key, mm and vma that the helper
 looks at), outside of what `outside` names, no behaviour is undefined and both sides give the same result and leave the
-same entry. Each rests on what `rests_on` lists.
+same entry; and, of a helper on an entry in memory, what the kernel's can come to while the variant's hardware acts within it is
+what arch/'s can (`atomicity`). Each rests on what `rests_on` lists.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra, Integers
 from verifier.arch import Layout
+from verifier.kernel.atomicity import RESTS_ON, Atomicity, Judge, MoreAtomic, NotCompared, level_of
+from verifier.kernel.atomicity import Undecided as AtomicityUndecided
 from verifier.kernel.helpers import Library, Lifting, known_features
 from verifier.kernel.model_side import Modelled, Pairing, evaluate_model, pair
 from verifier.kernel.questions import Backend, make_backend
@@ -24,7 +28,7 @@ from verifier.kernel.values import Incomplete
 from verifier.solve import Sat, Undecided
 from verifier.syntax import BOOL, NOTHING, Function
 
-__all__ = ["Absent", "Differs", "Equal", "Inconclusive", "Result", "Unwritten", "conform_variant", "level_of"]
+__all__ = ["Absent", "Differs", "Equal", "Inconclusive", "Result", "TooAtomic", "Unwritten", "conform_variant", "level_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,20 @@ class Equal:
     helper: str
     rests_on: tuple[str, ...]
     outside: tuple[str, ...]
+    seconds: float
+    atomicity: Atomicity | None = None  # None: it takes no pointer to an entry, or nobody asked
+
+
+@dataclass(frozen=True, slots=True)
+class TooAtomic:
+    """The two are equal where nobody else acts; but while the hardware acts, the kernel's comes to what arch/'s never does."""
+
+    variant: str
+    build: str
+    helper: str
+    atomicity: Atomicity
+    more: MoreAtomic
+    rests_on: tuple[str, ...]
     seconds: float
 
 
@@ -53,6 +71,7 @@ class Differs:
     replayed: bool  # both sides, evaluated with plain integers, differ as well
     rests_on: tuple[str, ...]
     seconds: float
+    atomicity: Atomicity | None = None  # of the kernel's alone: is it one step?
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,7 @@ class Inconclusive:
     helper: str
     reason: str
     seconds: float
+    atomicity: Atomicity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +107,23 @@ class Unwritten:
     reason: str
 
 
-Result: TypeAlias = Equal | Differs | Inconclusive | Absent | Unwritten
-
-
-def level_of(helper: str) -> str:
-    """The level of entries that a helper works on.
-
-    >>> level_of("pmdp_set_wrprotect"), level_of("huge_pte_dirty"), level_of("swp_type")
-    ('pmd', 'hugetlb', 'pte')
-    """
-    if "huge_pte" in helper:
-        return "hugetlb"
-    return next((level for level in ("pmd", "pud") if level in helper), "pte")
+Result: TypeAlias = Equal | TooAtomic | Differs | Inconclusive | Absent | Unwritten
 
 
 def conform_variant(
     library: Library, layout: Layout, globs: Sequence[str] = ("*",), backend: str = "z3", timeout: float | None = 60,
+    levels: Mapping[str, Callable[[str], str]] | None = None,
 ) -> list[Result]:
-    """Every helper of the model and of the kernel whose name matches, in order of name."""
+    """Every helper of the model and of the kernel whose name matches, in order of name.
+
+    `levels`: level -> how names of texts about ptes are called there; None: atomicity is not compared.
+    """
     variant, build = layout.variant.name, library.build
     features = known_features(library, layout.variant.features)
     found: list[Result] = []
     helpers = [h for h in sorted({*layout.helpers(), *library.shapes}) if any(fnmatch.fnmatchcase(h, g) for g in globs)]
     named = library.named([h for h in helpers if h not in library.shapes])
+    judge = None if levels is None else Judge(library, layout, features, levels, timeout or 3600, partial(_shadow_premise, library))
     for helper in helpers:
         shape = library.shapes.get(helper)
         if helper not in layout.helpers():
@@ -118,8 +132,26 @@ def conform_variant(
         elif shape is None:
             found.append(_without_wrapper(variant, build.name, helper, layout.text(helper).source, helper in named))
         else:
-            found.append(conform_helper(library, layout, shape, features, make_backend(backend, timeout)))
+            result = conform_helper(library, layout, shape, features, make_backend(backend, timeout))
+            found.append(result if judge is None else _with_atomicity(judge, shape, result))
     return found
+
+
+def _with_atomicity(judge: Judge, shape: Shape, result: Equal | Differs | Inconclusive) -> Result:
+    """The result, with what the helper can come to while the hardware acts. One that is equal, but for that, is not `equal`."""
+    if isinstance(result, Inconclusive):
+        return result
+    found = judge.helper(shape, level_of(shape.helper), isinstance(result, Equal))
+    if found is None:
+        return result
+    seconds = result.seconds + found.seconds
+    notes = (*result.rests_on, *(RESTS_ON if not isinstance(found.compared, NotCompared) else ()))
+    if isinstance(result, Equal) and isinstance(found.compared, MoreAtomic):
+        return TooAtomic(result.variant, result.build, result.helper, found, found.compared, notes, seconds)
+    if isinstance(result, Equal) and isinstance(found.compared, AtomicityUndecided):
+        why = f"equal where nobody else acts; while the hardware acts it is not known: {found.compared.reason}"
+        return Inconclusive(result.variant, result.build, result.helper, why, seconds, found)
+    return replace(result, rests_on=notes, seconds=seconds, atomicity=found)
 
 
 def _without_wrapper(variant: str, build: str, helper: str, source: str, named: bool) -> Absent | Inconclusive:

@@ -13,12 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from verifier.algebra import Algebra
 from verifier.arch import Layout
 from verifier.errors import PteproofError
+from verifier.kernel.atomicity import lets_hardware_in
 from verifier.kernel.builds import build_for, load_builds
 from verifier.kernel.replayer import Replayer
-from verifier.kernel.substitute import lets_hardware_in
-from verifier.machine import Memory
+from verifier.kernel.substitute import KernelAnswers
+from verifier.machine import Memory, Room
 from verifier.obligations import Group
 from verifier.plan import Library
 from verifier.prove import replay, with_trace
@@ -44,6 +46,7 @@ class _Answers(Memory):
         self._missing: dict[str, str] = {}
         self.without: set[str] = set()  # helpers on pointers that the kernel's code did not answer
         self._pointed: dict[Any, tuple[Any, dict[str, Any], bool] | None] = {}
+        self.lifted: KernelAnswers | None = None  # of the helpers that the trace was found with, if these are the kernel's
 
     def __missing__(self, key: tuple[Function, tuple[Any, ...]]) -> Any:
         function, args = key
@@ -54,7 +57,11 @@ class _Answers(Memory):
         self[key] = result
         return result
 
-    def by_reference(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], bool] | None:
+    def by_reference(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+        """As machine code; but one within which the hardware acts as lifted, since nothing acts within machine code here."""
+        if self.lifted is not None and self.lifted.lets_hardware_in(function):
+            self.native.add(False)
+            return self.lifted.by_reference(function, args, room)
         key = (function, args)
         if key not in self._pointed:
             self._pointed[key] = self._through(function, args)
@@ -121,7 +128,14 @@ def _kernel_model(library: Library, replayer: Replayer, group: Group) -> tuple[M
         return "no kernel build stands for the variant"
     found, answers = copy.copy(model), _Answers(replayer, model.layout)
     found.replayed = {}
-    found.memory = lambda alg, fresh: answers
+    substitute = library.substitute
+
+    def memory(alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> _Answers:
+        lifted = None if substitute is None else substitute.memory(model.layout, alg, fresh)
+        answers.lifted = lifted if isinstance(lifted, KernelAnswers) else None
+        return answers
+
+    found.memory = memory
     return found, answers
 
 

@@ -104,7 +104,7 @@ def compare_emulated(configured: Configured, library: Library, layout: Layout, c
 def _source(library: Library, shapes: Sequence[Shape]) -> tuple[str, dict[int, str]]:
     """C of wrappers, each with a function that takes its words from an array; and which helper stands on which line."""
     rows, lines = [*_HEAD.splitlines(), *library.build.statics], {}
-    for constant in dict.fromkeys(constant for constant, _ in library.build.clears.values()):
+    for constant in dict.fromkeys(constant for constant, *_ in library.build.clears.values()):
         cleared = f"for (int n = 0; n < 8; n++) *(pte_t *)pteproof_room[n] = __pte(pte_val(*(pte_t *)pteproof_room[n]) & ~({constant}));"
         rows.append(f"void {PREFIX}clear_{constant_name(constant)}(void) {{ {cleared} }}")
     for number, shape in enumerate(shapes):

@@ -18,15 +18,16 @@ from verifier.errors import UsageError
 from verifier.exits import Exit, worst
 from verifier.kernel.builds import Build, build_for, load_builds, named_build
 from verifier.kernel.compile import compile_build, configure
-from verifier.kernel.conform import Differs, Equal, Inconclusive, Result, conform_variant
+from verifier.kernel.conform import Differs, Equal, Inconclusive, Result, TooAtomic, conform_variant
 from verifier.kernel.helpers import Library
 from verifier.kernel.shapes import load_shapes
 from verifier.kernel.substitute import KernelHelpers
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.read_arch import load_archs, load_generic
+from verifier.read_specs import load_levels
 
-__all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "kernel_helpers", "layouts", "library_for"]
+__all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "kernel_helpers", "layouts", "level_names", "library_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
     return found
 
 
+def level_names() -> dict[str, Callable[[str], str]]:
+    """Of each level that specs/ is about: how names of texts about ptes are called there."""
+    return {name: level.translated for name, level in load_levels(data_folder("specs")).items()}
+
+
 def build_library(tree: Path, build: Build, cache: Path | None = None) -> tuple[Library, tuple[Stage, ...], tuple[str, ...]]:
     """The lifted helpers of a build of a tree, what it took, and the options that were refused."""
     opened = open_tree(tree)
@@ -99,18 +105,19 @@ def kernel_helpers(tree: Path, wanted: Sequence[Layout], progress: Callable[[str
                 progress(f"building {build.name}")
                 made[build.name] = build_library(opened.path, build)[0]
             found[layout.variant.name] = made[build.name]
-    return KernelHelpers(found, opened.version)
+    return KernelHelpers(found, opened.version, level_names())
 
 
 def conform(
     tree: Path, variants: Sequence[str] = ("*",), helpers: Sequence[str] = ("*",), *, build: str | None = None,
     backend: str = "z3", timeout: float | None = 60, arch_dir: Path | None = None, cache: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None, atomicity: bool = True,
 ) -> Conformance:
     """Hold arch/ against a kernel tree: every helper of these variants whose name matches.
 
-    build     the name of a build to use in place of each variant's own
-    progress  told what is being done
+    build      the name of a build to use in place of each variant's own
+    progress   told what is being done
+    atomicity  compare also what helpers can come to while the hardware acts
     Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not build).
     """
     opened = open_tree(tree)
@@ -125,6 +132,7 @@ def conform(
             chosen.setdefault(found.name, []).append(layout)
     if not chosen:
         raise UsageError(f"no kernel build stands for {', '.join(unbuilt)}")
+    levels = level_names() if atomicity else None
     results: list[Result] = []
     stages: list[Stage] = []
     refused = []
@@ -136,7 +144,7 @@ def conform(
         for layout in its_layouts:
             progress(f"comparing {layout.variant.name}")
             start = time.perf_counter()
-            results += conform_variant(library, layout, helpers, backend, timeout)
+            results += conform_variant(library, layout, helpers, backend, timeout, levels)
             stages.append(Stage(f"compare {layout.variant.name}", time.perf_counter() - start))
     if not results:
         raise UsageError(f"no helper matches {', '.join(helpers)}")
@@ -152,6 +160,8 @@ def exit_code(results: Iterable[Result]) -> Exit:
                 found.add(Exit.HOLDS)
             case Differs(replayed=replayed):
                 found.add(Exit.REFUTED if replayed else Exit.CONTRADICTION)
+            case TooAtomic(more=more):
+                found.add(Exit.REFUTED if more.run.replayed else Exit.CONTRADICTION)
             case Inconclusive():
                 found.add(Exit.OPEN)
     return worst(found) if found else Exit.WRONG_USE

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import multiprocessing as mp
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +17,15 @@ from typing import Any
 from verifier.digests import PACKAGE, digest, digest_files, program
 from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
-from verifier.load import Table, read_yaml
+from verifier.load import Table, read_regular, read_yaml
 from verifier.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
 from verifier.plan import Library
 from verifier.processes import as_worker
 
 __all__ = ["KINDS", "Score", "run", "text"]
 
+MOST = 64 << 20  # bytes of a file of judgements
+KEYS = {"digest", "mutant", "verdict", "by"}
 KINDS = ("helper", "field", "code", "requires")
 VARIANTS = (  # decide transitions
     "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa", "mips64")
@@ -90,6 +93,7 @@ class _State:
 
     def __init__(self, path: Path | None, library: Library) -> None:
         self.path = path
+        self.cut = ""
         files = [digest_files(folder) for folder in (library.arch_folder, library.spec_folder, PACKAGE)]
         for hint in ("survivors.yaml", "sequences.yaml"):
             files[1].pop(hint, None)
@@ -104,12 +108,21 @@ class _State:
                 continue
 
     def _lines(self) -> list[str]:
+        """The whole lines of the file. UsageError where one is no judgement: nothing is put behind what is somebody else's."""
         if self.path is None or not self.path.exists():
             return []
         try:
-            return self.path.read_text().split("\n")
+            *lines, self.cut = read_regular(self.path, MOST).decode("utf-8").split("\n")
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self.path}: cannot be read: {error}") from error
+            raise UsageError(f"{self.path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict) or row.keys() != KEYS:
+                raise UsageError(f"{self.path}:{number}: is no judgement of a mutant; --state names a file of these")
+        return lines
 
     def keep(self, one: Judged) -> None:
         if self.path is None:
@@ -118,7 +131,10 @@ class _State:
         mutant = [m.kind, m.variant, m.name, m.what, m.text, m.place]
         row = {"digest": digest(self.digest, mutant, one.verdict, one.by), "mutant": mutant, "verdict": one.verdict, "by": one.by}
         try:
-            with self.path.open("a") as stream:
+            if self.cut:  # the end of a line that a run was stopped in
+                os.truncate(self.path, self.path.stat().st_size - len(self.cut.encode()))
+                self.cut = ""
+            with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(row) + "\n")
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written: {error.strerror}") from error
@@ -127,7 +143,7 @@ class _State:
 def explanations(spec_folder: Path) -> dict[str, str]:
     """Glob of mutants' ids -> why nothing has to notice them. SpecError where the file is not as it should be."""
     path = spec_folder / "survivors.yaml"
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     top = read_yaml(path, "specs/survivors.yaml")
     top.only(("survivors",), "the file")
