@@ -106,7 +106,7 @@ class LawReport:
 def load_laws(path: Path | None = None) -> list[Law]:
     """Every law at every level that it is stated for."""
     table = read_yaml(path or data_folder("specs") / "laws.yaml", "specs/laws.yaml")
-    table.only(("read", "laws"), "the laws")
+    table.only(("laws",), "the laws")
     laws = table.need("laws", Table, "the laws")
     found = []
     for key in laws:
