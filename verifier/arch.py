@@ -31,7 +31,6 @@ class Field:
     name: str
     low: int
     high: int
-    source: str
     where: Where = field(compare=False)
 
     @property
@@ -62,7 +61,6 @@ class Event:
     when: Source
     entry: Source
     stores: bool
-    variants: tuple[str, ...]
     late: bool = False  # load, then store, without a lock: the store may come after the kernel's, and undo it
     past_flush: bool = False  # no flush waits for such a store
 
@@ -97,7 +95,6 @@ class Arch:
     sources: Mapping[str, str]
     constants: Mapping[str, int]
     features: Mapping[str, str]
-    defaults: Mapping[str, bool]
     fields: Table
     helpers: Mapping[str, tuple[Text, ...]]
     events: Mapping[str, Event]
@@ -209,7 +206,8 @@ class Layout:
             if globs and not any(fnmatch.fnmatchcase(self.variant.name, g) for g in globs):
                 continue
             low, high = self._bits(record)
-            found[name] = Field(name, low, high, source_of(record, self.arch.sources), self.arch.fields.key_at[name])
+            source_of(record, self.arch.sources)  # for who reads the file: it has to be there
+            found[name] = Field(name, low, high, self.arch.fields.key_at[name])
             shares[name] = record.texts("shares", "shares")
         self._check_overlaps(found, shares)
         return found

@@ -69,7 +69,7 @@ def _read_arch(path: Path, generic: Arch | None) -> Arch:
     absent = table.texts("absent", "absent")
     arch = Arch(
         name, table.text("kernel", "an architecture") if "kernel" in table else name, _shown(path),
-        table.text("read", "an architecture"), sources, constants, features, {},
+        table.text("read", "an architecture"), sources, constants, features,
         _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays, describes,
         {}, frozenset(absent),
     )
@@ -125,14 +125,14 @@ def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ..
 
 def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
     record = table.need(key, Table, "hardware")
-    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "past_flush", "variants"), "an event")
+    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "past_flush"), "an event")
     late, past_flush = record.get_as("late", bool, False), record.get_as("past_flush", bool, False)
     if past_flush and not late:
         raise SpecError(record.at["past_flush"], "only what stores late can store past a flush")
     return Event(
         key, record.texts("catalogue", "catalogue"), source_of(record, sources), record.text("describe", "an event"),
         record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
-        record.get_as("stores", bool, False), globs_of(record), late, past_flush,
+        record.get_as("stores", bool, False), late, past_flush,
     )
 
 

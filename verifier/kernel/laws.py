@@ -44,7 +44,7 @@ class Law:
     when: Source | None
     holds: Source
     needs: tuple[str, ...]
-    not_for: tuple[str, ...]
+    not_for: Mapping[str, str]  # glob of VARIANT/LEVEL -> why it says nothing there
     source: str
     option_c: str
 
@@ -118,7 +118,7 @@ class LawReport:
 def load_laws(path: Path | None = None) -> list[Law]:
     """Every law at every level that it is stated for."""
     table = read_yaml(path or data_folder("specs") / "laws.yaml", "specs/laws.yaml")
-    table.only(("read", "laws"), "the laws")
+    table.only(("laws",), "the laws")
     laws = table.need("laws", Table, "the laws")
     found = []
     for key in laws:
@@ -128,10 +128,18 @@ def load_laws(path: Path | None = None) -> list[Law]:
             when = _at(record.need("when", Source, "a law"), level) if "when" in record else None
             found.append(Law(
                 key.split("(")[0], level, _at(Source(key, laws.key_at[key]), level), when,
-                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), record.texts("not_for", "not_for"),
+                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), _not_for(record),
                 record.text("source", "a law"), record.text("option_c", "a law") if "option_c" in record else "",
             ))
     return found
+
+
+def _not_for(record: Table) -> Mapping[str, str]:
+    """Where a law says nothing, and why: a list of globs where the level is folded into another, else a record."""
+    if isinstance(record.get("not_for"), Table):
+        table = record.need("not_for", Table, "a law")
+        return {glob: table.text(glob, "not_for") for glob in table}
+    return dict.fromkeys(record.texts("not_for", "not_for"), "the level is folded into another")
 
 
 def _at(source: Source, level: str) -> Source:
@@ -174,8 +182,9 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
     absent = [n for n in law.needs if n in layout.variant.absent]
     if absent:
         return NotApplicable(variant, law, f"{variant} has no {absent[0]}")
-    if any(fnmatch.fnmatchcase(f"{variant}/{law.level}", glob) for glob in law.not_for):
-        return NotApplicable(variant, law, f"{variant} folds the level {law.level} into another")
+    why = next((why for glob, why in law.not_for.items() if fnmatch.fnmatchcase(f"{variant}/{law.level}", glob)), None)
+    if why is not None:
+        return NotApplicable(variant, law, f"{variant}: {why}")
     start = time.perf_counter()
     try:
         holds = _function(law, law.holds, layout)
