@@ -177,6 +177,17 @@ def test_what_was_read_of_the_tree_counts_also_beyond_its_identity(tmp_path: Pat
             assert len(made) == count
 
 
+def test_a_hard_link_that_is_made_meanwhile_changes_nothing(tmp_path: Path) -> None:
+    root = fake_tree(tmp_path / "tree")
+
+    def make(part: Path) -> set[Path]:
+        (tmp_path / "other").hardlink_to(root / "kernel/fork.c")
+        return {root / "kernel/fork.c"}
+
+    time.sleep(0.01)
+    assert entry(tmp_path / "kept", "key", [], make, Origin(root, lambda: True)).is_dir()
+
+
 @pytest.mark.parametrize("edited", ["include/linux/mm.h", "kernel/fork.c"])
 def test_a_tree_that_is_edited_while_it_is_compiled_leaves_nothing(tmp_path: Path, edited: str) -> None:
     opened = tree.open_tree(fake_tree(tmp_path / "tree"))

@@ -122,11 +122,15 @@ def _read_of_tree(paths: Iterable[Path], tree: Path | None) -> set[str]:
 
 
 def _older(path: Path, moment: int) -> bool:
-    """Was a file last changed before this moment, in nanoseconds? One that is not there was not."""
+    """Is a file as it was at this moment, in nanoseconds? Also if it was not there: what comes and goes is not seen.
+
+    A file that was moved here is told by its status' time; but this changes also where a hard link to it is made.
+    """
     try:
-        return path.stat().st_ctime_ns < moment
+        status = path.stat()
     except OSError:
         return True
+    return status.st_mtime_ns < moment and (status.st_nlink > 1 or status.st_ctime_ns < moment)
 
 
 @contextmanager
