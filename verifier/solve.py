@@ -370,12 +370,12 @@ def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
     try:
         if sat.solve():
             return None
-        lines: list[str] = sat.get_proof()
+        lines: list[str] = sat.get_proof() or []
     except RuntimeError as error:
         raise SolverError(f"the SAT solver {PROOF_SAT} failed: {error}") from error
     finally:
         sat.delete()
-    return lines
+    return lines if lines and lines[-1] == "0" else [*lines, "0"]  # a conflict at the start is found before there is a proof
 
 
 def satisfied(clauses: Sequence[Sequence[int]], literals: Iterable[int]) -> list[set[int] | None]:

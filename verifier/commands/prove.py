@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verifier.commands.execute import Progress, color, execute, finish, write_files
-from verifier.commands.options import filtering, load, make_filters, running
+from verifier.commands.options import filtering, load, make_filters, running, writing
 from verifier.commands.told import keep, tell_again
 from verifier.errors import UsageError
 from verifier.exits import Exit
@@ -27,6 +27,7 @@ __all__ = ["audit", "explain", "prove"]
 @click.command()
 @filtering
 @running
+@writing
 @click.option("--unneeded", is_flag=True, help="list the assumptions that none of these proofs needs, instead of the verdicts")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
               help="the JSON of an earlier run: say what is new, and let the exit code speak of that only")
@@ -85,6 +86,7 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
 @click.command()
 @filtering
 @running
+@writing
 @click.pass_context
 def audit(context: click.Context, /, **given: Any) -> int:
     """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
@@ -110,6 +112,7 @@ def audit(context: click.Context, /, **given: Any) -> int:
 @click.argument("identity", metavar="ID")
 @click.option("--more", type=click.IntRange(1, 100), default=1, help="as many counterexamples, by more than the frame")
 @running
+@writing
 @click.pass_context
 def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
     """One obligation: the claim, the verdict, the values, the trace, the replay."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import multiprocessing as mp
 import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from verifier.digests import PACKAGE, digest, digest_files, program
 from verifier.errors import UsageError
@@ -20,12 +19,13 @@ from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_regular, read_yaml
 from verifier.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
 from verifier.plan import Library
-from verifier.processes import as_worker
+from verifier.workers import Lost, each
 
-__all__ = ["KINDS", "Score", "run", "text"]
+__all__ = ["KINDS", "LOST", "Score", "run", "text"]
 
 MOST = 64 << 20  # bytes of a file of judgements
 KEYS = {"digest", "mutant", "verdict", "by"}
+LOST = "lost"  # a verdict: nobody knows, for the process that judged it died or failed. It is not kept
 KINDS = ("helper", "field", "code", "requires")
 VARIANTS = (  # decide transitions
     "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa", "mips64")
@@ -38,6 +38,9 @@ class Score:
     judged: tuple[Judged, ...]
     explained: dict[str, str]
     stale: tuple[str, ...]  # explanations that no survivor needs, where all mutants were judged
+
+    def lost(self) -> list[Judged]:
+        return [j for j in self.judged if j.verdict == LOST]
 
     def unexplained(self) -> list[Judged]:
         return [j for j in self.judged if j.verdict == "survived" and j.mutant.id not in self.explained]
@@ -61,30 +64,24 @@ def run(
     known = _State(state, library)
     judged = [known.judged[m.id] for m in found if m.id in known.judged]
     left = [m for m in found if m.id not in known.judged]
-    with mp.get_context("fork").Pool(jobs, _start, (library, compared)) as pool:
-        for one in pool.imap_unordered(_judge, left, chunksize=4):
+    for mutant, one in each(partial(_judge, library, compared), left, jobs):
+        if isinstance(one, Lost):
+            judged.append(Judged(mutant, LOST, one.why))
+        else:
             judged.append(one)
             known.keep(one)
-            progress(f"{len(judged)} of {len(found)} mutants")
+        progress(f"{len(judged)} of {len(found)} mutants")
     reasons = explanations(library.spec_folder)
     survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
     explained = {j.mutant.id: j.by for j in judged if j.by.startswith(UNPROVED)}
     explained |= {i: why for i in survivors for glob, why in reasons.items() if fnmatch.fnmatchcase(i, glob)}
-    stale = () if len(found) < whole or names or set(kinds) != set(KINDS) else tuple(
+    lost = any(j.verdict == LOST for j in judged)
+    stale = () if len(found) < whole or names or lost or set(kinds) != set(KINDS) else tuple(
         g for g in reasons if not any(fnmatch.fnmatchcase(i, g) for i in survivors))
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
 
 
-_SHARED: list[Any] = []
-
-
-def _start(library: Library, compared: frozenset[str]) -> None:
-    as_worker()
-    _SHARED[:] = library, compared
-
-
-def _judge(mutant: Mutant) -> Judged:
-    library, compared = _SHARED
+def _judge(library: Library, compared: frozenset[str], mutant: Mutant) -> Judged:
     return judge(library, mutant, compared, VARIANTS)
 
 
@@ -154,7 +151,7 @@ def explanations(spec_folder: Path) -> dict[str, str]:
 def text(score: Score, verbose: bool) -> Iterator[str]:
     """The score, for people."""
     for one in score.judged:
-        if verbose and one.verdict != "survived":
+        if one.verdict == LOST or (verbose and one.verdict != "survived"):
             yield f"{one.verdict:<10}  {one.mutant.id}  ({one.by})"
     for one in score.judged:
         if one.verdict == "survived":
@@ -170,4 +167,5 @@ def text(score: Score, verbose: bool) -> Iterator[str]:
     yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a verdict, "
            f"{by['an effect']} as an effect, {by['conform']} by conform), {counts['refused']} refused, "
            f"{counts['equivalent']} equivalent by proof, "
-           f"{counts['survived']} survived ({counts['survived'] - left} explained).")
+           f"{counts['survived']} survived ({counts['survived'] - left} explained)"
+           f"{f', {counts[LOST]} lost' if counts[LOST] else ''}.")
