@@ -20,7 +20,7 @@ __all__ = ["PROVED", "Baseline", "Change", "Compared", "Said", "compare", "read_
 
 CHUNK = 1 << 20
 LARGEST = 1 << 26  # characters of one result
-_WORDS = {"equal": "proved", "differs": "refuted"}  # of conform, in the words of all
+_WORDS = {"equal": "proved", "differs": "refuted", "too-atomic": "refuted"}  # of conform, in the words of all
 _WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "refuted": 2}
 
 
@@ -156,6 +156,8 @@ def _values(row: Mapping[str, Any]) -> list[str]:
     ways = [", ".join(f"{name} = {value}" for name, value in values.items())] if values else []
     if "arch" in row and "kernel" in row:
         ways += [f"another {name}" for name, value in row["arch"].items() if row["kernel"].get(name, value) != value]
+    if row.get("atomicity", {}).get("verdict") == "arch more atomic":
+        ways.append("another outcome while the hardware acts")
     return ways
 
 

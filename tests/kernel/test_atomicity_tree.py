@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from verifier.arch import Layout
+from verifier.baseline import said
 from verifier.bits import Bits
 from verifier.kernel import assembly, choices, models
 from verifier.kernel.atomicity import Atomicity, Disturbed, Judge, LessAtomic, MoreAtomic, Same, lets_hardware_in, level_of
@@ -129,6 +130,8 @@ def test_conform_tells_of_it_in_every_format() -> None:
     rows = {r["helper"]: r for r in as_json(report)["results"]}
     assert rows["pmdp_invalidate_ad"]["verdict"] == "too-atomic" and rows["pmdp_invalidate_ad"]["atomicity"]["run"]["replay"] is True
     assert rows["ptep_get"]["atomicity"] | {"seconds": 0} == {"verdict": "same", "one_step": True, "plain_accesses": 0, "part_accesses": 0, "seconds": 0}
+    told = said(rows["pmdp_invalidate_ad"])
+    assert told is not None and told.verdict == "refuted" and told.ways == {"another outcome while the hardware acts"}
     assert any("compiler" in note for note in rows["ptep_get"]["rests_on"])
     assert as_junit(report).count("<failure") == 1
 

@@ -199,8 +199,11 @@ class Judge:
             return Atomicity(events, Undecided(events.reason), 0.0)
         if not events:
             return Atomicity(Same() if compare else NotCompared("values differ"), True, 0.0)
-        if len(entries) > 1 or entries[0].width != self.layout.width:
-            why = "it is given several entries" if len(entries) > 1 else "the entry has another width than the hardware's events"
+        if entries[0].width != self.layout.width:
+            why = "the hardware's events are about entries of another width"
+            return Atomicity(NotCompared(why), Undecided(why), 0.0)
+        if len(entries) > 1:
+            why = "it is given several entries"
             return Atomicity(Undecided(why), Undecided(why), 0.0)
         reason = ""
         for free_loads in (False, True):
