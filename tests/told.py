@@ -19,7 +19,7 @@ from verifier.report.show import explain_text
 from verifier.results import Result, verdict_name
 from verifier.work import Contradicts, Done, Failed, Task, work
 
-# Of an id that names many variants, make test runs the first of these that it names, else the first variant of all; make docs runs all.
+# Of an id that names many variants, make test runs these of them, else the first; make docs runs all.
 QUICK = ("call", "decode", "encode", "explain", "list")  # commands whose output a page may quote
 SAMPLE = ("x86_64", "arm64-4k+dbm", "mips64", "s390")
 TAIL = re.compile(r"\s+\S+ ?(\(.*\))?, (\d+ ms|from cache)$", re.MULTILINE)
@@ -36,7 +36,7 @@ class Tool:
     said: dict[str, list[str]] = field(default_factory=dict)
 
     def meant(self, glob: str) -> list[str]:
-        """The ids that a glob names: all of them, or one variant and one code for each encoding that it leaves open."""
+        """The ids that a glob names: all of them, or a sample of variants; where it leaves encoding or code open, the first of each variant."""
         parts = [part.replace("+", "[+]") for part in glob.split("/")]
         filters = Filters(*((part,) for part in (parts[0], parts[1], parts[2], parts[4])))
         groups = [g for g in self.library.groups(filters)[0] if fnmatch.fnmatchcase(g.variant, parts[0])]
@@ -44,9 +44,8 @@ class Tool:
         if self.whole or len(found) == 1 or not found:
             return found
         names = list(dict.fromkeys(i.split("/")[0] for i in found))
-        variant = next((name for name in SAMPLE if name in names), names[0])
-        mine = [i for i in found if i.startswith(f"{variant}/")]
-        return [mine[0]] if "*" in (parts[2], parts[4]) else mine
+        some = [name for name in SAMPLE if name in names] or names[:1]
+        return [next(i for i in found if i.startswith(f"{name}/")) for name in some]
 
     def pairs(self, group: Group, transition: str, prop: str) -> list[tuple[str, str]]:
         """Transitions and properties of a group by globs; only where both globs match something of it."""
