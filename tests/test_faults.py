@@ -71,7 +71,8 @@ def test_make_prove_takes_no_fault_for_a_result() -> None:
 
 @pytest.mark.parametrize(("error", "code", "words"), [
     (ZeroDivisionError("what"), 70, "pteproof: internal error: ZeroDivisionError: what (verifier/cli.py:"),
-    (MemoryError(), 70, "out of memory"), (RecursionError("deep"), 70, "internal error"), (OSError(24, "Too many open files"), 70, "too many open files"),
+    (MemoryError(), 70, "out of memory"), (RecursionError("deep"), 70, "internal error"),
+    (OSError(24, "Too many open files"), 70, "too many open files"),
     (OSError(28, "No space left on device"), 74, "standard output cannot be written"), (BrokenPipeError(), 141, ""),
     (FileNotFoundError(2, "gone", "some/file"), 70, "internal error: FileNotFoundError"), (EOFError(), 70, "internal error"),
     (UsageError("x"), 2, "pteproof: x"), (OutputError("x"), 74, "pteproof: x"), (SolverError("x"), 4, "pteproof: x"),
@@ -117,7 +118,7 @@ class Unread(Full):
 @pytest.mark.parametrize("name", sorted(EVERY))
 def test_output_that_cannot_be_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("verifier.cli._let_go", lambda: None)
-    for stream, code in ((Full(), 74), (Unread(), 141), (None, 74)):
+    for stream, code in ((Full(), 74), (Unread(), 141), (None, 74))[:3 if name == "decode" else 1]:
         text = None if stream is None else io.TextIOWrapper(io.BufferedWriter(stream), write_through=True)
         monkeypatch.setattr(sys, "stdout", text)
         with pytest.raises(SystemExit) as ending:
@@ -167,7 +168,7 @@ def test_text_in_a_locale_without_it(tmp_path: Path) -> None:
     (lambda path: path.symlink_to("nowhere"), "No such file"),
     (lambda path: path.write_bytes(b"a: 1\n" * 999_999), "is larger than"),
 ], ids=["loop", "fifo", "device", "folder", "nowhere", "large"])
-@pytest.mark.parametrize("name", ["arch/x86.yaml", "arch/generic.yaml", "specs/world.yaml", "specs/transitions/fork.yaml"])
+@pytest.mark.parametrize("name", ["arch/generic.yaml", "specs/transitions/fork.yaml"])
 def test_a_file_that_is_none(tmp_path: Path, name: str, make: Callable[[Path], object], words: str) -> None:
     for folder in ("arch", "specs"):
         shutil.copytree(data_folder(folder), tmp_path / folder)

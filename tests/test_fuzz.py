@@ -182,26 +182,26 @@ def prove_some(library: Library, rng: random.Random, file: str, label: str) -> b
     return any(isinstance(what, Done) for what in said)
 
 
-@pytest.mark.parametrize(("number", "file"), enumerate(PROVED))
-def test_mutants_that_load_are_proved(number: int, file: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", PROVED)
+def test_mutants_that_load_are_proved(file: str, tmp_path: Path) -> None:
     """Whatever loads is decided, or refused in one line: no worker dies of it."""
     for folder in ("arch", "specs"):
         shutil.copytree(data_folder(folder), tmp_path / folder)
     for other in ARCHS:
-        if other not in (Path(file).name, "generic.yaml", *(["x86.yaml"] if file.startswith("specs") or "generic" in file else [])):
+        own = "x86.yaml" if file.startswith("specs") or "generic" in file else Path(file).name
+        if other not in (own, "generic.yaml"):
             (tmp_path / "arch" / other).unlink()
     raw = (tmp_path / file).read_bytes()
-    rng, proved = random.Random(file), 0
+    rng = random.Random(file)
     for mutant in range(60):
         (tmp_path / file).write_bytes(mutate(rng, raw))
         try:
             library = load_library(tmp_path / "arch", tmp_path / "specs")
         except PteproofError:
             continue
-        proved += prove_some(library, rng, file, f"mutant {mutant} of {file}")
-        if proved == 2:
+        if prove_some(library, rng, file, f"mutant {mutant} of {file}"):
             return
-    raise AssertionError("too few mutants load")
+    raise AssertionError("no mutant loads")
 
 
 def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> None:

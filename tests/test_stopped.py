@@ -15,7 +15,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from verifier.arch import Layout
+from verifier.cli import main
 from verifier.obligations import Group
 from verifier.plan import Filters, Library
 from verifier.report import json_parts, junit_parts, prove_text, sarif_parts
@@ -133,3 +136,57 @@ def test_a_stopped_search_tells_the_values_that_it_has(library: Library, monkeyp
     run: Run = caught.value.run
     reasons = {getattr(r.verdict, "reason", "") for r in run.results}
     assert reasons == {"", "stopped"} and not run.undecided and exit_code(run) == 130
+
+
+@pytest.mark.parametrize("name", ["z3", "bits"])
+def test_a_solver_that_hears_an_interrupt_hands_it_on(name: str) -> None:
+    """Both install handlers of their own while they search."""
+    words = f"""
+import os, random, signal, sys, time
+from verifier.bits import Bits
+from verifier.solve import BitsSolver, z3_solver
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if {name == 'z3'}:
+    from verifier.terms import Terms
+    alg = Terms()
+    solver = z3_solver(alg, incremental=False, timeout=60)
+else:
+    alg = Bits()
+    solver = BitsSolver(alg, "minisat22")
+x, y = (alg.input_word(n, 64) for n in "xy")
+small = [alg.ult(alg.word(1, 64), v, 64) for v in (x, y)] + [alg.ult(v, alg.word(1 << 33, 64), 64) for v in (x, y)]
+hard = [alg.eq(alg.mul(x, y, 64), alg.word(0xc0ffee1234567891, 64), 64), *small]
+pid = os.getpid()
+if os.fork() == 0:
+    time.sleep(1.5)
+    os.kill(pid, signal.SIGINT)
+    os._exit(0)
+try:
+    print(solver.check(hard))
+except KeyboardInterrupt:
+    print("heard")
+"""
+    found = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=False)
+    assert found.stdout == "heard\n", found.stderr
+
+
+def test_laws_that_were_stopped_are_green_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from verifier.kernel import laws
+
+    real, judged = laws.judge_law, list[str]()
+
+    def judge(law: laws.Law, layout: Layout, *more: object) -> laws.LawResult:
+        judged.append(layout.variant.name)
+        if layout.variant.name == "sh":
+            raise KeyboardInterrupt
+        return real(law, layout, None)
+
+    monkeypatch.setattr(laws, "judge_law", judge)
+    names = tmp_path / "json", tmp_path / "junit"
+    words = ("laws", "--helpers", "yaml", "--arch", "nios2", "--arch", "sh", "--law", "*young*")
+    found = CliRunner().invoke(main, [*words, "--json", str(names[0]), "--junit", str(names[1])])
+    assert found.exit_code == 130 and len(found.stderr.splitlines()) == 1 and "variants have no answer" in found.stderr
+    told = json.loads(names[0].read_text())
+    assert told["exit"] == 130 and "sh" in told["undecided"] and {r["variant"] for r in told["results"]} >= {"nios2"}
+    errors = list(ET.parse(names[1]).getroot().iter("error"))
+    assert len(errors) == len(told["undecided"]) and all("not judged" in error.attrib["message"] for error in errors)

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["as_worker", "give_back", "stop_asked", "stop_on_request", "undisturbed"]
+from verifier.exits import Exit
+
+__all__ = ["as_worker", "dying_quietly", "give_back", "stop_asked", "stop_on_request", "undisturbed"]
 
 _REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _heard: list[int] = []
@@ -56,6 +59,17 @@ def as_worker() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGINT,))
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
+
+
+@contextmanager
+def dying_quietly() -> Iterator[None]:
+    """For a worker: an error that nobody has taken ends it, and its parent tells of that; PTEPROOF_TRACEBACK=1 shows it."""
+    try:
+        yield
+    except Exception:
+        if os.environ.get("PTEPROOF_TRACEBACK"):
+            raise
+        os._exit(Exit.CRASH)
 
 
 def give_back() -> None:

@@ -18,7 +18,7 @@ from verifier.grounds import code
 from verifier.model import ADVISORY
 from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
-from verifier.processes import as_worker, stop_asked, undisturbed
+from verifier.processes import as_worker, dying_quietly, stop_asked, undisturbed
 from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
 from verifier.scopes import Model
 from verifier.shared import Results, Shared
@@ -68,7 +68,8 @@ class _Process:
 def _serve(library: Library, task: Task, pipe: Connection) -> None:
     """The body of a process."""
     as_worker()
-    work(library, task, _sender(pipe))
+    with dying_quietly():
+        work(library, task, _sender(pipe))
     pipe.close()
 
 

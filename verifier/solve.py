@@ -149,7 +149,9 @@ class _Sat:
                 return bool(self._sat.solve(assumptions=assumed))
             self._sat.conf_budget(conflicts)
             found: bool | None = self._sat.solve_limited(assumptions=assumed)
-        except RuntimeError as error:
+        except Exception as error:  # python-sat has a kind of its own
+            if "keyboard interrupt" in str(error):  # it has heard one in our place
+                raise KeyboardInterrupt from None
             raise SolverError(f"the SAT solver {self.name} failed: {error}") from error
         return found
 
@@ -343,6 +345,8 @@ class _Z3Solver:
         if found == self.z3.unsat:
             return Unsat()
         if found == self.z3.unknown:
+            if "interrupted from keyboard" in solver.reason_unknown():  # z3 has heard it in our place
+                raise KeyboardInterrupt
             return Undecided(solver.reason_unknown())
         return Sat(self._values(solver.model()))
 

@@ -16,6 +16,7 @@ import click
 
 from verifier.baseline import Baseline, compare, read_baseline, said
 from verifier.errors import UsageError
+from verifier.exits import Exit
 from verifier.kernel.tree import find_tree
 from verifier.output import open_outputs, tell, tell_error, write_outputs
 
@@ -65,7 +66,7 @@ def _against(
     before: Baseline | None, data: dict[str, Any], names: tuple[str, ...], code: int
 ) -> tuple[dict[str, Any], list[str], int]:
     """The results as JSON, what to say of them, and the exit code: compared with an earlier run where there is one."""
-    if before is None or code in (2, 4):
+    if before is None or code in (Exit.WRONG_USE, Exit.CONTRADICTION, Exit.STOPPED):
         return data, [], code
     variants = {row["variant"] for row in data["results"]}
 
@@ -76,6 +77,15 @@ def _against(
     now = ((row["id"], this) for row in data["results"] if (this := said(row)) is not None)
     found = compare(before, now, asked)
     return {**data, "exit": found.exit_code(), "baseline": found.data()}, list(found.lines()), found.exit_code()
+
+
+def _stopped(undecided: tuple[str, ...]) -> int:
+    """Say on one line what a stopped run did not come to the end of."""
+    if not undecided:
+        return 0
+    tell_error(f"pteproof: stopped by an interrupt or a request to end: {len(undecided)} variants have no answer, the first is "
+               f"{undecided[0]}; the same command finds what was built until then in the cache")
+    return Exit.STOPPED
 
 
 def _common(command: Any) -> Any:
@@ -105,7 +115,8 @@ def conform_command(
     with _builds(no_cache) as cache:
         report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir, cache=cache,
                          progress=_progress(quiet), atomicity=atomicity)
-    told, against, code = _against(before, as_json(report), helpers, exit_code(report.results))
+    code = _stopped(report.undecided) or exit_code(report.results)
+    told, against, code = _against(before, as_json(report), helpers, code)
     took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [as_junit(report)]})
     if not quiet and not took:
         text = as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose)
@@ -134,6 +145,7 @@ def laws_command(
     with _builds(no_cache) as cache:
         found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout,
                            arch_dir=arch_dir, cache=cache, progress=_progress(quiet))
+    _stopped(found.undecided)
     told, against, code = _against(before, laws_json(found), names, found.exit_code)
     took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [laws_junit(found)]})
     if not quiet and not took:

@@ -103,12 +103,17 @@ _WORDS: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LawReport:
+    """What is known of each law of each variant; `undecided` are variants that a stopped run did not come to the end of."""
+
     results: tuple[LawResult, ...]
     seconds: Mapping[str, float]
+    undecided: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
-        """4 where the tool contradicts itself, else 1 where a law is refuted, 3 where one is not known, else 0; 2 where none applied."""
+        """4 a contradiction, 1 a law refuted, 3 one not known, else 0; 2 where none applied; 130 where it was stopped."""
+        if self.undecided:
+            return Exit.STOPPED
         kinds = {type(r) for r in self.results}
         codes = {Contradicted: Exit.CONTRADICTION, Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
         found = {codes[kind] for kind in kinds if kind in codes}
@@ -159,21 +164,26 @@ def judge_laws(
     libraries: dict[str, Library] = {}
     results: list[LawResult] = []
     seconds: dict[str, float] = {}
-    for layout in layouts(variants, arch_dir):
-        library = None
-        if tree is not None:
-            found = named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
-            if found is None or found.kernel != layout.arch.kernel:
+    asked = layouts(variants, arch_dir)
+    done = 0
+    try:
+        for layout in asked:
+            start, library = time.perf_counter(), None
+            found = None if tree is None else named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
+            if tree is not None and found is not None and found.kernel == layout.arch.kernel:
+                if found.name not in libraries:
+                    progress(f"building {found.name}")
+                    libraries[found.name] = build_library(tree, found, cache)[0]
+                library, start = libraries[found.name], time.perf_counter()
+            if tree is not None and library is None:
                 results += [NotApplicable(layout.variant.name, law, "no kernel build stands for the variant") for law in laws]
-                continue
-            if found.name not in libraries:
-                progress(f"building {found.name}")
-                libraries[found.name] = build_library(tree, found, cache)[0]
-            library = libraries[found.name]
-        start = time.perf_counter()
-        results += [judge_law(law, layout, library, backend, timeout) for law in laws]
-        seconds[layout.variant.name] = time.perf_counter() - start
-    return LawReport(tuple(results), seconds)
+            else:
+                results += [judge_law(law, layout, library, backend, timeout) for law in laws]
+                seconds[layout.variant.name] = time.perf_counter() - start
+            done += 1
+    except KeyboardInterrupt:
+        pass  # what is left says so
+    return LawReport(tuple(results), seconds, tuple(layout.variant.name for layout in asked[done:]))
 
 
 def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = "z3", timeout: float | None = 60) -> LawResult:
@@ -285,7 +295,7 @@ def laws_json(report: LawReport) -> dict[str, Any]:
                 row["rests_on"] = list(notes)
         rows.append(row)
     return {"schema": "pteproof.laws/1", "summary": dict(Counter(row["verdict"] for row in rows)), "exit": report.exit_code,
-            "seconds": dict(report.seconds), "results": rows}
+            "undecided": list(report.undecided), "seconds": dict(report.seconds), "results": rows}
 
 
 def laws_junit(report: LawReport) -> str:
@@ -306,4 +316,5 @@ def laws_junit(report: LawReport) -> str:
                 cases.append((result.variant, name, 0.0, "error", reason))
             case Holds(seconds=seconds):
                 cases.append((result.variant, name, seconds, "", ""))
+    cases += [(variant, "undecided", 0.0, "error", "not judged: the run was stopped") for variant in report.undecided]
     return junit_text("laws", cases)

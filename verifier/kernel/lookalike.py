@@ -8,6 +8,7 @@ INCOMPLETE, never guessed. `python -m verifier.kernel.lookalike` is the compiler
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -231,7 +232,10 @@ def main(arguments: Sequence[str]) -> int:
             at = rest.index(name)
             del rest[at:at + 2]
     command = [rest[0], "-Wno-everything", "-Qunused-arguments", *rest[1:], "-x", "cpp-output", "-"]
-    return subprocess.run(command, input=strip_asm(done.stdout), text=True, check=False).returncode
+    code = subprocess.run(command, input=strip_asm(done.stdout), text=True, check=False).returncode
+    if code < 0:  # whoever runs us hears of the signal
+        os.kill(os.getpid(), -code)
+    return code
 
 
 if __name__ == "__main__":

@@ -42,8 +42,9 @@ class Stage:
 class Conformance:
     """What conform found on one tree.
 
-    unbuilt  variants that no build stands for
-    refused  per build the options that the tree's configuration did not take
+    unbuilt    variants that no build stands for
+    refused    per build the options that the tree's configuration did not take
+    undecided  variants that a run which was stopped did not come to the end of
     """
 
     tree: str
@@ -52,6 +53,7 @@ class Conformance:
     stages: tuple[Stage, ...]
     unbuilt: tuple[str, ...]
     refused: tuple[tuple[str, tuple[str, ...]], ...]
+    undecided: tuple[str, ...] = ()
 
 
 def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
@@ -136,19 +138,24 @@ def conform(
     results: list[Result] = []
     stages: list[Stage] = []
     refused = []
-    for name, its_layouts in chosen.items():
-        progress(f"building {name}")
-        library, taken, lost = build_library(opened.path, builds[name], cache)
-        stages += taken
-        refused.append((name, lost))
-        for layout in its_layouts:
-            progress(f"comparing {layout.variant.name}")
-            start = time.perf_counter()
-            results += conform_variant(library, layout, helpers, backend, timeout, levels)
-            stages.append(Stage(f"compare {layout.variant.name}", time.perf_counter() - start))
-    if not results:
+    left = [layout.variant.name for its_layouts in chosen.values() for layout in its_layouts]
+    try:
+        for name, its_layouts in chosen.items():
+            progress(f"building {name}")
+            library, taken, lost = build_library(opened.path, builds[name], cache)
+            stages += taken
+            refused.append((name, lost))
+            for layout in its_layouts:
+                progress(f"comparing {layout.variant.name}")
+                start = time.perf_counter()
+                results += conform_variant(library, layout, helpers, backend, timeout, levels)
+                stages.append(Stage(f"compare {layout.variant.name}", time.perf_counter() - start))
+                left.remove(layout.variant.name)
+    except KeyboardInterrupt:
+        pass  # what is left says so
+    if not results and not left:
         raise UsageError(f"no helper matches {', '.join(helpers)}")
-    return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused))
+    return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused), tuple(left))
 
 
 def exit_code(results: Iterable[Result]) -> Exit:

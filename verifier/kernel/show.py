@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from verifier.arch import Layout
+from verifier.exits import Exit
 from verifier.kernel.atomic_words import atomicity_counts, atomicity_json, atomicity_lines, disturbed_lines
 from verifier.kernel.conform import Absent, Contradicted, Differs, Equal, Inconclusive, Result, TooAtomic, Unwritten, level_of
 from verifier.kernel.fields import entry_text
@@ -70,9 +71,9 @@ def as_json(report: Conformance) -> dict[str, Any]:
     """The report as plain data; words are hexadecimal texts."""
     return {
         "schema": "pteproof.conform/1", "tree": report.tree, "version": report.version,
-        "summary": dict(Counter(_VERDICTS[type(r)] for r in report.results)), "exit": exit_code(report.results),
+        "summary": dict(Counter(_VERDICTS[type(r)] for r in report.results)), "exit": Exit.STOPPED if report.undecided else exit_code(report.results),
         "seconds": {s.name: round(s.seconds, 3) for s in report.stages},
-        "unbuilt": list(report.unbuilt), "refused_options": {name: list(options) for name, options in report.refused},
+        "undecided": list(report.undecided), "unbuilt": list(report.unbuilt), "refused_options": {name: list(options) for name, options in report.refused},
         "results": [_json(result) for result in report.results],
     }
 
@@ -127,6 +128,7 @@ def as_junit(report: Conformance) -> str:
                 cases.append((result.variant, result.helper, result.seconds, "error", "\n".join(_lines(result, None, True))))
             case Inconclusive(reason=reason):
                 cases.append((result.variant, result.helper, result.seconds, "error", reason))
+    cases += [(variant, "undecided", 0.0, "error", "not compared: the run was stopped") for variant in report.undecided]
     return junit_text("conform", cases)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,18 +92,40 @@ def run(command: Sequence[str], folder: Path, check: str | None = None) -> subpr
     """Run a program in a folder, without a terminal, in an environment of our own. `check` names what failed in the error."""
     environment = {name: os.environ[name] for name in (*_KEPT, "TMPDIR") if name in os.environ}
     environment |= {"LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1", "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "pteproof", "KBUILD_BUILD_HOST": "pteproof"}
+    environment["GIT_DIR"] = os.devnull  # what a tree's repository is configured to run, git of a build runs not
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace", check=False, timeout=TIMEOUT)
+        done = _run(command, folder, environment)
     except subprocess.TimeoutExpired:
         raise ExtractionError(f"{command[0]} took more than {TIMEOUT} seconds") from None
     except OSError as error:
         raise ExtractionError(f"{command[0]} cannot be run: {error.strerror}") from None
+    if (signalled := _signalled(done)):
+        raise ExtractionError(f"{Path(command[0]).name} was ended by {signalled}, which says nothing of the tree; is there memory enough?")
     if done.returncode != 0 and "No space left on device" in done.stderr:
         raise ExtractionError(f"no space is left where {folder} is; set XDG_CACHE_HOME to another disk")
     if check is not None and done.returncode != 0:
         raise ExtractionError(f"{check}: {first_error(done.stderr or done.stdout)}")
     return done
+
+
+def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program as the head of a group of processes: whatever ends our waiting ends what it has started, too."""
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, errors="replace", process_group=0) as process:
+        try:
+            out, err = process.communicate(timeout=TIMEOUT)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _signalled(done: subprocess.CompletedProcess[str]) -> str:
+    """The signal that ended a program, or one that it ran; empty where none did."""
+    if done.returncode < 0:
+        return signal.strsignal(-done.returncode) or f"signal {-done.returncode}"
+    found = re.search(r"(?:unable to execute command: |^make.*\*\*\* .*)(Killed|Segmentation fault|Aborted)", done.stderr, re.M)
+    return found[1] if found and done.returncode else ""
 
 
 def first_error(text: str) -> str:
