@@ -48,6 +48,7 @@ class Text:
     source: str
     variants: tuple[str, ...]
     absent: tuple[str, ...]  # for variants that lack one of these
+    own: bool = False  # its note says that it is ours: no kernel has it
 
 
 @dataclass(frozen=True, slots=True)

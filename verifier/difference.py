@@ -160,12 +160,12 @@ class Differences:
         return next((values for values in found if values is not None), None)
 
     def _open(self, question: Question) -> bool:
-        unsettled = self.graph.any(*question.unsettled)
+        unsettled = self.graph.any(*question.unsettled.values())
         return any(not isinstance(self.solver.check((*given, unsettled), ()), Unsat) for given in question.given.values())
 
     def _bad(self, question: Question, label: str) -> tuple[int, ...]:
         """It is violated: the step is assumed, what it does is settled, and some way is taken."""
-        settled = self.graph.neg(self.graph.any(*question.unsettled))
+        settled = self.graph.neg(self.graph.any(*question.unsettled.values()))
         return (*question.given[label], settled, self.graph.any(*(w.bad for w in question.ways if w.label == label)))
 
     def _may(self, question: Question, label: str) -> bool:
@@ -177,7 +177,7 @@ class Differences:
         """Least values under which the breaker violates, and the keeper cannot, whatever it observes."""
         conditions = list(self._bad(broken, label))
         if both:
-            conditions += [*kept.given[label], self.graph.neg(self.graph.any(*kept.unsettled))]
+            conditions += [*kept.given[label], self.graph.neg(self.graph.any(*kept.unsettled.values()))]
         for known in keeper.lucks.values():
             conditions.append(self.graph.neg(self.graph.all(*self._bad(known[kept.property.name], label))))
         for _ in range(ROUNDS):

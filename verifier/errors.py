@@ -8,8 +8,8 @@ import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["ExtractionError", "OutputError", "PteproofError", "SolverError", "SpecError", "UsageError", "Where", "internal",
-           "nearest"]
+__all__ = ["USERS", "Contradiction", "ExtractionError", "OutputError", "PteproofError", "SolverError", "SpecError", "UsageError",
+           "Where", "internal", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,21 @@ _SHORT = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open file
           errno.EAGAIN: "no more processes are allowed"}
 
 
+class Contradiction(Exception):
+    """What one part of the tool says, another part does not: values of a solver, recomputed, do not do what it says."""
+
+
+USERS = (UsageError, SpecError, ExtractionError)  # those that a user can mend; of the others the program is the cause
+
+
 def internal(error: BaseException) -> str:
     """One line about an error that is nobody's but the program's or the machine's: what it is, and where it came up.
 
     >>> internal(MemoryError())
     'out of memory'
     """
+    if isinstance(error, (PteproofError, Contradiction)):
+        return str(error)
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, OSError) and error.errno in _SHORT:

@@ -37,7 +37,7 @@ from verifier.syntax import (
     Stmt,
 )
 
-__all__ = ["call", "evaluated"]
+__all__ = ["answered", "call", "evaluated"]
 
 def call(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict[str, Any] | None = None) -> Any:
     """The value that a function returns on these arguments (None where it returns nothing)."""
@@ -82,6 +82,19 @@ def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> 
     frame = Frame(function, dict(args), {p.name: None for p in function.params if p.by_ref})
     _block(machine, frame, function.body)
     return frame.result, frame.values
+
+
+def answered(machine: Machine, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
+    """What a call of a helper gives here, and leaves in its by-reference parameters: the memory's answer, or its body's."""
+    if function.pure:
+        try:
+            return machine.memo[function, args], {}
+        except KeyError:
+            return call(machine, function, args), {}
+    found = machine.memo.by_reference(function, args, Room(machine, {}, 0))
+    if found is not None and machine.alg.known(found[2]) is False:
+        return found[0], found[1]
+    return evaluated(machine, function, dict(zip((p.name for p in function.params), args, strict=True)))
 
 
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:

@@ -10,10 +10,11 @@ from typing import Any
 from verifier.algebra import Algebra
 from verifier.syntax import BOOL, Function
 
-__all__ = ["HUGE", "WAS", "Frame", "Key", "Machine", "Memory"]
+__all__ = ["HUGE", "LIFTED", "WAS", "Frame", "Key", "Machine", "Memory"]
 
 Key = str | tuple[str, int]  # a state variable, or one of an indexed one
 WAS = "was_"  # a variable, and a view of a process, of the state before a step
+LIFTED = "kernel "  # begins the name of an input that lifted helpers leave free; it is the same at every step of a trace
 HUGE = "huge"  # the variable that says of a process whether its entry is of the larger level
 
 
@@ -38,9 +39,9 @@ class Memory(dict[Any, Any]):
         """
         return None
 
-    def take(self) -> tuple[Any, ...]:
-        """Conditions under which the answers since the last time are not settled; here none."""
-        return ()
+    def take(self) -> dict[str, Any]:
+        """Of the answers since the last time: why they are not settled, and under which condition; here none."""
+        return {}
 
     def says(self) -> tuple[str, ...]:
         """Which helpers were answered, which were not and why, and what the answers rest on."""

@@ -8,7 +8,7 @@ the whole invariant is assumed; an obligation is proved where no such state viol
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,7 @@ class Question:
     ways: list[Way] = field(default_factory=list)
     given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
-    unsettled: tuple[Any, ...] = ()  # where what a helper does is not known; the question says nothing there
+    unsettled: Mapping[str, Any] = field(default_factory=dict)  # why what a helper does is not known, and where: no verdict there
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Aim:
     transition: str
     property: Property
     shown: list[tuple[Instance, tuple[Any, ...], Any]] = field(default_factory=list)
-    unsettled: tuple[Any, ...] = ()
+    unsettled: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,15 @@ class Obligation:
         )
 
 
+def either(alg: Algebra[Any, Any], *found: Mapping[str, Any]) -> dict[str, Any]:
+    """Reasons with their conditions; one that is given more than once holds where any of these does."""
+    merged: dict[str, list[Any]] = {}
+    for one in found:
+        for reason, condition in one.items():
+            merged.setdefault(reason, []).append(condition)
+    return {reason: alg.any(*conditions) for reason, conditions in merged.items()}
+
+
 class Builder:
     """Builds the questions of one group over an algebra."""
 
@@ -140,7 +149,7 @@ class Builder:
         self.fresh = fresh
         self.memory = model.memory(alg, fresh) if memo is None else memo
         self.dropped = dropped
-        self._kept: tuple[str, tuple[list[tuple[Step, tuple[Any, ...]]], tuple[Any, ...]]] | None = None
+        self._kept: tuple[str, tuple[list[tuple[Step, tuple[Any, ...]]], dict[str, Any]]] | None = None
         self.state: dict[Key, Any] = symbolic_state(model, fresh)
         world = World(model, alg, self.state, fresh, self.memory)
         self.invariant = {
@@ -185,7 +194,7 @@ class Builder:
                     bad = self.alg.neg(self.invariant[prop.name, process])
                     question.ways.append(Way(None, process, None, bad))
                 question.given["init"] = given
-                unsettled = question.unsettled = (*self.unsettled, *unsettled, *self.memory.take())
+                unsettled = question.unsettled = either(self.alg, self.unsettled, unsettled, self.memory.take())
                 yield question
 
     def _static(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
@@ -212,18 +221,18 @@ class Builder:
                 question.given[label] = given
                 question.instances[label] = step.instance
                 question.ways += self.ways(prop, step)
-        unsettled = (*unsettled, *self.memory.take())
+        unsettled = either(self.alg, unsettled, self.memory.take())
         for question in questions.values():
             question.unsettled = unsettled
             yield question
 
-    def _steps(self, name: str, found: list[Instance]) -> tuple[list[tuple[Step, tuple[Any, ...]]], tuple[Any, ...]]:
+    def _steps(self, name: str, found: list[Instance]) -> tuple[list[tuple[Step, tuple[Any, ...]]], dict[str, Any]]:
         """The steps of a name with what may be assumed of each, and where they are not settled. The last are kept."""
         if self._kept is None or self._kept[0] != name:
             steps = [run(self.model, self.alg, self.state, instance, self.group.code, self.fresh, self.memory, self.dropped)
                      for instance in found]
             rows = [(step, (*self.hypothesis, *step.assumed)) for step in steps]
-            self._kept = name, (rows, (*self.unsettled, *self.memory.take()))
+            self._kept = name, (rows, either(self.alg, self.unsettled, self.memory.take()))
         return self._kept[1]
 
     def aims(self, wanted: Callable[[str, str], bool] = lambda transition, prop: True) -> Iterator[Aim]:
@@ -237,7 +246,7 @@ class Builder:
                 continue
             steps, unsettled = self._steps(name, found)
             rows = [(step, given, dict(self.effects(step))) for step, given in steps]
-            unsettled = (*unsettled, *self.memory.take())
+            unsettled = either(self.alg, unsettled, self.memory.take())
             for prop in props:
                 shown = [(step.instance, given, reached[prop.name]) for step, given, reached in rows if prop.name in reached]
                 yield Aim(obligation_id(self.group, name, prop.name), name, prop, shown, unsettled)

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from verifier.bits import Bits
+from verifier.bits import TRUE, Bits
 from verifier.evaluate import call
 from verifier.follow import Plan
-from verifier.machine import Key, Memory
+from verifier.machine import LIFTED, Key, Memory
 from verifier.obligations import Builder, Group
 from verifier.prove import granted, graph_inputs, order, preference, readable
 from verifier.scopes import Model
@@ -17,7 +17,7 @@ from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Path", "Paths", "Rules", "Target", "prefixed"]
+__all__ = ["Path", "Paths", "Rules", "Target", "of_step", "prefixed", "settled"]
 
 Target = tuple[str, str]  # transition, property
 
@@ -53,9 +53,10 @@ class Paths:
 
     def __init__(self, model: Model, group: Group) -> None:
         self.model, self.group = model, group
-        self.graph, self.memo = Bits(), Memory()
+        self.graph = Bits()
         self.solver = BitsSolver(self.graph)
         self.inputs = graph_inputs(self.graph)
+        self.memo = model.memory(self.graph, self.inputs)
         self.start = {key: self.inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(model)}
         self.init = [call(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
         self._known: dict[tuple[str, ...], Step] = {}
@@ -67,7 +68,9 @@ class Paths:
             fresh = prefixed(self.inputs, depth)
             step = self._known.get(labels[:depth])
             if step is None:
+                self.memo.take()
                 step = run(self.model, self.graph, state, instance, self.group.code, fresh, self.memo)
+                step.assumed.append(settled(self.graph, self.memo))
                 self._known[labels[:depth]] = step
             yield (step, Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo),
                    World(self.model, self.graph, state, fresh, self.memo))
@@ -94,6 +97,7 @@ class Path:
                     wishes.append(preference(builder, told, step, builder.ways(told, step)))
                 elif not last and not self.rules.tolerates(step.instance.name, name):
                     conditions.append(bad ^ 1)
+            conditions.append(settled(self.graph, self.paths.memo))
         if not isinstance(self.solver.check(conditions, ()), Sat):
             return None
         names = self.graph.support(conditions)
@@ -123,9 +127,19 @@ class Path:
         """The steps, each with its inputs."""
         found = []
         for depth, instance in enumerate(self.path, 1):
-            mark = f"{depth}/"
-            found.append((instance, {n.removeprefix(mark): v for n, v in values.items() if n.startswith(mark)}))
+            found.append((instance, of_step(values, depth)))
         return tuple(found)
+
+
+def of_step(values: Mapping[str, int | bool], depth: int) -> dict[str, int | bool]:
+    """The inputs of one step of several, by their own names; what lifted helpers leave open is the same in all."""
+    mark = f"{depth}/"
+    return {n.removeprefix(mark): v for n, v in values.items() if n.startswith((mark, LIFTED)) and n != f"{mark}choice"}
+
+
+def settled(graph: Bits, memo: Memory) -> int:
+    """The condition that the answers of helpers since the last time are settled."""
+    return graph.any(*memo.take().values()) ^ TRUE
 
 
 def prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, int], Any]:

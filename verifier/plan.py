@@ -17,7 +17,7 @@ from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
 from verifier.scopes import Model
 from verifier.sequences import Known, read_sequences
-from verifier.substitute import Substitute
+from verifier.substitute import Substitute, substituted
 
 __all__ = ["Filters", "Library", "load_library"]
 
@@ -66,7 +66,7 @@ class Library:
     spec_folder: Path
     substitute: Substitute | None = None  # whose helpers stand in for arch/'s
     _layouts: dict[tuple[str, str | None], Layout] = field(default_factory=dict)
-    _models: dict[tuple[str, str, str], Model] = field(default_factory=dict)
+    _models: dict[tuple[str, str, str, Substitute | None], Model] = field(default_factory=dict)
     _sequences: Known | None = None
 
     def variants(self) -> list[Variant]:
@@ -91,17 +91,21 @@ class Library:
         return self._layouts[key]
 
     def model(self, variant: str, encoding: str, level: str = PTE) -> Model:
-        """A model, and its layout with it: typed where they are used, and the KEPT that were used last stay."""
-        key = (variant, encoding, level)
+        """A model, and its layout with it: typed where they are used, and the KEPT that were used last stay.
+
+        Where helpers are substituted, it is these that the model has, for whoever asks it: prover, search, replay, report.
+        """
+        key = (variant, encoding, level, self.substitute)
         if key not in self._models:
             record = self.spec.encodings[encoding]
-            self._models[key] = Model(self.spec, self.layout(variant, record.overlay), record, level)
+            model = Model(self.spec, self.layout(variant, record.overlay), record, level)
+            self._models[key] = model if self.substitute is None else substituted(model, self.substitute)
             if len(self._models) > KEPT:
                 self._drop(next(iter(self._models)))
         self._models[key] = found = self._models.pop(key)
         return found
 
-    def _drop(self, key: tuple[str, str, str]) -> None:
+    def _drop(self, key: tuple[str, str, str, Substitute | None]) -> None:
         """Let go of a model, and of its layouts where no other has them."""
         del self._models[key]
         if not any(variant == key[0] for variant, *_ in self._models):

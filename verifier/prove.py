@@ -13,8 +13,9 @@ from typing import Any
 
 from verifier.algebra import Integers
 from verifier.bits import FALSE, TRUE, Bits
+from verifier.errors import Contradiction
 from verifier.evaluate import call
-from verifier.machine import HUGE, Key, Machine
+from verifier.machine import HUGE, LIFTED, Key
 from verifier.model import REACHES, Property
 from verifier.obligations import Aim, Builder, Group, Obligation, Question, Way
 from verifier.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
@@ -26,10 +27,6 @@ from verifier.syntax import BOOL
 __all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
 
 SHOWN_PFN = 0x12345  # what counterexamples use for the page's frame where they can
-
-
-class Contradiction(Exception):
-    """The solver's values, recomputed, do not do what the solver says."""
 
 
 def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obligation:
@@ -88,7 +85,7 @@ class GroupProver:
 
     def decide_aim(self, aim: Aim) -> Verdict:
         """PROVED with a step that shows the effect, recomputed with plain integers; VACUOUS where no state leads there."""
-        settled = self.graph.neg(self.graph.any(*aim.unsettled))
+        settled = self.graph.neg(self.graph.any(*aim.unsettled.values()))
         for instance, given, condition in aim.shown:
             shown = self.graph.conj(condition, settled)
             move = self._seen(instance, shown)
@@ -104,7 +101,7 @@ class GroupProver:
                 raise Contradiction(f"{aim.id}: the solver's values, recomputed, do not lead there")
             return Proved(move)
         if any(not isinstance(self.solver.check((*given, condition), ()), Unsat) for _, given, condition in aim.shown):
-            return Incomplete("behaviour of a lifted helper is undefined, or not modelled, wherever a state leads there")
+            return Incomplete(f"wherever a state leads there: {'; '.join(aim.unsettled)}")
         return Vacuous(aim.transition, aim.property.name.removeprefix(REACHES))
 
     def _seen(self, instance: Instance, shown: int) -> Move | None:
@@ -188,7 +185,7 @@ class GroupProver:
     def _telling(self) -> list[int]:
         """What makes two states different to a reader: the truth, the folio's flags, how the entries read."""
         found = [value for key, value in self.builder.state.items() if isinstance(value, int)]
-        machine = Machine(self.graph)
+        machine = self.model.machine(self.graph, graph_inputs(self.graph))
         for process in (0, 1):
             for name in ("pte_present", "pte_write", "pte_dirty"):
                 entry = self.builder.state["entry", process]
@@ -205,13 +202,9 @@ class GroupProver:
 
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""
-        for prop in self.builder.properties():
-            for name, given, function in self.model.sentences(prop):
-                args = tuple(input_reader(values)(f"{name}.{p.name}", p.type) for p in function.params)
-                machine = Machine(Integers())
-                if name == sentence and (call(machine, function, args) or (given and not call(machine, given, args))):
-                    raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
-        inputs = {name: value for name, value in values.items() if name.startswith(f"{sentence}.")}
+        inputs = {name: value for name, value in values.items() if name.startswith((f"{sentence}.", LIFTED))}
+        if not fails(self.model, self.builder.properties(), sentence, inputs):
+            raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
         return Move("static", False, (), False, inputs, {}, {})
 
     def initial(self, values: dict[str, int | bool]) -> Move:
@@ -242,6 +235,18 @@ def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]
         if wish not in (TRUE, FALSE) and isinstance(solver.check([*conditions, *found, wish], ()), Sat):
             found.append(wish)
     return found
+
+
+def fails(model: Model, properties: Iterable[Property], sentence: str, values: dict[str, int | bool]) -> bool:
+    """Does a static sentence fail, with plain integers, for these parameters?"""
+    reader = input_reader(values)
+    for name, given, function in (s for prop in properties for s in model.sentences(prop)):
+        if name == sentence:
+            args = tuple(reader(f"{name}.{p.name}", p.type) for p in function.params)
+            machine = model.machine(Integers(), reader)
+            holds, applies = call(machine, function, args), given is None or call(machine, given, args)
+            return bool(applies and not holds and not any(machine.memo.take().values()))
+    return False
 
 
 def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:
@@ -281,7 +286,10 @@ def step_move(
 
 
 def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
-    """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after."""
+    """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after.
+
+    Where a helper's behaviour is not settled, they do not.
+    """
     key = (group, move.transition, move.roles, move.tracks_new, tuple(move.inputs.items()), tuple(move.before.values()))
     if key not in model.replayed:
         model.replayed[key] = _replay(model, group, move)
@@ -294,7 +302,12 @@ def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dic
     violated = {
         prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
     }
-    return violated, all(step.assumed), step.after
+    return violated, all(step.assumed) and _settled(builder), step.after
+
+
+def _settled(builder: Builder) -> bool:
+    """Are the answers of helpers settled, with plain integers? Else they say nothing of the step."""
+    return not any(builder.memory.take().values())
 
 
 def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
@@ -308,8 +321,8 @@ def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
 def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
     """Does the move, recomputed, satisfy its assumptions, the invariant among them, and show the effect?"""
     step, builder = _recomputed(model, group, move)
-    return all(step.assumed) and _keeps(builder, move.before) and any(
-        bool(shown) for name, shown in builder.effects(step) if name == effect)
+    shown = any(bool(condition) for name, condition in builder.effects(step) if name == effect)
+    return shown and all(step.assumed) and _keeps(builder, move.before) and _settled(builder)
 
 
 def _keeps(builder: Builder, state: State) -> bool:

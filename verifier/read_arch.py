@@ -115,12 +115,18 @@ def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ..
             record.only(("source", "body", "variants", "absent", "note"), "a helper")
             body = record.need("body", Source, "a helper")
             texts.append(Text(key, table.key_at[key], body, source_of(record, sources), globs_of(record),
-                              record.texts("absent", "absent")))
+                              record.texts("absent", "absent"), _own(record)))
         name = key.split("(")[0].strip()
         if name in found:
             raise SpecError(table.key_at[key], f"helper {name} stands twice")
         found[name] = tuple(texts)
     return found
+
+
+def _own(record: Table) -> bool:
+    """Is the helper one of our own? Its note then begins so."""
+    note = record.get_as("note", Source, None)
+    return note is not None and note.text.startswith("ours")
 
 
 def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:

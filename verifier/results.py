@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
 from verifier.baseline import PROVED, Compared, Said
@@ -15,7 +15,7 @@ from verifier.obligations import Group, Obligation
 
 __all__ = [
     "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "said", "verdict_name",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -79,7 +79,7 @@ class Vacuous:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """reason: timeout, memory, solver, not-inductive, stopped."""
+    """reason: timeout, memory, solver, not-inductive, stopped, contradiction (an error of the tool's own)."""
 
     reason: str
     detail: str = ""
@@ -157,6 +157,17 @@ def said(result: Result) -> Said:
     shown: Counterexample | None = getattr(result.verdict, "counterexample", None)
     leads_to = "" if shown is None else shown.consequence
     return Said(name, frozenset(result.ways), leads_to, result.obligation.kind == ADVISORY)
+
+
+def recounted(theorem: TheoremResult, results: Iterable[Result]) -> TheoremResult:
+    """A theorem after verdicts of its obligations have become weaker: what was refuted may be incomplete now."""
+    mine = [r for r in results if r.obligation.group == theorem.group]
+    counts = dict.fromkeys(theorem.counts, 0)
+    for result in mine:
+        counts[verdict_name(result.verdict)] += 1
+    words = {verdict_name(r.verdict) for r in mine if r.obligation.kind != ADVISORY}
+    verdict = next((w for w in ("refuted", "vacuous", "unknown", "incomplete") if w in words), theorem.verdict)
+    return replace(theorem, counts=counts, verdict=verdict)
 
 
 def verdict_name(verdict: Verdict) -> str:

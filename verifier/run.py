@@ -196,10 +196,13 @@ class _Scheduler:
         except (EOFError, OSError):
             running.process.join()
             del self.running[pipe]
-            if running.process.exitcode:
-                return self._gave_up(running, "memory" if running.process.exitcode == -9 else "solver",
-                                     f"the process died with {running.process.exitcode}")
-            return None
+            ended = running.process.exitcode
+            if not ended:
+                return None
+            killed, what = ended == -9, f"the process died with {ended}"  # from outside, for its memory as a rule
+            if not killed:
+                self.contradictions += [f"{name}: {what}" for name in [o.id for o in running.at.obligations] or [running.at.what]]
+            return self._gave_up(running, "memory" if killed else "contradiction", what)
         self._heard(running, message)
         return None
 

@@ -152,6 +152,12 @@ class Model:
         self.memory: Callable[[Any, Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
         self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
 
+    def machine(self, alg: Any, fresh: Callable[[str, int], Any]) -> Machine:
+        """A machine without a world, in which this model's helpers answer."""
+        found = Machine(alg)
+        found.memo = self.memory(alg, fresh)
+        return found
+
     def _scope(self, section: str, level: Level | None = None) -> _Scope:
         return _Scope(self, self._sections[section], level or self.base)
 

@@ -16,10 +16,10 @@ from typing import Any
 from verifier.bits import Bits
 from verifier.cache import Cache
 from verifier.consequence import NEAR, Consequences
-from verifier.errors import PteproofError
+from verifier.errors import USERS, SpecError, internal
 from verifier.grounds import code, grounds
-from verifier.obligations import Aim, Group, Obligation, Question
-from verifier.path import Paths
+from verifier.obligations import Aim, Group, Obligation, Question, obligation_id
+from verifier.path import Paths, Target
 from verifier.plan import Filters, Library
 from verifier.processes import give_back
 from verifier.prove import Contradiction, GroupProver, obligation_of
@@ -90,7 +90,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Contradicts:
-    """The tool contradicts itself."""
+    """The tool contradicts itself, or failed: about the obligation, or the group, that comes first in the words."""
 
     what: str
 
@@ -114,18 +114,21 @@ class _Group:
     cache: Cache
     consequences: Consequences
     open: list[Result] = field(default_factory=list)
-    failed: set[tuple[str, str]] = field(default_factory=set)  # told from the cache
-    cut: set[tuple[str, str]] = field(default_factory=set)  # a search for these was stopped before its end
+    wrong: dict[Target, str] = field(default_factory=dict)  # what went wrong in the search for their traces
+    failed: set[Target] = field(default_factory=set)  # told from the cache
+    cut: set[Target] = field(default_factory=set)  # a search for these was stopped before its end
 
 
 def work(library: Library, task: Task, say: Say) -> None:
-    """Decide everything of a task, telling each result as it is known."""
+    """Decide everything of a task, telling each result as it is known. After an error of the program's own the rest goes on."""
     worker = _Worker(library, task, say)
-    try:
-        for group in task.groups:
+    for group in task.groups:
+        try:
             worker.group(group)
-    except PteproofError as error:
-        say(Failed(str(error)))
+        except USERS as error:
+            return say(Failed(str(error)))
+        except Exception as error:
+            say(Contradicts(f"{group}: {internal(error)}"))
 
 
 class _Worker:
@@ -145,7 +148,7 @@ class _Worker:
             if props:
                 told = tuple(obligation_of(model, group, name, p) for p in asked(model, name, group.code) if p.name in props)
                 self.say(At(f"{group}: building {name}", group, tuple(o for o in told if o.id not in self.task.skip)))
-                self.decide(state, prover, name, props)
+                prover = self.decide(state, prover, name, props)
         helpers = prover.helpers()
         del prover  # its graph and solvers: a search needs the room
         if state.open:
@@ -153,7 +156,13 @@ class _Worker:
             self.write(cache)
             self.say(At(f"{group}: traces", group, stage="searching"))
             self.say(Unreached(tuple(self.with_trace(state, result, {}, 0) for result in state.open)))
-        self.traces(state)
+        try:
+            self.traces(state)
+        except USERS:
+            raise
+        except Exception as error:  # what is left of these has no trace; the rest of the run has its verdicts
+            for result in state.open:
+                self.blame(result.obligation, error, getattr(result.verdict, "counterexample", None))
         self.write(cache)
         self.say(Finished(group, helpers))
 
@@ -166,7 +175,7 @@ class _Worker:
         graph = Bits()
         if self.library.substitute is not None:
             from verifier.substitute import SubstitutedProver
-            return SubstitutedProver(model, group, graph, BitsSolver(graph), self.library.substitute)
+            return SubstitutedProver(model, group, graph, BitsSolver(graph))
         if self.task.cross is not None:
             from verifier.cross import CrossProver
             second = "z3" if self.task.solver == "bits" else self.task.solver
@@ -205,7 +214,7 @@ class _Worker:
         """How the obligation failed before, recomputed; None where nothing is known, or it does not come out the same."""
         target, result = (obligation.transition, obligation.property), state.cache.failed(obligation)
         if result is None or not stands(state.model, state.group, target[1], target[0], result.verdict,
-                                        lambda move, steps: state.consequences.of(move.after, steps, depth=0)):
+                                        lambda move, steps: state.consequences.of(move, steps, depth=0)):
             return None
         verdict = result.verdict
         if isinstance(verdict, Refuted):
@@ -220,36 +229,63 @@ class _Worker:
             state.failed.add(target)
         return result
 
-    def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> None:
-        def wanted(transition: str, prop: str) -> bool:
-            return transition == name and prop in props
+    def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> GroupProver:
+        """Decide a transition's obligations; the prover to go on with, a new one after an error of its own."""
+        left = [p for p in props if obligation_id(state.group, name, p) not in self.task.skip]
 
-        builder = prover.builder
-        questions: Iterator[Question | Aim] = chain(builder.questions(wanted), builder.aims(wanted))
-        for question in questions:
-            if question.id in self.task.skip:
-                continue
-            obligation = obligation_of(state.model, state.group, name, question.property)
-            self.say(At(question.id, state.group, (obligation,), "deciding"))
-            start = time.perf_counter()
-            prover.solver.how = ""
+        def wanted(transition: str, prop: str) -> bool:
+            return transition == name and prop in left
+
+        questions: Iterator[Question | Aim] = chain(prover.builder.questions(wanted), prover.builder.aims(wanted))
+        while left:
             try:
-                verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question)
-            except Contradiction as error:
-                self.say(Contradicts(str(error)))
-                continue
-            result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
-                            assumptions=() if isinstance(question, Aim) else prover.assumed(question))
-            if isinstance(verdict, Refuted) and isinstance(question, Question):
-                result = replace(result, ways=prover.broken(question))
-            if isinstance(verdict, Proved):
-                state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
-            if isinstance(verdict, Refuted) and name not in ("init", "static"):
-                state.open.append(result)
-            else:
-                if isinstance(verdict, Vacuous):
-                    state.cache.keep_failure(result)
-                self.say(Done(result))
+                question = next(questions, None)
+            except USERS:
+                raise
+            except Exception as error:
+                for prop in (p for p in asked(state.model, name, state.group.code) if p.name in left):
+                    self.blame(obligation_of(state.model, state.group, name, prop), error)
+                return self.prover(state.model, state.group)
+            if question is None:
+                break
+            left.remove(question.property.name)
+            if not self.decided(state, prover, question):
+                return self.decide(state, self.prover(state.model, state.group), name, left)
+        return prover
+
+    def decided(self, state: _Group, prover: GroupProver, question: Question | Aim) -> bool:
+        """Decide one obligation, and tell it. False where the prover failed, and is to be trusted no longer."""
+        name = question.transition
+        obligation = obligation_of(state.model, state.group, name, question.property)
+        self.say(At(question.id, state.group, (obligation,), "deciding"))
+        start = time.perf_counter()
+        prover.solver.how = ""
+        try:
+            verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question)
+            broken = prover.broken(question) if isinstance(verdict, Refuted) and isinstance(question, Question) else ()
+        except USERS:
+            raise
+        except Exception as error:
+            self.blame(obligation, error)
+            return isinstance(error, Contradiction)
+        result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
+                        assumptions=() if isinstance(question, Aim) else prover.assumed(question), ways=broken)
+        if isinstance(verdict, Proved):
+            state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
+        if isinstance(verdict, Refuted) and name not in ("init", "static"):
+            state.open.append(result)
+            return True
+        if isinstance(verdict, Vacuous):
+            state.cache.keep_failure(result)
+        self.say(Done(result))
+        return True
+
+    def blame(self, obligation: Obligation, error: Exception | str, counterexample: Counterexample | None = None) -> None:
+        """A contradiction, or an error, of the tool's own: this obligation's; it has no other verdict."""
+        what = error if isinstance(error, str) else internal(error)
+        what = what.removeprefix(f"{obligation.id}: ")
+        self.say(Contradicts(f"{obligation.id}: {what}"))
+        self.say(Done(Result(obligation, Unknown("contradiction", what, counterexample), 0.0, self.task.solver)))
 
     def traces(self, state: _Group) -> None:
         """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
@@ -268,29 +304,46 @@ class _Worker:
                 depths[target] = depth
                 if target not in found:
                     self.in_vain(state, target)
-        through = self.through(state, [t for t in depths if t not in found])
+        through = self.through(state, [t for t in depths if t not in found and t not in state.wrong])
         found |= {t: trace for t, trace in through.items() if self.first_broken(state, trace) is None}
-        for result in state.open:
+        while state.open:
+            result = state.open[0]
             target = (result.obligation.transition, result.obligation.property)
             told = self.with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))
-            if isinstance(told.verdict, Refuted) or target not in state.cut:
-                state.cache.keep_failure(told)
-            self.say(Done(told))
+            if target in state.wrong and isinstance(told.verdict, Unknown):
+                self.blame(result.obligation, state.wrong[target], told.verdict.counterexample)
+            else:
+                if target in state.wrong:
+                    self.say(Contradicts(f"{result.obligation.id}: {state.wrong[target]}"))
+                elif isinstance(told.verdict, Refuted) or target not in state.cut:
+                    state.cache.keep_failure(told)
+                self.say(Done(told))
+            del state.open[0]
 
     def search(
-        self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]], limit: int,
-    ) -> tuple[dict[tuple[str, str], tuple[Move, ...]], int]:
+        self, state: _Group, kind: type[Search], failed: set[Target], targets: list[Target], limit: int,
+    ) -> tuple[dict[Target, tuple[Move, ...]], int]:
         """Traces of at most `limit` steps, and how deep was searched. The unrolling is let go before anything else is done."""
-        search = self.searcher(state, kind, failed)
-        found = {}
-        for target, trace in search.find(targets, limit):
-            found[target] = trace
-            self.remember(state, kind.mark + "/".join(target), trace)
-        depth = search.depth
-        if depth < limit:
-            state.cut |= set(targets) - found.keys()
-        del search
-        give_back()
+        found: dict[Target, tuple[Move, ...]] = {}
+        depth, left = 0, list(targets)
+        while left:
+            search = self.searcher(state, kind, failed)
+            try:
+                for target, trace in search.find(left, limit):
+                    found[target] = trace
+                    self.remember(state, kind.mark + "/".join(target), trace)
+                blamed: list[Target] = []
+            except USERS:
+                raise
+            except Exception as error:  # of what it was about, and if it was about none, of all: others are searched anew
+                blamed = [t for t in left if t not in found and search.at in (None, t)]
+                state.wrong |= dict.fromkeys(blamed, internal(error))
+            depth = search.depth
+            if depth < limit:
+                state.cut |= set(left) - found.keys()
+            left = [t for t in left if t not in found and t not in blamed] if blamed else []
+            del search
+            give_back()
         return found, depth
 
     def searcher(self, state: _Group, kind: type[Search], failed: set[tuple[str, str]]) -> Search:
@@ -341,7 +394,13 @@ class _Worker:
         for target in targets:
             search = self.searcher(state, kind, failed | {target})
             search.paths = paths
-            trace = self.hinted(state, search, target)
+            try:
+                trace = self.hinted(state, search, target)
+            except USERS:
+                raise
+            except Exception as error:
+                state.wrong[target] = internal(error)
+                trace, paths = (), Paths(state.model, state.group)
             if trace:
                 found[target] = trace
         return found
@@ -356,7 +415,7 @@ class _Worker:
         for way, hint in ways:
             try:
                 again = way(hint, target) if len(hint) <= self.task.depth else None
-            except (KeyError, PteproofError):
+            except (KeyError, SpecError):
                 continue
             if again is not None:
                 self.remember(state, name, again)
@@ -405,7 +464,14 @@ class _Worker:
         if last == () and not hint:
             return counterexample
         known = self.known(self.hints.endings.get((group.encoding, group.code), ()), group, LEADS_TO)
-        steps, ends = state.consequences.of(counterexample.move.after, hint, known)
+        try:
+            steps, ends = state.consequences.of(counterexample.move, hint, known)
+        except USERS:
+            raise
+        except Exception as error:  # it is refuted all the same
+            state.wrong[target] = internal(error)
+            state.consequences = Consequences(state.model, group)
+            return counterexample
         self.hints.keep_consequence(state.model, group, target, steps)
         if steps:
             state.cache.keep_hint(name, steps)

@@ -69,6 +69,7 @@ class Library:
         self.program = Program((main, *modules.values()), self.build.kernel, assembly)
         self.wrappers = compiled.wrappers
         self.names = compiled.names
+        self.listed = frozenset(shape.helper for shape in shapes)  # those that some kernel has, whether this one does or not
         self.shapes: dict[str, Shape] = {}
         for shape in shapes:
             if shape.wrapper in self.wrappers:

@@ -20,7 +20,7 @@ from verifier.kernel.model_side import pair
 from verifier.kernel.outcomes import MOST_ROUNDS
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete
-from verifier.machine import Memory, Room
+from verifier.machine import LIFTED, Memory, Room
 from verifier.syntax import BOOL, Function
 
 __all__ = ["KernelAnswers", "KernelHelpers"]
@@ -32,24 +32,29 @@ class KernelAnswers(Memory):
     library  the lifted code; None: everything is arch/'s
     strict   Incomplete is raised where the kernel has no such helper; else arch/'s stands, and `stays` says why
     judge    says which helpers are one step; None: nobody acts within any
-    met      call -> the condition under which C leaves open what it does, or under which it is not modelled
+    met      call -> why C leaves open what it does, or why that is not modelled -> under which condition
 
     Only the kernel's answers are remembered, not what is computed from them: each use of one is so seen by `take`.
     """
 
-    def __init__(self, library: Library | None, layout: Layout, alg: Algebra[Any, Any], free: Free, strict: bool = True) -> None:
+    def __init__(
+        self, library: Library | None, layout: Layout, alg: Algebra[Any, Any], free: Free, strict: bool = True,
+        features: Mapping[str, bool] | None = None,
+    ) -> None:
         super().__init__()
         self.library = library
         self.layout = layout
         self.alg = alg
         self.free = free
         self.strict = strict
-        self.met: dict[Any, Any] = {}
-        self._asked: dict[Any, Any] = {}
+        self.met: dict[Any, dict[str, Any]] = {}
+        self._asked: dict[str, dict[Any, Any]] = {}
         self.notes: dict[str, None] = {}
         self.lifted: dict[str, None] = {}
         self.stays: dict[str, str] = {}
-        self._features = {} if library is None else known_features(library, layout.variant.features)
+        if features is None:
+            features = {} if library is None else known_features(library, layout.variant.features)
+        self._features = features
         self._pointed: dict[Any, tuple[Any, dict[str, Any], Any]] = {}
         self.outside: dict[str, None] = {}
         self.judge: Judge | None = None
@@ -58,20 +63,23 @@ class KernelAnswers(Memory):
 
     @property
     def undefined(self) -> list[Any]:
-        return list(self.met.values())
+        return [condition for reasons in self.met.values() for condition in reasons.values()]
 
     def __getitem__(self, key: Any) -> Any:
         value = super().__getitem__(key)
-        if key in self.met:
-            self._asked[key] = self.met[key]
+        self._ask(key)
         return value
+
+    def _ask(self, key: Any) -> None:
+        for reason, condition in self.met.get(key, {}).items():
+            self._asked.setdefault(reason, {})[key] = condition
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if self.library is None:
             super().__setitem__(key, value)
 
-    def take(self) -> tuple[Any, ...]:
-        found = tuple(self._asked.values())
+    def take(self) -> dict[str, Any]:
+        found = {reason: self.alg.any(*calls.values()) for reason, calls in self._asked.items()}
         self._asked = {}
         return found
 
@@ -86,7 +94,7 @@ class KernelAnswers(Memory):
         except Incomplete as error:
             if self.strict:
                 raise
-            self.stays[function.name] = str(error)
+            self._stay(function, str(error))
             raise KeyError(key) from None
         self._record(key, function, lifted, (*lifted.undefined, *lifted.outside))
         super().__setitem__(key, lifted.result)
@@ -94,7 +102,10 @@ class KernelAnswers(Memory):
 
     def by_reference(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
         """A helper on pointers to entries."""
-        if self.library is None or not self._ours(function) or function.name in self.stays:
+        if self.library is None or not self._ours(function):
+            return None
+        if function.name in self.stays:
+            self._stay(function, self.stays[function.name])
             return None
         if self.judge is not None:
             self.notes |= dict.fromkeys(RESTS_ON)
@@ -107,11 +118,10 @@ class KernelAnswers(Memory):
             except Incomplete as error:
                 if self.strict:
                     raise
-                self.stays[function.name] = str(error)
+                self._stay(function, str(error))
                 return None
             self._pointed[key] = self._pointed_at(key, function, lifted, names)
-        if key in self.met:
-            self._asked[key] = self.met[key]
+        self._ask(key)
         return self._pointed[key]
 
     def lets_hardware_in(self, function: Function) -> bool:
@@ -127,12 +137,11 @@ class KernelAnswers(Memory):
             room.undo()
             if self.strict:
                 raise
-            self.stays[function.name] = str(error)
+            self._stay(function, str(error))
             return None
         self.rooms |= dict.fromkeys(f"the hardware may act in {function.name} {where}" for where in rooms_of(lifted.accesses))
         found = self._pointed_at(key, function, lifted, names)
-        if key in self.met:
-            self._asked[key] = self.met[key]
+        self._ask(key)
         return found
 
     def _pointed_at(
@@ -153,6 +162,14 @@ class KernelAnswers(Memory):
         """Is this the helper of arch/ of that name, and not something of specs/ that is called like one?"""
         return self.layout.function(function.name) is function
 
+    def _stay(self, function: Function, why: str) -> None:
+        """arch/'s helper stands. That settles nothing, unless it is one that no kernel has: it may hide another name, or a bug."""
+        self.stays[function.name] = why
+        assert self.library is not None
+        if function.name not in self.library.listed or self.layout.text(function.name).own:
+            return
+        self._asked.setdefault(f"{function.name} is arch/'s: {why}", {})[function] = self.alg.truth(True)
+
     def _lift(self, function: Function, args: tuple[Any, ...], room: Room | None = None) -> tuple[Lifting, Mapping[str, str]]:
         assert self.library is not None
         shape = self.library.shapes.get(function.name)
@@ -171,9 +188,10 @@ class KernelAnswers(Memory):
         return lifted, names
 
     def _record(self, key: Any, function: Function, lifted: Lifting, unsettled: tuple[Undefinedness, ...]) -> None:
-        conditions = [u.condition for u in unsettled if self.alg.known(u.condition) is not False]
-        if conditions:
-            self.met[key] = self.alg.any(*conditions)
+        for u in unsettled:
+            if self.alg.known(u.condition) is not False:
+                reasons, reason = self.met.setdefault(key, {}), f"{function.name}: {u.reason}"
+                reasons[reason] = self.alg.any(u.condition, reasons.get(reason, self.alg.truth(False)))
         self.notes |= dict.fromkeys(lifted.notes)
         self.lifted[function.name] = None
 
@@ -185,10 +203,10 @@ class _Fresh:
         self.fresh = fresh
 
     def input_word(self, name: str, width: int) -> Any:
-        return self.fresh(f"kernel {name}", width)
+        return self.fresh(LIFTED + name, width)
 
     def input_bool(self, name: str) -> Any:
-        return self.fresh(f"kernel {name}", BOOL)
+        return self.fresh(LIFTED + name, BOOL)
 
 
 class KernelHelpers:
@@ -201,12 +219,20 @@ class KernelHelpers:
         self.version = version
         self.levels = levels
         self._judges: dict[str, Judge] = {}
+        self._features: dict[str, dict[str, bool]] = {}
+
+    def features(self, layout: Layout) -> dict[str, bool]:
+        """What the variant's features are in the lifted code."""
+        name = layout.variant.name
+        if name not in self._features:
+            self._features[name] = known_features(self.libraries[name], layout.variant.features)
+        return self._features[name]
 
     def judge(self, layout: Layout) -> Judge:
         """Who says which helpers of a variant are one step."""
         name, library = layout.variant.name, self.libraries[layout.variant.name]
         if name not in self._judges:
-            self._judges[name] = Judge(library, layout, known_features(library, layout.variant.features), self.levels)
+            self._judges[name] = Judge(library, layout, self.features(layout), self.levels)
         return self._judges[name]
 
     def stands_for(self, layout: Layout) -> str:
@@ -218,6 +244,7 @@ class KernelHelpers:
         return ""
 
     def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> KernelAnswers:
-        found = KernelAnswers(self.libraries[layout.variant.name], layout, alg, _Fresh(fresh), strict=False)
+        library = self.libraries[layout.variant.name]
+        found = KernelAnswers(library, layout, alg, _Fresh(fresh), strict=False, features=self.features(layout))
         found.judge = self.judge(layout)
         return found

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from verifier import __version__
-from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.evaluate import call
-from verifier.machine import Machine
 from verifier.model import Level
 from verifier.plan import Library
-from verifier.report.show import reads_as
+from verifier.report.show import reads_as, shown
 from verifier.report.why import why
 from verifier.results import (
     Counterexample,
@@ -169,7 +167,7 @@ def _fields(layout: Layout, value: int) -> dict[str, int]:
 
 def entry(model: Model, level: Level, value: int) -> dict[str, Any]:
     """An entry of a level: its value, its fields that are not 0, what the helpers say."""
-    machine, layout = Machine(Integers()), model.layout
+    machine, layout = shown(model), model.layout
     names = [name for name in map(level.translated, _SHOWN) if layout.function(name) is not None]
     return {
         "value": f"0x{value:0{layout.width // 4}x}",

@@ -12,9 +12,10 @@ from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.errors import UsageError, Where, nearest
 from verifier.evaluate import call
-from verifier.machine import Machine, Memory
+from verifier.machine import Machine
 from verifier.model import EFFECT, REACHES, Transition
 from verifier.plan import Library
+from verifier.prove import input_reader
 from verifier.report.why import Shown, why
 from verifier.results import Counterexample, Move, Result, State, reason, verdict_name
 from verifier.scopes import Model
@@ -46,6 +47,8 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     if name == "VACUOUS":
         said = reason(result.verdict)
         parts.append(wrap(f"{said[0].upper()}{said[1:]}."))
+    if name == "INCOMPLETE":
+        parts.append(wrap(f"{reason(result.verdict)}."))
     if name == "UNKNOWN":
         parts.append(wrap(f"{getattr(result.verdict, 'reason', '')}: {getattr(result.verdict, 'detail', '')}."))
     counterexample = getattr(result.verdict, "counterexample", None)
@@ -153,7 +156,7 @@ def _loose(rows: list[list[str]]) -> str:
 def _reading(model: Model, state: State, process: int) -> list[str]:
     layout = model.layout
     entry = int(state["entry", process])
-    machine, level = Machine(Integers()), model.level_in(state, process)
+    machine, level = shown(model), model.level_in(state, process)
     seen = model.seen(machine, entry, level)
 
     def holds(name: str) -> str:
@@ -164,8 +167,14 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
     return [f"0x{entry:0{layout.width // 4}x}", *bits, reads_as(model, state, process), _really(state, process)]
 
 
+def shown(model: Model) -> Machine:
+    """What reads entries for reports: by this model's helpers; what lifted ones leave open is 0."""
+    return model.machine(Integers(), input_reader({}))
+
+
 def _world(model: Model, state: State) -> World:
-    return World(model, Integers(), dict(state), lambda name, kind: False, Memory())
+    alg, reader = Integers(), input_reader({})
+    return World(model, alg, dict(state), reader, model.memory(alg, reader))
 
 
 def _ask(model: Model, state: State, section: str, name: str, *args: int) -> bool:
@@ -177,7 +186,7 @@ def _ask(model: Model, state: State, section: str, name: str, *args: int) -> boo
 def reads_as(model: Model, state: State, process: int) -> str:
     """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's."""
     if not _ask(model, state, "views", "refers", process):
-        machine, level = Machine(Integers()), model.level_in(state, process)
+        machine, level = shown(model), model.level_in(state, process)
         seen = model.seen(machine, int(state["entry", process]), level)
         return "none" if call(machine, model.reading("none", level), (seen,)) else "another page"
     kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "))

@@ -16,7 +16,7 @@ from typing import Any
 from verifier.algebra import Integers
 from verifier.evaluate import call
 from verifier.load import Source
-from verifier.machine import WAS, Key, Memory
+from verifier.machine import WAS, Key
 from verifier.model import Level, Property
 from verifier.obligations import Builder, Group, Way
 from verifier.prove import input_reader, instance_of
@@ -85,7 +85,7 @@ def _asserted(model: Model, builder: Builder, step: Step, prop: Property, move: 
     moment = step.moments.get(prop.name)
     if moment is None or prop.shows is None:
         return None
-    world = World(model, builder.alg, {**moment, **_was(step.before)}, builder.fresh, Memory())
+    world = World(model, builder.alg, {**moment, **_was(step.before)}, builder.fresh, builder.memory)
     for process in (0, 1):
         if not _value(model, prop, prop.shows.text, prop.shows, process, world, move):
             return Shown(NAMES[process], _terms(model, prop, prop.shows, process, step.before, world, move))
@@ -117,7 +117,7 @@ def _was(state: dict[Key, Any]) -> dict[Key, Any]:
 def _terms(
     model: Model, prop: Property, sentence: Source, process: int, before: dict[Key, Any], after: World, move: Move,
 ) -> tuple[Term, ...]:
-    earlier = World(model, after.alg, {**before, **_was(before)}, after.fresh, Memory())
+    earlier = World(model, after.alg, {**before, **_was(before)}, after.fresh, after.memo)
     level = model.level_in(after.state, process)
 
     def value(node: ast.expr, world: World = after) -> Any:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bugs put into the kernel's helpers end in REFUTED, with their story; another version of the kernel in INCOMPLETE, by name.
+
+Needs a tree: KERNEL_TREE.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.changed import ChangedTree, edited
+from verifier.kernel import counterexamples
+from verifier.kernel.counterexamples import replay_run
+from verifier.plan import Filters, Library, load_library
+from verifier.results import Incomplete, Proved, Refuted, Run, exit_code
+from verifier.run import Options, prove
+
+TREE = os.environ.get("KERNEL_TREE")
+pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
+X86, ARM64 = "arch/x86/include/asm/pgtable.h", "arch/arm64/include/asm/pgtable-prot.h"
+LOSES_DIRTY = ("pte_clear_flags(pte, _PAGE_RW);\n\n	/*", "pte_clear_flags(pte, _PAGE_RW | _PAGE_DIRTY);\n\n	/*")
+MERGED = ("PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 2)", "PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 3)")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A change of one file, and the obligation that holds without it."""
+
+    variant: str
+    file: str
+    edit: tuple[str, str]
+    transition: str
+    property: str
+    consequence: str = ""
+
+
+BUGS = [
+    Bug("x86_64", X86, LOSES_DIRTY, "clear-soft-dirty", "no-lost-dirty"),  # pte_wrprotect loses the dirty bit
+    Bug("arm64-4k+dbm", ARM64, MERGED, "swap-out", "no-false-exclusive", "store-leak"),  # exclusive in swap: userfaultfd's bit
+]
+
+
+def tree() -> Path:
+    assert TREE is not None
+    return Path(TREE)
+
+
+def asked(variant: str, transition: str, prop: str = "*") -> Filters:
+    return Filters((variant,), ("pte",), ("page-flag",), ("today",), (transition,), (prop,))
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Bug], ChangedTree]:
+    """A tree with a bug in it, compiled once."""
+    @cache
+    def changed(bug: Bug) -> ChangedTree:
+        layout, files = load_library().layout(bug.variant), edited(tree(), {bug.file: bug.edit})
+        return ChangedTree(tree(), layout, files, tmp_path_factory.mktemp("tree"))
+    return changed
+
+
+def on(changed: ChangedTree, library: Library, filters: Filters, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """What `prove --tree` says of a changed tree."""
+    monkeypatch.setattr(counterexamples, "Replayer", changed.replayer)
+    return replay_run(library, prove(library, filters, Options()), tree())
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.variant}-{bug.transition}")
+def test_a_bug_is_refuted_with_its_story(
+    bug: Bug, trees: Callable[[Bug], ChangedTree], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    library = load_library()
+    filters = asked(bug.variant, bug.transition, bug.property)
+    (before,) = prove(library, filters, Options()).results
+    assert isinstance(before.verdict, Proved)
+    library.substitute = trees(bug).helpers()
+    run = on(trees(bug), library, filters, monkeypatch)
+    assert exit_code(run) == 1 and not run.contradictions
+    (result,) = run.results
+    assert isinstance(result.verdict, Refuted)
+    found = result.verdict.counterexample
+    assert found.reached and found.replayed and found.trace[-1].transition == bug.transition and len(found.trace) > 2
+    assert found.consequence == bug.consequence
+    native = bug.variant == "x86_64" and platform.machine() == "x86_64"
+    assert (found.kernel, found.kernel_why) == (True, "machine code" if native else "lifted code")
+
+
+def test_another_way_through_the_kernels_code_is_incomplete_by_name(
+    trees: Callable[[Bug], ChangedTree], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """arch/'s helpers say nothing of a kernel that has others: no contradiction, and no refutation either."""
+    library = load_library()
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive", "frame"))
+    run = on(trees(BUGS[0]), library, filters, monkeypatch)
+    assert exit_code(run) == 3 and not run.contradictions
+    verdicts = {r.obligation.property: r.verdict for r in run.results}
+    assert isinstance(verdicts["frame"], Proved)
+    found = verdicts["no-false-exclusive"]
+    assert isinstance(found, Incomplete)
+    assert re.search(r"^step \d, \S+, goes another way in the kernel's code: pte_wrprotect\(pte=0x[0-9a-f]+\) "
+                     r"gives 0x[0-9a-f]+ there, and gives 0x[0-9a-f]+ in the trace$", found.reason)
+    (theorem,) = run.theorems
+    assert theorem.counts["refuted"] == 0 and theorem.counts["incomplete"] == 1 and theorem.verdict == "incomplete"
+
+
+def test_a_helper_of_another_name_is_incomplete_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arch/ has in its place is the helper of another kernel."""
+    library = load_library()
+    files = {}
+    for folder in ("include/linux", "include/asm-generic", "arch/x86/include/asm", "arch/x86/mm"):
+        for path in sorted((tree() / folder).glob("*.[ch]")):
+            text = path.read_text(errors="replace")
+            if re.search(r"\bpte_uffd_wp\b", text):
+                files[str(path.relative_to(tree()))] = re.sub(r"\bpte_uffd_wp\b", "pte_uffd", text)
+    assert X86 in files
+    changed = ChangedTree(tree(), library.layout("x86_64"), files, tmp_path)
+    library.substitute = changed.helpers()
+    run = on(changed, library, asked("x86_64", "fork-pte"), monkeypatch)
+    assert exit_code(run) == 3 and not run.contradictions and len(run.results) > 20
+    assert {r.verdict for r in run.results} == {Incomplete("pte_uffd_wp is arch/'s: this kernel has no pte_uffd_wp")}
