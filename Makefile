@@ -8,7 +8,7 @@ JOBS ?= 2
 DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
 OF_VARIANTS := $(addprefix tests/kernel/test_,archs.py native.py emulated.py hugetlb_blocks.py hugetlb_pages.py parisc_hugetlb.py powerpc_hugetlb.py)
 
-.PHONY: all prove test test-kernel docs bench clean
+.PHONY: all prove test test-whole test-kernel docs bench clean
 all: prove
 
 $(VENV)/ready: pyproject.toml
@@ -24,6 +24,10 @@ test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel
+
+# What `make test` samples, all of it: minutes more.
+test-whole: $(VENV)/ready
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --whole --ignore=tests/kernel
 
 # Lifts the kernel's own C; with ARCH="NAME..." only holds these variants against it, with what is claimed of their pages of
 # several entries, and runs their helpers under qemu-user where the architecture's gcc and C library are installed (skips say
