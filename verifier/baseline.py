@@ -21,7 +21,7 @@ __all__ = ["PROVED", "Baseline", "Change", "Compared", "Said", "compare", "read_
 CHUNK = 1 << 20
 LARGEST = 1 << 26  # characters of one result
 _WORDS = {"equal": "proved", "differs": "refuted", "too-atomic": "refuted"}  # of conform, in the words of all
-_WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "refuted": 2}
+_WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "contradiction": 1, "refuted": 2}
 
 
 @dataclass(frozen=True, slots=True)
