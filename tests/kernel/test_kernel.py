@@ -26,6 +26,7 @@ from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.load import Source
 from verifier.read_arch import load_archs, load_generic
+from verifier.store import read_sealed
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -57,8 +58,13 @@ def test_a_changed_helper_differs_with_a_value() -> None:
         assert isinstance(result, Differs) and result.model != result.kernel
 
 
-def test_the_tree_is_not_written_to(tmp_path: Path) -> None:
-    """Configured and compiled in an empty cache, with the newest file of the tree noted before and after."""
+def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Configured and compiled in an empty cache, with the newest file of the tree noted before and after.
+
+    The user's environment would break the build, if it saw it; and what is read beyond the tree's identity is noted.
+    """
+    for name in ("KCFLAGS", "KCPPFLAGS", "HOSTCFLAGS", "CPATH", "MAKEFLAGS"):
+        monkeypatch.setenv(name, "-no-such-flag -include /nowhere.h")
     def newest() -> str:
         return subprocess.run(["find", str(tree()), "-newer", str(mark)], capture_output=True, text=True, check=True).stdout
 
@@ -67,6 +73,10 @@ def test_the_tree_is_not_written_to(tmp_path: Path) -> None:
     build_library(tree(), load_builds()["x86_64"], tmp_path / "cache")
     assert newest() == ""
     assert not list((tmp_path / "cache").glob("*.part-*"))
+    (manifest,) = (p for p in (tmp_path / "cache").glob("*/manifest.json") if "-ir-" not in p.parent.name)
+    read = read_sealed(manifest)["reads"]
+    assert {"kernel/bounds.c", "init/Kconfig", "lib/Kconfig.debug", "kernel/time/timeconst.bc", "drivers/Kconfig"} <= read.keys()
+    assert len(read) > 1500 and not any(name.startswith("../") for name in read)
 
 
 @pytest.mark.parametrize("variant", ["x86_64", "x86_64+shstk"])
