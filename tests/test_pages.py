@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every command, id, law and value that README.md and docs/ quote is run: what they say is what the tool gives.
 
-`make docs` writes the blocks anew, and runs all variants that an id with a glob names; here one of them stands for all (told.SAMPLE).
+`make docs` writes the blocks anew, and runs all variants that an id with a glob names; here a sample does (told.SAMPLE).
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from told import Tool
 from verifier.cli import main
 from verifier.plan import Library
 
-SECTIONS = [s for s in all_sections() if s.blocks or s.ids() or s.laws() or s.values()]
-VALUES = [s for s in SECTIONS if s.values() and s.page.parent.name == "findings"]
+SECTIONS = [s for s in all_sections() if s.blocks or s.ids() or s.laws() or s.values() or s.loose()]
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +30,6 @@ def test_what_a_section_quotes(tool: Tool, section: Section, request: pytest.Fix
     if section.page.parent.name == "findings":
         wrong += values(tool, section)
     assert not wrong, "\n".join([str(section), *wrong])
-
-
-def runs(command: str) -> bool:
-    """Is it a command that is quoted for what it prints, and that needs no kernel tree?"""
-    return "--tree" not in command
 
 
 def blocks(tool: Tool, section: Section, update: bool) -> list[str]:
@@ -68,17 +62,18 @@ def parses(command: str) -> list[str]:
 
 
 def verdicts(tool: Tool, section: Section) -> list[str]:
-    wrong = []
+    wrong = [f"{name} is in no form that can be run" for name in section.loose()]
     for quote in section.ids():
         meant = tool.meant(quote.id)
         if not meant:
             wrong.append(f"{quote.id} names no obligation")
-        wrong += [f"{one} is {tool.explain(one)[0]}, not {quote.verdict}" for one in meant if tool.explain(one)[0] != quote.verdict]
+        found = {one: tool.explain(one)[0] for one in meant}
+        wrong += [f"{one} is {verdict}, not {quote.verdict}" for one, verdict in found.items() if verdict != quote.verdict]
     for quote in section.laws():
-        found = tool.law(quote.id)
-        if not found:
+        laws = tool.law(quote.id)
+        if not laws:
             wrong.append(f"{quote.id} names no law")
-        wrong += [f"{quote.id} is {verdict}, not {quote.verdict}" for verdict, _ in found if verdict != quote.verdict]
+        wrong += [f"{quote.id} is {verdict}, not {quote.verdict}" for verdict, _ in laws if verdict != quote.verdict]
     return wrong
 
 
@@ -114,3 +109,30 @@ def rewrite(page: Path, command: str, lines: list[str]) -> None:
     block = next(b for s in sections(page) for b in s.blocks if b.command == command)
     new = [f"    {line}".rstrip() for line in lines]
     page.write_text("\n".join([*text[:block.first], *new, *text[block.first + len(block.lines):]]) + "\n")
+
+
+def test_what_is_wrong_on_a_page_is_noticed(tool: Tool, tmp_path: Path) -> None:
+    """A verdict that is another, a value that nothing gives, a line that is not printed, a name that is in no form."""
+    fork = "x86_64/pte/option-c/fork-pte/today/no-false-exclusive"
+
+    def wrong(text: str) -> list[str]:
+        (section,) = sections(tmp_path / "page.md", text)
+        return [*blocks(tool, section, False), *verdicts(tool, section), *values(tool, section)]
+
+    assert not wrong(f"`{fork}` leaves 0x8400000012345825.")
+    assert wrong(f"`{fork}` (proved)") == [f"{fork} is refuted, not proved"]
+    assert wrong(f"`{fork}` leaves 0x8400000012345824.") == ["line 1: nothing here gives 0x8400000012345824"]
+    assert wrong("0x8400000012345825 without an id") == ["line 1: nothing here gives 0x8400000012345825"]
+    assert "does not print" in wrong("    $ pteproof call x86_64 'pte_write(0x867)'\n    pte_write(0x867) = false")[0]
+    assert wrong("`fork-pte/no-false-exclusive`") == ["fork-pte/no-false-exclusive is in no form that can be run"]
+    assert wrong("`x86_64/pte/option-c/no-such/today/frame`") == ["x86_64/pte/option-c/no-such/today/frame names no obligation"]
+    assert wrong("`alpha/pte/law/swap-exclusive-after-mkexclusive` (proved)")
+    assert "no command" in wrong("    $ pteproof proove --arch x86_64")[0]
+
+
+def test_a_page_is_written_anew(tool: Tool, tmp_path: Path) -> None:
+    page, command = tmp_path / "page.md", "pteproof call x86_64 'pte_write(0x867)'"
+    page.write_text(f"# Page\n\n    $ {command}\n    pte_write(0x867) = maybe\n\nText.\n")
+    section = sections(page)[1]
+    assert not blocks(tool, section, True)
+    assert page.read_text() == f"# Page\n\n    $ {command}\n    pte_write(0x867) = true\n\nText.\n"

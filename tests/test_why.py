@@ -11,12 +11,21 @@ import pytest
 from seen import shown, shows
 from told import Tool
 
+from verifier.algebra import Integers
+from verifier.bits import Bits
 from verifier.errors import SpecError
+from verifier.evaluate import call
+from verifier.machine import WAS, Key, Memory
 from verifier.plan import Library
+from verifier.prove import graph_inputs, input_reader
 from verifier.read_specs import load_spec
 from verifier.report.show import explain_text
-from verifier.report.why import reasons
+from verifier.report.why import Shown, decisive, reasons
+from verifier.results import Move
 from verifier.scopes import Model
+from verifier.solve import BitsSolver, Sat
+from verifier.steps import World, applies, key_name, state_keys, symbolic_state
+from verifier.syntax import BOOL
 
 # Of each property that may fail: where it does. tests/test_verdicts.py looks at every refutation of its matrix.
 ELSEWHERE = {
@@ -30,6 +39,8 @@ ELSEWHERE = {
     "reach-is-reference": "arm-lpae/pmd/page-flag/mprotect-pmd/today/reach-is-reference",
     "no-lost-dirty": "x86_32/pmd/page-flag/madvise-free-pmd/today/no-lost-dirty",
     "well-formed": "mips32-xpa/pte/page-flag/clear-young/today/well-formed",
+    "stale-child": "arc+smp/pte/option-c/fork-pte/option-c/stale-child",
+    "stale-is-ours": "arc+smp/pte/option-c/clear-young/option-c/stale-is-ours",
     "pin-stays": "x86_64/pmd/option-c/numa-hint-set-pmd/today/pin-stays",
 }
 
@@ -47,6 +58,39 @@ def test_a_refutation_of_each_property_shows_its_point(library: Library, tool: T
     text = " ".join(explain_text(library, result).split())
     for term in told.terms:
         assert f"{term.reads} {term.after}" in text or f"{term.reads} {term.before} -> {term.after}" in text
+
+
+@pytest.mark.parametrize(("variant", "level", "encoding"), [
+    ("x86_64+shstk", "pte", "page-flag"), ("x86_64+shstk", "pmd", "option-c"), ("s390", "hugetlb", "option-c"),
+])
+def test_whatever_breaks_a_property_is_shown(library: Library, variant: str, level: str, encoding: str) -> None:
+    """Of every property: the least state that breaks it, whether a step leads there or not, and what is shown of it."""
+    model = library.model(variant, encoding, level)
+    graph = Bits()
+    solver, fresh = BitsSolver(graph), graph_inputs(graph)
+    state = symbolic_state(model, fresh)
+    state |= {was(key): value for key, value in symbolic_state(model, lambda name, kind: fresh(f"was_{name}", kind)).items()}
+    world, told = World(model, graph, state, fresh, Memory()), 0
+    for prop in model.spec.properties.values():
+        if prop.holds is None or not applies(model, prop, model.encoding.codes[-1]):
+            continue
+        bad = graph.neg(call(world, model.property(prop), (0, *(fresh(name, BOOL) for name in prop.inputs))))
+        answer = solver.check([bad])
+        if not isinstance(answer, Sat):
+            continue
+        read = input_reader(answer.model)
+        before = {key: read(f"was_{key_name(key)}", kind) for key, kind in state_keys(model)}
+        after = {key: read(key_name(key), kind) for key, kind in state_keys(model)}
+        move = Move("fork-pte", False, (0,), False, answer.model, before, after)
+        there = World(model, Integers(), {**after, **{was(k): v for k, v in before.items()}}, read, Memory())
+        terms = decisive(model, prop, prop.holds, 0, before, there, move)
+        assert shows(library, prop, Shown("A", terms)), (prop.name, terms)
+        told += 1
+    assert told > 15
+
+
+def was(key: Key) -> Key:
+    return WAS + key if isinstance(key, str) else (WAS + key[0], key[1])
 
 
 def test_a_permission_that_stays_is_shown_as_one(tool: Tool) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """No page and no report says that something does not happen, but as the words of an obligation that is proved.
 
-A sentence with such a word names a proved obligation or law, which tests/test_pages.py runs, or stands in words.yaml with its reason.
+A sentence with such a word names a proved obligation or law, which tests/test_pages.py runs, or stands in words.yaml with its
+reason.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from pages import PAGES, ROOT, sections
 
 ABSOLUTE = re.compile(
     r"\b(cannot|can not|certain|certainly|certainty|never|impossible|always|droppable|guaranteed?|no data|"
-    r"no harm|harmless|is safe|nothing (?:is|was) lost|none of it is lost|los(?:es|ing) nothing|nothing (?:follows|leads|happens))\b",
+    r"no harm|harmless|is safe|nothing (?:is|was) lost|none of it is lost|los(?:es|ing) nothing|"
+    r"nothing (?:follows|leads|happens))\b",
     re.IGNORECASE)
 PROVED = re.compile(r"`[^`]+(?:/[^`]+){3,5}`\s+\(proved\)")
-REPORTS = [*sorted((ROOT / "verifier" / "report").glob("*.py")), *(ROOT / "verifier" / f"{name}.py" for name in (
-    "results", "work", "consequence", "through", "trace", "obligations", "prove", "plan")), *sorted((ROOT / "verifier" / "table").glob("*.py"))]
-ALLOWED = {page: list(rows) for page, rows in yaml.safe_load((Path(__file__).parent / "words.yaml").read_text()).items()}
+PACKAGE = ROOT / "verifier"
+MODULES = ("results", "work", "consequence", "through", "trace", "obligations", "prove", "plan")
+REPORTS = [*sorted((PACKAGE / "report").glob("*.py")), *sorted((PACKAGE / "table").glob("*.py")),
+           *(PACKAGE / f"{name}.py" for name in MODULES)]
+WORDS = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text())
+ALLOWED = {page: list(rows) for page, rows in WORDS.items()}
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -48,7 +53,8 @@ def strings(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_pages_say_no_more_than_proofs(page: Path) -> None:
     allowed = ALLOWED.get(str(page.relative_to(ROOT)), [])
-    text = "\n\n".join("\n".join([s.heading, "", *(line for _, line in s.prose if not line.startswith("    "))]) for s in sections(page))
+    text = "\n\n".join(part for s in sections(page)
+                        for part in (s.heading, "\n".join(line for _, line in s.prose if not line.startswith("    "))))
     wrong = [s for s in absolute(text) if not any(start in s for start in allowed)]
     assert not wrong, "\n".join(wrong)
     left = " ".join(text.split())

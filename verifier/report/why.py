@@ -25,7 +25,7 @@ from verifier.scopes import Model
 from verifier.steps import Step, World, run
 from verifier.syntax import BOOL
 
-__all__ = ["Shown", "Term", "reasons", "why"]
+__all__ = ["Shown", "Term", "decisive", "reasons", "why"]
 
 NAMES = "AB3"
 
@@ -70,7 +70,7 @@ def why(model: Model, group: Group, move: Move, name: str, process: int | None =
     if prop.holds is None:
         return Shown(NAMES[way.process], (_entry_changed(step, way.process),), "no other process's entry changes")
     after = builder.after(step)
-    return Shown(NAMES[way.process], _terms(model, prop, prop.holds, way.process, step.before, after, move))
+    return Shown(NAMES[way.process], decisive(model, prop, prop.holds, way.process, step.before, after, move))
 
 
 def _again(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
@@ -88,7 +88,7 @@ def _asserted(model: Model, builder: Builder, step: Step, prop: Property, move: 
     world = World(model, builder.alg, {**moment, **_was(step.before)}, builder.fresh, builder.memory)
     for process in (0, 1):
         if not _value(model, prop, prop.shows.text, prop.shows, process, world, move):
-            return Shown(NAMES[process], _terms(model, prop, prop.shows, process, step.before, world, move))
+            return Shown(NAMES[process], decisive(model, prop, prop.shows, process, step.before, world, move))
     return None
 
 
@@ -114,9 +114,10 @@ def _was(state: dict[Key, Any]) -> dict[Key, Any]:
     return {(WAS + k if isinstance(k, str) else (WAS + k[0], k[1])): v for k, v in state.items()}
 
 
-def _terms(
+def decisive(
     model: Model, prop: Property, sentence: Source, process: int, before: dict[Key, Any], after: World, move: Move,
 ) -> tuple[Term, ...]:
+    """The parts of a property's sentence that decide it of a process in a world of plain values."""
     earlier = World(model, after.alg, {**before, **_was(before)}, after.fresh, after.memo)
     level = model.level_in(after.state, process)
 
