@@ -26,7 +26,7 @@ from verifier.solve import BitsSolver, Sat, Unsat, minimise
 from verifier.steps import Instance, instances, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Difference", "Differences", "Pair", "here", "lucks", "observed", "own"]
+__all__ = ["Difference", "Differences", "Pair", "here", "lucks", "observed", "own", "unsettled"]
 
 ROUNDS = 64  # lucks of the keeper that are looked at for one question
 LUCKS = 10  # free booleans of a step that are all tried with plain integers
@@ -160,12 +160,12 @@ class Differences:
         return next((values for values in found if values is not None), None)
 
     def _open(self, question: Question) -> bool:
-        unsettled = self.graph.any(*question.unsettled)
-        return any(not isinstance(self.solver.check((*given, unsettled), ()), Unsat) for given in question.given.values())
+        left = self.graph.any(*unsettled(question.unsettled))
+        return any(not isinstance(self.solver.check((*given, left), ()), Unsat) for given in question.given.values())
 
     def _bad(self, question: Question, label: str) -> tuple[int, ...]:
         """It is violated: the step is assumed, what it does is settled, and some way is taken."""
-        settled = self.graph.neg(self.graph.any(*question.unsettled))
+        settled = self.graph.neg(self.graph.any(*unsettled(question.unsettled)))
         return (*question.given[label], settled, self.graph.any(*(w.bad for w in question.ways if w.label == label)))
 
     def _may(self, question: Question, label: str) -> bool:
@@ -177,7 +177,7 @@ class Differences:
         """Least values under which the breaker violates, and the keeper cannot, whatever it observes."""
         conditions = list(self._bad(broken, label))
         if both:
-            conditions += [*kept.given[label], self.graph.neg(self.graph.any(*kept.unsettled))]
+            conditions += [*kept.given[label], self.graph.neg(self.graph.any(*unsettled(kept.unsettled)))]
         for known in keeper.lucks.values():
             conditions.append(self.graph.neg(self.graph.all(*self._bad(known[kept.property.name], label))))
         for _ in range(ROUNDS):
@@ -237,6 +237,11 @@ class Differences:
 def _formulas(question: Question) -> tuple[Any, ...]:
     """What is asked, as literals: where two questions have the same, they are the same."""
     return question.given, tuple((w.label, w.process, w.component, w.sentence, w.bad) for w in question.ways), question.unsettled
+
+
+def unsettled(found: Any) -> tuple[Any, ...]:
+    """The conditions under which what helpers do is not settled: as they are, or by reason."""
+    return tuple(found.values()) if isinstance(found, Mapping) else tuple(found)
 
 
 def here(model: Model, instance: Instance) -> Instance:
