@@ -66,7 +66,7 @@ class Beyond(Search):
         theirs = run(old, alg, dict(step.before), here(old, step.instance), self.group.code, fresh, memory)
         asked = Builder.of_steps(old, self.group, alg, fresh, memory)
         ways = [w.bad for p in asked.properties() if p.name == self.target[1] for w in asked.ways(p, theirs)]
-        return alg.all(*theirs.assumed, *map(alg.neg, memory.take())), alg.any(*ways)
+        return alg.all(*theirs.assumed, *map(alg.neg, memory.take().values())), alg.any(*ways)
 
     def named(self, found: str) -> str:
         return found.removeprefix(MARK)
