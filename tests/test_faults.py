@@ -326,3 +326,69 @@ def test_files_are_replaced_whole_and_links_and_devices_stay(tmp_path: Path) -> 
 def test_no_words_at_all() -> None:
     found = run()
     assert found.exit_code == 2 and found.stdout == "" and "Usage: pteproof" in found.stderr and "prove" in found.stderr
+
+
+def test_a_trees_repository_runs_nothing(tmp_path: Path) -> None:
+    """Neither where a tree is told from others nor in its build is git told what a tree's own configuration says."""
+    from verifier.kernel.toolchain import run as run_program
+    from verifier.kernel.tree import Tree, identify
+
+    ran = tmp_path / "ran"
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    script.chmod(0o755)
+    tree = tmp_path / "tree"
+    (tree / "arch" / "x86" / "include").mkdir(parents=True)
+    (tree / "Makefile").write_text("all:\n")
+    for words in (("init", "-q"), ("add", "."), ("config", "core.fsmonitor", str(script))):
+        subprocess.run(["git", "-C", str(tree), *words], check=True, capture_output=True)
+    subprocess.run(["git", "-C", str(tree), "status"], check=False, capture_output=True)
+    assert ran.exists()  # git itself does
+    ran.unlink()
+    assert identify(Tree(tree, "6.12"), "x86")
+    assert run_program(["git", "status"], tree).returncode != 0
+    assert not ran.exists()
+
+
+def test_a_signal_that_ends_a_program_does_not_blame_the_tree(tmp_path: Path) -> None:
+    from verifier.errors import ExtractionError
+    from verifier.kernel.toolchain import run as run_program
+
+    makefile = tmp_path / "Makefile"
+    makefile.write_text("all:\n\t@kill -9 $$$$\n")
+    for words in (["sh", "-c", "kill -9 $$"], ["make", "-s", "-C", str(tmp_path)],
+                  ["sh", "-c", "echo 'clang: error: unable to execute command: Killed' >&2; exit 1"]):
+        with pytest.raises(ExtractionError, match="was ended by Killed, which says nothing of the tree"):
+            run_program(words, tmp_path, "a build")
+
+
+@pytest.mark.parametrize(("old", "new", "words"), [
+    ("  third: [child]", "  third: [parent]", "fork-pte with parent as the third process"),
+    ("          give_up(parent)\n", "          give_up(7)\n", "there is no process 7"),
+    ("          give_up(parent)\n", "          give_up(other(other(7)))\n", "there is no process 7"),
+    ("          give_up(parent)\n", "          for i in range(3):\n              give_up(i)\n", "none"),
+    ("  roles: [parent, child]", "  roles: [parent, child, more]", "a transition has one role or two"),
+])
+def test_a_process_that_is_not_there(tmp_path: Path, old: str, new: str, words: str) -> None:
+    folder = tmp_path / "specs"
+    shutil.copytree(data_folder("specs"), folder)
+    path = folder / "transitions" / "fork.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    asked = [word.replace("static", "fork-pte") for word in STATIC]
+    found = run("--spec-dir", folder, "prove", *asked)
+    assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1 and words in found.stderr, found.stderr
+    assert "specs/" in found.stderr.partition(": error: ")[0]
+
+
+def test_a_helper_that_is_missing_has_a_place(tmp_path: Path) -> None:
+    shutil.copytree(data_folder("arch"), tmp_path / "arch")
+    path = tmp_path / "arch" / "csky-v2.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    start = next(i for i, line in enumerate(lines) if line.startswith("  pte_young("))
+    end = next(i for i in range(start + 1, len(lines)) if not lines[i].startswith("    "))
+    path.write_text("".join([*lines[:start], *lines[end:]]))
+    asked = ["csky-v2" if word == "x86_64" else word for word in STATIC]
+    found = run("--arch-dir", tmp_path / "arch", "prove", *asked)
+    assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1 and "pte_young" in found.stderr
+    assert ".yaml:" in found.stderr.partition(": error: ")[0], found.stderr

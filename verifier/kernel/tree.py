@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel source tree: is it one, whose is it, and which is it. It is only ever read.
+"""A kernel source tree: is it one, whose is it, and which is it. Here it is only read; a build runs its build files.
 
 A tree is identified by the contents of what every build reads: Makefile, include/, arch/X/, mm/, scripts/ and some of tools/. What a
 build has read beyond that is kept with the build (`store`). Git is not asked: what it takes for unchanged may have changed.
