@@ -381,6 +381,23 @@ def test_a_process_that_is_not_there(tmp_path: Path, old: str, new: str, words: 
     assert "specs/" in found.stderr.partition(": error: ")[0]
 
 
+@pytest.mark.parametrize(("name", "old", "new", "words"), [
+    ("specs/world.yaml", "  hardware_event(p:process, after, stores:bool): |", "  other_event(p:process, after, stores:bool): |",
+     "no procedure hardware_event"),
+    ("specs/world.yaml", "  hardware_event(p:process, after, stores:bool): |", "  hardware_event(p:process, after): |", ""),
+    ("arch/generic.yaml", "  EMPTY: 0\n", "  EMPTY: -1\n", "does not fit"),
+    ("arch/generic.yaml", "  EMPTY: 0\n", "  EMPTY_PTE: 0\n", "unknown name 'EMPTY'"),
+])
+def test_what_the_program_asks_for_by_name(tmp_path: Path, name: str, old: str, new: str, words: str) -> None:
+    for folder in ("arch", "specs"):
+        shutil.copytree(data_folder(folder), tmp_path / folder)
+    text = (tmp_path / name).read_text()
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new, 1))
+    found = run("--arch-dir", tmp_path / "arch", "--spec-dir", tmp_path / "specs", "prove", *STATIC)
+    assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1 and words in found.stderr, found.stderr
+
+
 def test_a_helper_that_is_missing_has_a_place(tmp_path: Path) -> None:
     shutil.copytree(data_folder("arch"), tmp_path / "arch")
     path = tmp_path / "arch" / "csky-v2.yaml"

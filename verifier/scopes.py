@@ -393,6 +393,7 @@ class Model:
             for name in texts:
                 self.definition(section, name)
                 self.definition(section, name, level=self.level)
+        self._check_needed()
         self.init()
         for name in self.observations:
             self.axioms(name)
@@ -415,6 +416,16 @@ class Model:
                     self.effect(transition, effect)
                 self._check_give_ups(transition, code)
         self._check_indices()
+
+    def _check_needed(self) -> None:
+        """What steps.py asks for by name is there, as it asks for it."""
+        event = self.definition("procedures", "hardware_event")
+        if event is None or [p.type for p in event.params] != [INDEX, self.layout.width, BOOL]:
+            raise SpecError(Where("specs/world.yaml", 1, 1), "no procedure hardware_event(p:process, after, stores:bool)")
+        for name in ("entry", "shadow_stack"):
+            found = self.variable(name)
+            if found is None or found.count is None:
+                raise SpecError(Where("specs/world.yaml", 1, 1), f"no variable {name} of each process")
 
     def _check_indices(self) -> None:
         """No text looks for a process that is not there, however roles are bound."""
