@@ -24,7 +24,7 @@ class Exit(IntEnum):
     REFUTED = 1, "refuted"
     WRONG_USE = 2, "usage or spec error: nothing was checked; a filter that matches nothing is one"
     OPEN = 3, "unknown, vacuous or incomplete"
-    CONTRADICTION = 4, "the tool contradicts itself"
+    CONTRADICTION = 4, "the tool contradicts itself, or failed at an obligation: it is named, and all else is decided and written"
     CRASH = 70, "an internal error: no verdict, whatever was said before"
     NO_OUTPUT = 74, "what was found could not be written: no verdict"
     BISECT_SKIP = 125, "with `--bisect`, in the place of 2 and 3"
