@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import Where
-from verifier.store import cache_folder, read_sealed, write_sealed
+from verifier.store import cache_folder, read_regular, read_sealed, write_sealed
 
 __all__ = ["PACKAGE", "digest", "digest_files", "modules_of", "program"]
 
@@ -72,7 +72,7 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 def digest_files(folder: Path, pattern: str = "*.yaml") -> dict[str, str]:
     """Name below the folder -> digest of the contents, of every file of that pattern. OSError where one cannot be read."""
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+    return {str(path.relative_to(folder)): hashlib.sha256(read_regular(path)).hexdigest()
             for path in sorted(folder.rglob(pattern))}
 
 

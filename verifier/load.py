@@ -8,9 +8,7 @@ booleans, numbers or dates in ways nobody expects (yes, on, 1:30, 1e3, 2024-12-1
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,9 @@ from typing import Any
 import yaml
 
 from verifier.errors import SpecError, Where, nearest
+from verifier.store import read_regular
 
-__all__ = ["OPENED", "Items", "Source", "Table", "read_regular", "read_yaml"]
+__all__ = ["OPENED", "Items", "Source", "Table", "read_yaml"]
 
 MAX_BYTES = 1 << 20
 MAX_LINE = 4096
@@ -141,15 +140,6 @@ def read_yaml(path: Path, shown: str | None = None) -> Table:
     table = _Reader(name, text.splitlines()).value(node, 0)
     assert isinstance(table, Table)
     return table
-
-
-def read_regular(path: Path, most: int) -> bytes:
-    """The first bytes of a file. OSError where it is none: who reads a FIFO waits forever, and some devices never end."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(None, "not a regular file", str(path))
-        return file.read(most)
 
 
 def _decode(raw: bytes, start: Where) -> str:

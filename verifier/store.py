@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cache_folder", "read_sealed", "write_sealed", "write_whole"]
+__all__ = ["cache_folder", "read_regular", "read_sealed", "write_sealed", "write_whole"]
 
 _MARK = "pteproof sealed"
 
@@ -30,12 +31,21 @@ def cache_folder() -> Path | None:
         return None
 
 
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """The first bytes of a file, or all. OSError where it is none: who reads a FIFO waits forever, and some devices never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(None, "not a regular file", str(path))
+        return file.read(most)
+
+
 def read_sealed(path: Path | None) -> Any:
     """What a sealed file holds, as plain data of JSON; None where there is none, or it is not as it was written."""
     if path is None:
         return None
     try:
-        head, _, body = path.read_text(encoding="utf-8").partition("\n")
+        head, _, body = read_regular(path).decode("utf-8").partition("\n")
         return json.loads(body) if head == _seal(path, body) else None
     except (OSError, ValueError, RecursionError):
         return None

@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from verifier.load import read_regular
+from verifier.store import read_regular
 
 __all__ = ["INDEX", "KINDS", "SCHEMA", "UNITS", "Bad", "digest", "is_unit_file", "parse_json", "read_packed", "read_plain",
            "strangers", "unit_path"]

@@ -16,9 +16,10 @@ from pathlib import Path
 from verifier.digests import PACKAGE, digest, digest_files, program
 from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
-from verifier.load import Table, read_regular, read_yaml
+from verifier.load import Table, read_yaml
 from verifier.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
 from verifier.plan import Library
+from verifier.store import read_regular
 from verifier.workers import Lost, each
 
 __all__ = ["KINDS", "LOST", "Score", "run", "text"]
