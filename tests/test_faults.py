@@ -31,6 +31,8 @@ FORK = "x86_64/pte/option-c/fork-pte/option-c/frame"
 EVERY = {
     "prove": STATIC, "audit": STATIC, "explain": ("x86_64/pte/page-flag/static/today/unambiguous", "--no-cache", "--jobs", "1"),
     "certify": ("{}/certificates", *STATIC), "export": (FORK,), "mutate": ("--arch", "sh", "--kind", "field", "--sample", "1"),
+    "call": ("x86_64", "pte_dirty(0x40)"),
+    "difference": ("--old-spec-dir", str(data_folder("specs")), "--arch", "x86_64", "--level", "pte", "--encoding", "page-flag", "--transition", "tlb-flush"),
     "decode": ("x86", "1"), "encode": ("x86", "PRESENT=1"), "list": ("archs",), "table": ("--arch", "nios2"),
     "laws": ("--helpers", "yaml", "--arch", "nios2", "--law", "*young*"), "conform": ("--help",),
 }
@@ -98,8 +100,10 @@ def test_under_bisect_no_fault_is_bad_or_good(monkeypatch: pytest.MonkeyPatch) -
     assert run("conform", "--tree", "/", "--bisect").exit_code == 128 and run("conform", "--tree", "/").exit_code == 70
 
 
-def test_every_command_is_here() -> None:
+def test_every_command_is_here_and_writes_through_one_place() -> None:
     assert set(EVERY) == set(_COMMANDS)
+    for path in (ROOT / "verifier").rglob("*.py"):
+        assert "click.echo" not in path.read_text(), path
 
 
 class Full(io.RawIOBase):

@@ -71,8 +71,8 @@ def call(context: click.Context, arch: str, texts: tuple[str, ...]) -> int:
 
     library = load(context)
     _check_own(context, library, arch)
-    click.echo(apply_text(library.layout(library.variant(arch).name), texts))
-    return 0
+    tell(apply_text(library.layout(library.variant(arch).name), texts))
+    return Exit.HOLDS
 
 
 _LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helpers")
