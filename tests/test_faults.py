@@ -32,7 +32,8 @@ EVERY = {
     "prove": STATIC, "audit": STATIC, "explain": ("x86_64/pte/page-flag/static/today/unambiguous", "--no-cache", "--jobs", "1"),
     "certify": ("{}/certificates", *STATIC), "export": (FORK,), "mutate": ("--arch", "sh", "--kind", "field", "--sample", "1"),
     "call": ("x86_64", "pte_dirty(0x40)"),
-    "difference": ("--old-spec-dir", str(data_folder("specs")), "--arch", "x86_64", "--level", "pte", "--encoding", "page-flag", "--transition", "tlb-flush"),
+    "difference": ("--old-spec-dir", str(data_folder("specs")), "--arch", "x86_64", "--level", "pte", "--encoding", "page-flag",
+                   "--transition", "tlb-flush"),
     "decode": ("x86", "1"), "encode": ("x86", "PRESENT=1"), "list": ("archs",), "table": ("--arch", "nios2"),
     "laws": ("--helpers", "yaml", "--arch", "nios2", "--law", "*young*"), "conform": ("--help",),
 }
