@@ -27,7 +27,7 @@ from verifier.report.show import explain_text, list_text
 from verifier.results import Result, Run
 from verifier.work import Done, Task, work
 
-COMMENTS = {("a helper", "note"), ("a field", "note")}  # for who reads the file
+COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent
 READERS = {str(PACKAGE / name) for name in ("read_arch.py", "read_specs.py", "load.py")}
 RECORDS = (

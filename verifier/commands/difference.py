@@ -79,18 +79,15 @@ def _compared(
     from verifier.beyond import with_trace
     from verifier.difference import Differences, Pair
     from verifier.plan import matches, nothing_matches
-    from verifier.substitute import substituted
 
     groups = new.groups(filters)[0]
     if not groups:
         raise nothing_matches(filters, new)
     before = set(old.groups(filters)[0])
     for group in (g for g in groups if g in before):
-        models = [library.group_model(group) if library.substitute is None
-                  else substituted(library.group_model(group), library.substitute) for library in (old, new)]
-        for model in models:
+        pair = Pair(old.group_model(group), new.group_model(group), group)
+        for model in (pair.old, pair.new):
             model.check()
-        pair = Pair(models[0], models[1], group)
         differences = Differences(pair)
         for step in differences.steps():
             progress(f"{group}: {step}")
