@@ -415,7 +415,7 @@ class _Worker:
         for way, hint in ways:
             try:
                 again = way(hint, target) if len(hint) <= self.task.depth else None
-            except (KeyError, SpecError):
+            except (KeyError, IndexError, TypeError, SpecError):  # no trace of this model
                 continue
             if again is not None:
                 self.remember(state, name, again)

@@ -48,6 +48,7 @@ def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> 
 
 def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run]) -> Run:
     """The run; what is known of it before its end is put into `known`."""
+    from verifier.kernel.store import builds
     from verifier.run import Options, Stopped, prove
     from verifier.store import cache_folder
 
@@ -69,12 +70,12 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
         None if given["no_cache"] or lifted or given["cross"] else cache_folder(), solver,
         Path("pteproof-disagreement") if given["cross"] else None,
     )
-    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress, builds(given["no_cache"]) as kept:
         try:
             if lifted and tree is not None:
                 from verifier.kernel.session import kernel_helpers
                 wanted = [library.layout(v.name) for v in library.wanted(filters)]
-                library.substitute = kernel_helpers(tree, wanted, progress)
+                library.substitute = kernel_helpers(tree, wanted, progress, kept)
             if given["dump_smt"]:
                 from verifier.export import dump_smt
                 dump_smt(library, filters, given["dump_smt"], progress)
@@ -82,7 +83,7 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
             known.append(run)
             if tree is not None:
                 from verifier.kernel.counterexamples import replay_run
-                run = replay_run(library, run, tree, progress)
+                run = replay_run(library, run, tree, progress, kept)
             return run
         except Stopped as stopped:
             return stopped.run

@@ -6,9 +6,6 @@ from __future__ import annotations
 import fnmatch
 import json
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import click
 from verifier.baseline import Baseline, compare, read_baseline, said
 from verifier.errors import UsageError
 from verifier.exits import Exit
+from verifier.kernel.store import builds
 from verifier.kernel.tree import find_tree
 from verifier.output import open_outputs, tell, tell_error, write_outputs
 
@@ -34,16 +32,6 @@ def _tree(given: Path | None) -> Path:
 def _progress(quiet: bool) -> Any:
     shown = not quiet and sys.stderr.isatty()
     return (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
-
-
-@contextmanager
-def _builds(no_cache: bool) -> Iterator[Path | None]:
-    """Where builds are kept: None for the usual place, or a folder that is removed again."""
-    if not no_cache:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="pteproof-") as folder:
-        yield Path(folder)
 
 
 _OPTIONS = (
@@ -112,7 +100,7 @@ def conform_command(
     open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
-    with _builds(no_cache) as cache:
+    with builds(no_cache) as cache:
         report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir, cache=cache,
                          progress=_progress(quiet), atomicity=atomicity)
     code = _stopped(report.undecided) or exit_code(report.results)
@@ -142,7 +130,7 @@ def laws_command(
     open_outputs(files)
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.laws/1") if baseline else None
-    with _builds(no_cache) as cache:
+    with builds(no_cache) as cache:
         found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout,
                            arch_dir=arch_dir, cache=cache, progress=_progress(quiet))
     _stopped(found.undecided)

@@ -127,7 +127,9 @@ class _Kernel:
     answers: _Answers
 
 
-def replay_run(library: Library, run: Run, tree: Path, progress: Callable[[Result | str], None] = lambda r: None) -> Run:
+def replay_run(
+    library: Library, run: Run, tree: Path, progress: Callable[[Result | str], None] = lambda r: None, cache: Path | None = None,
+) -> Run:
     """The run with each counterexample replayed.
 
     One of arch/'s helpers that the kernel's code does not show is INCOMPLETE, with the call that makes the difference; one of
@@ -135,7 +137,7 @@ def replay_run(library: Library, run: Run, tree: Path, progress: Callable[[Resul
     Raises ExtractionError and UsageError where the tree cannot be compiled.
     """
     results, contradictions = [], []
-    with Replayer(tree) as replayer:
+    with Replayer(tree, cache) as replayer:
         models: dict[tuple[str, str, str], _Kernel | str] = {}
         for result in run.results:
             counterexample: Counterexample | None = getattr(result.verdict, "counterexample", None)

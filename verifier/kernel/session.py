@@ -95,7 +95,9 @@ def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> Librar
     return build_library(tree, build, cache)[0]
 
 
-def kernel_helpers(tree: Path, wanted: Sequence[Layout], progress: Callable[[str], None] = lambda _: None) -> KernelHelpers:
+def kernel_helpers(
+    tree: Path, wanted: Sequence[Layout], progress: Callable[[str], None] = lambda _: None, cache: Path | None = None,
+) -> KernelHelpers:
     """The lifted helpers of a tree for these variants, where a build stands for them."""
     opened, builds = open_tree(tree), load_builds()
     made: dict[str, Library] = {}
@@ -105,7 +107,7 @@ def kernel_helpers(tree: Path, wanted: Sequence[Layout], progress: Callable[[str
         if build is not None:
             if build.name not in made:
                 progress(f"building {build.name}")
-                made[build.name] = build_library(opened.path, build)[0]
+                made[build.name] = build_library(opened.path, build, cache)[0]
             found[layout.variant.name] = made[build.name]
     return KernelHelpers(found, opened.version, level_names())
 

@@ -24,7 +24,7 @@ from verifier import store
 from verifier.digests import digest, program
 from verifier.errors import ExtractionError
 
-__all__ = ["Origin", "cache_folder", "entry", "manifest_digest"]
+__all__ = ["Origin", "builds", "cache_folder", "entry", "manifest_digest"]
 
 MANIFEST = "manifest.json"
 GONE = "not there"
@@ -76,6 +76,16 @@ def entry(
             if part.exists():
                 shutil.rmtree(part, ignore_errors=True)
     return done
+
+
+@contextmanager
+def builds(no_cache: bool) -> Iterator[Path | None]:
+    """Where a command's builds are kept: None for the usual place, or a folder that is removed again."""
+    if not no_cache:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="pteproof-") as folder:
+        yield Path(folder)
 
 
 def manifest_digest(done: Path) -> str:
