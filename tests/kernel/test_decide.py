@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from tests.kernel.odd import odd_backend
 from verifier.algebra import Integers
 from verifier.kernel.decide import (
     Contradiction,
@@ -26,10 +26,10 @@ from verifier.kernel.decide import (
     word,
 )
 from verifier.kernel.inputs import Given
-from verifier.kernel.questions import Backend, make_backend
+from verifier.kernel.questions import make_backend
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete
-from verifier.solve import Answer, Sat, Undecided
+from verifier.solve import Sat, Undecided
 
 both = pytest.mark.parametrize("solver", ["bits", "z3"])
 
@@ -113,31 +113,11 @@ def test_a_solver_that_runs_out_of_time_is_unknown_and_said_so() -> None:
 
 # Solvers that answer wrongly, or not, at one of their questions
 
-@dataclass
-class Odd:
-    """A solver whose answers pass through a function of the question's number."""
-
-    real: Any
-    change: Any
-    name: str = "odd"
-    asked: int = 0
-
-    def check(self, conditions: Iterable[Any]) -> Answer:
-        self.asked += 1
-        answer: Answer = self.change(self.asked, self.real.check(conditions))
-        return answer
-
-
-def with_odd(change: Any) -> Backend:
-    backend = make_backend("z3", 30)
-    return replace(backend, solver=Odd(backend.solver, change))
-
-
 @pytest.mark.parametrize(("tampered", "reason"), [
     ({"x": 96, "y": 1}, "what is claimed holds of them"), ({"x": 5, "y": 91}, "the premise does not hold of them"),
     ({"x": 91, "y": 5}, "behaviour is undefined for them: y is 5"), ({}, "the premise does not hold of them")])
 def test_a_witness_that_does_not_replay_is_a_contradiction_and_no_refutation(tampered: dict[str, int], reason: str) -> None:
-    backend = with_odd(lambda n, answer: Sat(dict(tampered)) if isinstance(answer, Sat) else answer)
+    backend = odd_backend(lambda n, answer: Sat(dict(tampered)) if isinstance(answer, Sat) else answer)
     verdict = decide(backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96"))
     assert isinstance(verdict, Contradiction) and verdict.reason == reason
     assert word(verdict) == "contradiction" and "contradicts itself" in why(verdict)
@@ -145,13 +125,13 @@ def test_a_witness_that_does_not_replay_is_a_contradiction_and_no_refutation(tam
 
 @pytest.mark.parametrize(("number", "asked"), [(1, "is it ever wrong or undefined"), (2, "is it ever wrong where nothing is undefined")])
 def test_which_question_was_too_hard(number: int, asked: str) -> None:
-    backend = with_odd(lambda n, answer: Undecided("timeout") if n == number else answer)
+    backend = odd_backend(lambda n, answer: Undecided("timeout") if n == number else answer)
     verdict = decide(backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96"))
     assert verdict == Unknown(f"the solver gave up ({asked}?): timeout")
 
 
 def test_a_premise_that_may_hold_of_nothing_proves_nothing() -> None:
-    backend = with_odd(lambda n, answer: Undecided("timeout") if n == 2 else answer)
+    backend = odd_backend(lambda n, answer: Undecided("timeout") if n == 2 else answer)
     verdict = decide(backend, lambda setting: put(setting, "x above 16", (), "x is 3"))
     assert verdict == Unknown("the solver gave up (is anything as assumed?): timeout")
 

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernel.odd import odd_backend, other_bit
 from verifier.arch import Layout, data_folder
 from verifier.errors import Where
 from verifier.kernel.block_claims import Claim, prove_claim
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import configure
-from verifier.kernel.conform import Differs, Equal, conform_variant
+from verifier.kernel.conform import Contradicted, Differs, Equal, conform_variant
 from verifier.kernel.contpte import CLAIMS, prove_block_claims
 from verifier.kernel.mm_functions import judge_mm, load_mm
 from verifier.kernel.questions import make_backend
 from verifier.kernel.replayer import Replayer
-from verifier.kernel.session import build_library, conform, layouts
+from verifier.kernel.session import Conformance, build_library, conform, exit_code, layouts
+from verifier.kernel.show import as_json, as_junit, as_text
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.load import Source
@@ -56,6 +58,25 @@ def test_a_changed_helper_differs_with_a_value() -> None:
     for helper in ("pte_wrprotect", "ptep_set_wrprotect"):
         result = found[helper]
         assert isinstance(result, Differs) and result.model != result.kernel
+
+
+def test_a_difference_that_does_not_replay_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that only DIRTY made differ, with another bit: neither equal nor different, and exit 4."""
+    archs, generic = load_archs(), load_generic(data_folder("arch"))
+    arch = archs["x86"]
+    library, _, _ = build_library(tree(), load_builds()["x86_64"])
+    layout = Layout(arch, arch.variants["x86_64"], generic, "saved-only")
+    (differs,) = conform_variant(library, layout, ["pte_wrprotect"])
+    assert isinstance(differs, Differs)
+    ((name, value),) = differs.inputs.items()
+    bits = [bit for bit in range(64) if value >> bit & 1]
+    monkeypatch.setattr("verifier.kernel.conform.make_backend", lambda *_: odd_backend(other_bit("pte", bits[0])))
+    (found,) = conform_variant(library, layout, ["pte_wrprotect"])
+    assert isinstance(found, Contradicted) and exit_code([found, differs]) == 4, (name, value, found)
+    report = Conformance("a tree", "6.12", (found,), (), (), ())
+    (row,) = as_json(report)["results"]
+    assert (row["verdict"], row["replay"]) == ("contradiction", False) and "says" in as_text(report, {})
+    assert "<error" in as_junit(report) and "<failure" not in as_junit(report)
 
 
 def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
