@@ -63,6 +63,7 @@ class Question:
     args     parameter -> its input; widths: parameter -> bits, 0 for a truth
     width    of the entry
     given    conditions on the inputs under which is asked
+    deadline in seconds of processor time, so that a busy machine changes no result
     """
 
     backend: Backend
@@ -99,7 +100,7 @@ class Question:
         there, theirs = others or self.free(other, prefix)
         meets = graph.all(there.within, same(graph, self.width, have, there))
         for _ in range(MOST_TRIED):
-            if time.monotonic() > self.deadline:
+            if time.process_time() > self.deadline:
                 return GaveUp("the time is up")
             answer = self.backend.check(asked)
             if isinstance(answer, Unsat):
