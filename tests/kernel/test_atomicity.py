@@ -113,7 +113,7 @@ def ask(one: Any, two: Any) -> Escape | GaveUp | None:
         one = Snippet(one.module, one.name, one.events, one.inner, one.arch, backend)
     if isinstance(two, Snippet):
         two = Snippet(two.module, two.name, two.events, two.inner, two.arch, backend)
-    question = Question(backend, {"p": backend.free.input_word("p", 64)}, {"p": 64}, 64, (), time.monotonic() + 60)
+    question = Question(backend, {"p": backend.free.input_word("p", 64)}, {"p": 64}, 64, (), time.process_time() + 60)
     return question.escaping(one, question.free(one, "one: "), two, "two: ")
 
 
@@ -202,7 +202,7 @@ def test_once_at_each_point_is_enough() -> None:
                 assert level != "pte", its.variant.name  # else the variant has no such entries
                 continue
             backend = bits_backend()
-            question = Question(backend, {"p": backend.free.input_word("p", its.width)}, {"p": its.width}, its.width, (), time.monotonic() + 60)
+            question = Question(backend, {"p": backend.free.input_word("p", its.width)}, {"p": its.width}, its.width, (), time.process_time() + 60)
             two = Points(events, its.width, 2)
             assert question.escaping(two, question.free(two, "two: "), Points(events, its.width, 1), "one: ") is None
             asked += bool(events)
@@ -217,7 +217,7 @@ def test_what_is_not_decided_is_not_equal(
     monkeypatch.setattr(choices, "MOST_TRIED", 1)
     found = ask(kernel, arch)
     assert isinstance(found, GaveUp) and "choices" in found.reason
-    monkeypatch.setattr(time, "monotonic", iter(range(0, 10_000, 100)).__next__)
+    monkeypatch.setattr(time, "process_time", iter(range(0, 10_000, 100)).__next__)
     found = ask(kernel, arch)
     assert isinstance(found, GaveUp) and "time" in found.reason
 

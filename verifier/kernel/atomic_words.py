@@ -38,6 +38,8 @@ def atomicity_lines(found: Atomicity | None, layout: Layout | None, verbose: boo
             rows += ["    arch/ lets the hardware in where the kernel does not, and comes to this:", *disturbed_lines(run, layout)]
         case NotCompared(reason) if verbose:
             rows.append(f"    atomicity is not compared: {reason}")
+        case Same() if verbose:
+            rows.append("    atomicity: the same")
     if verbose:
         rows += _steps(found)
     return rows

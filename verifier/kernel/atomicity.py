@@ -230,7 +230,7 @@ class Judge:
 
         premise = self.premise(shape, args, backend.alg)
         given = [] if premise is None else [premise]
-        question = Question(backend, args, widths, entry.width, given, time.monotonic() + self.seconds)
+        question = Question(backend, args, widths, entry.width, given, time.process_time() + self.seconds)
         kernel, alone, arch = side(True), side(False), ArchSide(function, pairs, events, entry)
         free = question.free(kernel, "kernel: ")
         plain, parts = (sum(getattr(a, what) for a in free[0].accesses) for what in ("plain", "part"))

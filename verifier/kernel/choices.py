@@ -16,6 +16,7 @@ from typing import Any
 from verifier.algebra import Integers
 from verifier.bits import Bits
 from verifier.errors import SolverError
+from verifier.kernel.inputs import Given
 from verifier.kernel.outcomes import Choose, Outcome, Side, all_outcomes, same
 from verifier.kernel.questions import Backend
 from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise
@@ -55,19 +56,6 @@ def bits_backend() -> Backend:
     return Backend(graph, graph, BitsSolver(graph, limit=CONFLICTS), bits_backend)
 
 
-class _Plain:
-    """Inputs with plain integers: the values of a model; what it left out is 0."""
-
-    def __init__(self, values: Mapping[str, int | bool]) -> None:
-        self.values = values
-
-    def input_word(self, name: str, width: int) -> int:
-        return int(self.values.get(name, 0))
-
-    def input_bool(self, name: str) -> bool:
-        return bool(self.values.get(name, False))
-
-
 @dataclass(slots=True)
 class Question:
     """One pair of sides over one graph.
@@ -75,6 +63,7 @@ class Question:
     args     parameter -> its input; widths: parameter -> bits, 0 for a truth
     width    of the entry
     given    conditions on the inputs under which is asked
+    deadline in seconds of processor time, so that a busy machine changes no result
     """
 
     backend: Backend
@@ -111,7 +100,7 @@ class Question:
         there, theirs = others or self.free(other, prefix)
         meets = graph.all(there.within, same(graph, self.width, have, there))
         for _ in range(MOST_TRIED):
-            if time.monotonic() > self.deadline:
+            if time.process_time() > self.deadline:
                 return GaveUp("the time is up")
             answer = self.backend.check(asked)
             if isinstance(answer, Unsat):
@@ -161,7 +150,7 @@ class Question:
         """The escape with plain integers, and whether they say so too."""
         choices = {name.partition(": ")[2]: True for name in mine if model.get(name)}
         args = {name: int(model.get(name, 0)) if width else bool(model.get(name, False)) for name, width in self.widths.items()}
-        alg, free = Integers(), _Plain(model)
+        alg, free = Integers(), Given(model)
         outcome = side.outcome(alg, free, args, lambda name: name in choices)
         replayed = bool(outcome.within) and not any(
             two.within and same(alg, self.width, outcome, two) for two in all_outcomes(other, free, args))

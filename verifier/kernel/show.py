@@ -118,8 +118,8 @@ def as_junit(report: Conformance) -> str:
     cases = []
     for result in report.results:
         match result:
-            case Equal():
-                cases.append((result.variant, result.helper, result.seconds, "", ""))
+            case Equal(atomicity=atomicity):
+                cases.append((result.variant, result.helper, result.seconds, "", "\n".join(atomicity_lines(atomicity, None, True))))
             case TooAtomic():
                 cases.append((result.variant, result.helper, result.seconds, "failure", "\n".join(_lines(result, None, True))))
             case Differs():
@@ -133,7 +133,7 @@ def as_junit(report: Conformance) -> str:
 
 
 def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> str:
-    """JUnit XML of one suite: (class, name, seconds, "", "failure" or "error", text) for each case."""
+    """JUnit XML of one suite: (class, name, seconds, "", "failure" or "error", text) for each case; without a failure it is output."""
     from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
     suite = TestSuite(name)
@@ -144,6 +144,8 @@ def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> 
             result = (Failure if kind == "failure" else Error)(text.splitlines()[0] if text else kind)
             result.text = text
             case.result = [result]
+        elif text:
+            case.system_out = text
         suite.add_testcase(case)
     xml = JUnitXml()
     xml.add_testsuite(suite)
