@@ -18,6 +18,7 @@ from verifier.kernel.compile import Compiled, compile_build, configure
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.native import Native, native_code
 from verifier.kernel.replayer import Replayer
+from verifier.kernel.session import level_names
 from verifier.kernel.shapes import load_shapes
 from verifier.kernel.substitute import KernelHelpers
 from verifier.kernel.toolchain import find_toolchain
@@ -62,7 +63,7 @@ class ChangedTree:
 
     def helpers(self) -> KernelHelpers:
         """What `--helpers kernel` substitutes."""
-        return KernelHelpers({self.layout.variant.name: self.library}, "changed")
+        return KernelHelpers({self.layout.variant.name: self.library}, "changed", level_names())
 
     def replayer(self, tree: Path) -> Replayer:
         """What replays counterexamples, on machine code where this computer runs it."""

@@ -28,7 +28,7 @@ from verifier.prove import GroupProver
 from verifier.results import Proved
 from verifier.scopes import Model
 from verifier.solve import BitsSolver
-from verifier.substitute import SubstitutedProver
+from verifier.substitute import SubstitutedProver, substituted
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -154,7 +154,9 @@ def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[st
     model = Model(its.spec, here, its.spec.encodings[group.encoding], group.level)
     graph = Bits()
     solver = BitsSolver(graph)
-    prover = SubstitutedProver(model, group, graph, solver, substitute) if kernels else GroupProver(model, group, graph, solver)
+    if kernels:
+        model = substituted(model, substitute)
+    prover = (SubstitutedProver if kernels else GroupProver)(model, group, graph, solver)
     found = {q.property.name: isinstance(prover.decide(q), Proved) for q in prover.builder.questions(lambda t, p: t == "fork-pte")}
     return found, "\n".join(prover.helpers())
 
