@@ -154,10 +154,9 @@ def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[st
     model = Model(its.spec, here, its.spec.encodings[group.encoding], group.level)
     graph = Bits()
     solver = BitsSolver(graph)
-    if kernels:
-        model = substituted(model, substitute)
-    prover = (SubstitutedProver if kernels else GroupProver)(model, group, graph, solver)
-    found = {q.property.name: isinstance(prover.decide(q), Proved) for q in prover.builder.questions(lambda t, p: t == "fork-pte")}
+    prover = SubstitutedProver(substituted(model, substitute), group, graph, solver) if kernels else GroupProver(model, group, graph, solver)
+    asked = prover.builder.questions(lambda t, p: t == "fork-pte" and p in its.spec.properties)
+    found = {q.property.name: isinstance(prover.decide(q), Proved) for q in asked}
     return found, "\n".join(prover.helpers())
 
 
