@@ -44,7 +44,7 @@ def stopped(folder: Path, at: str, request: signal.Signals, *words: str) -> tupl
     files = {name: folder / name for name in FORMATS}
     options = [word for name in FORMATS for word in (f"--{name}", str(files[name]))]
     program = f"{AT[at]}\nfrom verifier.cli import main\nmain({[*words, *options]!r})"
-    run = subprocess.Popen(["env", "--default-signal=INT", sys.executable, "-c", program], stdout=subprocess.PIPE,
+    run = subprocess.Popen(["env", "--default-signal=INT,HUP,TERM", sys.executable, "-c", program], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True, start_new_session=True)  # a job in the background would ignore it
     assert run.stderr is not None and run.stderr.readline() == "here\n"
     start = time.monotonic()
