@@ -92,11 +92,16 @@ def test_which_pages_have_several_entries(variant: str, found: dict[str, int]) -
 @pytest.mark.parametrize("variant", SIZES)
 def test_what_is_known_of_a_word_is_what_its_premise_says(variant: str) -> None:
     layout = layout_of(variant)
-    for claim in claims(layout, page_of(variant, SIZES[variant][0])):
+    page = page_of(variant, SIZES[variant][0])
+    names = ("new", *(f"entry[{n}]" for n in range(min(page.entries, 16))))
+    for claim in claims(layout, page):
         asked = make_backend("bits", 60)
-        words = {name: asked.free.input_word(name, layout.width) for name in ("new", *(f"entry[{n}]" for n in range(8)))}
+        words = {name: asked.free.input_word(name, layout.width) for name in names}
         block = Block(layout, asked.alg, Machine(asked.alg), tuple(words.values())[1:], (), None, None, {"pte": words["new"]})
         for name, mask, value in claim.known:
+            if name not in words:  # one like the others
+                assert name.startswith("entry[")
+                continue
             assert claim.when is not None
             bits = asked.alg.band(words[name], asked.alg.word(mask, layout.width), layout.width)
             other = asked.alg.neg(block.same(bits, asked.alg.word(value, layout.width)))

@@ -26,13 +26,18 @@ from verifier.kernel.laws import (
 from verifier.kernel.session import layouts
 from verifier.load import Source
 
+# what fails: docs/findings/arm64.md says why
+MAKES_DIRTY = {("any-mkwrite-keeps-dirty", "pte"), ("any-mkwrite-keeps-dirty", "pmd")}
 
-@pytest.mark.parametrize("variant", ["x86_64", "x86_64+shstk", "arm64-4k", "arm64-64k+dbm"])
-def test_the_laws_hold(variant: str) -> None:
+
+@pytest.mark.parametrize(("variant", "fails"), [
+    ("x86_64", set()), ("x86_64+shstk", set()), ("arm64-4k", MAKES_DIRTY), ("arm64-64k+dbm", MAKES_DIRTY),
+])
+def test_the_laws_hold(variant: str, fails: set[tuple[str, str]]) -> None:
     report = judge_laws(None, [variant])
-    assert not [r for r in report.results if isinstance(r, (Fails, NotKnown))]
+    assert {(r.law.name, r.law.level) for r in report.results if isinstance(r, (Fails, NotKnown))} == fails
     assert sum(isinstance(r, Holds) for r in report.results) >= 50
-    assert report.exit_code == 0
+    assert report.exit_code == (1 if fails else 0)
 
 
 def test_soft_dirty_laws_do_not_apply_to_arm64() -> None:

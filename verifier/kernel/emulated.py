@@ -84,10 +84,10 @@ def unpatched(library: Library, layout: Layout) -> str:
 def compare_emulated(configured: Configured, library: Library, layout: Layout, count: int = 100, seed: int = 1, cache: Path | None = None) -> Against:
     """Each helper of the variant that gcc compiles, on `count` points, against arch/. ExtractionError where it cannot be built or run."""
     emulated = library.build.emulated
-    if emulated is None or missing_packages(emulated):
-        raise ExtractionError(f"{library.build.name} cannot be run" + (f": apt install {' '.join(emulated.packages)}" if emulated else ""))
     if why := unpatched(library, layout):
         raise ExtractionError(f"{layout.variant.name} cannot be run: {why}")
+    if emulated is None or missing_packages(emulated):
+        raise ExtractionError(f"{library.build.name} cannot be run" + (f": apt install {' '.join(emulated.packages)}" if emulated else ""))
     shapes = [s for h, s in library.shapes.items() if h in layout.helpers() and h not in library.build.boot]
     settings = _settings(library, known_features(library, layout.variant.features))
     source, lines = _source(library, shapes)

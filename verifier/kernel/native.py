@@ -108,7 +108,9 @@ def _returning(text: str, returned: Mapping[str, int]) -> str:
             weak = " weak" if match["kind"] == "declare" else ""
             return f"define{weak}{match['head']} {{\n  ret i{match['width']} {number & (1 << int(match['width'])) - 1}\n}}"
 
-        text = re.sub(rf"^(?P<kind>define|declare)(?P<head> [^\n]*?\bi(?P<width>\d+) @{name}\([^\n]*?)(?: \{{\n[\s\S]*?^\}})?$", constant, text, flags=re.M)
+        # where a function is only declared, its debug information stands before its type: a definition has none there
+        start, head, body = r"^(?P<kind>define|declare)(?: !dbg !\d+)?", rf"(?P<head> [^\n]*?\bi(?P<width>\d+) @{name}\([^\n]*?)", r"(?: \{\n[\s\S]*?^\})?$"
+        text = re.sub(start + head + body, constant, text, flags=re.M)
     return text
 
 
