@@ -36,7 +36,7 @@ from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Value, Values, Word
+from verifier.kernel.values import ENDLESS, Address, AllOutside, EndlessLoop, Incomplete, NeverReturns, Value, Values, Word
 from verifier.kernel.windows import Windows
 
 __all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
@@ -256,6 +256,8 @@ class Lifter:
             raise Incomplete(f"text of the intermediate representation: {error}") from error
         except NoReturn as callee:
             reasons = [u.reason for u in (*self.lost, *self.outside)]
+            if self.outside and not self.lost and not self.undefined:
+                raise AllOutside(reasons[0]) from None
             raise NeverReturns(reasons[0] if reasons else f"{callee} never returns") from None
         except RecursionError:
             raise Incomplete("nested too deep") from None

@@ -19,7 +19,7 @@ from verifier.kernel.inputs import Free
 from verifier.kernel.model_side import pair
 from verifier.kernel.outcomes import MOST_ROUNDS
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Incomplete
+from verifier.kernel.values import AllOutside, Incomplete
 from verifier.machine import LIFTED, Memory, Room
 from verifier.syntax import BOOL, Function
 
@@ -55,7 +55,7 @@ class KernelAnswers(Memory):
         if features is None:
             features = {} if library is None else known_features(library, layout.variant.features)
         self._features = features
-        self._pointed: dict[Any, tuple[Any, dict[str, Any], Any]] = {}
+        self._pointed: dict[Any, tuple[Any, dict[str, Any], Any] | None] = {}
         self.outside: dict[str, None] = {}
         self.judge: Judge | None = None
         self.rooms: dict[str, None] = {}  # where the hardware may act within a helper, in words
@@ -115,6 +115,12 @@ class KernelAnswers(Memory):
         if key not in self._pointed:
             try:
                 lifted, names = self._lift(function, args)
+            except AllOutside as outside:
+                if self.strict:
+                    raise
+                self._beyond(function, str(outside))
+                self._pointed[key] = None
+                return None
             except Incomplete as error:
                 if self.strict:
                     raise
@@ -133,6 +139,12 @@ class KernelAnswers(Memory):
         key = (function, args, room.place)
         try:
             lifted, names = self._lift(function, args, room)
+        except AllOutside as outside:
+            room.undo()
+            if self.strict:
+                raise
+            self._beyond(function, str(outside))
+            return None
         except Incomplete as error:
             room.undo()
             if self.strict:
@@ -143,6 +155,10 @@ class KernelAnswers(Memory):
         found = self._pointed_at(key, function, lifted, names)
         self._ask(key)
         return found
+
+    def _beyond(self, function: Function, why: str) -> None:
+        """All of a call is out of scope: arch/'s stands for it, as where a condition decides."""
+        self.outside[f"{function.name} is arch/'s for {why}"] = None
 
     def _pointed_at(
         self, key: Any, function: Function, lifted: Lifting, names: Mapping[str, str]
