@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From a kernel tree to LLVM's intermediate representation: configure once, then compile wrappers and sources.
 
-Everything is made in the cache folder (`store`); the tree is read only, and only its own build files run.
+Everything is made in the cache folder (`store`); the tree is read only, and only its own build files run, in a jail.
 """
 
 from __future__ import annotations

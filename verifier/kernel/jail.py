@@ -15,12 +15,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from verifier.errors import ExtractionError, UsageError
 
-__all__ = ["BUBBLEWRAP", "NETWORK", "NONE", "check_written", "kind", "unjailed", "wrapped"]
+__all__ = ["BUBBLEWRAP", "NETWORK", "NONE", "check_written", "kind", "program_folders", "unjailed", "wrapped"]
 
 BUBBLEWRAP, NETWORK, NONE = "bubblewrap", "no network", "none"
 _FLAGS = {
@@ -95,10 +96,8 @@ def _mounts(writes: Path | None, reads: Iterable[Path]) -> list[str]:
 def _empty() -> set[str]:
     """The folders that are empty in the jail."""
     homes = [os.environ.get("HOME", "")]
-    try:
+    with suppress(KeyError):  # a user without a name has no other home
         homes.append(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        pass  # a user without a name has no other home
     named = {os.path.realpath(one) for one in (*_EMPTY, *homes) if os.path.isabs(one) and os.path.isdir(one)}
     return named - {"/"}
 
