@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,3 +179,17 @@ def test_compiled_code_of_the_tree_runs_in_the_jail(place: Place) -> None:
     library = SimpleNamespace(build=SimpleNamespace(axioms=()), program=SimpleNamespace(modules=()))
     with native.Native(place.out, library, {}) as process:  # type: ignore[arg-type]
         assert process._ask("x") == ("nothing" if HERE == BUBBLEWRAP else SECRET)
+
+
+def test_homes_and_places_of_services_are_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a home that lies elsewhere, and others' things in /tmp: but what the jail itself puts there."""
+    monkeypatch.setenv("HOME", "/var/lib")
+    seen = run(["ls", "/var/lib"], tmp_path).stdout
+    with tempfile.NamedTemporaryFile(dir="/tmp", prefix="others-") as others:
+        listed = run(["ls", "/tmp"], tmp_path).stdout
+    own = {place.split("/")[2] for path in (tmp_path, Path(sys.prefix), Path(sys.base_prefix), Path(jail.__file__)) for place in jail._places(path) if place.startswith("/tmp/")}
+    sockets = [path for path in run(["find", "/run", "-type", "s"], tmp_path).stdout.split() if path]
+    if HERE == BUBBLEWRAP:
+        assert seen == "" and set(listed.split()) <= own and not sockets
+    else:
+        assert seen and Path(others.name).name in listed.split()
