@@ -59,8 +59,11 @@ class _Group(click.Group):
 
     def _run(self, words: list[str]) -> object:
         hold_streams()
-        with self.make_context("pteproof", words) as context:
-            return self.invoke(context)
+        try:
+            with self.make_context("pteproof", words) as context:
+                return self.invoke(context)
+        finally:
+            _tell_unjailed()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """No words at all: help, and nothing was checked. Versions of click differ in what they would do."""
@@ -68,6 +71,13 @@ class _Group(click.Group):
             tell_error(ctx.get_help())
             raise click.exceptions.Exit(Exit.WRONG_USE)
         return super().parse_args(ctx, args)
+
+
+def _tell_unjailed() -> None:
+    """Say, also with --quiet, that a kernel tree's own code ran without a jail."""
+    from verifier.kernel.jail import unjailed
+    if (said := unjailed()) is not None:
+        tell_error(said)
 
 
 def ended(run: Callable[[], object]) -> int:

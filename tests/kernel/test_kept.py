@@ -45,7 +45,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def configured(tree: Tree, build: object, tools: Toolchain, part: Path) -> set[Path]:
         found.append("configured")
         (part / "o").mkdir()
-        (part / "command.json").write_text(json.dumps({"command": ["clang", "-I@TREE@/include"], "refused": []}))
+        (part / "command.json").write_text(json.dumps({"command": ["clang", "-I@TREE@/include"], "refused": [], "jail": "none"}))
         return {tree.path / "kernel/fork.c"}
 
     def compiled(configured: Configured, text: str, lines: dict[int, str], part: Path) -> set[Path]:
@@ -110,7 +110,7 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(tmp_path: Path, t
 def test_an_edited_build_is_made_anew_with_all_that_is_made_of_it(tmp_path: Path, tree: Tree, build: Build, made: list[str]) -> None:
     again(tmp_path, tree, build)
     for pattern, new, expected in (
-        ("*/command.json", '{"command": ["cc"], "refused": []}', "configured"), ("*/command.json", "null", "configured"),
+        ("*/command.json", '{"command": ["cc"], "refused": [], "jail": "none"}', "configured"), ("*/command.json", "null", "configured"),
         ("*-ir-*/wrappers.ll", "define i1 @f() { ret i1 1 }", "compiled"), ("*-ir-*/names.txt", "pteproof_lie", "compiled"),
         ("*-ir-*/manifest.json", "[" * 100_000, "compiled"),
     ):

@@ -46,7 +46,7 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--dump-smt", "dump_smt", type=click.Path(path_type=Path), metavar="DIR",
                      help="write what is asked as SMT-LIB 2, a file for each step of each code"),
         click.option("--tree", type=click.Path(path_type=Path),
-                     help="a Linux source tree, to replay in; its build files run as you"),
+                     help="a Linux source tree, to replay in; its build files run as you, in a jail if bubblewrap works"),
         click.option("--helpers", type=click.Choice(["yaml", "kernel"]), default="yaml",
                      help="whose helpers: those of arch/, or with --tree the kernel's own, lifted"),
         click.option("--no-cache", is_flag=True, help="neither read nor keep proofs of earlier runs"),

@@ -35,7 +35,7 @@ def _progress(quiet: bool) -> Any:
 
 
 _OPTIONS = (
-    click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree, whose build files run as you; default: the one that one stands in"),
+    click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree, whose build files run as you, in a jail if bubblewrap works; default: the one that one stands in"),
     click.option("--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"),
     click.option("--build", help="a kernel build of verifier/kernel/configs, in place of each variant's own"),
     click.option("--timeout", type=float, default=60.0, help="seconds for one question"),

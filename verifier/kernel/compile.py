@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From a kernel tree to LLVM's intermediate representation: configure once, then compile wrappers and sources.
 
-Everything is made in the cache folder (`store`); the tree is read only, and only its own build files run.
+Everything is made in the cache folder (`store`); the tree is read only, and only its own build files run, in a jail.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from verifier.errors import ExtractionError
 from verifier.kernel import lookalike
 from verifier.kernel.builds import Build, constant_name, operation_name
+from verifier.kernel.jail import NONE, kind
 from verifier.kernel.lookalike import Lookalike, filtered, write_compiler
 from verifier.kernel.shapes import HEAD, Shape, wrapper_file
 from verifier.kernel.store import Origin, cache_folder, entry, manifest_digest
 from verifier.kernel.toolchain import Toolchain, first_error, run
 from verifier.kernel.tree import Tree, identify
 
-__all__ = ["Compiled", "Configured", "compile_build", "compile_file", "configure", "read_by_compiler"]
+__all__ = ["Compiled", "Configured", "compile_build", "compile_file", "configure", "read_by_compiler", "run_in"]
 
 JOBS = 2
 _MAKEFILES = ("Kbuild", "Makefile", "Build")
@@ -72,6 +74,7 @@ class Configured:
     command: tuple[str, ...]
     refused: tuple[str, ...]  # options that the configuration did not take
     seconds: float
+    jail: str = NONE  # that this was configured in, now or before
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,36 +101,37 @@ def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = N
     data = json.loads((folder / "command.json").read_text(encoding="utf-8"))
     command = tuple(word.replace(_PLACE, str(tree.path)) for word in data["command"])
     return Configured(tree, build, folder / "o", folder.name, (folder.name, manifest_digest(folder)), origin, command,
-                      tuple(data["refused"]), time.perf_counter() - start)
+                      tuple(data["refused"]), time.perf_counter() - start, data["jail"])
 
 
 def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[Path]:
     out = part / "o"
     out.mkdir()
     make = ["make", "-s", "-C", str(tree.path), f"ARCH={build.make}", f"O={out}", *_tools(build, tools, part)]
+    kbuild = partial(run, tree=tree.path, writes=out)
     what = f"configuring {build.name} of {tree.path}"
     if "/" in build.base:
         (out / ".config").write_bytes(_read_config(Path(build.base)))
-        run([*make, "olddefconfig"], part, what)
+        kbuild([*make, "olddefconfig"], part, what)
     else:
-        run([*make, build.base], part, what)
+        kbuild([*make, build.base], part, what)
     with (out / ".config").open("a", encoding="utf-8") as config:
         config.write("\n".join(["", *build.lines, ""]))
-    run([*make, "olddefconfig"], part, what)
+    kbuild([*make, "olddefconfig"], part, what)
     if build.lookalike is None:
-        run([*make, f"-j{JOBS}", "prepare"], part, f"preparing {build.name} of {tree.path}")
+        kbuild([*make, f"-j{JOBS}", "prepare"], part, f"preparing {build.name} of {tree.path}")
     else:
-        done = run([*make, f"-j{JOBS}", "-k", "prepare"], part)  # what needs a real assembler fails, and no header needs that
+        done = kbuild([*make, f"-j{JOBS}", "-k", "prepare"], part)  # what needs a real assembler fails, and no header needs that
         if not all((out / "include/generated" / name).is_file() for name in ("asm-offsets.h", "bounds.h")):
             raise ExtractionError(f"preparing {build.name} of {tree.path}: {first_error(done.stderr)}")
     taken = set((out / ".config").read_text(encoding="utf-8").splitlines())
     refused = [line for line in build.lines if line not in taken and not (line.startswith("#") and not _stands(taken, line))]
-    done = run([*make, "-n", "V=1", "mm/debug_vm_pgtable.ll"], part)
+    done = kbuild([*make, "-n", "V=1", "mm/debug_vm_pgtable.ll"], part)
     words = _compiler_line(done.stdout, tree)
     if build.lookalike is not None:
         words = [tools.clang, *build.lookalike.flags(), *filtered(words[1:])]
     command = [word.replace(str(tree.path), _PLACE) for word in words]
-    text = json.dumps({"command": command, "refused": refused})
+    text = json.dumps({"command": command, "refused": refused, "jail": kind()})
     (part / "command.json").write_text(text, encoding="utf-8")
     read = _read_by_kbuild(out, tree.path)
     for folder in ("tools", "scripts", "usr", "drivers", "kernel", "certs"):
@@ -234,18 +238,23 @@ def _noted(target: Path) -> list[str]:
     return ["-MD", f"-MF{target.with_suffix('.d')}"]
 
 
-def _compiled(configured: Configured, command: Sequence[str], source: Path) -> subprocess.CompletedProcess[str]:
+def run_in(configured: Configured, command: Sequence[str], part: Path, check: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program in a configured build; it writes into another folder."""
+    return run(command, configured.folder, check, tree=configured.tree.path, writes=part)
+
+
+def _compiled(configured: Configured, command: Sequence[str], source: Path, part: Path) -> subprocess.CompletedProcess[str]:
     """Compile a file; for a look-alike, after its assembly was taken out."""
     if configured.build.lookalike is None:
-        return run([*command, str(source)], configured.folder)
-    return run([sys.executable, lookalike.__file__, *command, str(source)], configured.folder)
+        return run_in(configured, [*command, str(source)], part)
+    return run_in(configured, [sys.executable, lookalike.__file__, *command, str(source)], part)
 
 
 def compile_file(configured: Configured, source: Path, target: Path, extra: Sequence[str] = ()) -> None:
     """One file of the kernel's, or of ours, to intermediate representation."""
     command = [*configured.command, *_ADDED, _lines_of(configured), *extra, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"",
                "-DKBUILD_MODNAME=\"x\"", "-D__KBUILD_MODNAME=kmod_x"]
-    done = _compiled(configured, [*command, *_noted(target), "-o", str(target)], source)
+    done = _compiled(configured, [*command, *_noted(target), "-o", str(target)], source, target.parent)
     if done.returncode:
         raise ExtractionError(f"{source} does not compile for {configured.build.name}: {first_error(done.stderr)}")
 
@@ -255,11 +264,11 @@ def assemble_file(configured: Configured, source: Path, target: Path) -> None:
     made = target.with_suffix(".o")
     unified = configured.tree.path / f"arch/{configured.build.kernel}/include/asm/unified.h"  # arm's makefile includes it
     included = ("-include", str(unified)) if unified.is_file() else ()
-    done = run([*configured.command, *included, "-D__ASSEMBLY__", "-w", *_noted(target), "-c", str(source), "-o", str(made)], configured.folder)
+    done = run_in(configured, [*configured.command, *included, "-D__ASSEMBLY__", "-w", *_noted(target), "-c", str(source), "-o", str(made)], target.parent)
     if done.returncode:
         raise ExtractionError(f"{source} does not assemble for {configured.build.name}: {first_error(done.stderr)}")
     objdump = configured.command[0].replace("clang", "llvm-objdump")
-    done = run([objdump, "-d", "--no-show-raw-insn", str(made)], configured.folder)
+    done = run_in(configured, [objdump, "-d", "--no-show-raw-insn", str(made)], target.parent)
     if done.returncode:
         raise ExtractionError(f"{objdump} of {source}: {first_error(done.stderr)}")
     target.write_text(done.stdout, encoding="utf-8")
@@ -270,7 +279,7 @@ def _names(configured: Configured, part: Path) -> set[str]:
     """Every identifier of the headers that wrappers include, as they are configured."""
     source = part / "headers.c"
     source.write_text(HEAD, encoding="utf-8")
-    done = run([*configured.command, "-Wno-everything", *_noted(source), "-E", "-dD", str(source)], configured.folder, f"reading the headers of {configured.build.name}")
+    done = run_in(configured, [*configured.command, "-Wno-everything", *_noted(source), "-E", "-dD", str(source)], part, f"reading the headers of {configured.build.name}")
     text = re.sub(r"^#(?:define[ ]+(\w+))?.*$", r"\1", done.stdout, flags=re.M)  # of a macro, its name
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
@@ -293,7 +302,7 @@ def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], p
         source.write_text("\n".join(rows) + "\n", encoding="utf-8")
         command = [*configured.command, *_ADDED, _lines_of(configured), *_outlined(configured.build), "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"", "-DKBUILD_MODNAME=\"x\"",
                    "-D__KBUILD_MODNAME=kmod_x", "-o", str(target)]
-        done = _compiled(configured, command, source)
+        done = _compiled(configured, command, source, part)
         if done.returncode == 0:
             return kept
         failed = _failed_lines(done.stderr, str(source))

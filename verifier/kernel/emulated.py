@@ -20,13 +20,13 @@ from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.errors import ExtractionError
 from verifier.kernel.builds import Emulated, constant_name
-from verifier.kernel.compile import Configured, read_by_compiler
+from verifier.kernel.compile import Configured, read_by_compiler, run_in
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.model_side import Pairing, evaluate_model, pair
 from verifier.kernel.replay import point_values
 from verifier.kernel.shapes import HEAD, PREFIX, Shape, outside
 from verifier.kernel.store import cache_folder, entry
-from verifier.kernel.toolchain import first_error, run, stamp
+from verifier.kernel.toolchain import clean_environment, first_error, jailed, run, stamp
 from verifier.kernel.values import Incomplete
 from verifier.syntax import BOOL, NOTHING
 
@@ -206,7 +206,7 @@ def _compile(configured: Configured, emulated: Emulated, text: str, lines: Mappi
     source, rows, kept = part / "wrappers.c", text.splitlines(), dict(lines)
     for _ in range(ROUNDS):
         source.write_text("\n".join(rows) + "\n", encoding="utf-8")
-        done = run([*_command(configured, emulated), "-MD", "-c", "-o", str(part / "wrappers.o"), str(source)], configured.folder)
+        done = run_in(configured, [*_command(configured, emulated), "-MD", "-c", "-o", str(part / "wrappers.o"), str(source)], part)
         if done.returncode == 0:
             return list(kept.values())
         failed = {int(n) for n in re.findall(rf"{re.escape(str(source))}:(\d+):\d+: (?:error|note: in expansion)", done.stderr)}
@@ -224,7 +224,7 @@ def _sources(configured: Configured, emulated: Emulated, settings: Mapping[str, 
         path = configured.tree.path / name
         target = part / f"{name.replace('/', '_')}.o"
         if path.is_file() and path.suffix == ".c":
-            done = run([*_command(configured, emulated), "-ffunction-sections", "-fdata-sections", "-MD", "-c", "-o", str(target), str(path)], configured.folder)
+            done = run_in(configured, [*_command(configured, emulated), "-ffunction-sections", "-fdata-sections", "-MD", "-c", "-o", str(target), str(path)], part)
             if done.returncode == 0:  # else what it has is missing
                 named = [f"--globalize-symbol={name}" for name in settings]
                 run([_objcopy(emulated), *named, str(target)], part, f"reading {name}")
@@ -290,8 +290,9 @@ def _compared(library: Library, layout: Layout, shapes: Sequence[Shape], command
 def _answers(command: Sequence[str], lines: Sequence[str]) -> list[str]:
     """One answer for each line. Where the program ends early, what it was at traps, and so do the helper's other points."""
     found: list[str] = []
+    words = jailed(command, None, [Path(command[-1]).parent])[1]
     while len(found) < len(lines):
-        done = subprocess.run(command, input="\n".join(lines[len(found):]) + "\n", capture_output=True, text=True, check=False)
+        done = subprocess.run(words, input="\n".join(lines[len(found):]) + "\n", capture_output=True, text=True, check=False, env=clean_environment())
         found += done.stdout.splitlines()
         helper = lines[len(found)].split()[0] if len(found) < len(lines) else ""
         while len(found) < len(lines) and lines[len(found)].split()[0] == helper:

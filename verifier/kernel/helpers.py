@@ -63,6 +63,7 @@ class Library:
     def __init__(self, compiled: Compiled, shapes: Sequence[Shape]) -> None:
         self.build = compiled.configured.build
         self.tree = compiled.configured.tree
+        self.jail = compiled.configured.jail
         modules = {name: parse_module(text, name) for name, text in compiled.texts.items()}
         main = modules.pop(WRAPPERS)
         assembly = {name: code for text in compiled.assembly.values() for name, code in read_code(text).items()}

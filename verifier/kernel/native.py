@@ -25,7 +25,7 @@ from verifier.kernel.helpers import Library
 from verifier.kernel.ir import Int, Void
 from verifier.kernel.shapes import Parameter, Shape
 from verifier.kernel.store import cache_folder, entry
-from verifier.kernel.toolchain import find_toolchain, run, stamp
+from verifier.kernel.toolchain import clean_environment, find_toolchain, jailed, run, stamp
 
 __all__ = ["Native", "Outcome", "native_code"]
 
@@ -163,7 +163,8 @@ class Native:
         self.library = library
         emulator = (folder / "emulator").read_text(encoding="utf-8").split("\n")
         command = [*filter(None, emulator), str(folder / "runner"), str(folder / "helpers.so")]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(jailed(command, None, [folder])[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=subprocess.PIPE, text=True, env=clean_environment())
         self._widths: dict[str, int | None] = {}
         for symbol, offset, byte in self._settings(features):
             self._ask(f"poke {symbol} {offset:x} {byte:x}")

@@ -45,6 +45,7 @@ class Conformance:
     unbuilt    variants that no build stands for
     refused    per build the options that the tree's configuration did not take
     undecided  variants that a run which was stopped did not come to the end of
+    jails      per build the jail that it was configured in, now or before
     """
 
     tree: str
@@ -54,6 +55,7 @@ class Conformance:
     unbuilt: tuple[str, ...]
     refused: tuple[tuple[str, tuple[str, ...]], ...]
     undecided: tuple[str, ...] = ()
+    jails: tuple[tuple[str, str], ...] = ()
 
 
 def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
@@ -139,7 +141,7 @@ def conform(
     levels = level_names() if atomicity else None
     results: list[Result] = []
     stages: list[Stage] = []
-    refused = []
+    refused, jails = [], []
     left = [layout.variant.name for its_layouts in chosen.values() for layout in its_layouts]
     try:
         for name, its_layouts in chosen.items():
@@ -147,6 +149,7 @@ def conform(
             library, taken, lost = build_library(opened.path, builds[name], cache)
             stages += taken
             refused.append((name, lost))
+            jails.append((name, library.jail))
             for layout in its_layouts:
                 progress(f"comparing {layout.variant.name}")
                 start = time.perf_counter()
@@ -157,7 +160,7 @@ def conform(
         pass  # what is left says so
     if not results and not left:
         raise UsageError(f"no helper matches {', '.join(helpers)}")
-    return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused), tuple(left))
+    return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused), tuple(left), tuple(jails))
 
 
 def exit_code(results: Iterable[Result]) -> Exit:

@@ -34,6 +34,7 @@ def as_text(report: Conformance, layouts: Mapping[str, Layout], verbose: bool = 
     for name, options in report.refused:
         if options:
             lines.append(f"build {name}: this tree does not take {', '.join(options)}")
+    lines += [f"build {name}: was made in this jail: {jail}" for name, jail in report.jails]
     lines += [f"{variant}: no kernel build stands for it" for variant in report.unbuilt]
     lines.append(f"Linux {report.version}: " + ", ".join(f"{s.name} {s.seconds:.1f} s" for s in report.stages))
     return "\n".join(lines)
@@ -74,6 +75,7 @@ def as_json(report: Conformance) -> dict[str, Any]:
         "summary": dict(Counter(_VERDICTS[type(r)] for r in report.results)), "exit": Exit.STOPPED if report.undecided else exit_code(report.results),
         "seconds": {s.name: round(s.seconds, 3) for s in report.stages},
         "undecided": list(report.undecided), "unbuilt": list(report.unbuilt), "refused_options": {name: list(options) for name, options in report.refused},
+        "jails": dict(report.jails),
         "results": [_json(result) for result in report.results],
     }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from verifier.errors import ExtractionError, UsageError
 
-__all__ = ["Tree", "find_tree", "identify", "open_tree"]
+__all__ = ["Tree", "find_tree", "identify", "linked_trees", "open_tree"]
 
 # What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
 _MARKS = ("Makefile", "Kbuild", "Kconfig", "include/linux/mm.h", "include/linux/pgtable.h", "mm/memory.c", "kernel/fork.c",
@@ -55,6 +55,16 @@ def open_tree(path: Path | str) -> Tree:
     if missing:
         raise UsageError(f"{root}: not a whole Linux source tree (no {', '.join(missing[:3])}); was it unpacked to the end?")
     return Tree(root, _version(root))
+
+
+def linked_trees(root: Path) -> list[Path]:
+    """The whole trees that the files of a tree of links lie in. A link to anything else leads nowhere in a jail."""
+    found: dict[Path, None] = {}
+    for mark in _MARKS:
+        path = (root / mark).resolve()
+        if path != root / mark and path.as_posix().endswith(f"/{mark}"):
+            found[path.parents[mark.count("/")]] = None
+    return [one for one in found if all((one / mark).is_file() for mark in _MARKS)]
 
 
 def _version(root: Path) -> str:
