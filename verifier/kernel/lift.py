@@ -353,10 +353,13 @@ class Lifter:
             if instr.op in ENDS:
                 ENDS[instr.op](self, frame, label, instr, state)
                 return
+            before = len(self.undefined), len(self.lost), len(self.outside)
             try:
                 self._step(frame, instr, state)
             except NoReturn as callee:
-                self.undefine(state, self.values.yes, f"{callee} does not return")
+                only_outside = before[:2] == (len(self.undefined), len(self.lost)) and before[2] < len(self.outside)
+                if not only_outside:  # else each of its ways has told so
+                    self.undefine(state, self.values.yes, f"{callee} does not return")
                 return
             except Incomplete as error:
                 where = self.paths.condition(state.path)
