@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from verifier.plan import KEPT, Filters, Library, load_library
 from verifier.prove import instance_of
 from verifier.report.show import explain_text
 from verifier.report.tables import prove_text
-from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, reason, verdict_name
+from verifier.results import Incomplete, Move, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, reason, verdict_name
 from verifier.run import Options, prove
 from verifier.shared import Results
 from verifier.store import read_sealed
@@ -208,6 +209,29 @@ def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library,
         assert verdict.counterexample and verdict.counterexample.move.transition == "fork-pte"
     assert {str(t.group): t.verdict for t in run.theorems} == {
         "x86_64/pte/option-c/today": "unknown", "arm64-4k/pte/option-c/today": "unknown"}
+
+
+def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = Search.find
+
+    def hangs(self: Search, left: list[tuple[str, str]], limit: int) -> Iterator[tuple[tuple[str, str], tuple[Move, ...]]]:
+        self.deadline = None
+        yield next(find(self, left, limit))
+        time.sleep(600)
+
+    monkeypatch.setattr("verifier.run.GRACE", 0.5)
+    monkeypatch.setattr(Search, "find", hangs)
+    monkeypatch.setattr(Library, "sequences", lambda self: {})
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
+    run = prove(library, filters, Options(timeout=4, search_seconds=0))
+    failed = [r.verdict for r in run.results if not isinstance(r.verdict, Proved)]
+    (refuted,) = [v for v in failed if isinstance(v, Refuted)]
+    assert refuted.counterexample.reached and refuted.counterexample.trace[-1].transition == "fork-pte"
+    others = [v for v in failed if isinstance(v, Unknown)]
+    assert others and len(others) == len(failed) - 1 and {v.reason for v in others} == {"timeout"}
+    assert not run.unfinished and exit_code(run) == 1
 
 
 def test_solvers_agree_on_a_sample(library: Library) -> None:

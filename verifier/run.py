@@ -220,7 +220,7 @@ class _Scheduler:
         elif isinstance(message, Contradicts):
             self.contradictions.append(message.what)
         elif isinstance(message, Unreached):
-            running.unreached = {r.obligation.id: self.shared.result(r) for r in message.results}
+            running.unreached |= {r.obligation.id: self.shared.result(r) for r in message.results}
         elif isinstance(message, Finished):
             self.finished.add(message.group)
             self.helpers += message.helpers
@@ -266,10 +266,11 @@ class _Scheduler:
         return replace(running.task, skip=frozenset(r.obligation.id for r in self.results if r.obligation.group in mine))
 
     def _cut(self, running: _Process, reason: str, detail: str) -> None:
-        """Tell what a search that was cut has not reached, with its values, as unknown."""
+        """Tell what a search that was cut has reached, as refuted, and what it has not, with its values, as unknown."""
         for result in running.unreached.values():
-            assert isinstance(result.verdict, Unknown)
-            self._tell(replace(result, verdict=replace(result.verdict, reason=reason, detail=detail)))
+            if isinstance(result.verdict, Unknown):
+                result = replace(result, verdict=replace(result.verdict, reason=reason, detail=detail))
+            self._tell(result)
 
     def _tell(self, result: Result) -> None:
         self.results.append(result)

@@ -74,7 +74,7 @@ class Done:
 class Unreached:
     """Everything of a group is decided but these: they fail, and how they are reached is searched for next.
 
-    Each stands as unknown until its `Done` is told.
+    Each stands as it is here, as unknown first and as refuted once its trace is found, until its `Done` is told.
     """
 
     results: tuple[Result, ...]
@@ -332,6 +332,7 @@ class _Worker:
                 for target, trace in search.find(left, limit):
                     found[target] = trace
                     self.remember(state, kind.mark + "/".join(target), trace)
+                    self.reached(state, kind, target, trace)
                 blamed: list[Target] = []
             except USERS:
                 raise
@@ -403,6 +404,7 @@ class _Worker:
                 trace, paths = (), Paths(state.model, state.group)
             if trace:
                 found[target] = trace
+                self.reached(state, kind, target, trace)
         return found
 
     def hinted(self, state: _Group, search: Search, target: tuple[str, str]) -> tuple[Move, ...]:
@@ -447,9 +449,17 @@ class _Worker:
                 detail += f" by steps that break nothing; after {first[0]} breaks {first[1]} it is reached: mend that first"
                 unreached = Counterexample(through[-1], before.process, through, depth=depth, replayed=True)
             return replace(result, verdict=Unknown(NOT_INDUCTIVE, detail, unreached))
-        last = trace[-1]
-        reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True)
+        reached = _along(before, trace)
         return replace(result, verdict=Refuted(self.with_consequence(state, target, reached)))
+
+    def reached(self, state: _Group, kind: type[Search], target: Target, trace: tuple[Move, ...]) -> None:
+        """Tell that a failure is reached, before anything else is searched for: who cuts that short keeps this."""
+        if kind.mark:
+            return  # after a step that breaks a property
+        for result in state.open:
+            if (result.obligation.transition, result.obligation.property) == target and isinstance(result.verdict, Refuted):
+                verdict = Refuted(_along(result.verdict.counterexample, trace))
+                self.say(Unreached((replace(result, verdict=verdict),)))
 
     def with_consequence(
         self, state: _Group, target: tuple[str, str], counterexample: Counterexample
@@ -476,3 +486,8 @@ class _Worker:
         if steps:
             state.cache.keep_hint(name, steps)
         return replace(counterexample, leads_to=steps, consequence=ends, searched=0 if steps else NEAR)
+
+
+def _along(before: Counterexample, trace: tuple[Move, ...]) -> Counterexample:
+    """A counterexample as it is reached from a fresh mapping; what it leads to is not said."""
+    return Counterexample(trace[-1], before.process, trace, True, len(trace), replayed=True)

@@ -65,9 +65,9 @@ class ChangedTree:
         """What `--helpers kernel` substitutes."""
         return KernelHelpers({self.layout.variant.name: self.library}, "changed", level_names())
 
-    def replayer(self, tree: Path) -> Replayer:
+    def replayer(self, tree: Path, cache: Path | None = None) -> Replayer:
         """What replays counterexamples, on machine code where this computer runs it."""
-        made = _Replayer(tree)
+        made = _Replayer(tree, cache)
         made.changed = self
         return made
 

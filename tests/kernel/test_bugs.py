@@ -17,17 +17,25 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.changed import ChangedTree, edited
+from verifier.beyond import with_trace
+from verifier.difference import Differences, Pair
 from verifier.kernel import counterexamples
 from verifier.kernel.counterexamples import replay_run
+from verifier.kernel.session import kernel_helpers
 from verifier.plan import Filters, Library, load_library
+from verifier.prove import replay
 from verifier.results import Incomplete, Proved, Refuted, Run, exit_code
 from verifier.run import Options, prove
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 X86, ARM64 = "arch/x86/include/asm/pgtable.h", "arch/arm64/include/asm/pgtable-prot.h"
+RISCV = "arch/riscv/include/asm/pgtable.h"
 LOSES_DIRTY = ("pte_clear_flags(pte, _PAGE_RW);\n\n	/*", "pte_clear_flags(pte, _PAGE_RW | _PAGE_DIRTY);\n\n	/*")
 MERGED = ("PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 2)", "PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 3)")
+PLAIN = ("atomic_long_and(~(unsigned long)_PAGE_WRITE, (atomic_long_t *)ptep);", "set_pte(ptep, pte_wrprotect(READ_ONCE(*ptep)));")
+OLD_IS_CLEAN = ("pte_clear_flags(pte, _PAGE_ACCESSED);\n}\n\nstatic inline pte_t pte_mkexec",
+                "pte_clear_flags(pte, _PAGE_ACCESSED | _PAGE_DIRTY_BITS);\n}\n\nstatic inline pte_t pte_mkexec")
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,9 @@ class Bug:
 BUGS = [
     Bug("x86_64", X86, LOSES_DIRTY, "clear-soft-dirty", "no-lost-dirty"),  # pte_wrprotect loses the dirty bit
     Bug("arm64-4k+dbm", ARM64, MERGED, "swap-out", "no-false-exclusive", "store-leak"),  # exclusive in swap: userfaultfd's bit
+    Bug("riscv64+svadu", RISCV, PLAIN, "fork-pte", "stale-is-ours", "dropped-newer"),  # a load and a store: the walker acts between
 ]
+HIDDEN = Bug("x86_64", X86, OLD_IS_CLEAN, "fork-pte", "no-lost-dirty")  # pte_mkold loses dirty: the child's entry has lost it already
 
 
 def tree() -> Path:
@@ -91,6 +101,22 @@ def test_a_bug_is_refuted_with_its_story(
     assert found.consequence == bug.consequence
     native = bug.variant == "x86_64" and platform.machine() == "x86_64"
     assert (found.kernel, found.kernel_why) == (True, "machine code" if native else "lifted code")
+
+
+def test_a_bug_behind_another_failure_is_a_difference_of_two_trees(trees: Callable[[Bug], ChangedTree]) -> None:
+    """The sound kernel breaks the property as well: what only the other breaks is asked of both at once, and has a trace."""
+    old, new = load_library(), load_library()
+    old.substitute = kernel_helpers(tree(), [old.layout(HIDDEN.variant)])
+    new.substitute = trees(HIDDEN).helpers()
+    (group,) = new.groups(asked(HIDDEN.variant, HIDDEN.transition))[0]
+    pair = Pair(old.group_model(group), new.group_model(group), group)
+    (found,) = Differences(pair).of(HIDDEN.transition, lambda prop: prop == HIDDEN.property)
+    assert found.word == "broken"
+    found = with_trace(pair, found, depth=4, seconds=60)
+    assert [move.transition for move in found.trace] == ["anon-write-fault", HIDDEN.transition]
+    assert found.move is not None and found.old is not None and dict(found.move.before) == dict(found.old.before)
+    assert HIDDEN.property in replay(pair.new, group, found.move)[0]
+    assert HIDDEN.property not in replay(pair.old, group, found.old)[0]
 
 
 def test_another_way_through_the_kernels_code_is_incomplete_by_name(

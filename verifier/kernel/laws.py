@@ -214,7 +214,7 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
         premise = alg.truth(True) if when is None else call(machine, when, args)
         given = alg.any(premise, *memo.undefined)  # where it is not known whether the law speaks, it does
         wrong = alg.neg(call(machine, holds, args))
-        undefined = [Undefinedness(condition, f"{key[0].name} is undefined, or not modelled") for key, condition in memo.met.items()]
+        undefined = [Undefinedness(condition, reason) for met in memo.met.values() for reason, condition in met.items()]
         return decide.Question((given,), tuple(undefined), wrong, memo)
 
     names = [p.name for p in holds.params]
