@@ -8,7 +8,7 @@ JOBS ?= 2
 DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
 OF_VARIANTS := $(addprefix tests/kernel/test_,archs.py native.py emulated.py hugetlb_blocks.py hugetlb_pages.py parisc_hugetlb.py powerpc_hugetlb.py)
 
-.PHONY: all prove test test-kernel bench clean
+.PHONY: all prove test test-whole test-kernel docs bench clean
 all: prove
 
 $(VENV)/ready: pyproject.toml
@@ -25,6 +25,10 @@ test: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel
 
+# What `make test` samples, all of it: minutes more.
+test-whole: $(VENV)/ready
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --whole --ignore=tests/kernel
+
 # Lifts the kernel's own C; with ARCH="NAME..." only holds these variants against it, with what is claimed of their pages of
 # several entries, and runs their helpers under qemu-user where the architecture's gcc and C library are installed (skips say
 # which packages those are). Needs clang-19, make, flex, bison, bc and a kernel tree (KERNEL_TREE=DIR, else Debian's
@@ -36,6 +40,10 @@ test-kernel: $(VENV)/ready
 	  { echo "make test-kernel: $$tool is missing; apt install clang-19 llvm-19 lld-19 flex bison bc xz-utils"; exit 2; }; done
 	@test -n "$(KERNEL_TREE)" -o -d build/linux-source-6.12 || { mkdir -p build && tar -C build -xf "$(DEBIAN_SOURCE)"; }
 	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) --dist loadfile $(if $(ARCH),$(OF_VARIANTS),tests/kernel tests/test_export.py)
+
+# Writes the console blocks of README.md and docs/ anew, and runs all variants that their ids name: minutes.
+docs: $(VENV)/ready
+	$(BIN)/pytest tests/test_pages.py --update-docs
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/matrix.py

@@ -12,11 +12,13 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 
-from verifier.cache import Cache, cache_folder
+from verifier.cache import Cache
 from verifier.errors import PteproofError
 from verifier.follow import labels
+from verifier.grounds import Grounds
 from verifier.plan import Filters, load_library
 from verifier.sequences import FRESH, LEADS_TO, THROUGH, Labels
+from verifier.store import cache_folder
 
 MOST = 2  # sequences to one failure
 ENDINGS = 8  # of one code
@@ -52,7 +54,7 @@ def kept() -> dict[str, dict[str, dict[str, Counter[Labels]]]]:
     found: dict[str, dict[str, dict[str, Counter[Labels]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(Counter)))
     groups, _ = library.groups(Filters())
     for group in groups:
-        cache = Cache(group, {}, cache_folder())
+        cache = Cache(group, Grounds({}, ""), cache_folder())
         for name in cache.data["traces"]:
             try:
                 steps = labels(library.group_model(group), cache.hint(name))

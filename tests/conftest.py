@@ -29,3 +29,15 @@ def matrix(library: Library) -> Run:
 @pytest.fixture(scope="session")
 def results(matrix: Run) -> dict[str, Result]:
     return {r.obligation.id: r for r in matrix.results}
+
+
+@pytest.fixture(scope="session")
+def whole(pytestconfig: pytest.Config) -> bool:
+    """Is everything wanted where a sample would do? make test-whole says so."""
+    return bool(pytestconfig.getoption("--whole"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole", action="store_true", help="all of what is sampled otherwise")
+    parser.addoption("--update-docs", action="store_true",
+                     help="write the console blocks of README.md and docs/ anew, and run all variants that their ids name")

@@ -5,28 +5,31 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
+from certificates import FILTERS, UNIT, Forger, certify
 
-from verifier.certify.check import Checker, find_checker
+from verifier.certify import make as make_module
+from verifier.certify.check import Checker, Said, find_checker
+from verifier.certify.content import asked_for
 from verifier.certify.dimacs import parse_cnf
-from verifier.certify.make import INDEX, digest
+from verifier.certify.files import INDEX
 from verifier.certify.verify import verify
-from verifier.cli import main
 from verifier.errors import UsageError
+from verifier.model import EFFECT
+from verifier.plan import Filters, Library
+from verifier.run import Options, prove
 from verifier.solve import BitsSolver, Unsat
 
-FILTERS = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--transition", "clear-young",
-           "--transition", "init", "--jobs", "1", "--no-cache", "-q"]
-UNIT = "x86_64--pte--option-c--today--clear-young"
-
-
-def certify(folder: Path, *more: str) -> Any:
-    return CliRunner().invoke(main, ["certify", str(folder), *more])
+NAME = "x86_64--pte--option-c--today--clear-young"
+ALONE = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--no-cache", "-q", "--jobs", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -37,47 +40,39 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def copy(made: Path, tmp_path: Path) -> Path:
-    for path in made.rglob("*"):
-        if path.is_file():
-            target = tmp_path / path.relative_to(made)
-            target.parent.mkdir(exist_ok=True, parents=True)
-            target.write_bytes(path.read_bytes())
-    return tmp_path
-
-
-def change(folder: Path, kind: str, edit: Callable[[str], str], rehash: bool = True) -> None:
-    """Change a file of the unit, and its hash in the index with it."""
-    path = folder / "units" / f"{UNIT}.{kind}.gz"
-    data = edit(gzip.decompress(path.read_bytes()).decode()).encode()
-    path.write_bytes(gzip.compress(data))
-    if rehash:
-        index = json.loads((folder / INDEX).read_text())
-        row = next(r for r in index["units"] if r["files"][kind]["path"].endswith(path.name))
-        row["files"][kind]["sha256"] = digest(data)
-        (folder / INDEX).write_text(json.dumps(index))
-
-
-def wrong(folder: Path) -> dict[str, str]:
-    return verify(folder, find_checker()).wrong
-
-
-def test_certificates_hold_and_name_every_proof(made: Path) -> None:
-    report = verify(made, find_checker())
-    assert not report.wrong and report.units == 2 and report.obligations > 20
+def test_certificates_hold_and_name_every_proof(made: Path, library: Library) -> None:
+    report = verify(made, find_checker(), library)
+    assert not report.wrong and not report.unchecked and len(report.good) == 2 and report.obligations > 20 and report.meaning
     index = json.loads((made / INDEX).read_text())
     assert index["kernel"] == {"x86": "Linux 6.12.117"} and "specs/world.yaml" in index["specs"]
-    told = json.loads(gzip.decompress((made / "units" / f"{UNIT}.json.gz").read_bytes()))
+    told = json.loads(gzip.decompress((made / "units" / f"{NAME}.json.gz").read_bytes()))
     assert all("for all 64-bit entries" in o["claim"] for o in told["obligations"])
-    smt = gzip.decompress((made / "units" / f"{UNIT}.smt2.gz").read_bytes()).decode()
+    smt = gzip.decompress((made / "units" / f"{NAME}.smt2.gz").read_bytes()).decode()
     assert smt.count("(check-sat)") == len(told["obligations"])
 
 
-def test_the_same_specs_give_the_same_files(made: Path, tmp_path: Path) -> None:
-    assert certify(tmp_path / "d", *FILTERS).exit_code == 0
-    for path in (made / "units").iterdir():
-        assert path.read_bytes() == (tmp_path / "d" / "units" / path.name).read_bytes()
+def test_a_unit_has_the_same_files_whatever_else_is_asked(made: Path, tmp_path: Path) -> None:
+    result = certify(tmp_path / "d", *ALONE, "--transition", "clear-young")
+    assert result.exit_code == 0, result.output
+    found = sorted((tmp_path / "d" / "units").iterdir())
+    assert len(found) == 4
+    for path in found:
+        assert path.read_bytes() == (made / "units" / path.name).read_bytes()
+
+
+def test_what_is_asked_for_is_what_a_run_decides(library: Library) -> None:
+    steps = ("init", "static", "clear-young", "hw-*")
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), steps, ("no-*", "frame", "*-leak", "reaches-*"))
+    run = prove(library, filters, Options(depth=1, search_seconds=0))
+    asked = asked_for(library, filters)
+    assert set(asked) == {r.obligation.id for r in run.results}
+    assert {i for i, one in asked.items() if one.effect} == {r.obligation.id for r in run.results if r.obligation.kind == EFFECT}
+    assert {one.kind for one in asked.values()} > {EFFECT}
+
+
+def test_what_is_false_at_once_has_a_certificate_too(tmp_path: Path) -> None:
+    result = certify(tmp_path / "d", *ALONE, "--transition", "tlb-flush", "--property", "frame")
+    assert result.exit_code == 0 and "1 certificates of 1 obligations hold" in result.output, result.output
 
 
 def test_a_certificate_without_any_folding_holds_too(tmp_path: Path) -> None:
@@ -86,55 +81,34 @@ def test_a_certificate_without_any_folding_holds_too(tmp_path: Path) -> None:
     assert "0 do not" in result.output
 
 
-def drop_line(number: int) -> Callable[[str], str]:
-    return lambda text: "\n".join(line for n, line in enumerate(text.split("\n")) if n != number)
-
-
-def other_last_clause(text: str) -> str:
-    lines = text.rstrip("\n").split("\n")
-    return "\n".join([*lines[:-1], "1 0"]) + "\n"
-
-
-def describe(**changes: Any) -> Callable[[str], str]:
-    return lambda text: json.dumps(json.loads(text) | changes)
-
-
-def all_zero(text: str) -> str:
-    told = json.loads(text)
-    told["inhabitants"] = {label: dict.fromkeys(found, 0) for label, found in told["inhabitants"].items()}
-    return json.dumps(told)
-
-
-@pytest.mark.parametrize(("kind", "edit", "message"), [
-    ("drat", lambda text: "0\n", " says "),
-    ("drat", lambda text: "hello\n", "not DRAT"),
-    ("drat", lambda text: "1 0 0\n0\n", "not DRAT"),
-    ("cnf", drop_line(7), "promises"),
-    ("cnf", other_last_clause, "does not say that one of the obligations is violated"),
-    ("cnf", lambda text: text.replace("\n1 0\n", "\n-1 0\n").replace("\n-1 0\n", "\n1 0\n", 1), "the inhabitant of"),
-    ("cnf", lambda text: "c hidden\n" + text, "not a header"),
-    ("json", describe(unit="another"), "not what it is"),
-    ("json", describe(obligations=[]), "told twice, or not at all"),
-    ("json", describe(assumed={}), "nothing is assumed"),
-    ("json", all_zero, "does not satisfy what is assumed"),
-    ("json", lambda text: "[]", "not a unit"),
-    ("json", lambda text: text.replace("clear-young/today", "zap/today"), "not of this unit"),
+@pytest.mark.parametrize(("edit", "message"), [
+    (lambda text: "\n".join(line for n, line in enumerate(text.split("\n")) if n != 7), "promises"),
+    (lambda text: "c hidden\n" + text, "not a header"),
+    (lambda text: text + "1 0\n", "promises"),
+    (lambda text: text.replace(" 0\n", " 0 \n", 1), "not a clause"),
 ])
-def test_what_was_tampered_with_does_not_hold(copy: Path, kind: str, edit: Callable[[str], str], message: str) -> None:
-    change(copy, kind, edit)
-    found = wrong(copy)
-    assert list(found) == [UNIT.replace("--", "/")] and message in found[UNIT.replace("--", "/")]
+def test_no_malformed_cnf_reaches_a_checker(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: Callable[[str], str], message: str
+) -> None:
+    """drat-trim answers 0 and VERIFIED on some of these. This checker verifies all that it is asked of."""
+    folder = Path(shutil.copytree(made, tmp_path / "c"))
+    Forger(folder).change("cnf", edit)
+    monkeypatch.setattr(Checker, "check", lambda self, pairs, timeout: [Said("", verified=True) for _ in pairs])
+    report = verify(folder, Checker("x", ""), None)
+    assert list(report.wrong) == [UNIT] and message in report.wrong[UNIT]
 
 
-def test_a_file_that_the_index_does_not_know_does_not_hold(copy: Path) -> None:
-    change(copy, "smt2", lambda text: text + "; more\n", rehash=False)
-    assert "not those that the index has" in wrong(copy)[UNIT.replace("--", "/")]
+def test_a_file_that_the_index_does_not_know_does_not_hold(made: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made, tmp_path / "c"))
+    path = folder / "units" / f"{NAME}.smt2.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"; more\n"))
+    assert "not those that the index has" in verify(folder, find_checker(), None).wrong[UNIT]
 
 
-def test_an_index_cannot_lead_out_of_its_folder(copy: Path) -> None:
-    text = (copy / INDEX).read_text().replace(f"units/{UNIT}.cnf.gz", "units/../../etc/passwd.cnf.gz")
-    (copy / INDEX).write_text(text)
-    assert "is no file of a unit" in wrong(copy)[UNIT.replace("--", "/")]
+def test_old_certificates_make_room_for_new_ones(made: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made, tmp_path / "c"))
+    result = certify(folder, *ALONE, "--transition", "init")
+    assert result.exit_code == 0 and len(list((folder / "units").iterdir())) == 4, result.output
 
 
 def test_a_folder_without_an_index_is_one_error(tmp_path: Path) -> None:
@@ -160,24 +134,129 @@ def test_what_was_proved_wrongly_gets_no_certificate(tmp_path: Path, monkeypatch
     assert "fork-pte: what was proved is satisfiable" in result.output
 
 
-@pytest.mark.parametrize("answer", ["s VERIFIED \n", "s NOT VERIFIED\n", "c s VERIFIED\n", "", "s VERIFIED\ns VERIFIED\n"])
-def test_a_checkers_answer_counts_by_its_exact_words(
-    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def kill_at(monkeypatch: pytest.MonkeyPatch, module: str, unit: str) -> None:
+    """The process that builds this unit is killed from outside, as a kernel out of memory does it."""
+    right = f"verifier.certify.{module}.content"
+    build = make_module.content
+
+    def killed(library: Any, name: str, *more: Any) -> Any:
+        if name == unit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return build(library, name, *more)
+
+    monkeypatch.setattr(right, killed)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_killed_worker_loses_its_unit_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: str) -> None:
+    kill_at(monkeypatch, "make", UNIT)
+    folder = tmp_path / "c"
+    result = certify(folder, *FILTERS, "--jobs", jobs)
+    assert result.exit_code == 3, result.output
+    assert f"pteproof: {UNIT} has no certificate: its process ended with -9" in result.output
+    assert "1 certificates of 24 obligations hold, 0 do not" in result.output
+    left = json.loads((folder / INDEX).read_text())["not_certified"]
+    assert len(left) > 10 and set(left.values()) == {"unknown"} and all("/clear-young/" in i for i in left)
+
+
+def test_a_killed_worker_is_no_forgery(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kill_at(monkeypatch, "verify", UNIT)
+    result = certify(made, "--verify", "--jobs", "2", "--json", str(tmp_path / "j"), "--junit", str(tmp_path / "x"))
+    assert result.exit_code == 3
+    assert f"{UNIT}: not checked: its process ended with -9" in result.output
+    assert json.loads((tmp_path / "j").read_text())["unchecked"] == {UNIT: "its process ended with -9"}
+    suite = ElementTree.parse(tmp_path / "x").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "0", "1")
+
+
+def test_json_and_junit_say_what_does_not_hold(made: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made, tmp_path / "c"))
+    Forger(folder).change("drat", lambda text: "0\n")
+    result = certify(folder, "--verify", "--json", "-", "--junit", str(tmp_path / "x"), "-q")
+    assert result.exit_code == 4
+    found = json.loads(result.stdout)
+    assert list(found["wrong"]) == [UNIT] and found["units"] == 1 and found["meaning_checked"] is True
+    suite = ElementTree.parse(tmp_path / "x").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+
+
+@pytest.mark.parametrize(("more", "message"), [
+    (["--verify", "--arch", "x86_64"], "--arch has no meaning with --verify"),
+    (["--verify", "--depth", "3"], "--depth has no meaning with --verify"),
+    (["--verify", "--unfolded"], "--unfolded has no meaning with --verify"),
+    (["--files-only"], "--files-only goes with --verify"),
+    (["--sarif", "f"], "--sarif"),
+    (["--helpers", "kernel", "--tree", "."], "certificates are of arch/'s helpers"),
+])
+def test_an_option_that_would_change_nothing_is_an_error(tmp_path: Path, more: list[str], message: str) -> None:
+    result = certify(tmp_path / "d", *more)
+    assert result.exit_code == 2 and message in result.output
+
+
+def a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Checker:
+    """A drat-trim that is this shell script."""
     script = tmp_path / "drat-trim"
-    script.write_text(f"#!/bin/sh\nprintf '%s' '{answer}'\n")
+    script.write_text(f"#!/bin/sh\n{text}\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    said = Checker("drat-trim", "x").check([(tmp_path / "a", tmp_path / "b")], 5)
-    assert said[0] and said[0].startswith("drat-trim says")
-    script.write_text("#!/bin/sh\necho 's VERIFIED'\nexit 1\n")
-    assert "with code 1" in Checker("drat-trim", "x").check([(tmp_path / "a", tmp_path / "b")], 5)[0]
+    return find_checker("drat-trim")
+
+
+@pytest.mark.parametrize(("text", "rejected"), [
+    ("printf 's VERIFIED \\n'", False), ("printf 's NOT VERIFIED\\n'; exit 1", True), ("printf 's NOT VERIFIED\\n'", False),
+    ("printf 'c s VERIFIED\\n'", False), ("exit 0", False), ("printf 's VERIFIED\\ns VERIFIED\\n'", False),
+    ("printf 's VERIFIED\\n'; exit 1", False), ("printf 's TIMEOUT\\n'", False), ("kill -9 $$", False),
+])
+def test_a_checkers_answer_counts_by_its_exact_words_and_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, rejected: bool
+) -> None:
+    (said,) = a_program(tmp_path, monkeypatch, text).check([(tmp_path / "a", tmp_path / "b")], 5)
+    assert not said.verified and said.rejected == rejected and said.words.startswith("drat-trim says")
+    (said,) = a_program(tmp_path, monkeypatch, "echo 's VERIFIED'").check([(tmp_path / "a", tmp_path / "b")], 5)
+    assert said.verified and not said.words
+
+
+def test_a_checker_that_gives_no_answer_is_no_forgery(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_program(tmp_path, monkeypatch, "kill -9 $$")
+    result = certify(made, "--verify", "--checker", "drat-trim")
+    assert result.exit_code == 3 and f"{UNIT}: not checked: drat-trim says [] with code -9" in result.output
+
+
+def test_the_checker_can_be_chosen_and_is_named(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_program(tmp_path, monkeypatch, "echo 's VERIFIED'")
+    for name, said in (("auto", "drat-trim ("), ("drat-trim", "drat-trim ("), ("dratify", "dratify 0")):
+        result = certify(made, "--verify", "--files-only", "--checker", name)
+        assert result.exit_code == 0 and f"proofs checked by {said}" in result.output, result.output
+
+
+def test_drat_trim_agrees(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one where it is on PATH; elsewhere asking for it is one line that says how to get it."""
+    if shutil.which("drat-trim") is None:
+        result = certify(made, "--verify", "--checker", "drat-trim")
+        assert result.exit_code == 2 and "drat-trim is not on PATH: install Debian's package drat-trim" in result.output
+        return
+    report = verify(made, find_checker("drat-trim"), None)
+    assert len(report.good) == 2 and report.checker.startswith("drat-trim")
+    folder = Path(shutil.copytree(made, tmp_path / "c"))
+    Forger(folder).change("drat", lambda text: "0\n")
+    assert "drat-trim says ['s NOT VERIFIED'] with code 1" in verify(folder, find_checker("drat-trim"), None).wrong[UNIT]
+
+
+def test_dratify_goes_on_behind_what_it_died_of(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its script kills itself at one of three pairs; the others are answered."""
+    script = ("import os, sys\nfor line in sys.stdin:\n"
+              "    os.kill(os.getpid(), 9) if 'bad' in line else print('s VERIFIED', flush=True)\n")
+    monkeypatch.setattr("verifier.certify.check._DRATIFY", script)
+    said = find_checker("dratify").check([(Path(name), Path("p")) for name in ("one", "bad", "two")], 5)
+    assert [s.verified for s in said] == [True, False, True] and said[1].words == "dratify died with -9"
 
 
 def test_no_checker_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("verifier.certify.check.checkers", list)
     with pytest.raises(UsageError, match="no checker of proofs"):
         find_checker()
+    with pytest.raises(UsageError, match="dratify is not installed"):
+        find_checker("dratify")
 
 
 def test_a_large_cnf_with_a_wrong_line_points_at_it() -> None:

@@ -18,17 +18,20 @@ from verifier.kernel.laws import load_laws
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source
 from verifier.mutate.command import explanations
-from verifier.plan import Library, load_library
+from verifier.plan import Filters, Library, load_library
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
 from verifier.scopes import Model
 from verifier.sequences import read_sequences
+from verifier.work import Contradicts, Done, Task, work
 
 LIMIT = 2.0  # seconds for one mutant
 MOST = 200  # mutants of one file, where few are refused: what a few random ones hit changes with every edit of the file
 ARCHS = sorted(path.name for path in data_folder("arch").glob("*.yaml"))
 SPECS = sorted(str(path.relative_to(data_folder("specs"))) for path in data_folder("specs").rglob("*.yaml"))
 LAWS = {name: (data_folder("specs") / name).read_bytes() for name in ("laws.yaml", "traits.yaml")}
+PROVED = ("arch/nios2.yaml", "arch/x86.yaml", "arch/generic.yaml", "specs/world.yaml", "specs/properties.yaml",
+          "specs/encodings/page-flag.yaml", "specs/levels/hugetlb.yaml", "specs/transitions/fork.yaml")
 WORDS = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 NUMBERS = re.compile(rb"\b(0x[0-9a-f]+|[0-9]+)\b")
 SPICE = [
@@ -155,6 +158,50 @@ def test_mutated_architectures(name: str, tmp_path: Path) -> None:
         outcomes.of(lambda: check_archs(folder), f"mutant {number} of {name}")
         number += 1
     assert outcomes.enough(11, 2, 6)
+
+
+def prove_some(library: Library, rng: random.Random, file: str, label: str) -> bool:
+    """Prove a few steps of one group, as a worker does: it tells verdicts, or one error of the user's, and dies of nothing."""
+    stem, (groups, _) = Path(file).stem, library.groups(Filters())
+    wanted = [g for g in groups if stem in (g.encoding, g.level)] or groups
+    if not wanted:
+        return False
+    group = rng.choice(wanted)
+    original, said = load_library().spec.transitions, list[object]()
+    changed = [t for t, record in library.spec.transitions.items() if repr(record) != repr(original.get(t))]
+    steps = (*rng.sample(sorted(library.spec.transitions), 2), *changed[:2], "init", "static")
+    try:
+        library.check([group])
+        work(library, Task((group,), Filters(transition=steps), depth=1, search_seconds=2), said.append)
+    except PteproofError:
+        return False
+    except Exception as error:
+        raise AssertionError(f"{label}: {group}: {type(error).__name__}: {error}") from error
+    wrong = [what for what in said if isinstance(what, Contradicts)]
+    assert not wrong, f"{label}: {group}: {wrong[0]}"
+    return any(isinstance(what, Done) for what in said)
+
+
+@pytest.mark.parametrize("file", PROVED)
+def test_mutants_that_load_are_proved(file: str, tmp_path: Path) -> None:
+    """Whatever loads is decided, or refused in one line: no worker dies of it."""
+    for folder in ("arch", "specs"):
+        shutil.copytree(data_folder(folder), tmp_path / folder)
+    for other in ARCHS:
+        own = "x86.yaml" if file.startswith("specs") or "generic" in file else Path(file).name
+        if other not in (own, "generic.yaml"):
+            (tmp_path / "arch" / other).unlink()
+    raw = (tmp_path / file).read_bytes()
+    rng = random.Random(file)
+    for mutant in range(60):
+        (tmp_path / file).write_bytes(mutate(rng, raw))
+        try:
+            library = load_library(tmp_path / "arch", tmp_path / "specs")
+        except PteproofError:
+            continue
+        if prove_some(library, rng, file, f"mutant {mutant} of {file}"):
+            return
+    raise AssertionError("no mutant loads")
 
 
 def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> None:

@@ -22,11 +22,12 @@ from verifier.scopes import Model
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 LAYERS = (
-    "errors", "processes", "algebra", "syntax", "load", "expressions", "language", "machine", "evaluate", "graph", "truth",
-    "bits", "terms", "smtlib", "harness", "solve", "smt_solvers", "arch", "read_arch", "model", "read_specs", "sections",
-    "scopes", "steps", "sequences", "obligations", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute",
-    "follow", "path", "trace", "consequence", "through", "plan", "export", "unneeded", "cache", "work", "run", "encode",
-    "certify", "kernel", "mutate", "table", "report", "commands", "cli", "__main__",
+    "errors", "exits", "output", "store", "digests", "processes", "workers", "algebra", "syntax", "indices", "load",
+    "expressions", "language", "machine", "evaluate", "graph", "truth", "bits", "terms", "smtlib", "harness", "solve",
+    "smt_solvers", "arch", "read_arch", "model", "read_specs", "sections", "scopes", "steps", "sequences", "obligations",
+    "baseline", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "follow", "path", "trace",
+    "consequence", "through", "difference", "beyond", "plan", "export", "unneeded", "codec", "grounds", "recall", "cache",
+    "work", "run", "apply", "encode", "certify", "kernel", "mutate", "table", "report", "commands", "cli", "__main__",
 )
 # A module may not be named by what its layer is not meant for, even where the order would allow it.
 TOOLS = {"z3": {"terms", "solve"}, "pysat": {"solve"}, "yaml": {"load"}, "rich": {"commands"},

@@ -90,17 +90,19 @@ def test_a_code_that_comes_to_the_same_is_equivalent(library: Library) -> None:
     assert judge(library, one, frozenset(), ("x86_64",)).verdict == "equivalent"
 
 
-def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library) -> None:
-    score = run(library, ["x86_64", "arm64-4k", "s390"], ["helper", "field"], sample=60, jobs=2)
+def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library, whole: bool) -> None:
+    size = 60 if whole else 24
+    score = run(library, ["x86_64", "arm64-4k", "s390"], ["helper", "field"], sample=size, jobs=2)
     assert [one.mutant.id for one in score.unexplained()] == []
-    assert sum(one.verdict == "killed" for one in score.judged) > 35
+    assert len(score.judged) == size and sum(one.verdict == "killed" for one in score.judged) > size / 2
 
 
-def test_a_fixed_sample_of_codes_has_none_either(library: Library) -> None:
-    score = run(library, ["x86_64"], ["code"], sample=40, jobs=2)
+def test_a_fixed_sample_of_codes_has_none_either(library: Library, whole: bool) -> None:
+    size = 40 if whole else 16
+    score = run(library, ["x86_64"], ["code"], sample=size, jobs=2)
     assert [one.mutant.id for one in score.unexplained()] == []
-    assert sum(one.mutant.place.startswith("specs/transitions/huge") for one in score.judged) > 12
-    assert sum(one.verdict == "killed" for one in score.judged) > 25
+    assert sum(one.mutant.place.startswith("specs/transitions/huge") for one in score.judged) > size / 5
+    assert len(score.judged) == size and sum(one.verdict == "killed" for one in score.judged) > size / 2
 
 
 def test_a_requirement_that_is_left_out_is_noticed(library: Library) -> None:

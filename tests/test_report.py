@@ -111,6 +111,19 @@ def test_encode(settings: list[str]) -> None:
             assert f"pte_{name}" in part[0 if side == "true" else 1].split()
 
 
+@pytest.mark.parametrize(("texts", "lines"), [
+    (["pte_wrprotect(0x867)"], ["pte_wrprotect(0x867) = 0x0400000000000825"]),
+    (["pte=0x867", "pte_write(pte)", "pte_write(pte_wrprotect(pte))"],
+     ["pte_write(pte) = true", "pte_write(pte_wrprotect(pte)) = false"]),
+    (["ptep=0x867", "ptep_set_wrprotect(ptep)"], ["ptep_set_wrprotect(ptep): ptep = 0x0400000000000825"]),
+    (["ptep=0x867", "ptep_get_and_clear(ptep)"],
+     ["ptep_get_and_clear(ptep) = 0x0000000000000867", "ptep_get_and_clear(ptep): ptep = 0x0000000000000000"]),
+])
+def test_call(texts: list[str], lines: list[str]) -> None:
+    result = CliRunner().invoke(main, ["call", "x86_64", *texts], standalone_mode=False)
+    assert result.output.splitlines() == lines
+
+
 def test_encode_refuses_what_no_entry_has(library: Library) -> None:
     from verifier.encode import encode_entry
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from seen import found, shown, shows
 
 from verifier.algebra import Integers
 from verifier.bits import Bits
@@ -540,3 +541,12 @@ def test_old_pages_of_hugetlb_come_back_on_parisc(library: Library, variant: str
 def test_what_flushes_nothing_waits_for_no_handler(library: Library) -> None:
     """huge_ptep_clear_flush of SuperH: the entry of the old page comes back over that of the copy. docs/findings/sh.md 3"""
     assert ("hugetlb-wp-copy", "reach-is-reference") in failing(library, "sh-x2tlb+smp", "page-flag", "today", "hugetlb")
+
+
+def test_every_refutation_shows_its_point(library: Library, matrix: Run) -> None:
+    """The values that a report prints decide that the property's sentence fails."""
+    refuted = [r for r in matrix.results if found(r) is not None]
+    assert len(refuted) > 100
+    bad = [r.obligation.id for r in refuted
+           if not shows(library, library.spec.properties[r.obligation.property], shown(library, r))]
+    assert not bad, "\n".join(bad)

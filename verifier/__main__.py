@@ -1,7 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""python -m verifier: the command line without an installation."""
+"""python -m verifier, and the installed command: where the program begins. What fails while it is loaded is no verdict."""
 
-from verifier.cli import main
+import sys
+
+__all__ = ["start"]
+
+
+def start() -> None:
+    """The command line. An interrupt or a fault while it is loaded has the exit code that it has later."""
+    try:
+        from verifier.processes import stop_on_request
+
+        stop_on_request()
+        from verifier.cli import main
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        try:
+            sys.stderr.write(f"pteproof: internal error: {type(error).__name__}: {error}; this is no verdict\n")
+        finally:
+            sys.exit(70)
+    main()
+
 
 if __name__ == "__main__":
-    main()
+    start()

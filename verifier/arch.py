@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from verifier.errors import SpecError, UsageError, Where, nearest
+from verifier.errors import SpecError, Where, nearest
 from verifier.language import Signature, StateVar, parse_function, parse_signature
 from verifier.load import Items, Source, Table
 from verifier.syntax import BOOL, Const, Function, Param
@@ -31,7 +31,6 @@ class Field:
     name: str
     low: int
     high: int
-    source: str
     where: Where = field(compare=False)
 
     @property
@@ -49,6 +48,7 @@ class Text:
     source: str
     variants: tuple[str, ...]
     absent: tuple[str, ...]  # for variants that lack one of these
+    own: bool = False  # its note says that it is ours: no kernel has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,6 @@ class Event:
     when: Source
     entry: Source
     stores: bool
-    variants: tuple[str, ...]
     late: bool = False  # load, then store, without a lock: the store may come after the kernel's, and undo it
     past_flush: bool = False  # no flush waits for such a store
 
@@ -97,7 +96,6 @@ class Arch:
     sources: Mapping[str, str]
     constants: Mapping[str, int]
     features: Mapping[str, str]
-    defaults: Mapping[str, bool]
     fields: Table
     helpers: Mapping[str, tuple[Text, ...]]
     events: Mapping[str, Event]
@@ -209,7 +207,8 @@ class Layout:
             if globs and not any(fnmatch.fnmatchcase(self.variant.name, g) for g in globs):
                 continue
             low, high = self._bits(record)
-            found[name] = Field(name, low, high, source_of(record, self.arch.sources), self.arch.fields.key_at[name])
+            source_of(record, self.arch.sources)  # for who reads the file: it has to be there
+            found[name] = Field(name, low, high, self.arch.fields.key_at[name])
             shares[name] = record.texts("shares", "shares")
         self._check_overlaps(found, shares)
         return found
@@ -321,10 +320,10 @@ class Layout:
         return found
 
     def helper(self, name: str) -> Function:
-        """The typed helper; UsageError where there is none."""
+        """The typed helper; SpecError where there is none, at the variant that has not got it."""
         found = self.function(name)
         if found is None:
-            raise UsageError(f"{self.variant.name} has no helper {name!r}{nearest(name, self._texts)}")
+            raise SpecError(self.variant.where, f"{self.variant.name} has no helper {name!r}{nearest(name, self._texts)}")
         return found
 
     def events(self) -> list[tuple[Event, Function, Function]]:

@@ -1,74 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What was proved before, kept under XDG_CACHE_HOME/pteproof, and where traces were found.
+"""What earlier runs found about a group, kept under XDG_CACHE_HOME/pteproof: proofs, failures, and traces as hints.
 
-A proof is kept under a digest of everything that it rests on: the architecture's file and the generic one, the
-world, properties, encoding and this transition, this program's sources, and the solver's version. Only `proved` is
-kept. Traces are kept as hints: they are recomputed before they are believed. A file that is not as it should be is
-ignored; files are replaced whole, so a killed run or two at once lose nothing but time.
+A proof and a failure are kept under a digest of all that they rest on (verifier/grounds.py). A failure is recomputed with plain
+integers before it is told (verifier/recall.py); a trace is a hint, whatever it rests on. A file that is not as it was written
+is ignored; files are replaced whole, so a killed run or two at once lose nothing but time.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
 import time
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from verifier.machine import Key
-from verifier.obligations import Group
-from verifier.results import Move
+from verifier.codec import from_plain, to_plain
+from verifier.digests import digest
+from verifier.grounds import Grounds
+from verifier.obligations import Group, Obligation
+from verifier.results import Move, Result, Verdict
+from verifier.store import read_sealed, write_sealed
 
-__all__ = ["Cache", "Told", "cache_folder", "digest_files", "move_from_json", "move_to_json"]
-
-
-def cache_folder() -> Path:
-    """Where the cache lives."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "pteproof"
-
-
-def digest_files(paths: Iterable[Path], *more: str) -> str:
-    """A digest of the contents of files and of some words."""
-    total = hashlib.sha256()
-    for path in paths:
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    for word in more:
-        total.update(hashlib.sha256(word.encode()).digest())
-    return total.hexdigest()
-
-
-def _key_text(key: Key) -> str:
-    return key if isinstance(key, str) else f"{key[0]}.{key[1]}"
-
-
-def _text_key(text: str) -> Key:
-    name, dot, index = text.partition(".")
-    return (name, int(index)) if dot else name
-
-
-def move_to_json(move: Move) -> dict[str, Any]:
-    """A move as plain data."""
-    return {
-        "transition": move.transition, "event": move.event, "roles": list(move.roles), "tracks_new": move.tracks_new,
-        "inputs": dict(move.inputs), "before": {_key_text(k): v for k, v in move.before.items()},
-        "after": {_key_text(k): v for k, v in move.after.items()},
-    }
-
-
-def move_from_json(data: Mapping[str, Any]) -> Move:
-    """The move that plain data describes. KeyError, TypeError or ValueError where it does not."""
-    inputs = {str(k): v for k, v in data["inputs"].items()}
-    if not all(isinstance(v, int) for v in [*inputs.values(), *data["before"].values(), *data["after"].values()]):
-        raise ValueError("values are numbers")
-    return Move(
-        str(data["transition"]), bool(data["event"]), tuple(int(r) for r in data["roles"]), bool(data["tracks_new"]),
-        inputs, {_text_key(k): v for k, v in data["before"].items()},
-        {_text_key(k): v for k, v in data["after"].items()},
-    )
+__all__ = ["Cache", "Told"]
 
 
 class Told:
@@ -77,106 +28,112 @@ class Told:
     Only what would be told again is kept: no run that was stopped, gave up for want of time or memory, or contradicted itself.
     """
 
-    def __init__(self, folder: Path | None, files: Iterable[Path], *words: str) -> None:
-        self.path = None if folder is None else folder / "told" / f"{digest_files(files, *words)[:32]}.json"
+    def __init__(self, folder: Path | None, key: str) -> None:
+        self.path = None if folder is None else folder / "told" / f"{key[:32]}.json"
 
     def read(self) -> tuple[str, int, str] | None:
-        """The text, the exit code and when that was; None where it was never told, or the file is not as it should be."""
-        try:
-            found = json.loads(self.path.read_text()) if self.path else None
-            return None if found is None else (str(found["text"]), int(found["exit"]), str(found["at"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        """The text, the exit code and when that was; None where it was never told, or the file is not as it was written."""
+        match read_sealed(self.path):
+            case {"text": str(text), "exit": int(code), "at": str(at)}:
+                return text, code, at
+        return None
 
     def keep(self, text: str, code: int) -> None:
         """Keep it; a folder that cannot be written is no error."""
         if self.path is not None:
-            at = time.strftime("%Y-%m-%d %H:%M:%S")
-            write_whole(self.path, json.dumps({"text": text, "exit": code, "at": at}))
+            write_sealed(self.path, {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S")})
 
 
 class Cache:
-    """One group's file: proofs by transition, and traces."""
+    """One group's file: proofs by transition, failures by obligation, and traces."""
 
-    def __init__(self, group: Group, digests: Mapping[str, str], folder: Path | None) -> None:
-        self.digests = digests
-        name = hashlib.sha256(str(group).encode()).hexdigest()[:24]
-        self.path = None if folder is None else folder / "proofs" / f"{name}.json"
-        self.data: dict[str, Any] = {"proofs": {}, "traces": {}}
-        self._inhabitants: dict[str, Move] = {}  # of transitions, read once
-        self._read()
+    def __init__(self, group: Group, grounds: Grounds, folder: Path | None) -> None:
+        self.grounds = grounds
+        self.path = None if folder is None else folder / "proofs" / f"{digest(group)[:24]}.json"
+        self.data: dict[str, dict[str, Any]] = {"proofs": {}, "failures": {}, "traces": {}}
+        self._inhabitants: dict[str, Move | None] = {}  # of transitions, read once
+        found = read_sealed(self.path)
+        for part, kept in self.data.items():
+            if isinstance(found, dict) and isinstance(found.get(part), dict):
+                kept.update(found[part])
         self.changed = False
-
-    def _read(self) -> None:
-        if self.path is None:
-            return
-        try:
-            found = json.loads(self.path.read_text())
-            for part, kept in self.data.items():
-                if isinstance(found, dict) and isinstance(found.get(part), dict):
-                    kept.update(found[part])
-        except (OSError, ValueError):
-            return
 
     def proved(self, transition: str, prop: str) -> Move | bool:
         """Was it proved on the same grounds? The inhabitant then, or True where there is none."""
-        entry = self.data["proofs"].get(transition)
-        if not isinstance(entry, dict) or entry.get("digest") != self.digests.get(transition):
+        match self.data["proofs"].get(transition):
+            case {"digest": str(known), "properties": list(props), "inhabitant": inhabitant, "shown": dict(shown)}:
+                if known != self.grounds.proofs.get(transition):
+                    return False
+            case _:
+                return False
+        if prop in shown:
+            try:
+                step: Move = from_plain(Move, shown[prop])
+                return step
+            except ValueError:
+                return False
+        if prop not in props:
             return False
-        if prop not in entry.get("properties", ()):
-            return False
-        if not entry.get("inhabitant"):
-            return True
         try:
             if transition not in self._inhabitants:
-                self._inhabitants[transition] = move_from_json(entry["inhabitant"])
-        except (KeyError, TypeError, ValueError):
+                self._inhabitants[transition] = from_plain(Move | None, inhabitant)
+        except ValueError:
             return False
-        return self._inhabitants[transition]
+        return self._inhabitants[transition] or True
 
-    def keep(self, transition: str, prop: str, inhabitant: Move | None) -> None:
-        digest = self.digests.get(transition)
-        if self.path is None or digest is None:
+    def keep(self, transition: str, prop: str, inhabitant: Move | None, shows: bool = False) -> None:
+        """Keep a proof. `shows`: the step is what it is about; else any step of the transition will do."""
+        known = self.grounds.proofs.get(transition)
+        if self.path is None or known is None:
             return
         entry = self.data["proofs"].get(transition)
-        if not isinstance(entry, dict) or entry.get("digest") != digest:
-            entry = {"digest": digest, "properties": [], "inhabitant": None}
+        if not isinstance(entry, dict) or entry.get("digest") != known:
+            entry = {"digest": known, "properties": [], "inhabitant": None, "shown": {}}
             self.data["proofs"][transition] = entry
-        if prop not in entry["properties"]:
+        if shows:
+            entry["shown"][prop] = to_plain(inhabitant)
+        elif prop not in entry["properties"]:
             entry["properties"].append(prop)
-        if inhabitant is not None and entry["inhabitant"] is None:
-            entry["inhabitant"] = move_to_json(inhabitant)
+            entry["inhabitant"] = entry["inhabitant"] or to_plain(inhabitant)
+        self.changed = True
+
+    def failed(self, obligation: Obligation) -> Result | None:
+        """How it failed on the same grounds, to be recomputed before it is told."""
+        match self.data["failures"].get(f"{obligation.transition}/{obligation.property}"):
+            case {"digest": self.grounds.failures, "verdict": verdict, "solver": str(solver), "told": told}:
+                try:
+                    assumptions, ways = from_plain(tuple[tuple[str, ...], tuple[str, ...]], told)
+                    return Result(obligation, from_plain(Verdict, verdict), 0.0, solver, True, assumptions, ways)
+                except ValueError:
+                    return None
+        return None
+
+    def keep_failure(self, result: Result) -> None:
+        """Keep a failure: refuted with its trace, searched for in vain to the end, or vacuous."""
+        if self.path is None:
+            return
+        name = f"{result.obligation.transition}/{result.obligation.property}"
+        self.data["failures"][name] = {
+            "digest": self.grounds.failures, "verdict": to_plain(result.verdict), "solver": result.solver,
+            "told": to_plain((result.assumptions, result.ways)),
+        }
         self.changed = True
 
     def hint(self, name: str) -> tuple[Move, ...]:
         """A trace that was found before; the caller recomputes it."""
         try:
-            return tuple(move_from_json(m) for m in self.data["traces"].get(name, ()))
-        except (KeyError, TypeError, ValueError, AttributeError):
+            found: tuple[Move, ...] = from_plain(tuple[Move, ...], self.data["traces"].get(name, []))
+        except ValueError:
             return ()
+        return found
 
     def keep_hint(self, name: str, trace: tuple[Move, ...]) -> None:
-        self.data["traces"][name] = [move_to_json(m) for m in trace]
+        """Keep a trace under what it leads to."""
+        self.data["traces"][name] = to_plain(trace)
         self.changed = True
 
     def write(self) -> None:
         """Replace the file."""
         if self.path is not None and self.changed:
-            write_whole(self.path, json.dumps(self.data, separators=(",", ":")))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file whole. A full or read-only disk is no error: the cache is only for speed."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp") as file:
-            temporary = Path(file.name)
-            try:
-                file.write(text)
-                file.close()
-                os.replace(temporary, path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-    except OSError:
-        return
+            write_sealed(self.path, self.data)
+            self.changed = False

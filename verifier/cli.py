@@ -3,34 +3,38 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from verifier import __version__
-from verifier.errors import PteproofError, UsageError
+from verifier.errors import OutputError, PteproofError, SolverError, UsageError, internal
+from verifier.exits import Exit, for_bisect
+from verifier.output import STREAM_ERRORS, hold_streams, one_line, tell_error
 from verifier.processes import stop_on_request
 
-__all__ = ["main"]
-
-USAGE = 2
+__all__ = ["ended", "main"]
 
 _COMMANDS = {
     **{name: ("verifier.commands.prove", name) for name in ("prove", "audit", "explain")},
     **{name: ("verifier.commands.evidence", name) for name in ("certify", "export", "mutate")},
-    **{name: ("verifier.commands.look", name) for name in ("decode", "encode")},
+    "difference": ("verifier.commands.difference", "difference"),
+    **{name: ("verifier.commands.look", name) for name in ("call", "decode", "encode")},
     "list": ("verifier.commands.look", "list_command"),
     "table": ("verifier.commands.look", "table_command"),
     "conform": ("verifier.kernel.commands", "conform_command"),
     "laws": ("verifier.kernel.commands", "laws_command"),
 }
+_COMPLETION = "_PTEPROOF_COMPLETE"  # set by a shell that completes words: click's own matter
 
 
 class _Group(click.Group):
-    """Commands by name; errors end in one line and exit code 2."""
+    """Commands by name; whatever happens ends in one line and an exit code of verifier/exits.py."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
@@ -44,24 +48,88 @@ class _Group(click.Group):
         found: click.Command = getattr(import_module(module), name)
         return found
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["standalone_mode"] = False
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        """Without click's own endings, which are exit code 1 for an interrupt and for a pipe that is closed."""
+        if _COMPLETION in os.environ:
+            return super().main(args, *more, **extra)
+        words = list(sys.argv[1:] if args is None else args)
         stop_on_request()
+        code = ended(lambda: self._run(words))
+        sys.exit(int(for_bisect(code) if "--bisect" in words else code))
+
+    def _run(self, words: list[str]) -> object:
+        hold_streams()
         try:
-            code = super().main(*args, **kwargs)
-            sys.stdout.flush()
-            sys.exit(code if isinstance(code, int) else 0)
-        except click.exceptions.Abort:
-            sys.exit(130)
-        except click.ClickException as error:
-            error.show()
-            sys.exit(USAGE)
-        except PteproofError as error:
-            click.echo(f"pteproof: {error}" if isinstance(error, UsageError) else str(error), err=True)
-            sys.exit(USAGE)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            sys.exit(141)
+            with self.make_context("pteproof", words) as context:
+                return self.invoke(context)
+        finally:
+            _tell_unjailed()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """No words at all: help, and nothing was checked. Versions of click differ in what they would do."""
+        if not args:
+            tell_error(ctx.get_help())
+            raise click.exceptions.Exit(Exit.WRONG_USE)
+        return super().parse_args(ctx, args)
+
+
+def _tell_unjailed() -> None:
+    """Say, also with --quiet, that a kernel tree's own code ran without a jail."""
+    from verifier.kernel.jail import unjailed
+    if (said := unjailed()) is not None:
+        tell_error(said)
+
+
+def ended(run: Callable[[], object]) -> int:
+    """The exit code of what is run, with one line on standard error where it is a fault's. Nothing but a verdict is 0 or 1."""
+    try:
+        code = run()
+        sys.stdout.flush()
+        return code if isinstance(code, int) else Exit.HOLDS
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        tell_error("pteproof: stopped")
+        return Exit.STOPPED
+    except click.ClickException as error:
+        said = io.StringIO()
+        error.show(said)
+        tell_error(said.getvalue().rstrip("\n"))
+        return Exit.WRONG_USE
+    except PteproofError as error:
+        bare = not isinstance(error, (UsageError, OutputError, SolverError))
+        tell_error(one_line(str(error) if bare else f"pteproof: {error}"))
+        return (Exit.NO_OUTPUT if isinstance(error, OutputError) else
+                Exit.CONTRADICTION if isinstance(error, SolverError) else Exit.WRONG_USE)
+    except BrokenPipeError:
+        return Exit.NO_READER
+    except OSError as error:
+        if error.errno in STREAM_ERRORS and error.filename is None:  # click's help
+            tell_error(f"pteproof: standard output cannot be written: {error.strerror}")
+            return Exit.NO_OUTPUT
+        return _crashed(error)
+    except Exception as error:
+        return _crashed(error)
+    finally:
+        _let_go()
+
+
+def _crashed(error: BaseException) -> Exit:
+    """Say what broke, and where; the whole way there on request."""
+    tell_error(f"pteproof: {one_line(internal(error))}; this is no verdict (PTEPROOF_TRACEBACK=1 shows more)")
+    if os.environ.get("PTEPROOF_TRACEBACK"):
+        from traceback import format_exception
+
+        tell_error("".join(format_exception(error)).rstrip("\n"))
+    return Exit.CRASH
+
+
+def _let_go() -> None:
+    """What is left for standard output and could not be written is not written again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from verifier.bits import FALSE, Bits
 from verifier.errors import SolverError
 from verifier.follow import steps_here
-from verifier.machine import Key, Memory
+from verifier.machine import LIFTED, Key
 from verifier.obligations import Group
-from verifier.path import prefixed
+from verifier.path import of_step, prefixed, settled
 from verifier.prove import graph_inputs, replay, step_move
 from verifier.results import Move
 from verifier.scopes import Model
@@ -21,8 +22,9 @@ from verifier.steps import Instance, Step, key_name, run, state_keys
 from verifier.syntax import BOOL
 from verifier.trace import Layer, Search
 
-__all__ = ["Consequences"]
+__all__ = ["NEAR", "Consequences"]
 
+NEAR = 2  # steps, at most, to a consequence
 ENDS = ("store-leak", "dropped-newer")
 Found = tuple[tuple[Move, ...], str]  # the steps, and what the last one is
 
@@ -41,24 +43,25 @@ class Consequences(Search):
         self._endings: list[list[tuple[Instance, int]]] = []  # of each layer: steps that may be a consequence, and when
 
     def of(
-        self, state: Mapping[Key, int | bool], last: Sequence[Move] = (), known: Iterable[Labels] = (), depth: int = 2,
+        self, move: Move, last: Sequence[Move] = (), known: Iterable[Labels] = (), depth: int = NEAR,
     ) -> Found:
-        """Steps from a bad state to a store that leaks or content that is lost, and which; nothing where none is near.
+        """Steps from where a move came to, to a store that leaks or content that is lost, and which; nothing where none is near.
 
         last    such steps from another state: tried first, as they are
         known   what such steps were elsewhere: tried then, with other values
         """
-        found = _again(self.model, self.group, state, last) if last else None
+        bad = _Bad(move.after, {name: value for name, value in move.inputs.items() if name.startswith(LIFTED)})
+        found = _again(self.model, self.group, bad, last) if last else None
         if found is not None:
             return found
         for labels in known:
-            found = _along(self.model, self.group, state, steps_named(self.model, labels))
+            found = _along(self.model, self.group, bad, steps_named(self.model, labels))
             if found is not None:
                 return found
         for number in range(depth):
             if number == len(self._endings):
                 self._unroll()
-            found = self._ending(state, number)
+            found = self._ending(bad, number)
             if found is not None:
                 return found
         return (), ""
@@ -78,16 +81,16 @@ class Consequences(Search):
             for step, enabled in zip(layer.steps, layer.enabled, strict=True) for bad in _ends(step)
         ])
 
-    def _ending(self, state: Mapping[Key, int | bool], number: int) -> Found | None:
+    def _ending(self, bad: _Bad, number: int) -> Found | None:
         """Steps from the state of which the last, in this layer, is a consequence. Their values are asked for anew."""
-        given = [*self._is(state), *self.given[:number]]
+        given = [*self._is(bad.state), *bad.as_open(self.graph), *self.given[:number]]
         if not isinstance(self.solver.check([*given, self.graph.any(*(ends for _, ends in self._endings[number]))], ()), Sat):
             return None
         for instance, ends in self._endings[number]:
             answer = self.solver.check([*given, ends], [f"{d}/choice" for d in range(2, number + 2)])
             if isinstance(answer, Sat):
                 path = [s[int(answer.model.get(f"{d}/choice", 0))] for d, s in enumerate(self.choices[:number], 2)]
-                found = _along(self.model, self.group, state, [*path, instance])
+                found = _along(self.model, self.group, bad, [*path, instance])
                 if found is None:
                     raise SolverError(f"{self.group}: {instance.label} after a failure cannot be followed")
                 return found
@@ -102,6 +105,19 @@ class Consequences(Search):
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """A bad state, and what lifted helpers left open on the way there: it stays as it was."""
+
+    state: Mapping[Key, int | bool]
+    open: Mapping[str, int | bool]
+
+    def as_open(self, graph: Bits) -> list[int]:
+        """The conditions that it is so; what no step on the way has asked for is 0, as it is there."""
+        return [bit ^ (not int(self.open.get(name, 0)) >> i & 1)
+                for name, bits in graph.inputs.items() if name.startswith(LIFTED) for i, bit in enumerate(bits)]
+
+
 def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Any]:
     return {key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
             for key, kind in state_keys(model)}
@@ -112,51 +128,52 @@ def _ends(step: Step) -> list[int]:
     return [bad for prop in ENDS if (bad := step.violations.get(prop, FALSE)) != FALSE]
 
 
-def _along(model: Model, group: Group, state: Mapping[Key, int | bool], instances: Sequence[Instance] | None) -> Found | None:
+def _along(model: Model, group: Group, bad: _Bad, instances: Sequence[Instance] | None) -> Found | None:
     """These steps from this state, with values of their own; nothing if they do not lead there, or are none of this model."""
     if instances is None:
         return None
-    graph, memo = Bits(), Memory()
-    present, given, inputs = _constant(model, graph, state), [], graph_inputs(graph)
+    graph = Bits()
+    present, given, inputs = _constant(model, graph, bad.state), [], graph_inputs(graph)
+    memo = model.memory(graph, inputs)
     for number, instance in enumerate(instances, 2):
         step = run(model, graph, present, instance, group.code, prefixed(inputs, number), memo)
         given += step.assumed
         present = step.after
+    given += [settled(graph, memo), *bad.as_open(graph)]
     solver = BitsSolver(graph)
-    for bad in _ends(step):
-        answer = solver.check([*given, bad])
+    for ends in _ends(step):
+        answer = solver.check([*given, ends])
         if isinstance(answer, Sat):
-            return _followed(model, group, state, instances, answer.model)
+            return _followed(model, group, bad, instances, answer.model)
     return None
 
 
 def _followed(
-    model: Model, group: Group, state: Mapping[Key, int | bool], path: Sequence[Instance], values: Mapping[str, int | bool]
+    model: Model, group: Group, bad: _Bad, path: Sequence[Instance], values: Mapping[str, int | bool]
 ) -> Found:
     """The steps that a solver found, as plain integers give them. SolverError where these differ."""
     moves: list[Move] = []
-    present = dict(state)
+    present = dict(bad.state)
     for number, instance in enumerate(path, 2):
-        mark = f"{number}/"
-        inputs = {n.removeprefix(mark): v for n, v in values.items() if n.startswith(mark) and n != f"{mark}choice"}
-        moves.append(step_move(model, group, instance, present, inputs))
+        moves.append(step_move(model, group, instance, present, {**of_step(values, number), **bad.open}))
         present = dict(moves[-1].after)
-    found = _again(model, group, state, moves)
+    found = _again(model, group, bad, moves)
     if found is None:
         raise SolverError(f"{group}: {', '.join(move.transition for move in moves)} after a failure cannot be followed")
     return found
 
 
-def _again(model: Model, group: Group, state: Mapping[Key, int | bool], hint: Sequence[Move]) -> Found | None:
+def _again(model: Model, group: Group, bad: _Bad, hint: Sequence[Move]) -> Found | None:
     """The steps of a hint from this state, if they still end in a store that leaks or in lost content."""
     instances = steps_here(model, hint)
     if instances is None:
         return None
     moves: list[Move] = []
     violated: set[str] = set()
-    present = dict(state)
+    present = dict(bad.state)
     for instance, old in zip(instances, hint, strict=True):
-        move = step_move(model, group, instance, present, dict(old.inputs))
+        own = {name: value for name, value in old.inputs.items() if not name.startswith(LIFTED)}
+        move = step_move(model, group, instance, present, {**own, **bad.open})
         violated, allowed, after = replay(model, group, move)
         if not allowed:
             return None

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from verifier.bits import Bits
 from verifier.graph import TRUE
-from verifier.obligations import Builder, Group, Question
+from verifier.obligations import Aim, Builder, Group, Question
 from verifier.plain import PlainChecker, Violated
 from verifier.prove import Contradiction, GroupProver, claim
 from verifier.prove_terms import TermProver, term_inputs
@@ -62,6 +62,17 @@ class CrossProver(TermProver):
             self._ask_integers(question, theirs, ours)
         return ours
 
+    def decide_aim(self, aim: Aim) -> Verdict:
+        """As `decide`; that values lead there is recomputed with plain integers in any case."""
+        ours = GroupProver.decide_aim(self, aim)
+        word, theirs = verdict_name(ours), self.aim_word(aim)
+        if theirs == "unknown" or word == "unknown":
+            return Unknown("solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}")
+        if word != theirs:
+            see = self._left(aim, word, theirs, ours)
+            raise Contradiction(f"{aim.id}: the bit graph says {word}, {self.second} says {theirs}; {see}")
+        return ours
+
     def _ask_integers(self, question: Question, theirs: str, ours: Proved) -> None:
         found = self.plain.check(question)
         if isinstance(found, Violated):
@@ -70,7 +81,8 @@ class CrossProver(TermProver):
         self._third = "" if found is None else "1 bit" if found.bits == 1 else f"{found.bits} bits"
 
     def _left(
-        self, question: Question, ours: str, theirs: str, verdict: Verdict | None, plain: Mapping[str, int | bool] | None = None
+        self, question: Question | Aim, ours: str, theirs: str, verdict: Verdict | None,
+        plain: Mapping[str, int | bool] | None = None,
     ) -> str:
         """Where to look."""
         try:
@@ -79,29 +91,22 @@ class CrossProver(TermProver):
             return f"what shows it cannot be written: {error.strerror}"
 
     def bundle(
-        self, question: Question, ours: str, theirs: str, verdict: Verdict | None, plain: Mapping[str, int | bool] | None = None
+        self, question: Question | Aim, ours: str, theirs: str, verdict: Verdict | None,
+        plain: Mapping[str, int | bool] | None = None,
     ) -> Path:
         """Everything that is needed to see the disagreement again, without this program."""
         where = self.folder / re.sub(r"[^A-Za-z0-9_.+-]", "_", question.id)
         where.mkdir(parents=True, exist_ok=True)
         smt = Smt()
         builder = Builder(self.model, self.group, smt, term_inputs(smt))
-        asked = next(builder.questions(lambda t, p: (t, p) == (question.transition, question.property.name)))
+        rows = _rows_of_aim(question, builder) if isinstance(question, Aim) else _rows(question, builder)
         files: list[dict[str, Any]] = []
-        for label, given in question.given.items():
-            ways = [w.bad for w in question.ways if w.label == label]
-            terms = [w.bad for w in asked.ways if w.label == label]
-            assumed = list(asked.given[label])
-            rows = [("given", list(given), assumed)]
-            for n, (bad, term) in enumerate(zip(ways, terms, strict=True)):
-                rows.append((f"way-{n}", [*given, bad], [*assumed, term]))
-            for kind, literals, conditions in rows:
-                name = f"{re.sub(r'[^A-Za-z0-9]', '_', label)}-{kind}"
-                script = Script([question.id, kind])
-                script.ask((), conditions, alone=True)
-                (where / f"{name}.smt2").write_text(script.text())
-                (where / f"{name}.cnf").write_text(dimacs(self.graph, literals))
-                files.append({"file": name, "satisfiable means": "inhabited" if kind == "given" else "refuted"})
+        for name, means, literals, conditions in rows:
+            script = Script([question.id, name])
+            script.ask((), conditions, alone=True)
+            (where / f"{name}.smt2").write_text(script.text())
+            (where / f"{name}.cnf").write_text(dimacs(self.graph, literals))
+            files.append({"file": name, "satisfiable means": means})
         move = getattr(getattr(verdict, "counterexample", None), "move", None)
         values = {name: int(value) for name, value in (plain or {}).items()}
         if move is not None:
@@ -111,6 +116,29 @@ class CrossProver(TermProver):
                 "versions": dict(solver_versions())}
         (where / "obligation.json").write_text(json.dumps(told, indent=1) + "\n")
         return where
+
+
+def _rows(question: Question, builder: Builder) -> Iterator[tuple[str, str, list[int], list[Any]]]:
+    """Each question to a solver: its name, what satisfiable means, as literals and as the builder's terms."""
+    asked = next(builder.questions(lambda t, p: (t, p) == (question.transition, question.property.name)))
+    for label, given in question.given.items():
+        ways = [w.bad for w in question.ways if w.label == label]
+        terms = [w.bad for w in asked.ways if w.label == label]
+        assumed = list(asked.given[label])
+        yield f"{_name(label)}-given", "inhabited", list(given), assumed
+        for n, (bad, term) in enumerate(zip(ways, terms, strict=True)):
+            yield f"{_name(label)}-way-{n}", "refuted", [*given, bad], [*assumed, term]
+
+
+def _rows_of_aim(aim: Aim, builder: Builder) -> Iterator[tuple[str, str, list[int], list[Any]]]:
+    """As `_rows`: each instance that may lead there."""
+    asked = next(builder.aims(lambda t, p: (t, p) == (aim.transition, aim.property.name)))
+    for (instance, given, shown), (_, assumed, term) in zip(aim.shown, asked.shown, strict=True):
+        yield f"{_name(instance.label)}-shown", "proved", [*given, shown], [*assumed, term]
+
+
+def _name(label: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", label)
 
 
 def dimacs(graph: Bits, literals: Sequence[int]) -> str:

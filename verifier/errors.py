@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["ExtractionError", "PteproofError", "SolverError", "SpecError", "UsageError", "Where", "nearest"]
+__all__ = ["USERS", "Contradiction", "ExtractionError", "OutputError", "PteproofError", "SolverError", "SpecError", "UsageError",
+           "Where", "internal", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,42 @@ class ExtractionError(PteproofError, RuntimeError):
     """Something of the kernel tree could not be found, built or lifted."""
 
 
+class OutputError(PteproofError, RuntimeError):
+    """What was found could not be written: standard output or a file."""
+
+
 class SolverError(PteproofError, RuntimeError):
     """A solver failed, or two of them disagree."""
+
+
+_SHORT = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open files", errno.ENOMEM: "out of memory",
+          errno.EAGAIN: "no more processes are allowed"}
+
+
+class Contradiction(Exception):
+    """What one part of the tool says, another part does not: values of a solver, recomputed, do not do what it says."""
+
+
+USERS = (UsageError, SpecError, ExtractionError)  # those that a user can mend; of the others the program is the cause
+
+
+def internal(error: BaseException) -> str:
+    """One line about an error that is nobody's but the program's or the machine's: what it is, and where it came up.
+
+    >>> internal(MemoryError())
+    'out of memory'
+    """
+    if isinstance(error, (PteproofError, Contradiction)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, OSError) and error.errno in _SHORT:
+        return _SHORT[error.errno]
+    from traceback import extract_tb
+
+    frames = [frame for frame in extract_tb(error.__traceback__) if "verifier" in frame.filename]
+    where = f" ({'/'.join(frames[-1].filename.split('/')[-2:])}:{frames[-1].lineno})" if frames else ""
+    return f"internal error: {type(error).__name__}: {str(error)[:300]}{where}"
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:

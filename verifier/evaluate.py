@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.machine import HUGE, WAS, Frame, Key, Machine
+from verifier.machine import HUGE, WAS, Frame, Key, Machine, Room
 from verifier.syntax import (
     BOOL,
     INDEX,
@@ -37,7 +37,7 @@ from verifier.syntax import (
     Stmt,
 )
 
-__all__ = ["call", "evaluated"]
+__all__ = ["answered", "call", "evaluated"]
 
 def call(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict[str, Any] | None = None) -> Any:
     """The value that a function returns on these arguments (None where it returns nothing)."""
@@ -126,6 +126,19 @@ def _between(m: Machine, frame: Frame, nodes: list[Any], label: str) -> None:
             m.state["entry", process] = m.hardware(process, m.state["entry", process], f"{label}.{process}")
 
 
+def answered(machine: Machine, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
+    """What a call of a helper gives here, and leaves in its by-reference parameters: the memory's answer, or its body's."""
+    if function.pure:
+        try:
+            return machine.memo[function, args], {}
+        except KeyError:
+            return call(machine, function, args), {}
+    found = machine.memo.by_reference(function, args, Room(machine, {}, 0))
+    if found is not None and machine.alg.known(found[2]) is False:
+        return found[0], found[1]
+    return evaluated(machine, function, dict(zip((p.name for p in function.params), args, strict=True)))
+
+
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     function = node.function
     if m.auto is frame.function and any(p.by_ref for p in function.params):
@@ -157,24 +170,29 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
             refs[param.name] = _process_of(m, frame, arg)
     if args:
         m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
-    answer = m.memo.by_reference(function, args)
+    room = Room(m, refs, node.site)
+    answer = m.memo.by_reference(function, args, room)
     if answer is not None and m.alg.known(answer[2]) is False:
         _store_refs(m, frame, node, answer[1])
         if refs:
             m.leaving(function.name, next(iter(refs.values())), answer[0], node.site)
         return answer[0]
     callee = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
-    path = m.path
+    path, after = m.path, None
+    if answer is not None:
+        after = room.leave(answer[2])
+        m.path = m.alg.all(path, answer[2])
     m.stack.append(str(node.site))
     _block(m, callee, function.body)
     m.stack.pop()
     m.path = path
-    if answer is None:
+    if answer is None or after is None:
         _store_refs(m, frame, node, callee.values)
         if refs:
             m.leaving(function.name, next(iter(refs.values())), callee.result, node.site)
         return callee.result
     result, entries, unless = answer
+    m.state = _join_values(m, unless, m.state, after, m.kinds)
     kinds = {param.name: param.type for param in function.params}
     merged = {name: _merge(m, unless, callee.values[name], value, kinds[name]) for name, value in entries.items()}
     _store_refs(m, frame, node, merged)

@@ -263,7 +263,7 @@ class ExpressionTyper:
         if isinstance(index, Const) and not 0 <= index.value < variable.count:
             raise self.fail(node.slice, f"index out of range; {name} has {variable.count}")
         self.pure = False
-        return State(variable.type, name, index)
+        return State(variable.type, name, index, self.source.at(node.lineno, node.col_offset))
 
     def unary(self, node: ast.UnaryOp, want: int | None) -> Expr:
         if isinstance(node.op, ast.Not):

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from verifier.algebra import Integers
 from verifier.evaluate import call
-from verifier.machine import Key, Memory
+from verifier.machine import Key
 from verifier.obligations import Group
 from verifier.prove import input_reader, instance_of, replay, step_move
 from verifier.results import Move
@@ -23,8 +24,8 @@ def follow(
     model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool], prop: str,
     through: bool = False,
 ) -> tuple[Move, ...] | None:
-    """Recompute a trace with plain integers: None unless every step is allowed, all but the last keep every
-    property, and the last violates `prop`.
+    """Recompute a trace with plain integers: None unless every step is allowed (lifted helpers are settled in it),
+    all but the last keep every property, and the last violates `prop`.
 
     through   steps before the last may break properties; `prop` has to hold before the last one as well
     """
@@ -36,16 +37,21 @@ def follow(
         serious = set() if through else {v for v in violated if model.spec.properties[v].kind != "advisory"}
         if not allowed or (number < len(plan) and serious) or (number == len(plan) and prop not in violated):
             return None
-        if through and number == len(plan) and prop in lost(model, group, state):
+        if through and number == len(plan) and prop in lost(model, group, state, inputs):
             return None
         moves.append(move)
         state = after
     return tuple(moves)
 
 
-def lost(model: Model, group: Group, state: Mapping[Key, int | bool]) -> set[str]:
-    """The invariants that do not hold in a state."""
-    world = World(model, Integers(), dict(state), input_reader({}), Memory())
+def _world(model: Model, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool]) -> World:
+    alg, reader = Integers(), input_reader(dict(inputs))
+    return World(model, alg, dict(state), reader, model.memory(alg, reader))
+
+
+def lost(model: Model, group: Group, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool]) -> set[str]:
+    """The invariants that do not hold in a state; `inputs` say what lifted helpers leave open."""
+    world = _world(model, state, inputs)
     return {name for name, _, holds in invariants(model, world, group.code) if not holds}
 
 
@@ -68,9 +74,9 @@ def labels(model: Model, trace: Sequence[Move]) -> tuple[str, ...]:
     return tuple(instance_of(model, move).label for move in trace)
 
 
-def is_fresh(model: Model, state: Mapping[Key, int | bool]) -> bool:
+def is_fresh(model: Model, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool] = MappingProxyType({})) -> bool:
     """Is it an initial state of this model? Other variants may have other empty entries."""
-    world = World(model, Integers(), dict(state), input_reader({}), Memory())
+    world = _world(model, state, inputs)
     return all(call(world, function, ()) for _, function in model.init())
 
 
@@ -91,7 +97,7 @@ def retrace(
 ) -> tuple[Move, ...] | None:
     """The trace's choices, followed anew in this group; None if they lead elsewhere, or are none here."""
     instances = steps_here(model, trace)
-    if instances is None or not is_fresh(model, trace[0].before):
+    if instances is None or not is_fresh(model, trace[0].before, trace[0].inputs):
         return None
     plan = tuple((instance, move.inputs) for instance, move in zip(instances, trace, strict=True))
     return follow(model, group, plan, trace[0].before, prop, through)

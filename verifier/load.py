@@ -7,6 +7,7 @@ booleans, numbers or dates in ways nobody expects (yes, on, 1:30, 1e3, 2024-12-1
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,16 +17,20 @@ from typing import Any
 import yaml
 
 from verifier.errors import SpecError, Where, nearest
+from verifier.store import read_regular
 
-__all__ = ["Items", "Source", "Table", "read_yaml"]
+__all__ = ["OPENED", "Items", "Source", "Table", "read_yaml"]
 
 MAX_BYTES = 1 << 20
 MAX_LINE = 4096
 MAX_DEPTH = 24
+MAX_DIGITS = 40  # of a number: 128 bits have 39
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)\Z")
 _TAG = "tag:yaml.org,2002:"
+
+OPENED: dict[Path, str] = {}  # every file that this process has read here, and the digest of what it read last
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +119,10 @@ def read_yaml(path: Path, shown: str | None = None) -> Table:
     name = shown or str(path)
     start = Where(name, 1, 1)
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         raise SpecError(start, f"cannot be read: {error.strerror or error}") from error
+    OPENED[path.absolute()] = hashlib.sha256(raw).hexdigest()
     text = _decode(raw, start)
     try:
         _check_events(text, name)
@@ -228,6 +234,8 @@ class _Reader:
             return Source(text, where)
         if resolved == _TAG + "bool" and text in ("true", "false"):
             return text == "true"
+        if resolved == _TAG + "int" and len(text) > MAX_DIGITS:
+            raise SpecError(where, f"a number has at most {MAX_DIGITS} digits")
         if resolved == _TAG + "int" and _INT.match(text):
             return int(text, 0)
         kind = resolved.removeprefix(_TAG)

@@ -6,17 +6,20 @@ The texts in here are typed later, against one variant's layout (verifier.scopes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from verifier.errors import Where
 from verifier.load import Source
 
-__all__ = ["Axiom", "Definition", "Encoding", "Level", "Observation", "Property", "Spec", "Transition", "Variable", "name_of"]
+__all__ = ["Axiom", "Definition", "Effect", "Encoding", "Level", "Observation", "Property", "Spec", "Transition", "Variable",
+           "name_of"]
 
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
 PTE = "pte"
 INVARIANT, LEMMA, STEP, ADVISORY, STATIC = "invariant", "lemma", "step", "advisory", "static"
+EFFECT, REACHES = "effect", "reaches-"  # the kind of an effect's obligation, and how its name starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,6 @@ class Axiom:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """What a step is there for: some state leads to one in which the sentence holds."""
-
-    name: str
-    holds: Source
-    needs: tuple[str, ...] = ()  # of an architecture, as a transition's
-    codes: tuple[str, ...] = ()  # none: all
-    not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why no state leads there
-    hardware: tuple[str, ...] = ()  # events that it takes, from another CPU within the step
-
-
-@dataclass(frozen=True, slots=True)
 class Observation:
     signature: str
     at: Where
@@ -86,7 +77,8 @@ class Property:
     """What has to hold: of each process p where the text names p.
 
     kind is invariant (part of the theorem), lemma (strengthens it), step (of one step: old state was_...),
-    advisory (a step property that never fails a run) or static (of entries alone).
+    advisory (a step property that never fails a run), static (of entries alone) or effect (what a step is there for: some
+    state leads it to one in which this holds).
     """
 
     name: str
@@ -103,6 +95,31 @@ class Property:
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
     levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
     inputs: tuple[str, ...] = ()  # of a step: booleans that a transition leaves open, and that the sentence names
+    shows: Source | None = None  # of one that asserts record: the sentence that fails then, for the report
+    prefers: Source | None = None  # what holds after the step in a counterexample that a reader understands, where one can be had
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a step is there for: some state leads to one in which the sentence holds."""
+
+    name: str
+    holds: Source
+    needs: tuple[str, ...] = ()  # of an architecture, as a transition's
+    codes: tuple[str, ...] = ()  # none: all
+    not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why no state leads there
+    hardware: tuple[str, ...] = ()  # events that it takes, from another CPU within the step
+
+    def lacks(self, variant: str, absent: Iterable[str], events: Iterable[str]) -> str:
+        """Why it is not asked for on a variant that lacks this and has these events; empty where it is."""
+        why = [text for glob, text in self.not_on.items() if fnmatch.fnmatchcase(variant, glob)]
+        why += [f"has no {need}" for need in self.needs if need in absent]
+        why += [f"no other CPU's event {event!r} comes between" for event in self.hardware if event not in events]
+        return why[0] if why else ""
+
+    def as_property(self) -> Property:
+        """What an obligation about it is called, and what it says."""
+        return Property(REACHES + self.name, EFFECT, self.holds, self.holds.text.strip(), "", (), self.holds.where)
 
 
 @dataclass(frozen=True, slots=True)

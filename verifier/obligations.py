@@ -8,19 +8,19 @@ the whole invariant is assumed; an obligation is proved where no such state viol
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.algebra import Algebra
 from verifier.evaluate import call
 from verifier.machine import HUGE, WAS, Key, Memory
-from verifier.model import ADVISORY, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
+from verifier.model import ADVISORY, EFFECT, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
 from verifier.scopes import Model
-from verifier.steps import Fresh, Instance, Step, World, applies, arguments, instances, invariants, run, symbolic_state
+from verifier.steps import Fresh, Instance, Step, World, applies, arguments, asked, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
 
-__all__ = ["Group", "Obligation", "Question", "Way", "obligation_id"]
+__all__ = ["Aim", "Builder", "Group", "Obligation", "Question", "Way", "obligation_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class Way:
     step: Step | None
     bad: Any
     sentence: str = ""  # of a static property
+    component: str = ""  # of the entry, which the step changes as it must not
+
+    def __str__(self) -> str:
+        """What tells it apart from the other ways of its question."""
+        return " ".join(part for part in (self.label, "" if self.process is None else "AB"[self.process], self.component) if part)
 
     @builtins.property
     def label(self) -> str:
@@ -67,8 +72,18 @@ class Question:
     ways: list[Way] = field(default_factory=list)
     given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
-    effects: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)  # what the step is there for: label, condition
-    unsettled: tuple[Any, ...] = ()  # where what a helper does is not known; the question says nothing there
+    unsettled: Mapping[str, Any] = field(default_factory=dict)  # why what a helper does is not known, and where: no verdict there
+
+
+@dataclass(slots=True)
+class Aim:
+    """An obligation that some state leads a step to what it is there for. `shown`: by which instance, assuming what, where."""
+
+    id: str
+    transition: str
+    property: Property
+    shown: list[tuple[Instance, tuple[Any, ...], Any]] = field(default_factory=list)
+    unsettled: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +114,26 @@ class Obligation:
             return f"On {group.variant}, for all values of the parameters: {self.says}."
         if self.transition == "init":
             return f"On {group.variant}, in every fresh address space: {self.says}."
+        if self.kind == EFFECT:
+            return (
+                f"On {group.variant}, some state of {self.width}-bit entries at level {group.level} that satisfies the "
+                f"invariant, with some inputs and observations that the axioms allow, leads {self.transition} "
+                f"(code {group.code}, encoding {group.encoding}) to where this holds: {' '.join(self.says.split())}."
+            )
         return (
             f"On {group.variant}, for all {self.width}-bit entries at level {group.level} and every state that satisfies the "
             f"invariant, all inputs and observations that the axioms allow: after {self.transition} (code {group.code}, "
             f"encoding {group.encoding}), {self.says}."
         )
+
+
+def either(alg: Algebra[Any, Any], *found: Mapping[str, Any]) -> dict[str, Any]:
+    """Reasons with their conditions; one that is given more than once holds where any of these does."""
+    merged: dict[str, list[Any]] = {}
+    for one in found:
+        for reason, condition in one.items():
+            merged.setdefault(reason, []).append(condition)
+    return {reason: alg.any(*conditions) for reason, conditions in merged.items()}
 
 
 class Builder:
@@ -119,6 +149,7 @@ class Builder:
         self.fresh = fresh
         self.memory = model.memory(alg, fresh) if memo is None else memo
         self.dropped = dropped
+        self._kept: tuple[str, tuple[list[tuple[Step, tuple[Any, ...]]], dict[str, Any]]] | None = None
         self.state: dict[Key, Any] = symbolic_state(model, fresh)
         world = World(model, alg, self.state, fresh, self.memory)
         self.invariant = {
@@ -156,20 +187,20 @@ class Builder:
         world = World(self.model, self.alg, self.state, self.fresh, self.memory)
         given = tuple(call(world, function, ()) for _, function in self.model.init())
         unsettled = self.memory.take()
-        for prop in self.properties():
-            if prop.kind in (INVARIANT, LEMMA) and wanted("init", prop.name):
+        for prop in asked(self.model, "init", self.group.code):
+            if wanted("init", prop.name):
                 question = Question(obligation_id(self.group, "init", prop.name), "init", prop)
                 for process in (0, 1):
                     bad = self.alg.neg(self.invariant[prop.name, process])
                     question.ways.append(Way(None, process, None, bad))
                 question.given["init"] = given
-                unsettled = question.unsettled = (*self.unsettled, *unsettled, *self.memory.take())
+                unsettled = question.unsettled = either(self.alg, self.unsettled, unsettled, self.memory.take())
                 yield question
 
     def _static(self, wanted: Callable[[str, str], bool]) -> Iterator[Question]:
         """Statements about entries alone: no state, no step."""
-        for prop in self.properties():
-            if prop.kind != STATIC or not wanted("static", prop.name):
+        for prop in asked(self.model, "static", self.group.code):
+            if not wanted("static", prop.name):
                 continue
             question = Question(obligation_id(self.group, "static", prop.name), "static", prop)
             world = World(self.model, self.alg, {}, self.fresh, self.memory)
@@ -181,31 +212,53 @@ class Builder:
             yield question
 
     def _of_transition(self, name: str, found: list[Instance], props: list[Property]) -> Iterator[Question]:
-        effects: dict[str, list[tuple[str, Any]]] = {}
-        questions = {p.name: Question(obligation_id(self.group, name, p.name), name, p, effects=effects) for p in props}
-        for instance in found:
-            step = run(self.model, self.alg, self.state, instance, self.group.code, self.fresh, self.memory,
-                       self.dropped)
-            given = (*self.hypothesis, *step.assumed)
-            for effect, condition in self.effects(step):
-                effects.setdefault(effect, []).append((instance.label, condition))
+        questions = {p.name: Question(obligation_id(self.group, name, p.name), name, p) for p in props}
+        steps, unsettled = self._steps(name, found)
+        for step, given in steps:
+            label = step.instance.label
             for prop in props:
                 question = questions[prop.name]
-                question.given[instance.label] = given
-                question.instances[instance.label] = instance
+                question.given[label] = given
+                question.instances[label] = step.instance
                 question.ways += self.ways(prop, step)
-        unsettled = (*self.unsettled, *self.memory.take())
+        unsettled = either(self.alg, unsettled, self.memory.take())
         for question in questions.values():
             question.unsettled = unsettled
             yield question
+
+    def _steps(self, name: str, found: list[Instance]) -> tuple[list[tuple[Step, tuple[Any, ...]]], dict[str, Any]]:
+        """The steps of a name with what may be assumed of each, and where they are not settled. The last are kept."""
+        if self._kept is None or self._kept[0] != name:
+            steps = [run(self.model, self.alg, self.state, instance, self.group.code, self.fresh, self.memory, self.dropped)
+                     for instance in found]
+            rows = [(step, (*self.hypothesis, *step.assumed)) for step in steps]
+            self._kept = name, (rows, either(self.alg, self.unsettled, self.memory.take()))
+        return self._kept[1]
+
+    def aims(self, wanted: Callable[[str, str], bool] = lambda transition, prop: True) -> Iterator[Aim]:
+        """What the steps are there for: the effects that are wanted, as questions of their own."""
+        by_name: dict[str, list[Instance]] = {}
+        for instance in instances(self.model):
+            by_name.setdefault(instance.name, []).append(instance)
+        for name, found in by_name.items():
+            props = [p for p in asked(self.model, name, self.group.code) if p.kind == EFFECT and wanted(name, p.name)]
+            if not props:
+                continue
+            steps, unsettled = self._steps(name, found)
+            rows = [(step, given, dict(self.effects(step))) for step, given in steps]
+            unsettled = either(self.alg, unsettled, self.memory.take())
+            for prop in props:
+                shown = [(step.instance, given, reached[prop.name]) for step, given, reached in rows if prop.name in reached]
+                yield Aim(obligation_id(self.group, name, prop.name), name, prop, shown, unsettled)
 
     def effects(self, step: Step) -> Iterator[tuple[str, Any]]:
         """What the step's transition is there for, as conditions on the state after; not of a process that is summed up."""
         transition = step.instance.transition
         if transition is None or THIRD in step.instance.roles:
             return
-        for name, sentence in self.model.effects(transition, self.group.code):
-            yield name, call(self.after(step), sentence, arguments(self.model, step.instance, self.fresh))
+        for effect in self.model.effects(transition, self.group.code):
+            args = arguments(self.model, step.instance, self.fresh)
+            yield effect.as_property().name, call(self.after(step), self.model.effect(transition, effect), args)
 
     def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         recorded = step.violations.get(prop.name)
@@ -230,7 +283,7 @@ class Builder:
             return
         inputs = [self.fresh(name, BOOL) for name in prop.inputs]
         for process in step.instance.roles:
-            if process != THIRD and step.before["entry", process] is not step.after["entry", process]:
+            if process != THIRD:
                 holds = call(self.after(step), self.model.property(prop), (process, *inputs))
                 yield Way(step.instance, process, step, self.alg.neg(holds))
 
@@ -258,7 +311,7 @@ class Builder:
             for component, view in prop.compares.items():
                 bad = self._differs(prop, step, process, component, view, base, after)
                 if bad is not None:
-                    yield Way(step.instance, process, step, bad)
+                    yield Way(step.instance, process, step, bad, component=component)
 
     def _baseline(self, step: Step, process: int) -> Any:
         """What a role's entry is compared with: its own entry before, or the one that it is copied from."""
@@ -291,6 +344,11 @@ class Builder:
             holds = alg.same(one, two) if reading.returns == BOOL else alg.eq(one, two, reading.returns)
         changed = alg.neg(alg.eq(before, after, self.model.layout.width))
         return alg.all(changed, comparable, alg.neg(holds))
+
+    def compared(self, step: Step, process: int, view: str) -> tuple[Any, Any]:
+        """What a view says of a role's entry after the step, and before that of what it is compared with."""
+        base, after = self._baseline(step, process), step.after["entry", process]
+        return self._read_before(step, view, base), self._read_after(step, view, process, after)
 
     def _world_before(self, step: Step) -> World:
         return World(self.model, self.alg, step.before, self.fresh, self.memory)

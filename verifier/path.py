@@ -6,18 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from verifier.bits import Bits
+from verifier.bits import TRUE, Bits
 from verifier.evaluate import call
 from verifier.follow import Plan
-from verifier.machine import Key, Memory
+from verifier.machine import LIFTED, Key, Memory
 from verifier.obligations import Builder, Group
-from verifier.prove import graph_inputs, order, readable
+from verifier.prove import granted, graph_inputs, order, preference, readable
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Path", "Paths", "Rules", "Target", "prefixed"]
+__all__ = ["Path", "Paths", "Rules", "Target", "of_step", "prefixed", "settled"]
 
 Target = tuple[str, str]  # transition, property
 
@@ -39,6 +39,10 @@ class Rules:
         names = {name for transition, name in self.failed if transition == step.instance.name}
         return {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step))) for p in builder.properties() if p.name in names}
 
+    def named(self, found: str) -> str:
+        """The property that a name of `violated` is about."""
+        return found
+
     def tolerates(self, transition: str, prop: str) -> bool:
         """May a step that is not the last break this property?"""
         return False
@@ -49,9 +53,10 @@ class Paths:
 
     def __init__(self, model: Model, group: Group) -> None:
         self.model, self.group = model, group
-        self.graph, self.memo = Bits(), Memory()
+        self.graph = Bits()
         self.solver = BitsSolver(self.graph)
         self.inputs = graph_inputs(self.graph)
+        self.memo = model.memory(self.graph, self.inputs)
         self.start = {key: self.inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(model)}
         self.init = [call(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
         self._known: dict[tuple[str, ...], Step] = {}
@@ -63,7 +68,9 @@ class Paths:
             fresh = prefixed(self.inputs, depth)
             step = self._known.get(labels[:depth])
             if step is None:
+                self.memo.take()
                 step = run(self.model, self.graph, state, instance, self.group.code, fresh, self.memo)
+                step.assumed.append(settled(self.graph, self.memo))
                 self._known[labels[:depth]] = step
             yield (step, Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo),
                    World(self.model, self.graph, state, fresh, self.memo))
@@ -79,37 +86,34 @@ class Path:
 
     def minimal(self, prop: str) -> dict[str, int | bool] | None:
         """The least values under which the last step violates the property and the others keep to the rules; None without any."""
-        conditions = list(self.paths.init)
+        conditions, wishes = list(self.paths.init), []
         for depth, (step, builder, before) in enumerate(self.paths.steps(self.path), 1):
             conditions += step.assumed
             last = depth == len(self.path)
             for name, bad in self.rules.violated(builder, step, self.rules.held(before)).items():
                 if last and name == prop:
                     conditions.append(bad)
+                    told = self.model.spec.properties[self.rules.named(prop)]
+                    wishes.append(preference(builder, told, step, builder.ways(told, step)))
                 elif not last and not self.rules.tolerates(step.instance.name, name):
                     conditions.append(bad ^ 1)
+            conditions.append(settled(self.graph, self.paths.memo))
         if not isinstance(self.solver.check(conditions, ()), Sat):
             return None
         names = self.graph.support(conditions)
-        conditions += self._pleasant(conditions, names)
+        conditions += granted(self.solver, conditions, [*wishes, *self._pleasant(names)])
         return minimise(self.solver, conditions, order(self.graph, names))
 
-    def _pleasant(self, conditions: list[int], names: set[str]) -> list[int]:
-        """Frames that a reader recognises, and pages that can be read, where the violation allows them."""
-        extra: list[int] = []
+    def _pleasant(self, names: set[str]) -> Iterator[int]:
+        """Frames that a reader recognises, and pages that can be read."""
         width = self.model.layout.ulong
         for depth in range(1, len(self.path) + 1):
             if f"{depth}/vm_read" in names:
-                wanted = readable(self.graph, f"{depth}/")
-                if isinstance(self.solver.check([*conditions, *extra, wanted], ()), Sat):
-                    extra.append(wanted)
+                yield readable(self.graph, f"{depth}/")
             name = f"{depth}/frame"
             if name in names:
                 value = self.graph.word(0x12345 + depth - 1, width)
-                equal = self.graph.eq(self.graph.input_word(name, width), value, width)
-                if isinstance(self.solver.check([*conditions, *extra, equal], ()), Sat):
-                    extra.append(equal)
-        return extra
+                yield self.graph.eq(self.graph.input_word(name, width), value, width)
 
     def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
         """The fresh state that the values name."""
@@ -123,9 +127,19 @@ class Path:
         """The steps, each with its inputs."""
         found = []
         for depth, instance in enumerate(self.path, 1):
-            mark = f"{depth}/"
-            found.append((instance, {n.removeprefix(mark): v for n, v in values.items() if n.startswith(mark)}))
+            found.append((instance, of_step(values, depth)))
         return tuple(found)
+
+
+def of_step(values: Mapping[str, int | bool], depth: int) -> dict[str, int | bool]:
+    """The inputs of one step of several, by their own names; what lifted helpers leave open is the same in all."""
+    mark = f"{depth}/"
+    return {n.removeprefix(mark): v for n, v in values.items() if n.startswith((mark, LIFTED)) and n != f"{mark}choice"}
+
+
+def settled(graph: Bits, memo: Memory) -> int:
+    """The condition that the answers of helpers since the last time are settled."""
+    return graph.any(*memo.take().values()) ^ TRUE
 
 
 def prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, int], Any]:

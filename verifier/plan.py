@@ -11,13 +11,13 @@ from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder
 from verifier.errors import UsageError, nearest
-from verifier.model import FALLBACK, PTE, Spec
+from verifier.model import FALLBACK, PTE, REACHES, Spec, Transition
 from verifier.obligations import Group
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
 from verifier.scopes import Model
 from verifier.sequences import Known, read_sequences
-from verifier.substitute import Substitute
+from verifier.substitute import Substitute, substituted
 
 __all__ = ["Filters", "Library", "load_library"]
 
@@ -66,7 +66,7 @@ class Library:
     spec_folder: Path
     substitute: Substitute | None = None  # whose helpers stand in for arch/'s
     _layouts: dict[tuple[str, str | None], Layout] = field(default_factory=dict)
-    _models: dict[tuple[str, str, str], Model] = field(default_factory=dict)
+    _models: dict[tuple[str, str, str, Substitute | None], Model] = field(default_factory=dict)
     _sequences: Known | None = None
 
     def variants(self) -> list[Variant]:
@@ -91,17 +91,21 @@ class Library:
         return self._layouts[key]
 
     def model(self, variant: str, encoding: str, level: str = PTE) -> Model:
-        """A model, and its layout with it: typed where they are used, and the KEPT that were used last stay."""
-        key = (variant, encoding, level)
+        """A model, and its layout with it: typed where they are used, and the KEPT that were used last stay.
+
+        Where helpers are substituted, it is these that the model has, for whoever asks it: prover, search, replay, report.
+        """
+        key = (variant, encoding, level, self.substitute)
         if key not in self._models:
             record = self.spec.encodings[encoding]
-            self._models[key] = Model(self.spec, self.layout(variant, record.overlay), record, level)
+            model = Model(self.spec, self.layout(variant, record.overlay), record, level)
+            self._models[key] = model if self.substitute is None else substituted(model, self.substitute)
             if len(self._models) > KEPT:
                 self._drop(next(iter(self._models)))
         self._models[key] = found = self._models.pop(key)
         return found
 
-    def _drop(self, key: tuple[str, str, str]) -> None:
+    def _drop(self, key: tuple[str, str, str, Substitute | None]) -> None:
         """Let go of a model, and of its layouts where no other has them."""
         del self._models[key]
         if not any(variant == key[0] for variant, *_ in self._models):
@@ -122,6 +126,19 @@ class Library:
         """The variants that are asked for."""
         return [v for v in self.variants()
                 if any(matches(name, filters.arch) for name in (v.name, v.arch, self.archs[v.arch].kernel))]
+
+    def asks_for(self, filters: Filters) -> Callable[[str], bool]:
+        """Does a run with these filters ask for the obligation of this id, if there is one?"""
+        names = {v.name for v in self.wanted(filters)}
+        known = {v.name for v in self.variants()}
+
+        def asked(identity: str) -> bool:
+            variant, level, encoding, transition, code, prop = identity.split("/")
+            mine = variant in names if variant in known else matches(variant, filters.arch)
+            return (mine and matches(level, filters.level) and matches(encoding, filters.encoding)
+                    and matches(code, filters.code) and filters.wants(transition, prop))
+
+        return asked
 
     def groups(self, filters: Filters) -> tuple[list[Group], list[dict[str, str]]]:
         """The groups that are asked for, and those that do not apply with the reason."""
@@ -164,11 +181,29 @@ class Library:
             for need in transition.needs:
                 if need in absent and wants(transition.name, ""):
                     found.append({"variant": group.variant, "transition": transition.name, "why": f"has no {need}"})
+            if not set(transition.needs) & set(absent) and wants(transition.name, ""):
+                found += self._effects_not_asked(group, transition)
         for prop in spec.properties.values():
             for need in prop.needs:
                 if need in absent:
                     found.append({"variant": group.variant, "property": prop.name, "why": f"has no {need}"})
         return found
+
+    def _effects_not_asked(self, group: Group, transition: Transition) -> list[dict[str, str]]:
+        """The effects of a transition that no state of this variant can show, at the first level that has it."""
+        variant, spec = self.variant(group.variant), self.spec
+        if group.level != next(n for n, level in spec.levels.items() if transition.at(level)):
+            return []
+        events = () if variant.one_cpu else variant.hardware
+        reasons = ((e, e.lacks(variant.name, variant.absent, events)) for e in transition.reaches)
+        return [{"variant": variant.name, "transition": transition.name, "property": REACHES + e.name, "why": why}
+                for e, why in reasons if why and (not e.codes or group.code in e.codes)]
+
+    def asked(self, step: str) -> list[str]:
+        """The names of all that obligations of a step may be about: properties, and what it is there for."""
+        transition = self.spec.transitions.get(step)
+        effects = () if transition is None else transition.reaches
+        return [*self.spec.properties, *(REACHES + effect.name for effect in effects)]
 
     def check(self, groups: list[Group]) -> None:
         """Type everything that the groups use. SpecError at the first thing that is wrong.
@@ -197,7 +232,8 @@ def nothing_matches(filters: Filters, library: Library) -> UsageError:
     known = {
         "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(library.spec.levels),
         "encoding": list(library.spec.encodings), "code": list(FALLBACK),
-        "transition": [*library.spec.transitions, "init", "static"], "property": list(library.spec.properties),
+        "transition": [*library.spec.transitions, "init", "static"],
+        "property": list(dict.fromkeys(name for step in library.spec.transitions for name in library.asked(step))),
     }
     for option, names in known.items():
         globs: tuple[str, ...] = getattr(filters, option)

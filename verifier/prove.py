@@ -7,29 +7,26 @@ is a contradiction of the tool and never passes silently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from verifier.algebra import Integers
 from verifier.bits import FALSE, TRUE, Bits
+from verifier.errors import Contradiction
 from verifier.evaluate import call
-from verifier.machine import HUGE, Key, Machine
-from verifier.model import Property
-from verifier.obligations import Builder, Group, Obligation, Question, Way
-from verifier.results import Counterexample, Move, Proved, Refuted, Unknown, Vacuous, Verdict
+from verifier.machine import HUGE, LIFTED, Key
+from verifier.model import REACHES, Property
+from verifier.obligations import Aim, Builder, Group, Obligation, Question, Way
+from verifier.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise
-from verifier.steps import Instance, key_name, level_of, state_keys
+from verifier.steps import Instance, Step, World, invariants, key_name, level_of, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Contradiction", "GroupProver", "replay", "obligation_of"]
+__all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
 
 SHOWN_PFN = 0x12345  # what counterexamples use for the page's frame where they can
-
-
-class Contradiction(Exception):
-    """The solver's values, recomputed, do not do what the solver says."""
 
 
 def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obligation:
@@ -43,7 +40,7 @@ def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obli
     return Obligation(group, name, catalogue, prop.name, prop.kind, prop.claim, model.layout.width)
 
 
-def claim(model: Model, group: Group, question: Question) -> str:
+def claim(model: Model, group: Group, question: Question | Aim) -> str:
     """One sentence with its quantifiers."""
     return obligation_of(model, group, question.transition, question.property).claim
 
@@ -64,8 +61,7 @@ class GroupProver:
         self.name = solver.name
         self.builder = Builder(model, group, graph, graph_inputs(graph))
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
-        self._shown: dict[str, Move | None] = {}
-        self._reached: dict[tuple[str, str], bool] = {}
+        self._examples: dict[str, list[tuple[dict[str, int | bool], Move]]] = {}  # of an instance
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
 
     def decide(self, question: Question) -> Verdict:
@@ -85,16 +81,41 @@ class GroupProver:
                 if isinstance(answer, Sat):
                     return Refuted(self.counterexample(question, way, given), None)
                 assert isinstance(answer, Unsat)
-        effect = self.unreached(question)
-        return Vacuous(question.transition, effect) if effect else Proved(self.inhabitant_of(question))
+        return Proved(self.inhabitant_of(question))
+
+    def decide_aim(self, aim: Aim) -> Verdict:
+        """PROVED with a step that shows the effect, recomputed with plain integers; VACUOUS where no state leads there."""
+        settled = self.graph.neg(self.graph.any(*aim.unsettled.values()))
+        for instance, given, condition in aim.shown:
+            shown = self.graph.conj(condition, settled)
+            move = self._seen(instance, shown)
+            if move is None:
+                answer = self.solver.check((*given, shown))
+                if isinstance(answer, Undecided):
+                    return Unknown("solver", answer.reason)
+                if isinstance(answer, Unsat):
+                    continue
+                move = self.move(instance, answer.model)
+                self._examples.setdefault(instance.label, []).append((answer.model, move))
+            if not leads_to(self.model, self.group, move, aim.property.name):
+                raise Contradiction(f"{aim.id}: the solver's values, recomputed, do not lead there")
+            return Proved(move)
+        if any(not isinstance(self.solver.check((*given, condition), ()), Unsat) for _, given, condition in aim.shown):
+            return Incomplete(f"wherever a state leads there: {'; '.join(aim.unsettled)}")
+        return Vacuous(aim.transition, aim.property.name.removeprefix(REACHES))
+
+    def _seen(self, instance: Instance, shown: int) -> Move | None:
+        """A step that was found before and shows this too: the effects of a transition share a few."""
+        found = (move for values, move in self._examples.get(instance.label, ()) if self.graph.evaluate([shown], values)[0])
+        return next(found, None)
 
     def inhabitant_of(self, question: Question) -> Move | None:
         """A step that satisfies everything that the question assumes."""
         for label, instance in question.instances.items():
-            if label not in self._shown:
-                values = self._inhabitant(label, question.given[label])
-                self._shown[label] = None if values is None else self.move(instance, values)
-            return self._shown[label]
+            values = self._inhabitant(label, question.given[label])
+            if values is not None and label not in self._examples:
+                self._examples[label] = [(values, self.move(instance, values))]
+            return self._examples[label][0][1] if values is not None else None
         return None
 
     def helpers(self) -> tuple[str, ...]:
@@ -123,26 +144,20 @@ class GroupProver:
         """Does a state satisfy what an instance assumes?"""
         return self._inhabitant(label, given) is not None
 
-    def unreached(self, question: Question) -> str:
-        """The name of an effect that the step is there for, and that no state leads to; empty where there is none."""
-        for name, rows in question.effects.items():
-            key = (question.transition, name)
-            if key not in self._reached:
-                self._reached[key] = any(
-                    isinstance(self.solver.check((*question.given[label], condition), ()), Sat) for label, condition in rows)
-            if not self._reached[key]:
-                return name
-        return ""
-
     def possible(self, question: Question, way: Way) -> bool:
         """Can the property be violated this way?"""
         given = question.given[way.label]
-        return isinstance(self.solver.check((*given, way.bad), ()), Sat)
+        return not isinstance(self.solver.check((*given, way.bad), ()), Unsat)
+
+    def broken(self, question: Question) -> tuple[str, ...]:
+        """Every way in which the property can be violated, by name."""
+        return tuple(sorted({str(way) for way in question.ways if self.possible(question, way)}))
 
     def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
         """The least values that violate the obligation this way, recomputed with plain integers."""
         conditions = [*given, way.bad]
-        conditions += self._pleasant(conditions)
+        point = [] if way.step is None else [preference(self.builder, question.property, way.step, [way])]
+        conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
         values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
         if way.sentence:
             return Counterexample(self.parameters(way.sentence, values), None, reached=True, replayed=True)
@@ -170,37 +185,26 @@ class GroupProver:
     def _telling(self) -> list[int]:
         """What makes two states different to a reader: the truth, the folio's flags, how the entries read."""
         found = [value for key, value in self.builder.state.items() if isinstance(value, int)]
-        machine = Machine(self.graph)
+        machine = self.model.machine(self.graph, graph_inputs(self.graph))
         for process in (0, 1):
             for name in ("pte_present", "pte_write", "pte_dirty"):
                 entry = self.builder.state["entry", process]
                 found.append(call(machine, self.model.layout.helper(name), (entry,)))
         return found
 
-    def _pleasant(self, conditions: list[int]) -> list[int]:
-        """Frames that a reader recognises, and pages that can be read, where the violation allows them."""
-        extra: list[int] = []
+    def _pleasant(self) -> Iterator[int]:
+        """Frames that a reader recognises, and pages that can be read."""
         graph, width = self.graph, self.model.layout.ulong
-        wanted = readable(graph, "")
-        if wanted != TRUE and isinstance(self.solver.check([*conditions, wanted], ()), Sat):
-            extra.append(wanted)
+        yield readable(graph, "")
         for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
-            if name not in graph.inputs:
-                continue
-            equal = graph.eq(graph.input_word(name, width), graph.word(value, width), width)
-            if isinstance(self.solver.check([*conditions, *extra, equal]), Sat):
-                extra.append(equal)
-        return extra
+            if name in graph.inputs:
+                yield graph.eq(graph.input_word(name, width), graph.word(value, width), width)
 
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""
-        for prop in self.builder.properties():
-            for name, given, function in self.model.sentences(prop):
-                args = tuple(input_reader(values)(f"{name}.{p.name}", p.type) for p in function.params)
-                machine = Machine(Integers())
-                if name == sentence and (call(machine, function, args) or (given and not call(machine, given, args))):
-                    raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
-        inputs = {name: value for name, value in values.items() if name.startswith(f"{sentence}.")}
+        inputs = {name: value for name, value in values.items() if name.startswith((f"{sentence}.", LIFTED))}
+        if not fails(self.model, self.builder.properties(), sentence, inputs):
+            raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
         return Move("static", False, (), False, inputs, {}, {})
 
     def initial(self, values: dict[str, int | bool]) -> Move:
@@ -213,6 +217,36 @@ class GroupProver:
         state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
         inputs = {name: value for name, value in values.items() if name not in self._state_names}
         return step_move(self.model, self.group, instance, state, inputs)
+
+
+def preference(builder: Builder, prop: Property, step: Step, ways: Iterable[Way]) -> int:
+    """The condition that a property fails in one of these ways and that a reader sees what its `prefers` asks for."""
+    if prop.prefers is None:
+        return TRUE
+    function, world = builder.model.preferred(prop), builder.after(step)
+    told: list[int] = [builder.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
+    return int(builder.alg.any(*told))
+
+
+def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]) -> list[int]:
+    """Those wishes that the conditions allow, one after the other."""
+    found: list[int] = []
+    for wish in wishes:
+        if wish not in (TRUE, FALSE) and isinstance(solver.check([*conditions, *found, wish], ()), Sat):
+            found.append(wish)
+    return found
+
+
+def fails(model: Model, properties: Iterable[Property], sentence: str, values: dict[str, int | bool]) -> bool:
+    """Does a static sentence fail, with plain integers, for these parameters?"""
+    reader = input_reader(values)
+    for name, given, function in (s for prop in properties for s in model.sentences(prop)):
+        if name == sentence:
+            args = tuple(reader(f"{name}.{p.name}", p.type) for p in function.params)
+            machine = model.machine(Integers(), reader)
+            holds, applies = call(machine, function, args), given is None or call(machine, given, args)
+            return bool(applies and not holds and not any(machine.memo.take().values()))
+    return False
 
 
 def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:
@@ -245,8 +279,6 @@ def step_move(
     model: Model, group: Group, instance: Instance, state: dict[Key, Any], inputs: dict[str, int | bool]
 ) -> Move:
     """A step with plain integers, as a Move."""
-    from verifier.steps import run
-
     reader = input_reader(inputs)
     step = run(model, Integers(), state, instance, group.code, reader, model.memory(Integers(), reader))
     return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new, inputs, dict(state),
@@ -254,7 +286,10 @@ def step_move(
 
 
 def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
-    """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after."""
+    """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after.
+
+    Where a helper's behaviour is not settled, they do not.
+    """
     key = (group, move.transition, move.roles, move.tracks_new, tuple(move.inputs.items()), tuple(move.before.values()))
     if key not in model.replayed:
         model.replayed[key] = _replay(model, group, move)
@@ -263,17 +298,37 @@ def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict
 
 
 def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
-    instance = instance_of(model, move)
-    reader = input_reader(dict(move.inputs))
-    alg = Integers()
-    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
-    from verifier.steps import run
-
-    step = run(model, builder.alg, dict(move.before), instance, group.code, reader, builder.memory)
+    step, builder = _recomputed(model, group, move)
     violated = {
         prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
     }
-    return violated, all(step.assumed), step.after
+    return violated, all(step.assumed) and _settled(builder), step.after
+
+
+def _settled(builder: Builder) -> bool:
+    """Are the answers of helpers settled, with plain integers? Else they say nothing of the step."""
+    return not any(builder.memory.take().values())
+
+
+def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
+    """The step of a move with plain integers, and what says how it violates properties and what it leads to."""
+    reader, alg = input_reader(dict(move.inputs)), Integers()
+    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
+    instance = instance_of(model, move)
+    return run(model, alg, dict(move.before), instance, group.code, reader, builder.memory), builder
+
+
+def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
+    """Does the move, recomputed, satisfy its assumptions, the invariant among them, and show the effect?"""
+    step, builder = _recomputed(model, group, move)
+    shown = any(bool(condition) for name, condition in builder.effects(step) if name == effect)
+    return shown and all(step.assumed) and _keeps(builder, move.before) and _settled(builder)
+
+
+def _keeps(builder: Builder, state: State) -> bool:
+    """Does a state satisfy the whole invariant?"""
+    world = World(builder.model, builder.alg, dict(state), builder.fresh, builder.memory)
+    return all(holds for _, _, holds in invariants(builder.model, world, builder.group.code))
 
 
 def violates(model: Model, group: Group, move: Move, prop: str) -> bool:

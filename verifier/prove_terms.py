@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from verifier.bits import Bits
-from verifier.obligations import Builder, Group, Question
+from verifier.obligations import Aim, Builder, Group, Question
 from verifier.prove import Contradiction, GroupProver
-from verifier.results import Proved, Refuted, Unknown, Vacuous, Verdict
+from verifier.results import Proved, Refuted, Unknown, Vacuous, Verdict, verdict_name
 from verifier.scopes import Model
 from verifier.smt_solvers import term_solver
 from verifier.solve import BitsSolver, Sat, Undecided, Unsat
@@ -39,7 +39,7 @@ class TermProver(GroupProver):
         self.term_builder = Builder(model, group, terms, term_inputs(terms))
         self._questions: dict[str, dict[str, Question]] = {}
         self._inhabited: dict[str, bool | None] = {}
-        self._found: dict[tuple[str, str], bool] = {}
+        self._aims: dict[str, dict[str, Aim]] = {}
 
     def question(self, question: Question) -> Question:
         found = self._questions.get(question.transition)
@@ -61,18 +61,28 @@ class TermProver(GroupProver):
             answer = self.asked.check((*asked.given[way.label], way.bad))
             if not isinstance(answer, Unsat):
                 return "unknown" if isinstance(answer, Undecided) else "refuted"
-        return "vacuous" if self.missing(asked) else "proved"
+        return "proved"
 
-    def missing(self, asked: Question) -> str:
-        """As `unreached`, of a question over terms. What that solver gives up on counts as reached."""
-        for name, rows in asked.effects.items():
-            key = (asked.transition, name)
-            if key not in self._found:
-                answers = (self.asked.check((*asked.given[label], condition)) for label, condition in rows)
-                self._found[key] = any(not isinstance(answer, Unsat) for answer in answers)
-            if not self._found[key]:
-                return name
-        return ""
+    def aim_word(self, aim: Aim) -> str:
+        """As `word`, of what a step is there for: does some state lead there?"""
+        if aim.transition not in self._aims:
+            found = self.term_builder.aims(lambda t, p: t == aim.transition)
+            self._aims[aim.transition] = {a.property.name: a for a in found}
+        answers = [self.asked.check((*given, condition))
+                   for _, given, condition in self._aims[aim.transition][aim.property.name].shown]
+        if any(isinstance(answer, Sat) for answer in answers):
+            return "proved"
+        return "unknown" if any(isinstance(answer, Undecided) for answer in answers) else "vacuous"
+
+    def decide_aim(self, aim: Aim) -> Verdict:
+        """The verdict that the solver gives; the step that shows it comes from the graph."""
+        word = self.aim_word(aim)
+        if word == "unknown":
+            return Unknown("solver", f"{self.name} gave up")
+        seen = super().decide_aim(aim)
+        if not isinstance(seen, Unknown) and verdict_name(seen) != word:
+            raise Contradiction(f"{aim.id}: {self.name} says {word}, the bit graph {verdict_name(seen)}")
+        return seen
 
     def decide(self, question: Question) -> Verdict:
         """The verdict that the solver gives; values, where there are any, come from the graph."""
@@ -93,5 +103,4 @@ class TermProver(GroupProver):
             if not isinstance(seen, Refuted):
                 raise Contradiction(f"{question.id}: {self.name} refutes it, the bit graph does not")
             return seen
-        effect = self.missing(asked)
-        return Vacuous(question.transition, effect) if effect else Proved(self.inhabitant_of(question))
+        return Proved(self.inhabitant_of(question))

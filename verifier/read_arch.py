@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def load_archs(folder: Path | None = None) -> dict[str, Arch]:
 def load_generic(folder: Path) -> Arch | None:
     """The helpers that all architectures share, where the folder has them."""
     path = folder / f"{GENERIC}.yaml"
-    return _read_arch(path, None) if path.is_file() else None
+    return _read_arch(path, None) if os.path.lexists(path) else None
 
 
 def _read_arch(path: Path, generic: Arch | None) -> Arch:
@@ -68,7 +69,7 @@ def _read_arch(path: Path, generic: Arch | None) -> Arch:
     absent = table.texts("absent", "absent")
     arch = Arch(
         name, table.text("kernel", "an architecture") if "kernel" in table else name, _shown(path),
-        table.text("read", "an architecture"), sources, constants, features, {},
+        table.text("read", "an architecture"), sources, constants, features,
         _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays, describes,
         {}, frozenset(absent),
     )
@@ -83,7 +84,7 @@ def _shown(path: Path) -> str:
     for base, prefix in ((Path.cwd(), Path()), (data_folder("arch").parent, Path())):
         try:
             return str(prefix / path.resolve().relative_to(base.resolve()))
-        except ValueError:
+        except (ValueError, OSError, RuntimeError):  # a link may point to itself
             continue
     return str(path)
 
@@ -114,7 +115,7 @@ def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ..
             record.only(("source", "body", "variants", "absent", "note"), "a helper")
             body = record.need("body", Source, "a helper")
             texts.append(Text(key, table.key_at[key], body, source_of(record, sources), globs_of(record),
-                              record.texts("absent", "absent")))
+                              record.texts("absent", "absent"), _own(record)))
         name = key.split("(")[0].strip()
         if name in found:
             raise SpecError(table.key_at[key], f"helper {name} stands twice")
@@ -122,16 +123,22 @@ def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ..
     return found
 
 
+def _own(record: Table) -> bool:
+    """Is the helper one of our own? Its note then begins so."""
+    note = record.get_as("note", Source, None)
+    return note is not None and note.text.startswith("ours")
+
+
 def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
     record = table.need(key, Table, "hardware")
-    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "past_flush", "variants"), "an event")
+    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "past_flush"), "an event")
     late, past_flush = record.get_as("late", bool, False), record.get_as("past_flush", bool, False)
     if past_flush and not late:
         raise SpecError(record.at["past_flush"], "only what stores late can store past a flush")
     return Event(
         key, record.texts("catalogue", "catalogue"), source_of(record, sources), record.text("describe", "an event"),
         record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
-        record.get_as("stores", bool, False), globs_of(record), late, past_flush,
+        record.get_as("stores", bool, False), late, past_flush,
     )
 
 

@@ -14,6 +14,7 @@ from verifier.model import (
     INVARIANT,
     LEMMA,
     PTE,
+    REACHES,
     STATIC,
     STEP,
     Axiom,
@@ -30,7 +31,7 @@ from verifier.model import (
     name_of,
 )
 
-__all__ = ["load_spec"]
+__all__ = ["load_levels", "load_spec"]
 
 
 def load_spec(folder: Path) -> Spec:
@@ -57,10 +58,15 @@ def load_spec(folder: Path) -> Spec:
         _properties(_read(folder / "properties.yaml", folder)),
         {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
         _transitions(folder),
-        {x.name: x for x in (_level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first))},
+        load_levels(folder),
     )
     _check_names(spec)
     return spec
+
+
+def load_levels(folder: Path) -> dict[str, Level]:
+    """The levels of a spec folder, the base level first. Raises SpecError at whatever is wrong in them."""
+    return {x.name: x for x in (_level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first))}
 
 
 def _base_first(path: Path) -> tuple[bool, str]:
@@ -174,7 +180,9 @@ def _properties(table: Table) -> dict[str, Property]:
     for name in table:
         record = table.need(name, Table, "properties")
         record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
-                     "sentences", "codes", "levels", "inputs"), "a property")
+                     "sentences", "codes", "levels", "inputs", "shows", "prefers"), "a property")
+        if name.startswith(REACHES):
+            raise SpecError(table.key_at[name], f"{REACHES}... is what a step's effects are called: no property")
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
             kinds = "invariant, lemma, step, advisory or static"
@@ -186,8 +194,16 @@ def _properties(table: Table) -> dict[str, Property]:
             record.texts("codes", "codes"),
             _words(_sub(record, "compares")), _sentences(record), record.texts("causes", "causes"),
             record.texts("levels", "levels"), record.texts("inputs", "inputs"),
+            record.get_as("shows", Source, None), record.get_as("prefers", Source, None),
         )
+        _can_be_shown(found[name])
     return found
+
+
+def _can_be_shown(prop: Property) -> None:
+    """A reader of a refutation has to see what failed: SpecError where nothing says what that is."""
+    if prop.shows is None and prop.holds is None and not prop.compares and not prop.sentences:
+        raise SpecError(prop.where, f"{prop.name} has no `holds`, so it has to say what a refutation shows: `shows`")
 
 
 def _sentences(property: Table) -> tuple[Sentence, ...]:
@@ -252,6 +268,8 @@ def _transition(table: Table, name: str) -> Transition:
     record.only(_KEYS, "a transition")
     what = f"transition {name}"
     roles = record.texts("roles", "roles") or ("p",)
+    if len(roles) > 2:
+        raise SpecError(record.at["roles"], "a transition has one role or two: there are two processes")
     third = record.texts("third", "third")
     for role in third:
         if role not in roles:

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
+from verifier.baseline import PROVED, Compared, Said
+from verifier.exits import Exit, worst
 from verifier.machine import Key
+from verifier.model import ADVISORY
 from verifier.obligations import Group, Obligation
 
 __all__ = [
-    "EXIT", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "verdict_name", "worst",
+    "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -39,6 +42,7 @@ class Counterexample:
     reached    was the state reached from a fresh mapping?
     depth      steps of the trace, or the depth searched in vain
     leads_to   steps from the bad state to a store-leak or dropped-newer, and which of them
+    searched   how many steps at most such an end was searched for in vain; 0 where nobody searched, or one was found
     """
 
     move: Move
@@ -48,7 +52,7 @@ class Counterexample:
     depth: int = 0
     leads_to: tuple[Move, ...] = ()
     consequence: str = ""
-    droppable: bool | None = None
+    searched: int = 0
     replayed: bool | None = None
     kernel: bool | None = None
     kernel_why: str = "not asked for"
@@ -75,7 +79,7 @@ class Vacuous:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """reason: timeout, memory, solver, not-inductive."""
+    """reason: timeout, memory, solver, not-inductive, stopped, contradiction (an error of the tool's own)."""
 
     reason: str
     detail: str = ""
@@ -100,17 +104,23 @@ class Result:
     solver: str
     cached: bool = False
     assumptions: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()  # of what fails: every way in which its property can be violated
 
 
 @dataclass(frozen=True, slots=True)
 class TheoremResult:
-    """A theorem's verdict is the worst of its steps'; `lemmas` are the invariants that its induction used."""
+    """A theorem's verdict is the worst of its steps'; `lemmas` are the invariants that its induction used.
+
+    whole      was the whole theorem asked for, and every obligation of it decided?
+    undecided  obligations that were asked for and have no verdict
+    """
 
     group: Group
     verdict: str
     lemmas: tuple[str, ...]
     counts: Mapping[str, int]
-    whole: bool  # was the whole theorem asked for?
+    whole: bool
+    undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,40 @@ class Run:
     solvers: Mapping[str, str] = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
     unfinished: tuple[tuple[Group, str], ...] = ()  # groups of which something was not decided, and why
+    stopped: str = ""  # by whom or what the run was ended before its end
+    compared: Compared | None = None  # with an earlier run
+
+    @property
+    def undecided(self) -> int | None:
+        """Obligations that were asked for and have no verdict; None where nobody had counted them yet."""
+        return sum(t.undecided for t in self.theorems) if self.theorems or not self.stopped else None
+
+    def cut_short(self) -> str:
+        """Why this is not the whole answer; empty where it is."""
+        if self.stopped:
+            return self.stopped
+        return f"{len(self.unfinished)} theorems are not finished" if self.unfinished else ""
+
+
+def said(result: Result) -> Said:
+    """A result as an earlier run would tell it."""
+    name = verdict_name(result.verdict)
+    if isinstance(result.verdict, Proved):
+        return PROVED
+    shown: Counterexample | None = getattr(result.verdict, "counterexample", None)
+    leads_to = "" if shown is None else shown.consequence
+    return Said(name, frozenset(result.ways), leads_to, result.obligation.kind == ADVISORY)
+
+
+def recounted(theorem: TheoremResult, results: Iterable[Result]) -> TheoremResult:
+    """A theorem after verdicts of its obligations have become weaker: what was refuted may be incomplete now."""
+    mine = [r for r in results if r.obligation.group == theorem.group]
+    counts = dict.fromkeys(theorem.counts, 0)
+    for result in mine:
+        counts[verdict_name(result.verdict)] += 1
+    words = {verdict_name(r.verdict) for r in mine if r.obligation.kind != ADVISORY}
+    verdict = next((w for w in ("refuted", "vacuous", "unknown", "incomplete") if w in words), theorem.verdict)
+    return replace(theorem, counts=counts, verdict=verdict)
 
 
 def verdict_name(verdict: Verdict) -> str:
@@ -146,23 +190,16 @@ def reason(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
-# Exit codes of the contract; the worst wins in the order 4, 1, 3, 2, 0.
-EXIT = {"proved": 0, "refuted": 1, "vacuous": 3, "unknown": 3, "incomplete": 3}
+_EXIT = {"proved": Exit.HOLDS, "refuted": Exit.REFUTED, "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN}
 
 
-def exit_code(run: Run) -> int:
-    """0 everything proved; 1 refuted; 3 unknown, vacuous or incomplete; 4 the tool contradicts itself.
-
-    An advisory property never fails a run.
-    """
+def exit_code(run: Run) -> Exit:
+    """What the run comes to. An advisory property never fails one. Compared with an earlier run: what is new or in a new way."""
+    if run.stopped:
+        return Exit.STOPPED
     if run.contradictions:
-        return 4
-    codes = {3} if run.unfinished or not run.results else set()
-    codes |= {EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"}
-    return next((code for code in (1, 3) if code in codes), 0)
-
-
-def worst(codes: Iterable[int]) -> int:
-    """The exit code of several results: 4, then 1, 3, 2 and 0."""
-    found = set(codes)
-    return next((code for code in (4, 1, 3, 2) if code in found), 0)
+        return Exit.CONTRADICTION
+    codes = {Exit.OPEN} if run.unfinished or not run.results else set()
+    if run.compared is not None:
+        return worst({*codes, run.compared.exit_code()})
+    return worst(codes | {_EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"})

@@ -7,23 +7,27 @@ import multiprocessing as mp
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from verifier.errors import UsageError
+from verifier.grounds import code
 from verifier.model import ADVISORY
 from verifier.obligations import Group
 from verifier.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
-from verifier.processes import as_worker
+from verifier.processes import as_worker, dying_quietly, stop_asked, undisturbed
 from verifier.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.scopes import Model
 from verifier.shared import Results, Shared
-from verifier.steps import applies
+from verifier.steps import applies, asked, step_names
 from verifier.work import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
 
-__all__ = ["Options", "Stopped", "prove"]
+__all__ = ["Options", "Stopped", "nothing", "prove"]
 
+STOPPED = "stopped by an interrupt or a request to end"
 GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
 
 
@@ -64,7 +68,8 @@ class _Process:
 def _serve(library: Library, task: Task, pipe: Connection) -> None:
     """The body of a process."""
     as_worker()
-    work(library, task, _sender(pipe))
+    with dying_quietly():
+        work(library, task, _sender(pipe))
     pipe.close()
 
 
@@ -94,8 +99,8 @@ def prove(
     processes ended.
     """
     start = time.perf_counter()
-    groups, skipped = library.groups(filters)
     unproved = [v for v in library.wanted(filters) if v.unproved]
+    groups, skipped = library.groups(filters)
     if not groups and unproved and unproved == library.wanted(filters):
         raise UsageError(f"nothing to prove for {unproved[0].name}: {unproved[0].unproved}")
     if not groups:
@@ -108,23 +113,30 @@ def prove(
         loaded = time.perf_counter()
         scheduler.run(_tasks(groups, filters, options))
     except KeyboardInterrupt:
-        raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded)) from None
+        scheduler.stop()
+        raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded, STOPPED)) from None
     finally:
         scheduler.end()
     return _finish(library, groups, filters, skipped, scheduler, start, loaded)
+
+
+def nothing(library: Library, filters: Filters, why: str) -> Run:
+    """A run that was ended before anything was decided: all that was asked for, as not decided."""
+    groups, skipped = library.groups(filters)
+    now = time.perf_counter()
+    scheduler = _Scheduler(library, Options(), lambda news: None)
+    return _finish(library, groups, filters, skipped, scheduler, now, now, why)
 
 
 def _something(library: Library, groups: Sequence[Group], filters: Filters) -> None:
     """UsageError where a filter of transitions or properties leaves nothing to ask."""
     events = {f"hw-{e}" for group in groups for e in library.variant(group.variant).hardware}
     if not (any(matches(n, filters.transition) for n in ("init", "static", *library.spec.transitions, *events))
-            and any(matches(p, filters.property) for p in library.spec.properties)):
+            and any(matches(p, filters.property) for name in library.spec.transitions for p in library.asked(name))):
         raise nothing_matches(filters, library)
     for group in groups:
         model = library.group_model(group)
-        names = ["init", "static", *model.spec.transitions, *(f"hw-{e}" for e in model.layout.variant.hardware)]
-        props = [p.name for p in model.spec.properties.values() if applies(model, p, group.code)]
-        if any(matches(n, filters.transition) for n in names) and any(matches(p, filters.property) for p in props):
+        if _asked(model, group, filters):
             return
     raise nothing_matches(filters, library)
 
@@ -132,10 +144,11 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
 def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
     """One task for each encoding and code: a trace found on one variant is the first guess on the next."""
     by_code: dict[tuple[str, str], list[Group]] = {}
+    known = "" if options.cache is None else code()
     for group in groups:
         by_code.setdefault((group.encoding, group.code), []).append(group)
     return [
-        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, options.solver,
+        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
              options.cross, options.timeout)
         for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
     ]
@@ -156,6 +169,8 @@ class _Scheduler:
     def run(self, tasks: list[Task]) -> None:
         todo = deque(tasks)
         while todo or self.running:
+            if stop_asked():  # also where Python lost the exception, such as in a callback of its garbage collector
+                raise KeyboardInterrupt
             while todo and len(self.running) < max(1, self.options.jobs):
                 self._start(todo.popleft())
             for pipe in wait(list(self.running), timeout=0.2):
@@ -168,9 +183,10 @@ class _Scheduler:
     def _start(self, task: Task) -> None:
         mine, theirs = self.context.Pipe(duplex=False)
         process = self.context.Process(target=_serve, args=(self.library, task, theirs), daemon=True)
-        process.start()
+        with undisturbed():  # a process that nobody knows of would be left behind
+            process.start()
+            self.running[mine] = _Process(task, process, mine)
         theirs.close()
-        self.running[mine] = _Process(task, process, mine)
 
     def _receive(self, pipe: Connection) -> Task | None:
         """Take one message; a task to start again where the process died."""
@@ -180,10 +196,18 @@ class _Scheduler:
         except (EOFError, OSError):
             running.process.join()
             del self.running[pipe]
-            if running.process.exitcode:
-                return self._gave_up(running, "memory" if running.process.exitcode == -9 else "solver",
-                                     f"the process died with {running.process.exitcode}")
-            return None
+            ended = running.process.exitcode
+            if not ended:
+                return None
+            killed, what = ended == -9, f"the process died with {ended}"  # from outside, for its memory as a rule
+            if not killed:
+                self.contradictions += [f"{name}: {what}" for name in [o.id for o in running.at.obligations] or [running.at.what]]
+            return self._gave_up(running, "memory" if killed else "contradiction", what)
+        self._heard(running, message)
+        return None
+
+    def _heard(self, running: _Process, message: object) -> None:
+        """What a process says."""
         running.since = time.monotonic()
         if isinstance(message, At):
             running.at = message
@@ -196,22 +220,19 @@ class _Scheduler:
         elif isinstance(message, Contradicts):
             self.contradictions.append(message.what)
         elif isinstance(message, Unreached):
-            running.unreached = {r.obligation.id: self.shared.result(r) for r in message.results}
+            running.unreached |= {r.obligation.id: self.shared.result(r) for r in message.results}
         elif isinstance(message, Finished):
             self.finished.add(message.group)
             self.helpers += message.helpers
         elif isinstance(message, Failed):
             raise UsageError(message.message)
-        return None
 
     def _late(self) -> list[Task]:
         """Kill what has taken too long on one thing; the tasks to go on with."""
         again = []
         now = time.monotonic()
         for pipe, running in list(self.running.items()):
-            limit = self.options.timeout
-            if running.at.obligation is None:
-                limit += self.options.search_seconds + GRACE
+            limit = self.limit(running.at)
             if now - running.since > limit:
                 running.process.kill()
                 running.process.join()
@@ -221,10 +242,15 @@ class _Scheduler:
                     again.append(task)
         return again
 
+    def limit(self, at: At) -> float:
+        """Seconds that a process may be at something: an obligation's own, more for what is built, and a search's beside it."""
+        more = {"deciding": 0.0, "building": GRACE, "searching": self.options.search_seconds + GRACE}
+        return self.options.timeout + more[at.stage]
+
     def _gave_up(self, running: _Process, reason: str, detail: str) -> Task | None:
         """Record what the process was at as unknown, and go on without it."""
-        obligation, group = running.at.obligation, running.at.group
-        if obligation is None:
+        obligations, group = running.at.obligations, running.at.group
+        if not obligations:
             if group and running.unreached:
                 self._cut(running, reason, f"{running.at.what}: {detail}")
                 self.finished.add(group)
@@ -233,31 +259,45 @@ class _Scheduler:
             left = [g for g in running.task.groups if g != group] if group else []
             undone = [g for g in left if g not in self.finished]
             return replace(running.task, groups=tuple(undone)) if undone else None
-        self._tell(Result(obligation, Unknown(reason, detail), self.options.timeout, self.options.solver))
+        seconds = (time.monotonic() - running.since) / len(obligations)
+        for one in obligations:
+            self._tell(Result(one, Unknown(reason, f"{running.at.what}: {detail}"), seconds, self.options.solver))
         mine = set(running.task.groups)
         return replace(running.task, skip=frozenset(r.obligation.id for r in self.results if r.obligation.group in mine))
 
     def _cut(self, running: _Process, reason: str, detail: str) -> None:
-        """Tell what a search that was cut has not reached, with its values, as unknown."""
+        """Tell what a search that was cut has reached, as refuted, and what it has not, with its values, as unknown."""
         for result in running.unreached.values():
-            assert isinstance(result.verdict, Unknown)
-            self._tell(replace(result, verdict=replace(result.verdict, reason=reason, detail=detail)))
+            if isinstance(result.verdict, Unknown):
+                result = replace(result, verdict=replace(result.verdict, reason=reason, detail=detail))
+            self._tell(result)
 
     def _tell(self, result: Result) -> None:
         self.results.append(result)
         self.progress(result)
 
+    def stop(self) -> None:
+        """End all processes. What they have said is heard; what fails, while its trace was searched for, is told as it is."""
+        running = list(self.running.values())
+        self.end()
+        for one in running:
+            with suppress(EOFError, OSError):
+                while one.pipe.poll():
+                    self._heard(one, one.pipe.recv())
+            self._cut(one, "stopped", f"{one.at.what}: {STOPPED}")
+
     def end(self) -> None:
         """Leave no process behind."""
         for running in self.running.values():
             running.process.kill()
+        for running in self.running.values():
             running.process.join()
         self.running.clear()
 
 
 def _finish(
     library: Library, groups: Sequence[Group], filters: Filters, skipped: list[dict[str, str]],
-    scheduler: _Scheduler, start: float, loaded: float,
+    scheduler: _Scheduler, start: float, loaded: float, stopped: str = "",
 ) -> Run:
     from verifier.solve import solver_versions
 
@@ -276,14 +316,19 @@ def _finish(
                "elapsed": time.perf_counter() - start}
     told = {group for group, _ in scheduler.unfinished}
     unfinished = [*scheduler.unfinished,
-                  *((g, "stopped before its end") for g in groups if g not in scheduler.finished | told)]
+                  *((g, stopped or "ended before its end") for g in groups if g not in scheduler.finished | told)]
     theorems = _theorems(library, groups, filters, results, scheduler.finished)
     return Run(results, tuple(theorems), coverage, seconds, solver_versions(), tuple(scheduler.contradictions),
-               tuple(unfinished))
+               tuple(unfinished), stopped)
 
 
 def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
     return library.not_applicable(group, lambda t, p: matches(t, filters.transition))
+
+
+def _asked(model: Model, group: Group, filters: Filters) -> int:
+    """How many obligations of a group were asked for."""
+    return sum(filters.wants(name, prop.name) for name in step_names(model) for prop in asked(model, name, group.code))
 
 
 _ORDER = ("refuted", "vacuous", "unknown", "incomplete")
@@ -305,15 +350,15 @@ def _theorems(
             serious.setdefault(group, set()).add(word)
     for group in groups:
         counts, words = counted.get(group, dict.fromkeys(_WORDS, 0)), serious.get(group, set())
-        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted else "unknown")
-        if verdict == "proved" and group not in finished:
-            verdict = "unknown"
-        if not filters.whole() and verdict == "proved":
-            verdict = "incomplete"
         model = library.group_model(group)
+        undecided = _asked(model, group, filters) - sum(counts.values())
+        whole = filters.whole() and not undecided and group in finished
+        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted else "unknown")
+        if verdict == "proved" and not whole:
+            verdict = "unknown" if undecided or group not in finished else "incomplete"
         lemmas = tuple(p.name for p in model.spec.properties.values()
                        if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
-        found.append(TheoremResult(group, verdict, lemmas, counts, filters.whole()))
+        found.append(TheoremResult(group, verdict, lemmas, counts, whole, undecided))
     return found
 
 

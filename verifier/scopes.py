@@ -7,7 +7,6 @@ does not load.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,10 +14,11 @@ from typing import Any
 from verifier.arch import Event, Layout
 from verifier.errors import SpecError, Where, nearest
 from verifier.evaluate import call
+from verifier.indices import PROCESSES, Indices
 from verifier.language import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.load import Source
 from verifier.machine import HUGE, WAS, Key, Machine, Memory
-from verifier.model import PTE, Definition, Encoding, Level, Property, Spec, Transition, Variable, name_of
+from verifier.model import PTE, THIRD, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
 from verifier.sections import (
     ACTION,
     AXIOM,
@@ -39,6 +39,7 @@ from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls
 __all__ = ["Model"]
 
 TRACKS = "tracks_new"
+OF_THIRD = ("entry", "shadow_stack", HUGE)  # what steps.run puts there of the third process
 
 
 class _Scope:
@@ -151,6 +152,12 @@ class Model:
         self.memory: Callable[[Any, Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
         self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
 
+    def machine(self, alg: Any, fresh: Callable[[str, int], Any]) -> Machine:
+        """A machine without a world, in which this model's helpers answer."""
+        found = Machine(alg)
+        found.memo = self.memory(alg, fresh)
+        return found
+
     def _scope(self, section: str, level: Level | None = None) -> _Scope:
         return _Scope(self, self._sections[section], level or self.base)
 
@@ -176,6 +183,8 @@ class Model:
             if stmt.property not in self.spec.properties:
                 hint = nearest(stmt.property, self.spec.properties)
                 raise SpecError(stmt.where, f"unknown property {stmt.property!r}{hint}")
+            if self.spec.properties[stmt.property].shows is None:
+                raise SpecError(stmt.where, f"{stmt.property} does not say what is shown where this fails: `shows`")
         return found
 
     def names(self, section: str) -> list[str]:
@@ -253,6 +262,19 @@ class Model:
         assert prop.holds is not None
         return self.sentence(prop.holds, PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
 
+    def preferred(self, prop: Property) -> Function:
+        """What a counterexample had better show of process p."""
+        assert prop.prefers is not None
+        return self.sentence(prop.prefers, PROPERTY, (Param("p", INDEX),))
+
+    def part(self, text: Source, prop: Property, level: Level) -> Function:
+        """A part of a property's sentence, of any type, as it reads of an entry of a level."""
+        key = (text, prop.name, level.name)
+        if key not in self._cache:
+            signature = Signature("part", (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+            self._cache[key] = self.parse(signature, text, _Scope(self, PROPERTY, level))
+        return self._cache[key]
+
     def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
         """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
         key = (name, level.name)
@@ -309,18 +331,18 @@ class Model:
         """The level that a transition's texts are written at."""
         return self.base if self.base.name in transition.levels else self.level
 
-    def effects(self, transition: Transition, code: str) -> list[tuple[str, Function]]:
-        """What the transition is there for under this code: sentences over its parameters, the states after and before.
-
-        They are written with the names of the transition's own level, and asked for at the first level that has it.
-        """
+    def effects(self, transition: Transition, code: str) -> list[Effect]:
+        """What the transition is there for under this code, on this variant; asked for at the first level that has it."""
         if self.level is not next(one for one in self.spec.levels.values() if transition.at(one)):
             return []
-        params, variant, level = self.params(transition), self.layout.variant, self.level_of(transition)
-        return [(e.name, self.sentence(e.holds, EFFECT, params, level)) for e in transition.reaches
-                if not set(e.needs) & set(variant.absent) and (not e.codes or code in e.codes)
-                and set(e.hardware) <= set(() if variant.one_cpu else variant.hardware)
-                and not any(fnmatch.fnmatchcase(variant.name, glob) for glob in e.not_on)]
+        variant = self.layout.variant
+        events = () if variant.one_cpu else variant.hardware
+        return [e for e in transition.reaches
+                if (not e.codes or code in e.codes) and not e.lacks(variant.name, variant.absent, events)]
+
+    def effect(self, transition: Transition, effect: Effect) -> Function:
+        """Its sentence, over the transition's parameters and the states after and before, with the names of its own level."""
+        return self.sentence(effect.holds, EFFECT, self.params(transition), self.level_of(transition))
 
     def change(self, transition: Transition, component: str, kind: int) -> Function:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
@@ -371,6 +393,7 @@ class Model:
             for name in texts:
                 self.definition(section, name)
                 self.definition(section, name, level=self.level)
+        self._check_needed()
         self.init()
         for name in self.observations:
             self.axioms(name)
@@ -378,6 +401,10 @@ class Model:
             self.sentences(prop)
             if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
                 self.property(prop)
+            if prop.prefers is not None:
+                self.preferred(prop)
+            if prop.shows is not None:
+                self.part(prop.shows, prop, self.base)
         for transition in self.spec.transitions.values():
             self.requires(transition)
             for prop in self.spec.properties.values():
@@ -385,8 +412,47 @@ class Model:
                     if component in transition.changes:
                         self.change(transition, component, self.reading(view).returns)
             for code in self.encoding.codes:
-                self.effects(transition, code)
+                for effect in self.effects(transition, code):
+                    self.effect(transition, effect)
                 self._check_give_ups(transition, code)
+        self._check_indices()
+
+    def _check_needed(self) -> None:
+        """What steps.py asks for by name is there, as it asks for it."""
+        event = self.definition("procedures", "hardware_event")
+        if event is None or [p.type for p in event.params] != [INDEX, self.layout.width, BOOL]:
+            raise SpecError(Where("specs/world.yaml", 1, 1), "no procedure hardware_event(p:process, after, stores:bool)")
+        for name in ("entry", "shadow_stack"):
+            found = self.variable(name)
+            if found is None or found.count is None:
+                raise SpecError(Where("specs/world.yaml", 1, 1), f"no variable {name} of each process")
+
+    def _check_indices(self) -> None:
+        """No text looks for a process that is not there, however roles are bound."""
+        look = Indices(OF_THIRD)
+        for prop in self.spec.properties.values():
+            if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
+                for process in PROCESSES:
+                    look.check(self.property(prop), (process, *(None for _ in prop.inputs)))
+        for transition in self.spec.transitions.values():
+            texts = [text for _, text in self.requires(transition)]
+            texts += [text for code in self.encoding.codes if (text := self.code(transition, code)) is not None]
+            self._check_effects(look, transition)
+            for third in (None, *transition.third):
+                roles = [THIRD if role == third else 0 if third else number for number, role in enumerate(transition.roles)]
+                try:
+                    for text in texts:
+                        look.check(text, (*roles, *(None for _ in transition.inputs)))
+                except SpecError as error:
+                    if third is None:
+                        raise
+                    raise SpecError(transition.where, f"{transition.name} with {third} as the third process: {error}") from None
+
+    def _check_effects(self, look: Indices, transition: Transition) -> None:
+        """What a step is there for is asked of no process that is summed up."""
+        effects = {e.name: e for code in self.encoding.codes for e in self.effects(transition, code)}
+        for effect in effects.values():
+            look.check(self.effect(transition, effect), (*range(len(transition.roles)), *(None for _ in transition.inputs)))
 
     def _check_give_ups(self, transition: Transition, code: str) -> None:
         """A code gives exclusivity up if, and only if, its transition declares why."""

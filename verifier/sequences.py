@@ -7,6 +7,7 @@ trace is. So they save time, and decide nothing: without the file the same is fo
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ def read_sequences(folder: Path) -> Known:
     Names are not looked up: what a folder of specs has no more is a hint that helps nobody. SpecError where the form is wrong.
     """
     path = folder / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     found: dict[tuple[str, str, str], list[Labels]] = {}
     encodings = read_yaml(path, f"specs/{FILE}" if folder.name == "specs" else str(path))

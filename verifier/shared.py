@@ -64,7 +64,8 @@ class Shared:
         o = result.obligation
         obligation = Obligation(self.one(o.group), *(self.one(getattr(o, f.name)) for f in fields(o)[1:]))
         return replace(result, obligation=obligation, verdict=verdict or self.verdict(result.verdict),
-                       solver=self.one(result.solver), assumptions=self.one(result.assumptions))
+                       solver=self.one(result.solver), assumptions=self.one(result.assumptions),
+                       ways=self.one(result.ways))
 
     def verdict(self, verdict: Verdict) -> Verdict:
         match verdict:
@@ -114,7 +115,7 @@ class Results(Sequence[Result]):
         if not self._verdicts or self._verdicts[-1] is not result.verdict:
             self._verdicts.append(result.verdict)
         row = (self._place(o.group), self._place(tuple(getattr(o, f.name) for f in _OF_STEP)), len(self._verdicts) - 1,
-               self._place((result.solver, result.cached, result.assumptions)))
+               self._place((result.solver, result.cached, result.assumptions, result.ways)))
         for column, number in zip(self._columns, row, strict=True):
             column.append(number)
         self._seconds.append(result.seconds)
@@ -143,8 +144,7 @@ class Results(Sequence[Result]):
 
     def _made(self, group: int, step: int, verdict: int, how: int, seconds: float) -> Result:
         known = self._known
-        solver, cached, assumptions = known[how]
-        return Result(Obligation(known[group], *known[step]), self._verdicts[verdict], seconds, solver, cached, assumptions)
+        return Result(Obligation(known[group], *known[step]), self._verdicts[verdict], seconds, *known[how])
 
     def in_order(self) -> Results:
         """The same, sorted by id; the ids of one variant, level and encoding at a time, for all together take much room."""

@@ -171,11 +171,13 @@ SMT_SOLVERS = {"bitwuzla": _Bitwuzla, "cvc5": _Cvc5}
 
 
 def find_package(name: str) -> Any:
-    """The solver's Python package. UsageError where it is not installed."""
-    import importlib
-
+    """The Python package of bitwuzla or cvc5. UsageError where it is not installed."""
     try:
-        return importlib.import_module(name)
+        if name == "bitwuzla":
+            import bitwuzla
+            return bitwuzla
+        import cvc5
+        return cvc5
     except ImportError:
         raise UsageError(f"--solver {name}: its package is not installed; pip install 'pteproof[solvers]'") from None
 

@@ -149,7 +149,9 @@ class _Sat:
                 return bool(self._sat.solve(assumptions=assumed))
             self._sat.conf_budget(conflicts)
             found: bool | None = self._sat.solve_limited(assumptions=assumed)
-        except RuntimeError as error:
+        except Exception as error:  # python-sat has a kind of its own
+            if "keyboard interrupt" in str(error):  # it has heard one in our place
+                raise KeyboardInterrupt from None
             raise SolverError(f"the SAT solver {self.name} failed: {error}") from error
         return found
 
@@ -196,15 +198,17 @@ class BitsSolver:
     gives up on after `conflicts`: few questions, but they would take it thousands of times as long as the rest.
 
     keep   all questions are about the same steps, so that the solver has been told of little that the next one does not need
+    limit  conflicts that the strong one may take before the question is given up; 0: no bound
     """
 
-    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False) -> None:
+    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False, limit: int = 0) -> None:
         self.graph = graph
         self.name = "bits"
         self._quick = _Sat(graph, sat or QUICK_SAT, keep)
         self._strong: _Sat | None = None
         self._conflicts = 0 if sat else conflicts
         self._tables = sat is None
+        self._limit = limit
         self.how = ""  # the costliest way that was taken since this was emptied
 
     def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
@@ -225,7 +229,9 @@ class BitsSolver:
             if self._strong is None:
                 self._strong = _Sat(self.graph, STRONG_SAT)
             sat, self.how = self._strong, STRONG_SAT
-            holds = sat.solve(literals)
+            holds = sat.solve(literals, self._limit)
+        if holds is None:
+            return Undecided(f"more than {self._limit} conflicts")
         if not holds:
             return Unsat()
         return Sat(sat.values(sorted(self.graph.support(literals)) if names is None else names))
@@ -339,6 +345,8 @@ class _Z3Solver:
         if found == self.z3.unsat:
             return Unsat()
         if found == self.z3.unknown:
+            if "interrupted from keyboard" in solver.reason_unknown():  # z3 has heard it in our place
+                raise KeyboardInterrupt
             return Undecided(solver.reason_unknown())
         return Sat(self._values(solver.model()))
 
@@ -366,12 +374,12 @@ def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
     try:
         if sat.solve():
             return None
-        lines: list[str] = sat.get_proof()
+        lines: list[str] = sat.get_proof() or []
     except RuntimeError as error:
         raise SolverError(f"the SAT solver {PROOF_SAT} failed: {error}") from error
     finally:
         sat.delete()
-    return lines
+    return lines if lines and lines[-1] == "0" else [*lines, "0"]  # a conflict at the start is found before there is a proof
 
 
 def satisfied(clauses: Sequence[Sequence[int]], literals: Iterable[int]) -> list[set[int] | None]:

@@ -15,12 +15,12 @@ from typing import Any
 from verifier.algebra import Algebra
 from verifier.evaluate import call
 from verifier.machine import HUGE, WAS, Key, Machine, Memory
-from verifier.model import INVARIANT, LEMMA, THIRD, Level, Property, Transition
+from verifier.model import INVARIANT, LEMMA, STATIC, THIRD, Level, Property, Transition
 from verifier.scopes import TRACKS, Model
 from verifier.syntax import BOOL, INDEX
 
-__all__ = ["Fresh", "Instance", "Step", "World", "applies", "instances", "invariants", "key_name", "level_of", "run",
-           "state_keys"]
+__all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances", "invariants", "key_name", "level_of", "run",
+           "state_keys", "step_names"]
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
 PROCESSES = ("A", "B")
@@ -81,6 +81,7 @@ class Step:
     assumed: list[Any]  # requires, and the axioms of what was observed
     violations: dict[str, Any]
     named: dict[str, Any] = field(default_factory=dict)  # name of each assumption -> it
+    moments: dict[str, dict[Key, Any]] = field(default_factory=dict)  # property -> the state in which an assert of it failed
     world: World | None = None  # the state after, with the state before under was_, once it was asked for
 
 
@@ -126,6 +127,15 @@ class World(Machine):
         self.loaded: dict[int, tuple[Any, Level]] = {}
         self.state_at_start: dict[int, Any] = {}
         self.flushed: dict[int, Any] = {}  # where a flush has waited for it
+
+    def mark(self) -> Callable[[], None]:
+        named, flushed, machine = dict(self.named), dict(self.flushed), super().mark()
+
+        def back() -> None:
+            machine()
+            self.named, self.flushed = named, flushed
+
+        return back
 
     def assume(self, name: str, condition: Any) -> None:
         """Take a condition as given from here on; `name` tells reports where it comes from."""
@@ -244,6 +254,23 @@ def applies(model: Model, prop: Property, code: str) -> bool:
     return not any(need in model.layout.variant.absent for need in prop.needs)
 
 
+def asked(model: Model, name: str, code: str) -> list[Property]:
+    """What the obligations of a transition (or hw-EVENT, `init`, `static`) are about: properties, and what it is there for."""
+    found = [p for p in model.spec.properties.values() if applies(model, p, code)]
+    if name == "init":
+        return [p for p in found if p.kind in (INVARIANT, LEMMA)]
+    if name == "static":
+        return [p for p in found if p.kind == STATIC]
+    transition = model.spec.transitions.get(name)
+    effects = () if transition is None else model.effects(transition, code)
+    return [*(p for p in found if p.kind != STATIC), *(effect.as_property() for effect in effects)]
+
+
+def step_names(model: Model) -> list[str]:
+    """What obligations are about: `init`, `static`, and every transition and hw-EVENT that the variant has."""
+    return ["init", "static", *dict.fromkeys(instance.name for instance in instances(model))]
+
+
 def invariants(model: Model, world: World, code: str) -> Iterator[tuple[str, int, Any]]:
     """Each invariant and lemma of each process in the world's state: (property, process, condition)."""
     for prop in model.spec.properties.values():
@@ -276,7 +303,7 @@ def run(
     else:
         _run_code(world, instance, code)
     after = {key: world.state[key] for key in state}
-    return Step(instance, dict(state), after, world.assumed, world.violations, world.named)
+    return Step(instance, dict(state), after, world.assumed, world.violations, world.named, world.moments)
 
 
 def _fix_levels(world: World, instance: Instance) -> None:

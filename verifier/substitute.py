@@ -22,7 +22,7 @@ from verifier.results import Incomplete, Verdict
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Unsat
 
-__all__ = ["Substitute", "SubstitutedProver"]
+__all__ = ["Substitute", "SubstitutedProver", "substituted"]
 
 
 class Substitute(Protocol):
@@ -33,7 +33,7 @@ class Substitute(Protocol):
         ...
 
     def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> Memory:
-        """Answers over an algebra; what they leave free are inputs, by name and type."""
+        """Answers over an algebra; what they leave free are inputs, by name (which LIFTED begins) and type."""
         ...
 
 
@@ -46,10 +46,10 @@ def substituted(model: Model, substitute: Substitute) -> Model:
 
 
 class SubstitutedProver(GroupProver):
-    """Decides one group with substituted helpers, on the bit graph."""
+    """Decides one group whose model has substituted helpers, on the bit graph."""
 
-    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver, substitute: Substitute) -> None:
-        super().__init__(substituted(model, substitute), group, graph, solver)
+    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
+        super().__init__(model, group, graph, solver)
         self._open: dict[tuple[Any, ...], bool] = {}
 
     def helpers(self) -> tuple[str, ...]:
@@ -57,11 +57,15 @@ class SubstitutedProver(GroupProver):
 
     def decide(self, question: Question) -> Verdict:
         """As on arch/'s helpers, but INCOMPLETE where the question's steps meet undefined behaviour."""
-        unknown = self.graph.any(*question.unsettled) if question.unsettled else self.graph.truth(False)
+        reasons = [reason for reason, unknown in question.unsettled.items() if self._is_open(question, unknown)]
+        return Incomplete("; ".join(reasons)) if reasons else super().decide(question)
+
+    def _is_open(self, question: Question, unknown: int) -> bool:
+        """May the question's steps meet this condition?"""
         for given in question.given.values():
             key = (given, unknown)
             if key not in self._open:
                 self._open[key] = not isinstance(self.solver.check((*given, unknown), ()), Unsat)
             if self._open[key]:
-                return Incomplete("behaviour of a lifted helper is undefined, or not modelled, for some values")
-        return super().decide(question)
+                return True
+        return False

@@ -57,6 +57,7 @@ class State:
     type: int
     name: str
     index: Expr | None
+    where: Where = field(default_factory=_place, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

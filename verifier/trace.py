@@ -21,9 +21,9 @@ from verifier.bits import FALSE, TRUE, Bits, Word
 from verifier.errors import SolverError
 from verifier.evaluate import call
 from verifier.follow import Plan, broken, follow, labels, retrace
-from verifier.machine import Key, Memory
+from verifier.machine import Key
 from verifier.obligations import Builder, Group
-from verifier.path import Path, Paths, Rules, Target
+from verifier.path import Path, Paths, Rules, Target, settled
 from verifier.prove import graph_inputs
 from verifier.results import Move
 from verifier.scopes import Model
@@ -101,6 +101,7 @@ class Search(Rules):
         self.barred: set[Target] = set()  # steps found to break a property, that were not known to
         self.stopped = False
         self.depth = 0
+        self.at: Target | None = None  # whose trace is looked for at the moment; None: everybody's
 
     @cached_property
     def paths(self) -> Paths:
@@ -111,11 +112,15 @@ class Search(Rules):
         """A new unrolling, of no step."""
         self.graph = Bits()
         self.solver = BitsSolver(self.graph, conflicts=PATIENT, keep=True)
-        self.memo = Memory()
+        self._forget()
         self.choices: list[list[Instance]] = []  # of each step taken, by the number that its choice has
         self.given: list[int] = []
         self.state: dict[Key, Any] = {}
         self.depth = 0
+
+    def _forget(self) -> None:
+        """Answers of helpers from here on. What lifted ones leave open is the same at every depth."""
+        self.memo = self.model.memory(self.graph, graph_inputs(self.graph))
 
     def _fresh(self, depth: int) -> Callable[[str, int], Any]:
         inputs = graph_inputs(self.graph)
@@ -168,6 +173,7 @@ class Search(Rules):
     def _ends(self, layer: Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:
         """What of the targets the next step can end in. Each is asked for alone: one question about all may be far too hard."""
         for target in targets:
+            self.at = target
             for number, step in enumerate(layer.steps):
                 way = self.graph.conj(layer.enabled[number], layer.bad[number].get(target[1], FALSE))
                 if step.instance.name != target[0] or way == FALSE:
@@ -178,6 +184,7 @@ class Search(Rules):
                     if trace is not None:
                         yield target, trace
                     break
+            self.at = None
             if self.barred or self._late():
                 return
 
@@ -195,13 +202,14 @@ class Search(Rules):
             for instance in instances(self.model, actor):
                 if involved == FALSE or (actor == 1 and not self._acts(instance)):
                     continue
+                self.memo.take()
                 step = run(self.model, self.graph, self.state, instance, self.group.code, fresh, self.memo)
                 possible = self.graph.all(involved, *step.assumed)
                 if possible == FALSE or all(step.after[k] is v for k, v in step.before.items()):
                     continue
                 steps.append(step)
-                enabled.append(possible)
                 bad.append(self.violated(builder, step, held))
+                enabled.append(self.graph.conj(possible, settled(self.graph, self.memo)))
         width = max(len(steps) - 1, 1).bit_length()
         choice = self.graph.input_word(f"{self.depth + 1}/choice", width)
         good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items() if not self.tolerates(s.instance.name, name)))
@@ -251,7 +259,7 @@ class Search(Rules):
                 else self._pick_word(layer.choice, values, kind)
             )
         self.state = following
-        self.memo = Memory()
+        self._forget()
         self.graph.forget()
         if self.good:
             self.given += [c for _, _, c in invariants(self.model, self._world(following), self.group.code) if c != TRUE]

@@ -7,24 +7,28 @@ Says what it is at before it starts, so that whoever waits can tell what took to
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from verifier.bits import Bits
-from verifier.cache import Cache, digest_files
-from verifier.consequence import Consequences
-from verifier.errors import PteproofError
-from verifier.obligations import Group, Obligation
-from verifier.path import Paths
+from verifier.cache import Cache
+from verifier.consequence import NEAR, Consequences
+from verifier.errors import USERS, SpecError, internal
+from verifier.grounds import code, grounds
+from verifier.obligations import Aim, Group, Obligation, Question, obligation_id
+from verifier.path import Paths, Target
 from verifier.plan import Filters, Library
 from verifier.processes import give_back
 from verifier.prove import Contradiction, GroupProver, obligation_of
-from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
+from verifier.recall import NOT_INDUCTIVE, stands
+from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous
 from verifier.scopes import Model
 from verifier.sequences import LEADS_TO, Labels
-from verifier.solve import BitsSolver, solver_versions
+from verifier.solve import BitsSolver
+from verifier.steps import asked, step_names
 from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
@@ -41,6 +45,7 @@ class Task:
     depth: int = 8
     search_seconds: float = 60.0
     cache: Path | None = None
+    code: str = ""  # the digest of this program as it was when the run began, where there is a cache
     solver: str = "bits"
     cross: Path | None = None  # decide by two ways; where to leave what they disagree on
     timeout: float = 60.0  # seconds of one question to the second way
@@ -49,11 +54,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """What the process starts on now: an obligation, or a stage of a group."""
+    """What the process starts on now: building, deciding or searching; of a group, and of which obligations, if of some."""
 
     what: str
     group: Group | None = None
-    obligation: Obligation | None = None
+    obligations: tuple[Obligation, ...] = ()
+    stage: str = "building"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Done:
 class Unreached:
     """Everything of a group is decided but these: they fail, and how they are reached is searched for next.
 
-    Each stands as unknown until its `Done` is told.
+    Each stands as it is here, as unknown first and as refuted once its trace is found, until its `Done` is told.
     """
 
     results: tuple[Result, ...]
@@ -84,7 +90,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Contradicts:
-    """The tool contradicts itself."""
+    """The tool contradicts itself, or failed: about the obligation, or the group, that comes first in the words."""
 
     what: str
 
@@ -108,16 +114,21 @@ class _Group:
     cache: Cache
     consequences: Consequences
     open: list[Result] = field(default_factory=list)
+    wrong: dict[Target, str] = field(default_factory=dict)  # what went wrong in the search for their traces
+    failed: set[Target] = field(default_factory=set)  # told from the cache
+    cut: set[Target] = field(default_factory=set)  # a search for these was stopped before its end
 
 
 def work(library: Library, task: Task, say: Say) -> None:
-    """Decide everything of a task, telling each result as it is known."""
+    """Decide everything of a task, telling each result as it is known. After an error of the program's own the rest goes on."""
     worker = _Worker(library, task, say)
-    try:
-        for group in task.groups:
+    for group in task.groups:
+        try:
             worker.group(group)
-    except PteproofError as error:
-        say(Failed(str(error)))
+        except USERS as error:
+            return say(Failed(str(error)))
+        except Exception as error:
+            say(Contradicts(f"{group}: {internal(error)}"))
 
 
 class _Worker:
@@ -127,30 +138,44 @@ class _Worker:
 
     def group(self, group: Group) -> None:
         model = self.library.group_model(group)
-        cache = Cache(group, self.digests(group, model), self.task.cache)
+        known = grounds(self.library, group, model, self.task.code, self.task.solver, self.task.depth)
+        cache = Cache(group, known, self.task.cache)
         state = _Group(group, model, cache, Consequences(model, group))
         self.say(At(f"{group}: building", group))
         prover = self.prover(model, group)
         for name in self.wanted_transitions(model):
             props = self.from_cache(state, prover, name)
             if props:
-                self.decide(state, prover, name, props)
+                told = tuple(obligation_of(model, group, name, p) for p in asked(model, name, group.code) if p.name in props)
+                self.say(At(f"{group}: building {name}", group, tuple(o for o in told if o.id not in self.task.skip)))
+                prover = self.decide(state, prover, name, props)
         helpers = prover.helpers()
         del prover  # its graph and solvers: a search needs the room
         if state.open:
             give_back()
-            cache.write()
-            self.say(At(f"{group}: traces", group))
+            self.write(cache)
+            self.say(At(f"{group}: traces", group, stage="searching"))
             self.say(Unreached(tuple(self.with_trace(state, result, {}, 0) for result in state.open)))
-        self.traces(state)
-        cache.write()
+        try:
+            self.traces(state)
+        except USERS:
+            raise
+        except Exception as error:  # what is left of these has no trace; the rest of the run has its verdicts
+            for result in state.open:
+                self.blame(result.obligation, error, getattr(result.verdict, "counterexample", None))
+        self.write(cache)
         self.say(Finished(group, helpers))
+
+    def write(self, cache: Cache) -> None:
+        """Write what was found, unless the program has been edited meanwhile: what it found is then nobody's."""
+        if self.task.cache is not None and cache.changed and code() == self.task.code:
+            cache.write()
 
     def prover(self, model: Model, group: Group) -> GroupProver:
         graph = Bits()
         if self.library.substitute is not None:
             from verifier.substitute import SubstitutedProver
-            return SubstitutedProver(model, group, graph, BitsSolver(graph), self.library.substitute)
+            return SubstitutedProver(model, group, graph, BitsSolver(graph))
         if self.task.cross is not None:
             from verifier.cross import CrossProver
             second = "z3" if self.task.solver == "bits" else self.task.solver
@@ -161,73 +186,111 @@ class _Worker:
         return GroupProver(model, group, graph, BitsSolver(graph))
 
     def wanted_transitions(self, model: Model) -> list[str]:
-        from verifier.steps import instances
-        names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
-        return [n for n in names if any(self.task.filters.wants(n, p) for p in model.spec.properties)]
-
-    def digests(self, group: Group, model: Model) -> dict[str, str]:
-        """What a proof about each transition rests on, as a digest."""
-        library = self.library
-        arch = library.archs[library.variant(group.variant).arch]
-        here = Path(__file__).resolve().parent
-        sources = sorted(here.glob("*.py"))
-        shared = [library.arch_folder / f"{arch.name}.yaml", library.spec_folder / "world.yaml",
-                  library.spec_folder / "properties.yaml",
-                  library.spec_folder / "encodings" / f"{group.encoding}.yaml",
-                  library.spec_folder / "levels" / f"{group.level}.yaml", *sources]
-        generic = library.arch_folder / "generic.yaml"
-        if generic.is_file():
-            shared.append(generic)
-        base = digest_files(shared, str(group), self.task.solver, *solver_versions().values())
-        found = {}
-        for name, transition in model.spec.transitions.items():
-            found[name] = digest_files([], base, repr(transition))
-        for event in ["init", "static", *(f"hw-{e}" for e in model.layout.variant.hardware)]:
-            found[event] = digest_files([], base, event)
-        return found
+        return [n for n in step_names(model) if any(self.task.filters.wants(n, p) for p in self.library.asked(n))]
 
     def from_cache(self, state: _Group, prover: GroupProver, name: str) -> list[str]:
-        """Tell what is proved already; the names of the properties that are left to decide."""
-        left = []
-        for prop in prover.builder.properties():
+        """Tell what is known already; the names of the properties that are left to decide."""
+        left, failures = [], []
+        for prop in asked(state.model, name, state.group.code):
             if not self.task.filters.wants(name, prop.name):
                 continue
             found = state.cache.proved(name, prop.name)
-            if found is False:
-                left.append(prop.name)
-                continue
             obligation = obligation_of(state.model, state.group, name, prop)
+            if found is False:
+                failed = self.recalled(state, obligation)
+                if failed is None:
+                    left.append(prop.name)
+                elif obligation.id not in self.task.skip:
+                    failures.append(failed)
+                continue
             if obligation.id not in self.task.skip:
                 inhabitant = found if isinstance(found, Move) else None
                 self.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
+        for failed in failures:  # after the proofs: most of these have one inhabitant, which is sent once
+            self.say(Done(failed))
         return left
 
-    def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> None:
-        for question in prover.builder.questions(lambda t, p: t == name and p in props):
-            if question.id in self.task.skip:
-                continue
-            obligation = obligation_of(state.model, state.group, name, question.property)
-            self.say(At(question.id, state.group, obligation))
-            start = time.perf_counter()
-            prover.solver.how = ""
+    def recalled(self, state: _Group, obligation: Obligation) -> Result | None:
+        """How the obligation failed before, recomputed; None where nothing is known, or it does not come out the same."""
+        target, result = (obligation.transition, obligation.property), state.cache.failed(obligation)
+        if result is None or not stands(state.model, state.group, target[1], target[0], result.verdict,
+                                        lambda move, steps: state.consequences.of(move, steps, depth=0)):
+            return None
+        verdict = result.verdict
+        if isinstance(verdict, Refuted):
+            found = verdict.counterexample
+            self.hints.keep(state.model, state.group, "/".join(target), found.trace)
+            self.hints.keep_consequence(state.model, state.group, target, found.leads_to)
+        elif isinstance(verdict, Unknown) and verdict.counterexample is not None:
+            if verdict.counterexample.depth < self.depth_for(state, target):
+                return None  # it was searched less deep
+            self.in_vain(state, target)
+        if not isinstance(verdict, Vacuous):
+            state.failed.add(target)
+        return result
+
+    def decide(self, state: _Group, prover: GroupProver, name: str, props: list[str]) -> GroupProver:
+        """Decide a transition's obligations; the prover to go on with, a new one after an error of its own."""
+        left = [p for p in props if obligation_id(state.group, name, p) not in self.task.skip]
+
+        def wanted(transition: str, prop: str) -> bool:
+            return transition == name and prop in left
+
+        questions: Iterator[Question | Aim] = chain(prover.builder.questions(wanted), prover.builder.aims(wanted))
+        while left:
             try:
-                verdict = prover.decide(question)
-            except Contradiction as error:
-                self.say(Contradicts(str(error)))
-                continue
-            result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
-                            assumptions=prover.assumed(question))
-            if isinstance(verdict, Proved):
-                state.cache.keep(name, question.property.name, verdict.inhabitant)
-            if isinstance(verdict, Refuted) and name not in ("init", "static"):
-                state.open.append(result)
-            else:
-                self.say(Done(result))
+                question = next(questions, None)
+            except USERS:
+                raise
+            except Exception as error:
+                for prop in (p for p in asked(state.model, name, state.group.code) if p.name in left):
+                    self.blame(obligation_of(state.model, state.group, name, prop), error)
+                return self.prover(state.model, state.group)
+            if question is None:
+                break
+            left.remove(question.property.name)
+            if not self.decided(state, prover, question):
+                return self.decide(state, self.prover(state.model, state.group), name, left)
+        return prover
+
+    def decided(self, state: _Group, prover: GroupProver, question: Question | Aim) -> bool:
+        """Decide one obligation, and tell it. False where the prover failed, and is to be trusted no longer."""
+        name = question.transition
+        obligation = obligation_of(state.model, state.group, name, question.property)
+        self.say(At(question.id, state.group, (obligation,), "deciding"))
+        start = time.perf_counter()
+        prover.solver.how = ""
+        try:
+            verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question)
+            broken = prover.broken(question) if isinstance(verdict, Refuted) and isinstance(question, Question) else ()
+        except USERS:
+            raise
+        except Exception as error:
+            self.blame(obligation, error)
+            return isinstance(error, Contradiction)
+        result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
+                        assumptions=() if isinstance(question, Aim) else prover.assumed(question), ways=broken)
+        if isinstance(verdict, Proved):
+            state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
+        if isinstance(verdict, Refuted) and name not in ("init", "static"):
+            state.open.append(result)
+            return True
+        if isinstance(verdict, Vacuous):
+            state.cache.keep_failure(result)
+        self.say(Done(result))
+        return True
+
+    def blame(self, obligation: Obligation, error: Exception | str, counterexample: Counterexample | None = None) -> None:
+        """A contradiction, or an error, of the tool's own: this obligation's; it has no other verdict."""
+        what = error if isinstance(error, str) else internal(error)
+        what = what.removeprefix(f"{obligation.id}: ")
+        self.say(Contradicts(f"{obligation.id}: {what}"))
+        self.say(Done(Result(obligation, Unknown("contradiction", what, counterexample), 0.0, self.task.solver)))
 
     def traces(self, state: _Group) -> None:
         """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
         failed = {(r.obligation.transition, r.obligation.property) for r in state.open}
-        serious = {t for t in failed if state.model.spec.properties[t[1]].kind != "advisory"}
+        serious = {t for t in failed | state.failed if state.model.spec.properties[t[1]].kind != "advisory"}
         found = self.all_hinted(state, Search, serious, sorted(failed))
         left = [t for t in sorted(failed) if t not in found]
         depths = {t: self.depth_for(state, t) for t in left}
@@ -240,30 +303,53 @@ class _Worker:
             for target in left:
                 depths[target] = depth
                 if target not in found:
-                    self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
-        through = self.through(state, [t for t in depths if t not in found])
+                    self.in_vain(state, target)
+        through = self.through(state, [t for t in depths if t not in found and t not in state.wrong])
         found |= {t: trace for t, trace in through.items() if self.first_broken(state, trace) is None}
-        for result in state.open:
+        while state.open:
+            result = state.open[0]
             target = (result.obligation.transition, result.obligation.property)
-            self.say(Done(self.with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))))
+            told = self.with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))
+            if target in state.wrong and isinstance(told.verdict, Unknown):
+                self.blame(result.obligation, state.wrong[target], told.verdict.counterexample)
+            else:
+                if target in state.wrong:
+                    self.say(Contradicts(f"{result.obligation.id}: {state.wrong[target]}"))
+                elif isinstance(told.verdict, Refuted) or target not in state.cut:
+                    state.cache.keep_failure(told)
+                self.say(Done(told))
+            del state.open[0]
 
     def search(
-        self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]], limit: int,
-    ) -> tuple[dict[tuple[str, str], tuple[Move, ...]], int]:
+        self, state: _Group, kind: type[Search], failed: set[Target], targets: list[Target], limit: int,
+    ) -> tuple[dict[Target, tuple[Move, ...]], int]:
         """Traces of at most `limit` steps, and how deep was searched. The unrolling is let go before anything else is done."""
-        search = self.searcher(state, kind, failed)
-        found = {}
-        for target, trace in search.find(targets, limit):
-            found[target] = trace
-            self.remember(state, kind.mark + "/".join(target), trace)
-        depth = search.depth
-        del search
-        give_back()
+        found: dict[Target, tuple[Move, ...]] = {}
+        depth, left = 0, list(targets)
+        while left:
+            search = self.searcher(state, kind, failed)
+            try:
+                for target, trace in search.find(left, limit):
+                    found[target] = trace
+                    self.remember(state, kind.mark + "/".join(target), trace)
+                    self.reached(state, kind, target, trace)
+                blamed: list[Target] = []
+            except USERS:
+                raise
+            except Exception as error:  # of what it was about, and if it was about none, of all: others are searched anew
+                blamed = [t for t in left if t not in found and search.at in (None, t)]
+                state.wrong |= dict.fromkeys(blamed, internal(error))
+            depth = search.depth
+            if depth < limit:
+                state.cut |= set(left) - found.keys()
+            left = [t for t in left if t not in found and t not in blamed] if blamed else []
+            del search
+            give_back()
         return found, depth
 
     def searcher(self, state: _Group, kind: type[Search], failed: set[tuple[str, str]]) -> Search:
         return kind(state.model, state.group, failed, time.monotonic() + self.task.search_seconds,
-                    lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group)))
+                    lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group, stage="searching")))
 
     def through(self, state: _Group, left: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Move, ...]]:
         """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property."""
@@ -290,6 +376,10 @@ class _Worker:
             return 0 if searched in self.hints.in_vain else min(depth, ADVICE)
         return depth
 
+    def in_vain(self, state: _Group, target: tuple[str, str]) -> None:
+        """Remember that no trace was found."""
+        self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
+
     def searched(self, state: _Group, target: tuple[str, str]) -> tuple[str, str, str, str, tuple[str, str]]:
         """What a search in vain is remembered by."""
         group = state.group
@@ -305,9 +395,16 @@ class _Worker:
         for target in targets:
             search = self.searcher(state, kind, failed | {target})
             search.paths = paths
-            trace = self.hinted(state, search, target)
+            try:
+                trace = self.hinted(state, search, target)
+            except USERS:
+                raise
+            except Exception as error:
+                state.wrong[target] = internal(error)
+                trace, paths = (), Paths(state.model, state.group)
             if trace:
                 found[target] = trace
+                self.reached(state, kind, target, trace)
         return found
 
     def hinted(self, state: _Group, search: Search, target: tuple[str, str]) -> tuple[Move, ...]:
@@ -320,7 +417,7 @@ class _Worker:
         for way, hint in ways:
             try:
                 again = way(hint, target) if len(hint) <= self.task.depth else None
-            except (KeyError, PteproofError):
+            except (KeyError, IndexError, TypeError, SpecError):  # no trace of this model
                 continue
             if again is not None:
                 self.remember(state, name, again)
@@ -351,11 +448,18 @@ class _Worker:
                 assert first is not None
                 detail += f" by steps that break nothing; after {first[0]} breaks {first[1]} it is reached: mend that first"
                 unreached = Counterexample(through[-1], before.process, through, depth=depth, replayed=True)
-            return replace(result, verdict=Unknown("not-inductive", detail, unreached))
-        last = trace[-1]
-        reached = Counterexample(last, before.process, trace, True, len(trace), replayed=True,
-                                 droppable=droppable(last))
+            return replace(result, verdict=Unknown(NOT_INDUCTIVE, detail, unreached))
+        reached = _along(before, trace)
         return replace(result, verdict=Refuted(self.with_consequence(state, target, reached)))
+
+    def reached(self, state: _Group, kind: type[Search], target: Target, trace: tuple[Move, ...]) -> None:
+        """Tell that a failure is reached, before anything else is searched for: who cuts that short keeps this."""
+        if kind.mark:
+            return  # after a step that breaks a property
+        for result in state.open:
+            if (result.obligation.transition, result.obligation.property) == target and isinstance(result.verdict, Refuted):
+                verdict = Refuted(_along(result.verdict.counterexample, trace))
+                self.say(Unreached((replace(result, verdict=verdict),)))
 
     def with_consequence(
         self, state: _Group, target: tuple[str, str], counterexample: Counterexample
@@ -370,14 +474,20 @@ class _Worker:
         if last == () and not hint:
             return counterexample
         known = self.known(self.hints.endings.get((group.encoding, group.code), ()), group, LEADS_TO)
-        steps, ends = state.consequences.of(counterexample.move.after, hint, known)
+        try:
+            steps, ends = state.consequences.of(counterexample.move, hint, known)
+        except USERS:
+            raise
+        except Exception as error:  # it is refuted all the same
+            state.wrong[target] = internal(error)
+            state.consequences = Consequences(state.model, group)
+            return counterexample
         self.hints.keep_consequence(state.model, group, target, steps)
         if steps:
             state.cache.keep_hint(name, steps)
-        return replace(counterexample, leads_to=steps, consequence=ends)
+        return replace(counterexample, leads_to=steps, consequence=ends, searched=0 if steps else NEAR)
 
 
-def droppable(move: Move) -> bool:
-    """May reclaim drop the folio as it is after the move: clean in the swap cache, or lazyfree?"""
-    after = move.after
-    return not after["folio_dirty"] and bool(after["swapcache"] or not after["swapbacked"])
+def _along(before: Counterexample, trace: tuple[Move, ...]) -> Counterexample:
+    """A counterexample as it is reached from a fresh mapping; what it leads to is not said."""
+    return Counterexample(trace[-1], before.process, trace, True, len(trace), replayed=True)

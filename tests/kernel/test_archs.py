@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every helper of a variant is the kernel's, and nothing is incomplete."""
+"""Every helper of a variant is the kernel's, in what it gives and in how atomic it is, and nothing is incomplete."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from tests.kernel.asked import TREE, asked, needs_tree
 from verifier.kernel.builds import build_for, load_builds
-from verifier.kernel.conform import Differs, Equal, Inconclusive, conform_variant
+from verifier.kernel.conform import Differs, Equal, Inconclusive, TooAtomic, conform_variant
 from verifier.kernel.helpers import Library
-from verifier.kernel.session import build_library, exit_code, layouts
+from verifier.kernel.session import build_library, exit_code, layouts, level_names
 
 
 @functools.cache
@@ -26,7 +26,8 @@ def test_every_helper_is_the_kernels(variant: str) -> None:
     build = build_for(load_builds(), variant)
     assert build is not None
     (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]  # not all of an architecture's
-    results = conform_variant(library(build.name), layout, timeout=30)
+    results = conform_variant(library(build.name), layout, timeout=30, levels=level_names())
+    assert [r.helper for r in results if isinstance(r, TooAtomic)] == []
     assert [r.helper for r in results if isinstance(r, Differs)] == []
     assert sum(isinstance(r, Equal) for r in results) >= 100
     assert {r.helper: r.reason for r in results if isinstance(r, Inconclusive)} == {}

@@ -10,12 +10,12 @@ import pytest
 
 from verifier.algebra import Integers
 from verifier.kernel.asm_sparc import CALLS
+from verifier.kernel.atomicity import lets_hardware_in
 from verifier.kernel.irparse import parse_module
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.memory import Object
 from verifier.kernel.models import KernelModels
 from verifier.kernel.session import layouts
-from verifier.kernel.substitute import lets_hardware_in
 from verifier.kernel.values import Incomplete, Word
 
 TEXT = """target datalayout = "E-m:e-p:32:32-i64:64-f128:64-n32-S64"

@@ -14,9 +14,9 @@ from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.evaluate import call
+from verifier.kernel.block_claims import Block, Claim, prove_claim
 from verifier.kernel.blocks import lift_block
 from verifier.kernel.builds import load_builds
-from verifier.kernel.contpte import Block, Claim, prove_claim
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.hugetlb_blocks import actions, claims, geometries, hardware_on_blocks, prove_hugetlb_claims
 from verifier.kernel.questions import make_backend
@@ -46,7 +46,7 @@ def test_a_block_is_one_entry_to_who_goes_through_the_helpers(variant: str) -> N
     results = prove_hugetlb_claims(library(BUILDS[variant]), layout_of(variant), "bits")
     expected = ["refuted" if r.claim.says == NOT_PRESENT and r.claim.function in REFUTED.get(variant, ()) else "proved" for r in results]
     assert [r.verdict for r in results] == expected, [(r.claim.function, r.claim.says, r.verdict, r.reason) for r in results]
-    assert len(results) == len(geometries(layout_of(variant))) * 12
+    assert len(results) == len(geometries(layout_of(variant))) * 13
 
 
 @pytest.mark.parametrize("variant", sorted(BUILDS))

@@ -11,20 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernel.odd import odd_backend
 from verifier.arch import Layout, data_folder
 from verifier.errors import Where
+from verifier.kernel.block_claims import Claim, prove_claim
 from verifier.kernel.builds import load_builds
 from verifier.kernel.compile import configure
-from verifier.kernel.conform import Differs, Equal, conform_variant
-from verifier.kernel.contpte import CLAIMS, Claim, prove_block_claims, prove_claim
+from verifier.kernel.conform import Contradicted, Differs, Equal, conform_variant
+from verifier.kernel.contpte import CLAIMS, prove_block_claims
 from verifier.kernel.mm_functions import judge_mm, load_mm
 from verifier.kernel.questions import make_backend
 from verifier.kernel.replayer import Replayer
-from verifier.kernel.session import build_library, conform, layouts
+from verifier.kernel.session import Conformance, build_library, conform, exit_code, layouts
+from verifier.kernel.show import as_json, as_junit, as_text
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.load import Source
 from verifier.read_arch import load_archs, load_generic
+from verifier.solve import Sat
+from verifier.store import read_sealed
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -53,11 +58,34 @@ def test_a_changed_helper_differs_with_a_value() -> None:
     assert isinstance(found["pte_mkdirty"], Equal)
     for helper in ("pte_wrprotect", "ptep_set_wrprotect"):
         result = found[helper]
-        assert isinstance(result, Differs) and result.replayed and result.model != result.kernel
+        assert isinstance(result, Differs) and result.model != result.kernel
 
 
-def test_the_tree_is_not_written_to(tmp_path: Path) -> None:
-    """Configured and compiled in an empty cache, with the newest file of the tree noted before and after."""
+def test_a_difference_that_does_not_replay_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 in the place of the entry that shows a difference: neither equal nor different, and exit 4."""
+    archs, generic = load_archs(), load_generic(data_folder("arch"))
+    arch = archs["x86"]
+    library, _, _ = build_library(tree(), load_builds()["x86_64"])
+    layout = Layout(arch, arch.variants["x86_64"], generic, "saved-only")
+    (differs,) = conform_variant(library, layout, ["pte_wrprotect"])
+    assert isinstance(differs, Differs)
+    backend = odd_backend(lambda number, answer: Sat({}) if isinstance(answer, Sat) else answer)
+    monkeypatch.setattr("verifier.kernel.conform.make_backend", lambda *_: backend)
+    (found,) = conform_variant(library, layout, ["pte_wrprotect"])
+    assert isinstance(found, Contradicted) and exit_code([found, differs]) == 4, found
+    report = Conformance("a tree", "6.12", (found,), (), (), ())
+    (row,) = as_json(report)["results"]
+    assert (row["verdict"], row["replay"]) == ("contradiction", False) and "says" in as_text(report, {})
+    assert "<error" in as_junit(report) and "<failure" not in as_junit(report)
+
+
+def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Configured and compiled in an empty cache, with the newest file of the tree noted before and after.
+
+    The user's environment would break the build, if it saw it; and what is read beyond the tree's identity is noted.
+    """
+    for name in ("KCFLAGS", "KCPPFLAGS", "HOSTCFLAGS", "CPATH", "MAKEFLAGS"):
+        monkeypatch.setenv(name, "-no-such-flag -include /nowhere.h")
     def newest() -> str:
         return subprocess.run(["find", str(tree()), "-newer", str(mark)], capture_output=True, text=True, check=True).stdout
 
@@ -66,6 +94,10 @@ def test_the_tree_is_not_written_to(tmp_path: Path) -> None:
     build_library(tree(), load_builds()["x86_64"], tmp_path / "cache")
     assert newest() == ""
     assert not list((tmp_path / "cache").glob("*.part-*"))
+    (manifest,) = (p for p in (tmp_path / "cache").glob("*/manifest.json") if "-ir-" not in p.parent.name)
+    read = read_sealed(manifest)["reads"]
+    assert {"kernel/bounds.c", "init/Kconfig", "lib/Kconfig.debug", "kernel/time/timeconst.bc", "drivers/Kconfig"} <= read.keys()
+    assert len(read) > 1500 and not any(name.startswith("../") for name in read)
 
 
 @pytest.mark.parametrize("variant", ["x86_64", "x86_64+shstk"])

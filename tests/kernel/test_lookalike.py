@@ -26,11 +26,10 @@ TEXTS = {
         "void f(int *p) { int a, b; do { (a) = *(unsigned long *)((long)(p + 1) - 4); (b) = ((a) & ~(1)) | (2);"
         " *(unsigned long *)((long)(p + 1) - 4) = (b); } while (0); }",
     'long f(long *p, long v) { asm volatile("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p + 1) : "memory"); return v; }':
-        "long f(long *p, long v) { do { { unsigned long pteproof_was = *(unsigned long *)(p + 1); *(unsigned long *)(p + 1) = (v);"
-        " (v) = pteproof_was; } } while (0); return v; }",
+        "long f(long *p, long v) { do { (v) = __atomic_exchange_n((unsigned long *)(p + 1), (v), __ATOMIC_SEQ_CST); } while (0); return v; }",
     'long f(long *p, long o, long n) { asm volatile("casx [%2], %3, %0" : "=&r" (n) : "0" (n), "r" (p), "r" (o) : "memory"); return n; }':
-        "long f(long *p, long o, long n) { do { { unsigned long pteproof_was = *(unsigned long *)(p); if (pteproof_was == (o))"
-        " *(unsigned long *)(p) = (n); (n) = pteproof_was; } } while (0); return n; }",
+        "long f(long *p, long o, long n) { do { { unsigned long pteproof_was = (o); __atomic_compare_exchange_n((unsigned long *)(p),"
+        " &pteproof_was, (n), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); (n) = pteproof_was; } } while (0); return n; }",
     r'void f(long a) { asm volatile("pdtlb 0(%%sr%0,%1)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous" : : "i"(1), "r"(a)); }':
         "void f(long a) { do {  } while (0); }",
     r'void f(void) { asm volatile("fdc 0(%0)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous"); }':

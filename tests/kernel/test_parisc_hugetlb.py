@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs_tree
+from verifier.kernel.block_claims import Block, Claim, prove_claim
 from verifier.kernel.builds import load_builds
-from verifier.kernel.contpte import Block, Claim, prove_claim
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts

@@ -60,7 +60,8 @@ def test_the_kernels_helpers_as_machine_code(tmp_path: Path) -> None:
     source, target = tmp_path / "w.c", tmp_path / "w.o"
     source.write_text(HEAD + "\n".join(s.text() for s in shapes.values()) + "\n")
     flags = [f for f in _ADDED if f not in ("-S", "-emit-llvm")]
-    done = run_command([*configured.command, *flags, "-c", "-o", str(target), str(source)], configured.folder)
+    done = run_command([*configured.command, *flags, "-c", "-o", str(target), str(source)], configured.folder,
+                       tree=Path(TREE or ""), writes=tmp_path)
     assert done.returncode == 0, done.stderr
     chance = random.Random(1)
     for layout in layouts(list(KINDS)):

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from verifier.errors import ExtractionError, SpecError, UsageError
 from verifier.kernel import toolchain, tree
 from verifier.kernel.builds import Feature, build_for, load_builds
 from verifier.kernel.shapes import load_shapes, wrapper_file
-from verifier.kernel.store import entry
+from verifier.kernel.store import Origin, entry
 
 MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\nEXTRAVERSION = -rc2\n"
 
@@ -66,20 +69,41 @@ def test_the_identity_is_that_of_the_contents(tmp_path: Path) -> None:
     assert tree.identify(opened, "x86") not in (first, changed)
 
 
-def test_git_trees_are_known_by_git(tmp_path: Path) -> None:
+def test_git_hides_nothing(tmp_path: Path) -> None:
     root = fake_tree(tmp_path)
     for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-q", "-m", "x"]):
         subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
     opened = tree.open_tree(root)
     before = sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*"))
     clean = tree.identify(opened, "x86")
-    assert clean.startswith("git-") and clean.count("-") == 1
     assert sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*")) == before
-    (root / "mm/memory.c").write_text("changed\n")
-    changed = tree.identify(opened, "x86")
-    assert changed.startswith(clean + "-")
-    (root / "mm/new.c").write_text("new\n")
-    assert tree.identify(opened, "x86") not in (clean, changed)
+    for command in (["update-index", "--assume-unchanged", "mm/memory.c"], ["update-index", "--skip-worktree", "include/linux/mm.h"]):
+        subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
+    (root / ".git/info/exclude").write_text("*.ignored.h\n")
+    known = {clean}
+    for name in ("mm/memory.c", "include/linux/mm.h", "mm/new.c", "include/linux/new.ignored.h"):
+        (root / name).write_text("changed\n")
+        assert tree.identify(opened, "x86") not in known, name
+        known.add(tree.identify(opened, "x86"))
+
+
+def test_links_are_known_by_what_they_lead_to(tmp_path: Path) -> None:
+    """A tree of symbolic links, to files, to folders, and to itself."""
+    real, root = fake_tree(tmp_path / "real"), tmp_path / "links"
+    for path in sorted(p for p in real.rglob("*") if p.is_file()):
+        link = root / path.relative_to(real)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/inner.h").write_text("a\n")
+    (root / "include/more").symlink_to(tmp_path / "more")
+    (root / "include/around").symlink_to(root / "include")
+    opened = tree.open_tree(root)
+    known = {tree.identify(opened, "x86")}
+    for path in (real / "arch/x86/include/asm/pgtable.h", tmp_path / "more/inner.h"):
+        path.write_text("edited\n")
+        assert tree.identify(opened, "x86") not in known, path
+        known.add(tree.identify(opened, "x86"))
 
 
 def test_an_entry_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -88,11 +112,97 @@ def test_an_entry_is_whole_or_not_there(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        entry(tmp_path, "key", fails)
-    assert [p.name for p in tmp_path.iterdir()] == ["key.lock"]
-    made = entry(tmp_path, "key", lambda part: (part / "whole").write_text("") and None)
-    assert [p.name for p in made.iterdir()] == ["whole"]
-    assert entry(tmp_path, "key", fails) == made
+        entry(tmp_path, "key", [1], fails)
+    assert [p.suffix for p in tmp_path.iterdir()] == [".lock"]
+    made = entry(tmp_path, "key", [1], lambda part: (part / "whole").write_text("") and None)
+    assert sorted(p.name for p in made.iterdir()) == ["manifest.json", "whole"]
+    assert entry(tmp_path, "key", [1], fails) == made
+    with pytest.raises(KeyboardInterrupt):
+        entry(tmp_path, "key", [2], fails)
+
+
+def spoiled(folder: Path) -> Iterator[str]:
+    """Ways to spoil an entry, each done to it in turn."""
+    manifest, file = folder / "manifest.json", folder / "sub/file"
+    text, sealed = file.read_text(), manifest.read_text()
+    for what, path, new in (
+        ("a file is edited", file, "edited"), ("a file is cut off", file, text[:1]), ("there is one more", folder / "more", ""),
+        ("the manifest is edited", manifest, sealed.replace("files", "filez")), ("the manifest is empty", manifest, ""),
+        ("deep JSON", manifest, "[" * 100_000), ("odd JSON", manifest, '{"key": null, "files": 3}'), ("no text", manifest, "\udcff"),
+    ):
+        path.write_text(new, errors="surrogateescape")
+        yield what
+    file.unlink()
+    yield "a file is gone"
+    file.unlink()
+    file.symlink_to("/etc/hostname")
+    yield "a file is a link"
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("other"), folder)
+    yield "another entry is put in its place"
+
+
+def test_an_entry_that_was_changed_is_made_anew(tmp_path: Path) -> None:
+    made = []
+
+    def make(part: Path) -> None:
+        (part / "sub").mkdir()
+        (part / "sub/file").write_text("right")
+        (part / "link").symlink_to("sub/file")
+        made.append(part)
+
+    folder = entry(tmp_path, "key", ["x"], make)
+    shutil.copytree(entry(tmp_path, "key", ["y"], make), tmp_path / "other", symlinks=True)
+    for what in spoiled(folder):
+        count = len(made)
+        assert entry(tmp_path, "key", ["x"], make) == folder and len(made) == count + 1, what
+        assert (folder / "sub/file").read_text() == "right"
+        assert entry(tmp_path, "key", ["x"], make) == folder and len(made) == count + 1, what
+
+
+def test_what_was_read_of_the_tree_counts_also_beyond_its_identity(tmp_path: Path) -> None:
+    root, made = fake_tree(tmp_path / "tree"), []
+    read, absent = root / "kernel/fork.c", root / "lib/Kbuild"
+    origin = Origin(root, lambda: True)
+
+    def make(part: Path) -> set[Path]:
+        made.append(part)
+        return {read, absent, Path("/etc/hostname")}
+
+    for count, change in enumerate((lambda: None, lambda: read.write_text("new\n"), lambda: absent.write_text("there\n"), read.unlink), 1):
+        change()
+        time.sleep(0.01)  # a file of this very moment counts as changed meanwhile
+        for _ in range(2):
+            entry(tmp_path / "kept", "key", [], make, origin)
+            assert len(made) == count
+
+
+def test_a_hard_link_that_is_made_meanwhile_changes_nothing(tmp_path: Path) -> None:
+    root = fake_tree(tmp_path / "tree")
+
+    def make(part: Path) -> set[Path]:
+        (tmp_path / "other").hardlink_to(root / "kernel/fork.c")
+        return {root / "kernel/fork.c"}
+
+    time.sleep(0.01)
+    assert entry(tmp_path / "kept", "key", [], make, Origin(root, lambda: True)).is_dir()
+
+
+@pytest.mark.parametrize("edited", ["include/linux/mm.h", "kernel/fork.c"])
+def test_a_tree_that_is_edited_while_it_is_compiled_leaves_nothing(tmp_path: Path, edited: str) -> None:
+    opened = tree.open_tree(fake_tree(tmp_path / "tree"))
+    before = tree.identify(opened, "x86")
+    origin = Origin(opened.path, lambda: tree.identify(opened, "x86") == before)
+
+    def make(part: Path) -> set[Path]:
+        text = (opened.path / edited).read_text()
+        (opened.path / edited).write_text("edited meanwhile\n")
+        (opened.path / edited).write_text(text if edited.startswith("kernel") else "edited meanwhile\n")
+        return {opened.path / "kernel/fork.c"}
+
+    with pytest.raises(ExtractionError, match="has changed while key was made from it; nothing is kept: run it again"):
+        entry(tmp_path / "kept", "key", [], make, origin)
+    assert [p.suffix for p in (tmp_path / "kept").iterdir()] == [".lock"]
 
 
 def test_a_full_disk_is_one_error(tmp_path: Path) -> None:
@@ -100,7 +210,7 @@ def test_a_full_disk_is_one_error(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(ExtractionError, match="no space is left in the cache folder"):
-        entry(tmp_path, "key", full)
+        entry(tmp_path, "key", [], full)
     assert not list(tmp_path.glob("key.part*"))
 
 

@@ -43,8 +43,8 @@ def parse_cnf(text: str, name: str) -> tuple[int, list[list[int]]]:
     if _BODY.fullmatch(body) is None:
         number = next(n for n, line in enumerate(lines[1:], 2) if _CLAUSE.fullmatch(line) is None)
         raise UsageError(f"{name}:{number}:1: error: not a clause")
-    clauses = [list(map(int, line.split(" ")[:-1])) for line in lines[1:]]
-    for number, clause in enumerate(clauses, 2):
-        if max(clause) > variables or -min(clause) > variables:
-            raise UsageError(f"{name}:{number}:1: error: a variable beyond {variables}")
+    clauses = [list(map(int, line[:-2].split(" "))) for line in lines[1:]]
+    if max(map(max, clauses)) > variables or -min(map(min, clauses)) > variables:
+        number = next(n for n, clause in enumerate(clauses, 2) if max(map(abs, clause)) > variables)
+        raise UsageError(f"{name}:{number}:1: error: a variable beyond {variables}")
     return variables, clauses

@@ -8,59 +8,40 @@ some of them is violated, and a proof that this cannot be.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
-import multiprocessing as mp
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from verifier import __version__
-from verifier.certify.blast import Claims, Unfolded, claims_cnf
+from verifier.certify.blast import Claims
+from verifier.certify.content import GRAPHS, Asked, asked_for, content, kernels, spec_digests
 from verifier.certify.dimacs import write_cnf
+from verifier.certify.files import INDEX, SCHEMA, UNITS, digest, is_unit_file, unit_path
 from verifier.errors import UsageError
-from verifier.export import conditions
-from verifier.obligations import Builder, Group, Question
-from verifier.plan import Library
-from verifier.processes import as_worker
-from verifier.prove import claim, graph_inputs
-from verifier.prove_terms import term_inputs
-from verifier.results import Proved, Result, Run, verdict_name
-from verifier.scopes import Model
-from verifier.smtlib import Script, Smt
+from verifier.plan import Filters, Library
+from verifier.results import Proved, Run, verdict_name
 from verifier.solve import PROOF_SAT, refutation, satisfied, solver_versions
+from verifier.workers import Lost, each
 
-__all__ = ["INDEX", "SCHEMA", "Refused", "digest", "make", "open_folder"]
-
-SCHEMA = "pteproof.certificates/1"
-INDEX = "index.json"
+__all__ = ["Made", "make", "open_folder"]
 
 
 class Refused(Exception):
     """What was proved has no refutation here: the tool contradicts itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """The proved obligations of one step of a group."""
+@dataclass(slots=True)
+class Made:
+    """What has no certificate though it was proved: contradictions in words, and by unit why a process was lost."""
 
-    group: Group
-    step: str
-    results: tuple[Result, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.group}/{self.step}"
-
-    @property
-    def path(self) -> str:
-        return self.name.replace("/", "--")
+    contradictions: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
 
 
-def digest(data: bytes) -> str:
-    """SHA-256, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
+Files = dict[str, tuple[bytes, str]]  # by kind: what to write, and the digest of what it is packed from
 
 
 def open_folder(folder: Path) -> None:
@@ -70,133 +51,119 @@ def open_folder(folder: Path) -> None:
         inside = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
-    if inside and INDEX not in inside and inside != {"units"}:
+    if inside and INDEX not in inside and inside != {UNITS}:
         raise UsageError(f"{folder}: holds something else than certificates")
 
 
 def make(
-    library: Library, run: Run, folder: Path, jobs: int, constants: bool = True,
+    library: Library, run: Run, filters: Filters, folder: Path, jobs: int, constants: bool = True,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[str]:
-    """Write the certificates of everything that a run proved; what contradicts the run, which is nothing if all is well.
+) -> Made:
+    """Write the certificates of everything that a run of these filters proved; what has none though it was proved.
 
     The index is written last, so that a run that was killed leaves none. Raises UsageError where files cannot be written.
     """
     open_folder(folder)
-    index = folder / INDEX
-    units = _units(run)
-    wrong: list[str] = []
+    asked = asked_for(library, filters)
+    units = _units(run, asked)
+    made = Made()
     rows: list[dict[str, Any]] = []
     try:
-        index.unlink(missing_ok=True)
-        (folder / "units").mkdir(exist_ok=True)
-        # one task for each group, so that the state of a group is built once
-        groups = [[u for u in units if u.group == g] for g in dict.fromkeys(u.group for u in units)]
-        with mp.get_context("fork").Pool(jobs, _start, (library, folder, constants)) as pool:
-            for found, message in pool.imap_unordered(_group, groups):
-                rows += found
-                wrong += message
-                progress(f"{len(rows)} of {len(units)} certificates")
-        index.write_text(json.dumps(_index(library, run, units, rows, constants), indent=1) + "\n")
+        (folder / INDEX).unlink(missing_ok=True)
+        (folder / UNITS).mkdir(exist_ok=True)
+        for path in (folder / UNITS).iterdir():
+            if is_unit_file(path.name):
+                path.unlink()
+        for (unit, properties), found in each(partial(_unit, library, constants), units.items(), jobs):
+            if isinstance(found, Lost) and found.killed:
+                made.lost[unit] = found.why
+            elif isinstance(found, Lost):
+                made.contradictions.append(f"{unit}: {found.why}")
+            elif isinstance(found, str):
+                made.contradictions.append(f"{unit}: {found}")
+            else:
+                rows.append(_written(folder, unit, len(properties), found))
+            progress(f"{len(rows)} of {len(units)} certificates")
+        index = _index(library, run, filters, asked, rows, constants)
+        (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
-    return wrong
+    return made
 
 
-def _units(run: Run) -> list[Unit]:
-    """What was proved, by step."""
-    by_step: dict[tuple[Group, str], list[Result]] = {}
+def _units(run: Run, asked: Mapping[str, Asked]) -> dict[str, frozenset[str]]:
+    """The properties that were proved, by unit."""
+    found: dict[str, set[str]] = {}
     for result in run.results:
-        if isinstance(result.verdict, Proved):
-            by_step.setdefault((result.obligation.group, result.obligation.transition), []).append(result)
-    return [Unit(group, step, tuple(found)) for (group, step), found in sorted(by_step.items(), key=lambda i: str(i[0]))]
+        one = asked[result.obligation.id]
+        if isinstance(result.verdict, Proved) and not one.effect:
+            found.setdefault(one.unit, set()).add(one.property)
+    return {unit: frozenset(properties) for unit, properties in sorted(found.items())}
 
 
 def _index(
-    library: Library, run: Run, units: Sequence[Unit], rows: list[dict[str, Any]], constants: bool
+    library: Library, run: Run, filters: Filters, asked: Mapping[str, Asked], rows: list[dict[str, Any]], constants: bool,
 ) -> dict[str, Any]:
-    archs = {library.variant(u.group.variant).arch for u in units}
-    files = [*(library.arch_folder / f"{name}.yaml" for name in sorted(archs)), library.arch_folder / "generic.yaml",
-             *sorted(library.spec_folder.rglob("*.yaml"))]
-    shown = {f"arch/{p.name}" if p.parent == library.arch_folder else f"specs/{p.relative_to(library.spec_folder)}": p
-             for p in files if p.is_file()}
+    certified = {row["name"] for row in rows}
+    verdicts = {r.obligation.id: r.verdict for r in run.results}
+    left = {}
+    shown = []
+    for identity, one in asked.items():
+        verdict = verdicts.get(identity)
+        if isinstance(verdict, Proved) and one.effect:
+            shown.append(identity)
+        elif verdict is None or (isinstance(verdict, Proved) and one.unit not in certified):
+            left[identity] = "unknown"
+        elif not isinstance(verdict, Proved):
+            left[identity] = verdict_name(verdict)
     return {
         "schema": SCHEMA, "tool": {"name": "pteproof", "version": __version__, "solvers": solver_versions()},
-        "proofs": f"DRAT, by {PROOF_SAT}", "graph": "constants folded" if constants else "nothing folded",
-        "kernel": {name: library.archs[name].read for name in sorted(archs)},
-        "specs": {name: digest(path.read_bytes()) for name, path in shown.items()},
-        "units": sorted(rows, key=lambda row: str(row["name"])),
-        "not_certified": {r.obligation.id: verdict_name(r.verdict) for r in run.results
-                          if not isinstance(r.verdict, Proved)},
+        "proofs": f"DRAT, by {PROOF_SAT}", "graph": GRAPHS[constants],
+        "asked": {name: list(globs) for name, globs in asdict(filters).items()},
+        "kernel": kernels(library, filters), "specs": spec_digests(library, filters),
+        "units": sorted(rows, key=lambda row: str(row["name"])), "not_certified": left,
+        "shown": shown,
     }
 
 
-_SHARED: list[Any] = []
-
-
-def _start(library: Library, folder: Path, constants: bool) -> None:
-    as_worker()
-    _SHARED[:] = library, folder, constants
-
-
-def _group(units: list[Unit]) -> tuple[list[dict[str, Any]], list[str]]:
-    """The certificates of one group's units: rows of the index, and contradictions."""
-    library, folder, constants = _SHARED
-    group = units[0].group
-    model = library.group_model(group)
-    graph, smt = Unfolded(constants), Smt()
-    builders = Builder(model, group, graph, graph_inputs(graph)), Builder(model, group, smt, term_inputs(smt))
-    rows, wrong = [], []
-    for unit in units:
-        try:
-            rows.append(_unit(model, unit, folder, graph, smt, *builders))
-        except Refused as error:
-            wrong.append(str(error))
-    return rows, wrong
-
-
-def _unit(
-    model: Model, unit: Unit, folder: Path, graph: Unfolded, smt: Smt, bits: Builder, terms: Builder
-) -> dict[str, Any]:
-    names = {r.obligation.property for r in unit.results}
-
-    def wanted(step: str, prop: str) -> bool:
-        return step == unit.step and prop in names
-
-    questions = list(bits.questions(wanted))
-    claims = claims_cnf(graph, questions)
-    proof = refutation(claims.clauses)
-    if proof is None:
-        raise Refused(f"{unit.name}: what was proved is satisfiable as a CNF without folding")
-    script = Script([f"pteproof: {unit.name}", "each question asks for a violation: unsat is proved"])
-    said = {}
-    for question in terms.questions(wanted):
-        said[question.id] = claim(model, unit.group, question)
-        script.ask([question.id, said[question.id]], conditions(smt, question), "unsat")
-    files = {
-        "cnf": write_cnf(claims.variables, claims.clauses), "drat": "\n".join(proof) + "\n", "smt2": script.text(),
-        "json": json.dumps(_described(unit, questions, claims, said), indent=1) + "\n",
-    }
-    row: dict[str, Any] = {"name": unit.name, "obligations": len(said), "files": {}}
-    for kind, text in files.items():
-        data = text.encode()
-        path = folder / "units" / f"{unit.path}.{kind}.gz"
-        path.write_bytes(gzip.compress(data, 1, mtime=0))
-        row["files"][kind] = {"path": f"units/{path.name}", "sha256": digest(data)}
+def _written(folder: Path, unit: str, obligations: int, files: Files) -> dict[str, Any]:
+    """Write the files of a unit; its row of the index."""
+    row: dict[str, Any] = {"name": unit, "obligations": obligations, "files": {}}
+    for kind, (data, its_digest) in files.items():
+        path = unit_path(unit, kind)
+        (folder / path).write_bytes(data)
+        row["files"][kind] = {"path": path, "sha256": its_digest}
     return row
 
 
-def _described(unit: Unit, questions: Sequence[Question], claims: Claims, said: dict[str, str]) -> dict[str, Any]:
-    """What the variables of a unit's CNF are."""
+def _unit(library: Library, constants: bool, task: tuple[str, frozenset[str]]) -> Files | str:
+    """The files of a unit, packed; why there are none, where what was proved is not so."""
+    try:
+        texts = _texts(library, *task, constants)
+    except Refused as error:
+        return str(error)
+    return {kind: (gzip.compress(text.encode(), 1, mtime=0), digest(text.encode())) for kind, text in texts.items()}
+
+
+def _texts(library: Library, unit: str, properties: frozenset[str], constants: bool) -> dict[str, str]:
+    found = content(library, unit, properties, constants)
+    claims = found.claims
+    proof = refutation(claims.clauses)
+    if proof is None:
+        raise Refused("what was proved is satisfiable as a CNF without folding")
+    return {
+        "cnf": write_cnf(claims.variables, claims.clauses), "drat": "\n".join(proof) + "\n", "smt2": found.smt2,
+        "json": found.text(_inhabitants(claims)),
+    }
+
+
+def _inhabitants(claims: Claims) -> dict[str, dict[str, int]]:
+    """By label: values of the inputs that satisfy what is assumed."""
     inhabitants = {}
-    models = satisfied(claims.clauses[:-1], claims.assumed.values())
+    models: Sequence[set[int] | None] = satisfied(claims.clauses[:-1], claims.assumed.values())
     for label, values in zip(claims.assumed, models, strict=True):
         if values is None:
-            raise Refused(f"{unit.name}: nothing satisfies what {label} assumes, so what was proved is vacuous")
+            raise Refused(f"nothing satisfies what {label} assumes, so what was proved is vacuous")
         inhabitants[label] = {name: sum(1 << i for i, bit in enumerate(bits) if bit in values)
                               for name, bits in claims.inputs.items()}
-    return {
-        "unit": unit.name, "variables": claims.variables, "clauses": len(claims.clauses),
-        "obligations": [{"id": q.id, "claim": said[q.id], "violated": claims.violated[q.id]} for q in questions],
-        "assumed": claims.assumed, "inputs": claims.inputs, "inhabitants": inhabitants,
-    }
+    return inhabitants

@@ -1,188 +1,211 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Certificates checked from their files alone: nothing of the run that made them is trusted, nor the specs read.
+"""Certificates checked: nothing of the run that made them is trusted.
 
-For each unit: the hashes; the CNF, parsed strictly; its last clause says that one of the named obligations is violated;
-each set of assumptions has an inhabitant whose values decide and satisfy the CNF's gates; and a checker that is not the
-solver verifies the proof. What the CNF has to do with the claim in words is not checked here: docs/trust.md says how that
-is covered.
+Each unit holds together (verifier.certify.read), and a checker that is not the solver verifies its proof. Where there are specs,
+all that a unit says is made from them again and has to be the same, and the units together with what the index says was not
+proved have to be all obligations of the run. Without specs, what the gates mean is not checked.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
-import re
 import tempfile
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from verifier.certify.check import Checker
-from verifier.certify.dimacs import parse_cnf, write_cnf
-from verifier.certify.make import INDEX, SCHEMA, digest
+from verifier import __version__
+from verifier.certify.check import Checker, Pair
+from verifier.certify.content import Asked, asked_for, content, kernels, spec_digests
+from verifier.certify.files import INDEX, Bad, strangers
+from verifier.certify.read import Index, Row, Unit, read_index, read_unit
 from verifier.errors import UsageError
+from verifier.plan import Filters, Library
+from verifier.results import Run, verdict_name
+from verifier.workers import Lost, each
 
-__all__ = ["Report", "verify"]
+__all__ = ["Report", "stopped_before", "verify"]
 
-LARGEST = 1 << 30  # bytes of one file, unpacked
-BATCH = 64  # proofs of one process of the checker
-_NAME = re.compile(r"units/[A-Za-z0-9][A-Za-z0-9_.+-]*\.(cnf|drat|smt2|json)\.gz", re.ASCII)
-_PROOF = re.compile(r"(?:(?:d )?+(?:-?[1-9][0-9]{0,8} )*+0\n)++", re.ASCII)
+BATCH = 64  # units whose CNF and proof lie unpacked at a time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
-    """What was found: units and obligations that hold, and what is wrong, by unit."""
+    """What was found.
 
-    units: int
-    obligations: int
-    wrong: dict[str, str]
-    not_certified: int
+    good       the number of obligations of each unit that holds
+    wrong      what does not hold, and why: by unit, or by file
+    unchecked  units that could not be checked, and why
+    left       obligations without a certificate, with the verdicts that the index gives them
+    shown      how many steps were shown to lead to what they are there for, as the index says: there are no certificates of that
+    open       those of them by which a run fails: all but the advisory; without specs nobody knows, and it is empty
+    meaning    were gates, claims and the list of obligations compared with the specs?
+    """
+
     checker: str
+    filters: Filters
+    meaning: bool
+    left: Mapping[str, str]
+    shown: int = 0
+    open: tuple[str, ...] = ()
+    good: dict[str, int] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
+    unchecked: dict[str, str] = field(default_factory=dict)
+    stopped: bool = False
 
-
-class _Bad(Exception):
-    """This unit's certificate does not hold."""
+    @property
+    def obligations(self) -> int:
+        return sum(self.good.values())
 
 
 def verify(
-    folder: Path, checker: Checker, timeout: float = 300, progress: Callable[[str], None] = lambda _: None
+    folder: Path, checker: Checker, library: Library | None, jobs: int = 1, timeout: float = 300,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Check every certificate of a folder; `timeout` in seconds is for one proof.
+    """Check every certificate of a folder, against these specs or from its files alone; `timeout` in seconds is for one proof.
 
-    Raises UsageError where the folder has no index of certificates, or the index is not one.
+    Raises UsageError where the folder has no index of certificates, the index is not one, or it is of other specs.
     """
-    index = _index(folder)
-    wrong: dict[str, str] = {}
-    good = obligations = 0
-    rows = index["units"]
-    for start in range(0, len(rows), BATCH):
-        with tempfile.TemporaryDirectory(prefix="pteproof-") as scratch:
-            pairs, names, counts = [], [], []
-            for number, row in enumerate(rows[start:start + BATCH]):
-                name = str(row.get("name"))
-                try:
-                    count, cnf, proof = _unit(folder, row)
-                except (_Bad, UsageError, KeyError, TypeError, ValueError, AttributeError) as error:
-                    wrong[name] = str(error) if isinstance(error, (_Bad, UsageError)) else f"not a unit: {error!r}"
-                    continue
-                paths = Path(scratch, f"{number}.cnf"), Path(scratch, f"{number}.drat")
-                for path, text in zip(paths, (cnf, proof), strict=True):
-                    path.write_text(text)
-                pairs.append(paths)
-                names.append(name)
-                counts.append(count)
-            said = checker.check(pairs, timeout) if pairs else []
-            for name, count, word in zip(names, counts, said, strict=True):
-                if word:
-                    wrong[name] = word
-                else:
-                    good += 1
-                    obligations += count
-        progress(f"{good + len(wrong)} of {len(rows)} certificates")
-    return Report(good, obligations, wrong, len(index["not_certified"]), f"{checker.name} {checker.version}")
-
-
-def _index(folder: Path) -> dict[str, Any]:
-    path = folder / INDEX
+    index = read_index(folder)
+    report = Report(str(checker), index.filters, library is not None, index.not_certified, len(index.shown))
+    report.wrong |= strangers(folder, index.paths())
+    expected: dict[str, frozenset[str]] = {}
+    if library is not None:
+        _same_specs(folder, index, library)
+        expected = _expected(report, index, asked_for(library, index.filters))
+    rows = [row for row in index.rows if row.name not in report.wrong]
     try:
-        index = json.loads(path.read_text())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; a run that was stopped leaves no index") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON: {error}") from error
-    if not isinstance(index, dict) or index.get("schema") != SCHEMA:
-        raise UsageError(f"{path}: no index of {SCHEMA}")
-    rows, left = index.get("units"), index.get("not_certified")
-    if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows) or not isinstance(left, dict):
-        raise UsageError(f"{path}: not as an index is")
-    names = [str(r.get("name")) for r in rows]
-    if not rows or len(set(names)) != len(names):
-        raise UsageError(f"{path}: names no unit, or one twice")
-    return index
+        for start in range(0, len(rows), BATCH):
+            _batch(report, partial(_unit, folder, index, library, expected), rows[start:start + BATCH], checker, jobs, timeout)
+            progress(f"{len(report.good) + len(report.wrong)} of {len(rows)} certificates")
+    except KeyboardInterrupt:
+        report.stopped = True
+    judged = {*report.good, *report.wrong, *report.unchecked}
+    report.unchecked |= {row.name: "stopped before that" for row in rows if row.name not in judged}
+    return report
 
 
-def _read(folder: Path, row: dict[str, Any], kind: str) -> str:
-    """A file of a unit, as the index has it."""
-    entry = row["files"][kind]
-    if _NAME.fullmatch(entry["path"]) is None or not entry["path"].endswith(f".{kind}.gz"):
-        raise _Bad(f"{entry['path']!r} is no file of a unit")
-    path = folder / entry["path"]
+def stopped_before(checker: Checker, library: Library, filters: Filters, run: Run) -> Report:
+    """What is found of a run that was stopped before it had certificates: everything is left."""
+    asked = asked_for(library, filters)
+    verdicts = {r.obligation.id: verdict_name(r.verdict) for r in run.results}
+    left = {identity: verdicts.get(identity, "unknown") for identity in asked}
+    return Report(str(checker), filters, True, left, open=tuple(i for i in asked if not asked[i].advisory), stopped=True)
+
+
+def _batch(
+    report: Report, work: Callable[[Path, tuple[int, Row]], int | str], rows: Sequence[Row], checker: Checker, jobs: int,
+    timeout: float,
+) -> None:
+    """Check some units, whose CNF and proof lie unpacked meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="pteproof-") as scratch:
+        counts: dict[str, int] = {}
+        pairs: dict[str, Pair] = {}
+        for (number, row), found in each(partial(work, Path(scratch)), enumerate(rows), jobs):
+            if isinstance(found, Lost):
+                report.unchecked[row.name] = found.why
+            elif isinstance(found, str):
+                report.wrong[row.name] = found
+            else:
+                counts[row.name], pairs[row.name] = found, _pair(Path(scratch), number)
+        _proofs(report, checker, pairs, counts, jobs, timeout)
+
+
+def _same_specs(folder: Path, index: Index, library: Library) -> None:
+    """UsageError at the first file of arch/ and specs/ that is not the one that the certificates were made from."""
+    here = spec_digests(library, index.filters)
+    for name in sorted({*here, *index.specs}):
+        if here.get(name) != index.specs.get(name):
+            raise UsageError(f"{folder / INDEX}: of other specs: {name} is not the file that is here; --arch-dir and --spec-dir "
+                             "say where theirs are, --files-only does without")
+    if dict(index.kernel) != kernels(library, index.filters):
+        raise UsageError(f"{folder / INDEX}: of other specs: they were read in another Linux")
+
+
+def _expected(report: Report, index: Index, asked: Mapping[str, Asked]) -> dict[str, frozenset[str]]:
+    """By unit: the obligations that it has to certify, for the index gives them no verdict. Units that there should not be, and
+    those that are missing, are told as wrong."""
+    told = [*index.not_certified, *index.shown]
+    report.wrong |= {i: "the run has no such obligation" for i in told if i not in asked}
+    report.wrong |= {i: "is shown, and is nothing that a step is there for, or has another verdict as well"
+                     for i in index.shown if i in asked and (not asked[i].effect or i in index.not_certified)}
+    report.open = tuple(i for i in index.not_certified if i in asked and not asked[i].advisory)
+    found: dict[str, set[str]] = {}
+    for identity, one in asked.items():
+        if one.effect and identity not in told:
+            report.wrong[identity] = "the index leaves it out"
+        elif not one.effect and identity not in index.not_certified:
+            found.setdefault(one.unit, set()).add(identity)
+    rows = {row.name for row in index.rows}
+    report.wrong |= {unit: f"the index leaves it out: {min(ids)} has neither a certificate nor a verdict"
+                     for unit, ids in found.items() if unit not in rows}
+    report.wrong |= dict.fromkeys(rows - found.keys(), "the run has no such unit with anything left to certify")
+    return {unit: frozenset(ids) for unit, ids in found.items()}
+
+
+def _pair(scratch: Path, number: int) -> Pair:
+    return scratch / f"{number}.cnf", scratch / f"{number}.drat"
+
+
+def _unit(
+    folder: Path, index: Index, library: Library | None, expected: Mapping[str, frozenset[str]], scratch: Path,
+    task: tuple[int, Row],
+) -> int | str:
+    """Leave a unit's CNF and proof for a checker; the number of its obligations, or why it does not hold."""
+    number, row = task
     try:
-        with gzip.open(path) as stream:
-            data = stream.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise _Bad(f"{entry['path']}: cannot be read: {error}") from error
-    if len(data) > LARGEST:
-        raise _Bad(f"{entry['path']}: larger than {LARGEST} bytes")
-    if digest(data) != entry["sha256"]:
-        raise _Bad(f"{entry['path']}: its contents are not those that the index has")
-    return data.decode("ascii")
+        unit = read_unit(folder, row)
+        if library is not None:
+            _as_specs_say(library, index, unit, expected[row.name])
+    except Bad as error:
+        return str(error)
+    for path, text in zip(_pair(scratch, number), (unit.texts["cnf"], unit.texts["drat"]), strict=True):
+        path.write_text(text)
+    return len(unit.said)
 
 
-def _unit(folder: Path, row: dict[str, Any]) -> tuple[int, str, str]:
-    """The number of obligations of a unit, its CNF and its proof, all of the form; _Bad where they are not."""
-    told = json.loads(_read(folder, row, "json"))
-    _read(folder, row, "smt2")
-    variables, clauses = parse_cnf(_read(folder, row, "cnf"), row["files"]["cnf"]["path"])
-    proof = _read(folder, row, "drat")
-    if _PROOF.fullmatch(proof) is None:
-        raise _Bad("the proof is not DRAT")
-    violated = [o["violated"] for o in told["obligations"]]
-    ids = [o["id"] for o in told["obligations"]]
-    if told["unit"] != row["name"] or (told["variables"], told["clauses"]) != (variables, len(clauses)):
-        raise _Bad("what is told of the CNF is not what it is")
-    if not ids or len(set(ids)) != len(ids) or row["obligations"] != len(ids) or len(set(violated)) != len(violated):
-        raise _Bad("obligations are told twice, or not at all")
-    if any(not _belongs(i, row["name"]) for i in ids) or not all(o["claim"] for o in told["obligations"]):
-        raise _Bad("an obligation is not of this unit, or claims nothing")
-    if clauses[-1] != violated:
-        raise _Bad("the last clause does not say that one of the obligations is violated")
-    _inhabited(told, clauses[:-1])
-    return len(ids), write_cnf(variables, clauses), proof
+def _as_specs_say(library: Library, index: Index, unit: Unit, expected: frozenset[str]) -> None:
+    """Bad where the obligations are not those that are expected, or anything is not what the specs make of them."""
+    for identity in sorted(expected ^ unit.said.keys()):
+        if identity in expected:
+            raise Bad(f"{identity} has neither a certificate nor a verdict")
+        raise Bad(f"{identity} is not asked for" if identity not in index.not_certified else
+                  f"{identity} is certified, and the index says that it is not")
+    here = content(library, unit.name, frozenset(identity.rpartition("/")[2] for identity in expected), index.constants)
+    for identity, claim in here.said.items():
+        if unit.said[identity] != claim:
+            raise Bad(f"the claim of {identity} is not the specs': it should say {claim!r}")
+    made_by = "" if index.made_by == __version__ else f" (made by version {index.made_by}, checked by {__version__})"
+    if unit.clauses != here.claims.clauses:
+        raise Bad(f"the gates are not those of its obligations: clause {_differs(unit.clauses, here.claims.clauses)}{made_by}")
+    if unit.texts["json"] != here.text(unit.inhabitants):
+        raise Bad("what is told of the CNF's variables is not what they are")
+    if unit.texts["smt2"] != here.smt2:
+        differs = _differs(unit.texts["smt2"].split("\n"), here.smt2.split("\n"))
+        raise Bad(f"the SMT-LIB file is not the specs': line {differs}{made_by}")
 
 
-def _belongs(identity: str, unit: str) -> bool:
-    """Is variant/level/encoding/step/code/property of the unit variant/level/encoding/code/step?"""
-    parts = identity.split("/")
-    return len(parts) == 6 and "/".join((*parts[:3], parts[4], parts[3])) == unit
+def _differs(found: Sequence[object], wanted: Sequence[object]) -> str:
+    """The first place where two differ, and what is there."""
+    at = next((n for n, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), min(len(found), len(wanted)))
+    shown = [repr(lines[at])[:80] if at < len(lines) else "missing" for lines in (found, wanted)]
+    return f"{at + 1} is {shown[0]}, and should be {shown[1]}"
 
 
-def _inhabited(told: dict[str, Any], clauses: list[list[int]]) -> None:
-    """Every set of assumptions holds for some values, and they violate nothing."""
-    violated = {o["violated"] for o in told["obligations"]}
-    if not told["assumed"]:
-        raise _Bad("nothing is assumed, not even nothing")
-    for label, variable in told["assumed"].items():
-        values = told["inhabitants"][label]
-        literals = []
-        for name, bits in told["inputs"].items():
-            value = int(values[name])
-            literals += [bit if value >> i & 1 else -bit for i, bit in enumerate(bits) if bit]
-        found = _decided(clauses, literals)
-        if found is None or variable not in found:
-            raise _Bad(f"the inhabitant of {label} does not satisfy what is assumed")
-        if any(-v not in found for v in violated):
-            raise _Bad(f"the inhabitant of {label} violates an obligation, or does not decide whether it does")
-
-
-def _decided(clauses: list[list[int]], literals: list[int]) -> set[int] | None:
-    """The literals that follow from these, in one pass: each clause holds, or decides its highest variable.
-
-    None where one cannot hold, or is not decided: gates have to stand in the order of what they depend on.
-    """
-    known = set(literals)
-    for clause in clauses:
-        if any(x in known for x in clause):
+def _proofs(
+    report: Report, checker: Checker, pairs: Mapping[str, Pair], counts: Mapping[str, int], jobs: int, timeout: float,
+) -> None:
+    """Have the proofs checked, and sort the units by what is said of them."""
+    names = list(pairs)
+    shares: Sequence[list[str]] = [share for share in (names[n::jobs] for n in range(jobs)) if share]
+    for share, said in each(lambda s: checker.check([pairs[name] for name in s], timeout), shares, jobs):
+        if isinstance(said, Lost):
+            report.unchecked |= dict.fromkeys(share, said.why)
             continue
-        highest = max(clause, key=abs)
-        if -highest in known or any(-x not in known for x in clause if x != highest):
-            if any(-x not in known for x in clause):
-                continue  # not decided yet: another clause of this gate does
-            return None
-        known.add(highest)
-    if any(not any(x in known for x in clause) for clause in clauses):
-        return None
-    return known
+        for name, one in zip(share, said, strict=True):
+            if one.verified:
+                report.good[name] = counts[name]
+            elif one.rejected:
+                report.wrong[name] = one.words
+            else:
+                report.unchecked[name] = one.words

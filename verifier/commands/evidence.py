@@ -6,50 +6,112 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from verifier.commands.execute import CONTRADICTION, Progress, execute, finish
+from verifier.commands.execute import Progress, execute, finish
 from verifier.commands.options import filtering, load, make_filters, running
 from verifier.errors import UsageError
+from verifier.exits import Exit, worst
+from verifier.output import one_line, open_outputs, tell, tell_error, write_outputs
+
+if TYPE_CHECKING:
+    from verifier.certify.check import Checker
+    from verifier.certify.verify import Report
+    from verifier.plan import Library
 
 __all__ = ["certify", "export", "mutate"]
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--verify", is_flag=True, help="check the certificates of DIR from its files alone")
+@click.option("--verify", is_flag=True, help="prove nothing: check the certificates that DIR has, beside arch/ and specs/")
+@click.option("--files-only", is_flag=True, help="with --verify: ask no specs, so that what the gates mean is not checked")
+@click.option("--checker", type=click.Choice(["auto", "drat-trim", "dratify"]), default="auto",
+              help="who checks proofs; auto is drat-trim where it is on PATH")
 @click.option("--unfolded", is_flag=True, help="fold not even constants: the files are some ten times as large")
 @filtering
 @running
+@click.option("--json", "json_file", metavar="FILE", help="write what was found of certificates as JSON; - is standard output")
+@click.option("--junit", "junit_file", metavar="FILE", help="write the same as JUnit XML")
 @click.pass_context
-def certify(context: click.Context, /, folder: Path, verify: bool, unfolded: bool, **given: Any) -> int:
+def certify(context: click.Context, /, folder: Path, verify: bool, **given: Any) -> int:
     """Prove, and leave for each proof a certificate that another program checks; with --verify, check them again."""
     from verifier.certify.check import find_checker
-    from verifier.certify.command import report_json, report_text
     from verifier.certify.verify import verify as verify_folder
-    from verifier.results import exit_code, worst
+    from verifier.report.certified import certified_parts, certified_text
 
-    checker = find_checker()
+    _consistent(context, verify, given)
+    open_outputs(_outputs(given))
+    checker = find_checker(given["checker"])
     codes = []
+    if verify:
+        library = None if given["files_only"] else load(context)
+    else:
+        library, code, stopped = _make(context, folder, given, checker)
+        if stopped is not None:
+            write_outputs(_outputs(given), certified_parts(stopped))
+            return Exit.STOPPED
+        codes.append(code)
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
-        if not verify:
-            from verifier.certify.make import make, open_folder
+        report = verify_folder(folder, checker, library, _jobs(given), max(given["timeout"], 300), progress)
+    if not write_outputs(_outputs(given), certified_parts(report)):
+        tell(certified_text(folder, report, given["quiet"], given["verbose"]))
+    codes.append(Exit.CONTRADICTION if report.wrong else Exit.OPEN if report.unchecked or report.open else Exit.HOLDS)
+    return Exit.STOPPED if report.stopped else worst(codes)
 
-            open_folder(folder)
-            asked = dict(given)
-            library, run, stopped = execute(context, make_filters(asked), asked)
-            if stopped:
-                return finish(run, stopped)
-            for what in make(library, run, folder, given["jobs"] or os.cpu_count() or 1, not unfolded, progress):
-                click.echo(f"pteproof: contradiction: {what}", err=True)
-                codes.append(CONTRADICTION)
-            codes.append(exit_code(run))
-        report = verify_folder(folder, checker, max(given["timeout"], 300), progress)
-    codes.append(CONTRADICTION if report.wrong else 0)
-    click.echo(report_json(report) if given["json_file"] == "-" else report_text(folder, report))
-    return worst(codes)
+
+CHECKING = {"folder", "verify", "files_only", "checker", "jobs", "timeout", "json_file", "junit_file", "quiet", "verbose",
+            "no_color"}
+
+
+def _consistent(context: click.Context, verify: bool, given: dict[str, Any]) -> None:
+    """UsageError for an option that would change nothing."""
+    if not verify and given["files_only"]:
+        raise UsageError("--files-only goes with --verify")
+    if given["helpers"] != "yaml":
+        raise UsageError("certificates are of arch/'s helpers: --helpers kernel has none")
+    for option in context.command.params if verify else ():
+        name = option.name or ""
+        if name not in CHECKING and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"{option.opts[0]} has no meaning with --verify: the index of DIR says what was asked for")
+
+
+def _jobs(given: dict[str, Any]) -> int:
+    found: int = given["jobs"] or os.cpu_count() or 1
+    return found
+
+
+def _outputs(given: dict[str, Any]) -> dict[str, str | None]:
+    return {"--json": given["json_file"], "--junit": given["junit_file"]}
+
+
+def _make(
+    context: click.Context, folder: Path, given: dict[str, Any], checker: Checker,
+) -> tuple[Library, int, Report | None]:
+    """Run, and write the certificates of what was proved; what has none is said. The exit code of that, or the report of a run
+    that was stopped."""
+    from verifier.certify.make import make, open_folder
+    from verifier.certify.verify import stopped_before
+
+    open_folder(folder)
+    asked = given | {"json_file": None, "junit_file": None, "sarif_file": None}
+    filters = make_filters(asked)
+    library, run, stopped = execute(context, filters, asked)
+    code = finish(run, stopped)
+    try:
+        if stopped:
+            raise KeyboardInterrupt
+        with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+            made = make(library, run, filters, folder, _jobs(given), not given["unfolded"], progress)
+    except KeyboardInterrupt:
+        return library, code, stopped_before(checker, library, filters, run)
+    for what in made.contradictions:
+        tell_error(f"pteproof: contradiction: {one_line(what)}")
+    for unit, why in made.lost.items():
+        tell_error(f"pteproof: {unit} has no certificate: {why}")
+    return library, worst([code, Exit.CONTRADICTION if made.contradictions else Exit.OPEN if made.lost else Exit.HOLDS]), None
 
 
 @click.command()
@@ -62,10 +124,10 @@ def export(context: click.Context, identity: str, form: str) -> int:
 
     library = load(context)
     if form == "cbmc":
-        click.echo(harness(library, identity), nl=False)
+        tell(harness(library, identity), end="")
     else:
-        click.echo(script(library, *named(library, identity)), nl=False)
-    return 0
+        tell(script(library, *named(library, identity)), end="")
+    return Exit.HOLDS
 
 
 @click.command()
@@ -91,5 +153,5 @@ def mutate(context: click.Context, /, **given: Any) -> int:
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
         score = run(library, wanted, given["kind"] or KINDS, names=given["names"], sample=given["sample"] or 0,
                     jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress)
-    click.echo("\n".join(text(score, given["verbose"])))
-    return 1 if score.unexplained() else 0
+    tell("\n".join(text(score, given["verbose"])))
+    return Exit.REFUTED if score.unexplained() else Exit.OPEN if score.lost() else Exit.HOLDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +13,45 @@ import click
 
 from verifier.commands.options import load
 from verifier.errors import UsageError
+from verifier.output import one_line, open_outputs, tell_error, write_outputs
 
 if TYPE_CHECKING:
     from verifier.plan import Filters, Library
     from verifier.results import Result, Run
 
-__all__ = ["CONTRADICTION", "Progress", "color", "execute", "finish", "write_files"]
+__all__ = ["Progress", "color", "execute", "finish", "write_files"]
 
-CONTRADICTION = 4
+_FILES = {"--json": "json_file", "--junit": "junit_file", "--sarif": "sarif_file"}
 
 
 def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> tuple[Library, Run, bool]:
-    """Run, with a progress bar; the run, and whether it was stopped."""
-    from verifier.cache import cache_folder
-    from verifier.run import Options, Stopped, prove
+    """Run, with a progress bar; the run, and whether it was stopped.
 
-    library = load(context)
+    A request to stop is heard at any time, also while files are read or a kernel is built. What was not decided is told then.
+    """
+    open_outputs({option: given[key] for option, key in _FILES.items()})
+    library: Library | None = None
+    known: list[Run] = []
+    try:
+        library = load(context)
+        run = _execute(library, filters, given, known)
+        return library, run, bool(run.stopped)
+    except KeyboardInterrupt:
+        from verifier.results import Run
+        from verifier.run import STOPPED, nothing
+
+        if library is None:  # nobody has counted what there is to decide
+            write_files(None, Run((), (), {"not_covered": [], "not_applicable": []}, stopped=f"{STOPPED}, while reading"), given)
+            raise
+        return library, replace(known[-1], stopped=STOPPED) if known else nothing(library, filters, STOPPED), True
+
+
+def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run]) -> Run:
+    """The run; what is known of it before its end is put into `known`."""
+    from verifier.kernel.store import builds
+    from verifier.run import Options, Stopped, prove
+    from verifier.store import cache_folder
+
     tree: Path | None = given["tree"]
     lifted = given["helpers"] == "kernel"
     solver = "bits" if given["solver"] == "auto" else given["solver"]
@@ -47,22 +70,23 @@ def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> 
         None if given["no_cache"] or lifted or given["cross"] else cache_folder(), solver,
         Path("pteproof-disagreement") if given["cross"] else None,
     )
-    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress, builds(given["no_cache"]) as kept:
         try:
             if lifted and tree is not None:
                 from verifier.kernel.session import kernel_helpers
                 wanted = [library.layout(v.name) for v in library.wanted(filters)]
-                library.substitute = kernel_helpers(tree, wanted, progress)
+                library.substitute = kernel_helpers(tree, wanted, progress, kept)
             if given["dump_smt"]:
                 from verifier.export import dump_smt
                 dump_smt(library, filters, given["dump_smt"], progress)
             run = prove(library, filters, options, progress)
+            known.append(run)
             if tree is not None:
                 from verifier.kernel.counterexamples import replay_run
-                run = replay_run(library, run, tree, progress)
-            return library, run, False
+                run = replay_run(library, run, tree, progress, kept)
+            return run
         except Stopped as stopped:
-            return library, stopped.run, True
+            return stopped.run
 
 
 class Progress:
@@ -102,28 +126,13 @@ def color(given: dict[str, Any]) -> bool:
     return sys.stdout.isatty() and not given["no_color"] and not os.environ.get("NO_COLOR")
 
 
-def write_files(library: Library, run: Run, given: dict[str, Any]) -> bool:
-    """Write the machine-readable results; was one of them standard output?"""
+def write_files(library: Library | None, run: Run, given: dict[str, Any]) -> bool:
+    """Write the machine-readable results; was one of them standard output? OutputError where one cannot be written."""
     from verifier import report
 
-    took_stdout = False
-    for key, render in (("json_file", report.json_parts), ("junit_file", report.junit_parts),
-                        ("sarif_file", report.sarif_parts)):
-        name = given[key]
-        if name is None:
-            continue
-        parts = chain(render(library, run), "\n")
-        if name == "-":
-            for part in parts:
-                click.echo(part, nl=False)
-            took_stdout = True
-            continue
-        try:
-            with open(name, "w") as file:
-                file.writelines(parts)
-        except OSError as error:
-            raise UsageError(f"{name}: cannot be written: {error.strerror}") from error
-    return took_stdout
+    return write_outputs({option: given[key] for option, key in _FILES.items()}, {
+        "--json": lambda: report.json_parts(library, run), "--junit": lambda: report.junit_parts(library, run),
+        "--sarif": lambda: report.sarif_parts(library, run)})
 
 
 def finish(run: Run, stopped: bool) -> int:
@@ -131,10 +140,18 @@ def finish(run: Run, stopped: bool) -> int:
     from verifier.results import exit_code
 
     for what in run.contradictions:
-        click.echo(f"pteproof: contradiction: {what}", err=True)
+        tell_error(f"pteproof: contradiction: {one_line(what)}")
     for group, why in () if stopped else run.unfinished:
-        click.echo(f"pteproof: {group} is not finished: {why}", err=True)
+        tell_error(f"pteproof: {group} is not finished: {one_line(why)}")
     if stopped:
-        click.echo(f"pteproof: stopped; {len(run.results)} obligations were decided until then", err=True)
-        return 130
+        tell_error(f"pteproof: {reached(run)}")
     return exit_code(run)
+
+
+def reached(run: Run) -> str:
+    """How far a run came that was stopped, on one line."""
+    left = {group for group, _ in run.unfinished}
+    begun = len(left & {r.obligation.group for r in run.results})
+    return (f"{run.stopped}: {len(run.results)} obligations are decided, {run.undecided} are not; of {len(run.theorems)} "
+            f"theorems {len(run.theorems) - len(left)} are finished, {begun} are begun, {len(left) - begun} were not reached; "
+            "the same command goes on from the proofs that the cache has")

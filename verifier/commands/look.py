@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""decode, encode, list, table: what arch/ and specs/ say."""
+"""call, decode, encode, list, table: what arch/ and specs/ say."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verifier.commands.execute import CONTRADICTION, Progress, finish
+from verifier.commands.execute import Progress, finish
 from verifier.commands.options import GLOB, load
 from verifier.errors import UsageError
+from verifier.exits import Exit
+from verifier.output import tell, tell_error
 
 if TYPE_CHECKING:
     from verifier.plan import Library
 
-__all__ = ["decode", "encode", "list_command", "table_command"]
+__all__ = ["call", "decode", "encode", "list_command", "table_command"]
 
 
 def _check_own(context: click.Context, library: Library, arch: str) -> None:
@@ -40,8 +42,8 @@ def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding:
     if encoding not in library.spec.encodings:
         from verifier.errors import nearest
         raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, library.spec.encodings)}")
-    click.echo(report.decode_text(library, library.variant(arch).name, values, encoding, as_json))
-    return 0
+    tell(report.decode_text(library, library.variant(arch).name, values, encoding, as_json))
+    return Exit.HOLDS
 
 
 @click.command()
@@ -55,8 +57,22 @@ def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
     library = load(context)
     _check_own(context, library, arch)
     layout = library.layout(library.variant(arch).name)
-    click.echo(f"{encode_entry(layout, settings):0{layout.width // 4}x}")
-    return 0
+    tell(f"{encode_entry(layout, settings):0{layout.width // 4}x}")
+    return Exit.HOLDS
+
+
+@click.command()
+@click.argument("arch")
+@click.argument("texts", metavar="[NAME=V]... EXPR...", nargs=-1, required=True)
+@click.pass_context
+def call(context: click.Context, arch: str, texts: tuple[str, ...]) -> int:
+    """What helpers make of values, such as 'pte_write(pte_wrprotect(0x867))'; ptep=0x867 names an entry in memory."""
+    from verifier.apply import apply_text
+
+    library = load(context)
+    _check_own(context, library, arch)
+    tell(apply_text(library.layout(library.variant(arch).name), texts))
+    return Exit.HOLDS
 
 
 _LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helpers")
@@ -70,8 +86,8 @@ def list_command(context: click.Context, what: str, arch: str | None) -> int:
     """What there is."""
     from verifier import report
 
-    click.echo(report.list_text(load(context), what, arch))
-    return 0
+    tell(report.list_text(load(context), what, arch))
+    return Exit.HOLDS
 
 
 @click.command("table")
@@ -85,9 +101,9 @@ def list_command(context: click.Context, what: str, arch: str | None) -> int:
 @click.pass_context
 def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
     """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
-    from verifier.cache import cache_folder
     from verifier.plan import Filters
     from verifier.run import Options, Stopped
+    from verifier.store import cache_folder
     from verifier.table.compute import table
     from verifier.table.proofs import proofs
     from verifier.table.show import show
@@ -104,7 +120,7 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
                 found = proofs(library, arch, Options(proving["jobs"] or os.cpu_count() or 1, cache=cache), progress)
             except Stopped as stopped:
                 return finish(stopped.run, True)
-    click.echo(show(rows, form, verbose, found))
+    tell(show(rows, form, verbose, found))
     for what in found.contradictions if found is not None else ():
-        click.echo(f"pteproof: contradiction: {what}", err=True)
-    return CONTRADICTION if found is not None and found.contradictions else 0
+        tell_error(f"pteproof: contradiction: {what}")
+    return Exit.CONTRADICTION if found is not None and found.contradictions else Exit.HOLDS

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from verifier.plan import Filters, Library
 
-__all__ = ["GLOB", "filtering", "load", "make_filters", "running"]
+__all__ = ["GLOB", "filtering", "load", "make_filters", "running", "writing"]
 
 GLOB = "a shell glob; may be given several times"
 
@@ -45,19 +45,24 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="decide by bits and by z3 (or the one of --solver); uses no cache"),
         click.option("--dump-smt", "dump_smt", type=click.Path(path_type=Path), metavar="DIR",
                      help="write what is asked as SMT-LIB 2, a file for each step of each code"),
-        click.option("--tree", type=click.Path(path_type=Path), help="a Linux source tree, to replay in"),
+        click.option("--tree", type=click.Path(path_type=Path),
+                     help="a Linux source tree, to replay in; its build files run as you, in a jail if bubblewrap works"),
         click.option("--helpers", type=click.Choice(["yaml", "kernel"]), default="yaml",
                      help="whose helpers: those of arch/, or with --tree the kernel's own, lifted"),
         click.option("--no-cache", is_flag=True, help="neither read nor keep proofs of earlier runs"),
-        click.option("--json", "json_file", metavar="FILE", help="write the result as JSON; - is standard output"),
-        click.option("--junit", "junit_file", metavar="FILE", help="write the result as JUnit XML"),
-        click.option("--sarif", "sarif_file", metavar="FILE", help="write the result as SARIF 2.1.0"),
         click.option("-q", "--quiet", is_flag=True, help="the closing line only"),
         click.option("-v", "--verbose", is_flag=True, help="every obligation, also the proved ones"),
         click.option("--no-color", is_flag=True, help="no colour (as with NO_COLOR)"),
     ]
     for option in reversed(options):
         command = option(command)
+    return command
+
+
+def writing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The files that verdicts are written to."""
+    for name, what in (("sarif", "SARIF 2.1.0"), ("junit", "JUnit XML"), ("json", "JSON; - is standard output")):
+        command = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=f"write the result as {what}")(command)
     return command
 
 

@@ -4,17 +4,22 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from verifier.commands.execute import Progress, color, execute, finish, write_files
-from verifier.commands.options import filtering, load, make_filters, running
+from verifier.commands.options import filtering, load, make_filters, running, writing
 from verifier.commands.told import keep, tell_again
 from verifier.errors import UsageError
+from verifier.exits import Exit
+from verifier.output import tell
 
 if TYPE_CHECKING:
+    from verifier.baseline import Baseline
     from verifier.plan import Filters, Library
+    from verifier.results import Run
 
 __all__ = ["audit", "explain", "prove"]
 
@@ -22,11 +27,15 @@ __all__ = ["audit", "explain", "prove"]
 @click.command()
 @filtering
 @running
+@writing
 @click.option("--unneeded", is_flag=True, help="list the assumptions that none of these proofs needs, instead of the verdicts")
+@click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
+              help="the JSON of an earlier run: say what is new, and let the exit code speak of that only")
 @click.pass_context
 def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
     """Prove or refute the obligations that the filters let through; without filters, all."""
     from verifier import report
+    from verifier.baseline import read_baseline
 
     if unneeded:
         return _unneeded(load(context), make_filters(given), given)
@@ -34,12 +43,32 @@ def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
     if told is not None:
         return told
     key = dict(given)
-    library, run, stopped = execute(context, make_filters(given), given)
+    baseline = read_baseline(given["baseline"], "pteproof.result/1") if given["baseline"] else None
+    filters = make_filters(given)
+    library, run, stopped = execute(context, filters, given)
+    if baseline is not None:
+        run = against(library, filters, run, baseline)
     if not write_files(library, run, given):
         text = report.prove_text(library, run, given["quiet"], given["verbose"], color(given))
-        click.echo(text, color=True)
+        tell(text, painted=color(given))
         keep(context, "prove", key, text, run, stopped)
     return finish(run, stopped)
+
+
+def against(library: Library, filters: Filters, run: Run, baseline: Baseline) -> Run:
+    """The run, compared with an earlier one. What was not finished is not lost."""
+    from dataclasses import replace
+
+    from verifier.baseline import compare
+    from verifier.results import said
+
+    asked, unfinished = library.asks_for(filters), {str(group) for group, _ in run.unfinished}
+
+    def wanted(identity: str) -> bool:
+        variant, level, encoding, _, code, _ = identity.split("/")
+        return f"{variant}/{level}/{encoding}/{code}" not in unfinished and asked(identity)
+
+    return replace(run, compared=compare(baseline, ((r.obligation.id, said(r)) for r in run.results), wanted))
 
 
 def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
@@ -50,13 +79,14 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
         found = needs(library, filters, progress)
     if not found.proofs:
         raise nothing_matches(filters, library)
-    click.echo("\n".join(lines(found)))
-    return 0
+    tell("\n".join(lines(found)))
+    return Exit.HOLDS
 
 
 @click.command()
 @filtering
 @running
+@writing
 @click.pass_context
 def audit(context: click.Context, /, **given: Any) -> int:
     """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
@@ -73,7 +103,7 @@ def audit(context: click.Context, /, **given: Any) -> int:
     library, run, stopped = execute(context, filters, given)
     if not write_files(library, run, given):
         text = report.audit_text(library, run)
-        click.echo(text, color=True)
+        tell(text, painted=color(given))
         keep(context, "audit", key, text, run, stopped)
     return finish(run, stopped)
 
@@ -82,6 +112,7 @@ def audit(context: click.Context, /, **given: Any) -> int:
 @click.argument("identity", metavar="ID")
 @click.option("--more", type=click.IntRange(1, 100), default=1, help="as many counterexamples, by more than the frame")
 @running
+@writing
 @click.pass_context
 def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
     """One obligation: the claim, the verdict, the values, the trace, the replay."""
@@ -100,7 +131,7 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
     run = replace(run, results=named) if named and not stopped else run
     if not write_files(library, run, given):
         for result in run.results:
-            click.echo(report.explain_text(library, result, color(given)), color=True)
+            tell(report.explain_text(library, result, color(given)), painted=color(given))
             if more > 1:
-                click.echo(report.more_text(library, result, more))
+                tell(report.more_text(library, result, more))
     return finish(run, stopped)

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from verifier.commands.execute import color
+from verifier.output import tell, tell_error
 
 if TYPE_CHECKING:
     from verifier.results import Run
@@ -16,47 +19,69 @@ if TYPE_CHECKING:
 __all__ = ["keep", "tell_again"]
 
 
-def _kept(context: click.Context, command: str, given: dict[str, Any]) -> Any:
-    """Where the output of this command on these inputs is kept; None where it says more than a text, or may not be kept."""
-    more = ("tree", "cross", "no_cache", "json_file", "junit_file", "sarif_file", "dump_smt", "verbose")
-    if any(given[name] for name in more) or given["helpers"] != "yaml":
+_KEY = "verifier.commands.told"  # where the context has what was keyed before anything was loaded
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What a command tells from: its key, and the digests of all files of arch/ and specs/."""
+
+    key: str
+    files: Mapping[Path, str]
+
+    def cover(self, opened: Mapping[Path, str]) -> bool:
+        """Was everything that was read among the files, and as it is in the key?"""
+        return all(self.files.get(path) == found for path, found in opened.items())
+
+
+def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inputs | None:
+    """What this command tells from; None where it says more than a text, or may not be kept."""
+    more = ("tree", "cross", "no_cache", "json_file", "junit_file", "sarif_file", "dump_smt", "verbose", "baseline")
+    if any(given.get(name) for name in more) or given["helpers"] != "yaml":
         return None
-    from importlib.metadata import version
     from shutil import get_terminal_size
 
     from verifier.arch import data_folder
-    from verifier.cache import Told, cache_folder
+    from verifier.digests import digest, digest_files, program
 
-    arch, specs = context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs")
-    here = Path(__file__).resolve().parent.parent  # the whole program
-    files = [*sorted(arch.glob("*.yaml")), *sorted(specs.rglob("*.yaml")), *sorted(here.rglob("*.py"))]
+    folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs")]
     words = {name: value for name, value in given.items() if name != "jobs"}
-    versions = [version(name) for name in ("z3-solver", "python-sat")]
     try:
-        return Told(cache_folder(), files, command, repr(sorted(words.items())), str(arch), str(color(given)),
-                    str(get_terminal_size().columns), *versions)
+        files = [digest_files(folder) for folder in folders]
+        key = digest(program("verifier.cli"), command, repr(sorted(words.items())), [str(f) for f in folders], files,
+                     color(given), get_terminal_size().columns)
     except OSError:
         return None  # a file that cannot be read is told of by who reads it
+    rows = ((folder / name, found) for folder, those in zip(folders, files, strict=True) for name, found in those.items())
+    return _Inputs(key, {path.absolute(): found for path, found in rows})
 
 
 def tell_again(context: click.Context, command: str, given: dict[str, Any]) -> int | None:
     """Tell again what this command told on these inputs before; its exit code, or None where it did not."""
-    kept = _kept(context, command, given)
-    found = None if kept is None else kept.read()
+    from verifier.cache import Told
+    from verifier.store import cache_folder
+
+    inputs = context.meta[_KEY] = _inputs(context, command, given)
+    found = None if inputs is None else Told(cache_folder(), inputs.key).read()
     if found is None:
         return None
     text, code, at = found
-    click.echo(text, color=True)
-    click.echo(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
-               "(--no-cache decides it again)", err=True)
+    tell(text, painted=color(given))
+    tell_error(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
+               "(--no-cache decides it again)")
     return int(code)
 
 
 def keep(context: click.Context, command: str, given: dict[str, Any], text: str, run: Run, stopped: bool) -> None:
-    """Keep what was told, if it is what would be told again."""
+    """Keep what was told, if it is what would be told again, and nothing that it was told from has changed meanwhile."""
+    from verifier.cache import Told
+    from verifier.load import OPENED
     from verifier.results import Unknown, exit_code
+    from verifier.store import cache_folder
 
     gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive" for r in run.results)
-    kept = _kept(context, command, given)
-    if kept is not None and not (stopped or run.contradictions or run.unfinished or gave_up):
-        kept.keep(text, exit_code(run))
+    inputs = context.meta.get(_KEY)
+    if inputs is None or stopped or run.contradictions or run.unfinished or gave_up:
+        return
+    if inputs.cover(OPENED) and inputs == _inputs(context, command, given):
+        Told(cache_folder(), inputs.key).keep(text, exit_code(run))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 from verifier.kernel.asm_arm import run_code
@@ -36,15 +37,16 @@ def assembly(function: str, why: str) -> Action:
     return action
 
 
-def clearing(entries: Mapping[str, Object], bits: int, why: str) -> Action:
-    """A function that clears bits of each of the entries."""
+def clearing(entries: Mapping[str, Object], bits: int, why: str, atomic: bool = False) -> Action:
+    """A function that clears bits of each of the entries; `atomic`: of one in one step."""
 
     def action(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value | None:
         lifter.note(why)
         for obj in entries.values():
             size, place = obj.size or obj.align, lifter.pointer(obj)
-            old = lifter.values.as_word(load_scalar(lifter, place, size, state))
-            store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
+            with lifter.one_event() if atomic else nullcontext():
+                old = lifter.values.as_word(load_scalar(lifter, place, size, state))
+                store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
         return lifter.values.poison_word(instr.type.width) if isinstance(instr.type, Int) else None  # a result must not be used
 
     return action

@@ -7,7 +7,7 @@ configuration; either way they change nothing.
 
 from __future__ import annotations
 
-from verifier.kernel.assembly import Asm, Model, nothing
+from verifier.kernel.assembly import Asm, Statement, nothing
 from verifier.kernel.steps import compare_exchange
 from verifier.kernel.values import Incomplete, Value, Word
 
@@ -33,9 +33,9 @@ _BARRIER = (r"\.if \(\( \S+ \) != -1\) && \( (?:0|\(1 << \d+\)) \); \.set push; 
             r"\.else; ; \.endif")
 _SET = r"\.set (?:arch=\w+|mips\w+)"
 
-MODELS: tuple[tuple[str, Model], ...] = (
-    (r"\.set push \.set noat \.set push " + _SET + " " + _BARRIER + r" 1: ll(?P<size>d?) \$0, \$(?P<mem>\d+) # __cmpxchg_asm "
+MODELS: tuple[Statement, ...] = (
+    Statement(r"\.set push \.set noat \.set push " + _SET + " " + _BARRIER + r" 1: ll(?P<size>d?) \$0, \$(?P<mem>\d+) # __cmpxchg_asm "
      r"bne \$0, \$\{(?P<expected>\d+):z\}, 2f \.set pop move \$\$1, \$\{(?P<new>\d+):z\} " + _SET
-     + r" sc(?P=size) \$\$1, \$(?P<target>\d+) beqzl? \$\$1, 1b \.set pop 2: " + _BARRIER, _cmpxchg),
-    (_BARRIER, nothing("memory barriers")),
+     + r" sc(?P=size) \$\$1, \$(?P<target>\d+) beqzl? \$\$1, 1b \.set pop 2: " + _BARRIER, _cmpxchg, atomic=True),
+    Statement(_BARRIER, nothing("memory barriers")),
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from verifier.kernel.assembly import Asm, Model, nothing
+from verifier.kernel.assembly import Asm, Statement, nothing
 from verifier.kernel.steps import compare_exchange, load_scalar, store_scalar
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Incomplete, Value, Word
@@ -110,18 +110,18 @@ def _numbered(template: str) -> str:
 
 _BUG = r'\.section __bug_table,"aw" 2: \.4byte 1b - \. \.4byte \$\d+ - \. \.short \$\d+, \${flags} \.org 2b\+\$\d+ \.previous'
 
-MODELS: tuple[tuple[str, Model], ...] = (
-    (_numbered(r"1: ldarx \${old},0,\${mem} # pte_update andc \${new},\${old},\${clear} or \${new},\${new},\${set} "
-               r"stdcx\. \${new},0,\${mem} bne- 1b"), _update),
-    (_numbered(r"1: ldarx \${old},0,\${mem}(?: # pte_update)? and\. \${new},\${old},\${busy} bne- 1b andc \${new},\${old},\${clear} "
-               r"or \${new},\${new},\${set} stdcx\. \${new},0,\${mem} bne- 1b"), _update),
-    (_numbered(r"1: ldarx \${old},0,\${mem} and\. \${scratch},\${old},\${busy} bne- 1b or \${old},\${set},\${old} "
-               r"stdcx\. \${old},0,\${mem} bne- 1b"), _set_bits),
-    (_numbered(r"sync 1: ldarx \${old},0,\${mem} # __cmpxchg_u64 cmpd 0,\${old},\${expected} bne- 2f stdcx\. \${new},0,\${mem} bne- 1b "
-               r"sync 2:"), _compare_and_swap),
-    (_numbered(r"1: tdnei \${tested}, 0 " + _BUG), _trap),
-    (_numbered(r"1: twi 31, 0, 0 " + _BUG), _trap),
-    (r"lwz\$\{(?P<mem>\d+):U\}\$\{(?P=mem):X\} \$(?P<to>\d+),\$(?P=mem)", _load_word),
-    (r"stw\$\{(?P<mem>\d+):U\}\$\{(?P=mem):X\} \$(?P<value>\d+),\$(?P=mem)", _store_word),
-    (r"sync|lwsync|isync|ptesync|eieio", nothing("memory barriers")),
+MODELS: tuple[Statement, ...] = (
+    Statement(_numbered(r"1: ldarx \${old},0,\${mem} # pte_update andc \${new},\${old},\${clear} or \${new},\${new},\${set} "
+               r"stdcx\. \${new},0,\${mem} bne- 1b"), _update, atomic=True),
+    Statement(_numbered(r"1: ldarx \${old},0,\${mem}(?: # pte_update)? and\. \${new},\${old},\${busy} bne- 1b andc \${new},\${old},\${clear} "
+               r"or \${new},\${new},\${set} stdcx\. \${new},0,\${mem} bne- 1b"), _update, atomic=True),
+    Statement(_numbered(r"1: ldarx \${old},0,\${mem} and\. \${scratch},\${old},\${busy} bne- 1b or \${old},\${set},\${old} "
+               r"stdcx\. \${old},0,\${mem} bne- 1b"), _set_bits, atomic=True),
+    Statement(_numbered(r"sync 1: ldarx \${old},0,\${mem} # __cmpxchg_u64 cmpd 0,\${old},\${expected} bne- 2f stdcx\. \${new},0,\${mem} bne- 1b "
+               r"sync 2:"), _compare_and_swap, atomic=True),
+    Statement(_numbered(r"1: tdnei \${tested}, 0 " + _BUG), _trap),
+    Statement(_numbered(r"1: twi 31, 0, 0 " + _BUG), _trap),
+    Statement(r"lwz\$\{(?P<mem>\d+):U\}\$\{(?P=mem):X\} \$(?P<to>\d+),\$(?P=mem)", _load_word, atomic=True),
+    Statement(r"stw\$\{(?P<mem>\d+):U\}\$\{(?P=mem):X\} \$(?P<value>\d+),\$(?P=mem)", _store_word, atomic=True),
+    Statement(r"sync|lwsync|isync|ptesync|eieio", nothing("memory barriers")),
 )

@@ -2,12 +2,12 @@
 """Inline assembly of powerpc with 32 bits: an entry's update by reservation, its store in two halves. What all of powerpc has: asm_powerpc.py.
 
 A loop of lwarx and stwcx. is one step: the store succeeds only where nobody came between. A store in two halves is two
-stores, the high half first; what another CPU could see between them is not modelled.
+stores, the high half first.
 """
 
 from __future__ import annotations
 
-from verifier.kernel.assembly import Asm, Model, nothing
+from verifier.kernel.assembly import Asm, Statement, nothing
 from verifier.kernel.steps import load_scalar, store_scalar
 from verifier.kernel.values import Incomplete, Value, Word
 
@@ -39,9 +39,9 @@ def _store_halves(asm: Asm) -> None:
         store_scalar(l, asm.address(group), 4, half, asm.state)
 
 
-MODELS: tuple[tuple[str, Model], ...] = (
-    (r"1: lwarx \$(?P<old>\d+), 0, \$(?P<mem>\d+) andc \$(?P<new>\d+), \$(?P=old), \$(?P<clear>\d+) or \$(?P=new), \$(?P=new), \$(?P<set>\d+) "
-     r"stwcx\. \$(?P=new), 0, \$(?P=mem) bne- 1b", _update),
-    (r"stw\$\{(?P<high>\d+):X\} \$(?P<value>\d+),\$(?P=high) mbar stw\$\{(?P<low>\d+):X\} \$\{(?P=value):L\},\$(?P=low)", _store_halves),
-    (r"mbar", nothing("memory barriers")),
+MODELS: tuple[Statement, ...] = (
+    Statement(r"1: lwarx \$(?P<old>\d+), 0, \$(?P<mem>\d+) andc \$(?P<new>\d+), \$(?P=old), \$(?P<clear>\d+) or \$(?P=new), \$(?P=new), \$(?P<set>\d+) "
+     r"stwcx\. \$(?P=new), 0, \$(?P=mem) bne- 1b", _update, atomic=True),
+    Statement(r"stw\$\{(?P<high>\d+):X\} \$(?P<value>\d+),\$(?P=high) mbar stw\$\{(?P<low>\d+):X\} \$\{(?P=value):L\},\$(?P=low)", _store_halves),
+    Statement(r"mbar", nothing("memory barriers")),
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from verifier.kernel.assembly import Asm, Model, nothing
+from verifier.kernel.assembly import Asm, Statement, nothing
 from verifier.kernel.steps import load_scalar, store_scalar
 from verifier.kernel.values import Incomplete, Value, Word
 
@@ -93,14 +93,14 @@ _PMA = _alternative(r"\.rept 7 nop \.endr", r"li t3, \$(?P<mask>\d+) slli t3, t3
 _OUT = _alternative(r"j \$\{(?P<label>\d+):l\}", "nop", r"(?:0|\$(?P<vendor>\d+))", r"(?:(?P<extension>\d+)|\$(?P<operand>\d+))")
 _IN = _alternative("nop", r"j \$\{(?P<label>\d+):l\}", r"(?:0|\$(?P<vendor>\d+))", r"(?:(?P<extension>\d+)|\$(?P<operand>\d+))")
 
-MODELS: tuple[tuple[str, Model], ...] = (
-    (r"amo(?P<op>swap|and|or|xor|add)\.(?P<size>[wd])(?:\.aqrl|\.aq|\.rl)? (?P<old>zero|\$\d+), \$(?P<value>\d+), \$(?P<mem>\d+)", _amo),
-    (_SVPBMT, _memory_type),
-    (_PMA, _normal_memory),
-    (r"1: ebreak \.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
-    (r"fence (?:rw|r|w),(?:rw|r|w)|fence (?:iorw|ior|iow),(?:iorw|ior|iow)", nothing("memory barriers")),
-    (_alternative(r"sfence\.vma \$0", r"sfence\.vma", r"0x[0-9a-f]+", r"\d+"), nothing("sfence.vma: the translation buffer is not part of an entry")),
-    (r"sfence\.vma(?: \$0)?", nothing("sfence.vma: the translation buffer is not part of an entry")),
+MODELS: tuple[Statement, ...] = (
+    Statement(r"amo(?P<op>swap|and|or|xor|add)\.(?P<size>[wd])(?:\.aqrl|\.aq|\.rl)? (?P<old>zero|\$\d+), \$(?P<value>\d+), \$(?P<mem>\d+)", _amo, atomic=True),
+    Statement(_SVPBMT, _memory_type),
+    Statement(_PMA, _normal_memory),
+    Statement(r"1: ebreak \.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
+    Statement(r"fence (?:rw|r|w),(?:rw|r|w)|fence (?:iorw|ior|iow),(?:iorw|ior|iow)", nothing("memory barriers")),
+    Statement(_alternative(r"sfence\.vma \$0", r"sfence\.vma", r"0x[0-9a-f]+", r"\d+"), nothing("sfence.vma: the translation buffer is not part of an entry")),
+    Statement(r"sfence\.vma(?: \$0)?", nothing("sfence.vma: the translation buffer is not part of an entry")),
 )
 
 

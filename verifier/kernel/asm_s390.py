@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from verifier.kernel.assembly import Asm, Model, nothing
+from verifier.kernel.assembly import Asm, Model, Statement, nothing
 from verifier.kernel.ir import Instr
 from verifier.kernel.memory import Object
 from verifier.kernel.steps import compare_exchange, load_scalar, store_scalar
@@ -154,20 +154,20 @@ _LOWCORE = (r'\.pushsection \.altinstr_replacement, "ax" 6641: llilh \$0,\$1 665
             r'\.pushsection \.altinstructions,"a" .* \.popsection')
 _FETCH = r"(?P<wide>g?) \$(?P<old>\d+),\$(?P<value>\d+),\$(?P<mem>\d+)(?: bcr 14,0)?"
 
-MODELS: tuple[tuple[str, Model], ...] = (
-    (_LOWCORE, _lowcore),
-    (r"laa" + _FETCH, _fetch("add")),
-    (r"lan" + _FETCH, _fetch("and")),
-    (r"lao" + _FETCH, _fetch("or")),
-    (r"lax" + _FETCH, _fetch("xor")),
-    (r"st(?P<wide>g?) \$(?P<value>\d+),\$(?P<mem>\d+)", _store),
-    (r"csg? \$(?P<old>\d+),\$(?P<new>\d+),\$(?P<mem>\d+)", _compare_and_swap),
-    (r"csp \$(?P<pair>\d+),\$(?P<address>\d+)", _compare_and_swap_pair),
-    (r"ipte \$\d+,\$\d+,0,\$\d+", _ipte),
-    (r"ipte \$(?P<table>\d+),\$(?P<address>\d+),\$(?P<options>\d+),\$\d+", _ipte_options),
-    (r"idte \$\d+,(?:0|\$\d+),\$(?P<address>\d+),\$\d+", _idte),
-    (r"\.insn rrf,0xb98b0000,\$\d+,\$\d+,%r0,\$\d+", _rdp),
-    (r"0: mc 0,0 \.section \.rodata\.str,.* \.section __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
-    (r"bcr 1[45],0", nothing("memory barriers")),
+MODELS: tuple[Statement, ...] = (
+    Statement(_LOWCORE, _lowcore),
+    Statement(r"laa" + _FETCH, _fetch("add"), atomic=True),
+    Statement(r"lan" + _FETCH, _fetch("and"), atomic=True),
+    Statement(r"lao" + _FETCH, _fetch("or"), atomic=True),
+    Statement(r"lax" + _FETCH, _fetch("xor"), atomic=True),
+    Statement(r"st(?P<wide>g?) \$(?P<value>\d+),\$(?P<mem>\d+)", _store, atomic=True),
+    Statement(r"csg? \$(?P<old>\d+),\$(?P<new>\d+),\$(?P<mem>\d+)", _compare_and_swap, atomic=True),
+    Statement(r"csp \$(?P<pair>\d+),\$(?P<address>\d+)", _compare_and_swap_pair, atomic=True),
+    Statement(r"ipte \$\d+,\$\d+,0,\$\d+", _ipte, atomic=True),
+    Statement(r"ipte \$(?P<table>\d+),\$(?P<address>\d+),\$(?P<options>\d+),\$\d+", _ipte_options, atomic=True),
+    Statement(r"idte \$\d+,(?:0|\$\d+),\$(?P<address>\d+),\$\d+", _idte, atomic=True),
+    Statement(r"\.insn rrf,0xb98b0000,\$\d+,\$\d+,%r0,\$\d+", _rdp, atomic=True),
+    Statement(r"0: mc 0,0 \.section \.rodata\.str,.* \.section __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
+    Statement(r"bcr 1[45],0", nothing("memory barriers")),
 )
 CALLS = {"__phys_addr": _phys_addr}

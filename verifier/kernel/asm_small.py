@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from verifier.kernel.assembly import Asm, Model, nothing, symbol
+from verifier.kernel.assembly import Asm, Statement, nothing, symbol
 from verifier.kernel.steps import load_scalar, store_scalar
 
 __all__ = ["ARM", "HEXAGON", "LOONGARCH"]
@@ -16,14 +16,14 @@ def _hexagon_set(asm: Asm) -> None:
     store_scalar(l, asm.address("mem"), 4, l.values.as_word(asm.arg("value")), asm.state)
 
 
-HEXAGON: tuple[tuple[str, Model], ...] = (
-    (r"1: r6 = memw_locked\(\$(?P<mem>\d+)\); memw_locked\(\$(?P=mem),p0\) = \$(?P<value>\d+); if \(!P0\) jump 1b;", _hexagon_set),
+HEXAGON: tuple[Statement, ...] = (
+    Statement(r"1: r6 = memw_locked\(\$(?P<mem>\d+)\); memw_locked\(\$(?P=mem),p0\) = \$(?P<value>\d+); if \(!P0\) jump 1b;", _hexagon_set, atomic=True),
 )
-LOONGARCH: tuple[tuple[str, Model], ...] = ((r"dbar \$\d+", nothing("memory barriers")),)
-ARM: tuple[tuple[str, Model], ...] = (
-    (r"mrc p15, 0, \$0, c1, c0, 0 @ get CR", symbol("control register", "mrc reads the control register")),
-    (r"mrc p15, 0, \$0, c0, c1, 4", symbol("ID_MMFR0", "mrc reads the register ID_MMFR0")),
-    (r"1: \.long \(\(0xe7f001f2\) .* \.pushsection __bug_table,.*", nothing("BUG: the kernel stops")),
-    (r"(?:dsb|dmb|isb)(?: (?:ish|ishst|st|sy))?", nothing("memory barriers")),
-    (r".*mcr(?:ne|eq)? p15, 0, \$\d+, c(?:8|7), c\d+, \d.*", nothing("cleans caches, or flushes the translation buffer")),
+LOONGARCH: tuple[Statement, ...] = (Statement(r"dbar \$\d+", nothing("memory barriers")),)
+ARM: tuple[Statement, ...] = (
+    Statement(r"mrc p15, 0, \$0, c1, c0, 0 @ get CR", symbol("control register", "mrc reads the control register")),
+    Statement(r"mrc p15, 0, \$0, c0, c1, 4", symbol("ID_MMFR0", "mrc reads the register ID_MMFR0")),
+    Statement(r"1: \.long \(\(0xe7f001f2\) .* \.pushsection __bug_table,.*", nothing("BUG: the kernel stops")),
+    Statement(r"(?:dsb|dmb|isb)(?: (?:ish|ishst|st|sy))?", nothing("memory barriers")),
+    Statement(r".*mcr(?:ne|eq)? p15, 0, \$\d+, c(?:8|7), c\d+, \d.*", nothing("cleans caches, or flushes the translation buffer")),
 )

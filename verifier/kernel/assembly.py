@@ -2,16 +2,18 @@
 """Inline assembly of x86 and arm64 (of others: asm_*.py) as the kernel's helpers have it: each known template, whole, and what it does.
 
 A template matches in full or not at all; what matches nothing makes the helper incomplete. Barriers, cache and
-translation-buffer instructions do nothing to an entry's value and are noted. Code that is patched at boot is a named
-truth: `cpu feature N` on x86, `alternative N` on arm64, `static key NAME` on both.
+translation-buffer instructions do nothing to an entry's value and are noted. A statement that is `atomic` is one event for
+whoever else looks at memory; of any other each access is. Code that is patched at boot is a named truth: `cpu feature N`
+on x86, `alternative N` on arm64, `static key NAME` on both.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from verifier.kernel.ir import AsmText, Instr, Int
 from verifier.kernel.memory import Object
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from verifier.kernel.lift import Lifter
     from verifier.kernel.paths import State
 
-__all__ = ["Asm", "Branch", "Model", "nothing", "run_asm", "symbol", "take_branch"]
+__all__ = ["Asm", "Branch", "Model", "Statement", "nothing", "run_asm", "symbol", "take_branch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,15 @@ class Asm:
 
 Model: TypeAlias = "Callable[[Asm], Value | None]"
 Branch: TypeAlias = "Callable[[Lifter, str, list[Any], int], list[Any]]"
+
+
+class Statement(NamedTuple):
+    """A pattern for a whole template, what it gives and does, and whether it is one event for whoever else looks at memory."""
+
+    pattern: str
+    model: Model
+    atomic: bool = False
+
 
 _SIZES = {"b": 1, "w": 2, "l": 4, "q": 8}
 
@@ -259,43 +270,55 @@ def _identity(asm: Asm) -> Value | None:
     return asm.results({n: asm.tied(n) for n in outs}) if outs else None
 
 
-_LOCK = r'(?:\.pushsection \.smp_locks,"a" \.balign 4 \.long 671f - \. \.popsection 671: )?(?:lock;? )?'
+_LOCK = r'(?:\.pushsection \.smp_locks,"a" \.balign 4 \.long 671f - \. \.popsection 671: )?lock;? '
 _N = r"\d+"
 _ALT = (r"\.if 1 == 1 661: (?P<first>.*?) 662: \.pushsection \.altinstructions,\"a\" \.word 661b - \. \.word 663f ?- \. "
         r"\.hword (?P<cap>\S+) \.byte 662b-661b \.byte 664f-663f \.popsection \.subsection 1 663: (?P<second>.*?) 664: "
         r"\.org \. - \(664b-663b\) \+ \(662b-661b\) \.org \. - \(662b-661b\) \+ \(664b-663b\) \.previous \.endif")
 
-_MODELS: tuple[tuple[str, str, Model], ...] = (
-    ("*", r"", _identity),
-    ("x86", _LOCK + r"cmpxchg[bwlq] \$(?P<new>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code \w+\*/)?", _x86_cmpxchg),
-    ("x86", _LOCK + r"cmpxchg8b \$(?P<mem>\d+)(?: /\* output condition code \w+\*/)?", _x86_cmpxchg8b),
-    ("x86", r"xchg(?P<size>[bwlq]) \$\{(?P<reg>\d+):[bwkq]\}, ?\$(?P<mem>\d+)", _swap),
-    ("x86", r"xchg(?P<size>[bwlq]) \$(?P<reg>\d+), ?\$(?P<mem>\d+)", _swap),
-    ("x86", _LOCK + r"bt(?P<op>[rsc])(?P<size>[lq]) \$(?P<bit>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code c\*/)?", _x86_bit),
-    ("x86", _LOCK + r"(?P<op>or|and)(?P<size>[bwlq]) \$(?:\{(?P<value>\d+):b\}|(?P<value_>\d+)), ?\$(?P<mem>\d+)", _x86_or_and),
-    ("x86", r"\.byte 0x0f,0x01,0xee", symbol("PKRU", "rdpkru reads the register PKRU")),
-    ("x86", r"1: \.byte 0x0f, 0x0b \.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
-    ("x86", r"\d+: nop \.pushsection \.discard\.instr_(?:begin|end) .*\.popsection", nothing("marks of objtool")),
-    ("x86", r"(?:mfence|lfence|sfence|lock;? addl \$\$0,-4\(%rsp\))", nothing("memory barriers")),
-    ("x86", r"98[0-9]: \.pushsection \.discard\.annotate_insn.*", nothing("marks of objtool")),
-    ("x86", r"998: \.pushsection \.discard\.reachable \.long 998b \.popsection", nothing("marks of objtool")),
-    ("x86", r"invlpg \(\$0\)|invlpg \$0", nothing("invlpg: the translation buffer is not part of an entry")),
-    ("arm64", r"\.arch_extension lse cas(?:a|l|al)? \$\{(?P<old>\d+):[xw]\}, \$\{(?P<new>\d+):[xw]\}, \$(?P<mem>\d+)", _arm64_cas),
-    ("arm64", r"prfm pstl1strm, \$(?P<mem>\d+) 1: ldxr \$(?P<old>\d+), \$(?P=mem) eor \$(?P<t>\d+), \$(?P=old), \$(?P<expected>\d+) "
+
+
+def _unlocked(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """The same instructions of x86 without `lock`: they read and write, and another CPU may come between."""
+    return tuple(Statement(s.pattern.removeprefix(_LOCK), s.model) for s in statements if s.pattern.startswith(_LOCK))
+
+
+_COMMON = (
+    Statement(r"", _identity),
+)
+_X86 = (
+    Statement(_LOCK + r"cmpxchg[bwlq] \$(?P<new>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code \w+\*/)?", _x86_cmpxchg, atomic=True),
+    Statement(_LOCK + r"cmpxchg8b \$(?P<mem>\d+)(?: /\* output condition code \w+\*/)?", _x86_cmpxchg8b, atomic=True),
+    Statement(r"xchg(?P<size>[bwlq]) \$\{(?P<reg>\d+):[bwkq]\}, ?\$(?P<mem>\d+)", _swap, atomic=True),
+    Statement(r"xchg(?P<size>[bwlq]) \$(?P<reg>\d+), ?\$(?P<mem>\d+)", _swap, atomic=True),
+    Statement(_LOCK + r"bt(?P<op>[rsc])(?P<size>[lq]) \$(?P<bit>\d+), ?\$(?P<mem>\d+)(?: /\* output condition code c\*/)?", _x86_bit, atomic=True),
+    Statement(_LOCK + r"(?P<op>or|and)(?P<size>[bwlq]) \$(?:\{(?P<value>\d+):b\}|(?P<value_>\d+)), ?\$(?P<mem>\d+)", _x86_or_and, atomic=True),
+    Statement(r"\.byte 0x0f,0x01,0xee", symbol("PKRU", "rdpkru reads the register PKRU")),
+    Statement(r"1: \.byte 0x0f, 0x0b \.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
+    Statement(r"\d+: nop \.pushsection \.discard\.instr_(?:begin|end) .*\.popsection", nothing("marks of objtool")),
+    Statement(r"(?:mfence|lfence|sfence|lock;? addl \$\$0,-4\(%rsp\))", nothing("memory barriers")),
+    Statement(r"98[0-9]: \.pushsection \.discard\.annotate_insn.*", nothing("marks of objtool")),
+    Statement(r"998: \.pushsection \.discard\.reachable \.long 998b \.popsection", nothing("marks of objtool")),
+    Statement(r"invlpg \(\$0\)|invlpg \$0", nothing("invlpg: the translation buffer is not part of an entry")),
+)
+_ARM64 = (
+    Statement(r"\.arch_extension lse cas(?:a|l|al)? \$\{(?P<old>\d+):[xw]\}, \$\{(?P<new>\d+):[xw]\}, \$(?P<mem>\d+)", _arm64_cas, atomic=True),
+    Statement(r"prfm pstl1strm, \$(?P<mem>\d+) 1: ldxr \$(?P<old>\d+), \$(?P=mem) eor \$(?P<t>\d+), \$(?P=old), \$(?P<expected>\d+) "
               r"cbnz \$(?P=t), 2f st[l]?xr \$\{(?P=t):w\}, \$(?P<new>\d+), \$(?P=mem) cbnz \$\{(?P=t):w\}, 1b (?:dmb ish )?2:",
-     _arm64_llsc_cas),
-    ("arm64", _ALT.replace("(?P<first>.*?)", r"prfm pstl1strm, \$(?P<mem>\d+) 1: ld[a]?xr \$(?P<old>\d+), \$(?P=mem) "
+              _arm64_llsc_cas, atomic=True),
+    Statement(_ALT.replace("(?P<first>.*?)", r"prfm pstl1strm, \$(?P<mem>\d+) 1: ld[a]?xr \$(?P<old>\d+), \$(?P=mem) "
               r"st[l]?xr \$\{(?P<t>\d+):w\}, \$(?P<new>\d+), \$(?P=mem) cbnz \$\{(?P=t):w\}, 1b(?: dmb ish)?")
               .replace("(?P<second>.*?)", r"\.arch_extension lse swp(?:a|l|al)? \$(?P=new), \$(?P=old), \$(?P=mem)"
-              r"(?: \.rept \d+ nop \.endr)?(?: nop)*"), _arm64_swap),
-    ("arm64", r"mrs \$0, tcr_el1", symbol("tcr_el1", "mrs reads the register tcr_el1")),
-    ("arm64", r"\.irp num,.* mrs_s \$0, \(\(\(3\) << 19\) \| \(\(3\) << 16\) \| \(\(10\) << 12\) \| \(\(2\) << 8\) \| "
+              r"(?: \.rept \d+ nop \.endr)?(?: nop)*"), _arm64_swap, atomic=True),
+    Statement(r"mrs \$0, tcr_el1", symbol("tcr_el1", "mrs reads the register tcr_el1")),
+    Statement(r"\.irp num,.* mrs_s \$0, \(\(\(3\) << 19\) \| \(\(3\) << 16\) \| \(\(10\) << 12\) \| \(\(2\) << 8\) \| "
               r"\(\(4\) << 5\)\) \.purgem mrs_s", symbol("por_el0", "mrs_s reads the register por_el0")),
-    ("arm64", r"(?:dsb|dmb) (?:ish|ishst|ishld|nsh|nshst|sy|st|ld|osh|oshst|oshld)|isb|yield|csdb", nothing("memory barriers")),
-    ("arm64", r"(?:\.arch \S+ )?tlbi \w+(?:, \$(?:0|\{0:x\}))?(?: .*)?",
-     nothing("tlbi: the translation buffer is not part of an entry")),
-    ("arm64", r"\.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
+    Statement(r"(?:dsb|dmb) (?:ish|ishst|ishld|nsh|nshst|sy|st|ld|osh|oshst|oshld)|isb|yield|csdb", nothing("memory barriers")),
+    Statement(r"(?:\.arch \S+ )?tlbi \w+(?:, \$(?:0|\{0:x\}))?(?: .*)?",
+              nothing("tlbi: the translation buffer is not part of an entry")),
+    Statement(r"\.pushsection __bug_table,.*", nothing("WARN: a warning is printed and execution goes on")),
 )
+_MODELS: Mapping[str, tuple[Statement, ...]] = {"x86": (*_COMMON, *_X86, *_unlocked(_X86)), "arm64": (*_COMMON, *_ARM64)}
 
 
 def _normal(template: str, arch: str) -> str:
@@ -304,18 +327,17 @@ def _normal(template: str, arch: str) -> str:
 
 
 def run_asm(
-    l: Lifter, text: AsmText, instr: Instr, args: list[Value], state: State, more: Mapping[str, tuple[tuple[str, Model], ...]] = {},
+    l: Lifter, text: AsmText, instr: Instr, args: list[Value], state: State, more: Mapping[str, tuple[Statement, ...]] = {},
 ) -> Value | None:
     """What a piece of assembly gives and does. Incomplete where no model matches all of it. `more`: architecture -> its own models."""
     template = _normal(text.template, l.program.arch)
-    own = [(l.program.arch, pattern, model) for pattern, model in more.get(l.program.arch, ())]
-    for arch, pattern, model in (*_MODELS, *own):
-        if arch in ("*", l.program.arch):
-            match = re.fullmatch(pattern, template)
-            if match:
-                for arg in args:
-                    l.certain(state, arg, "assembly is given poison")
-                return model(Asm(l, match, operands(text.constraints), instr, args, state))
+    for statement in (*_MODELS.get(l.program.arch, _COMMON), *more.get(l.program.arch, ())):
+        match = re.fullmatch(statement.pattern, template)
+        if match:
+            for arg in args:
+                l.certain(state, arg, "assembly is given poison")
+            with l.one_event() if statement.atomic else nullcontext():
+                return statement.model(Asm(l, match, operands(text.constraints), instr, args, state))
     called = [c for arg in args if isinstance(arg, Address) for c in arg.cases if isinstance(c.base, Object) and "call" in template]
     if called:
         raise Incomplete(f"calls an operation that is patched at boot: {called[0].base.name}[{called[0].offset.number}]")

@@ -29,7 +29,7 @@ __all__ = ["BlockLifting", "Tables", "lift_block"]
 ENTRIES = ("pte", "orig_pte", "entry")  # what C calls a parameter that is an entry
 FIRST_LEVEL = 4  # bytes of an entry of the first level, where a block has tables
 _HARMLESS = {**HARMLESS, "__tlbi*": "flushes the translation buffer", "*tlb*": "flushes the translation buffer",
-             "mmu_notifier*": "tells devices to flush", "*notifier*": "tells devices to flush"}
+             "mmu_notifier*": "tells devices to flush", "*notifier*": "tells devices to flush", "queue_pte_barriers": "orders stores, now or when the lazy mode ends"}
 
 
 def _some_pages(lifter: Lifter, instr: Instr, args: list[Any], state: State) -> Value:

@@ -98,7 +98,7 @@ class Build:
     as_initialised: tuple[str, ...]
     boot: Mapping[str, str]  # helper -> a function that has run before
     returns: Mapping[str, tuple[str, str]]  # function -> a constant of C, and why
-    clears: Mapping[str, tuple[str, str]]  # function -> a constant of C, bits that it clears in the entry, and why
+    clears: Mapping[str, tuple[str, str, bool]]  # function -> a constant of C, bits that it clears in the entry, why, and is it one step
     out_of_scope: Mapping[str, str]
     lookalike: Lookalike | None  # the target that stands in where clang has none for the architecture
     operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
@@ -205,7 +205,7 @@ def _build(name: str, fields: dict[str, object], where: object) -> Build:
         _strings(fields.get("options")), _strings(fields.get("variants")), _strings(fields.get("sources")),
         {key: _feature(features, key) for key in features}, tuple(_axiom(axioms, key) for key in axioms),
         _strings(fields.get("as_initialised")), {key: boot.text(key, "boot") for key in boot}, {key: _returned(returns, key) for key in returns},
-        {key: _returned(clears, key) for key in clears}, {key: scope.text(key, "out_of_scope") for key in scope},
+        {key: _cleared(clears, key) for key in clears}, {key: scope.text(key, "out_of_scope") for key in scope},
         _lookalike(fields.get("lookalike")), {key: operations.texts(key, "operations") for key in operations},
         tuple(_premise(premises, key) for key in premises), {key: _bound(bound, key) for key in bound}, _strings(fields.get("entries")),
         {key: unequal.text(key, "unequal") for key in unequal}, _emulated(fields.get("emulated")), _strings(fields.get("statics")), fields.get("inline") is not False,
@@ -247,8 +247,14 @@ def _feature(table: Table, key: str) -> Feature:
 
 def _returned(table: Table, key: str) -> tuple[str, str]:
     record = table.need(key, Table, "returns")
-    record.only(("constant", "why"), "a function that returns or clears a constant")
+    record.only(("constant", "why"), "a function that returns a constant")
     return record.text("constant", "returns"), record.text("why", "returns")
+
+
+def _cleared(table: Table, key: str) -> tuple[str, str, bool]:
+    record = table.need(key, Table, "clears")
+    record.only(("constant", "why", "atomic"), "a function that clears a constant's bits")
+    return record.text("constant", "clears"), record.text("why", "clears"), record.get_as("atomic", bool, False)
 
 
 def _bound(table: Table, key: str) -> tuple[str, str]:

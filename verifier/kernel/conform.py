@@ -3,28 +3,33 @@
 
 `equal` is a proof: for every value of every argument (and of every cpu feature, static key, mm and vma that the helper
 looks at), outside of what `outside` names, no behaviour is undefined and both sides give the same result and leave the
-same entry. Each rests on what `rests_on` lists.
+same entry; and, of a helper on an entry in memory, what the kernel's can come to while the variant's hardware acts within it is
+what arch/'s can (`atomicity`). Each rests on what `rests_on` lists.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
-from verifier.algebra import Algebra, Integers
+from verifier.algebra import Algebra
 from verifier.arch import Layout
+from verifier.kernel.atomicity import RESTS_ON, Atomicity, Judge, MoreAtomic, NotCompared, level_of
+from verifier.kernel.atomicity import Undecided as AtomicityUndecided
+from verifier.kernel.decide import Contradiction, Fails, Holds, Question, Setting, Undefined, Unknown, Vacuous, decide
 from verifier.kernel.helpers import Library, Lifting, known_features
-from verifier.kernel.model_side import Modelled, Pairing, evaluate_model, pair
+from verifier.kernel.inputs import Free
+from verifier.kernel.model_side import Modelled, evaluate_model, pair
 from verifier.kernel.questions import Backend, make_backend
 from verifier.kernel.shapes import Shape
 from verifier.kernel.values import Incomplete
-from verifier.solve import Sat, Undecided
-from verifier.syntax import BOOL, NOTHING, Function
+from verifier.syntax import BOOL, NOTHING
 
-__all__ = ["Absent", "Differs", "Equal", "Inconclusive", "Result", "Unwritten", "conform_variant", "level_of"]
+__all__ = ["Absent", "Contradicted", "Differs", "Equal", "Inconclusive", "Result", "TooAtomic", "Unwritten", "conform_variant", "level_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,28 @@ class Equal:
     rests_on: tuple[str, ...]
     outside: tuple[str, ...]
     seconds: float
+    atomicity: Atomicity | None = None  # None: it takes no pointer to an entry, or nobody asked
+
+
+@dataclass(frozen=True, slots=True)
+class TooAtomic:
+    """The two are equal where nobody else acts; but while the hardware acts, the kernel's comes to what arch/'s never does."""
+
+    variant: str
+    build: str
+    helper: str
+    atomicity: Atomicity
+    more: MoreAtomic
+    rests_on: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """On these inputs the two sides differ: parameter -> value; results and entries as words (booleans 0 and 1)."""
+    """On these inputs the two sides differ: parameter -> value; results and entries as words (booleans 0 and 1).
+
+    Both sides were evaluated with plain integers, and differ there as well.
+    """
 
     variant: str
     build: str
@@ -50,8 +72,20 @@ class Differs:
     model: Mapping[str, int | None]
     kernel: Mapping[str, int | None]
     free: Mapping[str, int]  # features, keys and memory that the kernel's side depends on
-    replayed: bool  # both sides, evaluated with plain integers, differ as well
     rests_on: tuple[str, ...]
+    seconds: float
+    atomicity: Atomicity | None = None  # of the kernel's alone: is it one step?
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """The solver says that the sides differ on these values, and plain integers say that they do not: a defect of the tool."""
+
+    variant: str
+    build: str
+    helper: str
+    values: Mapping[str, int]
+    reason: str
     seconds: float
 
 
@@ -64,6 +98,7 @@ class Inconclusive:
     helper: str
     reason: str
     seconds: float
+    atomicity: Atomicity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +122,23 @@ class Unwritten:
     reason: str
 
 
-Result: TypeAlias = Equal | Differs | Inconclusive | Absent | Unwritten
-
-
-def level_of(helper: str) -> str:
-    """The level of entries that a helper works on.
-
-    >>> level_of("pmdp_set_wrprotect"), level_of("huge_pte_dirty"), level_of("swp_type")
-    ('pmd', 'hugetlb', 'pte')
-    """
-    if "huge_pte" in helper:
-        return "hugetlb"
-    return next((level for level in ("pmd", "pud") if level in helper), "pte")
+Result: TypeAlias = Equal | TooAtomic | Differs | Contradicted | Inconclusive | Absent | Unwritten
 
 
 def conform_variant(
     library: Library, layout: Layout, globs: Sequence[str] = ("*",), backend: str = "z3", timeout: float | None = 60,
+    levels: Mapping[str, Callable[[str], str]] | None = None,
 ) -> list[Result]:
-    """Every helper of the model and of the kernel whose name matches, in order of name."""
+    """Every helper of the model and of the kernel whose name matches, in order of name.
+
+    `levels`: level -> how names of texts about ptes are called there; None: atomicity is not compared.
+    """
     variant, build = layout.variant.name, library.build
     features = known_features(library, layout.variant.features)
     found: list[Result] = []
     helpers = [h for h in sorted({*layout.helpers(), *library.shapes}) if any(fnmatch.fnmatchcase(h, g) for g in globs)]
     named = library.named([h for h in helpers if h not in library.shapes])
+    judge = None if levels is None else Judge(library, layout, features, levels, timeout or 3600, partial(_shadow_premise, library))
     for helper in helpers:
         shape = library.shapes.get(helper)
         if helper not in layout.helpers():
@@ -118,8 +147,26 @@ def conform_variant(
         elif shape is None:
             found.append(_without_wrapper(variant, build.name, helper, layout.text(helper).source, helper in named))
         else:
-            found.append(conform_helper(library, layout, shape, features, make_backend(backend, timeout)))
+            result = conform_helper(library, layout, shape, features, make_backend(backend, timeout))
+            found.append(result if judge is None else _with_atomicity(judge, shape, result))
     return found
+
+
+def _with_atomicity(judge: Judge, shape: Shape, result: Equal | Differs | Contradicted | Inconclusive) -> Result:
+    """The result, with what the helper can come to while the hardware acts. One that is equal, but for that, is not `equal`."""
+    if isinstance(result, Inconclusive | Contradicted):
+        return result
+    found = judge.helper(shape, level_of(shape.helper), isinstance(result, Equal))
+    if found is None:
+        return result
+    seconds = result.seconds + found.seconds
+    notes = (*result.rests_on, *(RESTS_ON if not isinstance(found.compared, NotCompared) else ()))
+    if isinstance(result, Equal) and isinstance(found.compared, MoreAtomic):
+        return TooAtomic(result.variant, result.build, result.helper, found, found.compared, notes, seconds)
+    if isinstance(result, Equal) and isinstance(found.compared, AtomicityUndecided):
+        why = f"equal where nobody else acts; while the hardware acts it is not known: {found.compared.reason}"
+        return Inconclusive(result.variant, result.build, result.helper, why, seconds, found)
+    return replace(result, rests_on=notes, seconds=seconds, atomicity=found)
 
 
 def _without_wrapper(variant: str, build: str, helper: str, source: str, named: bool) -> Absent | Inconclusive:
@@ -135,20 +182,20 @@ def _unwritten(library: Library, layout: Layout, shape: Shape, features: Mapping
     try:
         for index, parameter in enumerate(shape.parameters()):
             if parameter.role != "free":
-                args[parameter.name] = _free(backend, parameter.name, library.width(shape, index))
+                args[parameter.name] = _free(backend.free, parameter.name, library.width(shape, index))
         library.lift(shape, backend.alg, backend.free, args, features)
     except Incomplete as error:
         reason = str(error)
     return Unwritten(layout.variant.name, library.build.name, shape.helper, not reason, reason)
 
 
-def _free(backend: Backend, name: str, width: int) -> Any:
-    return backend.free.input_word(name, width) if width else backend.free.input_bool(name)
+def _free(free: Free, name: str, width: int) -> Any:
+    return free.input_word(name, width) if width else free.input_bool(name)
 
 
 def conform_helper(
     library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend
-) -> Equal | Differs | Inconclusive:
+) -> Equal | Differs | Contradicted | Inconclusive:
     """One helper of one variant. What it reads where it is not known where is taken to be anything, if that makes no difference."""
     found = _conform_helper(library, layout, shape, features, backend)
     if isinstance(found, Inconclusive):
@@ -158,90 +205,75 @@ def conform_helper(
     return found
 
 
-def _conform_helper(
-    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend, free_loads: bool = False,
-) -> Equal | Differs | Inconclusive:
-    start = time.perf_counter()
-    variant, build, helper = layout.variant.name, library.build.name, shape.helper
-    try:
-        function = layout.helper(helper)
-        pairs = pair(library, shape, function)
-        args = {p.wrapper: _free(backend, p.wrapper, p.width) for p in pairs}
-        kernel = library.lift_to_the_end(shape, backend.alg, backend.free, args, features, backend.possible, free_loads)
-        model = evaluate_model(backend.alg, function, pairs, args)
-        found = _judge(library, backend, pairs, args, function, shape, features, model, kernel)
-    except Incomplete as error:
-        return Inconclusive(variant, build, helper, str(error), time.perf_counter() - start)
-    seconds = time.perf_counter() - start
-    match found:
-        case str():
-            return Inconclusive(variant, build, helper, found, seconds)
-        case _Verdict(None, notes):
-            outside = tuple(dict.fromkeys(u.reason for u in kernel.outside))
-            return Equal(variant, build, helper, notes, outside, seconds)
-        case _Verdict(_Witness() as witness, notes):
-            return Differs(variant, build, helper, witness.inputs, witness.model, witness.kernel, witness.free,
-                           witness.replayed, notes, seconds)
-    raise AssertionError(found)
-
-
 @dataclass(frozen=True, slots=True)
-class _Witness:
-    inputs: dict[str, int]
-    model: dict[str, int | None]
-    kernel: dict[str, int | None]
-    free: dict[str, int]
-    replayed: bool
+class _Sides:
+    """Both sides on the same arguments."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    witness: _Witness | None
+    model: Modelled
+    kernel: Lifting
     notes: tuple[str, ...]
 
 
-def _judge(
-    library: Library, backend: Backend, pairs: list[Pairing], args: Mapping[str, Any], function: Function, shape: Shape,
-    features: Mapping[str, bool], model: Modelled, kernel: Lifting,
-) -> _Verdict | str:
-    """Equal, different with a witness, or why it is not known."""
-    alg = backend.alg
-    notes = kernel.notes
-    inside = [alg.neg(u.condition) for u in kernel.outside]
-    undefined = alg.any(*[u.condition for u in kernel.undefined]) if kernel.undefined else alg.truth(False)
-    different = _different(alg, model, kernel)
-    if inside and not isinstance(backend.check(inside), Sat):
-        return "nothing is left of the helper outside of what is out of scope"
-    answer = backend.check([*inside, alg.any(undefined, different)])
-    premise = _shadow_premise(library, shape, args, alg)
-    if isinstance(answer, Sat) and premise is not None:
-        inside = [*inside, premise]
-        notes = (*notes, "VM_SHADOW_STACK, which this configuration has not got, is not set")
-        answer = backend.check([*inside, alg.any(undefined, different)])
-    if isinstance(answer, Undecided):
-        return f"the solver gave up: {answer.reason}"
-    if not isinstance(answer, Sat):
-        return _Verdict(None, notes)
-    answer = backend.check([*inside, alg.neg(undefined), different])
-    if isinstance(answer, Sat):
-        model_values = backend.small([*inside, alg.neg(undefined), different], [p.wrapper for p in pairs], answer.model)
-        return _Verdict(_witness(library, pairs, function, shape, features, model_values), notes)
-    if isinstance(answer, Undecided):
-        return f"the solver gave up: {answer.reason}"
-    for reason in kernel.undefined:
-        found = backend.check([*inside, reason.condition])
-        if isinstance(found, Sat):
-            values = ", ".join(f"{p.model} = {int(found.model.get(p.wrapper, 0)):#x}" for p in pairs)
-            return f"behaviour is undefined for {values}: {reason.reason}"
-    return "behaviour is undefined somewhere"
+def _conform_helper(
+    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend, free_loads: bool = False,
+) -> Equal | Differs | Contradicted | Inconclusive:
+    start = time.perf_counter()
+    head = (layout.variant.name, library.build.name, shape.helper)
+    try:
+        function = layout.helper(shape.helper)
+        pairs = pair(library, shape, function)
+    except Incomplete as error:
+        return Inconclusive(*head, str(error), time.perf_counter() - start)
+
+    def ask(setting: Setting, premised: bool = False) -> Question[_Sides]:
+        alg = setting.alg
+        args = {p.wrapper: _free(setting.free, p.wrapper, p.width) for p in pairs}
+        kernel = library.lift_to_the_end(shape, alg, setting.free, args, features, setting.possible, free_loads)
+        model = evaluate_model(alg, function, pairs, args)
+        inside = [alg.neg(u.condition) for u in kernel.outside]
+        premise = [_shadow_premise(library, shape, args, alg)] if premised else []
+        notes = (*kernel.notes, "VM_SHADOW_STACK, which this configuration has not got, is not set") if premised else kernel.notes
+        return Question((*inside, *premise), kernel.undefined, _different(alg, model, kernel), _Sides(model, kernel, notes))
+
+    verdict = decide(backend, ask, [p.wrapper for p in pairs])
+    if isinstance(verdict, Fails | Undefined) and _has_no_shadow_stacks(library, shape):
+        verdict = decide(backend, lambda setting: ask(setting, True), [p.wrapper for p in pairs])
+    seconds = time.perf_counter() - start
+    names = {p.wrapper: p.model for p in pairs}
+    match verdict:
+        case Holds(sides):
+            return Equal(*head, sides.notes, tuple(dict.fromkeys(u.reason for u in sides.kernel.outside)), seconds)
+        case Fails(values, sides):
+            inputs = {names[k]: v for k, v in values.items() if k in names}
+            free = {k: v for k, v in values.items() if k not in names}
+            return Differs(*head, inputs, _told(sides.model, names), _told(sides.kernel, names), free, sides.notes, seconds)
+        case Contradiction(values, reason):
+            return Contradicted(*head, values, reason, seconds)
+        case Vacuous():
+            return Inconclusive(*head, "nothing is left of the helper outside of what is out of scope", seconds)
+        case Undefined(values, reasons):
+            shown = ", ".join(f"{p.model} = {values.get(p.wrapper, 0):#x}" for p in pairs)
+            return Inconclusive(*head, f"behaviour is undefined for {shown}: {reasons[0]}", seconds)
+        case Unknown(reason):
+            return Inconclusive(*head, reason, seconds)
+
+
+def _told(side: Modelled | Lifting, names: Mapping[str, str]) -> dict[str, int | None]:
+    """A side over plain integers: its result and the entries that it leaves."""
+    result = None if side.result is None else int(side.result)
+    return {"result": result} | {names[k]: int(v) for k, v in side.entries.items()}
+
+
+def _has_no_shadow_stacks(library: Library, shape: Shape) -> bool:
+    """Does the helper take shadow_stack, where the kernel's configuration has no such vma?"""
+    return any(p.model == "shadow_stack" for p in shape.parameters()) and library.constant("possible_shadow_stack") == 0
 
 
 def _shadow_premise(library: Library, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]) -> Any:
     """shadow_stack is false, where the kernel's configuration has no such vma; None where that says nothing."""
-    names = [p.name for p in shape.parameters() if p.model == "shadow_stack"]
-    if not names or library.constant("possible_shadow_stack") != 0:
+    if not _has_no_shadow_stacks(library, shape):
         return None
-    return alg.neg(args[names[0]])
+    return alg.neg(args[next(p.name for p in shape.parameters() if p.model == "shadow_stack")])
 
 
 def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
@@ -261,42 +293,4 @@ def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
 
 def _entry_width(kernel: Lifting, name: str) -> int:
     return kernel.entry_widths[name]
-
-
-class _Given:
-    """Values of free inputs as a solver's model has them; what it left out is 0."""
-
-    def __init__(self, values: Mapping[str, int | bool]) -> None:
-        self.values = values
-        self.asked: dict[str, int] = {}
-
-    def input_word(self, name: str, width: int) -> int:
-        self.asked[name] = int(self.values.get(name, 0))
-        return self.asked[name]
-
-    def input_bool(self, name: str) -> bool:
-        self.asked[name] = int(self.values.get(name, False))
-        return bool(self.asked[name])
-
-
-def _witness(
-    library: Library, pairs: list[Pairing], function: Function, shape: Shape, features: Mapping[str, bool],
-    values: Mapping[str, int | bool],
-) -> _Witness:
-    """Both sides on the values of a model, with plain integers."""
-    alg = Integers()
-    args: dict[str, Any] = {p.wrapper: int(values.get(p.wrapper, 0)) if p.width else bool(values.get(p.wrapper, False)) for p in pairs}
-    given = _Given(values)
-    kernel = library.lift(shape, alg, given, args, features)
-    model = evaluate_model(alg, function, pairs, args)
-    names = {p.wrapper: p.model for p in pairs}
-    replayed = bool(_different(alg, model, kernel)) and not any(u.condition for u in kernel.undefined)
-
-    def shown(side: Modelled | Lifting) -> dict[str, int | None]:
-        result = None if side.result is None else int(side.result)
-        return {"result": result} | {names[k]: int(v) for k, v in side.entries.items()}
-
-    inputs = {p.model: int(args[p.wrapper]) for p in pairs}
-    return _Witness(inputs, shown(model), shown(kernel), given.asked, replayed)
-
 

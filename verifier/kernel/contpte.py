@@ -6,87 +6,17 @@ Each claim speaks of a whole block of free entries (16, 32 or 128, as the varian
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from verifier.arch import Layout
-from verifier.evaluate import call
-from verifier.kernel.actions import Action
-from verifier.kernel.blocks import BlockLifting, Tables, lift_block
-from verifier.kernel.helpers import Library, known_features
-from verifier.kernel.questions import Backend, make_backend
-from verifier.kernel.values import Incomplete
-from verifier.machine import Machine
-from verifier.solve import Sat, Undecided, Unsat
+from verifier.evaluate import evaluated
+from verifier.kernel.block_claims import Block, Claim, ClaimResult, prove_claim
+from verifier.kernel.helpers import Library
+from verifier.kernel.questions import make_backend
 
-__all__ = ["CLAIMS", "Block", "Claim", "ClaimResult", "prove_block_claims", "prove_claim"]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block before and after, with the model's helpers at hand."""
-
-    layout: Layout
-    alg: Any
-    machine: Machine
-    before: tuple[Any, ...]
-    after: tuple[Any, ...]
-    result: Any
-    width: int | None
-    args: Mapping[str, Any]
-
-    def __call__(self, helper: str, *args: Any) -> Any:
-        """A helper of the model."""
-        return call(self.machine, self.layout.helper(helper), args)
-
-    def some(self, helper: str) -> Any:
-        return self.alg.any(*[self(helper, entry) for entry in self.before])
-
-    def each(self, claim: Callable[[Any, Any], Any]) -> Any:
-        """A claim about every entry: (before, after) -> truth."""
-        return self.alg.all(*[claim(b, a) for b, a in zip(self.before, self.after, strict=True)])
-
-    def same(self, a: Any, b: Any) -> Any:
-        return self.alg.eq(a, b, self.layout.width)
-
-    def if_(self, condition: Any, then: Any) -> Any:
-        return self.alg.any(self.alg.neg(condition), then)
-
-    def nonzero(self) -> Any:
-        width = self.width or 0
-        return self.result if width == 0 else self.alg.neg(self.alg.eq(self.result, self.alg.word(0, width), width))
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """`says` holds of the function, called on a whole block with these arguments (a text: a free word of that name).
-
-    when  what is true of the block and arguments when it is called; None: nothing is known
-    at    which entry the pointer is at; -1: the last, whose address is `addr`
-    known bits of free words that `when` says, so that no solver is asked: name (entry[n], or a text of args), mask, value
-    """
-
-    function: str
-    says: str
-    args: Mapping[str, int | str]
-    holds: Callable[[Block], Any]
-    when: Callable[[Block], Any] | None = None
-    at: int = 0
-    known: tuple[tuple[str, int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimResult:
-    """proved, refuted, or incomplete with a reason."""
-
-    variant: str
-    claim: Claim
-    entries: int
-    verdict: str
-    reason: str
-    seconds: float
+__all__ = ["CLAIMS", "prove_block_claims"]
 
 
 def _union(b: Block, helper: str, orig: str) -> Any:
@@ -117,6 +47,48 @@ def _folded(b: Block) -> Any:
     return b.alg.any(b.each(b.same), b.alg.all(*same))
 
 
+_ACCESS: Mapping[str, int | str] = {"addr": "at", "entry": "new"}  # `dirty`, which decides on a flush alone, is anything
+
+
+def _allows(b: Block, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
+    """The entry has what is asked for: a walker that looks at it alone does not fault where it would not on what is asked."""
+    flags = [b.if_(b(h, asked), b(h, entry)) for h in ("pte_young", dirty, "pte_write")]
+    return b.alg.all(*flags, b.if_(b.alg.neg(b("pte_rdonly", asked)), b.alg.neg(b("pte_rdonly", entry))))
+
+
+def _asked_for_is_there(at: int, b: Block) -> Any:
+    """The entry at the pointer has it; so has each that is still in a block, of which hardware may take any for all."""
+    asked = b.args["entry"]
+    return b.alg.all(_allows(b, b.after[at], asked), *[b.if_(b("pte_valid_cont", e), _allows(b, e, asked)) for e in b.after])
+
+
+def _as_one_by_one(at: int, b: Block) -> Any:
+    """Unless write changes, every entry becomes what the function for one entry makes of it."""
+    def one(entry: Any) -> Any:
+        _, values = evaluated(b.machine, b.layout.helper("__ptep_set_access_flags"),
+                              {"ptep": entry, "entry": b.args["entry"], "dirty": b.alg.truth(True)})
+        return values["ptep"]
+
+    write = b.alg.same(b("pte_write", b.before[at]), b("pte_write", b.args["entry"]))
+    return b.if_(write, b.each(lambda old, new: b.same(new, one(old))))
+
+
+def _asks_for_more(b: Block) -> Any:
+    """What is asked for has the flags of each entry, as what contpte_ptep_get gathers has, and what mm/ makes of that."""
+    return b.alg.all(*[_allows(b, b.args["entry"], e, "pte_sw_dirty") for e in b.before])
+
+
+def _as_mm_asks(at: int, b: Block) -> Any:
+    """A block as the kernel makes it, asked for what mm/ makes of the entry that it reads: young, perhaps dirty, perhaps writable too."""
+    read = b("pte_mknoncont", b.before[at])
+    for test, make in (("pte_dirty", "pte_mkdirty"), ("pte_young", "pte_mkyoung")):
+        read = b.alg.ite(b.some(test), b(make, read), read, 64)
+    young = b("pte_mkyoung", read)
+    dirty = b("pte_mkdirty", young)
+    asked = [b.same(b.args["entry"], entry) for entry in (young, dirty, b("pte_mkwrite_novma", dirty))]
+    return b.alg.all(_consistent(b), *[b("pte_well_formed", e) for e in b.before], b.alg.any(*asked))
+
+
 CLAIMS: tuple[Claim, ...] = (
     Claim("contpte_ptep_get", "the entry read is dirty, and young, if and only if one of the block or the one in hand is", {"orig_pte": "orig"},
           lambda b: b.alg.all(_union(b, "pte_dirty", "orig_pte"), _union(b, "pte_young", "orig_pte"))),
@@ -144,84 +116,26 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("contpte_ptep_set_access_flags", "of entries that are well formed, none stops being dirty", {"addr": 0, "entry": "new", "dirty": 1},
           lambda b: b.if_(b.alg.all(b("pte_well_formed", b.args["entry"]), *[b.alg.all(b("pte_present", e), b("pte_well_formed", e)) for e in b.before]),
                           b.each(lambda old, new: b.if_(b("pte_dirty", old), b("pte_dirty", new))))),
+    *[Claim("contpte_ptep_set_access_flags", f"what was asked for is there, in the entry that the pointer is at ({at}), and in each that stays in the block",
+            _ACCESS, partial(_asked_for_is_there, at), at=at) for at in (0, 5)],
+    Claim("contpte_ptep_set_access_flags", "of a block as the kernel makes it, what mm/ asks for is there",
+          _ACCESS, partial(_asked_for_is_there, 5), when=partial(_as_mm_asks, 5), at=5),
+    *[Claim("contpte_ptep_set_access_flags", f"unless write changes, every entry becomes what __ptep_set_access_flags makes of it (pointer at {at})",
+            _ACCESS, partial(_as_one_by_one, at), at=at) for at in (0, 5)],
+    Claim("contpte_ptep_set_access_flags", "where 0 is returned no entry has changed", _ACCESS,
+          lambda b: b.alg.any(b.nonzero(), b.each(b.same)), at=5),
+    Claim("contpte_ptep_set_access_flags", "where as much is asked for as each entry has, 1 is returned if one has changed, and else 0", _ACCESS,
+          lambda b: b.alg.choose(b.each(b.same), b.alg.neg(b.nonzero()), b.alg.eq(b.result, b.alg.word(1, b.width or 32), b.width or 32)),
+          when=_asks_for_more, at=5),
     Claim("__contpte_try_fold", "nothing changes, or every entry is in the block, with the write of the one in hand, dirty and young if and only if one was",
-          {"pte": "new", "addr": "last"}, _folded, at=-1),
+          {"pte": "new", "addr": "at"}, _folded, at=-1),
     Claim("contpte_ptep_get_lockless", "of a block as the kernel makes it, what is read is dirty, and young, if and only if one entry is, and has its write", {},
           lambda b: b.alg.all(b.alg.same(b("pte_write", b.result), b("pte_write", b.before[0])),
                               *[b.alg.same(b(h, b.result), b.some(h)) for h in ("pte_dirty", "pte_young")]), when=_consistent),
 )
 
 
-def prove_block_claims(library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60) -> list[ClaimResult]:
+def prove_block_claims(library: Library, layout: Layout, backend: str = "bits", timeout: float | None = 60) -> list[ClaimResult]:
     """Every claim, on a block of this variant's size."""
     count = layout.variant.constants["CONT_PTES"]
     return [prove_claim(library, layout, claim, count, make_backend(backend, timeout)) for claim in CLAIMS]
-
-
-def prove_claim(
-    library: Library, layout: Layout, claim: Claim, count: int, backend: Backend, actions: Mapping[str, Action] | None = None,
-    tables: Tables | None = None,
-) -> ClaimResult:
-    """One claim on a block of this many entries; `actions` answer functions in their place, `tables` lead to the block."""
-    start = time.perf_counter()
-
-    def result(verdict: str, reason: str = "") -> ClaimResult:
-        return ClaimResult(layout.variant.name, claim, count, verdict, reason, time.perf_counter() - start)
-
-    alg, free = backend.alg, backend.free
-    known = {name: (mask, value) for name, mask, value in claim.known}
-
-    def word(name: str) -> Any:
-        mask, value = known.get(name, (0, 0))
-        width = layout.width
-        rest = alg.band(free.input_word(name, width), alg.word(~mask & (1 << width) - 1, width), width)
-        return alg.bor(rest, alg.word(value, width), width)
-
-    before = tuple(word(f"entry[{n}]") for n in range(count))
-    args: dict[str, Any] = {}
-    for name, value in claim.args.items():
-        args[name] = word(value) if isinstance(value, str) else count if value == -1 else value
-    at = count - 1 if claim.at == -1 else claim.at
-    given = []
-    if claim.args.get("addr") == "last":
-        args["addr"] = at << layout.variant.constants["PAGE_SHIFT"]
-    if claim.when is not None:
-        given.append(claim.when(Block(layout, alg, Machine(alg), before, (), None, None, args)))
-        if not isinstance(backend.check(given), Sat):
-            return result("incomplete", "vacuous: no block is as the claim assumes")
-    feasible = (lambda path: alg.known(path) or not isinstance(backend.check([*given, path]), Unsat)) if given else None
-    try:
-        lifted = lift_block(library, claim.function, alg, free, before, args, known_features(library, layout.variant.features),
-                            index=at, actions=actions, feasible=feasible, walks=("huge_pte_offset",), bits=layout.width,
-                            tables=tables)
-    except Incomplete as error:
-        return result("incomplete", str(error))
-    return _decide(backend, layout, claim, before, args, lifted, given, result)
-
-
-def _decide(
-    backend: Backend, layout: Layout, claim: Claim, before: tuple[Any, ...], args: Mapping[str, Any], lifted: BlockLifting,
-    given: Sequence[Any], result: Callable[..., ClaimResult],
-) -> ClaimResult:
-    alg = backend.alg
-    block = Block(layout, alg, Machine(alg), before, lifted.entries, lifted.result, lifted.width, args)
-    undefined = alg.any(*[u.condition for u in lifted.undefined]) if lifted.undefined else alg.truth(False)
-    answer = backend.check([*given, alg.any(undefined, alg.neg(claim.holds(block)))])
-    if isinstance(answer, Undecided):
-        return result("incomplete", f"the solver gave up: {answer.reason}")
-    if not isinstance(answer, Sat):
-        return result("proved")
-    if isinstance(backend.check([*given, alg.neg(undefined), alg.neg(claim.holds(block))]), Sat):
-        return result("refuted", _shown(claim, answer.model))
-    return result("incomplete", "; ".join(dict.fromkeys(u.reason for u in lifted.undefined)))
-
-
-def _shown(claim: Claim, model: Mapping[str, int | bool]) -> str:
-    """The first words of a model, entries in their order, with the bits that were known."""
-    known = {name: (mask, value) for name, mask, value in claim.known}
-    words = sorted((name for name in model if name[:1] != "*"), key=lambda name: (len(name), name))
-    told = []
-    for name in words[:6]:
-        mask, value = known.get(name, (0, 0))
-        told.append(f"{name} = {int(model[name]) & ~mask | value:#x}")
-    return ", ".join(told)

@@ -2,27 +2,32 @@
 """Counterexamples of `prove`, run through the kernel's own helpers: as machine code where this machine runs it, else lifted.
 
 Each step of a trace is taken again with plain integers, every call of a helper answered by the kernel's code. It is
-reproduced where each step comes to the same state and the last violates the same property.
+reproduced where each step comes to the same state and the last violates the same property. Where it does not, the first
+call that is answered in another way is named. If that call was arch/'s, this kernel is another than arch/ describes:
+nothing is known of the obligation here. If it was lifted code, the tool contradicts itself.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from verifier.algebra import Algebra, Integers
 from verifier.arch import Layout
 from verifier.errors import PteproofError
+from verifier.evaluate import answered
+from verifier.kernel.atomicity import lets_hardware_in
 from verifier.kernel.builds import build_for, load_builds
 from verifier.kernel.replayer import Replayer
-from verifier.kernel.substitute import lets_hardware_in
-from verifier.machine import Memory
+from verifier.kernel.substitute import KernelAnswers
+from verifier.machine import LIFTED, Memory, Room
 from verifier.obligations import Group
 from verifier.plan import Library
-from verifier.prove import replay, with_trace
-from verifier.results import Counterexample, Move, Result, Run
+from verifier.prove import fails, input_reader, replay, with_trace
+from verifier.results import Counterexample, Incomplete, Move, Refuted, Result, Run, recounted
 from verifier.scopes import Model
 from verifier.syntax import BOOL, Function
 
@@ -42,8 +47,17 @@ class _Answers(Memory):
         self.layout = layout
         self.native: set[bool] = set()
         self._missing: dict[str, str] = {}
-        self.without: set[str] = set()  # helpers on pointers that the kernel's code did not answer
+        self.without: set[str] = set()  # helpers of the kernel's that its code did not answer
+        self.answered: dict[Any, tuple[Any, dict[str, Any]]] = {}  # calls in their order: the result, and entries by parameter
         self._pointed: dict[Any, tuple[Any, dict[str, Any], bool] | None] = {}
+        self.lifted: KernelAnswers | None = None  # of the helpers that the trace was found with, if these are the kernel's
+
+    def again(self) -> _Answers:
+        """The same code, as if nothing had been asked of it."""
+        return _Answers(self.replayer, self.layout)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Only the kernel's answers are remembered: so each use of another is seen."""
 
     def __missing__(self, key: tuple[Function, tuple[Any, ...]]) -> Any:
         function, args = key
@@ -51,10 +65,15 @@ class _Answers(Memory):
         if outcome is None:
             raise KeyError(key)
         result = bool(outcome.result) if function.returns == BOOL else outcome.result
-        self[key] = result
+        super().__setitem__(key, result)
+        self.answered[key] = result, {}
         return result
 
-    def by_reference(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], bool] | None:
+    def by_reference(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+        """As machine code; but one within which the hardware acts as lifted, since nothing acts within machine code here."""
+        if self.lifted is not None and self.lifted.lets_hardware_in(function):
+            self.native.add(False)
+            return self.lifted.by_reference(function, args, room)
         key = (function, args)
         if key not in self._pointed:
             self._pointed[key] = self._through(function, args)
@@ -64,17 +83,22 @@ class _Answers(Memory):
 
     def _through(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], bool] | None:
         try:
-            outcome = None if lets_hardware_in(function.body) else self._run(function, args)
+            apart = self.lifted is None and lets_hardware_in(function.body)  # arch/ lets the hardware in, which C's text does not show
+            outcome = None if apart else self._run(function, args)
         except _Unanswered:
             return None
         if outcome is None:
             return None
         result = bool(outcome.result) if function.returns == BOOL else outcome.result
+        self.answered[function, args] = result, dict(outcome.entries)
         return result, dict(outcome.entries), False
 
     def _run(self, function: Function, args: tuple[Any, ...]) -> Any:
         name = function.name
-        if name in self._missing or self.layout.function(name) is not function:
+        if self.layout.function(name) is not function:
+            return None
+        if name in self._missing:
+            self._stands(name)
             return None
         values = {p.name: int(a) for p, a in zip(function.params, args, strict=True)}
         found = self.replayer.run(self.layout, name, values)
@@ -82,22 +106,42 @@ class _Answers(Memory):
             if found.why.startswith("behaviour"):
                 raise _Unanswered(f"{name}: {found.why}")
             self._missing[name] = found.why  # arch/'s helper stands: the kernel has none, or not whole
+            self._stands(name)
             return None
         self.native.add(found.native)
         return found.outcome
 
 
-def replay_run(library: Library, run: Run, tree: Path, progress: Callable[[Result | str], None] = lambda r: None) -> Run:
-    """The run with each counterexample replayed; one that the kernel's code does not reproduce is a contradiction.
+    def _stands(self, name: str) -> None:
+        """arch/'s helper stands for one that some kernel has."""
+        if name in self.replayer.listed and not self.layout.text(name).own:
+            self.without.add(name)
 
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """The model that traces were found with, and the same with the kernel's code as its helpers."""
+
+    traced: Model
+    model: Model
+    answers: _Answers
+
+
+def replay_run(
+    library: Library, run: Run, tree: Path, progress: Callable[[Result | str], None] = lambda r: None, cache: Path | None = None,
+) -> Run:
+    """The run with each counterexample replayed.
+
+    One of arch/'s helpers that the kernel's code does not show is INCOMPLETE, with the call that makes the difference; one of
+    lifted helpers that the compiled ones do not show, or one without such a call, is a contradiction.
     Raises ExtractionError and UsageError where the tree cannot be compiled.
     """
     results, contradictions = [], []
-    with Replayer(tree) as replayer:
-        models: dict[tuple[str, str, str], tuple[Model, _Answers] | str] = {}
+    with Replayer(tree, cache) as replayer:
+        models: dict[tuple[str, str, str], _Kernel | str] = {}
         for result in run.results:
             counterexample: Counterexample | None = getattr(result.verdict, "counterexample", None)
-            if counterexample is None or counterexample.move.transition in ("init", "static"):
+            if counterexample is None or counterexample.move.transition == "init":
                 results.append(result)
                 continue
             group = result.obligation.group
@@ -106,43 +150,105 @@ def replay_run(library: Library, run: Run, tree: Path, progress: Callable[[Resul
                 progress(f"replay in the kernel's code: {group.variant}")
                 models[key] = _kernel_model(library, replayer, group)
             found = _replayed(models[key], group, counterexample, result.obligation.property)
-            if found.kernel is False:
-                contradictions.append(f"{result.obligation.id}: {found.kernel_why}")
-            results.append(replace(result, verdict=with_trace(result.verdict, found)))
-    return replace(run, results=tuple(results), contradictions=(*run.contradictions, *contradictions))
+            verdict = with_trace(result.verdict, found.counterexample)
+            if found.differs and library.substitute is None:
+                verdict = Incomplete(found.counterexample.kernel_why) if isinstance(verdict, Refuted) else verdict
+            elif found.counterexample.kernel is False:
+                contradictions.append(f"{result.obligation.id}: {found.counterexample.kernel_why}")
+            results.append(replace(result, verdict=verdict))
+    theorems = tuple(recounted(theorem, results) for theorem in run.theorems)
+    return replace(run, results=tuple(results), theorems=theorems, contradictions=(*run.contradictions, *contradictions))
 
 
-def _kernel_model(library: Library, replayer: Replayer, group: Group) -> tuple[Model, _Answers] | str:
+def _kernel_model(library: Library, replayer: Replayer, group: Group) -> _Kernel | str:
     """The group's model with the kernel's code as its helpers, or why there is none."""
     model = library.group_model(group)
     if model.layout.overlay is not None:
         return f"the overlay {model.layout.overlay} changes helpers, which the kernel has not got"
     if build_for(load_builds(), group.variant) is None:
         return "no kernel build stands for the variant"
-    found, answers = copy.copy(model), _Answers(replayer, model.layout)
+    answers = _Answers(replayer, model.layout)
+    return _Kernel(model, _answered_by(model, answers), answers)
+
+
+def _answered_by(model: Model, answers: _Answers) -> Model:
+    found = copy.copy(model)
     found.replayed = {}
-    found.memory = lambda alg, fresh: answers
-    return found, answers
+
+    def memory(alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> _Answers:
+        lifted = model.memory(alg, fresh)
+        answers.lifted = lifted if isinstance(lifted, KernelAnswers) else None
+        return answers
+
+    found.memory = memory
+    return found
 
 
-def _replayed(where: tuple[Model, _Answers] | str, group: Group, counterexample: Counterexample, prop: str) -> Counterexample:
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    """A counterexample as the kernel's code has it; `differs`: a call is answered in another way there, and named."""
+
+    counterexample: Counterexample
+    differs: bool = False
+
+
+def _replayed(where: _Kernel | str, group: Group, counterexample: Counterexample, prop: str) -> _Replayed:
+    def told(kernel: bool | None, why: str, differs: bool = False) -> _Replayed:
+        return _Replayed(replace(counterexample, kernel=kernel, kernel_why=why), differs)
+
     if isinstance(where, str):
-        return replace(counterexample, kernel=None, kernel_why=where)
-    model, answers = where
+        return told(None, where)
+    model, answers = where.model, where.answers
     answers.without = set()
     moves: tuple[Move, ...] = counterexample.trace or (counterexample.move,)
     try:
-        for number, move in enumerate(moves):
-            violated, allowed, after = replay(model, group, move)
-            if not allowed or dict(after) != dict(move.after):
-                why = f"step {number}, {move.transition}, goes another way in the kernel's code"
-                return replace(counterexample, kernel=False, kernel_why=why)
-        if prop not in violated:
-            return replace(counterexample, kernel=False, kernel_why="in the kernel's code the last step violates nothing")
+        for number, move in enumerate(moves, 1):
+            wanted = prop if number == len(moves) else None
+            if _shows(model, group, move, wanted):
+                continue
+            found = _difference(where, group, move, wanted)
+            if found is None:
+                return told(False, f"step {number}, {move.transition}, goes another way in the kernel's code")
+            left_open = [n.removeprefix(LIFTED) for n, value in move.inputs.items() if n.startswith(LIFTED) and value]
+            if left_open:
+                return told(None, f"{found}; no machine code was run in which {', '.join(left_open)} is as in the trace")
+            return told(False, f"step {number}, {move.transition}, goes another way in the kernel's code: {found}", True)
     except (_Unanswered, PteproofError) as error:
-        return replace(counterexample, kernel=None, kernel_why=str(error))
+        return told(None, str(error))
     if not answers.native:
-        return replace(counterexample, kernel=None, kernel_why="no helper of the kernel's is called")
+        return told(None, "no helper of the kernel's is called")
     how = "machine code" if answers.native == {True} else "lifted code"
     rest = f"; {', '.join(sorted(answers.without))} as arch/ has it" if answers.without else ""
-    return replace(counterexample, kernel=True, kernel_why=how + rest)
+    return told(True, how + rest)
+
+
+def _shows(model: Model, group: Group, move: Move, prop: str | None) -> bool:
+    """Does a step go as it does in the trace, and break the property, if one is given? A statement about entries fails."""
+    if move.transition == "static":
+        sentence = next(name.partition(".")[0] for name in move.inputs if not name.startswith(LIFTED))
+        return fails(model, model.spec.properties.values(), sentence, dict(move.inputs))
+    violated, allowed, after = replay(model, group, move)
+    return allowed and dict(after) == dict(move.after) and (prop is None or prop in violated)
+
+
+def _difference(where: _Kernel, group: Group, move: Move, prop: str | None) -> str | None:
+    """The first call of a step that the kernel's code answers in another way than the helper of the trace, with both answers."""
+    answers = where.answers.again()
+    _shows(_answered_by(where.traced, answers), group, move, prop)
+    ours = where.traced.machine(Integers(), input_reader(dict(move.inputs)))
+    for (function, args), (result, entries) in answers.answered.items():
+        other, left = answered(ours, function, args)
+        theirs = {name: value for name, value in entries.items() if value != left.get(name)}
+        if theirs or (None not in (result, other) and result != other):
+            return _told(function, args, (result, entries), (other, left))
+    return None
+
+
+def _told(function: Function, args: tuple[Any, ...], theirs: tuple[Any, Mapping[str, Any]], ours: tuple[Any, Mapping[str, Any]]) -> str:
+    def side(answer: tuple[Any, Mapping[str, Any]]) -> str:
+        result, entries = answer
+        words = [] if result is None else [f"gives {int(result):#x}"]
+        return " and ".join([*words, *(f"leaves {int(entries[p.name]):#x}" for p in function.params if p.name in theirs[1])])
+
+    given = ", ".join(f"{p.name}={int(a):#x}" for p, a in zip(function.params, args, strict=True))
+    return f"{function.name}({given}) {side(theirs)} there, and {side(ours)} in the trace"

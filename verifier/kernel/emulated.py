@@ -9,7 +9,6 @@ which flags, and which emulator is data: `emulated` of configs/.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -21,13 +20,13 @@ from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.errors import ExtractionError
 from verifier.kernel.builds import Emulated, constant_name
-from verifier.kernel.compile import Configured
+from verifier.kernel.compile import Configured, read_by_compiler, run_in
 from verifier.kernel.helpers import Library, known_features
 from verifier.kernel.model_side import Pairing, evaluate_model, pair
 from verifier.kernel.replay import point_values
 from verifier.kernel.shapes import HEAD, PREFIX, Shape, outside
 from verifier.kernel.store import cache_folder, entry
-from verifier.kernel.toolchain import first_error, run
+from verifier.kernel.toolchain import clean_environment, first_error, jailed, run, stamp
 from verifier.kernel.values import Incomplete
 from verifier.syntax import BOOL, NOTHING
 
@@ -85,25 +84,27 @@ def unpatched(library: Library, layout: Layout) -> str:
 def compare_emulated(configured: Configured, library: Library, layout: Layout, count: int = 100, seed: int = 1, cache: Path | None = None) -> Against:
     """Each helper of the variant that gcc compiles, on `count` points, against arch/. ExtractionError where it cannot be built or run."""
     emulated = library.build.emulated
-    if emulated is None or missing_packages(emulated):
-        raise ExtractionError(f"{library.build.name} cannot be run" + (f": apt install {' '.join(emulated.packages)}" if emulated else ""))
     if why := unpatched(library, layout):
         raise ExtractionError(f"{layout.variant.name} cannot be run: {why}")
+    if emulated is None or missing_packages(emulated):
+        raise ExtractionError(f"{library.build.name} cannot be run" + (f": apt install {' '.join(emulated.packages)}" if emulated else ""))
     shapes = [s for h, s in library.shapes.items() if h in layout.helpers() and h not in library.build.boot]
     settings = _settings(library, known_features(library, layout.variant.features))
     source, lines = _source(library, shapes)
     runner = Path(__file__).with_name("emulated_runner.c").read_text(encoding="utf-8")
-    digest = hashlib.sha256("\n".join(["1", source, runner, repr(emulated), repr(settings), *_ALWAYS, *library.build.sources, *library.build.out_of_scope]).encode()).hexdigest()[:16]
     data = frozenset({*settings, *(name for module in library.program.modules for name in module.globals)})
     lifted = frozenset(name for module in library.program.modules for name in module.texts)
-    folder = entry(cache or cache_folder(), f"{configured.key}-emulated-{digest}", lambda part: _build(configured, emulated, source, lines, runner, settings, data, lifted, part))
+    rests_on = [configured.rests_on, configured.build, source, runner, settings, data, lifted,
+                stamp(emulated.compiler), stamp(_objcopy(emulated)), stamp(emulated.emulator[0])]
+    folder = entry(cache or cache_folder(), f"{configured.key}-emulated", rests_on,
+                   lambda part: _build(configured, emulated, source, lines, runner, settings, data, lifted, part), configured.origin)
     return _compared(library, layout, shapes, [*emulated.emulator, str(folder / "helpers")], (folder / "runs.txt").read_text(encoding="utf-8").split(), count, seed)
 
 
 def _source(library: Library, shapes: Sequence[Shape]) -> tuple[str, dict[int, str]]:
     """C of wrappers, each with a function that takes its words from an array; and which helper stands on which line."""
     rows, lines = [*_HEAD.splitlines(), *library.build.statics], {}
-    for constant in dict.fromkeys(constant for constant, _ in library.build.clears.values()):
+    for constant in dict.fromkeys(constant for constant, *_ in library.build.clears.values()):
         cleared = f"for (int n = 0; n < 8; n++) *(pte_t *)pteproof_room[n] = __pte(pte_val(*(pte_t *)pteproof_room[n]) & ~({constant}));"
         rows.append(f"void {PREFIX}clear_{constant_name(constant)}(void) {{ {cleared} }}")
     for number, shape in enumerate(shapes):
@@ -153,7 +154,7 @@ def _settings(library: Library, features: Mapping[str, bool]) -> dict[str, dict[
     return found
 
 
-def _build(configured: Configured, emulated: Emulated, source: str, lines: Mapping[int, str], runner: str, settings: Mapping[str, Mapping[int, int]], data: frozenset[str], lifted: frozenset[str], part: Path) -> None:
+def _build(configured: Configured, emulated: Emulated, source: str, lines: Mapping[int, str], runner: str, settings: Mapping[str, Mapping[int, int]], data: frozenset[str], lifted: frozenset[str], part: Path) -> set[Path]:
     runs = _compile(configured, emulated, source, lines, part)
     objects = [str(part / "wrappers.o"), *_sources(configured, emulated, settings, part)]
     (part / "runner.c").write_text(runner, encoding="utf-8")
@@ -178,6 +179,11 @@ def _build(configured: Configured, emulated: Emulated, source: str, lines: Mappi
     (part / "runs.txt").write_text("\n".join(runs), encoding="utf-8")
     for path in part.glob("*.o"):
         path.unlink()
+    return read_by_compiler(part)
+
+
+def _objcopy(emulated: Emulated) -> str:
+    return emulated.compiler.removesuffix("gcc") + "objcopy"
 
 
 def _library(emulated: Emulated) -> list[str]:
@@ -200,7 +206,7 @@ def _compile(configured: Configured, emulated: Emulated, text: str, lines: Mappi
     source, rows, kept = part / "wrappers.c", text.splitlines(), dict(lines)
     for _ in range(ROUNDS):
         source.write_text("\n".join(rows) + "\n", encoding="utf-8")
-        done = run([*_command(configured, emulated), "-c", "-o", str(part / "wrappers.o"), str(source)], configured.folder)
+        done = run_in(configured, [*_command(configured, emulated), "-MD", "-c", "-o", str(part / "wrappers.o"), str(source)], part)
         if done.returncode == 0:
             return list(kept.values())
         failed = {int(n) for n in re.findall(rf"{re.escape(str(source))}:(\d+):\d+: (?:error|note: in expansion)", done.stderr)}
@@ -218,10 +224,10 @@ def _sources(configured: Configured, emulated: Emulated, settings: Mapping[str, 
         path = configured.tree.path / name
         target = part / f"{name.replace('/', '_')}.o"
         if path.is_file() and path.suffix == ".c":
-            done = run([*_command(configured, emulated), "-ffunction-sections", "-fdata-sections", "-c", "-o", str(target), str(path)], configured.folder)
+            done = run_in(configured, [*_command(configured, emulated), "-ffunction-sections", "-fdata-sections", "-MD", "-c", "-o", str(target), str(path)], part)
             if done.returncode == 0:  # else what it has is missing
                 named = [f"--globalize-symbol={name}" for name in settings]
-                run([emulated.compiler.removesuffix("gcc") + "objcopy", *named, str(target)], part, f"reading {name}")
+                run([_objcopy(emulated), *named, str(target)], part, f"reading {name}")
                 yield str(target)
 
 
@@ -284,8 +290,9 @@ def _compared(library: Library, layout: Layout, shapes: Sequence[Shape], command
 def _answers(command: Sequence[str], lines: Sequence[str]) -> list[str]:
     """One answer for each line. Where the program ends early, what it was at traps, and so do the helper's other points."""
     found: list[str] = []
+    words = jailed(command, None, [Path(command[-1]).parent])[1]
     while len(found) < len(lines):
-        done = subprocess.run(command, input="\n".join(lines[len(found):]) + "\n", capture_output=True, text=True, check=False)
+        done = subprocess.run(words, input="\n".join(lines[len(found):]) + "\n", capture_output=True, text=True, check=False, env=clean_environment())
         found += done.stdout.splitlines()
         helper = lines[len(found)].split()[0] if len(found) < len(lines) else ""
         while len(found) < len(lines) and lines[len(found)].split()[0] == helper:

@@ -27,6 +27,7 @@ from verifier.kernel.paths import State
 from verifier.kernel.shapes import PREFIX, Parameter, Shape, outside
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Word
+from verifier.kernel.windows import Access, Acting, Windows
 
 __all__ = ["Library", "Lifting", "entry_object", "known_features", "reverse_bytes"]
 
@@ -43,6 +44,7 @@ class Lifting:
     undefined  where behaviour is undefined, the result being poison and ways that are not modelled included
     outside    where the model says nothing
     notes      what it rests on: axioms, models, premises
+    accesses   the events on entries, where others were let in between them
     """
 
     result: Any
@@ -52,6 +54,7 @@ class Lifting:
     undefined: tuple[Undefinedness, ...]
     outside: tuple[Undefinedness, ...]
     notes: tuple[str, ...]
+    accesses: tuple[Access, ...] = ()
 
 
 class Library:
@@ -60,12 +63,14 @@ class Library:
     def __init__(self, compiled: Compiled, shapes: Sequence[Shape]) -> None:
         self.build = compiled.configured.build
         self.tree = compiled.configured.tree
+        self.jail = compiled.configured.jail
         modules = {name: parse_module(text, name) for name, text in compiled.texts.items()}
         main = modules.pop(WRAPPERS)
         assembly = {name: code for text in compiled.assembly.values() for name, code in read_code(text).items()}
         self.program = Program((main, *modules.values()), self.build.kernel, assembly)
         self.wrappers = compiled.wrappers
         self.names = compiled.names
+        self.listed = frozenset(shape.helper for shape in shapes)  # those that some kernel has, whether this one does or not
         self.shapes: dict[str, Shape] = {}
         for shape in shapes:
             if shape.wrapper in self.wrappers:
@@ -103,11 +108,13 @@ class Library:
 
     def lift(
         self, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], features: Mapping[str, bool],
-        feasible: Callable[[Any], bool] | None = None, free_loads: bool = False,
+        feasible: Callable[[Any], bool] | None = None, free_loads: bool = False, acting: Acting | None = None,
+        most_rounds: int | None = None,
     ) -> Lifting:
         """A helper on these arguments: parameter -> the algebra's word or truth; of a pointer the entry behind it.
 
-        Parameters that the model does not have are free; so is, with `free_loads`, what is read where it is not known where. Raises Incomplete.
+        Parameters that the model does not have are free; so is, with `free_loads`, what is read where it is not known where.
+        `acting` is let in between the events of the code; `most_rounds` of one loop. Raises Incomplete.
         """
         inputs = KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         objects: dict[str, Object] = {}
@@ -122,6 +129,10 @@ class Library:
             _, booted = lifter.call(self.build.boot[shape.helper], [])
             memory = booted.memory
             lifter.note(f"{self.build.boot[shape.helper]} has run")
+        if most_rounds is not None:
+            lifter.most_rounds = most_rounds
+        if acting is not None:
+            lifter.windows = self._windows(lifter, objects, acting)
         try:
             value, state = lifter.call(shape.wrapper, values, memory)
         except (NeverReturns, EndlessLoop):
@@ -143,7 +154,14 @@ class Library:
         lifter.undefined += [Undefinedness(u.condition, f"not modelled: {self._named(u.reason)}") for u in lifter.lost]
         notes = tuple(self._labelled(note) for note in (*inputs.notes, *lifter.notes))
         outside_ = tuple(Undefinedness(u.condition, self._named(u.reason)) for u in lifter.outside)
-        return Lifting(result, width, entries, widths, tuple(lifter.undefined), outside_, notes)
+        accesses = () if lifter.windows is None else tuple(lifter.windows.met.values())
+        return Lifting(result, width, entries, widths, tuple(lifter.undefined), outside_, notes, accesses)
+
+    def _windows(self, lifter: Lifter, objects: Mapping[str, Object], acting: Acting) -> Windows:
+        if FOUR_TIMES in self.build.entries:
+            raise Incomplete("others act on an entry of four equal words, which is not modelled")
+        turned = (lambda term, size: reverse_bytes(lifter.alg, term, size)) if BIG_ENDIAN in self.build.entries else None
+        return Windows(acting, {obj: name for name, obj in objects.items()}, turned)
 
     def lift_to_the_end(
         self, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], features: Mapping[str, bool],
@@ -203,10 +221,10 @@ class Library:
     def _clearing(self, entries: Mapping[str, Object]) -> dict[str, Action]:
         """Functions that clear bits of the entry that the helper was given: in `entries` once arguments are made."""
         found: dict[str, Action] = {}
-        for name, (constant, why) in self.build.clears.items():
+        for name, (constant, why, atomic) in self.build.clears.items():
             bits = self.constant(f"constant_{constant_name(constant)}")
             if bits is not None:
-                found[name] = clearing(entries, bits, why)
+                found[name] = clearing(entries, bits, why, atomic)
         return found
 
     def _arguments(

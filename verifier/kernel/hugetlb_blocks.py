@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from verifier.arch import Layout
 from verifier.evaluate import call, evaluated
 from verifier.kernel.actions import Action, returning
-from verifier.kernel.contpte import Block, Claim, ClaimResult, prove_claim
+from verifier.kernel.block_claims import Block, Claim, ClaimResult, prove_claim
+from verifier.kernel.decide import Question, Setting, decide, word
 from verifier.kernel.helpers import Library
 from verifier.kernel.ir import Instr
 from verifier.kernel.lift import Lifter
@@ -23,7 +25,6 @@ from verifier.kernel.questions import make_backend
 from verifier.kernel.steps import store_scalar
 from verifier.kernel.values import Truth, Value
 from verifier.machine import Machine
-from verifier.solve import Sat, Unsat
 
 __all__ = ["Geometry", "actions", "claims", "geometries", "hardware_on_blocks", "prove_hugetlb_claims"]
 
@@ -177,6 +178,8 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
         Claim("huge_pte_clear", "every entry of a block becomes none", size, _cleared, when=block),
         Claim("huge_pte_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
         Claim("huge_ptep_get_and_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
+        Claim("huge_ptep_get_and_clear", "of what is not present, the first entry is returned exactly, whatever the others are", size,
+              lambda b: b.same(b.result, b.before[0]), when=lambda b: b.alg.neg(b("pte_present", b.before[0]))),
         Claim("huge_ptep_get", "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/ calls it",
               {"addr": 0}, _as_for_one, when=lambda b: b.alg.all(block(b), b("pte_well_formed", b.before[0]) if arm else block(b))),
     ]
@@ -239,20 +242,22 @@ def _uniform(b: Block) -> Any:
 
 
 def _hardware(layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str) -> str:
+    """The verdict for all entries of the page: the first that is not `proved`."""
     asked = make_backend(backend, 60)
-    alg, machine = asked.alg, Machine(asked.alg)
+    found = (word(decide(asked, partial(_acting, layout, g, event, holds, n))) for n in range(g.entries))
+    return next((verdict for verdict in found if verdict != "proved"), "proved")
+
+
+def _acting(layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], n: int, setting: Setting) -> Question[None]:
+    """The event happens to one entry of a page."""
+    alg, machine = setting.alg, Machine(setting.alg)
     _, when, entry = layout.event(event)
-    before = tuple(asked.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
+    before = tuple(setting.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
     b = Block(layout, alg, machine, before, (), None, None, {})
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in before]
     same = [b.same(p, alg.add(plain[0], alg.word(n * g.frames << layout.variant.constants["PAGE_SHIFT"], 64), 64)) for n, p in enumerate(plain)]
-    given = [_first_is_of_a_block(b), _aligned(b, g, before[0]), *same, *([b("pte_well_formed", e) for e in before] if g.frames else [])]
-    for n, one in enumerate(before):
-        happens = [*given, call(machine, when, (one,))]
-        if not isinstance(asked.check(happens), Sat):
-            return "vacuous"
-        acted = (*before[:n], call(machine, entry, (one,)), *before[n + 1:])
-        right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
-        if not isinstance(asked.check([*happens, alg.neg(right)]), Unsat):
-            return "refuted"
-    return "proved"
+    given = (_first_is_of_a_block(b), _aligned(b, g, before[0]), *same, *([b("pte_well_formed", e) for e in before] if g.frames else []),
+             call(machine, when, (before[n],)))
+    acted = (*before[:n], call(machine, entry, (before[n],)), *before[n + 1:])
+    right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
+    return Question(given, (), alg.neg(right), None)

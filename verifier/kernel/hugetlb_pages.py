@@ -16,9 +16,9 @@ from typing import Any
 from verifier.arch import Layout
 from verifier.evaluate import evaluated
 from verifier.kernel.actions import Action, returning
+from verifier.kernel.block_claims import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.blocks import Tables
 from verifier.kernel.builds import Build
-from verifier.kernel.contpte import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
 from verifier.machine import Machine
@@ -93,10 +93,10 @@ def _e500(layout: Layout) -> list[Page]:
     found = []
     for code, size in ((6, 4 * M), (7, 16 * M), (8, 64 * M), (9, 256 * M), (10, G)):
         name = "1 GByte" if size == G else f"{size // M} MByte"
-        each = 256 * M if layout.ulong == 64 and size >= 256 * M else 2 * M
-        if each < size:
+        words = _words_of_size(layout, size)
+        if words > 1:
             marks = (0xf << psize.low, code << psize.low)
-            found.append(Page(name, size, size // each, each // (4 * K) << pfn, marks, absent=size // each, answers=_NOHASH))
+            found.append(Page(name, size, words, size // words // (4 * K) << pfn, marks, absent=words, answers=_NOHASH))
     return found
 
 
@@ -199,6 +199,24 @@ def _is_marked(b: Block, p: Page) -> Any:
     return b.alg.all(_not_present(b, first), *rest)
 
 
+def _absent(b: Block, p: Page, busy: int) -> Any:
+    """The first entry is not present, and none is locked. On e500, where any word is taken to say a size, the first says one that
+    has no more entries."""
+    first, fields = b.before[0], b.layout.fields
+    found = b.alg.all(b.alg.neg(b("pte_present", first)), *[_is(b, entry, busy, 0) for entry in b.before])
+    if "PSIZE" not in fields:
+        return found
+    codes = [code for code in range(16) if _words_of_size(b.layout, K << 2 * code) <= p.entries]
+    mask, low = fields["PSIZE"].mask, fields["PSIZE"].low
+    return b.alg.all(found, b.alg.any(*[_is(b, first, mask, code << low) for code in codes]))
+
+
+def _words_of_size(layout: Layout, size: int) -> int:
+    """How many words pte_update of e500 writes for a size (asm/nohash/pgtable.h); of one that an unsigned long has not, as many as never fit."""
+    each = 4 * K if size < 2 * M else 256 * M if layout.ulong == 64 and size >= 256 * M else 2 * M
+    return size if size >> layout.ulong else size // each
+
+
 def _cleared(b: Block, p: Page) -> Any:
     return b.alg.all(*[b.same(e, b.alg.word(0, b.layout.width)) for e in b.after[:p.entries]], _neighbours_stay(b, p))
 
@@ -239,6 +257,7 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
         return Claim(function, says, size, lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p))
 
     given: dict[str, int | str] = {**size, "pte": "new", "entry": "new"}  # C calls it by either name
+    busy = layout.fields["BUSY"].mask if "BUSY" in layout.fields else 0  # of a hash: locked by who changes it, and waited for
     to_none = "every entry of a page becomes none to pte_none, and the first is returned"
     return [
         Claim("huge_ptep_get", "what is read is the first entry; no entry changes", where,
@@ -260,6 +279,9 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
               known=(("entry[0]", *p.known), ("new", *p.known))),
         of_absent("huge_pte_clear"),
         of_absent("huge_ptep_get_and_clear"),
+        Claim("huge_ptep_get_and_clear", "of what is not present, the first entry is returned exactly, whatever the others are", size,
+              lambda b: b.same(b.result, b.before[0]), when=lambda b: _absent(b, p, busy),
+              known=tuple((f"entry[{n}]", busy, 0) for n in range(p.count) if busy)),
     ]
 
 

@@ -11,7 +11,7 @@ from verifier.algebra import Algebra
 from verifier.kernel.builds import Build
 from verifier.kernel.values import Incomplete
 
-__all__ = ["Free", "KernelInputs", "Nothing"]
+__all__ = ["Free", "Given", "KernelInputs", "Nothing"]
 
 
 class Free(Protocol):
@@ -77,3 +77,19 @@ class Nothing:
 
     def input_bool(self, name: str) -> Any:
         raise Incomplete(f"{name} is not a constant")
+
+
+class Given:
+    """Values of free words by name, as a solver's model has them; what it left out is 0. `asked`: those that were looked at."""
+
+    def __init__(self, values: Mapping[str, int | bool]) -> None:
+        self.values = values
+        self.asked: dict[str, int] = {}
+
+    def input_word(self, name: str, width: int) -> int:
+        self.asked[name] = int(self.values.get(name, 0))
+        return self.asked[name]
+
+    def input_bool(self, name: str) -> bool:
+        self.asked[name] = int(self.values.get(name, False))
+        return bool(self.asked[name])

@@ -143,6 +143,7 @@ class Instr:
     indices   of extractvalue and insertvalue
     bounds    !range or range(): what the result is promised to be within
     noundef   the result is promised not to be poison
+    line      its location in the module's line table
     """
 
     op: str
@@ -156,6 +157,7 @@ class Instr:
     callee: Operand | None = None
     bounds: tuple[int, int] | None = None
     noundef: bool = False
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ range, ...) are kept; an unknown word is an error, never left out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from verifier.kernel.ir import Block, DataLayout, Function, Global, Instr, Param, Type, Void
 from verifier.kernel.irinstr import CALL_WORDS, READERS, read_call
 from verifier.kernel.irtext import IrError, Tokens, unquote
+from verifier.kernel.lines import Lines
 
 __all__ = ["Module", "parse_module"]
 
@@ -36,6 +37,7 @@ class Module:
     texts: dict[str, tuple[str, ...]]
     declared: frozenset[str]
     parsed: dict[str, Function]
+    lines: Lines = field(default_factory=Lines)
 
     def function(self, name: str) -> Function | None:
         """The function's body, or None where this module has none. Raises IrError."""
@@ -50,6 +52,7 @@ def parse_module(text: str, name: str) -> Module:
     global_lines: list[str] = []
     texts: dict[str, tuple[str, ...]] = {}
     declared = set()
+    rows = []
     lines = iter(text.splitlines())
     for line in lines:
         if line.startswith("define "):
@@ -72,6 +75,8 @@ def parse_module(text: str, name: str) -> Module:
                     continue  # a vector or a float in a type: who uses it will find no such type
         elif line.startswith("@"):
             global_lines.append(line)
+        elif line.startswith("!"):
+            rows.append(line)
         elif line.startswith("declare "):
             match = re.search(r'@("[^"]*"|[-\w$.]+)\(', line)
             if match:
@@ -79,7 +84,7 @@ def parse_module(text: str, name: str) -> Module:
     layout = _layout(layout_text, named)
     globals_ = {g.name: g for g in map(_global, global_lines)}
     ranges = {int(m[1]): (int(m[2]), int(m[3])) for m in _META_RANGE.finditer(text)}
-    return Module(name, layout, globals_, ranges, texts, frozenset(declared), {})
+    return Module(name, layout, globals_, ranges, texts, frozenset(declared), {}, Lines(rows))
 
 
 def _layout(text: str, named: dict[str, Type]) -> DataLayout:
@@ -175,7 +180,7 @@ class _Body:
 
     def _metadata(self, instr: Instr, tokens: Tokens) -> Instr:
         """What follows an instruction: align, attribute groups, !range. Anything else is an error."""
-        bounds, noundef = instr.bounds, instr.noundef
+        bounds, noundef, at = instr.bounds, instr.noundef, None
         while not tokens.done():
             word = tokens.next()
             if word == "align":
@@ -188,15 +193,16 @@ class _Body:
             elif word == "!noundef":
                 noundef = True
                 tokens.next()
+            elif word == "!dbg":
+                at = int(tokens.next()[1:])
             elif word.startswith("!"):
                 if tokens.peek().startswith("!"):
                     tokens.next()
             else:
                 tokens.fail(f"{word!r} behind an instruction")
-        if bounds == instr.bounds and noundef == instr.noundef:
+        if bounds == instr.bounds and noundef == instr.noundef and at is None:
             return instr
-        return Instr(instr.op, instr.dest, instr.type, instr.operands, instr.labels, instr.flags, instr.aux,
-                     instr.indices, instr.callee, bounds, noundef)
+        return replace(instr, bounds=bounds, noundef=noundef, line=at)
 
     def _range(self, word: str) -> tuple[int, int]:
         number = word[1:]

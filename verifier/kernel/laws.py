@@ -18,19 +18,20 @@ from typing import Any, TypeAlias
 from verifier.arch import Layout, data_folder
 from verifier.errors import SpecError, UsageError
 from verifier.evaluate import call
+from verifier.exits import Exit, worst
+from verifier.kernel import decide
 from verifier.kernel.builds import build_for, load_builds, named_build
 from verifier.kernel.helpers import Library
 from verifier.kernel.questions import make_backend
 from verifier.kernel.session import build_library, layouts
 from verifier.kernel.substitute import KernelAnswers
-from verifier.kernel.values import Incomplete
+from verifier.kernel.undefined import Undefinedness
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source, Table, read_yaml
 from verifier.machine import Machine
-from verifier.solve import Sat, Undecided
 from verifier.syntax import BOOL, Function
 
-__all__ = ["Fails", "Holds", "Law", "LawReport", "NotApplicable", "NotKnown", "judge_laws", "laws_json", "laws_text", "load_laws"]
+__all__ = ["Contradicted", "Fails", "Holds", "Law", "LawReport", "NotApplicable", "NotKnown", "judge_laws", "laws_json", "laws_text", "load_laws"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Law:
     when: Source | None
     holds: Source
     needs: tuple[str, ...]
-    not_for: tuple[str, ...]
+    not_for: Mapping[str, str]  # glob of VARIANT/LEVEL -> why it says nothing there
     source: str
     option_c: str
 
@@ -60,12 +61,23 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Fails:
-    """False for these values of its parameters."""
+    """False for these values of its parameters, also with plain integers. `free`: features and memory that helpers look at."""
 
     variant: str
     law: Law
     values: Mapping[str, int]
+    free: Mapping[str, int]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """False by the solver, and not with plain integers, for the same values: a defect of the tool."""
+
+    variant: str
+    law: Law
+    values: Mapping[str, int]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +96,34 @@ class NotApplicable:
     reason: str
 
 
-LawResult: TypeAlias = Holds | Fails | NotKnown | NotApplicable
-_WORDS: Mapping[type, str] = {Holds: "proved", Fails: "refuted", NotKnown: "incomplete", NotApplicable: "not applicable"}
+LawResult: TypeAlias = Holds | Fails | Contradicted | NotKnown | NotApplicable
+_WORDS: Mapping[type, str] = {
+    Holds: "proved", Fails: "refuted", Contradicted: "contradiction", NotKnown: "incomplete", NotApplicable: "not applicable"}
 
 
 @dataclass(frozen=True, slots=True)
 class LawReport:
+    """What is known of each law of each variant; `undecided` are variants that a stopped run did not come to the end of."""
+
     results: tuple[LawResult, ...]
     seconds: Mapping[str, float]
+    undecided: tuple[str, ...] = ()
 
     @property
-    def exit_code(self) -> int:
-        """1 where a law is refuted, else 3 where one is not known, else 0; 2 where none applied."""
+    def exit_code(self) -> Exit:
+        """4 a contradiction, 1 a law refuted, 3 one not known, else 0; 2 where none applied; 130 where it was stopped."""
+        if self.undecided:
+            return Exit.STOPPED
         kinds = {type(r) for r in self.results}
-        return 1 if Fails in kinds else 3 if NotKnown in kinds else 0 if Holds in kinds else 2
+        codes = {Contradicted: Exit.CONTRADICTION, Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
+        found = {codes[kind] for kind in kinds if kind in codes}
+        return worst(found) if found else Exit.WRONG_USE
 
 
 def load_laws(path: Path | None = None) -> list[Law]:
     """Every law at every level that it is stated for."""
     table = read_yaml(path or data_folder("specs") / "laws.yaml", "specs/laws.yaml")
-    table.only(("read", "laws"), "the laws")
+    table.only(("laws",), "the laws")
     laws = table.need("laws", Table, "the laws")
     found = []
     for key in laws:
@@ -113,10 +133,18 @@ def load_laws(path: Path | None = None) -> list[Law]:
             when = _at(record.need("when", Source, "a law"), level) if "when" in record else None
             found.append(Law(
                 key.split("(")[0], level, _at(Source(key, laws.key_at[key]), level), when,
-                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), record.texts("not_for", "not_for"),
+                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), _not_for(record),
                 record.text("source", "a law"), record.text("option_c", "a law") if "option_c" in record else "",
             ))
     return found
+
+
+def _not_for(record: Table) -> Mapping[str, str]:
+    """Where a law says nothing, and why: a list of globs where the level is folded into another, else a record."""
+    if isinstance(record.get("not_for"), Table):
+        table = record.need("not_for", Table, "a law")
+        return {glob: table.text(glob, "not_for") for glob in table}
+    return dict.fromkeys(record.texts("not_for", "not_for"), "the level is folded into another")
 
 
 def _at(source: Source, level: str) -> Source:
@@ -136,21 +164,26 @@ def judge_laws(
     libraries: dict[str, Library] = {}
     results: list[LawResult] = []
     seconds: dict[str, float] = {}
-    for layout in layouts(variants, arch_dir):
-        library = None
-        if tree is not None:
-            found = named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
-            if found is None or found.kernel != layout.arch.kernel:
+    asked = layouts(variants, arch_dir)
+    done = 0
+    try:
+        for layout in asked:
+            start, library = time.perf_counter(), None
+            found = None if tree is None else named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
+            if tree is not None and found is not None and found.kernel == layout.arch.kernel:
+                if found.name not in libraries:
+                    progress(f"building {found.name}")
+                    libraries[found.name] = build_library(tree, found, cache)[0]
+                library, start = libraries[found.name], time.perf_counter()
+            if tree is not None and library is None:
                 results += [NotApplicable(layout.variant.name, law, "no kernel build stands for the variant") for law in laws]
-                continue
-            if found.name not in libraries:
-                progress(f"building {found.name}")
-                libraries[found.name] = build_library(tree, found, cache)[0]
-            library = libraries[found.name]
-        start = time.perf_counter()
-        results += [judge_law(law, layout, library, backend, timeout) for law in laws]
-        seconds[layout.variant.name] = time.perf_counter() - start
-    return LawReport(tuple(results), seconds)
+            else:
+                results += [judge_law(law, layout, library, backend, timeout) for law in laws]
+                seconds[layout.variant.name] = time.perf_counter() - start
+            done += 1
+    except KeyboardInterrupt:
+        pass  # what is left says so
+    return LawReport(tuple(results), seconds, tuple(layout.variant.name for layout in asked[done:]))
 
 
 def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = "z3", timeout: float | None = 60) -> LawResult:
@@ -159,8 +192,9 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
     absent = [n for n in law.needs if n in layout.variant.absent]
     if absent:
         return NotApplicable(variant, law, f"{variant} has no {absent[0]}")
-    if any(fnmatch.fnmatchcase(f"{variant}/{law.level}", glob) for glob in law.not_for):
-        return NotApplicable(variant, law, f"{variant} folds the level {law.level} into another")
+    why = next((why for glob, why in law.not_for.items() if fnmatch.fnmatchcase(f"{variant}/{law.level}", glob)), None)
+    if why is not None:
+        return NotApplicable(variant, law, f"{variant}: {why}")
     start = time.perf_counter()
     try:
         holds = _function(law, law.holds, layout)
@@ -169,29 +203,32 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
         if error.message.startswith("unknown helper"):
             return NotApplicable(variant, law, error.message)
         raise
-    asked = make_backend(backend, timeout)
-    memo = KernelAnswers(library, layout, asked.alg, asked.free)
-    memo.feasible = asked.possible
-    machine = Machine(asked.alg)
-    machine.memo = memo
-    args = tuple(asked.free.input_word(p.name, p.type) if p.type != BOOL else asked.free.input_bool(p.name) for p in holds.params)
-    try:
-        given = [] if when is None else [call(machine, when, args)]
-        wrong = asked.alg.neg(call(machine, holds, args))
-    except Incomplete as error:
-        return NotKnown(variant, law, str(error))
-    undefined = asked.alg.any(*memo.undefined) if memo.undefined else asked.alg.truth(False)
-    answer = asked.check([*given, wrong, asked.alg.neg(undefined)])
-    if isinstance(answer, Sat):
-        values = asked.small([*given, wrong, asked.alg.neg(undefined)], [p.name for p in holds.params], answer.model)
-        return Fails(variant, law, {p.name: int(values.get(p.name, 0)) for p in holds.params}, time.perf_counter() - start)
-    if isinstance(answer, Undecided):
-        return NotKnown(variant, law, f"the solver gave up: {answer.reason}")
-    if memo.undefined and isinstance(asked.check([*given, undefined]), Sat):
-        return NotKnown(variant, law, "behaviour of a helper is undefined, or not modelled, for some values")
-    if given and not isinstance(asked.check(given), Sat):
-        return NotKnown(variant, law, "vacuous: `when` holds for no value")
-    return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
+
+    def ask(setting: decide.Setting) -> decide.Question[KernelAnswers]:
+        alg = setting.alg
+        machine = Machine(alg)
+        machine.memo = memo = KernelAnswers(library, layout, alg, setting.free)
+        memo.feasible = setting.possible
+        free = setting.free
+        args = tuple(free.input_bool(p.name) if p.type == BOOL else free.input_word(p.name, p.type) for p in holds.params)
+        premise = alg.truth(True) if when is None else call(machine, when, args)
+        given = alg.any(premise, *memo.undefined)  # where it is not known whether the law speaks, it does
+        wrong = alg.neg(call(machine, holds, args))
+        undefined = [Undefinedness(condition, reason) for met in memo.met.values() for reason, condition in met.items()]
+        return decide.Question((given,), tuple(undefined), wrong, memo)
+
+    names = [p.name for p in holds.params]
+    verdict = decide.decide(make_backend(backend, timeout), ask, names)
+    match verdict:
+        case decide.Holds(memo):
+            return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
+        case decide.Fails(values):
+            free = {name: value for name, value in values.items() if name not in names}
+            return Fails(variant, law, {name: values[name] for name in names}, free, time.perf_counter() - start)
+        case decide.Contradiction(values, reason):
+            return Contradicted(variant, law, values, reason)
+        case decide.Undefined() | decide.Vacuous() | decide.Unknown():
+            return NotKnown(variant, law, decide.why(verdict))
 
 
 def _function(law: Law, body: Source, layout: Layout) -> Function:
@@ -210,8 +247,11 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
         head = f"{result.variant}/{result.law.level}/law/{result.law.name}"
         match result:
             case Fails(values=values):
-                lines.append(f"refuted        {head}: " + ", ".join(f"{k} = {v:#x}" for k, v in values.items()))
+                lines.append(f"refuted        {head}: {_listed(values)}")
+                lines += [f"    with {name} = {value:#x}" for name, value in result.free.items() if value]
                 lines.append(f"    {result.law.holds.text} ({result.law.source})")
+            case Contradicted(values=values, reason=reason):
+                lines.append(f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}")
             case NotKnown(reason=reason):
                 lines.append(f"incomplete     {head}: {reason}")
             case NotApplicable(reason=reason) if verbose:
@@ -228,6 +268,10 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
     return "\n".join(lines)
 
 
+def _listed(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {value:#x}" for name, value in values.items())
+
+
 def laws_json(report: LawReport) -> dict[str, Any]:
     """The report as plain data."""
     rows = []
@@ -239,13 +283,19 @@ def laws_json(report: LawReport) -> dict[str, Any]:
         match result:
             case Fails(values=values):
                 row["values"] = {k: f"{v:#x}" for k, v in values.items()}
+                row["with"] = {k: f"{v:#x}" for k, v in result.free.items()}
+                row["replayed"] = True
+            case Contradicted(values=values, reason=reason):
+                row["values"] = {k: f"{v:#x}" for k, v in values.items()}
+                row["replayed"] = False
+                row["reason"] = reason
             case NotKnown(reason=reason) | NotApplicable(reason=reason):
                 row["reason"] = reason
             case Holds(rests_on=notes):
                 row["rests_on"] = list(notes)
         rows.append(row)
     return {"schema": "pteproof.laws/1", "summary": dict(Counter(row["verdict"] for row in rows)), "exit": report.exit_code,
-            "seconds": dict(report.seconds), "results": rows}
+            "undecided": list(report.undecided), "seconds": dict(report.seconds), "results": rows}
 
 
 def laws_junit(report: LawReport) -> str:
@@ -259,10 +309,12 @@ def laws_junit(report: LawReport) -> str:
         name = f"{result.law.level}/{result.law.name}"
         match result:
             case Fails(values=values, seconds=seconds):
-                shown = ", ".join(f"{k} = {v:#x}" for k, v in values.items())
-                cases.append((result.variant, name, seconds, "failure", f"{result.law.holds.text}: {shown}"))
+                cases.append((result.variant, name, seconds, "failure", f"{result.law.holds.text}: {_listed(values)}"))
+            case Contradicted(values=values, reason=reason):
+                cases.append((result.variant, name, 0.0, "error", f"{_listed(values)} refutes, says the solver; {reason}"))
             case NotKnown(reason=reason):
                 cases.append((result.variant, name, 0.0, "error", reason))
             case Holds(seconds=seconds):
                 cases.append((result.variant, name, seconds, "", ""))
+    cases += [(variant, "undecided", 0.0, "error", "not judged: the run was stopped") for variant in report.undecided]
     return junit_text("laws", cases)

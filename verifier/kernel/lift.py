@@ -5,16 +5,17 @@
 says that behaviour is undefined (a promise broken, `unreachable`, a false assumption, a branch on poison), the
 condition is kept in `Lifter.undefined`; a claim about the result holds only where none of them does.
 
-One thread runs alone: an atomic read-modify-write is one step, and nobody else writes.
+One thread runs alone, unless `windows` lets others act on an entry between its events: an atomic read-modify-write is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from verifier.algebra import Algebra
+from verifier.algebra import Algebra, Integers
 from verifier.kernel.constants import constant
 from verifier.kernel.flow import Loop, Part, order
 from verifier.kernel.ir import (
@@ -29,12 +30,14 @@ from verifier.kernel.ir import (
 )
 from verifier.kernel.irparse import Module
 from verifier.kernel.irtext import IrError
+from verifier.kernel.lines import Line
 from verifier.kernel.machine import Code
 from verifier.kernel.memory import Contents, Memory, Object
 from verifier.kernel.ops import Ops
 from verifier.kernel.paths import Paths, State
 from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import ENDLESS, Address, EndlessLoop, Incomplete, NeverReturns, Value, Values, Word
+from verifier.kernel.values import ENDLESS, Address, AllOutside, EndlessLoop, Incomplete, NeverReturns, Value, Values, Word
+from verifier.kernel.windows import Windows
 
 __all__ = ["Inputs", "Lifter", "Models", "OutOfScope", "Program"]
 
@@ -85,13 +88,22 @@ class Models(Protocol):
 
 @dataclass(slots=True)
 class Frame:
-    """A function being walked."""
+    """A function being walked: `label`, `at` and `rounds` (of the loops around it, by header) are the instruction in hand."""
 
     module: Module
     function: Function
     blocks: dict[str, Block]
     incoming: dict[str, list[tuple[str, State]]] = field(default_factory=dict)
     returned: list[tuple[State, Value | None]] = field(default_factory=list)
+    label: str = ""
+    at: int = 0
+    rounds: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """The instruction in hand, by where it is."""
+        rounds = "".join(f"*{number}" for number in self.rounds.values())
+        return f"{self.function.name}:{self.label}.{self.at}{rounds}"
 
 
 class Lifter:
@@ -136,7 +148,8 @@ class Lifter:
         self._decisions: dict[Any, Any] = {}
         self.most_rounds = MOST_ROUNDS
         self._walked = 0
-        self._depth = 0
+        self.windows: Windows | None = None
+        self._frames: list[Frame] = []
 
     # objects
 
@@ -200,6 +213,33 @@ class Lifter:
     def note(self, text: str) -> None:
         self.notes[text] = None
 
+    # events
+
+    def one_event(self) -> AbstractContextManager[None]:
+        """What is accessed within is one event for whoever else looks at memory."""
+        return nullcontext() if self.windows is None else self.windows.one_event()
+
+    def place(self) -> str:
+        """The instruction in hand, by the calls that lead to it."""
+        return "/".join(frame.place for frame in self._frames)
+
+    def lines(self) -> tuple[Line, ...]:
+        """Where the instruction in hand is written, the innermost first, and where the functions around it are called."""
+        found: list[Line] = []
+        for frame in reversed(self._frames):
+            found += frame.module.lines.chain(frame.blocks[frame.label].instrs[frame.at].line)
+        return tuple(found)
+
+    def plain_access(self) -> bool:
+        """Is the instruction in hand a load or store that a compiler may tear, merge or repeat?"""
+        frame = self._frames[-1]
+        instr = frame.blocks[frame.label].instrs[frame.at]
+        return instr.op in ("load", "store") and not {"volatile", "atomic"} & set(instr.flags)
+
+    def numbers_are_known(self) -> bool:
+        """Are the algebra's words numbers?"""
+        return isinstance(self.alg, Integers)
+
     # walking
 
     def call(self, name: str, args: Sequence[Value], memory: dict[Object, Contents] | None = None) -> tuple[Value | None, State]:
@@ -216,6 +256,8 @@ class Lifter:
             raise Incomplete(f"text of the intermediate representation: {error}") from error
         except NoReturn as callee:
             reasons = [u.reason for u in (*self.lost, *self.outside)]
+            if self.outside and not self.lost and not self.undefined:
+                raise AllOutside(reasons[0]) from None
             raise NeverReturns(reasons[0] if reasons else f"{callee} never returns") from None
         except RecursionError:
             raise Incomplete("nested too deep") from None
@@ -232,11 +274,13 @@ class Lifter:
             env[param.name] = self._promised(state, arg, param.noundef, param.bounds, f"argument {param.name}")
         frame = Frame(module, function, {b.label: b for b in function.blocks})
         frame.incoming[function.blocks[0].label] = [("", State(state.path, env, state.memory))]
-        self._depth += 1
-        if self._depth > DEEPEST:
+        if len(self._frames) >= DEEPEST:
             raise Incomplete("calls nest too deep")
-        self._parts(frame, order(function))
-        self._depth -= 1
+        self._frames.append(frame)
+        try:
+            self._parts(frame, order(function))
+        finally:
+            self._frames.pop()
         return self._returned(frame, state)
 
     def _copied(self, module: Module, param: Param, arg: Value, state: State) -> Value:
@@ -285,7 +329,9 @@ class Lifter:
             if rounds and self.feasible is not None:
                 edges = [e for e in edges if self.feasible(self.paths.condition(e[1].path))]
             if not edges:
+                frame.rounds.pop(loop.header, None)
                 return
+            frame.rounds[loop.header] = rounds
             self._block(frame, loop.header, edges)
             self._parts(frame, loop.body)
         raise EndlessLoop(f"a loop of {frame.function.name} {ENDLESS} {self.most_rounds} rounds")
@@ -302,14 +348,18 @@ class Lifter:
         states = [self._enter(frame, phis, source, state) for source, state in edges]
         state = self.paths.merge(states)
         state = State(state.path, dict(state.env), dict(state.memory))
-        for instr in block.instrs[len(phis):]:
+        for frame.at, instr in enumerate(block.instrs[len(phis):], len(phis)):
+            frame.label = label
             if instr.op in ENDS:
                 ENDS[instr.op](self, frame, label, instr, state)
                 return
+            before = len(self.undefined), len(self.lost), len(self.outside)
             try:
                 self._step(frame, instr, state)
             except NoReturn as callee:
-                self.undefine(state, self.values.yes, f"{callee} does not return")
+                only_outside = before[:2] == (len(self.undefined), len(self.lost)) and before[2] < len(self.outside)
+                if not only_outside:  # else each of its ways has told so
+                    self.undefine(state, self.values.yes, f"{callee} does not return")
                 return
             except Incomplete as error:
                 where = self.paths.condition(state.path)

@@ -8,6 +8,7 @@ INCOMPLETE, never guessed. `python -m verifier.kernel.lookalike` is the compiler
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -41,10 +42,11 @@ _KNOWN = {
     "msrclr %0, %1 nop": "",
     "mts rmsr, %0 nop": "",
     # SPARC with 32 bits: a register and a word of memory change places in one step. %1 is what the register has before.
-    "swap [%2], %0": "{ unsigned long pteproof_was = *(unsigned long *)%2; *(unsigned long *)%2 = %1; %0 = pteproof_was; }",
-    # SPARC with 64 bits: compare and swap. %0 is what memory is to have where it has %3, and becomes what was there.
+    "swap [%2], %0": "%0 = __atomic_exchange_n((unsigned long *)%2, %1, __ATOMIC_SEQ_CST);",
+    # SPARC with 64 bits: compare and swap in one step. %0 is what memory is to have where it has %3, and becomes what was there.
     "casx [%2], %3, %0":
-        "{ unsigned long pteproof_was = *(unsigned long *)%2; if (pteproof_was == %3) *(unsigned long *)%2 = %1; %0 = pteproof_was; }",
+        "{ unsigned long pteproof_was = %3; __atomic_compare_exchange_n((unsigned long *)%2, &pteproof_was, %1, 0, "
+        "__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); %0 = pteproof_was; }",
     # PA-RISC: the processor's status word likewise, space registers, the translation buffer, the order of accesses.
     "rsm %1,%0": "",
     "mtsm %0": "",
@@ -224,13 +226,16 @@ def main(arguments: Sequence[str]) -> int:
     if done.returncode:
         sys.stderr.write(done.stderr)
         return done.returncode
-    rest = [a for a in kept if not a.startswith(("-I", "-D", "-U", "-include", "-Wp,")) and not a.endswith(".h")]
+    rest = [a for a in kept if not a.startswith(("-I", "-D", "-U", "-M", "-include", "-Wp,")) and not a.endswith(".h")]
     for name in ("-isystem", "-I", "-include"):
         while name in rest:
             at = rest.index(name)
             del rest[at:at + 2]
     command = [rest[0], "-Wno-everything", "-Qunused-arguments", *rest[1:], "-x", "cpp-output", "-"]
-    return subprocess.run(command, input=strip_asm(done.stdout), text=True, check=False).returncode
+    code = subprocess.run(command, input=strip_asm(done.stdout), text=True, check=False).returncode
+    if code < 0:  # whoever runs us hears of the signal
+        os.kill(os.getpid(), -code)
+    return code
 
 
 if __name__ == "__main__":

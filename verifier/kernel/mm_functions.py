@@ -7,17 +7,19 @@ leaves everything else of the vma and the page free.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from verifier.algebra import Integers
 from verifier.arch import Layout, data_folder
 from verifier.errors import ExtractionError, SpecError
 from verifier.evaluate import call
-from verifier.kernel.compile import Configured, compile_file
+from verifier.kernel.compile import Configured, compile_file, read_by_compiler
+from verifier.kernel.decide import Fails, Question, Setting, Unknown, Verdict, decide, why, word
 from verifier.kernel.helpers import Library, entry_object, known_features
 from verifier.kernel.inputs import KernelInputs
 from verifier.kernel.ir import Int, Pointer
@@ -25,7 +27,7 @@ from verifier.kernel.irparse import parse_module
 from verifier.kernel.lift import Lifter, Program
 from verifier.kernel.memory import Object
 from verifier.kernel.models import KernelModels
-from verifier.kernel.questions import Backend, make_backend
+from verifier.kernel.questions import make_backend
 from verifier.kernel.store import cache_folder, entry
 from verifier.kernel.undefined import Undefinedness
 from verifier.kernel.values import Address, Incomplete, Truth, Value, Word
@@ -33,7 +35,6 @@ from verifier.language import parse_function, parse_signature
 from verifier.load import Source, Table, read_yaml
 from verifier.machine import Machine, Memory
 from verifier.plan import load_library
-from verifier.solve import Sat, Undecided
 from verifier.steps import Instance, run, symbolic_state
 from verifier.syntax import BOOL, Function
 
@@ -78,14 +79,33 @@ class MmClaim:
 
 @dataclass(frozen=True, slots=True)
 class MmResult:
-    """equal, differs (with values) or incomplete (with a reason)."""
+    """What was found of a claim: equal, differs (with values), incomplete (with a reason), or contradiction."""
 
     variant: str
     function: str
     claim: str
-    verdict: str
-    reason: str
+    found: Verdict[Sides]
     seconds: float
+
+    @property
+    def verdict(self) -> str:
+        return {"proved": "equal", "refuted": "differs"}.get(word(self.found), word(self.found))
+
+    @property
+    def reason(self) -> str:
+        match self.found:
+            case Fails(shown=sides):
+                return f"{why(self.found)}: it is {int(sides.found):#x}, and not {int(sides.expected):#x}"
+            case _:
+                return why(self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What the function gives, and what is said of it."""
+
+    found: Any
+    expected: Any
 
 
 def load_mm(path: Path | None = None) -> list[MmClaim]:
@@ -132,29 +152,44 @@ def judge_mm(configured: Configured, library: Library, layout: Layout, claims: l
     for claim in claims:
         start = time.perf_counter()
         try:
-            found += _judge(_program(configured, library, claim, cache), library, layout, claim, make_backend(backend, timeout), start)
+            program = _program(configured, library, claim, cache)
         except (Incomplete, ExtractionError) as error:
-            found.append(MmResult(layout.variant.name, claim.name, "*", "incomplete", str(error), time.perf_counter() - start))
+            found.append(MmResult(layout.variant.name, claim.name, "*", Unknown(str(error)), time.perf_counter() - start))
+            continue
+        for name, body in claim.claims:
+            start = time.perf_counter()
+            verdict = decide(make_backend(backend, timeout), partial(_put, program, library, layout, claim, name, body),
+                             [text.partition(":")[0] for text in claim.takes])
+            found.append(MmResult(layout.variant.name, claim.name, name, verdict, time.perf_counter() - start))
     return found
 
 
 def _program(configured: Configured, library: Library, claim: MmClaim, cache: Path | None) -> Program:
     """The wrapper and its file as a module, before the build's own."""
     text = f'#include "{configured.tree.path / claim.file}"\n{_MACROS}{claim.wrapper}'
-    digest = hashlib.sha256(("2" + text).encode()).hexdigest()[:16]
 
-    def make(part: Path) -> None:
+    def make(part: Path) -> set[Path]:
         source = part / "mm.c"
         source.write_text(text, encoding="utf-8")
         compile_file(configured, source, part / "mm.ll", (f"-I{configured.tree.path / Path(claim.file).parent}",))
+        return read_by_compiler(part)
 
-    folder = entry(cache or cache_folder(), f"{configured.key}-mm-{digest}", make)
+    folder = entry(cache or cache_folder(), f"{configured.key}-mm", [configured.rests_on, configured.build, claim], make, configured.origin)
     module = parse_module((folder / "mm.ll").read_text(encoding="utf-8"), "mm")
     return Program((module, *library.program.modules), library.program.arch)
 
 
-def _judge(program: Program, library: Library, layout: Layout, claim: MmClaim, backend: Backend, start: float) -> list[MmResult]:
-    alg, free = backend.alg, backend.free
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A wrapper called with free arguments: what it returned and left in entries, by name, and where that is not known."""
+
+    args: dict[str, Any]
+    after: dict[str, Any]
+    undefined: tuple[Undefinedness, ...]
+
+
+def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim, setting: Setting) -> Lifted:
+    alg, free = setting.alg, setting.free
     inputs = KernelInputs(alg, free, library.build, known_features(library, layout.variant.features))
     lifter = Lifter(alg, program, inputs, KernelModels(actions=library.actions()))
     function = program.modules[0].function("pteproof_mm")
@@ -176,31 +211,31 @@ def _judge(program: Program, library: Library, layout: Layout, claim: MmClaim, b
             values.append(Truth(args[name]))
         elif isinstance(param.type, Int):
             args[name] = free.input_word(name, param.type.width)
-            values.append(Word(param.type.width, args[name]))
+            values.append(Word(param.type.width, args[name], args[name] if isinstance(alg, Integers) else None))
     value, state = lifter.call("pteproof_mm", values)
     after: dict[str, Any] = {}
     for name, obj in objects.items():
-        word = lifter.memory.read(state.memory.get(obj, {}), obj, 0, 8)
-        after[name] = None if isinstance(word, Address) else lifter.values.as_word(word).term
+        content = lifter.memory.read(state.memory.get(obj, {}), obj, 0, 8)
+        if isinstance(content, Address):
+            raise Incomplete("an address was written to an entry")
+        after[name] = lifter.values.as_word(content).term
     if isinstance(value, (Truth, Word)):
         after["result"] = value.term
     undefined = [*lifter.undefined, *lifter.outside, *(Undefinedness(u.condition, f"not modelled: {u.reason}") for u in lifter.lost)]
     if value is not None and lifter.values.poison(value) is not None:
         undefined.append(Undefinedness(lifter.values.poison(value), "the result is poison"))
-    return [_compare(backend, layout, claim, name, body, args, after[name], undefined, start) for name, body in claim.claims]
+    return Lifted(args, after, tuple(undefined))
 
 
-def _compare(backend: Backend, layout: Layout, claim: MmClaim, name: str, body: Source | SpecStep, args: dict[str, Any], found: Any,
-             undefined: list[Undefinedness], start: float) -> MmResult:
-    alg = backend.alg
-
-    def result(verdict: str, reason: str = "") -> MmResult:
-        return MmResult(layout.variant.name, claim.name, name, verdict, reason, time.perf_counter() - start)
-
+def _put(program: Program, library: Library, layout: Layout, claim: MmClaim, name: str, body: Source | SpecStep, setting: Setting) -> Question[Sides]:
+    """One claim about a function, over an algebra."""
+    alg = setting.alg
+    lifted = _lifted(program, library, layout, claim, setting)
+    args, found = lifted.args, lifted.after[name]
     machine = Machine(alg)
     truth = False
     if isinstance(body, SpecStep):
-        expected = _after_step(backend, layout, body, args)
+        expected = _after_step(setting, layout, body, args)
     else:
         expected_function = _parse(claim, layout, args, name, body)
         expected = call(machine, expected_function, tuple(args[p.name] for p in expected_function.params))
@@ -210,20 +245,10 @@ def _compare(backend: Backend, layout: Layout, claim: MmClaim, name: str, body: 
         when = _parse(claim, layout, args, "when", claim.when)
         given.append(call(machine, when, tuple(args[p.name] for p in when.params)))
     same = alg.same(found, expected) if truth else alg.eq(found, expected, 64)
-    broken = alg.any(*[u.condition for u in undefined]) if undefined else alg.truth(False)
-    answer = backend.check([*given, alg.any(broken, alg.neg(same))])
-    if isinstance(answer, Undecided):
-        return result("incomplete", f"the solver gave up: {answer.reason}")
-    if not isinstance(answer, Sat):
-        return result("equal")
-    shown = ", ".join(f"{k} = {int(v):#x}" for k, v in sorted(answer.model.items()) if k in args)
-    if isinstance(backend.check([*given, alg.neg(broken), alg.neg(same)]), Sat):
-        return result("differs", shown)
-    reasons = [u.reason for u in undefined if isinstance(backend.check([*given, u.condition]), Sat)]
-    return result("incomplete", f"for {shown}: {'; '.join(dict.fromkeys(reasons))}")
+    return Question(tuple(given), lifted.undefined, alg.neg(same), Sides(found, expected))
 
 
-def _after_step(backend: Backend, layout: Layout, step: SpecStep, args: dict[str, Any]) -> Any:
+def _after_step(setting: Setting, layout: Layout, step: SpecStep, args: dict[str, Any]) -> Any:
     """The entry that the specs' own text gives, on the wrapper's arguments and any state of the world."""
     model = load_library().model(layout.variant.name, "page-flag")
     transition = model.spec.transitions[step.transition]
@@ -234,12 +259,12 @@ def _after_step(backend: Backend, layout: Layout, step: SpecStep, args: dict[str
             return given[name]
         observed = name.partition("@")[0]
         if "@" in name and (observed in step.never or observed in layout.variant.hardware):
-            return backend.alg.truth(False)
-        return backend.free.input_bool(name) if kind == BOOL else backend.free.input_word(name, kind)
+            return setting.alg.truth(False)
+        return setting.free.input_bool(name) if kind == BOOL else setting.free.input_word(name, kind)
 
     roles = tuple(range(len(transition.roles)))
     instance = Instance(transition.name, transition, None, roles)
-    found = run(model, backend.alg, symbolic_state(model, fresh), instance, "today", fresh, Memory())
+    found = run(model, setting.alg, symbolic_state(model, fresh), instance, "today", fresh, Memory())
     return found.after["entry", roles[transition.roles.index(step.role)]]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from verifier.kernel import asm_mips, asm_powerpc, asm_powerpc32, asm_riscv, asm_s390, asm_small, asm_sparc
-from verifier.kernel.assembly import Branch, Model, run_asm, take_branch
+from verifier.kernel.assembly import Branch, Statement, run_asm, take_branch
 from verifier.kernel.intrinsics import intrinsic
 from verifier.kernel.ir import AsmText, Instr, Int, Void
 from verifier.kernel.values import Incomplete, Truth, Value, Word
@@ -65,7 +65,7 @@ HARMLESS: Mapping[str, str] = {
 }
 
 # Architecture -> models of its assembly, and of functions by name.
-_ASSEMBLY: Mapping[str, tuple[tuple[str, Model], ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS, "loongarch": asm_small.LOONGARCH, "hexagon": asm_small.HEXAGON,
+_ASSEMBLY: Mapping[str, tuple[Statement, ...]] = {"s390": asm_s390.MODELS, "riscv": asm_riscv.MODELS, "loongarch": asm_small.LOONGARCH, "hexagon": asm_small.HEXAGON,
     "arm": asm_small.ARM, "mips": asm_mips.MODELS, "powerpc": (*asm_powerpc.MODELS, *asm_powerpc32.MODELS),
 }
 _BRANCHES: Mapping[str, Branch] = {"riscv": asm_riscv.branch}

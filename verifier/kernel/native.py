@@ -25,7 +25,7 @@ from verifier.kernel.helpers import Library
 from verifier.kernel.ir import Int, Void
 from verifier.kernel.shapes import Parameter, Shape
 from verifier.kernel.store import cache_folder, entry
-from verifier.kernel.toolchain import find_toolchain, run
+from verifier.kernel.toolchain import clean_environment, find_toolchain, jailed, run, stamp
 
 __all__ = ["Native", "Outcome", "native_code"]
 
@@ -80,13 +80,11 @@ def native_code(
         raise ExtractionError(f"{kernel} code does not run on this computer ({platform.machine()})"
                               + (f"; {', '.join(lacking)} is missing" if emulate and kind and any(lacking) else ""))
     runner = Path(__file__).with_name("native_runner.c")
-    import hashlib
-
     returned = library.returned()
     sources = {name: _returning(_patched(text, features) if kernel == "powerpc" else text, returned) for name, text in compiled.texts.items()}
-    texts = "".join(sources[name] for name in sorted(sources)) + runner.read_text(encoding="utf-8")
-    digest = hashlib.sha256(("3" + texts).encode()).hexdigest()[:16]
-    return entry(cache or cache_folder(), f"{compiled.configured.key}-native-{digest}", lambda part: _build(sources, library, runner, kind, here, part))
+    tools = find_toolchain()
+    rests_on = [compiled.configured.rests_on, sources, runner.read_text(encoding="utf-8"), kind, here, tools.rests_on(), stamp(kind.compiler)]
+    return entry(cache or cache_folder(), f"{compiled.configured.key}-native", rests_on, lambda part: _build(sources, library, runner, kind, here, part))
 
 
 def _patched(text: str, features: Mapping[str, bool]) -> str:
@@ -110,7 +108,9 @@ def _returning(text: str, returned: Mapping[str, int]) -> str:
             weak = " weak" if match["kind"] == "declare" else ""
             return f"define{weak}{match['head']} {{\n  ret i{match['width']} {number & (1 << int(match['width'])) - 1}\n}}"
 
-        text = re.sub(rf"^(?P<kind>define|declare)(?P<head> [^\n]*?\bi(?P<width>\d+) @{name}\([^\n]*?)(?: \{{\n[\s\S]*?^\}})?$", constant, text, flags=re.M)
+        # where a function is only declared, its debug information stands before its type: a definition has none there
+        start, head, body = r"^(?P<kind>define|declare)(?: !dbg !\d+)?", rf"(?P<head> [^\n]*?\bi(?P<width>\d+) @{name}\([^\n]*?)", r"(?: \{\n[\s\S]*?^\})?$"
+        text = re.sub(start + head + body, constant, text, flags=re.M)
     return text
 
 
@@ -163,7 +163,8 @@ class Native:
         self.library = library
         emulator = (folder / "emulator").read_text(encoding="utf-8").split("\n")
         command = [*filter(None, emulator), str(folder / "runner"), str(folder / "helpers.so")]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(jailed(command, None, [folder])[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=subprocess.PIPE, text=True, env=clean_environment())
         self._widths: dict[str, int | None] = {}
         for symbol, offset, byte in self._settings(features):
             self._ask(f"poke {symbol} {offset:x} {byte:x}")

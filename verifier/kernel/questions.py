@@ -11,9 +11,13 @@ from verifier.algebra import Algebra
 from verifier.bits import Bits
 from verifier.errors import SolverError, UsageError
 from verifier.kernel.inputs import Free
-from verifier.solve import Answer, BitsSolver, Solver, Unsat, minimise, z3_solver
+from verifier.solve import Answer, BitsSolver, Sat, Solver, Undecided, Unsat, minimise, z3_solver
 
 __all__ = ["Backend", "make_backend"]
+
+
+FEW_INPUTS = 64  # that a witness has as small as can be
+FEW_QUESTIONS = 200  # that a solver is asked for it, where it has to be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,14 @@ class Backend:
         """May the condition hold? True where that is not known."""
         return not isinstance(self.check([condition]), Unsat)
 
-    def small(self, conditions: Sequence[Any], names: Sequence[str], model: Mapping[str, int | bool]) -> Mapping[str, int | bool]:
-        """A model in which the named inputs have few bits set, where that is cheap to find."""
-        if not isinstance(self.solver, BitsSolver) or not isinstance(self.alg, Bits):
-            return model
+    def small(self, conditions: Sequence[Any], first: Sequence[str], model: Mapping[str, int | bool]) -> Mapping[str, int | bool]:
+        """A model of the conditions with the least values: of the inputs named first, then of the others, where that is cheap."""
+        alg: Any = self.alg
+        order = [n for n in dict.fromkeys((*first, *sorted(model))) if n in alg.inputs][:FEW_INPUTS]
         try:
-            kept = minimise(self.solver, conditions, [n for n in names if n in self.alg.inputs])
+            if not isinstance(self.solver, BitsSolver):
+                return _least(self, alg, list(conditions), order, model)
+            kept = minimise(self.solver, conditions, order)
         except SolverError:
             return model
         fixed = [self._equals(name, value) for name, value in kept.items()]
@@ -53,6 +59,28 @@ class Backend:
             return truth if value else alg.neg(truth)
         width = len(alg.inputs[name])
         return alg.eq(alg.input_word(name, width), alg.word(int(value), width), width)
+
+
+def _least(asked: Backend, alg: Any, conditions: list[Any], order: Sequence[str], model: Mapping[str, int | bool]) -> Mapping[str, int | bool]:
+    """`small` with questions alone: may an input be 0, and else, from the highest bit down, less than with that bit?"""
+    left = FEW_QUESTIONS
+    for name in order:
+        truth = name in alg.bools
+        width = 1 if truth else alg.inputs[name].size()
+
+        def less(bound: int, name: str = name, truth: bool = truth, width: int = width) -> Any:
+            term = alg.inputs[name]
+            return alg.neg(term) if truth else alg.ult(term, alg.word(bound, width), width)
+
+        for bit in (None, *reversed(range(width))):
+            value = int(model.get(name, 0))
+            if left and value and (bit is None or value >> bit & 1):
+                answer = asked.check([*conditions, less(1 if bit is None else value >> bit << bit)])
+                model = answer.model if isinstance(answer, Sat) else model
+                left = 0 if isinstance(answer, Undecided) else left - 1
+        if int(model.get(name, 0)) + 1 < 1 << width:
+            conditions.append(less(int(model.get(name, 0)) + 1))
+    return model
 
 
 def make_backend(name: str, timeout: float | None) -> Backend:

@@ -15,22 +15,13 @@ from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.errors import UsageError
 from verifier.kernel.helpers import Library, Lifting, known_features
+from verifier.kernel.inputs import Given
 from verifier.kernel.model_side import pair
 from verifier.kernel.native import Native, Outcome
 from verifier.kernel.shapes import Shape
 from verifier.kernel.values import Incomplete, NeverReturns
 
 __all__ = ["Comparison", "Mismatch", "compare_native", "corner_values", "point_values", "replay_native", "run_lifted"]
-
-
-class Zeros:
-    """Free words and truths that are all 0, as the machine has them."""
-
-    def input_word(self, name: str, width: int) -> int:
-        return 0
-
-    def input_bool(self, name: str) -> bool:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,7 @@ def run_lifted(library: Library, shape: Shape, args: Mapping[str, int], features
         if width is not None:
             given[parameter.name] = bool(value) if width == 0 else value
     try:
-        found: Lifting = library.lift(shape, Integers(), Zeros(), given, features)
+        found: Lifting = library.lift(shape, Integers(), Given({}), given, features)
     except NeverReturns:
         return None
     if any(u.condition for u in (*found.undefined, *found.outside)):

@@ -42,6 +42,7 @@ class Replayer:
     def __init__(self, tree: Path, cache: Path | None = None) -> None:
         self.tree = open_tree(tree)
         self.cache = cache
+        self.listed = frozenset(shape.helper for shape in load_shapes())  # helpers that some kernel has
         self._libraries: dict[str, Library] = {}
         self._natives: dict[str, Native | None] = {}
 

@@ -15,17 +15,19 @@ from pathlib import Path
 
 from verifier.arch import Layout, data_folder
 from verifier.errors import UsageError
+from verifier.exits import Exit, worst
 from verifier.kernel.builds import Build, build_for, load_builds, named_build
 from verifier.kernel.compile import compile_build, configure
-from verifier.kernel.conform import Differs, Equal, Inconclusive, Result, conform_variant
+from verifier.kernel.conform import Contradicted, Differs, Equal, Inconclusive, Result, TooAtomic, conform_variant
 from verifier.kernel.helpers import Library
 from verifier.kernel.shapes import load_shapes
 from verifier.kernel.substitute import KernelHelpers
 from verifier.kernel.toolchain import find_toolchain
 from verifier.kernel.tree import open_tree
 from verifier.read_arch import load_archs, load_generic
+from verifier.read_specs import load_levels
 
-__all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "kernel_helpers", "layouts", "library_for"]
+__all__ = ["Conformance", "Stage", "build_library", "conform", "exit_code", "kernel_helpers", "layouts", "level_names", "library_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,10 @@ class Stage:
 class Conformance:
     """What conform found on one tree.
 
-    unbuilt  variants that no build stands for
-    refused  per build the options that the tree's configuration did not take
+    unbuilt    variants that no build stands for
+    refused    per build the options that the tree's configuration did not take
+    undecided  variants that a run which was stopped did not come to the end of
+    jails      per build the jail that it was configured in, now or before
     """
 
     tree: str
@@ -50,6 +54,8 @@ class Conformance:
     stages: tuple[Stage, ...]
     unbuilt: tuple[str, ...]
     refused: tuple[tuple[str, tuple[str, ...]], ...]
+    undecided: tuple[str, ...] = ()
+    jails: tuple[tuple[str, str], ...] = ()
 
 
 def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
@@ -61,6 +67,11 @@ def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
     if not found:
         raise UsageError(f"no variant matches {', '.join(globs)}")
     return found
+
+
+def level_names() -> dict[str, Callable[[str], str]]:
+    """Of each level that specs/ is about: how names of texts about ptes are called there."""
+    return {name: level.translated for name, level in load_levels(data_folder("specs")).items()}
 
 
 def build_library(tree: Path, build: Build, cache: Path | None = None) -> tuple[Library, tuple[Stage, ...], tuple[str, ...]]:
@@ -86,7 +97,9 @@ def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> Librar
     return build_library(tree, build, cache)[0]
 
 
-def kernel_helpers(tree: Path, wanted: Sequence[Layout], progress: Callable[[str], None] = lambda _: None) -> KernelHelpers:
+def kernel_helpers(
+    tree: Path, wanted: Sequence[Layout], progress: Callable[[str], None] = lambda _: None, cache: Path | None = None,
+) -> KernelHelpers:
     """The lifted helpers of a tree for these variants, where a build stands for them."""
     opened, builds = open_tree(tree), load_builds()
     made: dict[str, Library] = {}
@@ -96,20 +109,21 @@ def kernel_helpers(tree: Path, wanted: Sequence[Layout], progress: Callable[[str
         if build is not None:
             if build.name not in made:
                 progress(f"building {build.name}")
-                made[build.name] = build_library(opened.path, build)[0]
+                made[build.name] = build_library(opened.path, build, cache)[0]
             found[layout.variant.name] = made[build.name]
-    return KernelHelpers(found, opened.version)
+    return KernelHelpers(found, opened.version, level_names())
 
 
 def conform(
     tree: Path, variants: Sequence[str] = ("*",), helpers: Sequence[str] = ("*",), *, build: str | None = None,
     backend: str = "z3", timeout: float | None = 60, arch_dir: Path | None = None, cache: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None, atomicity: bool = True,
 ) -> Conformance:
     """Hold arch/ against a kernel tree: every helper of these variants whose name matches.
 
-    build     the name of a build to use in place of each variant's own
-    progress  told what is being done
+    build      the name of a build to use in place of each variant's own
+    progress   told what is being done
+    atomicity  compare also what helpers can come to while the hardware acts
     Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not build).
     """
     opened = open_tree(tree)
@@ -124,33 +138,44 @@ def conform(
             chosen.setdefault(found.name, []).append(layout)
     if not chosen:
         raise UsageError(f"no kernel build stands for {', '.join(unbuilt)}")
+    levels = level_names() if atomicity else None
     results: list[Result] = []
     stages: list[Stage] = []
-    refused = []
-    for name, its_layouts in chosen.items():
-        progress(f"building {name}")
-        library, taken, lost = build_library(opened.path, builds[name], cache)
-        stages += taken
-        refused.append((name, lost))
-        for layout in its_layouts:
-            progress(f"comparing {layout.variant.name}")
-            start = time.perf_counter()
-            results += conform_variant(library, layout, helpers, backend, timeout)
-            stages.append(Stage(f"compare {layout.variant.name}", time.perf_counter() - start))
-    if not results:
+    refused, jails = [], []
+    left = [layout.variant.name for its_layouts in chosen.values() for layout in its_layouts]
+    try:
+        for name, its_layouts in chosen.items():
+            progress(f"building {name}")
+            library, taken, lost = build_library(opened.path, builds[name], cache)
+            stages += taken
+            refused.append((name, lost))
+            jails.append((name, library.jail))
+            for layout in its_layouts:
+                progress(f"comparing {layout.variant.name}")
+                start = time.perf_counter()
+                results += conform_variant(library, layout, helpers, backend, timeout, levels)
+                stages.append(Stage(f"compare {layout.variant.name}", time.perf_counter() - start))
+                left.remove(layout.variant.name)
+    except KeyboardInterrupt:
+        pass  # what is left says so
+    if not results and not left:
         raise UsageError(f"no helper matches {', '.join(helpers)}")
-    return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused))
+    return Conformance(str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt), tuple(refused), tuple(left), tuple(jails))
 
 
-def exit_code(results: Iterable[Result]) -> int:
+def exit_code(results: Iterable[Result]) -> Exit:
     """0 all equal, 1 something differs, 3 something is not known, 4 a difference that does not replay, 2 nothing compared."""
-    found = set()
+    found: set[Exit] = set()
     for result in results:
         match result:
             case Equal():
-                found.add(0)
-            case Differs(replayed=replayed):
-                found.add(1 if replayed else 4)
+                found.add(Exit.HOLDS)
+            case Differs():
+                found.add(Exit.REFUTED)
+            case Contradicted():
+                found.add(Exit.CONTRADICTION)
+            case TooAtomic(more=more):
+                found.add(Exit.REFUTED if more.run.replayed else Exit.CONTRADICTION)
             case Inconclusive():
-                found.add(3)
-    return next((code for code in (4, 1, 3, 0) if code in found), 2)
+                found.add(Exit.OPEN)
+    return worst(found) if found else Exit.WRONG_USE

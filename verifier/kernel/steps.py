@@ -129,6 +129,8 @@ def _cases(l: Lifter, address: Address, s: State, reading: bool = False) -> list
 
 def load_scalar(l: Lifter, address: Address, size: int, s: State) -> Value:
     """`size` bytes from an address."""
+    if l.windows is not None:
+        l.windows.before(l, address, size, s)
     found: Value | None = None
     for case in _cases(l, address, s, reading=True):
         value = _load_case(l, case, size, s)
@@ -154,6 +156,8 @@ def _load_case(l: Lifter, case: Case, size: int, s: State) -> Value:
 
 def store_scalar(l: Lifter, address: Address, size: int, value: Value, s: State) -> None:
     """`size` bytes to an address."""
+    if l.windows is not None:
+        l.windows.before(l, address, size, s)
     value = l.memory.stored(value, size)
     cases = _cases(l, address, s)
     for case in cases:
@@ -260,9 +264,10 @@ def _store(l: Lifter, f: Frame, i: Instr, s: State) -> None:
 
 
 def _cmpxchg(l: Lifter, f: Frame, i: Instr, s: State) -> Value:
-    """Compare and exchange as one step; the weak form does not fail without a reason, since one thread runs alone."""
+    """Compare and exchange as one step; the weak form does not fail without a reason, which only leads around again."""
     pointer, expected, new = (l.value(f, t, s) for t in i.operands)
-    old, same = compare_exchange(l, l.values.as_address(pointer, l.pointer_width), expected, new, s)
+    with l.one_event():
+        old, same = compare_exchange(l, l.values.as_address(pointer, l.pointer_width), expected, new, s)
     return Group((old, same))
 
 
@@ -283,8 +288,9 @@ def _atomicrmw(l: Lifter, f: Frame, i: Instr, s: State) -> Value:
     address = l.values.as_address(pointer, l.pointer_width)
     if not isinstance(i.type, Int):
         raise Incomplete("an atomic operation on something that is no word")
-    old = load_scalar(l, address, i.type.width // 8, s)
-    store_scalar(l, address, i.type.width // 8, _modified(l, i.flags[0], old, value), s)
+    with l.one_event():
+        old = load_scalar(l, address, i.type.width // 8, s)
+        store_scalar(l, address, i.type.width // 8, _modified(l, i.flags[0], old, value), s)
     return old
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel source tree: is it one, whose is it, and which is it. It is only ever read.
+"""A kernel source tree: is it one, whose is it, and which is it. Here it is only read; a build runs its build files.
 
-A tree is identified by git's tree and a hash of what is not committed; outside of git by the contents of Makefile,
-include/, arch/X/, mm/ and scripts/.
+A tree is identified by the contents of what every build reads: Makefile, include/, arch/X/, mm/, scripts/ and some of tools/. What a
+build has read beyond that is kept with the build (`store`). Git is not asked: what it takes for unchanged may have changed.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import ExtractionError, UsageError
 
-__all__ = ["Tree", "find_tree", "identify", "open_tree"]
+__all__ = ["Tree", "find_tree", "identify", "linked_trees", "open_tree"]
 
 # What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
 _MARKS = ("Makefile", "Kbuild", "Kconfig", "include/linux/mm.h", "include/linux/pgtable.h", "mm/memory.c", "kernel/fork.c",
           "scripts/Makefile.build", "lib/Kconfig", "usr/Kconfig", "virt/Makefile")
-_HASHED = ("include", "mm", "scripts")
+_HASHED = ("include", "mm", "scripts", "tools/build", "tools/scripts")
 _LARGEST = 64 << 20  # of a file that is hashed
 
 
@@ -57,6 +57,16 @@ def open_tree(path: Path | str) -> Tree:
     return Tree(root, _version(root))
 
 
+def linked_trees(root: Path) -> list[Path]:
+    """The whole trees that the files of a tree of links lie in. A link to anything else leads nowhere in a jail."""
+    found: dict[Path, None] = {}
+    for mark in _MARKS:
+        path = (root / mark).resolve()
+        if path != root / mark and path.as_posix().endswith(f"/{mark}"):
+            found[path.parents[mark.count("/")]] = None
+    return [one for one in found if all((one / mark).is_file() for mark in _MARKS)]
+
+
 def _version(root: Path) -> str:
     try:
         text = (root / "Makefile").read_text(encoding="utf-8", errors="replace")
@@ -79,58 +89,41 @@ def has_arch(tree: Tree, arch: str) -> None:
 def identify(tree: Tree, arch: str) -> str:
     """A name for the contents that a build for this architecture depends on: equal names, equal contents."""
     has_arch(tree, arch)
-    return _git_identity(tree) or _content_identity(tree, arch)
-
-
-def _git(tree: Tree, *args: str) -> bytes | None:
-    """What git says, or None. Git is kept from writing to the tree, even its index."""
-    command = ["git", "--no-optional-locks", "-C", str(tree.path), *args]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=120,
-                              env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"})
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _git_identity(tree: Tree) -> str | None:
-    """Git's tree of HEAD, and a hash of what differs from it. None outside of git, or in a folder of a repository."""
-    top = _git(tree, "rev-parse", "--show-toplevel")
-    if top is None or Path(os.fsdecode(top).strip()).resolve() != tree.path:
-        return None
-    head = _git(tree, "rev-parse", "HEAD^{tree}")
-    changed = _git(tree, "diff", "--binary", "--no-ext-diff", "--no-textconv", "HEAD")
-    unknown = _git(tree, "ls-files", "-z", "--others", "--exclude-standard")
-    if head is None or changed is None or unknown is None:
-        return None
-    digest = hashlib.sha256(changed)
-    for name in sorted(filter(None, unknown.split(b"\0"))):
-        digest.update(name + b"\0")
-        _hash_file(digest, tree.path / os.fsdecode(name))
-    dirty = bool(changed or unknown)
-    return f"git-{head.decode().strip()[:20]}" + (f"-{digest.hexdigest()[:16]}" if dirty else "")
+    return _content_identity(tree, arch)
 
 
 def _content_identity(tree: Tree, arch: str) -> str:
     digest = hashlib.sha256()
     for name in ("Makefile", "Kbuild", "Kconfig"):
         _hash_file(digest, tree.path / name)
-    for folder in (*_HASHED, f"arch/{arch}"):
-        for base, folders, files in os.walk(tree.path / folder):
-            folders.sort()
-            for name in sorted(files):
-                path = Path(base) / name
-                digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
-                _hash_file(digest, path)
+    for folder in (*_HASHED, f"arch/{arch}", f"tools/arch/{arch}"):
+        for path in _walk(tree.path / folder, ()):
+            digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+            _hash_file(digest, path)
     return f"sha256-{digest.hexdigest()[:32]}"
 
 
-def _hash_file(digest: hashlib._Hash, path: Path) -> None:
-    """A file's length and bytes; a link by where it points to."""
+def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Every file below a folder, also through links to folders; not into one that stands above already."""
     try:
-        if path.is_symlink():
-            digest.update(b"link " + os.fsencode(os.readlink(path)))
-            return
+        entries = sorted(os.scandir(folder), key=lambda one: one.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ExtractionError(f"{folder} cannot be read: {error.strerror}") from None
+    for one in entries:
+        path = folder / one.name
+        if not one.is_dir():
+            yield path
+        elif not one.is_symlink():
+            yield from _walk(path, above)
+        elif path.resolve() not in above and not folder.is_relative_to(path.resolve()):
+            yield from _walk(path, (*above, path.resolve()))
+
+
+def _hash_file(digest: hashlib._Hash, path: Path) -> None:
+    """A file's length and bytes; of a link, those of the file that it leads to."""
+    try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
             digest.update(b"no file or a large one")
             return

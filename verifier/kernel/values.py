@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from verifier.algebra import Algebra
 
-__all__ = ["ENDLESS", "Address", "Case", "EndlessLoop", "Group", "Incomplete", "NeverReturns", "Truth", "Value", "Values", "Word"]
+__all__ = ["ENDLESS", "Address", "AllOutside", "Case", "EndlessLoop", "Group", "Incomplete", "NeverReturns", "Truth", "Value", "Values", "Word"]
 
 
 class Incomplete(Exception):
@@ -29,6 +29,10 @@ class EndlessLoop(Incomplete):
 
 class NeverReturns(Incomplete):
     """A function returns on no way: it stops the kernel, is undefined, or is out of scope."""
+
+
+class AllOutside(NeverReturns):
+    """A function returns on no way, and on each for the one reason that it is out of scope there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

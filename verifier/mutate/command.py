@@ -5,25 +5,28 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import multiprocessing as mp
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from verifier import __version__
-from verifier.cache import digest_files
+from verifier.digests import PACKAGE, digest, digest_files, program
 from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_yaml
-from verifier.mutate.judge import UNPROVED, Judged, Mutant, judge, mutants
+from verifier.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
 from verifier.plan import Library
-from verifier.processes import as_worker
+from verifier.store import read_regular
+from verifier.workers import Lost, each
 
-__all__ = ["KINDS", "Score", "run", "text"]
+__all__ = ["KINDS", "LOST", "Score", "run", "text"]
 
+MOST = 64 << 20  # bytes of a file of judgements
+KEYS = {"digest", "mutant", "verdict", "by"}
+LOST = "lost"  # a verdict: nobody knows, for the process that judged it died or failed. It is not kept
 KINDS = ("helper", "field", "code", "requires")
 VARIANTS = (  # decide transitions
     "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa", "mips64")
@@ -36,6 +39,9 @@ class Score:
     judged: tuple[Judged, ...]
     explained: dict[str, str]
     stale: tuple[str, ...]  # explanations that no survivor needs, where all mutants were judged
+
+    def lost(self) -> list[Judged]:
+        return [j for j in self.judged if j.verdict == LOST]
 
     def unexplained(self) -> list[Judged]:
         return [j for j in self.judged if j.verdict == "survived" and j.mutant.id not in self.explained]
@@ -59,66 +65,74 @@ def run(
     known = _State(state, library)
     judged = [known.judged[m.id] for m in found if m.id in known.judged]
     left = [m for m in found if m.id not in known.judged]
-    with mp.get_context("fork").Pool(jobs, _start, (library, compared)) as pool:
-        for one in pool.imap_unordered(_judge, left, chunksize=4):
+    for mutant, one in each(partial(_judge, library, compared), left, jobs):
+        if isinstance(one, Lost):
+            judged.append(Judged(mutant, LOST, one.why))
+        else:
             judged.append(one)
             known.keep(one)
-            progress(f"{len(judged)} of {len(found)} mutants")
+        progress(f"{len(judged)} of {len(found)} mutants")
     reasons = explanations(library.spec_folder)
     survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
     explained = {j.mutant.id: j.by for j in judged if j.by.startswith(UNPROVED)}
     explained |= {i: why for i in survivors for glob, why in reasons.items() if fnmatch.fnmatchcase(i, glob)}
-    stale = () if len(found) < whole or names or set(kinds) != set(KINDS) else tuple(
+    lost = any(j.verdict == LOST for j in judged)
+    stale = () if len(found) < whole or names or lost or set(kinds) != set(KINDS) else tuple(
         g for g in reasons if not any(fnmatch.fnmatchcase(i, g) for i in survivors))
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
 
 
-_SHARED: list[Any] = []
-
-
-def _start(library: Library, compared: frozenset[str]) -> None:
-    as_worker()
-    _SHARED[:] = library, compared
-
-
-def _judge(mutant: Mutant) -> Judged:
-    library, compared = _SHARED
+def _judge(library: Library, compared: frozenset[str], mutant: Mutant) -> Judged:
     return judge(library, mutant, compared, VARIANTS)
 
 
 class _State:
-    """Judgements in a file, one JSON object a line, under a digest of what they rest on. A line that is cut off is ignored."""
+    """Judgements in a file, one JSON object a line, with a digest of what they rest on and of itself. Others are ignored."""
 
     def __init__(self, path: Path | None, library: Library) -> None:
         self.path = path
-        files = [*sorted(library.arch_folder.glob("*.yaml")), *sorted(library.spec_folder.rglob("*.yaml")),
-                 *sorted(Path(__file__).resolve().parent.parent.rglob("*.py"))]
-        self.digest = digest_files([f for f in files if f.name not in ("survivors.yaml", "sequences.yaml")], __version__)
+        self.cut = ""
+        files = [digest_files(folder) for folder in (library.arch_folder, library.spec_folder, PACKAGE)]
+        for hint in ("survivors.yaml", "sequences.yaml"):
+            files[1].pop(hint, None)
+        self.digest = digest(program("verifier.mutate.command"), files, library.archs, library.generic, library.spec)
         self.judged: dict[str, Judged] = {}
         for line in self._lines():
             try:
                 row = json.loads(line)
-                if row["digest"] == self.digest:
+                if row["digest"] == digest(self.digest, row["mutant"], row["verdict"], row["by"]):
                     self.judged[Mutant(*row["mutant"]).id] = Judged(Mutant(*row["mutant"]), row["verdict"], row["by"])
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
 
     def _lines(self) -> list[str]:
+        """The whole lines of the file. UsageError where one is no judgement: nothing is put behind what is somebody else's."""
         if self.path is None or not self.path.exists():
             return []
         try:
-            return self.path.read_text().split("\n")
+            *lines, self.cut = read_regular(self.path, MOST).decode("utf-8").split("\n")
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self.path}: cannot be read: {error}") from error
+            raise UsageError(f"{self.path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict) or row.keys() != KEYS:
+                raise UsageError(f"{self.path}:{number}: is no judgement of a mutant; --state names a file of these")
+        return lines
 
     def keep(self, one: Judged) -> None:
         if self.path is None:
             return
         m = one.mutant
-        row = {"digest": self.digest, "mutant": [m.kind, m.variant, m.name, m.what, m.text, m.place],
-               "verdict": one.verdict, "by": one.by}
+        mutant = [m.kind, m.variant, m.name, m.what, m.text, m.place]
+        row = {"digest": digest(self.digest, mutant, one.verdict, one.by), "mutant": mutant, "verdict": one.verdict, "by": one.by}
         try:
-            with self.path.open("a") as stream:
+            if self.cut:  # the end of a line that a run was stopped in
+                os.truncate(self.path, self.path.stat().st_size - len(self.cut.encode()))
+                self.cut = ""
+            with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(row) + "\n")
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written: {error.strerror}") from error
@@ -127,7 +141,7 @@ class _State:
 def explanations(spec_folder: Path) -> dict[str, str]:
     """Glob of mutants' ids -> why nothing has to notice them. SpecError where the file is not as it should be."""
     path = spec_folder / "survivors.yaml"
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     top = read_yaml(path, "specs/survivors.yaml")
     top.only(("survivors",), "the file")
@@ -138,7 +152,7 @@ def explanations(spec_folder: Path) -> dict[str, str]:
 def text(score: Score, verbose: bool) -> Iterator[str]:
     """The score, for people."""
     for one in score.judged:
-        if verbose and one.verdict != "survived":
+        if one.verdict == LOST or (verbose and one.verdict != "survived"):
             yield f"{one.verdict:<10}  {one.mutant.id}  ({one.by})"
     for one in score.judged:
         if one.verdict == "survived":
@@ -148,8 +162,11 @@ def text(score: Score, verbose: bool) -> Iterator[str]:
         yield f"stale       specs/survivors.yaml explains {glob!r}, which nothing needs"
     counts = Counter(j.verdict for j in score.judged)
     killed = [j for j in score.judged if j.verdict == "killed"]
-    by = Counter("conform" if j.by.startswith("conform") else "a verdict" for j in killed)
+    by = Counter("conform" if j.by.startswith("conform") else "an effect" if j.by.startswith(AS_AN_EFFECT) else "a verdict"
+                 for j in killed)
     left = len(score.unexplained())
     yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a verdict, "
-           f"{by['conform']} by conform), {counts['refused']} refused, {counts['equivalent']} equivalent by proof, "
-           f"{counts['survived']} survived ({counts['survived'] - left} explained).")
+           f"{by['an effect']} as an effect, {by['conform']} by conform), {counts['refused']} refused, "
+           f"{counts['equivalent']} equivalent by proof, "
+           f"{counts['survived']} survived ({counts['survived'] - left} explained)"
+           f"{f', {counts[LOST]} lost' if counts[LOST] else ''}.")

@@ -25,13 +25,15 @@ from verifier.mutate.variations import variations
 from verifier.obligations import Builder, Group
 from verifier.plan import Library
 from verifier.prove import GroupProver, graph_inputs
+from verifier.results import verdict_name
 from verifier.scopes import Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Step
 from verifier.syntax import BOOL, Function
 
-__all__ = ["UNPROVED", "Judged", "Mutant", "judge", "mutants"]
+__all__ = ["AS_AN_EFFECT", "UNPROVED", "Judged", "Mutant", "judge", "mutants"]
 
+AS_AN_EFFECT = "as an effect:"
 UNPROVED = "conform does not compare it, and transitions are not proved:"
 CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"), ("option-c", "thread"))
 
@@ -135,14 +137,18 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
     if same and "drop `hardware(" not in mutant.what:
         return Judged(mutant, "equivalent", "the same function of every argument")
     variant = library.variant(mutant.variant)
-    levels = _levels_of(library, mutant)
+    levels, effect = _levels_of(library, mutant), ""
     for level, (encoding, code) in product(levels, CODES) if not variant.unproved else ():
         group = Group(mutant.variant, level, encoding, code)
         model = Model(library.spec, changed, library.spec.encodings[encoding], level)
         model.check()
-        told = _changed_verdict(group, _baseline(library, group, None), model, None)
+        before = _baseline(library, group, None)
+        told = _changed_verdict(group, before, model, None)
         if told:
             return Judged(mutant, "killed", told)
+        effect = effect or _changed_effect(group, before, model, None)
+    if effect:
+        return Judged(mutant, "killed", effect)
     told = "no verdict changes" if levels else "nothing uses it"
     why = f"{UNPROVED} {variant.unproved}" if variant.unproved else f"{told}, and conform does not compare it"
     return Judged(mutant, "survived", why)
@@ -221,8 +227,7 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
     else:
         changed = replace(transition, requires=tuple(a for a in transition.requires if a.name != part))
     spec = replace(library.spec, transitions={**library.spec.transitions, name: changed})
-    same = True
-    ran = False
+    same, ran, effect = True, False, ""
     for variant in variants:
         absent = library.variant(variant).absent
         among = transition.levels if mutant.kind == "code" else [n for n, one in spec.levels.items() if transition.at(one)]
@@ -241,7 +246,10 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
             told = _changed_verdict(group, before, model, name) or _violated_elsewhere(library, group, before, model, name)
             if told:
                 return Judged(mutant, "killed", told)
+            effect = effect or _changed_effect(group, before, model, name)
             same = same and mutant.kind == "code" and _same_step(library, group, model, name)
+    if effect:
+        return Judged(mutant, "killed", effect)
     if not ran:
         return Judged(mutant, "survived", "no group decides this code")
     if same:
@@ -271,7 +279,11 @@ def _verdicts(model: Model, group: Group, transition: str | None) -> dict[str, s
     """Obligation -> proved, refuted or vacuous; of one transition, or of all."""
     prover = _prover(model, group)
     try:
-        return {q.id: _word(prover, q) for q in prover.builder.questions(lambda t, p: transition in (None, t))}
+        def wanted(step: str, prop: str) -> bool:
+            return transition in (None, step)
+
+        found = {q.id: _word(prover, q) for q in prover.builder.questions(wanted)}
+        return found | {aim.id: verdict_name(prover.decide_aim(aim)) for aim in prover.builder.aims(wanted)}
     finally:
         prover.solver.close()
 
@@ -279,19 +291,30 @@ def _verdicts(model: Model, group: Group, transition: str | None) -> dict[str, s
 def _word(prover: GroupProver, question: Any) -> str:
     if any(prover.possible(question, way) for way in question.ways):
         return "refuted"
-    if prover.unreached(question):
-        return "vacuous"
     return "proved" if all(prover.inhabited(label, g) for label, g in question.given.items()) else "vacuous"
 
 
 def _changed_verdict(group: Group, before: Mapping[str, str], model: Model, transition: str | None) -> str:
-    """The first verdict that is another than before."""
+    """The first verdict on a property that is another than before."""
     prover = _prover(model, group)
     try:
         for question in prover.builder.questions(lambda t, p: transition in (None, t)):
             word = _word(prover, question)
             if before.get(question.id) != word:
                 return f"{question.id} is {word}, was {before.get(question.id)}"
+    finally:
+        prover.solver.close()
+    return ""
+
+
+def _changed_effect(group: Group, before: Mapping[str, str], model: Model, transition: str | None) -> str:
+    """As `_changed_verdict`, on what the steps are there for."""
+    prover = _prover(model, group)
+    try:
+        for aim in prover.builder.aims(lambda t, p: transition in (None, t)):
+            word = verdict_name(prover.decide_aim(aim))
+            if before.get(aim.id) != word:
+                return f"{AS_AN_EFFECT} {aim.id} is {word}, was {before.get(aim.id)}"
     finally:
         prover.solver.close()
     return ""

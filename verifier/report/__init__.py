@@ -16,21 +16,21 @@ __all__ = [
 ]
 
 
-def json_parts(library: Library, run: Run) -> Iterator[str]:
+def json_parts(library: Library | None, run: Run) -> Iterator[str]:
     """The run as JSON, in parts: schema pteproof.result/1."""
     from verifier.report import result_json
 
     return result_json.json_parts(library, run)
 
 
-def junit_parts(library: Library, run: Run) -> Iterator[str]:
+def junit_parts(library: Library | None, run: Run) -> Iterator[str]:
     """The run as JUnit XML, in parts."""
     from verifier.report import junit
 
     return junit.junit_parts(run)
 
 
-def sarif_parts(library: Library, run: Run) -> Iterator[str]:
+def sarif_parts(library: Library | None, run: Run) -> Iterator[str]:
     """The run as SARIF 2.1.0, in parts."""
     from verifier.report import sarif
 

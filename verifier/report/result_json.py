@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from verifier import __version__
-from verifier.algebra import Integers
 from verifier.arch import Layout
 from verifier.evaluate import call
-from verifier.machine import Machine
 from verifier.model import Level
 from verifier.plan import Library
-from verifier.report.show import reads_as
+from verifier.report.show import reads_as, shown
+from verifier.report.why import why
 from verifier.results import (
     Counterexample,
     Incomplete,
@@ -44,11 +43,12 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def json_parts(library: Library, run: Run) -> Iterator[str]:
+def json_parts(library: Library | None, run: Run) -> Iterator[str]:
     """The text of the whole run, result by result: it can be far larger than the run is."""
     yield json.dumps(_head(run), separators=(",", ":"))[:-1] + ',"results":['
     show = _Shown()
     for number, result in enumerate(run.results):
+        assert library is not None, "who has results has read specs/"
         yield ("," if number else "") + _result(library, result, show)
     yield "]}"
 
@@ -58,13 +58,16 @@ def _head(run: Run) -> dict[str, Any]:
     return {
         "schema": "pteproof.result/1",
         "tool": {"version": __version__, "solvers": dict(run.solvers)},
-        "summary": {word: counts[word] for word in _WORDS},
+        "summary": {**{word: counts[word] for word in _WORDS}, "undecided": run.undecided},
+        "complete": not run.cut_short(),
+        "stopped": run.stopped or None,
         "coverage": dict(run.coverage),
+        **({} if run.compared is None else {"baseline": run.compared.data()}),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "contradictions": list(run.contradictions),
         "theorems": [
             {"variant": t.group.variant, "level": t.group.level, "encoding": t.group.encoding, "code": t.group.code,
-             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": dict(t.counts)}
+             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": {**t.counts, "undecided": t.undecided}}
             for t in run.theorems
         ],
     }
@@ -98,9 +101,11 @@ def _result(library: Library, result: Result, show: _Shown) -> str:
         "solver": result.solver, "cached": result.cached, "assumptions": list(result.assumptions),
         "inhabitant": None, "counterexample": None,
     }
+    if result.ways:
+        found["ways"] = list(result.ways)
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
-        found["counterexample"] = _counterexample(model, counterexample)
+        found["counterexample"] = _counterexample(model, result, counterexample)
     if isinstance(verdict, Unknown):
         found["reason"], found["detail"] = verdict.reason, verdict.detail
     elif isinstance(verdict, (Vacuous, Incomplete)):
@@ -112,13 +117,17 @@ def _result(library: Library, result: Result, show: _Shown) -> str:
     return _text(found).replace('"inhabitant":null', f'"inhabitant":{show.move(model, inhabitant)}', 1)
 
 
-def _counterexample(model: Model, found: Counterexample) -> dict[str, Any]:
+def _counterexample(model: Model, result: Result, found: Counterexample) -> dict[str, Any]:
+    shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
     return {
         "before": state(model, found.move.before), "after": state(model, found.move.after),
         "inputs": dict(found.move.inputs), "process": found.process, "roles": ["AB3"[r] for r in found.move.roles],
         "trace": _moves(model, found.trace), "reached": found.reached, "depth": found.depth,
         "leads_to": _moves(model, found.leads_to), "consequence": found.consequence or None,
-        "droppable": found.droppable,
+        "searched": found.searched,
+        "fails": None if shown is None else {
+            "process": shown.process, "says": shown.says,
+            "terms": [{"term": t.reads, "before": t.before, "after": t.after} for t in shown.terms]},
         "replay": {"evaluator": found.replayed, "kernel": found.kernel, "why": found.kernel_why},
     }
 
@@ -158,7 +167,7 @@ def _fields(layout: Layout, value: int) -> dict[str, int]:
 
 def entry(model: Model, level: Level, value: int) -> dict[str, Any]:
     """An entry of a level: its value, its fields that are not 0, what the helpers say."""
-    machine, layout = Machine(Integers()), model.layout
+    machine, layout = shown(model), model.layout
     names = [name for name in map(level.translated, _SHOWN) if layout.function(name) is not None]
     return {
         "value": f"0x{value:0{layout.width // 4}x}",

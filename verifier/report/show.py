@@ -10,16 +10,19 @@ from typing import Any
 
 from verifier.algebra import Integers
 from verifier.arch import Layout
-from verifier.errors import UsageError, nearest
+from verifier.errors import UsageError, Where, nearest
 from verifier.evaluate import call
-from verifier.machine import Machine, Memory
+from verifier.machine import Machine
+from verifier.model import EFFECT, REACHES, Transition
 from verifier.plan import Library
+from verifier.prove import input_reader
+from verifier.report.why import Shown, why
 from verifier.results import Counterexample, Move, Result, State, reason, verdict_name
 from verifier.scopes import Model
 from verifier.steps import World
 from verifier.syntax import BOOL
 
-__all__ = ["decode_text", "explain_text", "list_text", "more_text", "parse_value", "reads_as", "source_of", "wrap"]
+__all__ = ["decode_text", "explain_text", "list_text", "more_text", "moves_text", "parse_value", "reads_as", "source_of", "wrap"]
 
 WIDTH = 102
 PEOPLE = ("A", "B", "other")
@@ -44,6 +47,8 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     if name == "VACUOUS":
         said = reason(result.verdict)
         parts.append(wrap(f"{said[0].upper()}{said[1:]}."))
+    if name == "INCOMPLETE":
+        parts.append(wrap(f"{reason(result.verdict)}."))
     if name == "UNKNOWN":
         parts.append(wrap(f"{getattr(result.verdict, 'reason', '')}: {getattr(result.verdict, 'detail', '')}."))
     counterexample = getattr(result.verdict, "counterexample", None)
@@ -51,7 +56,8 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     if counterexample is not None:
         parts += _counterexample(library, model, result, counterexample)
     elif inhabitant is not None:
-        parts.append("  an inhabitant of what it assumes:\n" + _moves(model, [inhabitant]))
+        shows = "a step that shows it" if o.kind == EFFECT else "an inhabitant of what it assumes"
+        parts.append(f"  {shows}:\n" + moves_text(model, [inhabitant]))
     if result.assumptions:
         parts.append(wrap("assumes the invariant; " + "; ".join(result.assumptions), "  "))
     parts.append(_places(library, result))
@@ -70,24 +76,35 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
         return [wrap(f"fails for {given}")]
     if found.reached and found.trace:
         parts.append(f"  reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:")
-        parts.append(_moves(model, found.trace))
+        parts.append(moves_text(model, found.trace))
     elif found.trace:
         parts.append("  reached after an earlier step has broken a property; each recomputed with plain integers:")
-        parts.append(_moves(model, found.trace))
+        parts.append(moves_text(model, found.trace))
     elif not found.reached:
         parts.append(f"  no trace of up to {found.depth} steps leads there. The step alone:")
-        parts.append(_moves(model, [found.move]))
+        parts.append(moves_text(model, [found.move]))
     else:
-        parts.append("  a fresh state:\n" + _moves(model, [found.move]))
+        parts.append("  a fresh state:\n" + moves_text(model, [found.move]))
     words = _hardware_words(model, found)
     if words:
         parts.append(wrap(words))
-    if found.droppable is not None and result.obligation.property == "no-lost-dirty":
-        parts.append("  the folio is then " + ("droppable: clean in the swap cache, or lazyfree" if found.droppable
-                                               else "not droppable: adding it to swap would mark it dirty"))
+    shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
+    if shown is not None:
+        parts.append(_shown(shown))
     if found.leads_to:
-        parts.append(f"  and that leads to {found.consequence}:\n" + _moves(model, found.leads_to))
+        parts.append(f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to))
+    elif found.searched:
+        parts.append(wrap("Searched from there for a store that leaks, or for content that is dropped: none was found within "
+                          f"{found.searched} steps. What more steps lead to was not asked."))
     return parts
+
+
+def _shown(shown: Shown) -> str:
+    """The parts of the sentence that decide that it fails, before and after the step."""
+    terms = [f"{t.reads} {t.after}" if t.before is None or t.before == t.after else f"{t.reads} {t.before} -> {t.after}"
+             for t in shown.terms]
+    says = f"; the step says: {shown.says}" if shown.says else ""
+    return wrap(f"what shows it, of {shown.process}: {', '.join(terms)}{says}")
 
 
 def _hardware_words(model: Model, found: Counterexample) -> str:
@@ -105,7 +122,7 @@ def _hardware_words(model: Model, found: Counterexample) -> str:
 _HEAD = ["step", "transition", "who", "entry", "write", "dirty", "uffd", "reads as", "really"]
 
 
-def _moves(model: Model, moves: Sequence[Move]) -> str:
+def moves_text(model: Model, moves: Sequence[Move]) -> str:
     """The steps as a table: each entry that matters, how it reads, and what is true."""
     from verifier.report.tables import table
 
@@ -139,7 +156,7 @@ def _loose(rows: list[list[str]]) -> str:
 def _reading(model: Model, state: State, process: int) -> list[str]:
     layout = model.layout
     entry = int(state["entry", process])
-    machine, level = Machine(Integers()), model.level_in(state, process)
+    machine, level = shown(model), model.level_in(state, process)
     seen = model.seen(machine, entry, level)
 
     def holds(name: str) -> str:
@@ -150,8 +167,14 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
     return [f"0x{entry:0{layout.width // 4}x}", *bits, reads_as(model, state, process), _really(state, process)]
 
 
+def shown(model: Model) -> Machine:
+    """What reads entries for reports: by this model's helpers; what lifted ones leave open is 0."""
+    return model.machine(Integers(), input_reader({}))
+
+
 def _world(model: Model, state: State) -> World:
-    return World(model, Integers(), dict(state), lambda name, kind: False, Memory())
+    alg, reader = Integers(), input_reader({})
+    return World(model, alg, dict(state), reader, model.memory(alg, reader))
 
 
 def _ask(model: Model, state: State, section: str, name: str, *args: int) -> bool:
@@ -163,7 +186,7 @@ def _ask(model: Model, state: State, section: str, name: str, *args: int) -> boo
 def reads_as(model: Model, state: State, process: int) -> str:
     """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's."""
     if not _ask(model, state, "views", "refers", process):
-        machine, level = Machine(Integers()), model.level_in(state, process)
+        machine, level = shown(model), model.level_in(state, process)
         seen = model.seen(machine, int(state["entry", process]), level)
         return "none" if call(machine, model.reading("none", level), (seen,)) else "another page"
     kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "))
@@ -180,6 +203,8 @@ def _really(state: State, process: int) -> str:
         words.append("also used by a third process")
     if state["granted", process]:
         words.append("exclusive")
+    if state["reader", 1 - process]:
+        words.append(f"{PEOPLE[1 - process]} holds a reference")
     for name in ("pinned", "newer"):
         if state[name, process]:
             words.append(name)
@@ -190,8 +215,8 @@ def _really(state: State, process: int) -> str:
 
 def _places(library: Library, result: Result) -> str:
     o = result.obligation
-    lines = [f"  property {library.spec.properties[o.property].where}"]
     transition = library.spec.transitions.get(o.transition)
+    lines = [f"  property {_where(library, transition, o.property)}"]
     if transition is not None:
         chosen = transition.code(o.group.code)
         if chosen is not None:
@@ -208,6 +233,13 @@ def _places(library: Library, result: Result) -> str:
     return "\n".join(lines)
 
 
+def _where(library: Library, transition: Transition | None, prop: str) -> Where:
+    """Where a property or an effect stands."""
+    effects = () if transition is None else transition.reaches
+    found = {effect.as_property().name: effect.holds.where for effect in effects}
+    return found[prop] if prop in found else library.spec.properties[prop].where
+
+
 def more_text(library: Library, result: Result, count: int) -> str:
     """Further counterexamples to one obligation's step, which differ in more than frames and slots."""
     from verifier.bits import Bits
@@ -221,7 +253,7 @@ def more_text(library: Library, result: Result, count: int) -> str:
     lines = []
     for question in prover.builder.questions(lambda t, p: t == o.transition and p == o.property):
         for move in prover.more(question, count):
-            lines.append(_moves(model, [move]))
+            lines.append(moves_text(model, [move]))
     return "\n\n".join(lines) if lines else "  there is no counterexample to the step"
 
 
@@ -349,6 +381,7 @@ def list_text(library: Library, what: str, arch: str | None) -> str:
         rows = [[t.name, ",".join(t.catalogue), " ".join(t.codes), t.site] for t in library.spec.transitions.values()]
     elif what == "properties":
         rows = [[p.name, p.kind, p.claim] for p in library.spec.properties.values()]
+        rows.append([f"{REACHES}NAME", EFFECT, "some state leads the step to what it is there for (its `reaches`)"])
     elif what == "encodings":
         rows = [[e.name, " ".join(e.codes), e.describe] for e in library.spec.encodings.values()]
     elif what == "helpers":

@@ -42,6 +42,8 @@ def closing_line(run: Run) -> str:
     said = ", ".join(f"{n} {word}" for word, n in counts.items() if n or word in ("proved", "refuted"))
     cached = sum(n for (*_, known), n in found.items() if known)
     advisory = sum(n for (name, advice, _), n in found.items() if advice and name == "refuted")
+    if run.undecided:
+        said += f", {run.undecided} not decided"
     extra = "".join([f" ({cached} from cache)" if cached else "", f" ({advisory} advisory)" if advisory else ""])
     seconds = run.seconds
     return (f"Ran {len(run.results)}: {said}{extra}. Elapsed {seconds.get('elapsed', 0):.1f} s: "
@@ -50,8 +52,9 @@ def closing_line(run: Run) -> str:
 
 def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bool) -> str:
     """Theorems, what failed, what is not covered, and the closing line."""
+    against = [] if run.compared is None else list(run.compared.lines())
     if quiet:
-        return closing_line(run)
+        return "\n".join([closing_line(run), *against[-1:]])
     parts, lines = [], []
     few = len(run.results) <= 40
     hidden = three = 0
@@ -72,16 +75,18 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
                      "that matter")
     rows = [
         [str(t.group), t.verdict if t.whole else f"{t.verdict} (in part)", *(str(t.counts[w]) for w in _WORDS)]
-        for t in run.theorems
+        for t in run.theorems if any(t.counts.values()) or not run.stopped
     ]
     parts.append(table(rows, ["theorem", "verdict", *_WORDS]))
+    if len(rows) < len(run.theorems):
+        parts.append(f"not reached: {len(run.theorems) - len(rows)} theorems, of which nothing is decided")
     lacking = run.coverage.get("not_applicable")
     left = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
     if isinstance(lacking, list) and lacking:
         left.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
     left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
     parts.append("\n".join(left))
-    parts.append(closing_line(run))
+    parts.append("\n".join([closing_line(run), *against]))
     return "\n\n".join(p for p in parts if p)
 
 

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How a state is reached in which the old keeps a property and the new breaks it: a trace of the new's steps.
+
+All steps but the last keep every property, as in any trace. The last one breaks it, from a state and with inputs under which the
+old's step does not, whatever it observes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from verifier.difference import LUCKS, Difference, Pair, here, lucks, observed, own
+from verifier.follow import Plan
+from verifier.machine import Key
+from verifier.obligations import Builder
+from verifier.path import Target
+from verifier.prove import instance_of, step_move
+from verifier.results import Move
+from verifier.steps import Step, run
+from verifier.syntax import BOOL
+from verifier.trace import Search
+
+__all__ = ["with_trace"]
+
+MARK = "beyond the old: "  # before the property's name, where the old keeps it
+ASIDE = "old "
+ROUNDS = 16
+
+
+class Beyond(Search):
+    """Searches for the last steps that break what the old keeps under each of these lucks."""
+
+    def __init__(self, pair: Pair, target: Target, known: list[Mapping[str, int | bool]], deadline: float) -> None:
+        super().__init__(pair.new, pair.group, {target}, deadline)
+        self.pair, self.target, self.known = pair, target, known
+
+    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
+        found = super().violated(builder, step, held)
+        transition, prop = self.target
+        if step.instance.name == transition and prop in found:
+            found[MARK + prop] = builder.alg.all(found[prop], self._kept(builder, step))
+        return found
+
+    def _kept(self, builder: Builder, step: Step) -> int:
+        """The old takes the step under some luck, and keeps the property under each that is known."""
+        alg, fresh = builder.alg, builder.fresh
+        goes, _ = self._old(builder, step, lambda n, k: fresh(ASIDE + n if own(n) else n, k))
+        conditions = [goes]
+        for luck in self.known:
+            def chosen(name: str, kind: int, luck: Mapping[str, int | bool] = luck) -> Any:
+                if not own(name):
+                    return fresh(name, kind)
+                value = luck.get(name, 0)
+                return alg.truth(bool(value)) if kind == BOOL else alg.word(int(value), kind)
+
+            conditions.append(alg.neg(alg.all(*self._old(builder, step, chosen))))
+        return int(alg.all(*conditions))
+
+    def _old(self, builder: Builder, step: Step, fresh: Callable[[str, int], Any]) -> tuple[Any, Any]:
+        """Where the old takes the step, and where it then violates the property."""
+        old, alg = self.pair.old, builder.alg
+        memory = old.memory(alg, fresh)
+        theirs = run(old, alg, dict(step.before), here(old, step.instance), self.group.code, fresh, memory)
+        asked = Builder.of_steps(old, self.group, alg, fresh, memory)
+        ways = [w.bad for p in asked.properties() if p.name == self.target[1] for w in asked.ways(p, theirs)]
+        return alg.all(*theirs.assumed, *map(alg.neg, memory.take().values())), alg.any(*ways)
+
+    def named(self, found: str) -> str:
+        return found.removeprefix(MARK)
+
+    def tolerates(self, transition: str, prop: str) -> bool:
+        return prop.startswith(MARK) or super().tolerates(transition, prop)
+
+    def confirmed(self, plan: Plan, start: Mapping[Key, int | bool], prop: str) -> tuple[Move, ...] | None:
+        clean = tuple((i, {n: v for n, v in inputs.items() if not n.startswith(ASIDE)}) for i, inputs in plan)
+        return super().confirmed(clean, start, self.named(prop))
+
+
+def with_trace(pair: Pair, found: Difference, depth: int, seconds: float) -> Difference:
+    """A difference with how it is reached from a fresh mapping, where that is found in so many steps and seconds."""
+    known: list[Mapping[str, int | bool]] = [{}]
+    deadline = time.monotonic() + seconds
+    target = (found.transition, found.property)
+    for _ in range(ROUNDS):
+        search = Beyond(pair, target, known, deadline)
+        trace = next((t for _, t in search.find([(target[0], MARK + target[1])], depth)), ())
+        if not trace:
+            break
+        if len(observed(pair.old, pair.group, trace[-1])) > LUCKS:
+            break  # not all that the old may observe can be tried
+        tried = lucks(pair.old, pair.group, trace[-1])
+        luck = next((luck for luck, broken, may in tried if may and target[1] in broken), None)
+        if luck is None:
+            last = trace[-1]
+            old = step_move(pair.old, pair.group, instance_of(pair.old, last), dict(last.before), dict(last.inputs))
+            return replace(found, trace=trace, move=last, old=old)
+        if luck in known:
+            break
+        known.append(luck)
+    return replace(found, note="no trace was found from a fresh mapping")

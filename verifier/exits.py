@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every exit code of every command, and what it says. A verdict's code is never that of a fault: a crash refutes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+__all__ = ["Exit", "for_bisect", "worst"]
+
+
+class Exit(IntEnum):
+    """An exit code, and in `says` the line that README has of it."""
+
+    says: str
+
+    def __new__(cls, code: int, says: str) -> Exit:
+        one = int.__new__(cls, code)
+        one._value_ = code
+        one.says = says
+        return one
+
+    HOLDS = 0, "everything asked was proved, and something was asked"
+    REFUTED = 1, "refuted"
+    WRONG_USE = 2, "usage or spec error: nothing was checked; a filter that matches nothing is one"
+    OPEN = 3, "unknown, vacuous or incomplete"
+    CONTRADICTION = 4, "the tool contradicts itself, or failed at an obligation: it is named, and all else is decided and written"
+    CRASH = 70, "an internal error: no verdict, whatever was said before"
+    NO_OUTPUT = 74, "what was found could not be written: no verdict"
+    BISECT_SKIP = 125, "with `--bisect`, in the place of 2 and 3"
+    BISECT_STOP = 128, "with `--bisect`, in the place of all that must end a search: 4, 70, 74"
+    STOPPED = 130, "stopped by an interrupt or a request to end; what was not decided is said"
+    NO_READER = 141, "whoever read the output has closed it"
+
+
+# Of several results, the first of these that is among them. What is not here ends a command at once.
+_WORST = (Exit.CONTRADICTION, Exit.REFUTED, Exit.OPEN, Exit.WRONG_USE)
+
+
+def worst(codes: Iterable[int]) -> Exit:
+    """The exit code of several results: 4, then 1, 3, 2 and 0.
+
+    >>> worst([0, 3, 1])
+    <Exit.REFUTED: 1>
+    """
+    found = set(codes)
+    return next((code for code in _WORST if code in found), Exit.HOLDS)
+
+
+def for_bisect(code: int) -> int:
+    """The code that `git bisect run` understands: what decides nothing is skipped, and what must not be ends it.
+
+    >>> int(for_bisect(3)), int(for_bisect(1))
+    (125, 1)
+    """
+    if code in (Exit.WRONG_USE, Exit.OPEN):
+        return Exit.BISECT_SKIP
+    return Exit.BISECT_STOP if code in (Exit.CONTRADICTION, Exit.CRASH, Exit.NO_OUTPUT) else code

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What became of obligations, as text and as JSON (pteproof.difference/1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from verifier.difference import Difference
+from verifier.plan import Library
+from verifier.report.result_json import state
+from verifier.report.show import moves_text, wrap
+from verifier.results import Move
+from verifier.scopes import Model
+
+__all__ = ["difference_data", "difference_text"]
+
+_SAYS = {
+    "broken": "in this state the old step keeps it, whatever it observes; the new one breaks it",
+    "widened": "the new step breaks it in a state in which the old one is not taken: something that was required is not",
+    "lost": "no state leads there any more",
+    "fixed": "the old breaks it, the new proves it",
+    "still broken": "the new breaks it, but in no state in which the old keeps it",
+    "unknown": "it is not known",
+    "added": "only the new has it",
+    "gone": "only the old has it",
+}
+_QUIET = ("same", "kept")
+
+
+def difference_text(library: Library, found: Sequence[Difference], verbose: bool, quiet: bool) -> str:
+    """What is worse with its values, the rest by name, and how many of each."""
+    parts = []
+    for one in found if not quiet else ():
+        if one.word in _QUIET:
+            if verbose:
+                parts.append(f"{one.word:<12}  {one.id}")
+            continue
+        lines = [f"{one.word:<12}  {one.id}", wrap(_SAYS[one.word] + (f"; {one.note}" if one.note else ""))]
+        model = _model(library, one)
+        if one.move is not None and one.old is not None:
+            if one.trace:
+                lines.append("  reached from a fresh mapping by the new's steps:\n" + moves_text(model, one.trace))
+            lines += ["  the new:\n" + moves_text(model, [one.move]),
+                      "  the old, from the same state:\n" + moves_text(model, [one.old])]
+        elif one.values:
+            lines.append(wrap("for " + ", ".join(f"{n}={int(v):#x}" for n, v in one.values.items())))
+        parts.append("\n".join(lines))
+    counts = Counter(one.word for one in found)
+    order = (*_SAYS, *_QUIET)
+    parts.append(f"Compared {len(found)}: " + ", ".join(f"{counts[w]} {w}" for w in order if counts[w]) + ".")
+    return "\n\n".join(parts) if not verbose else "\n".join(parts)
+
+
+def _model(library: Library, one: Difference) -> Model:
+    variant, level, encoding = one.id.split("/")[:3]
+    return library.model(variant, encoding, level)
+
+
+def difference_data(library: Library, found: Iterable[Difference]) -> dict[str, Any]:
+    """The same as plain data; states as in the results of `prove`."""
+    rows = []
+    for one in found:
+        model = _model(library, one)
+
+        def shown(move: Move | None, model: Model = model) -> dict[str, Any] | None:
+            if move is None:
+                return None
+            return {"transition": move.transition, "roles": ["AB3"[r] for r in move.roles], "inputs": dict(move.inputs),
+                    "before": state(model, move.before), "after": state(model, move.after)}
+
+        rows.append({"id": one.id, "transition": one.transition, "property": one.property, "verdict": one.word,
+                     "note": one.note, "new": shown(one.move), "old": shown(one.old), "trace": [shown(m) for m in one.trace],
+                     "values": {n: int(v) for n, v in one.values.items()} if one.move is None else {}})
+    return {"schema": "pteproof.difference/1", "summary": dict(Counter(row["verdict"] for row in rows)), "results": rows}

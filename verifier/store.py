@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where everything lives that is kept between runs, and how a kept file is believed: it carries a digest of itself.
+
+A sealed file begins with a digest of its name and of all that follows. One that was edited, cut off, renamed or copied over
+another is as good as none, and is made anew. That is no guard against whoever writes the digest as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+__all__ = ["cache_folder", "read_regular", "read_sealed", "write_sealed", "write_whole"]
+
+_MARK = "pteproof sealed"
+
+
+def cache_folder() -> Path | None:
+    """XDG_CACHE_HOME/pteproof, else ~/.cache/pteproof; None where nobody says where home is: nothing is kept then."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return Path(base).absolute() / "pteproof"
+    try:
+        return Path.home() / ".cache" / "pteproof"
+    except RuntimeError:
+        return None
+
+
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """The first bytes of a file, or all. OSError where it is none: who reads a FIFO waits forever, and some devices never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(None, "not a regular file", str(path))
+        return file.read(most)
+
+
+def read_sealed(path: Path | None) -> Any:
+    """What a sealed file holds, as plain data of JSON; None where there is none, or it is not as it was written."""
+    if path is None:
+        return None
+    try:
+        head, _, body = read_regular(path).decode("utf-8").partition("\n")
+        return json.loads(body) if head == _seal(path, body) else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def write_sealed(path: Path, data: Any) -> None:
+    """Replace a file by this data of JSON, under its seal. One that cannot be written is no error: it is only for speed."""
+    body = json.dumps(data, separators=(",", ":"))
+    write_whole(path, f"{_seal(path, body)}\n{body}")
+
+
+def _seal(path: Path, body: str) -> str:
+    sealed = f"{path.name}\n{body}".encode("utf-8", "surrogatepass")
+    return f"{_MARK} {hashlib.sha256(sealed).hexdigest()}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file whole. A full or read-only disk is no error: what is kept is only for speed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp", encoding="utf-8") as file:
+            temporary = Path(file.name)
+            try:
+                file.write(text)
+                file.close()
+                os.replace(temporary, path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError:
+        return
