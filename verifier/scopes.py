@@ -39,7 +39,8 @@ from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls
 __all__ = ["Model"]
 
 TRACKS = "tracks_new"
-OF_THIRD = ("entry", "shadow_stack", HUGE)  # what steps.run puts there of the third process
+OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec")  # what a vma says; that of a third process, anything
+OF_THIRD = ("entry", *OF_VMA, HUGE)  # what steps.run puts there of the third process
 
 
 class _Scope:
@@ -422,7 +423,7 @@ class Model:
         event = self.definition("procedures", "hardware_event")
         if event is None or [p.type for p in event.params] != [INDEX, self.layout.width, BOOL]:
             raise SpecError(Where("specs/world.yaml", 1, 1), "no procedure hardware_event(p:process, after, stores:bool)")
-        for name in ("entry", "shadow_stack"):
+        for name in ("entry", *OF_VMA):
             found = self.variable(name)
             if found is None or found.count is None:
                 raise SpecError(Where("specs/world.yaml", 1, 1), f"no variable {name} of each process")

@@ -16,7 +16,7 @@ from verifier.algebra import Algebra
 from verifier.evaluate import call
 from verifier.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.model import INVARIANT, LEMMA, STATIC, THIRD, Level, Property, Transition
-from verifier.scopes import TRACKS, Model
+from verifier.scopes import OF_VMA, TRACKS, Model
 from verifier.syntax import BOOL, INDEX
 
 __all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances", "invariants", "key_name", "level_of", "run",
@@ -291,7 +291,7 @@ def run(
     world.state[TRACKS] = int(instance.tracks_new)
     level = model.named_level(instance.level)
     world.state[("entry", THIRD)] = alg.word(model.layout.variant.constants[level.translated("EMPTY")], model.layout.width)
-    for flag in ("shadow_stack", "may_read", "may_write", "may_exec"):
+    for flag in OF_VMA:
         world.state[(flag, THIRD)] = fresh(f"{flag}.3", BOOL)
     if model.mixed:
         _fix_levels(world, instance)
