@@ -172,7 +172,7 @@ class World(Machine):
 
     def entering(self, name: str, process: Any, site: int) -> None:
         """A flush waits for handlers under way: what they store comes before it, and nothing after; but for `past_flush`."""
-        if process not in self.loaded or name not in ("flush", "ptep_clear_flush"):
+        if process not in self.loaded or name not in ("flush", *self.FLUSH):
             return
         if name == "flush":
             self.late(process, self.label(site))
