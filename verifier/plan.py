@@ -184,9 +184,7 @@ class Library:
             if not set(transition.needs) & set(absent) and wants(transition.name, ""):
                 found += self._effects_not_asked(group, transition)
         for prop in spec.properties.values():
-            for need in prop.needs:
-                if need in absent:
-                    found.append({"variant": group.variant, "property": prop.name, "why": f"has no {need}"})
+            found += [{"variant": group.variant, "property": prop.name, "why": why} for why in prop.lacks(group.variant, absent)]
         return found
 
     def _effects_not_asked(self, group: Group, transition: Transition) -> list[dict[str, str]]:
