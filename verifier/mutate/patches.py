@@ -10,6 +10,7 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from verifier.mutate.rules import Rules
@@ -19,6 +20,7 @@ __all__ = ["KINDS", "patches"]
 KINDS = ("flush", "test", "re-read", "split", "mark", "order", "branch", "twin", "return", "state")
 WORLD_NAMES = {"tracks_new"}
 Change = Callable[[Any], None]
+Made = Iterator[tuple[str, ast.AST, str, Change]]
 
 
 def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, str, str]]:
@@ -64,7 +66,8 @@ def _short(node: ast.AST) -> str:
 
 def _of_level(name: str) -> str:
     """The level whose entries a helper is about by its name, or nothing."""
-    return next((level for start, level in (("pmd_", "pmd"), ("huge_pte_", "hugetlb"), ("pte_", "pte")) if name.startswith(start)), "")
+    starts = (("pmd_", "pmd"), ("huge_pte_", "hugetlb"), ("pte_", "pte"))
+    return next((level for start, level in starts if name.startswith(start)), "")
 
 
 def _statements(lines: str) -> list[ast.stmt]:
@@ -120,7 +123,7 @@ class _Planter:
                 if id(stmt) not in self.kept and not isinstance(stmt, ast.Pass):
                     yield node, part, number, stmt
 
-    def flushes(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def flushes(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
             name = _name(stmt.value) if isinstance(stmt, ast.Expr) else ""
             if name in self.rules.actions:
@@ -134,7 +137,7 @@ class _Planter:
                     for value in (False, True):
                         yield "flush", node, f"`{_short(arg)}` is {value} in `{_short(node)}`", _argument(number, value)
 
-    def tests(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def tests(self) -> Made:
         for node in self.kernel():
             if _name(node) in self.rules.tests:
                 for value in (False, True):
@@ -148,7 +151,7 @@ class _Planter:
             return ast.unparse(node)
         return ""
 
-    def rereads(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def rereads(self) -> Made:
         held: dict[str, list[str]] = {}  # entry -> locals that were read from it, as the text goes on
         done = set[int]()
         for stmt in self.in_order(self.tree.body):
@@ -159,7 +162,7 @@ class _Planter:
                 if entry:
                     for known in held.get(entry, ()):
                         yield "re-read", stmt.value, f"`{known}` for `{_short(stmt.value)}`", _become(ast.Name(known))
-                elif taken and stmt not in done:
+                elif taken and id(stmt.value) not in done:
                     for known in held.get(taken, ()):
                         yield from self.stale(stmt, known)
                 done |= {id(n) for n in ast.walk(stmt.value)} if entry else set()
@@ -180,14 +183,14 @@ class _Planter:
             if isinstance(stmt, (ast.If, ast.For)):
                 yield from self.in_order([*stmt.body, *stmt.orelse])
 
-    def stale(self, stmt: ast.Assign, known: str) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def stale(self, stmt: ast.Assign, known: str) -> Made:
         """What was taken out is not looked at: the value that was read before is used."""
         where, part, number = self.parent(stmt)
         local = ast.unparse(stmt.targets[0])
         lines = ast.unparse(stmt.value) + (f"\n{local} = {known}" if local != known else "")
         yield "re-read", where, f"`{known}` for what `{_short(stmt.value)}` gives", _put(part, number, lines)
 
-    def stale_parts(self, node: ast.AST, held: dict[str, list[str]], done: set[int]) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def stale_parts(self, node: ast.AST, held: dict[str, list[str]], done: set[int]) -> Made:
         """Reads within an expression, but not the entries that a helper is given by reference."""
         if id(node) in done or id(node) in self.kept:
             return
@@ -204,10 +207,12 @@ class _Planter:
     def parent(self, stmt: ast.stmt) -> tuple[ast.AST, str, int]:
         return next((node, part, number) for node, part, body in self.bodies for number, s in enumerate(body) if s is stmt)
 
-    def splits(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def splits(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
             value = stmt.value if isinstance(stmt, (ast.Expr, ast.Assign)) else None
-            for lines in self.rules.split.get(_name(value), ()) if isinstance(value, ast.Call) else ():
+            if not isinstance(value, ast.Call):
+                continue
+            for lines in self.rules.split.get(_name(value), ()):
                 result = ast.unparse(stmt.targets[0]) if isinstance(stmt, ast.Assign) else ""
                 if "{x}" in lines and not result:
                     continue
@@ -215,7 +220,7 @@ class _Planter:
                 new = lines.replace("{x}", result).replace("{e}", words[0]).replace("{1}", words[1] if len(words) > 1 else "")
                 yield "split", node, f"`{_short(stmt)}` as `{new}`", _put(part, number, new)
 
-    def marks(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def marks(self) -> Made:
         for node in self.kernel():
             if _name(node) in self.rules.marks and isinstance(node, ast.Call) and node.args:
                 yield "mark", node, f"no `{_name(node)}` in `{_short(node)}`", _become(node.args[0])
@@ -224,7 +229,7 @@ class _Planter:
                 yield "mark", node, f"drop `{_short(stmt)}`", _drop(part, number)
         yield from self.added()
 
-    def added(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def added(self) -> Made:
         flag = any(_name(node) in ("set_exclusive", "clear_exclusive") for node in ast.walk(self.tree))
         for node, part, number, stmt in self.in_bodies():
             call = stmt.value if isinstance(stmt, ast.Expr) else None
@@ -245,10 +250,10 @@ class _Planter:
         called = {_name(n) for source in sources for n in ast.walk(source)}
         return any(name in self.rules.other or "_swp_" in name for name in called)
 
-    def orders(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def orders(self) -> Made:
         for node, part, body in self.bodies:
             mine = [(n, s) for n, s in enumerate(body) if id(s) not in self.kept and not isinstance(s, ast.Pass)]
-            for (i, one), (j, two) in zip(mine, mine[1:], strict=False):
+            for (i, one), (j, two) in pairwise(mine):
                 if self.dependent(one, two):
                     yield "order", node, f"`{_short(two)}` before `{_short(one)}`", _swap(part, i, j)
 
@@ -277,7 +282,7 @@ class _Planter:
         return name in self.rules.actions or name in self.rules.split or name in self.rules.stores or (
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
 
-    def branches(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def branches(self) -> Made:
         for node in self.kernel():
             if isinstance(node, (ast.If, ast.IfExp)) and id(node.test) not in self.kept:
                 shown = _short(node.test)
@@ -285,23 +290,23 @@ class _Planter:
                 for value in (True, False):
                     yield "branch", node, f"`{shown}` is {value}", _set("test", ast.Constant(value))
             elif isinstance(node, ast.BoolOp):
-                for number, value in enumerate(node.values):
-                    if id(value) not in self.kept and not self.of_world(value):
-                        yield "branch", node, f"without `{_short(value)}` in `{_short(node)}`", _without(number)
+                for number, part in enumerate(node.values):
+                    if id(part) not in self.kept and not self.of_world(part):
+                        yield "branch", node, f"without `{_short(part)}` in `{_short(node)}`", _without(number)
         for _, _, body in self.bodies:
-            for one, two in zip(body, body[1:], strict=False):
+            for one, two in pairwise(body):
                 if all(isinstance(s, ast.If) and id(s) not in self.kept and id(s.test) not in self.kept for s in (one, two)):
                     for mine, other in ((one, two), (two, one)):
                         yield ("branch", mine, f"`{_short(mine.test)}` and `{_short(other.test)}`",
                                _set("test", ast.BoolOp(ast.And(), [mine.test, other.test])))
 
-    def twins(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def twins(self) -> Made:
         for node in self.kernel():
             for twin in self.rules.twins.get(_name(node), ()):
                 if _of_level(twin) in ("", _of_level(_name(node)) or self.level):
                     yield "twin", node, f"`{twin}` for `{_short(node)}`", _rename(twin)
 
-    def returns(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def returns(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
             if isinstance(stmt, ast.Return) and stmt.value is None:
                 test = f" under `{_short(node.test)}`" if isinstance(node, ast.If) else ""
@@ -310,7 +315,7 @@ class _Planter:
                 for value in (True, False):
                     yield "return", stmt, f"`{_short(stmt)}` is {value}", _set("value", ast.Constant(value))
 
-    def states(self) -> Iterator[tuple[str, ast.AST, str, Change]]:
+    def states(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
             if isinstance(stmt, ast.Assign):
                 target = stmt.targets[0]

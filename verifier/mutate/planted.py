@@ -273,7 +273,7 @@ class _Session:
         for number, (one, before) in enumerate(self.base(name).steps):
             plain = self.recorded(model, name)[number][1]
             names = _corresponding(before, plain)
-            two = self.recorded(model, name, lambda n, names=names: names.get(n, n))[number][0]
+            two = self.recorded(model, name, _renaming(names))[number][0]
             if not self._alike(one, two):
                 return False
         return True
@@ -337,6 +337,10 @@ class _Session:
         return int(graph.xor(a, b) if isinstance(a, int) else graph.neg(graph.eq(a, b, len(a.bits))))
 
 
+def _renaming(names: dict[str, str]) -> Callable[[str], str]:
+    return lambda name: names.get(name, name)
+
+
 def _listening(names: dict[str, None], called: Callable[[str], str], inputs: Fresh) -> Fresh:
     def fresh(name: str, kind: int) -> Any:
         names[name] = None
@@ -348,9 +352,9 @@ def _listening(names: dict[str, None], called: Callable[[str], str], inputs: Fre
 def _corresponding(before: list[str], after: list[str]) -> dict[str, str]:
     """Observations of one run -> those of another at the corresponding places, or names of their own: one to one."""
     old, new = ([n for n in names if "@" in n] for names in (before, after))
-    heads = [[n.partition("@")[0] for n in names] for names in (old, new)]
+    mine, theirs = ([n.partition("@")[0] for n in names] for names in (old, new))
     found = {n: f"new {n}" for n in new}
-    for block in SequenceMatcher(None, *heads, autojunk=False).get_matching_blocks():
+    for block in SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks():
         found |= dict(zip(new[block.b:block.b + block.size], old[block.a:block.a + block.size], strict=True))
     return found
 
