@@ -19,6 +19,7 @@ __all__ = ["KINDS", "patches"]
 
 KINDS = ("flush", "test", "re-read", "split", "mark", "order", "branch", "twin", "return", "state")
 WORLD_NAMES = {"tracks_new"}
+BY_REFERENCE = ("ptep_", "pmdp_", "huge_ptep_", "set_", "pte_clear", "pmd_clear", "huge_pte_clear")  # helpers that change
 Change = Callable[[Any], None]
 Made = Iterator[tuple[str, ast.AST, str, Change]]
 
@@ -199,7 +200,7 @@ class _Planter:
             for known in held.get(entry, ()):
                 yield "re-read", node, f"`{known}` for `{_short(node)}`", _become(ast.Name(known))
             return
-        by_reference = _name(node).startswith(("ptep_", "pmdp_", "huge_ptep_", "set_", "pte_clear", "pmd_clear", "huge_pte_clear"))
+        by_reference = _name(node).startswith(BY_REFERENCE)
         for number, child in enumerate(ast.iter_child_nodes(node)):
             if not (by_reference and number == 1) and not isinstance(child, ast.stmt):
                 yield from self.stale_parts(child, held, done)

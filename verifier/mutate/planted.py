@@ -16,20 +16,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
 
 from verifier.bits import Bits
 from verifier.difference import Differences, Pair
-from verifier.errors import SpecError
+from verifier.errors import SpecError, Where
 from verifier.load import Source
-from verifier.model import Transition, name_of
+from verifier.model import STATIC, Transition, name_of
 from verifier.mutate.judge import AS_AN_EFFECT, Judged, Mutant
 from verifier.mutate.patches import patches
 from verifier.mutate.rules import Rules, read_rules
-from verifier.obligations import Builder, Group, Question
+from verifier.obligations import Builder, Group, obligation_id
 from verifier.plan import Library
 from verifier.prove import graph_inputs
 from verifier.scopes import Model
@@ -43,6 +43,7 @@ PAIRS = (("page-flag", "today"), ("option-c", "option-c"))
 WORSE = "worse:"
 NARROWER = "narrower:"
 CONFLICTS = 200_000  # after which a question is given up
+STEPS = 2000  # that are kept of texts as they were
 NODES = 4_000_000  # of a graph, after which a session starts afresh
 OURS = ("hardware_event", "hardware_load")  # procedures that are the hardware's
 
@@ -112,18 +113,18 @@ def judge_patch(library: Library, mutant: Mutant) -> Judged:
 
 
 def _judged(session: _Session, mutant: Mutant, model: Model, names: list[str]) -> Judged:
-    asked = {name: session.asked(model, name) for name in names}
+    planted = {name: session.taken(model, name) for name in names}
     for name in names:
-        told = session.refuted(name, asked[name])
+        told = session.refuted(name, planted[name])
         if told:
             return Judged(mutant, "survived" if told.startswith("the solver") else "killed", told)
     for name in names:
-        told = session.lost_effect(name, model) or session.no_more(asked[name])
+        told = session.lost_effect(name, planted[name])
         if told:
             return Judged(mutant, "killed", f"{AS_AN_EFFECT} {told}")
-    if all(session.same(name, model) for name in names):
+    if all(session.same(name, model, planted[name]) for name in names):
         return Judged(mutant, "equivalent", "the same step from every state")
-    if all(session.within(name, model) for name in names):
+    if all(session.within(name, planted[name]) for name in names):
         return Judged(mutant, "equivalent", f"{NARROWER} no step that the text as it was may not take, or nothing")
     for name in names:
         told = session.worse(name, model)
@@ -133,13 +134,23 @@ def _judged(session: _Session, mutant: Mutant, model: Model, names: list[str]) -
 
 
 @dataclass(slots=True)
+class _Taken:
+    """A step as a text has it: what may be assumed of it, and its inputs in the order they were asked for."""
+
+    model: Model
+    step: Step
+    given: tuple[int, ...]
+    names: list[str]
+
+
+@dataclass(slots=True)
 class _Base:
     """What is known of a step as it was: the properties that are proved, and refuted; the effects that show."""
 
     proved: frozenset[str]
     refuted: frozenset[str]
     effects: frozenset[str]
-    steps: list[tuple[Step, list[str]]] = field(default_factory=list)  # and the inputs of each, in the order they were asked for
+    taken: list[_Taken]
 
 
 _SESSIONS: dict[tuple[int, Group], _Session] = {}
@@ -151,7 +162,7 @@ def _session(library: Library, group: Group) -> _Session:
     known = _SESSIONS.get(key)
     if known is None or len(known.graph.left) > NODES:
         for old in _SESSIONS.values():
-            old.solver.close()
+            old.close()
         _SESSIONS.clear()
         _SESSIONS[key] = known = _Session(library, group)
     return known
@@ -165,11 +176,21 @@ class _Session:
         self.model = library.group_model(group)
         self.graph = Bits()
         self.solver = BitsSolver(self.graph, limit=CONFLICTS)
-        self.builder = Builder(self.model, group, self.graph, graph_inputs(self.graph))
+        self.inputs = graph_inputs(self.graph)
+        self.builder = Builder(self.model, group, self.graph, self.inputs)
         self.fixed = {key_name(key) for key, _ in state_keys(self.model)}
         self._bases: dict[str, _Base] = {}
+        self._chosen: dict[tuple[str, tuple[tuple[str, int], ...]], list[str]] = {}
+        self._others: dict[object, Step] = {}
+        self._differences: Differences | None = None
 
-    def place(self, name: str, code: str) -> Any:
+    def close(self) -> None:
+        self.solver.close()
+        if self._differences is not None:
+            self._differences.solver.close()
+
+    def place(self, name: str, code: str) -> Where:
+        """Where a text stands."""
         if code:
             return self.model.spec.transitions[name].codes[code].where
         return next(p.body.where for p in self.model.spec.procedures if name_of(p) == name)
@@ -183,168 +204,171 @@ class _Session:
 
         return [t.name for t in self.model.spec.transitions.values() if uses(t)]
 
-    def varied(self, model: Model) -> Builder:
-        """A builder over the same state and hypothesis."""
-        found = copy(self.builder)
-        found.model, found._kept = model, None
+    def taken(self, model: Model, name: str, called: Callable[[str], str] | None = None) -> list[_Taken]:
+        """The steps of a name, whose inputs may be `called` otherwise."""
+        found = []
+        for instance in instances(model):
+            if instance.name == name:
+                names: dict[str, None] = {}
+                step = self.step(model, instance, _listening(names, called, self.inputs))
+                found.append(_Taken(model, step, (*self.builder.hypothesis, *step.assumed), list(names)))
         return found
 
-    def asked(self, model: Model, name: str) -> list[Question]:
-        return list(self.varied(model).questions(lambda t, p: t == name))
+    def step(self, model: Model, instance: Instance, fresh: Fresh) -> Step:
+        return run(model, self.graph, self.builder.state, instance, self.group.code, fresh, self.builder.memory)
+
+    def of(self, model: Model) -> Builder:
+        """What says how steps of a model violate properties."""
+        found = copy(self.builder)
+        found.model = model
+        return found
 
     def base(self, name: str) -> _Base:
         if name not in self._bases:
-            questions = self.asked(self.model, name)
-            broken = frozenset(q.property.name for q in questions if self.violated(q))
-            proved = frozenset(q.property.name for q in questions) - broken
-            self._bases[name] = _Base(proved, broken, frozenset(self.shown(self.model, name)), self.recorded(self.model, name))
+            taken = self.taken(self.model, name)
+            broken, known = set[str](), set[str]()
+            for one in taken:
+                for prop, bad in self.bad(one):
+                    known.add(prop)
+                    if prop not in broken and not self.never((*one.given, bad)):
+                        broken.add(prop)
+            shown = frozenset(self.shown(taken))
+            self._bases[name] = _Base(frozenset(known - broken), frozenset(broken), shown, taken)
         return self._bases[name]
 
-    def violated(self, question: Question) -> bool:
-        return any(not isinstance(self.solver.check((*given, self.bad(question, label)), ()), Unsat)
-                   for label, given in question.given.items())
+    def never(self, conditions: tuple[int, ...]) -> bool:
+        return isinstance(self.solver.check(conditions, ()), Unsat)
 
-    def bad(self, question: Question, label: str) -> int:
-        return int(self.graph.any(*(w.bad for w in question.ways if w.label == label)))
+    def bad(self, one: _Taken) -> Iterator[tuple[str, int]]:
+        """Each property, and where a step violates it."""
+        builder = self.of(one.model)
+        for prop in builder.properties():
+            if prop.kind != STATIC:
+                yield prop.name, int(self.graph.any(*(w.bad for w in builder.ways(prop, one.step))))
 
-    def refuted(self, name: str, asked: list[Question]) -> str:
+    def refuted(self, name: str, planted: list[_Taken]) -> str:
         """The first obligation that was proved and is no more; all of an instance are asked about at once."""
         proved = self.base(name).proved
-        mine = [q for q in asked if q.property.name in proved]
-        for label, given in (mine[0].given.items() if mine else ()):
-            bad = [self.bad(q, label) for q in mine]
-            answer = self.solver.check((*given, self.graph.any(*bad)))
+        for one in planted:
+            bad = [(prop, where) for prop, where in self.bad(one) if prop in proved]
+            answer = self.solver.check((*one.given, self.graph.any(*(where for _, where in bad))), ())
             if isinstance(answer, Undecided):
                 return f"the solver gave up: {answer.reason}"
             if isinstance(answer, Sat):
-                seen = self.graph.evaluate(bad, answer.model)
-                return f"{next(q.id for q, holds in zip(mine, seen, strict=True) if holds)} is refuted, was proved"
+                prop = next(prop for prop, where in bad if not self.never((*one.given, where)))
+                return f"{obligation_id(self.group, name, prop)} is refuted, was proved"
         return ""
 
-    def no_more(self, asked: list[Question]) -> str:
-        """An instance that no state takes any more."""
-        for label, given in (asked[0].given.items() if asked else ()):
-            if isinstance(self.solver.check(given, ()), Unsat):
-                return f"no state takes {label} any more"
-        return ""
-
-    def shown(self, model: Model, name: str) -> Iterator[str]:
+    def shown(self, taken: list[_Taken]) -> set[str]:
         """The effects of a step that some state shows."""
-        for aim in self.varied(model).aims(lambda t, p: t == name):
-            if any(isinstance(self.solver.check((*given, condition), ()), Sat) for _, given, condition in aim.shown):
-                yield aim.property.name
+        found = set[str]()
+        for one in taken:
+            for effect, condition in self.of(one.model).effects(one.step):
+                if effect not in found and isinstance(self.solver.check((*one.given, condition), ()), Sat):
+                    found.add(effect)
+        return found
 
-    def lost_effect(self, name: str, model: Model) -> str:
-        before = self.base(name).effects
-        lost = sorted(before.difference(self.shown(model, name))) if before else []
-        return f"{name} {lost[0]} is vacuous, was proved" if lost else ""
+    def lost_effect(self, name: str, planted: list[_Taken]) -> str:
+        """What the step was there for and does no more, or an instance that no state takes any more."""
+        lost = sorted(self.base(name).effects - self.shown(planted))
+        if lost:
+            return f"{obligation_id(self.group, name, lost[0])} is vacuous, was proved"
+        gone = next((one for one in planted if self.never(one.given)), None)
+        return "" if gone is None else f"no state takes {gone.step.instance.label} any more"
 
     def worse(self, name: str, model: Model) -> str:
         """An obligation that is refuted, as before, and violated in a state in which the text as it was keeps it."""
         refuted = self.base(name).refuted
         if not refuted:
             return ""
-        differences = Differences(Pair(self.model, model, self.group))
-        try:
-            return next((f"{d.id} is {d.word}" for d in differences.of(name, lambda prop: prop in refuted) if d.worse()), "")
-        finally:
-            differences.solver.close()
+        if self._differences is None:
+            self._differences = Differences(Pair(self.model, self.model, self.group))
+        found = self._differences.against(model).of(name, lambda prop: prop in refuted)
+        return next((f"{d.id} is {d.word}" for d in found if d.worse()), "")
 
-    def recorded(self, model: Model, name: str, called: Callable[[str], str] = lambda name: name) -> list[tuple[Step, list[str]]]:
-        """The steps of a name, each with the inputs that it asked for, which are `called` otherwise."""
-        found, inputs = [], graph_inputs(self.graph)
-        for instance in self.instances(model, name):
-            names: dict[str, None] = {}
-            found.append((self.step(model, instance, _listening(names, called, inputs)), list(names)))
-        return found
-
-    def instances(self, model: Model, name: str) -> list[Instance]:
-        return [i for i in instances(model) if i.name == name]
-
-    def step(self, model: Model, instance: Instance, fresh: Fresh) -> Step:
-        return run(model, self.graph, self.builder.state, instance, self.group.code, fresh, self.builder.memory)
-
-    def same(self, name: str, model: Model) -> bool:
+    def same(self, name: str, model: Model, planted: list[_Taken]) -> bool:
         """Is it the same step from every state that satisfies the invariant?
 
         What is observed at corresponding places is the same, and what has no place in the other is free: under these names of
         the inputs, which are as good as any, both have the same assumptions, violations and state after.
         """
-        for number, (one, before) in enumerate(self.base(name).steps):
-            plain = self.recorded(model, name)[number][1]
-            names = _corresponding(before, plain)
-            two = self.recorded(model, name, _renaming(names))[number][0]
-            if not self._alike(one, two):
+        for number, (one, two) in enumerate(zip(self.base(name).taken, planted, strict=True)):
+            names = _corresponding(one.names, two.names)
+            if any(new != old for new, old in names.items()):
+                two = self.taken(model, name, _renaming(names))[number]
+            differs = self.unlike(one.step, two.step)
+            taken = self.graph.any(*(x ^ 1 for x in two.step.assumed))
+            if not self.never((*two.given, differs)) or not self.never((*one.given, taken)):
                 return False
         return True
 
-    def within(self, name: str, model: Model) -> bool:
+    def unlike(self, one: Step, two: Step) -> int:
+        """The first may not be taken, or does not come to the same."""
+        graph = self.graph
+        return int(graph.any(
+            *(x ^ 1 for x in one.assumed), *(self.unequal(a, two.after[key]) for key, a in one.after.items()),
+            *(graph.xor(one.violations.get(p, 0), two.violations.get(p, 0)) for p in {*one.violations, *two.violations})))
+
+    def unequal(self, a: Any, b: Any) -> int:
+        graph = self.graph
+        return int(graph.xor(a, b) if isinstance(a, int) else graph.neg(graph.eq(a, b, len(a.bits))))
+
+    def within(self, name: str, planted: list[_Taken]) -> bool:
         """Is every step one that the text as it was may take from the same state, or no change at all?
 
         What that text observes is its own affair, and so are booleans that the transition leaves open: it is tried as the
         mistake has them, and with each of them true, false, or turned round; what has no place in the mistake does not happen.
         """
         graph = self.graph
-        for (one, before), (two, after) in zip(self.base(name).steps, self.recorded(model, name), strict=True):
-            choices = [n for n in before if n in graph.bools and n not in self.fixed]
-            tried: list[dict[str, int]] = [{}, *({n: value} for n in choices for value in (0, 1, graph.inputs[n][0] ^ 1))]
-            unlike = [self._differs(self.chosen(one.instance, values, after), two) for values in tried]
-            still = graph.any(*two.violations.values(), *(self._unequal(two.before[key], a) for key, a in two.after.items()))
-            if not isinstance(self.solver.check([*self.builder.hypothesis, *two.assumed, still, *unlike], ()), Unsat):
+        for one, two in zip(self.base(name).taken, planted, strict=True):
+            open_ = [n for n in one.names if n in graph.bools and n not in self.fixed
+                     and ("@" not in n or n.partition("@")[0] in self.model.observations)]
+            tried: list[tuple[tuple[str, int], ...]] = [
+                (), *(((n, value),) for n in open_ for value in (0, 1, graph.inputs[n][0] ^ 1))]
+            step = two.step
+            still = graph.any(*step.violations.values(), *(self.unequal(step.before[key], a) for key, a in step.after.items()))
+            unlike = [self.unlike(self.chosen(one.step.instance, values, two.names), step) for values in tried]
+            if not self.never((*two.given, still, *unlike)):
                 return False
         return True
 
-    def chosen(self, instance: Instance, values: dict[str, int], after: list[str]) -> Step:
+    def chosen(self, instance: Instance, values: tuple[tuple[str, int], ...], after: list[str]) -> Step:
         """A step as it was, with some of what is left open fixed, and the rest as at the corresponding places of another."""
-        inputs, graph = graph_inputs(self.graph), self.graph
-        names: dict[str, None] = {}
+        key = (instance.label, values)
+        fixed = dict(values)
+        if key not in self._chosen:
+            names: dict[str, None] = {}
 
-        def plain(name: str, kind: int) -> Any:
-            names[name] = None
-            return values[name] if name in values else inputs(name, kind)
+            def plain(name: str, kind: int) -> Any:
+                names[name] = None
+                return fixed[name] if name in fixed else self.inputs(name, kind)
 
-        self.step(self.model, instance, plain)
-        known = {old: new for new, old in _corresponding([n for n in names if n not in values], after).items()}
+            self.step(self.model, instance, plain)
+            self._chosen[key] = [n for n in names if n not in fixed]
+        known = {old: new for new, old in _corresponding(self._chosen[key], after).items()}
+        other = (key, tuple(known.get(n, "") for n in self._chosen[key]))
+        if other not in self._others:
+            if len(self._others) > STEPS:
+                self._others.clear()
+            def fresh(name: str, kind: int) -> Any:
+                if name in fixed:
+                    return fixed[name]
+                if "@" in name and name not in known:
+                    return self.graph.truth(False) if kind == BOOL else self.graph.word(0, kind)
+                return self.inputs(known.get(name, name), kind)
 
-        def fresh(name: str, kind: int) -> Any:
-            if name in values:
-                return values[name]
-            if "@" in name and name not in known:
-                return graph.truth(False) if kind == BOOL else graph.word(0, kind)
-            return inputs(known.get(name, name), kind)
-
-        return self.step(self.model, instance, fresh)
-
-    def _differs(self, one: Step, two: Step) -> int:
-        """The first may not be taken, or does not come to the same."""
-        graph = self.graph
-        return int(graph.any(
-            *(x ^ 1 for x in one.assumed), *(self._unequal(a, two.after[key]) for key, a in one.after.items()),
-            *(graph.xor(one.violations.get(p, 0), two.violations.get(p, 0)) for p in {*one.violations, *two.violations})))
-
-    def _alike(self, one: Step, two: Step) -> bool:
-        graph = self.graph
-        wrong = [self._unequal(a, two.after[key]) for key, a in one.after.items()]
-        wrong += [graph.xor(one.violations.get(p, 0), two.violations.get(p, 0)) for p in {*one.violations, *two.violations}]
-        for given, other in ((one.assumed, two.assumed), (two.assumed, one.assumed)):
-            differs = graph.any(*wrong, *(x ^ 1 for x in other))
-            if not isinstance(self.solver.check([*self.builder.hypothesis, *given, differs], ()), Unsat):
-                return False
-        return True
-
-    def _unequal(self, a: Any, b: Any) -> int:
-        graph = self.graph
-        return int(graph.xor(a, b) if isinstance(a, int) else graph.neg(graph.eq(a, b, len(a.bits))))
+            self._others[other] = self.step(self.model, instance, fresh)
+        return self._others[other]
 
 
 def _renaming(names: dict[str, str]) -> Callable[[str], str]:
     return lambda name: names.get(name, name)
 
 
-def _listening(names: dict[str, None], called: Callable[[str], str], inputs: Fresh) -> Fresh:
+def _listening(names: dict[str, None], called: Callable[[str], str] | None, inputs: Fresh) -> Fresh:
     def fresh(name: str, kind: int) -> Any:
         names[name] = None
-        return inputs(called(name), kind)
+        return inputs(name if called is None else called(name), kind)
 
     return fresh
 
