@@ -226,6 +226,10 @@ class Builder:
             question.unsettled = unsettled
             yield question
 
+    def keep_nothing(self) -> None:
+        """The steps that are kept are another model's."""
+        self._kept = None
+
     def _steps(self, name: str, found: list[Instance]) -> tuple[list[tuple[Step, tuple[Any, ...]]], dict[str, Any]]:
         """The steps of a name with what may be assumed of each, and where they are not settled. The last are kept."""
         if self._kept is None or self._kept[0] != name:
