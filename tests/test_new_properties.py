@@ -21,7 +21,7 @@ from verifier.solve import BitsSolver
 class Mistake(NamedTuple):
     """What is replaced in which files, and what notices it; `beside`: properties that fail with it."""
 
-    changes: tuple[tuple[str, str, str], ...]  # file, old, new: every place behind the first `# <transition>:` of a file of transitions
+    changes: tuple[tuple[str, str, str], ...]  # file, old, new: every place of the file; of one of transitions, in the step's text
     variant: str
     level: str
     transition: str
@@ -44,12 +44,23 @@ MISTAKES = {
          ("arch/x86.yaml", "((~offset << SWP_OFFSET_SHIFT)", "((offset << SWP_OFFSET_SHIFT)")),
         "x86_64", "pmd", "migrate-start-pmd", "no-l1tf", whole=True),
     "frames of hugetlbfs without access that are not inverted": Mistake(
-        (("arch/x86.yaml", '"val != 0 and (val & PRESENT) == 0"', '"False"'),), "x86_64", "hugetlb", "hugetlb-mprotect", "no-l1tf",
-        whole=True),
+        (("arch/x86.yaml", '"val != 0 and (val & PRESENT) == 0"', '"False"'),),
+        "x86_64", "hugetlb", "hugetlb-mprotect", "no-l1tf", whole=True),
     "PAE's swap offsets that are not inverted": Mistake(
         (("arch/x86_32-pae.yaml", "((~u64(offset) <<", "((u64(offset) <<"), ("arch/x86_32-pae.yaml", "u32((~pte <<", "u32((pte <<"),
          ("arch/x86_32-pae.yaml", "(pte & SWP_ABOVE) == SWP_ABOVE", "(pte & SWP_ABOVE) == 0")),
         "x86_32-pae", "pte", "swap-out", "no-l1tf", whole=True),
+    "a page of hugetlbfs without PSE": Mistake(
+        (("arch/x86.yaml", 'body: "pte | PSE"', "body: pte"),), "x86_64", "hugetlb", "hugetlb-fault", "leaf-in-memory"),
+    "a migration of hugetlbfs that ends without PSE": Mistake(
+        (("specs/transitions/hugetlb.yaml", "arch_make_huge_pte(pte))", "pte)"),),
+        "x86_64", "hugetlb", "hugetlb-migrate-end", "leaf-in-memory", whole=True),
+    "a page of hugetlbfs without the mark of sparc64": Mistake(
+        (("arch/sparc64.yaml", "(pte_mkhuge(pte) & ~szall()) | PMD_HUGE |", "(pte_mkhuge(pte) & ~szall()) |"),),
+        "sparc64-sun4v", "hugetlb", "hugetlb-fault", "leaf-in-memory", whole=True),
+    "a block of arm64 with the bit of a table": Mistake(
+        (("arch/arm64.yaml", 'pgtable:pte_mkhuge", body: "pte & ~TABLE_BIT"', 'pgtable:pte_mkhuge", body: pte'),),
+        "arm64-4k+dbm", "hugetlb", "hugetlb-wp-copy", "leaf-in-memory", whole=True),
 }
 
 
