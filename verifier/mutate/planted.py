@@ -108,8 +108,8 @@ def judge_patch(library: Library, mutant: Mutant) -> Judged:
         return Judged(mutant, "refused", error.message)
 
 
-def _judged(session: _Session, mutant: Mutant, name: str, code: str) -> Judged:
-    model, names = session.varied(mutant, name, code), [name] if code else session.users(name)
+def _judged(session: _Session, mutant: Mutant, about: str, code: str) -> Judged:
+    model, names = session.varied(mutant, about, code), [about] if code else session.users(about)
     planted = {name: session.taken(model, name) for name in names}
     for name in names:
         told = session.refuted(name, planted[name])
