@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder
-from verifier.errors import UsageError, nearest
-from verifier.model import FALLBACK, PTE, REACHES, Spec, Transition
+from verifier.errors import SpecError, UsageError, nearest
+from verifier.model import FALLBACK, PTE, REACHES, Spec, Transition, name_of
 from verifier.obligations import Group
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
@@ -26,7 +26,7 @@ KEPT = 24  # typed models that are kept: one takes a MByte
 NOT_COVERED = (
     "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
     "batches of entries: contiguous blocks, folio_pte_batch and what uses it",
-    "interleavings of two processes inside one transition; the hardware is let in at the marked points only",
+    "interleavings of two processes inside one transition; the hardware acts within it on entries that the transition accesses",
     "GUP-fast against a transition under way",
 )
 
@@ -224,7 +224,19 @@ def load_library(arch_folder: Path | None = None, spec_folder: Path | None = Non
     """Everything of arch/ and specs/."""
     arch_folder = arch_folder or data_folder("arch")
     spec_folder = spec_folder or data_folder("specs")
-    return Library(load_archs(arch_folder), load_generic(arch_folder), load_spec(spec_folder), arch_folder, spec_folder)
+    found = Library(load_archs(arch_folder), load_generic(arch_folder), load_spec(spec_folder), arch_folder, spec_folder)
+    _check_flushes(found)
+    return found
+
+
+def _check_flushes(library: Library) -> None:
+    """What the specs say of helpers beside their texts is said of helpers that some architecture has, or all."""
+    if library.generic is None:
+        return
+    helpers = {name for arch in (library.generic, *library.archs.values()) for name in arch.helpers}
+    for flush in library.spec.flushes:
+        if name_of(flush.text) not in helpers:
+            raise SpecError(flush.text.at, f"unknown helper {name_of(flush.text)!r}{nearest(name_of(flush.text), helpers)}")
 
 
 def nothing_matches(filters: Filters, library: Library) -> UsageError:
