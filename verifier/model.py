@@ -109,6 +109,12 @@ class Property:
     inputs: tuple[str, ...] = ()  # of a step: booleans that a transition leaves open, and that the sentence names
     shows: Source | None = None  # of one that asserts record: the sentence that fails then, for the report
     prefers: Source | None = None  # what holds after the step in a counterexample that a reader understands, where one can be had
+    not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why it says nothing there
+
+    def lacks(self, variant: str, absent: Iterable[str]) -> list[str]:
+        """Why it says nothing of a variant that lacks this; empty where it says something."""
+        why = [text for glob, text in self.not_on.items() if fnmatch.fnmatchcase(variant, glob)]
+        return why + [f"has no {need}" for need in self.needs if need in absent]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder
+from verifier.catalogue import Catalogue, load_catalogue
 from verifier.errors import SpecError, UsageError, nearest
 from verifier.model import FALLBACK, PTE, REACHES, Spec, Transition, name_of
 from verifier.obligations import Group
@@ -64,6 +65,7 @@ class Library:
     spec: Spec
     arch_folder: Path
     spec_folder: Path
+    catalogue: Catalogue = field(default_factory=Catalogue)
     substitute: Substitute | None = None  # whose helpers stand in for arch/'s
     _layouts: dict[tuple[str, str | None], Layout] = field(default_factory=dict)
     _models: dict[tuple[str, str, str, Substitute | None], Model] = field(default_factory=dict)
@@ -184,9 +186,7 @@ class Library:
             if not set(transition.needs) & set(absent) and wants(transition.name, ""):
                 found += self._effects_not_asked(group, transition)
         for prop in spec.properties.values():
-            for need in prop.needs:
-                if need in absent:
-                    found.append({"variant": group.variant, "property": prop.name, "why": f"has no {need}"})
+            found += [{"variant": group.variant, "property": prop.name, "why": why} for why in prop.lacks(group.variant, absent)]
         return found
 
     def _effects_not_asked(self, group: Group, transition: Transition) -> list[dict[str, str]]:
@@ -224,7 +224,9 @@ def load_library(arch_folder: Path | None = None, spec_folder: Path | None = Non
     """Everything of arch/ and specs/."""
     arch_folder = arch_folder or data_folder("arch")
     spec_folder = spec_folder or data_folder("specs")
-    found = Library(load_archs(arch_folder), load_generic(arch_folder), load_spec(spec_folder), arch_folder, spec_folder)
+    archs, spec = load_archs(arch_folder), load_spec(spec_folder)
+    catalogue = load_catalogue(spec_folder, spec.transitions.values(), archs.values())
+    found = Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder, catalogue)
     _check_flushes(found)
     return found
 

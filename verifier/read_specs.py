@@ -193,7 +193,7 @@ def _properties(table: Table) -> dict[str, Property]:
     for name in table:
         record = table.need(name, Table, "properties")
         record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
-                     "sentences", "codes", "levels", "inputs", "shows", "prefers"), "a property")
+                     "sentences", "codes", "levels", "inputs", "shows", "prefers", "not_on"), "a property")
         if name.startswith(REACHES):
             raise SpecError(table.key_at[name], f"{REACHES}... is what a step's effects are called: no property")
         kind = record.text("kind", "a property")
@@ -207,7 +207,7 @@ def _properties(table: Table) -> dict[str, Property]:
             record.texts("codes", "codes"),
             _words(_sub(record, "compares")), _sentences(record), record.texts("causes", "causes"),
             record.texts("levels", "levels"), record.texts("inputs", "inputs"),
-            record.get_as("shows", Source, None), record.get_as("prefers", Source, None),
+            record.get_as("shows", Source, None), record.get_as("prefers", Source, None), _words(_sub(record, "not_on")),
         )
         _can_be_shown(found[name])
     return found

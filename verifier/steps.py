@@ -249,7 +249,7 @@ def applies(model: Model, prop: Property, code: str) -> bool:
     """Does the property say anything for this variant, encoding and code?"""
     if (prop.encodings and model.encoding.name not in prop.encodings) or (prop.codes and code not in prop.codes):
         return False
-    return not any(need in model.layout.variant.absent for need in prop.needs)
+    return not prop.lacks(model.layout.variant.name, model.layout.variant.absent)
 
 
 def asked(model: Model, name: str, code: str) -> list[Property]:
