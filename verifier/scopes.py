@@ -40,7 +40,7 @@ from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls
 __all__ = ["Model"]
 
 TRACKS = "tracks_new"
-OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec")  # what a vma says; that of a third process, anything
+OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")  # what a vma says; that of a third process, anything
 OF_THIRD = ("entry", *OF_VMA, HUGE)  # what steps.run puts there of the third process
 
 
