@@ -21,7 +21,7 @@ from verifier.solve import BitsSolver
 class Mistake(NamedTuple):
     """What is replaced in which files, and what notices it; `beside`: properties that fail with it."""
 
-    changes: tuple[tuple[str, str, str], ...]  # file, old, new: every place behind the first `# <transition>:` of a file of transitions
+    changes: tuple[tuple[str, str, str], ...]  # file, old, new: every place of the file; of one of transitions, in the step's text
     variant: str
     level: str
     transition: str
@@ -44,12 +44,50 @@ MISTAKES = {
          ("arch/x86.yaml", "((~offset << SWP_OFFSET_SHIFT)", "((offset << SWP_OFFSET_SHIFT)")),
         "x86_64", "pmd", "migrate-start-pmd", "no-l1tf", whole=True),
     "frames of hugetlbfs without access that are not inverted": Mistake(
-        (("arch/x86.yaml", '"val != 0 and (val & PRESENT) == 0"', '"False"'),), "x86_64", "hugetlb", "hugetlb-mprotect", "no-l1tf",
-        whole=True),
+        (("arch/x86.yaml", '"val != 0 and (val & PRESENT) == 0"', '"False"'),),
+        "x86_64", "hugetlb", "hugetlb-mprotect", "no-l1tf", whole=True),
     "PAE's swap offsets that are not inverted": Mistake(
         (("arch/x86_32-pae.yaml", "((~u64(offset) <<", "((u64(offset) <<"), ("arch/x86_32-pae.yaml", "u32((~pte <<", "u32((pte <<"),
          ("arch/x86_32-pae.yaml", "(pte & SWP_ABOVE) == SWP_ABOVE", "(pte & SWP_ABOVE) == 0")),
         "x86_32-pae", "pte", "swap-out", "no-l1tf", whole=True),
+    "a page of hugetlbfs without PSE": Mistake(
+        (("arch/x86.yaml", 'body: "pte | PSE"', "body: pte"),), "x86_64", "hugetlb", "hugetlb-fault", "leaf-in-memory"),
+    "a migration of hugetlbfs that ends without PSE": Mistake(
+        (("specs/transitions/hugetlb.yaml", "arch_make_huge_pte(pte))", "pte)"),),
+        "x86_64", "hugetlb", "hugetlb-migrate-end", "leaf-in-memory", whole=True),
+    "a page of hugetlbfs without the mark of sparc64": Mistake(
+        (("arch/sparc64.yaml", "(pte_mkhuge(pte) & ~szall()) | PMD_HUGE |", "(pte_mkhuge(pte) & ~szall()) |"),),
+        "sparc64-sun4v", "hugetlb", "hugetlb-fault", "leaf-in-memory", whole=True),
+    "a block of arm64 with the bit of a table": Mistake(
+        (("arch/arm64.yaml", 'pgtable:pte_mkhuge", body: "pte & ~TABLE_BIT"', 'pgtable:pte_mkhuge", body: pte'),),
+        "arm64-4k+dbm", "hugetlb", "hugetlb-wp-copy", "leaf-in-memory", whole=True),
+    "mremap that keeps a mark": Mistake(
+        (("specs/transitions/move.yaml", "      if clear_uffd_wp:\n", "      if False:\n"),),
+        "x86_64", "pte", "mremap-move", "marked-is-registered"),
+    "mremap of a huge page that keeps a mark": Mistake(
+        (("specs/transitions/huge.yaml", "          if clear_uffd_wp:\n", "          if False:\n"),),
+        "x86_64", "pmd", "mremap-move-pmd", "marked-is-registered", whole=True),
+    "mremap of hugetlbfs that keeps a mark": Mistake(
+        (("specs/transitions/hugetlb.yaml", "if clear_uffd_wp and", "if False and"),),
+        "x86_64", "hugetlb", "hugetlb-move", "marked-is-registered", whole=True),
+    "fork that keeps a mark for a child that is not registered": Mistake(
+        (("specs/transitions/fork.yaml", "      if not registered[child]:\n", "      if False:\n"),),
+        "x86_64", "pte", "fork-pte", "marked-is-registered"),
+    "fork of a swap entry that keeps a mark": Mistake(
+        (("specs/transitions/fork.yaml", "      if not registered[child]:\n", "      if False:\n"),),
+        "x86_64", "pte", "fork-swap-entry", "marked-is-registered", whole=True),
+    "write protection of what is not registered": Mistake(
+        (("specs/transitions/protect.yaml", " or not registered[p]:", ":"),),
+        "x86_64", "pte", "uffd-wp-set", "marked-is-registered", whole=True),
+    "unregistering that leaves other pages' marks": Mistake(
+        (("specs/transitions/protect.yaml", "pte_clear_uffd_wp(old)", "old"),),
+        "x86_64", "pte", "uffd-unregister-elsewhere", "marked-is-registered", beside=("uffd-wp-exact",), whole=True),
+    "unregistering that leaves the marks of swap entries": Mistake(
+        (("specs/transitions/protect.yaml", "          pte = pte_swp_clear_uffd_wp(pte)\n", "          pass\n"),),
+        "x86_64", "pte", "mprotect-swap-entry", "marked-is-registered", whole=True),
+    "a collapse of marked pages": Mistake(
+        (("specs/transitions/huge.yaml", "      if uffd_wp(entry[p]):\n          return\n", ""),),
+        "x86_64", "pmd", "collapse", "uffd-wp-exact", whole=True),
 }
 
 

@@ -10,6 +10,7 @@ states in which both may take the step are asked about first, and then those in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -97,6 +98,15 @@ class Differences:
         self.new = _Side(pair.new, "", self._builder(pair.new, inputs))
         self.alike = self._builder(pair.old, inputs)
         self._names = {name for name, _ in names[0]}
+
+    def against(self, new: Model) -> Differences:
+        """The same old, and another new, over the same graph and solver. The state has to be the same."""
+        found = copy(self)
+        found.pair = replace(self.pair, new=new)
+        found.new = _Side(new, "", copy(self.new.builder))
+        found.new.builder.model, found.new.builder.memory = new, new.memory(self.graph, self.new.builder.fresh)
+        found.new.builder.keep_nothing()
+        return found
 
     def _builder(self, model: Model, fresh: Callable[[str, int], Any]) -> Builder:
         return Builder(model, self.group, self.graph, fresh)

@@ -8,6 +8,7 @@ does not load.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +40,7 @@ from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls
 __all__ = ["Model"]
 
 TRACKS = "tracks_new"
-OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec")  # what a vma says; that of a third process, anything
+OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")  # what a vma says; that of a third process, anything
 OF_THIRD = ("entry", *OF_VMA, HUGE)  # what steps.run puts there of the third process
 
 
@@ -152,6 +153,21 @@ class Model:
         self._cache: dict[tuple[object, ...], Function] = {}
         self.memory: Callable[[Any, Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
         self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
+
+    def varied(self, name: str, text: Source, code: str = "") -> Model:
+        """A model in which one text is another, and which shares all else that was typed: a transition's code, or a procedure."""
+        found = copy(self)
+        found.replayed = {}
+        found._cache = {key: typed for key, typed in self._cache.items() if key[1] != "code"}
+        if code:
+            transition = self.spec.transitions[name]
+            changed = replace(transition, codes={**transition.codes, code: text})
+            found.spec = replace(self.spec, transitions={**self.spec.transitions, name: changed})
+        else:
+            texts = self._texts["procedures"]
+            found._texts = {**self._texts, "procedures": {**texts, name: replace(texts[name], body=text)}}
+            found._functions = {key: typed for key, typed in self._functions.items() if key[0] != "procedures"}
+        return found
 
     def machine(self, alg: Any, fresh: Callable[[str, int], Any]) -> Machine:
         """A machine without a world, in which this model's helpers answer."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -132,17 +133,19 @@ def export(context: click.Context, identity: str, form: str) -> int:
 
 @click.command()
 @click.option("--arch", multiple=True, metavar="G", help="whose helpers and fields; default: each architecture's default variant")
-@click.option("--kind", multiple=True, type=click.Choice(["helper", "field", "code", "requires"]), help="default: all")
+@click.option("--kind", multiple=True, type=click.Choice(["helper", "field", "code", "requires", "patch"]),
+              help="default: all; patch is what patches to the kernel do wrong")
 @click.option("--name", "names", multiple=True, metavar="G", help="helpers, fields, TRANSITION.CODE")
 @click.option("--sample", type=click.IntRange(1), default=None, help="so many of them, always the same")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores")
 @click.option("--state", type=click.Path(path_type=Path), help="a file that keeps judgements: a stopped run goes on from there")
+@click.option("--json", "json_file", metavar="FILE", help="every judgement as JSON; - is standard output")
 @click.option("-v", "--verbose", is_flag=True, help="every mutant, also those that were noticed")
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
 @click.pass_context
 def mutate(context: click.Context, /, **given: Any) -> int:
-    """Plant mistakes in arch/ and specs/ and see whether anything notices; 1 where one survives without an explanation."""
-    from verifier.mutate.command import KINDS, run, text
+    """Plant mistakes in arch/ and specs/ and see whether anything notices; 1 where one survives without a reason, or a reason has none."""
+    from verifier.mutate.command import KINDS, PATCHED, as_json, run, text
     from verifier.plan import Filters
 
     library = load(context)
@@ -150,8 +153,12 @@ def mutate(context: click.Context, /, **given: Any) -> int:
         library.variant(name).name for name in library.archs]
     if not wanted:
         raise UsageError(f"no variant matches {', '.join(given['arch'])}")
+    files = {"--json": given["json_file"]}
+    open_outputs(files)
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
         score = run(library, wanted, given["kind"] or KINDS, names=given["names"], sample=given["sample"] or 0,
-                    jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress)
-    tell("\n".join(text(score, given["verbose"])))
-    return Exit.REFUTED if score.unexplained() else Exit.OPEN if score.lost() else Exit.HOLDS
+                    jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress,
+                    patched=wanted if given["arch"] else PATCHED)
+    if not write_outputs(files, {"--json": lambda: [json.dumps(as_json(score), indent=1)]}):
+        tell("\n".join(text(score, given["verbose"])))
+    return Exit.REFUTED if score.unexplained() or score.stale else Exit.OPEN if score.lost() else Exit.HOLDS

@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,16 +18,20 @@ from verifier.errors import UsageError
 from verifier.kernel.shapes import load_shapes
 from verifier.load import Table, read_yaml
 from verifier.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
+from verifier.mutate.planted import NARROWER, WORSE, judge_patch, patch_mutants
 from verifier.plan import Library
 from verifier.store import read_regular
 from verifier.workers import Lost, each
 
-__all__ = ["KINDS", "LOST", "Score", "run", "text"]
+__all__ = ["KINDS", "LOST", "PATCHED", "Score", "run", "text"]
 
 MOST = 64 << 20  # bytes of a file of judgements
 KEYS = {"digest", "mutant", "verdict", "by"}
 LOST = "lost"  # a verdict: nobody knows, for the process that judged it died or failed. It is not kept
-KINDS = ("helper", "field", "code", "requires")
+PATCH = "patch"
+SPECIFIED = ("helper", "field", "code", "requires")
+KINDS = (*SPECIFIED, PATCH)
+PATCHED = ("x86_64",)  # variants that decide mistakes of patches, where none are named
 VARIANTS = (  # decide transitions
     "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa", "mips64")
 
@@ -49,13 +53,16 @@ class Score:
 
 def run(
     library: Library, variants: Sequence[str], kinds: Sequence[str], *, names: Sequence[str] = (), sample: int = 0, jobs: int = 1,
-    state: Path | None = None, progress: Callable[[str], None] = lambda _: None,
+    state: Path | None = None, progress: Callable[[str], None] = lambda _: None, patched: Sequence[str] = PATCHED,
 ) -> Score:
     """Judge every mutant of these kinds whose helper or transition matches, or a fixed sample of them.
 
     `state` is a file that keeps judgements: a run that was stopped goes on from there. Raises UsageError where nothing matches.
     """
-    found = mutants(library, variants, kinds, lambda name: not names or any(fnmatch.fnmatchcase(name, g) for g in names))
+    def wanted(name: str) -> bool:
+        return not names or any(fnmatch.fnmatchcase(name, g) for g in names)
+
+    found = mutants(library, variants, kinds, wanted) + (patch_mutants(library, patched, wanted) if PATCH in kinds else [])
     if not found:
         raise UsageError("no mutant matches")
     whole = len(found)
@@ -76,14 +83,23 @@ def run(
     survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
     explained = {j.mutant.id: j.by for j in judged if j.by.startswith(UNPROVED)}
     explained |= {i: why for i in survivors for glob, why in reasons.items() if fnmatch.fnmatchcase(i, glob)}
-    lost = any(j.verdict == LOST for j in judged)
-    stale = () if len(found) < whole or names or lost or set(kinds) != set(KINDS) else tuple(
-        g for g in reasons if not any(fnmatch.fnmatchcase(i, g) for i in survivors))
+    partly = bool(len(found) < whole or names or any(j.verdict == LOST for j in judged))
+    stale = () if partly else unneeded_reasons(reasons, survivors, kinds, patched)
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
 
 
+def unneeded_reasons(
+    reasons: Mapping[str, str], survivors: Sequence[str], kinds: Sequence[str], patched: Sequence[str],
+) -> tuple[str, ...]:
+    """The globs that no survivor needs, where all mutants that they may be about were judged."""
+    judged = {*SPECIFIED} if {*SPECIFIED} <= {*kinds} else set()
+    if PATCH in kinds and {*PATCHED} <= {*patched}:
+        judged.add(PATCH)
+    return tuple(g for g in reasons if g.partition(" ")[0] in judged and not any(fnmatch.fnmatchcase(i, g) for i in survivors))
+
+
 def _judge(library: Library, compared: frozenset[str], mutant: Mutant) -> Judged:
-    return judge(library, mutant, compared, VARIANTS)
+    return judge_patch(library, mutant) if mutant.kind == PATCH else judge(library, mutant, compared, VARIANTS)
 
 
 class _State:
@@ -162,11 +178,53 @@ def text(score: Score, verbose: bool) -> Iterator[str]:
         yield f"stale       specs/survivors.yaml explains {glob!r}, which nothing needs"
     counts = Counter(j.verdict for j in score.judged)
     killed = [j for j in score.judged if j.verdict == "killed"]
-    by = Counter("conform" if j.by.startswith("conform") else "an effect" if j.by.startswith(AS_AN_EFFECT) else "a verdict"
-                 for j in killed)
+    by = Counter("conform" if j.by.startswith("conform") else "an effect" if j.by.startswith(AS_AN_EFFECT) else
+                 "worse" if j.by.startswith(WORSE) else "a verdict" for j in killed)
     left = len(score.unexplained())
+    yield from _of_patches(score)
     yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a verdict, "
-           f"{by['an effect']} as an effect, {by['conform']} by conform), {counts['refused']} refused, "
-           f"{counts['equivalent']} equivalent by proof, "
+           f"{by['an effect']} as an effect, {by['conform']} by conform{f', {n} as worse' if (n := by['worse']) else ''}), "
+           f"{counts['refused']} refused, {counts['equivalent']} equivalent by proof, "
            f"{counts['survived']} survived ({counts['survived'] - left} explained)"
            f"{f', {counts[LOST]} lost' if counts[LOST] else ''}.")
+
+
+COLUMNS = ("refuted", "effect", "worse", "equivalent", "narrower", "surviving")
+
+
+def patch_word(one: Judged) -> str:
+    """What became of a mistake of a patch; empty where it is no text of the language, or nobody knows."""
+    if one.verdict == "killed":
+        return "effect" if one.by.startswith(AS_AN_EFFECT) else "worse" if one.by.startswith(WORSE) else "refuted"
+    if one.verdict == "equivalent":
+        return "narrower" if one.by.startswith(NARROWER) else "equivalent"
+    return "surviving" if one.verdict == "survived" else ""
+
+
+def _of_patches(score: Score) -> Iterator[str]:
+    """How many mistakes of patches were planted, by level and by what kind of mistake, and what became of them."""
+    rows: dict[str, Counter[str]] = {}
+    for one in score.judged:
+        word = patch_word(one) if one.mutant.kind == PATCH else ""
+        if word:
+            _, level, encoding, code = one.mutant.variant.split("/")
+            for row in (f"{level} {encoding}/{code}", one.mutant.what.partition(":")[0], "all"):
+                rows.setdefault(row, Counter())[word] += 1
+    if rows:
+        yield f"{'mistakes of patches':<28}{'planted':>9}" + "".join(f"{word:>12}" for word in COLUMNS)
+    for row in sorted(rows, key=lambda r: (r == "all", " " not in r, r)):
+        yield f"{row:<28}{rows[row].total():>9}" + "".join(f"{rows[row][word]:>12}" for word in COLUMNS)
+
+
+def as_json(score: Score) -> dict[str, object]:
+    """The score as data: every mutant, its verdict and by what, and the reason where it survives."""
+    counts = Counter(j.verdict for j in score.judged)
+    return {
+        "schema": "pteproof.mutants/1",
+        "summary": {"mutants": len(score.judged), **dict(sorted(counts.items())), "unexplained": len(score.unexplained()),
+                    "stale": list(score.stale)},
+        "mutants": [
+            {"id": j.mutant.id, "kind": j.mutant.kind, "variant": j.mutant.variant, "name": j.mutant.name, "what": j.mutant.what,
+             "place": j.mutant.place, "verdict": j.verdict, "by": j.by, "reason": score.explained.get(j.mutant.id)}
+            for j in score.judged],
+    }
