@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import verifier
-from verifier import arch, model
+from verifier import arch, catalogue, model
 from verifier.arch import data_folder
 from verifier.errors import SpecError
 from verifier.kernel import laws
@@ -29,10 +29,11 @@ from verifier.work import Done, Task, work
 
 COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent
-READERS = {str(PACKAGE / name) for name in ("read_arch.py", "read_specs.py", "load.py")}
+READERS = {str(PACKAGE / name) for name in ("catalogue.py", "read_arch.py", "read_specs.py", "load.py")}
 RECORDS = (
     arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
     model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, laws.Law,
+    catalogue.Row, catalogue.Section, catalogue.Catalogue,
 )
 
 

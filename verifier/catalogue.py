@@ -90,7 +90,6 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Itera
     path = folder / "catalogue.yaml"
     table = read_yaml(path, str(Path(folder.name) / path.name) if folder.name == "specs" else str(path))
     sections = []
-    uses: dict[str, dict[str, tuple[str, ...]]] = {}
     known: dict[str, Row] = {}
     for name in table:
         record = table.need(name, Table, "the catalogue")
@@ -104,11 +103,10 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Itera
                 raise SpecError(row.where, f"row {row.number} stands already at {known[row.number].where}")
             known[row.number] = row
         sections.append(Section(name, record.text("title", "a section of the catalogue"), found))
-    if "uses" in table:
-        uses = _uses(table.need("uses", Table, "the catalogue"), known)
     models = modelled(known, transitions, archs)
     for row in known.values():
         _fits(row, models[row.number])
+    uses = _uses(table.need("uses", Table, "the catalogue"), known)
     return Catalogue(tuple(sections), uses, models)
 
 
@@ -153,12 +151,12 @@ def _row(table: Table, number: str) -> Row:
 def _fits(row: Row, models: tuple[str, ...]) -> None:
     """What a row says of itself against what models it. Hardware's events may be those of other architectures."""
     reason = row.out or row.later
+    if row.partly and not models and not row.claims:
+        raise SpecError(row.where, f"nothing models row {row.number}, not even in part: `not` or `later`")
     if not models and not row.claims and not reason and not row.of_hardware:
         raise SpecError(row.where, f"nothing models row {row.number}, and it does not say why: `not` or `later`")
     if models and reason:
         raise SpecError(row.where, f"{models[0]} models row {row.number}, which says why nothing does; what is left is `partly`")
-    if row.partly and not models and not row.claims:
-        raise SpecError(row.where, f"nothing models row {row.number}, not even in part: `not` or `later`")
 
 
 def _uses(table: Table, known: Mapping[str, Row]) -> dict[str, dict[str, tuple[str, ...]]]:
