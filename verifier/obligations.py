@@ -16,7 +16,7 @@ from verifier.algebra import Algebra
 from verifier.evaluate import call
 from verifier.machine import HUGE, WAS, Key, Memory
 from verifier.model import ADVISORY, EFFECT, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
-from verifier.scopes import Model
+from verifier.scopes import OF_VMA, Model
 from verifier.steps import Fresh, Instance, Step, World, applies, arguments, asked, instances, invariants, run, symbolic_state
 from verifier.syntax import BOOL
 
@@ -355,7 +355,9 @@ class Builder:
         return self._read_before(step, view, base), self._read_after(step, view, process, after)
 
     def _world_before(self, step: Step) -> World:
-        return World(self.model, self.alg, step.before, self.fresh, self.memory)
+        """The world before a step; of a third process, what its vma says."""
+        of_third: dict[Key, Any] = {(flag, THIRD): self.fresh(f"{flag}.3", BOOL) for flag in OF_VMA}
+        return World(self.model, self.alg, step.before | of_third, self.fresh, self.memory)
 
     def _read_before(self, step: Step, view: str, entry: Any) -> Any:
         """What a view or helper says of an entry before a step. A step that takes entries of any level changes none."""
