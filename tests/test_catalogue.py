@@ -62,7 +62,8 @@ def test_what_models_a_row_is_derived(library: Library, tmp_path: Path) -> None:
     ("kernel/contpte.py", "kernel/no_such.py", "row B1 rests on verifier/kernel/no_such.py, which there is not"),
     ('what: "a read"', 'want: "a read"', "unknown key 'want' in a row of the catalogue; did you mean what?"),
     ('what: "a read", ', "", "row T02 has no 'what'"),
-    ("uses:", 'second:\n  title: "Second"\n  rows: {T01: {site: "the processor", what: "again"}}\nuses:', "row T01 stands already at"),
+    ("uses:", 'second:\n  title: "Second"\n  rows: {T01: {site: "the processor", what: "again"}}\nuses:',
+     "row T01 stands already at"),
 ])
 def test_errors(library: Library, tmp_path: Path, old: str, new: str, says: str) -> None:
     assert old in SMALL
@@ -104,7 +105,8 @@ def test_list_coverage_and_page_agree(library: Library, request: pytest.FixtureR
     text = page(catalogue)
     assert re.findall(r"^- \*\*(\w+)\*\*", text, re.MULTILINE) == numbers
     assert max(len(line) for line in text.splitlines()) <= 100
-    run = prove(library, Filters(("um",), ("pte",), ("page-flag",), ("today",), ("cow-fault",), ("frame",)), Options(jobs=1, depth=0))
+    asked = Filters(("um",), ("pte",), ("page-flag",), ("today",), ("cow-fault",), ("frame",))
+    run = prove(library, asked, Options(jobs=1, depth=0))
     found = run.coverage["catalogue"]
     assert isinstance(found, dict) and (found["rows"], found["modelled"]) == (len(numbers), len(catalogue.covered()))
     assert [gap["row"] for gap in found["open"]] == [row.number for row in catalogue.gaps()]
