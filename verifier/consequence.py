@@ -133,7 +133,7 @@ class Consequences(Search):
         return Ending(searched=searched, rejected=len(tried.rejected))
 
     def again(self, move: Move, steps: Sequence[Move]) -> Found:
-        """These steps from where a failing move came to, if they end so, recomputed; that they are its consequence is not asked."""
+        """These steps from where a failing move came to, if they end so, recomputed. Whether they are its consequence is not asked."""
         return (_again(self.model, self.group, _Bad.of(move), steps) if steps else None) or ((), "")
 
     def _follows(self, bad: _Bad, steps: Sequence[Move], tried: _Tried) -> bool:
@@ -217,8 +217,9 @@ class Consequences(Search):
         chosen: list[dict[str, int]] = []
         for depth, steps in enumerate(self.choices[:number], 2):
             choice = graph.input_word(f"{depth}/choice", max(len(steps) - 1, 1).bit_length())
+            told = tried.avoided.union(*tried.rejected)
             chosen.append({step.label: graph.eq(choice, graph.word(i, len(choice.bits)), len(choice.bits))
-                           for i, step in enumerate(steps) if step.label in tried.avoided or any(step.label in r for r in tried.rejected)})
+                           for i, step in enumerate(steps) if step.label in told})
             found += [literal ^ 1 for label, literal in chosen[-1].items() if label in tried.avoided]
         for labels in tried.rejected:
             if len(labels) == number + 1 and all(label in row for label, row in zip(labels, chosen, strict=False)):
@@ -319,9 +320,9 @@ def _along(model: Model, group: Group, bad: _Bad, path: Sequence[Instance] | Non
 
 
 def _without(model: Model, group: Group, bad: _Bad, path: Sequence[Instance]) -> list[Move] | None:
-    """The same steps from the state before the failure where they may end so as well; None where the solver says that they do not.
+    """The same steps from the state before the failure where they may end so as well; None where it is decided that they do not.
 
-    Where the solver gives up, it is not known that they do not: then there are no values, and so no moves.
+    Where the solver gives up, that is not known, and there are no values: no moves.
     """
     values, decided = _values(model, group, bad, bad.before, path, HARD)
     if values is None:
@@ -341,7 +342,8 @@ def _sound_ends(model: Model, group: Group, path: Sequence[Instance]) -> bool:
     """May the steps end so from some state that satisfies the invariant? So it is said as well where the solver gives up."""
     graph = Bits()
     inputs = graph_inputs(graph)
-    values, decided = _ending(model, group, graph, {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}, path, HARD)
+    start = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
+    values, decided = _ending(model, group, graph, start, path, HARD)
     return values is not None or not decided
 
 
@@ -370,7 +372,8 @@ def _ending(
 
 
 def _moves(
-    model: Model, group: Group, bad: _Bad, start: Mapping[Key, int | bool], path: Sequence[Instance], values: Mapping[str, int | bool],
+    model: Model, group: Group, bad: _Bad, start: Mapping[Key, int | bool], path: Sequence[Instance],
+    values: Mapping[str, int | bool],
 ) -> list[Move]:
     """The steps that a solver found, as plain integers give them."""
     moves: list[Move] = []

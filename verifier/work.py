@@ -496,7 +496,7 @@ class _Worker:
                        unproved=unproved)
 
     def unproved(self, state: _Group, steps: Iterable[Move]) -> tuple[str, ...]:
-        """Of the steps that a failure leads to: obligations of their own that are not proved. What nobody asked for is decided."""
+        """Of the steps that a failure leads to: obligations of their own that are not proved. Those not asked for are decided."""
         names = list(dict.fromkeys(move.transition for move in steps))
         for name in names:
             if name not in state.unproved:
