@@ -18,7 +18,7 @@ from verifier.cli import main
 from verifier.errors import SpecError
 from verifier.load import Source
 from verifier.model import name_of
-from verifier.mutate.command import patch_word, run
+from verifier.mutate.command import SPECIFIED, patch_word, run, unneeded_reasons
 from verifier.mutate.judge import Mutant
 from verifier.mutate.patches import KINDS, patches
 from verifier.mutate.planted import PAIRS, judge_patch, patch_mutants
@@ -125,8 +125,8 @@ def changed(library: Library, group: str, name: str, old: str, new: str) -> Muta
 
 @pytest.mark.parametrize(("group", "name", "old", "new", "word", "by"), [
     (TODAY, "fork-pte.today", "needs_cow_for_dma(parent)", "False", "refuted", "pin-stays"),
-    (TODAY, "swap-out.today", "pte = ptep_clear_flush(entry[p])", "pte = ptep_get_and_clear(entry[p])", "refuted", "stale-is-ours"),
-    (OPTION_C, "swap-out.today", "pte_dirty(pte)):", "False):", "refuted", "stale-is-ours"),
+    (TODAY, "swap-out.today", "pte = ptep_clear_flush(entry[p])", "pte = ptep_get_and_clear(entry[p])", "refuted", "is refuted"),
+    (OPTION_C, "swap-out.today", "if pte_dirty(pte):", "if False:", "refuted", "is refuted"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "", "effect", "reaches-old-in-the-child"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte_mkold(pte))\n", "equivalent", "the same step"),
     (TODAY, "swap-out.today", "if defer:", "if not defer:", "narrower", "may not take"),
@@ -178,13 +178,21 @@ def test_the_command_counts_by_level_and_kind_and_writes_json(tmp_path: Path) ->
     assert {row["verdict"] for row in data["mutants"]} <= {"killed", "survived", "equivalent", "refused"}
 
 
-def test_a_reason_that_nothing_needs_fails(tmp_path: Path) -> None:
-    """And so does a survivor that has none."""
+def test_a_reason_that_nothing_needs_is_told() -> None:
+    """Where all was judged that it may be about, and there alone."""
+    reasons = {"patch * fork-pte.*: mark: *": "", "patch * no-such-step.*": "", "helper * x: *": ""}
+    survivors = ["patch x86_64/pte/page-flag/today fork-pte.today: mark: pte_wrprotect in `set_pte_at(entry[child], pte)`"]
+    assert unneeded_reasons(reasons, survivors, ["patch"], ["x86_64"]) == ("patch * no-such-step.*",)
+    assert unneeded_reasons(reasons, survivors, ["patch"], ["arm64-4k"]) == ()
+    assert unneeded_reasons(reasons, survivors, ["helper"], ["x86_64"]) == ()
+    assert unneeded_reasons(reasons, [], SPECIFIED, ["x86_64"]) == ("helper * x: *",)
+
+
+def test_a_survivor_without_a_reason_fails(tmp_path: Path) -> None:
+    """A young child breaks nothing: with no reason for it the command says so."""
     specs = tmp_path / "specs"
     shutil.copytree(load_library().spec_folder, specs)
-    library = load_library(None, specs)
-    (specs / "survivors.yaml").write_text('survivors:\n  "patch * no-such-step.*": "nothing"\n  "helper * x: *": "not asked"\n')
-    score = run(library, [], ["patch"], names=["fork-flush.*"], patched=("x86_64",))
-    assert score.stale == ()  # not all were judged
-    score = run(library, [], ["patch"], patched=("x86_64",), state=None, names=(), sample=0) if False else score
-    assert len(score.judged) > 4
+    (specs / "survivors.yaml").write_text('survivors:\n  "patch * fork-flush.*": "nothing"\n')
+    result = CliRunner().invoke(main, ["--spec-dir", str(specs), "mutate", "--kind", "patch", "--name", "swap-out.today", "--sample",
+                                       "40", "--jobs", "1", "-q"])
+    assert result.exit_code == 1 and "SURVIVED" in result.output

@@ -40,6 +40,15 @@ class Row:
     def of_hardware(self) -> bool:
         return self.site == SITE_OF_HARDWARE
 
+    @property
+    def kind(self) -> str:
+        """What the row says of itself: not, later, partly; or nothing."""
+        return "not" if self.out else "later" if self.later else "partly" if self.partly else ""
+
+    @property
+    def why(self) -> str:
+        return self.out or self.later or self.partly
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -61,7 +70,16 @@ class Catalogue:
 
     def gaps(self) -> list[Row]:
         """The rows of which something is not modelled."""
-        return [row for row in self.rows() if row.out or row.later or row.partly]
+        return [row for row in self.rows() if row.why]
+
+    def covered(self) -> list[Row]:
+        """The rows that something models, wholly or in part."""
+        return [row for row in self.rows() if self.covered_by(row)]
+
+    def coverage(self) -> dict[str, object]:
+        """What a run says of it: how many rows there are, and those of which something is not modelled, with the reason."""
+        gaps = [{"row": row.number, "site": row.site, "what": row.what, "kind": row.kind, "why": row.why} for row in self.gaps()]
+        return {"rows": len(self.rows()), "modelled": len(self.covered()), "open": gaps}
 
     def covered_by(self, row: Row) -> tuple[str, ...]:
         return (*self.models[row.number], *row.claims)
@@ -138,7 +156,7 @@ def _fits(row: Row, models: tuple[str, ...]) -> None:
     if not models and not row.claims and not reason and not row.of_hardware:
         raise SpecError(row.where, f"nothing models row {row.number}, and it does not say why: `not` or `later`")
     if models and reason:
-        raise SpecError(row.where, f"{models[0]} models row {row.number}, which says why nothing does; `partly` says what is left")
+        raise SpecError(row.where, f"{models[0]} models row {row.number}, which says why nothing does; what is left is `partly`")
     if row.partly and not models and not row.claims:
         raise SpecError(row.where, f"nothing models row {row.number}, not even in part: `not` or `later`")
 

@@ -144,7 +144,7 @@ def export(context: click.Context, identity: str, form: str) -> int:
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
 @click.pass_context
 def mutate(context: click.Context, /, **given: Any) -> int:
-    """Plant mistakes in arch/ and specs/ and see whether anything notices; 1 where one survives without an explanation."""
+    """Plant mistakes in arch/ and specs/ and see whether anything notices; 1 where one survives without a reason, or a reason has none."""
     from verifier.mutate.command import KINDS, PATCHED, as_json, run, text
     from verifier.plan import Filters
 
@@ -161,4 +161,4 @@ def mutate(context: click.Context, /, **given: Any) -> int:
                     patched=wanted if given["arch"] else PATCHED)
     if not write_outputs(files, {"--json": lambda: [json.dumps(as_json(score), indent=1)]}):
         tell("\n".join(text(score, given["verbose"])))
-    return Exit.REFUTED if score.unexplained() else Exit.OPEN if score.lost() else Exit.HOLDS
+    return Exit.REFUTED if score.unexplained() or score.stale else Exit.OPEN if score.lost() else Exit.HOLDS

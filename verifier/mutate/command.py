@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -83,12 +83,19 @@ def run(
     survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
     explained = {j.mutant.id: j.by for j in judged if j.by.startswith(UNPROVED)}
     explained |= {i: why for i in survivors for glob, why in reasons.items() if fnmatch.fnmatchcase(i, glob)}
-    partly = len(found) < whole or names or any(j.verdict == LOST for j in judged)
-    whole_kinds = set() if partly else ({*SPECIFIED} if {*SPECIFIED} <= {*kinds} else set()) | (
-        {PATCH} if PATCH in kinds and {*PATCHED} <= {*patched} else set())
-    stale = tuple(g for g in reasons if g.partition(" ")[0] in whole_kinds
-                  and not any(fnmatch.fnmatchcase(i, g) for i in survivors))
+    partly = bool(len(found) < whole or names or any(j.verdict == LOST for j in judged))
+    stale = () if partly else unneeded_reasons(reasons, survivors, kinds, patched)
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
+
+
+def unneeded_reasons(
+    reasons: Mapping[str, str], survivors: Sequence[str], kinds: Sequence[str], patched: Sequence[str],
+) -> tuple[str, ...]:
+    """The globs that no survivor needs, where all mutants that they may be about were judged."""
+    judged = {*SPECIFIED} if {*SPECIFIED} <= {*kinds} else set()
+    if PATCH in kinds and {*PATCHED} <= {*patched}:
+        judged.add(PATCH)
+    return tuple(g for g in reasons if g.partition(" ")[0] in judged and not any(fnmatch.fnmatchcase(i, g) for i in survivors))
 
 
 def _judge(library: Library, compared: frozenset[str], mutant: Mutant) -> Judged:

@@ -27,6 +27,8 @@ Made = Iterator[tuple[str, ast.AST, str, Change]]
 def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, str, str]]:
     """(kind, what was done, the text with it done), each text different from the others and from the given one.
 
+    Texts that differ in what never runs are the same mistake, which the first of them stands for.
+
     >>> from verifier.plan import load_library
     >>> library = load_library()
     >>> from verifier.mutate.rules import read_rules
@@ -35,15 +37,15 @@ def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, 
     ['pass', 'flush_later(p)']
     """
     tree = ast.parse(text)
-    seen = {ast.unparse(tree)}
+    seen = {_folded(tree)}
     said: Counter[str] = Counter()
     for kind, what, place, change in _Planter(tree, rules, level).all():
         changed = copy.deepcopy(tree)
         change(list(ast.walk(changed))[place])
         ast.fix_missing_locations(changed)
-        new = ast.unparse(_filled(changed))
-        if new not in seen:
-            seen.add(new)
+        new, folded = ast.unparse(_filled(changed)), _folded(changed)
+        if folded not in seen:
+            seen.add(folded)
             said[what] += 1
             yield kind, what if said[what] == 1 else f"{what} ({said[what]})", new
 
@@ -54,6 +56,46 @@ def _filled(tree: ast.AST) -> ast.AST:
         if isinstance(node, (ast.If, ast.For, ast.Module)) and not node.body:
             node.body = [ast.Pass()]
     return tree
+
+
+def _folded(tree: ast.AST) -> str:
+    """The text without what never runs, by its constants, or does nothing."""
+    return ast.unparse(_filled(_Fold().visit(copy.deepcopy(tree))))
+
+
+class _Fold(ast.NodeTransformer):
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Constant):
+            return ast.Constant(not node.operand.value)
+        return node.operand.operand if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.UnaryOp) else node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        self.generic_visit(node)
+        stop = isinstance(node.op, ast.Or)
+        known = [v for v in node.values if isinstance(v, ast.Constant)]
+        if any(v.value is stop for v in known):
+            return ast.Constant(stop)
+        node.values = [v for v in node.values if v not in known]
+        return ast.Constant(not stop) if not node.values else node.values[0] if len(node.values) == 1 else node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        self.generic_visit(node)
+        return (node.body if node.test.value else node.orelse) if isinstance(node.test, ast.Constant) else node
+
+    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt] | None:
+        self.generic_visit(node)
+        node.body, node.orelse = ([s for s in body if not isinstance(s, ast.Pass)] for body in (node.body, node.orelse))
+        if isinstance(node.test, ast.Constant):
+            return node.body if node.test.value else node.orelse
+        return node if node.body or node.orelse else None
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
+        self.generic_visit(node)
+        return None if ast.unparse(node.targets[0]) == ast.unparse(node.value) else node
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
 
 
 def _name(node: ast.AST) -> str:

@@ -99,20 +99,17 @@ def _called(text: str) -> set[str]:
 
 
 def judge_patch(library: Library, mutant: Mutant) -> Judged:
-    """Is the mistake noticed? In its group alone."""
+    """Is the mistake noticed, in its group?"""
     group = Group(*mutant.variant.split("/"))
-    session = _session(library, group)
     name, _, code = mutant.name.partition(".")
-    text = Source(mutant.text, session.place(name, code))
-    names = [name] if code else session.users(name)
     try:
-        model = session.model.varied(name, text, code)
-        return _judged(session, mutant, model, names)
+        return _judged(_session(library, group), mutant, name, code)
     except SpecError as error:
         return Judged(mutant, "refused", error.message)
 
 
-def _judged(session: _Session, mutant: Mutant, model: Model, names: list[str]) -> Judged:
+def _judged(session: _Session, mutant: Mutant, about: str, code: str) -> Judged:
+    model, names = session.varied(mutant, about, code), [about] if code else session.users(about)
     planted = {name: session.taken(model, name) for name in names}
     for name in names:
         told = session.refuted(name, planted[name])
@@ -161,9 +158,8 @@ def _session(library: Library, group: Group) -> _Session:
     key = (id(library), group)
     known = _SESSIONS.get(key)
     if known is None or len(known.graph.left) > NODES:
-        for old in _SESSIONS.values():
-            old.close()
-        _SESSIONS.clear()
+        while _SESSIONS:
+            _SESSIONS.popitem()[1].close()
         _SESSIONS[key] = known = _Session(library, group)
     return known
 
@@ -194,6 +190,10 @@ class _Session:
         if code:
             return self.model.spec.transitions[name].codes[code].where
         return next(p.body.where for p in self.model.spec.procedures if name_of(p) == name)
+
+    def varied(self, mutant: Mutant, name: str, code: str) -> Model:
+        """The model with a mistake in it."""
+        return self.model.varied(name, Source(mutant.text, self.place(name, code)), code)
 
     def users(self, procedure: str) -> list[str]:
         """The steps of this level that call a procedure."""

@@ -369,6 +369,7 @@ def _decoded_text(found: dict[str, Any]) -> str:
 
 def list_text(library: Library, what: str, arch: str | None) -> str:
     """One line for each thing that there is."""
+    from verifier.report import catalogue
     from verifier.report.tables import table
 
     if arch is not None:
@@ -378,7 +379,7 @@ def list_text(library: Library, what: str, arch: str | None) -> str:
     elif what == "variants":
         rows = [[v.name, v.arch, v.describe] for v in library.variants()]
     elif what == "transitions":
-        rows = [[t.name, ",".join(t.catalogue), " ".join(t.codes), t.site] for t in library.spec.transitions.values()]
+        rows = catalogue.rows(library.catalogue)
     elif what == "properties":
         rows = [[p.name, p.kind, p.claim] for p in library.spec.properties.values()]
         rows.append([f"{REACHES}NAME", EFFECT, "some state leads the step to what it is there for (its `reaches`)"])
