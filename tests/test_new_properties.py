@@ -100,6 +100,14 @@ MISTAKES = {
     "reuse of a page whose slot is given back under writeback": Mistake(
         (("specs/transitions/fault.yaml", "if writeback or not swap_count_zero():", "if not swap_count_zero():"),),
         "x86_64", "pte", "wp-reuse", "stable-writeback", beside=("writeback-in-swap-cache",), whole=True),
+    "access flags that change nothing": Mistake(
+        (("arch/x86.yaml", "          set_pte(ptep, entry)\n", "          pass\n"),), "x86_64", "pte", "wp-reuse", "progress"),
+    "a fault that forgets the access flag": Mistake(
+        (("specs/transitions/fault.yaml", "      pte = pte_mkyoung(pte)\n", ""),),
+        "arm64-4k", "pte", "write-fault-writable", "progress", beside=("frame",), whole=True),
+    "a write fault that leaves a writable entry clean where the CPU does not set dirty": Mistake(
+        (("specs/transitions/fault.yaml", "          pte = pte_mkdirty(pte)\n", "          pass\n"),),
+        "riscv64", "pte", "write-fault-writable", "progress", whole=True),
 }
 
 
