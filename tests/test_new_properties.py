@@ -108,6 +108,12 @@ MISTAKES = {
     "a write fault that leaves a writable entry clean where the CPU does not set dirty": Mistake(
         (("specs/transitions/fault.yaml", "          pte = pte_mkdirty(pte)\n", "          pass\n"),),
         "riscv64", "pte", "write-fault-writable", "progress", whole=True),
+    "an invalidated huge entry that names its frame": Mistake(
+        (("arch/x86.yaml", '"pfn_pmd(pmd_pfn(pmd), pmd_flags(pmd) & ~(PRESENT | PROTNONE))"', '"pmd & ~(PRESENT | PROTNONE)"'),),
+        "x86_64", "pmd", "static", "transient-entries"),
+    "an invalidated huge entry that software takes for none": Mistake(
+        (("arch/x86.yaml", '"(pmd & (PRESENT | PROTNONE | PSE)) != 0"', '"(pmd & (PRESENT | PROTNONE)) != 0"'),),
+        "x86_64", "pmd", "static", "transient-entries", whole=True),
 }
 
 
