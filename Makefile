@@ -46,9 +46,9 @@ test-kernel: $(VENV)/ready
 	@test -n "$(KERNEL_TREE)" -o -d build/linux-source-6.12 || { mkdir -p build && tar -C build -xf "$(DEBIAN_SOURCE)"; }
 	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) --dist loadfile $(if $(ARCH),$(OF_VARIANTS),tests/kernel tests/test_export.py)
 
-# Writes the console blocks of README.md and docs/ anew, and runs all variants that their ids name: minutes.
+# Writes docs/transitions.md and the console blocks of README.md and docs/ anew, and runs all variants that their ids name: minutes.
 docs: $(VENV)/ready
-	$(BIN)/pytest tests/test_pages.py --update-docs
+	$(BIN)/pytest tests/test_catalogue.py tests/test_pages.py --update-docs
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/matrix.py

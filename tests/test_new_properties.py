@@ -61,6 +61,45 @@ MISTAKES = {
     "a block of arm64 with the bit of a table": Mistake(
         (("arch/arm64.yaml", 'pgtable:pte_mkhuge", body: "pte & ~TABLE_BIT"', 'pgtable:pte_mkhuge", body: pte'),),
         "arm64-4k+dbm", "hugetlb", "hugetlb-wp-copy", "leaf-in-memory", whole=True),
+    "mremap that keeps a mark": Mistake(
+        (("specs/transitions/move.yaml", "      if clear_uffd_wp:\n", "      if False:\n"),),
+        "x86_64", "pte", "mremap-move", "marked-is-registered"),
+    "mremap of a huge page that keeps a mark": Mistake(
+        (("specs/transitions/huge.yaml", "          if clear_uffd_wp:\n", "          if False:\n"),),
+        "x86_64", "pmd", "mremap-move-pmd", "marked-is-registered", whole=True),
+    "mremap of hugetlbfs that keeps a mark": Mistake(
+        (("specs/transitions/hugetlb.yaml", "if clear_uffd_wp and", "if False and"),),
+        "x86_64", "hugetlb", "hugetlb-move", "marked-is-registered", whole=True),
+    "fork that keeps a mark for a child that is not registered": Mistake(
+        (("specs/transitions/fork.yaml", "      if not registered[child]:\n", "      if False:\n"),),
+        "x86_64", "pte", "fork-pte", "marked-is-registered"),
+    "fork of a swap entry that keeps a mark": Mistake(
+        (("specs/transitions/fork.yaml", "      if not registered[child]:\n", "      if False:\n"),),
+        "x86_64", "pte", "fork-swap-entry", "marked-is-registered", whole=True),
+    "write protection of what is not registered": Mistake(
+        (("specs/transitions/protect.yaml", " or not registered[p]:", ":"),),
+        "x86_64", "pte", "uffd-wp-set", "marked-is-registered", whole=True),
+    "unregistering that leaves other pages' marks": Mistake(
+        (("specs/transitions/protect.yaml", "pte_clear_uffd_wp(old)", "old"),),
+        "x86_64", "pte", "uffd-unregister-elsewhere", "marked-is-registered", beside=("uffd-wp-exact",), whole=True),
+    "unregistering that leaves the marks of swap entries": Mistake(
+        (("specs/transitions/protect.yaml", "          pte = pte_swp_clear_uffd_wp(pte)\n", "          pass\n"),),
+        "x86_64", "pte", "mprotect-swap-entry", "marked-is-registered", whole=True),
+    "a collapse of marked pages": Mistake(
+        (("specs/transitions/huge.yaml", "      if uffd_wp(entry[p]):\n          return\n", ""),),
+        "x86_64", "pmd", "collapse", "uffd-wp-exact", whole=True),
+    "a swap-in that stays exclusive under stable writeback": Mistake(
+        (("specs/transitions/swap.yaml", "if excl and writeback and stable:", "if False:"),),
+        "x86_64", "pte", "swap-in", "stable-writeback"),
+    "a swapoff that does not wait for writeback": Mistake(
+        (("specs/transitions/swap.yaml", "      if writeback:\n          return\n", ""),),
+        "x86_64", "pte", "swap-off", "stable-writeback", whole=True),
+    "writing back what a device has exclusively": Mistake(
+        (("specs/transitions/swap.yaml", " and unmapped() and no_extra_refs():", " and unmapped():"),),
+        "x86_64", "pte", "write-back", "stable-writeback", whole=True),
+    "reuse of a page whose slot is given back under writeback": Mistake(
+        (("specs/transitions/fault.yaml", "if writeback or not swap_count_zero():", "if not swap_count_zero():"),),
+        "x86_64", "pte", "wp-reuse", "stable-writeback", beside=("writeback-in-swap-cache",), whole=True),
 }
 
 

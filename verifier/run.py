@@ -309,6 +309,7 @@ def _finish(
     coverage: dict[str, object] = {
         "not_covered": [*NOT_COVERED, *levels, *unproved],
         "not_applicable": [*skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))],
+        "catalogue": library.catalogue.coverage(),
     }
     if scheduler.helpers:
         coverage["helpers"] = sorted(scheduler.helpers)

@@ -93,10 +93,25 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
         parts.append(_shown(shown))
     if found.leads_to:
         parts.append(f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to))
-    elif found.searched:
-        parts.append(wrap("Searched from there for a store that leaks, or for content that is dropped: none was found within "
-                          f"{found.searched} steps. What more steps lead to was not asked."))
+        parts += [wrap(words) for words in consequence_words(found)]
+    elif found.searched or found.rejected:
+        parts += [wrap(words) for words in consequence_words(found)]
     return parts
+
+
+def consequence_words(found: Counterexample) -> list[str]:
+    """What is to be said of what a failure leads to, or of the search for it."""
+    if found.leads_to:
+        said = ["The same steps from the state before the failure do not end so, whatever their inputs: decided by the solver."]
+        if found.unproved:
+            said.append(f"Of these steps not proved themselves: {', '.join(found.unproved)}.")
+        return said
+    others = {0: "", 1: "One that does may end so without the failure too, and is not shown. "}.get(
+        found.rejected, f"{found.rejected} that do may end so without the failure too, and are not shown. ")
+    if not found.searched:
+        return [f"Searched from there for a store that leaks, or for content that is dropped. {others}".strip()]
+    return ["Searched from there for a store that leaks, or for content that is dropped: none was found within "
+            f"{found.searched} steps. {others}What more steps lead to was not asked."]
 
 
 def _shown(shown: Shown) -> str:
@@ -369,6 +384,7 @@ def _decoded_text(found: dict[str, Any]) -> str:
 
 def list_text(library: Library, what: str, arch: str | None) -> str:
     """One line for each thing that there is."""
+    from verifier.report import catalogue
     from verifier.report.tables import table
 
     if arch is not None:
@@ -378,7 +394,7 @@ def list_text(library: Library, what: str, arch: str | None) -> str:
     elif what == "variants":
         rows = [[v.name, v.arch, v.describe] for v in library.variants()]
     elif what == "transitions":
-        rows = [[t.name, ",".join(t.catalogue), " ".join(t.codes), t.site] for t in library.spec.transitions.values()]
+        rows = catalogue.rows(library.catalogue)
     elif what == "properties":
         rows = [[p.name, p.kind, p.claim] for p in library.spec.properties.values()]
         rows.append([f"{REACHES}NAME", EFFECT, "some state leads the step to what it is there for (its `reaches`)"])

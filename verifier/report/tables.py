@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from verifier.model import ADVISORY
 from verifier.plan import Library
+from verifier.report.catalogue import coverage_line
 from verifier.report.show import explain_text, source_of, wrap
 from verifier.results import Result, Run, State, reason, verdict_name
 
@@ -84,6 +85,7 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
     left = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
     if isinstance(lacking, list) and lacking:
         left.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
+    left += [line for line in (coverage_line(run.coverage.get("catalogue")),) if line]
     left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
     parts.append("\n".join(left))
     parts.append("\n".join([closing_line(run), *against]))

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Option C's fork cleans entries before dup_mmap flushes: what mends it, what does not, and what each mend rests on.
+
+Each candidate is the shipped code with texts replaced, and the lemma as the candidate needs it. Whatever fails of the whole
+induction, and does not fail of the shipped code, is the candidate's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+
+from verifier.bits import Bits
+from verifier.errors import Where
+from verifier.follow import follow
+from verifier.load import Source
+from verifier.model import ADVISORY
+from verifier.obligations import Group
+from verifier.path import Path, Paths, Rules
+from verifier.plan import Library
+from verifier.prove import GroupProver
+from verifier.results import Move, Proved
+from verifier.scopes import Model
+from verifier.sequences import steps_named
+from verifier.solve import BitsSolver
+
+Edits = Mapping[str, tuple[tuple[str, str], ...]]
+
+OWES = "begin_fork(parent)\nflush_later(parent)"
+CLEANS = "pte = ptep_get(entry[parent])\nif pte_dirty(pte):\n    folio_dirty = True\nset_pte_at(entry[parent], pte_mkclean(pte))"
+ASKS = "batch(p, pte_dirty(pte) or tlb_flush_pending(p))"
+LATER = ("swap-out", "lazyfree-discard", "migrate-start", "migrate-start-device")
+OWED = "(batched_write[p] or (fork_window[p] and due[p]))"
+UNMAPPED = "or (batched_write[p] and folio_dirty"
+
+# The steps that may run while a process forks, that take entries away, or that end such a window. With --whole all are asked.
+WINDOW = ("fork-pte", "fork-flush", "swap-out", "swap-in", "lazyfree-discard", "migrate-start", "migrate-end", "migrate-move",
+          "write-back", "free-swap-cache-folio", "zap", "stale-store", "tlb-flush", "load-translation", "hw-store")
+
+
+def fork(*edits: tuple[str, str]) -> Edits:
+    """Fork owes no flush that anybody sees; and these texts of its code are others."""
+    return {"fork-pte": ((OWES, "begin_fork(parent)"), *edits)}
+
+
+def reclaim(writable: str) -> Edits:
+    """What mm/rmap.c:set_tlb_ubc_flush_pending takes for writable."""
+    return dict.fromkeys(LATER, ((ASKS, f"batch(p, {writable})"),))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Codes with texts replaced, the lemma that goes with them, and what fails then."""
+
+    edits: Edits
+    lemma: tuple[tuple[str, str], ...] = ()
+    fails: frozenset[str] = frozenset()
+    io: str = "batched_write"  # what pageout has flushed before IO
+
+
+AS_TODAY = ((OWED, "batched_write[p]"),)
+BY_WINDOW = ((OWED, "(batched_write[p] or fork_window[p])"),)
+TAKEN = frozenset({"swap-out/stale-is-ours", "migrate-start/stale-is-ours"})
+UNMENDED = {**fork(), **reclaim("pte_dirty(pte)")}
+CANDIDATES = {
+    # As shipped; and each half of it alone. 
+    "shipped": Candidate({}),
+    "reclaim does not ask": Candidate(reclaim("pte_dirty(pte)"), fails=TAKEN),
+    "fork does not raise": Candidate(fork(), fails=frozenset({"fork-pte/stale-is-ours"})),
+    "unmended, with a lemma that asks for the folio alone": Candidate(
+        UNMENDED, BY_WINDOW, TAKEN),
+    # A flush for each page table, before its entries are cleaned.
+    "fork flushes first": Candidate({**fork((CLEANS, f"flush(parent)\n{CLEANS}")), **reclaim("pte_dirty(pte)")}, AS_TODAY),
+    # The entries stay dirty until the one flush: exclusive, while the child maps the page. Nor can the pass tell them from those
+    # that fork has copied for the child, which are exclusive.
+    "a second pass": Candidate(
+        {**fork((CLEANS, CLEANS.rpartition("\n")[0])), **reclaim("pte_dirty(pte)"),
+         "fork-flush": (("end_fork(p)", "end_fork(p)\nif maps(p) and not pte_write(entry[p]) and pte_dirty(entry[p]):\n    folio_dirty = True\n"
+                                        "    set_pte_at(entry[p], pte_mkclean(ptep_get(entry[p])))"),)},
+        AS_TODAY, frozenset({"fork-pte/no-false-exclusive", "fork-pte/exclusive-only-granted", "fork-flush/frame",
+                             "fork-flush/no-false-shared", "fork-flush/pin-stays"})),
+    # Every entry that is taken away counts as dirty; or that of a dirty folio; or pageout flushes whatever is batched.
+    "always writable": Candidate({**fork(), **reclaim("True")}, BY_WINDOW),
+    "a dirty folio": Candidate({**fork(), **reclaim("pte_dirty(pte) or folio_dirty")}, BY_WINDOW),
+    "pageout flushes": Candidate(
+        {**UNMENDED, "write-back": (("flush_batched_dirty(0)", "flush_batched(0)"), ("flush_batched_dirty(1)", "flush_batched(1)"))},
+        ((OWED, "(batched[p] or fork_window[p])"), (UNMAPPED, "or (batched[p] and folio_dirty")), io="batched"),
+}
+
+
+def changed(library: Library, variant: str, candidate: Candidate) -> Model:
+    """Option C at ptes with the candidate's texts."""
+    spec = library.spec
+    transitions = dict(spec.transitions)
+    for name, edits in candidate.edits.items():
+        old = transitions[name]
+        code = old.codes.get("option-c", old.codes["today"])
+        text = code.text
+        for before, after in edits:
+            assert text.count(before) == 1, (name, before, text)
+            text = text.replace(before, after)
+        place = Where(code.where.path, code.where.line, code.where.column + 1)  # texts are known by their places
+        transitions[name] = replace(old, codes={**old.codes, "option-c": Source(text, place)})
+    lemma = spec.properties["stale-is-ours"]
+    assert lemma.holds is not None
+    text = lemma.holds.text
+    for before, after in candidate.lemma:
+        assert text.count(before) == 1, (before, text)
+        text = text.replace(before, after)
+    properties = {**spec.properties, "stale-is-ours": replace(lemma, holds=Source(text, lemma.holds.where))}
+    io = spec.observations["folio_under_writeback"]
+    sentence = replace(io.axioms[0], holds=Source(io.axioms[0].holds.text.replace("batched_write", candidate.io), io.axioms[0].holds.where))
+    observations = {**spec.observations, "folio_under_writeback": replace(io, axioms=(sentence,))}
+    model = Model(replace(spec, transitions=transitions, properties=properties, observations=observations), library.layout(variant),
+                  spec.encodings["option-c"], "pte")
+    model.check()
+    return model
+
+
+def failing(library: Library, variant: str, candidate: Candidate, whole: bool) -> frozenset[str]:
+    """What induction does not prove of option-c/option-c: of all steps, or of those that the window may meet."""
+    model, graph = changed(library, variant, candidate), Bits()
+    prover = GroupProver(model, Group(variant, "pte", "option-c", "option-c"), graph, BitsSolver(graph))
+    return frozenset(f"{q.transition}/{q.property.name}" for q in prover.builder.questions(lambda t, p: whole or t in WINDOW)
+                     if q.property.kind != ADVISORY and not isinstance(prover.decide(q), Proved))
+
+
+@pytest.fixture(scope="module")
+def shipped(library: Library, whole: bool) -> frozenset[str]:
+    return failing(library, "x86_64", CANDIDATES["shipped"], whole)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_a_candidate(library: Library, shipped: frozenset[str], whole: bool, name: str) -> None:
+    """It fails where it should, and nowhere else; what the shipped code fails too is today's, and stands in docs/findings.md."""
+    assert failing(library, "x86_64", CANDIDATES[name], whole) - shipped == CANDIDATES[name].fails
+
+
+STORY = ("anon-write-fault[A+]", "add-to-swap[A]", "fork-pte[AB]", "swap-out[A]", "swap-out[B]", "write-back[A]", "stale-store[A]",
+         "free-swap-cache-folio[A]")
+
+
+class Through(Rules):
+    """Steps before the last may break lemmas: what is asked is whether content is lost in the end."""
+
+    def tolerates(self, transition: str, prop: str) -> bool:
+        return prop != "dropped-newer"
+
+
+def story(model: Model) -> tuple[Move, ...] | None:
+    """Fork, reclaim of both entries, IO, a store through the parent's translation, and the folio is freed: recomputed."""
+    group = Group("x86_64", "pte", "option-c", "option-c")
+    steps = steps_named(model, STORY)
+    assert steps is not None
+    rules = Through(model, group, {("free-swap-cache-folio", "dropped-newer")})
+    path = Path(rules, Paths(model, group), steps)
+    values = path.minimal("dropped-newer")
+    return None if values is None else follow(model, group, path.plan(values), path.start(values), "dropped-newer", through=True)
+
+
+def test_a_store_is_lost_without_the_mend(library: Library) -> None:
+    """The parent stores after its page was written to swap; the entry that reclaim took away was read-only and clean."""
+    moves = story(changed(library, "x86_64", Candidate(UNMENDED)))
+    assert moves is not None
+    fault, forked, taken, stored = moves[0], moves[2], moves[3], moves[6]
+    assert fault.after["entry", 0] == 0x8000000012345867 and forked.after["entry", 0] == 0x8000000012345825
+    assert forked.after["stale_write", 0] and forked.after["fork_window", 0]
+    assert taken.after["batched", 0] and not taken.after["batched_write", 0]
+    assert not stored.before["newer", 0] and stored.after["newer", 0] and stored.after["newer", 1]
+    assert story(changed(library, "x86_64", CANDIDATES["shipped"])) is None

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The catalogue of the kernel's places, as lines for `list transitions`, as docs/transitions.md, and as what a run leaves out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from verifier.catalogue import Catalogue, Row
+
+__all__ = ["coverage_line", "page", "rows"]
+
+WIDTH = 100
+_KINDS = {"not": "Not modelled", "later": "Not yet", "partly": "But for"}
+_HOW = {"set": "Set", "cleared": "Taken away", "asked": "Asked for, and something follows from it", "asserted": "Asserted alone"}
+
+
+def rows(catalogue: Catalogue) -> list[list[str]]:
+    """Number, what models it, place, what happens: one line for each row."""
+    return [[row.number, ",".join(catalogue.covered_by(row)) or "-", row.site, _said(row)] for row in catalogue.rows()]
+
+
+def coverage_line(found: object) -> str:
+    """One line of a run's summary about the above: the rows that nothing models though something could, by number."""
+    if not isinstance(found, dict) or not found.get("rows"):
+        return ""
+    later = [gap["row"] for gap in found["open"] if gap["kind"] == "later"]
+    partly = len([gap for gap in found["open"] if gap["kind"] == "partly"])
+    return (f"catalogue: {found['modelled']} of {found['rows']} places of the kernel are modelled, {partly} of them in part; "
+            f"not yet: {' '.join(later) or 'none'} (coverage.catalogue in the JSON result says what and why)")
+
+
+def page(catalogue: Catalogue) -> str:
+    """docs/transitions.md."""
+    modelled = catalogue.covered()
+    lines = ["# Transitions", "", *_wrapped(
+        "Every place of Linux 6.12.117 that makes, changes, moves or drops an entry of an anonymous page, or decides by one, "
+        "as far as reading the source found them; with what models it. This page is made of specs/catalogue.yaml, of the "
+        "transitions and of the hardware events that name its rows, by make docs; a test fails where it is stale. "
+        f"{len(modelled)} of {len(catalogue.rows())} rows are modelled, "
+        f"{len([row for row in modelled if row.partly])} of them in part.")]
+    for section in catalogue.sections:
+        lines += ["", f"## {section.title}", ""]
+        for row in section.rows:
+            lines += _wrapped(f"- **{row.number}** `{row.site}`: {row.what}. {_models(catalogue, row)}", "  ")
+    lines += ["", "## Where the page flag is used", "", *_wrapped(
+        "Each use of PageAnonExclusive in the source, and the rows that it belongs to.")]
+    for how, sites in catalogue.uses.items():
+        lines += ["", f"{_HOW[how]}:", ""]
+        lines += [line for site, numbers in sites.items() for line in _wrapped(f"- `{site}`: {', '.join(numbers)}", "  ")]
+    return "\n".join(lines) + "\n"
+
+
+def _models(catalogue: Catalogue, row: Row) -> str:
+    parts = []
+    names = catalogue.models[row.number]
+    if names:
+        parts.append(f"*Modelled by* {', '.join(names)}.")
+    if row.claims:
+        parts.append(f"*Claimed in* {', '.join(f'`verifier/{name}`' for name in row.claims)}.")
+    if row.why:
+        parts.append(f"*{_KINDS[row.kind]}*: {row.why}.")
+    elif not parts:
+        parts.append("*On no architecture that is here.*")
+    return " ".join(parts)
+
+
+def _said(row: Row) -> str:
+    return row.what + (f"; {row.kind}: {row.why}" if row.why else "")
+
+
+def _wrapped(text: str, indent: str = "") -> Iterator[str]:
+    yield from textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
