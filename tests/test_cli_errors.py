@@ -264,7 +264,7 @@ def test_an_empty_folder_and_two_of_one_name(tmp_path: Path) -> None:
      "fork-pte has a role and an input parent"),
     ("transitions/fork.yaml", "dirties: share", "dirties: shared", r"\d+:1",
      "fork-migration-entry names unknown cause 'shared'; did you mean share?"),
-    ("transitions/fork.yaml", "hardware(entry[parent])", "x = entry[parent + 5] == 0", r"\d+:17",
+    ("transitions/fork.yaml", "begin_fork(parent)", "x = entry[parent + 5] == 0", r"\d+:17",
      "an index is a name, a number or other(p)"),
     ("world.yaml", "others(p), \"store-leak\"", "others(p), \"store-leek\"", r"\d+:5",
      "unknown property 'store-leek'; did you mean store-leak?"),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import verifier
-from verifier import arch, model
+from verifier import arch, catalogue, model
 from verifier.arch import data_folder
 from verifier.errors import SpecError
 from verifier.kernel import laws
@@ -22,6 +22,7 @@ from verifier.load import Table
 from verifier.mutate.judge import mutants
 from verifier.obligations import Group
 from verifier.plan import Filters, load_library
+from verifier.report.catalogue import page
 from verifier.report.sarif import sarif_parts
 from verifier.report.show import explain_text, list_text
 from verifier.results import Result, Run
@@ -33,6 +34,7 @@ READERS = {str(PACKAGE / name) for name in ("read_arch.py", "read_specs.py", "lo
 RECORDS = (
     arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
     model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, laws.Law,
+    catalogue.Row, catalogue.Section, catalogue.Catalogue,
 )
 
 
@@ -124,6 +126,7 @@ def uses() -> None:
         results += [message.result for message in said if isinstance(message, Done)]
     for what in ("archs", "variants", "transitions", "properties", "encodings"):
         list_text(library, what, None)
+    page(library.catalogue)
     for result in results[::20]:
         explain_text(library, result)
     list(sarif_parts(library, Run(results[:3], (), {})))

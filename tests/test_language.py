@@ -30,6 +30,7 @@ class Names:
 
     width = WIDTH
     ulong = 64
+    marks = True
 
     def __init__(self, helpers: dict[str, tuple[str, str]] | None = None, state: dict[str, StateVar] | None = None):
         self.helpers = helpers or {}  # name -> signature, body

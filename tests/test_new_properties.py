@@ -88,6 +88,18 @@ MISTAKES = {
     "a collapse of marked pages": Mistake(
         (("specs/transitions/huge.yaml", "      if uffd_wp(entry[p]):\n          return\n", ""),),
         "x86_64", "pmd", "collapse", "uffd-wp-exact", whole=True),
+    "a swap-in that stays exclusive under stable writeback": Mistake(
+        (("specs/transitions/swap.yaml", "if excl and writeback and stable:", "if False:"),),
+        "x86_64", "pte", "swap-in", "stable-writeback"),
+    "a swapoff that does not wait for writeback": Mistake(
+        (("specs/transitions/swap.yaml", "      if writeback:\n          return\n", ""),),
+        "x86_64", "pte", "swap-off", "stable-writeback", whole=True),
+    "writing back what a device has exclusively": Mistake(
+        (("specs/transitions/swap.yaml", " and unmapped() and no_extra_refs():", " and unmapped():"),),
+        "x86_64", "pte", "write-back", "stable-writeback", whole=True),
+    "reuse of a page whose slot is given back under writeback": Mistake(
+        (("specs/transitions/fault.yaml", "if writeback or not swap_count_zero():", "if not swap_count_zero():"),),
+        "x86_64", "pte", "wp-reuse", "stable-writeback", beside=("writeback-in-swap-cache",), whole=True),
 }
 
 

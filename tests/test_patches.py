@@ -76,7 +76,8 @@ def test_every_kind_of_mistake_is_made(rules: Rules, text: str, mistake: str, ne
 
 
 @pytest.mark.parametrize("text", [
-    "map_into(p, q)", "resident = False", "assert pte_write(x), 'progress'", "hardware(entry[p])", "if tracks_new == 0:\n    reuse(p)",
+    "map_into(p, q)", "resident = False", "assert pte_write(x), 'progress'", "hardware(entry[p])",
+    "if tracks_new == 0:\n    reuse(p)",
     "if child != 2:\n    add_new_anon(child, frame, True)", "may_write[p] = False"])
 def test_what_is_true_stays_as_it_is(rules: Rules, text: str) -> None:
     assert [what for kind, what, _ in patches(text, rules) if kind != "state"] == []
@@ -112,7 +113,8 @@ def test_what_stands_in_no_list_is_an_error(library: Library) -> None:
 def test_every_mistake_has_an_id_of_its_own(library: Library) -> None:
     found = [m.id for m in patch_mutants(library, ["x86_64"])]
     assert len(found) > 5000 and len(found) == len(set(found))
-    assert {m.split()[1] for m in found} == {f"x86_64/{level}/{'/'.join(pair)}" for level in library.spec.levels for pair in PAIRS}
+    groups = {f"x86_64/{level}/{'/'.join(pair)}" for level in library.spec.levels for pair in PAIRS}
+    assert {m.split()[1] for m in found} == groups
 
 
 def changed(library: Library, group: str, name: str, old: str, new: str) -> Mutant:
@@ -193,6 +195,6 @@ def test_a_survivor_without_a_reason_fails(tmp_path: Path) -> None:
     specs = tmp_path / "specs"
     shutil.copytree(load_library().spec_folder, specs)
     (specs / "survivors.yaml").write_text('survivors:\n  "patch * fork-flush.*": "nothing"\n')
-    result = CliRunner().invoke(main, ["--spec-dir", str(specs), "mutate", "--kind", "patch", "--name", "swap-out.today", "--sample",
-                                       "40", "--jobs", "1", "-q"])
+    words = ["--kind", "patch", "--name", "swap-out.today", "--sample", "40", "--jobs", "1", "-q"]
+    result = CliRunner().invoke(main, ["--spec-dir", str(specs), "mutate", *words])
     assert result.exit_code == 1 and "SURVIVED" in result.output

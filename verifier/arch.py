@@ -135,7 +135,7 @@ class _Renamed:
 
     def __init__(self, layout: Layout, named: Callable[[str], str]) -> None:
         self.layout, self.named = layout, named
-        self.width, self.ulong = layout.width, layout.ulong
+        self.width, self.ulong, self.marks = layout.width, layout.ulong, layout.marks
         self.constant, self.state, self.observation, self.names = layout.constant, layout.state, layout.observation, layout.names
         self.through = layout.through
 
@@ -156,6 +156,7 @@ class Layout:
         self.overlay = overlay
         self.width = variant.width
         self.ulong = variant.ulong
+        self.marks = True
         layers = [arch.helpers] + ([generic.helpers] if generic else [])
         if overlay is not None:
             layers.insert(0, arch.overlays[overlay])

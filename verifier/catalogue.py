@@ -34,7 +34,6 @@ class Row:
     later: str = ""  # what is missing to model it
     partly: str = ""  # what is left where it is modelled
     claims: tuple[str, ...] = ()  # files of this program that prove it in another way
-    where: Where = field(default=Where("", 1, 1), compare=False)
 
     @property
     def of_hardware(self) -> bool:
@@ -52,7 +51,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    name: str
     title: str
     rows: tuple[Row, ...]
 
@@ -90,8 +88,8 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Itera
     path = folder / "catalogue.yaml"
     table = read_yaml(path, str(Path(folder.name) / path.name) if folder.name == "specs" else str(path))
     sections = []
-    uses: dict[str, dict[str, tuple[str, ...]]] = {}
     known: dict[str, Row] = {}
+    places: dict[str, Where] = {}
     for name in table:
         record = table.need(name, Table, "the catalogue")
         if name == "uses":
@@ -101,14 +99,13 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Itera
         found = tuple(_row(rows, number) for number in rows)
         for row in found:
             if row.number in known:
-                raise SpecError(row.where, f"row {row.number} stands already at {known[row.number].where}")
-            known[row.number] = row
-        sections.append(Section(name, record.text("title", "a section of the catalogue"), found))
-    if "uses" in table:
-        uses = _uses(table.need("uses", Table, "the catalogue"), known)
+                raise SpecError(rows.key_at[row.number], f"row {row.number} stands already at {places[row.number]}")
+            known[row.number], places[row.number] = row, rows.key_at[row.number]
+        sections.append(Section(record.text("title", "a section of the catalogue"), found))
     models = modelled(known, transitions, archs)
     for row in known.values():
-        _fits(row, models[row.number])
+        _fits(row, models[row.number], places[row.number])
+    uses = _uses(table.need("uses", Table, "the catalogue"), known)
     return Catalogue(tuple(sections), uses, models)
 
 
@@ -147,18 +144,18 @@ def _row(table: Table, number: str) -> Row:
         if not text:
             raise SpecError(record.at[key], f"{what} gives no reason: {key!r} is empty")
     return Row(number, site, record.text("what", what), texts.get("not", ""), texts.get("later", ""), texts.get("partly", ""),
-               claims, table.key_at[number])
+               claims)
 
 
-def _fits(row: Row, models: tuple[str, ...]) -> None:
+def _fits(row: Row, models: tuple[str, ...], where: Where) -> None:
     """What a row says of itself against what models it. Hardware's events may be those of other architectures."""
     reason = row.out or row.later
-    if not models and not row.claims and not reason and not row.of_hardware:
-        raise SpecError(row.where, f"nothing models row {row.number}, and it does not say why: `not` or `later`")
-    if models and reason:
-        raise SpecError(row.where, f"{models[0]} models row {row.number}, which says why nothing does; what is left is `partly`")
     if row.partly and not models and not row.claims:
-        raise SpecError(row.where, f"nothing models row {row.number}, not even in part: `not` or `later`")
+        raise SpecError(where, f"nothing models row {row.number}, not even in part: `not` or `later`")
+    if not models and not row.claims and not reason and not row.of_hardware:
+        raise SpecError(where, f"nothing models row {row.number}, and it does not say why: `not` or `later`")
+    if models and reason:
+        raise SpecError(where, f"{models[0]} models row {row.number}, which says why nothing does; what is left is `partly`")
 
 
 def _uses(table: Table, known: Mapping[str, Row]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -84,48 +84,6 @@ def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> 
     return frame.result, frame.values
 
 
-def _touches(node: Any, found: list[Any]) -> list[Any]:
-    """The entries of processes that a statement or expression names; not those of the statements within it."""
-    if isinstance(node, State):
-        if node.name in ("entry", HUGE) and node.index is not None:
-            found.append(node)
-    elif isinstance(node, Call):
-        for one in node.args:
-            _touches(one, found)
-    elif isinstance(node, Observe):
-        pass
-    elif isinstance(node, If):
-        _touches(node.test, found)
-    elif isinstance(node, tuple):
-        for one in node:
-            _touches(one, found)
-    elif hasattr(node, "__dataclass_fields__") and not isinstance(node, (Function, Hardware)):
-        for name in node.__dataclass_fields__:
-            _touches(getattr(node, name), found)
-    return found
-
-
-def _later(m: Machine, body: tuple[Stmt, ...], before: bool) -> bool:
-    """Of each statement: may the step have touched an entry before it? By the text alone."""
-    for stmt in body:
-        m.later[id(stmt)] = before
-        before = before or bool(_touches(stmt, []))
-        if isinstance(stmt, If):
-            then, orelse = _later(m, stmt.then, before), _later(m, stmt.orelse, before)
-            before = then or orelse
-    return before
-
-
-def _between(m: Machine, frame: Frame, nodes: list[Any], label: str) -> None:
-    """The hardware may act here on each entry that is named."""
-    seen = set()
-    for node in nodes:
-        process = _EXPR[type(node.index)](m, frame, node.index)
-        if process not in seen and process != 2:
-            seen.add(process)
-            m.state["entry", process] = m.hardware(process, m.state["entry", process], f"{label}.{process}")
-
-
 def answered(machine: Machine, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
     """What a call of a helper gives here, and leaves in its by-reference parameters: the memory's answer, or its body's."""
     if function.pure:
@@ -141,16 +99,7 @@ def answered(machine: Machine, function: Function, args: tuple[Any, ...]) -> tup
 
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     function = node.function
-    if m.auto is frame.function and any(p.by_ref for p in function.params):
-        refs_, rest = [], []
-        for p, a in zip(function.params, node.args, strict=True):
-            _touches(a, refs_ if p.by_ref else rest)
-        values = {i: _EXPR[type(a)](m, frame, a) for i, (p, a) in enumerate(zip(function.params, node.args, strict=True)) if not p.by_ref}
-        if rest and refs_:
-            _between(m, frame, refs_, f"within.{node.site}")
-        args = tuple([values[i] if i in values else _EXPR[type(a)](m, frame, a) for i, a in enumerate(node.args)])
-    else:
-        args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
+    args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
     if function.before:
         return _before(m, function, args)
     if function.twin is not None:
@@ -164,18 +113,22 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
             return value
     if function.name in m.skipped:
         return None
-    refs = {}
-    for param, arg in zip(function.params, node.args, strict=True):
-        if param.by_ref:
-            refs[param.name] = _process_of(m, frame, arg)
+    refs = {param.name: _process_of(m, frame, arg) for param, arg in zip(function.params, node.args, strict=True) if param.by_ref}
     if args:
         m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
+    result = _changing(m, frame, node, args, refs)
+    if refs and not frame.refs:
+        m.leaving(function, next(iter(refs.values())), result, node.site)
+    return result
+
+
+def _changing(m: Machine, frame: Frame, node: Call, args: tuple[Any, ...], refs: dict[str, Any]) -> Any:
+    """The result of a call that may change the world or the entries that it is given."""
+    function = node.function
     room = Room(m, refs, node.site)
     answer = m.memo.by_reference(function, args, room)
     if answer is not None and m.alg.known(answer[2]) is False:
         _store_refs(m, frame, node, answer[1])
-        if refs:
-            m.leaving(function.name, next(iter(refs.values())), answer[0], node.site)
         return answer[0]
     callee = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
     path, after = m.path, None
@@ -188,16 +141,12 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     m.path = path
     if answer is None or after is None:
         _store_refs(m, frame, node, callee.values)
-        if refs:
-            m.leaving(function.name, next(iter(refs.values())), callee.result, node.site)
         return callee.result
     result, entries, unless = answer
     m.state = _join_values(m, unless, m.state, after, m.kinds)
     kinds = {param.name: param.type for param in function.params}
     merged = {name: _merge(m, unless, callee.values[name], value, kinds[name]) for name, value in entries.items()}
     _store_refs(m, frame, node, merged)
-    if refs:
-        m.leaving(function.name, next(iter(refs.values())), result, node.site)
     return result if result is None else _merge(m, unless, callee.result, result, function.returns)
 
 
@@ -337,13 +286,6 @@ def _store(m: Machine, frame: Frame, target: Local | State, value: Any) -> None:
 def _block(m: Machine, frame: Frame, body: tuple[Stmt, ...]) -> None:
     """Run statements; what follows a way that has returned runs only for the other ways."""
     for number, stmt in enumerate(body):
-        if m.auto is frame.function and m.auto is not None and not isinstance(stmt, Hardware):
-            named = _touches(stmt, [])
-            if named:
-                if not m.later:
-                    _later(m, m.auto.body, False)
-                if m.later[id(stmt)]:
-                    _between(m, frame, named, f"auto.{m.number(stmt)}")
         _STMT[type(stmt)](m, frame, stmt)
         if frame.returned is None:
             continue

@@ -67,6 +67,7 @@ class Scope(Protocol):
 
     width: int  # bits of an entry
     ulong: int
+    marks: bool  # may a text say where the hardware may act?
 
     def constant(self, name: str) -> Const | int | None:
         """A typed constant (a field, a feature), a plain number, or None."""

@@ -283,6 +283,8 @@ class _Typer(ExpressionTyper):
     def effect(self, node: ast.Expr) -> list[Stmt]:
         call = node.value
         if isinstance(call, ast.Call) and _is_hardware(call):
+            if not self.scope.marks:
+                raise self.fail(node, "where the hardware acts is not said here: it may before every access of an entry")
             if len(call.args) != 1 or call.keywords:
                 raise self.fail(node, "hardware() takes one entry")
             place = self.target(call.args[0], must_exist=True)

@@ -72,9 +72,6 @@ class Machine:
         self.moments: dict[str, dict[Key, Any]] = {}
         self.stack: list[str] = []
         self.memo: Memory = Memory()
-        self.auto: Any = None  # the function before whose reads and stores of entries the hardware may act
-        self.later: dict[int, bool] = {}
-        self.numbers: dict[int, int] = {}
         self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
 
     def observe(self, name: str, args: tuple[Any, ...], label: str) -> Any:
@@ -97,20 +94,8 @@ class Machine:
     def entering(self, name: str, process: Any, site: int) -> None:
         """A call begins, about the entry of a process; a world may have to do with that."""
 
-    def number(self, stmt: Any) -> int:
-        """The place of a statement in its function."""
-        if not self.numbers:
-            def walk(body: Any) -> None:
-                for one in body:
-                    self.numbers[id(one)] = len(self.numbers)
-                    if hasattr(one, "then") and hasattr(one, "orelse") and isinstance(one.then, tuple):
-                        walk(one.then)
-                        walk(one.orelse)
-            walk(self.auto.body)
-        return self.numbers[id(stmt)]
-
-    def leaving(self, name: str, process: Any, result: Any, site: int) -> None:
-        """A call that changed an entry of the process ends."""
+    def leaving(self, helper: Function, process: Any, result: Any, site: int) -> None:
+        """A text's call of a helper on the entry of a process has ended; a world may have to do with that, too."""
 
     def label(self, site: int) -> str:
         return ".".join([*self.stack, str(site)])

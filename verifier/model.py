@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from verifier.errors import Where
 from verifier.load import Source
 
-__all__ = ["Axiom", "Definition", "Effect", "Encoding", "Level", "Observation", "Property", "Spec", "Transition", "Variable",
-           "name_of"]
+__all__ = ["Axiom", "Definition", "Effect", "Encoding", "Flush", "Level", "Observation", "Property", "Spec", "Transition",
+           "Variable", "name_of"]
 
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
 PTE = "pte"
@@ -40,6 +40,18 @@ class Definition:
     signature: str
     at: Where
     body: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What a helper does beside changing the entry: run when a text's call of it has ended, with what it returned."""
+
+    text: Definition
+    not_on: Mapping[str, str]  # glob of variants -> why it does not
+
+    def lacks(self, variant: str) -> bool:
+        """Is it another helper on this variant?"""
+        return any(fnmatch.fnmatchcase(variant, glob) for glob in self.not_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +240,7 @@ class Spec:
     truths: tuple[Definition, ...]
     actions: tuple[Definition, ...]
     procedures: tuple[Definition, ...]
+    flushes: tuple[Flush, ...]
     observations: Mapping[str, Observation]
     init: tuple[Axiom, ...]
     properties: Mapping[str, Property]

@@ -12,7 +12,7 @@ from verifier.follow import Plan
 from verifier.machine import LIFTED, Key, Memory
 from verifier.obligations import Builder, Group
 from verifier.prove import granted, graph_inputs, order, preference, readable
-from verifier.scopes import Model
+from verifier.scopes import OF_VMA, Model
 from verifier.solve import BitsSolver, Sat, minimise
 from verifier.steps import Instance, Step, World, key_name, run, state_keys
 from verifier.syntax import BOOL
@@ -101,8 +101,15 @@ class Path:
         if not isinstance(self.solver.check(conditions, ()), Sat):
             return None
         names = self.graph.support(conditions)
-        conditions += granted(self.solver, conditions, [*wishes, *self._pleasant(names)])
-        return minimise(self.solver, conditions, order(self.graph, names))
+        pleasant = [*self._alike(), *self._pleasant(names)]
+        conditions += granted(self.solver, conditions, [*wishes, *pleasant])
+        return minimise(self.solver, conditions, order(self.graph, names | self.graph.support(pleasant)))
+
+    def _alike(self) -> Iterator[int]:
+        """Both processes may do the same at the address, as those of which one is forked from the other; they may read."""
+        yield self.paths.start["may_read", 0]
+        for flag in OF_VMA:
+            yield self.graph.same(self.paths.start[flag, 0], self.paths.start[flag, 1])
 
     def _pleasant(self, names: set[str]) -> Iterator[int]:
         """Frames that a reader recognises, and pages that can be read."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from verifier.arch import Arch, Layout, Variant, data_folder
 from verifier.catalogue import Catalogue, load_catalogue
-from verifier.errors import UsageError, nearest
-from verifier.model import FALLBACK, PTE, REACHES, Spec, Transition
+from verifier.errors import SpecError, UsageError, nearest
+from verifier.model import FALLBACK, PTE, REACHES, Spec, Transition, name_of
 from verifier.obligations import Group
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
@@ -27,7 +27,7 @@ KEPT = 24  # typed models that are kept: one takes a MByte
 NOT_COVERED = (
     "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
     "batches of entries: contiguous blocks, folio_pte_batch and what uses it",
-    "interleavings of two processes inside one transition; the hardware is let in at the marked points only",
+    "interleavings of two processes inside one transition; the hardware acts within it on entries that the transition accesses",
     "GUP-fast against a transition under way",
 )
 
@@ -226,7 +226,19 @@ def load_library(arch_folder: Path | None = None, spec_folder: Path | None = Non
     spec_folder = spec_folder or data_folder("specs")
     archs, spec = load_archs(arch_folder), load_spec(spec_folder)
     catalogue = load_catalogue(spec_folder, spec.transitions.values(), archs.values())
-    return Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder, catalogue)
+    found = Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder, catalogue)
+    _check_flushes(found)
+    return found
+
+
+def _check_flushes(library: Library) -> None:
+    """What the specs say of helpers beside their texts is said of helpers that some architecture has, or all."""
+    if library.generic is None:
+        return
+    helpers = {name for arch in (library.generic, *library.archs.values()) for name in arch.helpers}
+    for flush in library.spec.flushes:
+        if name_of(flush.text) not in helpers:
+            raise SpecError(flush.text.at, f"unknown helper {name_of(flush.text)!r}{nearest(name_of(flush.text), helpers)}")
 
 
 def nothing_matches(filters: Filters, library: Library) -> UsageError:

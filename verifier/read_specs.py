@@ -21,6 +21,7 @@ from verifier.model import (
     Definition,
     Effect,
     Encoding,
+    Flush,
     Level,
     Observation,
     Property,
@@ -39,7 +40,8 @@ def load_spec(folder: Path) -> Spec:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of specs")
     world = _read(folder / "world.yaml", folder)
-    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "observations", "init"),
+    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes", "observations",
+                "init"),
                "the world")
     variables = _variables(world, "visible", False)
     for name, variable in _variables(world, "truth", True).items():
@@ -54,7 +56,8 @@ def load_spec(folder: Path) -> Spec:
         observations[name_of(found)] = found
     spec = Spec(
         variables, _definitions(world, "views"), _definitions(world, "readings"), _definitions(world, "truths"),
-        _definitions(world, "actions"), _definitions(world, "procedures"), observations, _axioms(_sub(world, "init")),
+        _definitions(world, "actions"), _definitions(world, "procedures"), _flushes(_sub(world, "flushes")), observations,
+        _axioms(_sub(world, "init")),
         _properties(_read(folder / "properties.yaml", folder)),
         {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
         _transitions(folder),
@@ -150,6 +153,16 @@ def _variables(world: Table, section: str, truth: bool) -> dict[str, Variable]:
 def _definitions(table: Table, section: str) -> tuple[Definition, ...]:
     found = _sub(table, section)
     return tuple(Definition(key, found.key_at[key], found.need(key, Source, section)) for key in found)
+
+
+def _flushes(table: Table) -> tuple[Flush, ...]:
+    found = []
+    for key in table:
+        record = table.need(key, Table, "flushes")
+        record.only(("does", "not_on"), "what a helper does")
+        text = Definition(key, table.key_at[key], record.need("does", Source, "what a helper does"))
+        found.append(Flush(text, _words(_sub(record, "not_on"))))
+    return tuple(found)
 
 
 def _axioms(table: Table) -> tuple[Axiom, ...]:

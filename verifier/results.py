@@ -43,6 +43,8 @@ class Counterexample:
     depth      steps of the trace, or the depth searched in vain
     leads_to   steps from the bad state to a store-leak or dropped-newer, and which of them
     searched   how many steps at most such an end was searched for in vain; 0 where nobody searched, or one was found
+    rejected   how many sequences end so, but may without the failure as well
+    unproved   of the steps that it leads to: the obligations of their own that are not proved, by id
     """
 
     move: Move
@@ -53,6 +55,8 @@ class Counterexample:
     leads_to: tuple[Move, ...] = ()
     consequence: str = ""
     searched: int = 0
+    rejected: int = 0
+    unproved: tuple[str, ...] = ()
     replayed: bool | None = None
     kernel: bool | None = None
     kernel_why: str = "not asked for"

@@ -20,12 +20,14 @@ from verifier.language import Signature, StateVar, parse_function, parse_signatu
 from verifier.load import Source
 from verifier.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.model import PTE, THIRD, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
+from verifier.points import with_points
 from verifier.sections import (
     ACTION,
     AXIOM,
     CODE,
     EFFECT,
     ENCODING,
+    FLUSH,
     PROCEDURE,
     PROPERTY,
     READING,
@@ -35,7 +37,7 @@ from verifier.sections import (
     VIEW,
     Section,
 )
-from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls
+from verifier.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls, passes_on, type_name
 
 __all__ = ["Model"]
 
@@ -53,6 +55,7 @@ class _Scope:
         self.level = level
         self.width = model.layout.width
         self.ulong = model.layout.ulong
+        self.marks = False  # points are put by verifier.points
 
     def constant(self, name: str) -> Const | int | None:
         return self.model.layout.constant(self.named(name)) if self.section.helpers else None
@@ -130,6 +133,7 @@ class Model:
             "views": (VIEW, spec.views), "readings": (READING, spec.readings), "truths": (TRUTH, spec.truths),
             "actions": (ACTION, spec.actions), "encoding": (ENCODING, encoding.definitions),
             "procedures": (PROCEDURE, spec.procedures),
+            "flushes": (FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))),
         }
         self._sections = {name: section for name, (section, _) in sections.items()}
         self._texts: dict[str, dict[str, Definition]] = {
@@ -237,6 +241,15 @@ class Model:
                 found = replace(found, twin=self._typed(section, name, at, self.level), pure=False)
             self._functions[key] = found
         return self._functions[key]
+
+    def beside(self, helper: Function) -> Function | None:
+        """What a helper does beside changing the entry: what `flushes` says of it, or of the one that it passes on to."""
+        inner: Function | None = helper
+        while inner is not None:
+            if inner.name in self._texts["flushes"]:
+                return self.definition("flushes", inner.name) if self.layout.function(inner.name) is inner else None
+            inner = passes_on(inner)
+        return None
 
     def before(self, name: str, at: Where, level: Level) -> Function | None:
         """A view of a process, as it was before the step."""
@@ -394,7 +407,8 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            self._cache[key] = self.parse(signature, chosen[1], _Scope(self, CODE, self.level_of(transition)))
+            found = self.parse(signature, chosen[1], _Scope(self, CODE, self.level_of(transition)))
+            self._cache[key] = found if self.layout.variant.one_cpu else with_points(found, self.layout.width)
         return self._cache[key]
 
     def typed(self) -> list[Function]:
@@ -436,6 +450,8 @@ class Model:
 
     def _check_needed(self) -> None:
         """What steps.py asks for by name is there, as it asks for it."""
+        for flush in self._texts["flushes"].values():
+            self._check_flush(flush)
         event = self.definition("procedures", "hardware_event")
         if event is None or [p.type for p in event.params] != [INDEX, self.layout.width, BOOL]:
             raise SpecError(Where("specs/world.yaml", 1, 1), "no procedure hardware_event(p:process, after, stores:bool)")
@@ -443,6 +459,16 @@ class Model:
             found = self.variable(name)
             if found is None or found.count is None:
                 raise SpecError(Where("specs/world.yaml", 1, 1), f"no variable {name} of each process")
+
+    def _check_flush(self, flush: Definition) -> None:
+        """It is about a helper that is given one entry, and takes what that returns."""
+        name = name_of(flush)
+        helper, text = self.layout.function(name), self.definition("flushes", name)
+        assert text is not None
+        if helper is None:
+            return
+        if [p.by_ref for p in helper.params] != [True] or [p.type for p in text.params] != [INDEX, helper.returns]:
+            raise SpecError(flush.at, f"takes the process, and what {name} returns of its entry: {type_name(helper.returns)}")
 
     def _check_indices(self) -> None:
         """No text looks for a process that is not there, however roles are bound."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 __all__ = [
-    "ACTION", "AXIOM", "CODE", "EFFECT", "ENCODING", "PROCEDURE", "PROPERTY",
+    "ACTION", "AXIOM", "CODE", "EFFECT", "ENCODING", "FLUSH", "PROCEDURE", "PROPERTY",
     "READING", "REQUIRES", "STATIC", "TRUTH", "VIEW", "Section",
 ]
 
@@ -40,6 +40,7 @@ CODE = Section("code", read_visible=True, write_visible=True, helpers=True, obse
                calls=("views", "encoding", "procedures", "actions"), shared=False)
 PROCEDURE = Section("procedures", read_visible=True, write_visible=True, helpers=True, observe=True,
                     calls=("views", "encoding", "procedures", "actions"))
+FLUSH = Section("flushes", helpers=True, observe=True, calls=("actions",), shared=False)
 REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"), shared=False)
 STATIC = Section("statements about entries alone", helpers=True, calls=("views", "encoding"))
 AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))

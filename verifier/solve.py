@@ -198,7 +198,7 @@ class BitsSolver:
     gives up on after `conflicts`: few questions, but they would take it thousands of times as long as the rest.
 
     keep   all questions are about the same steps, so that the solver has been told of little that the next one does not need
-    limit  conflicts that the strong one may take before the question is given up; 0: no bound
+    limit  conflicts that the strong one (or the one of `sat`) may take before the question is given up; 0: no bound
     """
 
     def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False, limit: int = 0) -> None:
@@ -206,7 +206,8 @@ class BitsSolver:
         self.name = "bits"
         self._quick = _Sat(graph, sat or QUICK_SAT, keep)
         self._strong: _Sat | None = None
-        self._conflicts = 0 if sat else conflicts
+        self._alone = sat is not None
+        self._conflicts = limit if sat else conflicts
         self._tables = sat is None
         self._limit = limit
         self.how = ""  # the costliest way that was taken since this was emptied
@@ -225,7 +226,7 @@ class BitsSolver:
         if self.how != STRONG_SAT:
             self.how = sat.name
         holds = sat.solve(literals, self._conflicts)
-        if holds is None:
+        if holds is None and not self._alone:
             if self._strong is None:
                 self._strong = _Sat(self.graph, STRONG_SAT)
             sat, self.how = self._strong, STRONG_SAT

@@ -17,13 +17,14 @@ from verifier.evaluate import call
 from verifier.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.model import INVARIANT, LEMMA, STATIC, THIRD, Level, Property, Transition
 from verifier.scopes import OF_VMA, TRACKS, Model
-from verifier.syntax import BOOL, INDEX
+from verifier.syntax import BOOL, INDEX, Function
 
 __all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances", "invariants", "key_name", "level_of", "run",
            "state_keys", "step_names"]
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
 PROCESSES = ("A", "B")
+LEFT, ACTED = "left", "acted"  # what is kept beside the state while a code runs, by process and by event
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Step:
     violations: dict[str, Any]
     named: dict[str, Any] = field(default_factory=dict)  # name of each assumption -> it
     moments: dict[str, dict[Key, Any]] = field(default_factory=dict)  # property -> the state in which an assert of it failed
+    left: dict[int, Any] = field(default_factory=dict)  # process -> its entry before, with what the hardware did to it meanwhile
+    acted: dict[str, Any] = field(default_factory=dict)  # hardware event -> where it happened within
     world: World | None = None  # the state after, with the state before under was_, once it was asked for
+    blameless: World | None = None  # the same, but that was_ has what the hardware did to entries within the step
 
 
 def key_name(key: Key) -> str:
@@ -117,7 +121,8 @@ class World(Machine):
 
     def __init__(self, model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], fresh: Fresh, memo: Memory) -> None:
         kinds = {name: variable.type for name in model.variables if (variable := model.variable(name)) is not None}
-        super().__init__(alg, dict(state), {**kinds, TRACKS: INDEX, **{WAS + n: k for n, k in kinds.items()}})
+        super().__init__(alg, dict(state), {**kinds, TRACKS: INDEX, LEFT: kinds.get("entry", BOOL), ACTED: BOOL,
+                                            **{WAS + n: k for n, k in kinds.items()}})
         self.model = model
         self.fresh = fresh
         self.memo = memo
@@ -125,7 +130,7 @@ class World(Machine):
         self.dropped: frozenset[str] = frozenset()
         # what a handler that stores late has loaded of a process, of which level, and has not stored yet
         self.loaded: dict[int, tuple[Any, Level]] = {}
-        self.state_at_start: dict[int, Any] = {}
+        self.started: dict[int, Level] = {}  # the levels of entries before a code ran
         self.flushed: dict[int, Any] = {}  # where a flush has waited for it
 
     def mark(self) -> Callable[[], None]:
@@ -153,44 +158,33 @@ class World(Machine):
         return value
 
     def hardware(self, process: Any, entry: Any, label: str) -> Any:
-        """Each of this CPU's events may happen once here, on the entry of the process.
+        """Each of this CPU's events may happen once here, on the entry of the process, and then its translation be loaded.
 
         Not where there is one CPU and it runs the kernel: nobody else stores, and what refills its TLB runs for user mode.
         """
         if process is None or process == THIRD or self.model.layout.variant.one_cpu:
             return entry
-        if self.model.mixed and self.state[HUGE, process] is not self.state_at_start.get(process, self.state[HUGE, process]):
-            return entry  # the table takes the entry's place by the store that follows
-        path = self.path
-        self.state[("entry", process)] = entry
+        self.state["entry", process] = entry
         for event in self.model.layout.variant.hardware:
-            chosen = self.fresh(f"{event}@{label}", BOOL)
-            self.happen(event, process, chosen)
-        self.loads(process, self.fresh(f"load@{label}", BOOL))
-        self.path = path
-        return self.state[("entry", process)]
+            self.happen(event, process, self.fresh(f"{event}@{label}", BOOL))
+        chosen = self.fresh(f"load@{label}", BOOL)
+        for level, where in self.levels(process):
+            self.within(self.alg.all(chosen, where), self.procedure("hardware_load", level), (process,))
+        return self.state["entry", process]
 
     def entering(self, name: str, process: Any, site: int) -> None:
         """A flush waits for handlers under way: what they store comes before it, and nothing after; but for `past_flush`."""
-        if process not in self.loaded or name not in ("flush", "ptep_clear_flush"):
-            return
-        if name == "flush":
+        if name == "flush" and process in self.loaded:
             self.late(process, self.label(site))
-        self.flushed[process] = self.alg.any(self.flushed[process], self.path)
+            self.flushed[process] = self.alg.any(self.flushed[process], self.path)
 
-    FLUSH = {"ptep_clear_flush": True, "huge_ptep_clear_flush": False, "pmdp_huge_clear_flush": False, "pmdp_invalidate": False}
-
-    def leaving(self, name: str, process: Any, result: Any, site: int) -> None:
-        """Helpers that flush end the translations of the address; ptep_clear_flush where the entry was accessible."""
-        if name not in self.FLUSH or process is None or process == THIRD:
-            return
-        flushes = self.alg.truth(True)
-        if self.FLUSH[name]:
-            pending = self.observe("tlb_flush_pending", (process,), f"{name}@{self.label(site)}")
-            accessible = self.model.layout.function("pte_accessible", None) or self.model.layout.helper("pte_accessible")
-            flushes = call(self, accessible, (result, pending))
-        for what in ("cached", "stale_write"):
-            self.state[what, process] = self.alg.conj(self.state[what, process], self.alg.neg(flushes)) if hasattr(self.alg, "conj") else self.alg.all(self.state[what, process], self.alg.neg(flushes))
+    def leaving(self, helper: Function, process: Any, result: Any, site: int) -> None:
+        """A helper that flushes has changed the entry."""
+        effect = None if process is None or process == THIRD else self.model.beside(helper)
+        if effect is not None:
+            self.stack.append(str(site))
+            call(self, effect, (process, result))
+            self.stack.pop()
 
     def late(self, process: int, label: str) -> None:
         """A handler without a lock, which loaded the entry before the step, stores that over what the step has made."""
@@ -211,40 +205,62 @@ class World(Machine):
 
     def level(self, process: int) -> Level:
         """The level of a process's entry, which has to be known here."""
-        if not self.model.mixed:
-            return self.model.level
-        huge = self.alg.known(self.state[HUGE, process])
-        assert huge is not None, "the level of an entry that is acted on is known"
-        return self.model.level if huge else self.model.base
+        found = self.levels(process)
+        assert len(found) == 1, "the level of an entry that is acted on is known"
+        return found[0][0]
 
-    def loads(self, process: int, chosen: Any) -> None:
-        """A walk may load a translation of what is there."""
-        before = self.state["cached", process]
-        procedure = self.model.definition("procedures", "hardware_load", level=self.level(process))
-        assert procedure is not None
-        call(self, procedure, (process,))
-        self.state["cached", process] = self.alg.choose(chosen, self.state["cached", process], before)
+    def levels(self, process: int) -> list[tuple[Level, Any]]:
+        """The levels that a process's entry may have here, and where."""
+        model, yes = self.model, self.alg.truth(True)
+        if not model.mixed:
+            return [(model.level, yes)]
+        huge = self.state[HUGE, process]
+        known = self.alg.known(huge)
+        if known is not None:
+            return [(model.level if known else model.base, yes)]
+        return [(model.level, huge), (model.base, self.alg.neg(huge))]
 
-    def happen(self, event: str, process: int, chosen: Any) -> None:
-        """A hardware event on a process's entry, where it was chosen and its condition holds."""
-        level = self.level(process)
-        record, when, after = self.model.event(event, level)
-        entry = self.state[("entry", process)]
-        occurs = self.alg.all(chosen, call(self, when, (entry,)))
-        if self.alg.known(occurs) is False:
+    def procedure(self, name: str, level: Level) -> Function:
+        found = self.model.definition("procedures", name, level=level)
+        assert found is not None, name
+        return found
+
+    def within(self, where: Any, procedure: Function, args: tuple[Any, ...]) -> None:
+        """Run a procedure; what it changes holds where the condition does."""
+        if self.alg.known(where) is False:
             return
         path, before = self.path, dict(self.state)
-        self.path = self.alg.all(path, occurs)
-        procedure = self.model.definition("procedures", "hardware_event", level=level)
-        assert procedure is not None
-        call(self, procedure, (process, call(self, after, (entry,)), self.alg.truth(record.stores)))
+        self.path = self.alg.all(path, where)
+        call(self, procedure, args)
         self.path = path
         for key, value in self.state.items():
             old = before[key]
             if old is not value:
                 kind = self.kinds[key if isinstance(key, str) else key[0]]
                 choose = self.alg.choose
-                self.state[key] = choose(occurs, value, old) if kind == BOOL else self.alg.ite(occurs, value, old, kind)
+                self.state[key] = choose(where, value, old) if kind == BOOL else self.alg.ite(where, value, old, kind)
+
+    def happen(self, event: str, process: int, chosen: Any) -> None:
+        """A hardware event on a process's entry, where it was chosen and its condition holds."""
+        for level, where in self.levels(process):
+            record, when, after = self.model.event(event, level)
+            entry = self.state["entry", process]
+            occurs = self.alg.all(chosen, where, call(self, when, (entry,)))
+            if self.alg.known(occurs) is not False:
+                args = (process, call(self, after, (entry,)), self.alg.truth(record.stores))
+                self.within(occurs, self.procedure("hardware_event", level), args)
+                if process in self.started:
+                    self.keep(event, process, level, occurs)
+
+    def keep(self, event: str, process: int, level: Level, occurs: Any) -> None:
+        """An event happened within a code: the entry that it started from has seen the same, if it could."""
+        number = self.model.layout.variant.hardware.index(event)
+        self.state[ACTED, number] = self.alg.any(self.state[ACTED, number], occurs)
+        if level is self.started[process]:
+            _, when, after = self.model.event(event, level)
+            left = self.state[LEFT, process]
+            seen = self.alg.all(occurs, call(self, when, (left,)))
+            self.state[LEFT, process] = self.alg.ite(seen, call(self, after, (left,)), left, self.model.layout.width)
 
 
 def applies(model: Model, prop: Property, code: str) -> bool:
@@ -303,7 +319,9 @@ def run(
     else:
         _run_code(world, instance, code)
     after = {key: world.state[key] for key in state}
-    return Step(instance, dict(state), after, world.assumed, world.violations, world.named, world.moments)
+    left = {process: world.state[LEFT, process] for process in world.started}
+    acted = {event: world.state[ACTED, n] for n, event in enumerate(model.layout.variant.hardware) if world.started}
+    return Step(instance, dict(state), after, world.assumed, world.violations, world.named, world.moments, left, acted)
 
 
 def _fix_levels(world: World, instance: Instance) -> None:
@@ -331,13 +349,12 @@ def _run_code(world: World, instance: Instance, code: str) -> None:
     if fixed and any(model.layout.arch.events[event].late for event in events):
         world.loaded = {p: (world.state["entry", p], world.level(p)) for p in instance.roles if p != THIRD}
         world.flushed = {p: world.alg.truth(False) for p in world.loaded}
-    import os
-    if not os.environ.get("NOAUTO") and (fixed or not model.mixed):
-        world.auto = function
-        if model.mixed:
-            world.state_at_start = {p: world.state[HUGE, p] for p in (0, 1)}
+    if fixed and not model.layout.variant.one_cpu:
+        for process in (0, 1):
+            if process in instance.roles:
+                world.started[process], world.state[LEFT, process] = world.level(process), world.state["entry", process]
+        world.state.update({(ACTED, number): world.alg.truth(False) for number in range(len(events))})
     call(world, function, args)
-    world.auto = None
     for process in world.loaded:
         world.late(process, f"end.{PROCESSES[process]}")
 

@@ -16,7 +16,7 @@ from verifier.errors import Where
 __all__ = [
     "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert", "Do", "Expr",
     "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe", "Param", "Return", "State",
-    "Stmt", "asserts", "calls", "parts", "sets_in", "type_name",
+    "Stmt", "asserts", "calls", "parts", "passes_on", "sets_in", "type_name",
 ]
 
 BOOL = 0
@@ -251,6 +251,17 @@ def calls(body: tuple[Stmt, ...], name: str) -> bool:
         if isinstance(stmt, (Do, Assign)) and isinstance(stmt.value, Call) and stmt.value.function.name == name:
             return True
     return False
+
+
+def passes_on(helper: Function) -> Function | None:
+    """The helper that one is another name for: its text is a call of that on the same entry, and nothing else."""
+    only = helper.body[0] if len(helper.body) == 1 else None
+    made = only.value if isinstance(only, (Return, Do)) else None
+    if not isinstance(made, Call):
+        return None
+    pairs = zip(made.function.params, made.args, strict=True)
+    given = {arg.name for param, arg in pairs if param.by_ref and isinstance(arg, Local)}
+    return made.function if given and given == {p.name for p in helper.params if p.by_ref} else None
 
 
 def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:

@@ -199,7 +199,7 @@ class Search(Rules):
         held = self.held(self._world(self.state))
         for actor in (0, 1):
             involved = self._involved(actor)
-            for instance in instances(self.model, actor):
+            for instance in self._instances(actor):
                 if involved == FALSE or (actor == 1 and not self._acts(instance)):
                     continue
                 self.memo.take()
@@ -215,6 +215,10 @@ class Search(Rules):
         good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items() if not self.tolerates(s.instance.name, name)))
                 for s, e, bads in zip(steps, enabled, bad, strict=True)]
         return Layer(steps, enabled, bad, choice, self._pick(choice, good, FALSE))
+
+    def _instances(self, actor: int) -> Iterator[Instance]:
+        """What a step may be."""
+        return instances(self.model, actor)
 
     def _involved(self, actor: int) -> int:
         """B acts once it has an entry: until then, what it could do A can do as well."""

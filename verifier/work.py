@@ -15,9 +15,10 @@ from typing import Any
 
 from verifier.bits import Bits
 from verifier.cache import Cache
-from verifier.consequence import NEAR, Consequences
+from verifier.consequence import Consequences
 from verifier.errors import USERS, SpecError, internal
 from verifier.grounds import code, grounds
+from verifier.model import ADVISORY, EFFECT, STATIC
 from verifier.obligations import Aim, Group, Obligation, Question, obligation_id
 from verifier.path import Paths, Target
 from verifier.plan import Filters, Library
@@ -32,6 +33,8 @@ from verifier.steps import asked, step_names
 from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
+# Properties of which nothing worse is searched for: they are that themselves, or lose neither content nor isolation.
+ENDS_ITSELF = ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame", "no-spurious-dirty")
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Task", "Unreached", "work"]
 
@@ -116,6 +119,8 @@ class _Group:
     open: list[Result] = field(default_factory=list)
     wrong: dict[Target, str] = field(default_factory=dict)  # what went wrong in the search for their traces
     failed: set[Target] = field(default_factory=set)  # told from the cache
+    refuted: set[Target] = field(default_factory=set)  # what induction did not prove, in this run
+    unproved: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of a step that something leads to: what of its own fails
     cut: set[Target] = field(default_factory=set)  # a search for these was stopped before its end
 
 
@@ -214,7 +219,7 @@ class _Worker:
         """How the obligation failed before, recomputed; None where nothing is known, or it does not come out the same."""
         target, result = (obligation.transition, obligation.property), state.cache.failed(obligation)
         if result is None or not stands(state.model, state.group, target[1], target[0], result.verdict,
-                                        lambda move, steps: state.consequences.of(move, steps, depth=0)):
+                                        state.consequences.again):
             return None
         verdict = result.verdict
         if isinstance(verdict, Refuted):
@@ -274,6 +279,7 @@ class _Worker:
             state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
         if isinstance(verdict, Refuted) and name not in ("init", "static"):
             state.open.append(result)
+            state.refuted.add((name, question.property.name))
             return True
         if isinstance(verdict, Vacuous):
             state.cache.keep_failure(result)
@@ -306,6 +312,7 @@ class _Worker:
                     self.in_vain(state, target)
         through = self.through(state, [t for t in depths if t not in found and t not in state.wrong])
         found |= {t: trace for t, trace in through.items() if self.first_broken(state, trace) is None}
+        state.consequences.expect(trace[-1] for target, trace in found.items() if self.leads_somewhere(state, target))
         while state.open:
             result = state.open[0]
             target = (result.obligation.transition, result.obligation.property)
@@ -461,31 +468,57 @@ class _Worker:
                 verdict = Refuted(_along(result.verdict.counterexample, trace))
                 self.say(Unreached((replace(result, verdict=verdict),)))
 
-    def with_consequence(
-        self, state: _Group, target: tuple[str, str], counterexample: Counterexample
-    ) -> Counterexample:
+    def leads_somewhere(self, state: _Group, target: Target) -> bool:
+        """May it lead to what another process sees, or to lost content, and is that not known to be far?"""
+        last = self.hints.consequences.get((state.group.level, state.group.encoding, state.group.code, target))
+        return target[1] not in ENDS_ITSELF and (last != () or bool(state.cache.hint(_leads_to(target))))
+
+    def with_consequence(self, state: _Group, target: Target, counterexample: Counterexample) -> Counterexample:
         """What it leads to: a store that another process sees, or content that is lost."""
-        if target[1] in ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame",
-                         "no-spurious-dirty"):
+        if not self.leads_somewhere(state, target):
             return counterexample
-        name, group = f"{LEADS_TO}/" + "/".join(target), state.group
+        group = state.group
         last = self.hints.consequences.get((group.level, group.encoding, group.code, target))
-        hint = state.cache.hint(name) or last or ()
-        if last == () and not hint:
-            return counterexample
         known = self.known(self.hints.endings.get((group.encoding, group.code), ()), group, LEADS_TO)
         try:
-            steps, ends = state.consequences.of(counterexample.move, hint, known)
+            end = state.consequences.of(counterexample.move, state.cache.hint(_leads_to(target)) or last or (), known)
+            unproved = self.unproved(state, end.steps)
         except USERS:
             raise
         except Exception as error:  # it is refuted all the same
             state.wrong[target] = internal(error)
             state.consequences = Consequences(state.model, group)
             return counterexample
-        self.hints.keep_consequence(state.model, group, target, steps)
-        if steps:
-            state.cache.keep_hint(name, steps)
-        return replace(counterexample, leads_to=steps, consequence=ends, searched=0 if steps else NEAR)
+        self.hints.keep_consequence(state.model, group, target, end.steps)
+        if end.steps:
+            state.cache.keep_hint(_leads_to(target), end.steps)
+        return replace(counterexample, leads_to=end.steps, consequence=end.ends, searched=end.searched, rejected=end.rejected,
+                       unproved=unproved)
+
+    def unproved(self, state: _Group, steps: Iterable[Move]) -> tuple[str, ...]:
+        """Of the steps that a failure leads to: obligations of their own that are not proved. Those not asked for are decided."""
+        names = list(dict.fromkeys(move.transition for move in steps))
+        for name in names:
+            if name not in state.unproved:
+                state.unproved[name] = self.failing(state, name)
+        return tuple(found for name in names for found in state.unproved[name])
+
+    def failing(self, state: _Group, name: str) -> tuple[str, ...]:
+        """The obligations of a step that induction does not prove, advice left out."""
+        props = [p for p in asked(state.model, name, state.group.code) if p.kind not in (ADVISORY, EFFECT, STATIC)]
+        failing = {prop for transition, prop in state.failed | state.refuted if transition == name}
+        left = {p.name for p in props if p.name not in failing and state.cache.proved(name, p.name) is False
+                and (not self.task.filters.wants(name, p.name) or obligation_id(state.group, name, p.name) in self.task.skip)}
+        if left:
+            prover = self.prover(state.model, state.group)
+            questions = prover.builder.questions(lambda transition, prop: transition == name and prop in left)
+            failing |= {q.property.name for q in questions if isinstance(prover.decide(q), Refuted)}
+        return tuple(obligation_id(state.group, name, p.name) for p in props if p.name in failing)
+
+
+def _leads_to(target: Target) -> str:
+    """Under what the steps are kept that a failure leads to."""
+    return f"{LEADS_TO}/{'/'.join(target)}"
 
 
 def _along(before: Counterexample, trace: tuple[Move, ...]) -> Counterexample:

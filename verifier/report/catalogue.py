@@ -36,7 +36,7 @@ def page(catalogue: Catalogue) -> str:
     lines = ["# Transitions", "", *_wrapped(
         "Every place of Linux 6.12.117 that makes, changes, moves or drops an entry of an anonymous page, or decides by one, "
         "as far as reading the source found them; with what models it. This page is made of specs/catalogue.yaml, of the "
-        "transitions and of the hardware events that name its rows (`make docs`); a test fails where it is stale. "
+        "transitions and of the hardware events that name its rows, by make docs; a test fails where it is stale. "
         f"{len(modelled)} of {len(catalogue.rows())} rows are modelled, "
         f"{len([row for row in modelled if row.partly])} of them in part.")]
     for section in catalogue.sections:

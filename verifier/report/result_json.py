@@ -124,7 +124,7 @@ def _counterexample(model: Model, result: Result, found: Counterexample) -> dict
         "inputs": dict(found.move.inputs), "process": found.process, "roles": ["AB3"[r] for r in found.move.roles],
         "trace": _moves(model, found.trace), "reached": found.reached, "depth": found.depth,
         "leads_to": _moves(model, found.leads_to), "consequence": found.consequence or None,
-        "searched": found.searched,
+        "searched": found.searched, "rejected": found.rejected, "unproved": list(found.unproved),
         "fails": None if shown is None else {
             "process": shown.process, "says": shown.says,
             "terms": [{"term": t.reads, "before": t.before, "after": t.after} for t in shown.terms]},

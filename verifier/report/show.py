@@ -93,10 +93,25 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
         parts.append(_shown(shown))
     if found.leads_to:
         parts.append(f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to))
-    elif found.searched:
-        parts.append(wrap("Searched from there for a store that leaks, or for content that is dropped: none was found within "
-                          f"{found.searched} steps. What more steps lead to was not asked."))
+        parts += [wrap(words) for words in consequence_words(found)]
+    elif found.searched or found.rejected:
+        parts += [wrap(words) for words in consequence_words(found)]
     return parts
+
+
+def consequence_words(found: Counterexample) -> list[str]:
+    """What is to be said of what a failure leads to, or of the search for it."""
+    if found.leads_to:
+        said = ["The same steps from the state before the failure do not end so, whatever their inputs: decided by the solver."]
+        if found.unproved:
+            said.append(f"Of these steps not proved themselves: {', '.join(found.unproved)}.")
+        return said
+    others = {0: "", 1: "One that does may end so without the failure too, and is not shown. "}.get(
+        found.rejected, f"{found.rejected} that do may end so without the failure too, and are not shown. ")
+    if not found.searched:
+        return [f"Searched from there for a store that leaks, or for content that is dropped. {others}".strip()]
+    return ["Searched from there for a store that leaks, or for content that is dropped: none was found within "
+            f"{found.searched} steps. {others}What more steps lead to was not asked."]
 
 
 def _shown(shown: Shown) -> str:
