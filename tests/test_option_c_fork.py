@@ -8,7 +8,7 @@ induction, and does not fail of the shipped code, is the candidate's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -37,7 +37,8 @@ BATCHED = "(batched_write[p] and folio_dirty)"
 
 # The steps that may run while a process forks, that take entries away, or that end such a window. With --whole all are asked.
 WINDOW = ("fork-pte", "fork-flush", "swap-out", "swap-in", "lazyfree-discard", "migrate-start", "migrate-end", "migrate-move",
-          "write-back", "write-back-end", "free-swap-cache-folio", "zap", "stale-store", "tlb-flush", "load-translation", "hw-store")
+          "write-back", "write-back-end", "free-swap-cache-folio", "zap", "stale-store", "tlb-flush", "load-translation",
+          "hw-store")
 
 
 def fork(*edits: tuple[str, str]) -> Edits:
@@ -57,7 +58,7 @@ class Candidate:
     edits: Edits
     lemma: tuple[tuple[str, str], ...] = ()
     fails: frozenset[str] = frozenset()
-    io: tuple[tuple[str, str], ...] = ()  # and of the lemma about what is under writeback
+    more: Edits = field(default_factory=dict)  # other lemmas that say what is flushed before IO
 
 
 AS_TODAY = ((f" or {OWED}", ""),)
@@ -87,7 +88,9 @@ CANDIDATES = {
     "pageout flushes": Candidate(
         {**UNMENDED, "write-back": (("flush_batched_dirty(0)", "flush_batched(0)"),
                                     ("flush_batched_dirty(1)", "flush_batched(1)"))},
-        (*BY_WINDOW, (BATCHED, "(batched[p] and folio_dirty)")), io=(("batched_write[p]", "batched[p]"),)),
+        (*BY_WINDOW, (BATCHED, "(batched[p] and folio_dirty)")),
+        more={"writeback-in-swap-cache": (("batched_write[p]", "batched[p]"),),
+              "translation-within-entry": (("(batched_write[p] or not stale_write[p])", "True"),)}),
 }
 
 
@@ -105,7 +108,7 @@ def changed(library: Library, variant: str, candidate: Candidate) -> Model:
         place = Where(code.where.path, code.where.line, code.where.column + 1)  # texts are known by their places
         transitions[name] = replace(old, codes={**old.codes, "option-c": Source(text, place)})
     properties = dict(spec.properties)
-    for name, edits in {"stale-is-ours": candidate.lemma, "writeback-in-swap-cache": candidate.io}.items():
+    for name, edits in {"stale-is-ours": candidate.lemma, **candidate.more}.items():
         lemma = properties[name]
         assert lemma.holds is not None
         text = lemma.holds.text
