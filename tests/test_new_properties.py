@@ -121,7 +121,7 @@ MISTAKES = {
         "x86_64", "pte", "restore-device-exclusive", "no-lost-dirty"),
     "merging a page that ptrace is about to write": Mistake(
 
-                 (("specs/world.yaml", 'no-writer: {holds: "not no_extra_refs or not (writer[0] or writer[1])"', 'no-writer: {holds: "True"'),),
+                 (("specs/world.yaml", '"not no_extra_refs or not (writer[0] or writer[1])"', '"True"'),),
         "x86_64", "pte", "ksm-stabilise", "writer-is-alone", whole=True),
     "a fork that does not wait for the lock under which ptrace writes": Mistake(
         (("specs/transitions/fork.yaml", "if not mmap_write_locked(parent) or", "if"),),
