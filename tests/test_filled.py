@@ -79,7 +79,7 @@ MISTAKES = {
         "swap-in-copy", "set_exclusive()", "clear_exclusive()", "no-false-shared", procedure="add_new_anon"),
     "swap-in's copy is clean": Mistake("swap-in-copy", "folio_dirty = True", "pass", "no-lost-dirty"),
     "swap-in's copy writable under the mark": Mistake(
-        "swap-in-copy", "not (uffd_wp_vma and pte_uffd_wp(pte))", "True", "uffd-wp-is-read-only"),
+        "swap-in-copy", "not (registered[p] and pte_uffd_wp(pte))", "True", "uffd-wp-is-read-only"),
     # The zero page in place of a page that migrates; marks.
     "the zero page before the flush": Mistake("migrate-end-zero-page", "flush_batched(p)", "pass", "translation-follows"),
     "the zero page without soft-dirty": Mistake(
