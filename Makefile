@@ -8,7 +8,7 @@ JOBS ?= 2
 DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
 OF_VARIANTS := $(addprefix tests/kernel/test_,archs.py native.py emulated.py hugetlb_blocks.py hugetlb_pages.py parisc_hugetlb.py powerpc_hugetlb.py)
 
-.PHONY: all prove test test-whole test-kernel docs bench clean
+.PHONY: all prove mistakes test test-whole test-kernel docs bench clean
 all: prove
 
 $(VENV)/ready: pyproject.toml
@@ -19,6 +19,11 @@ $(VENV)/ready: pyproject.toml
 # A refutation is a result: exit code 1 passes. Errors (2), unknowns (3) and contradictions (4) do not.
 prove: $(VENV)/ready
 	@$(BIN)/pteproof prove --jobs $(JOBS) $(ARGS); code=$$?; [ $$code -le 1 ] || exit $$code
+
+# The mistakes that patches to the kernel make, planted in every code (docs/mistakes.md): minutes.
+mistakes: $(VENV)/ready
+	@mkdir -p build
+	$(BIN)/pteproof mutate --kind patch --jobs $(JOBS) --state build/mistakes $(ARGS)
 
 test: $(VENV)/ready
 	$(BIN)/ruff check .

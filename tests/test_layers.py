@@ -26,7 +26,8 @@ LAYERS = (
     "expressions", "language", "machine", "evaluate", "graph", "truth", "bits", "terms", "smtlib", "harness", "solve",
     "smt_solvers", "arch", "read_arch", "model", "read_specs", "points", "catalogue", "sections", "scopes", "steps",
     "sequences",
-    "obligations", "baseline", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "follow", "path", "trace",
+    "obligations", "baseline", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "follow", "path",
+    "trace",
     "consequence", "through", "difference", "beyond", "plan", "export", "unneeded", "codec", "grounds", "recall", "cache",
     "work", "run", "apply", "encode", "certify", "kernel", "mutate", "table", "report", "commands", "cli", "__main__",
 )

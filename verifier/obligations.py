@@ -262,7 +262,9 @@ class Builder:
             return
         for effect in self.model.effects(transition, self.group.code):
             args = arguments(self.model, step.instance, self.fresh)
-            yield effect.as_property().name, call(self.after(step), self.model.effect(transition, effect), args)
+            reached = call(self.after(step), self.model.effect(transition, effect), args)
+            alone = [self.alg.neg(acted) for event, acted in step.acted.items() if event not in effect.hardware]
+            yield effect.as_property().name, self.alg.all(reached, *alone)
 
     def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         recorded = step.violations.get(prop.name)
@@ -271,7 +273,7 @@ class Builder:
         if prop.kind in (INVARIANT, LEMMA, ADVISORY) and prop.holds is not None:
             if prop.kind == ADVISORY and step.instance.transition is not None and step.instance.transition.dirties:
                 return
-            world = self.after(step)
+            world = self.seen(step, prop)
             for process in (0, 1):
                 holds = call(world, self.model.property(prop), (process,))
                 yield Way(step.instance, process, step, self.alg.neg(holds))
@@ -288,7 +290,7 @@ class Builder:
         inputs = [self.fresh(name, BOOL) for name in prop.inputs]
         for process in step.instance.roles:
             if process != THIRD:
-                holds = call(self.after(step), self.model.property(prop), (process, *inputs))
+                holds = call(self.seen(step, prop), self.model.property(prop), (process, *inputs))
                 yield Way(step.instance, process, step, self.alg.neg(holds))
 
     def after(self, step: Step) -> World:
@@ -301,6 +303,16 @@ class Builder:
         step.world = World(self.model, self.alg, state, self.fresh, self.memory)
         return step.world
 
+    def seen(self, step: Step, prop: Property) -> World:
+        """The world after a step as a property sees it. One that compares takes what the hardware did to an entry within the
+        step for what was there before: the step is not blamed for it."""
+        if prop.kind not in (STEP, ADVISORY) or not step.left:
+            return self.after(step)
+        if step.blameless is None:
+            world = step.blameless = World(self.model, self.alg, self.after(step).state, self.fresh, self.memory)
+            world.state.update({(WAS + "entry", process): entry for process, entry in step.left.items()})
+        return step.blameless
+
     def _compared(self, prop: Property, step: Step) -> Iterator[Way]:
         """Components of the entries change only as the transition says; other processes' entries not at all."""
         alg, width = self.alg, self.model.layout.width
@@ -311,21 +323,24 @@ class Builder:
                 if prop.name == "frame" and before is not after:
                     yield Way(step.instance, process, step, alg.neg(alg.eq(before, after, width)))
                 continue
-            base = self._baseline(step, process)
             for component, view in prop.compares.items():
-                bad = self._differs(prop, step, process, component, view, base, after)
-                if bad is not None:
-                    yield Way(step.instance, process, step, bad, component=component)
+                found = [self._differs(prop, step, process, component, view, base, after)
+                         for base in self._baselines(step, process)]
+                bad = [one for one in found if one is not None]
+                if len(bad) == len(found):
+                    yield Way(step.instance, process, step, alg.all(*bad), component=component)
 
-    def _baseline(self, step: Step, process: int) -> Any:
-        """What a role's entry is compared with: its own entry before, or the one that it is copied from."""
+    def _baselines(self, step: Step, process: int) -> list[Any]:
+        """What a role's entry is compared with: its own entry before, or the one that it is copied from. And the same with
+        what the hardware did to it within the step: a component may be what it was, or what the hardware made of it."""
         transition = step.instance.transition
         if transition is not None:
             role = transition.roles[step.instance.roles.index(process)]
             source = transition.baseline.get(role)
             if source is not None:
                 process = step.instance.roles[transition.roles.index(source)]
-        return step.before[("entry", process)]
+        before, left = step.before["entry", process], step.left.get(process)
+        return [before] if left is None or left is before else [left, before]
 
     def _differs(
         self, prop: Property, step: Step, process: int, component: str, view: str, before: Any, after: Any
@@ -351,7 +366,7 @@ class Builder:
 
     def compared(self, step: Step, process: int, view: str) -> tuple[Any, Any]:
         """What a view says of a role's entry after the step, and before that of what it is compared with."""
-        base, after = self._baseline(step, process), step.after["entry", process]
+        base, after = self._baselines(step, process)[0], step.after["entry", process]
         return self._read_before(step, view, base), self._read_after(step, view, process, after)
 
     def _world_before(self, step: Step) -> World:

@@ -24,6 +24,7 @@ __all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances"
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
 PROCESSES = ("A", "B")
+LEFT, ACTED = "left", "acted"  # what is kept beside the state while a code runs, by process and by event
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Step:
     violations: dict[str, Any]
     named: dict[str, Any] = field(default_factory=dict)  # name of each assumption -> it
     moments: dict[str, dict[Key, Any]] = field(default_factory=dict)  # property -> the state in which an assert of it failed
+    left: dict[int, Any] = field(default_factory=dict)  # process -> its entry before, with what the hardware did to it meanwhile
+    acted: dict[str, Any] = field(default_factory=dict)  # hardware event -> where it happened within
     world: World | None = None  # the state after, with the state before under was_, once it was asked for
+    blameless: World | None = None  # the same, but that was_ has what the hardware did to entries within the step
 
 
 def key_name(key: Key) -> str:
@@ -117,7 +121,8 @@ class World(Machine):
 
     def __init__(self, model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], fresh: Fresh, memo: Memory) -> None:
         kinds = {name: variable.type for name in model.variables if (variable := model.variable(name)) is not None}
-        super().__init__(alg, dict(state), {**kinds, TRACKS: INDEX, **{WAS + n: k for n, k in kinds.items()}})
+        super().__init__(alg, dict(state), {**kinds, TRACKS: INDEX, LEFT: kinds.get("entry", BOOL), ACTED: BOOL,
+                                            **{WAS + n: k for n, k in kinds.items()}})
         self.model = model
         self.fresh = fresh
         self.memo = memo
@@ -125,6 +130,7 @@ class World(Machine):
         self.dropped: frozenset[str] = frozenset()
         # what a handler that stores late has loaded of a process, of which level, and has not stored yet
         self.loaded: dict[int, tuple[Any, Level]] = {}
+        self.started: dict[int, Level] = {}  # the levels of entries before a code ran
         self.flushed: dict[int, Any] = {}  # where a flush has waited for it
 
     def mark(self) -> Callable[[], None]:
@@ -243,6 +249,18 @@ class World(Machine):
             if self.alg.known(occurs) is not False:
                 args = (process, call(self, after, (entry,)), self.alg.truth(record.stores))
                 self.within(occurs, self.procedure("hardware_event", level), args)
+                if process in self.started:
+                    self.keep(event, process, level, occurs)
+
+    def keep(self, event: str, process: int, level: Level, occurs: Any) -> None:
+        """An event happened within a code: the entry that it started from has seen the same, if it could."""
+        number = self.model.layout.variant.hardware.index(event)
+        self.state[ACTED, number] = self.alg.any(self.state[ACTED, number], occurs)
+        if level is self.started[process]:
+            _, when, after = self.model.event(event, level)
+            left = self.state[LEFT, process]
+            seen = self.alg.all(occurs, call(self, when, (left,)))
+            self.state[LEFT, process] = self.alg.ite(seen, call(self, after, (left,)), left, self.model.layout.width)
 
 
 def applies(model: Model, prop: Property, code: str) -> bool:
@@ -301,7 +319,9 @@ def run(
     else:
         _run_code(world, instance, code)
     after = {key: world.state[key] for key in state}
-    return Step(instance, dict(state), after, world.assumed, world.violations, world.named, world.moments)
+    left = {process: world.state[LEFT, process] for process in world.started}
+    acted = {event: world.state[ACTED, n] for n, event in enumerate(model.layout.variant.hardware) if world.started}
+    return Step(instance, dict(state), after, world.assumed, world.violations, world.named, world.moments, left, acted)
 
 
 def _fix_levels(world: World, instance: Instance) -> None:
@@ -329,6 +349,11 @@ def _run_code(world: World, instance: Instance, code: str) -> None:
     if fixed and any(model.layout.arch.events[event].late for event in events):
         world.loaded = {p: (world.state["entry", p], world.level(p)) for p in instance.roles if p != THIRD}
         world.flushed = {p: world.alg.truth(False) for p in world.loaded}
+    if fixed and not model.layout.variant.one_cpu:
+        for process in (0, 1):
+            if process in instance.roles:
+                world.started[process], world.state[LEFT, process] = world.level(process), world.state["entry", process]
+        world.state.update({(ACTED, number): world.alg.truth(False) for number in range(len(events))})
     call(world, function, args)
     for process in world.loaded:
         world.late(process, f"end.{PROCESSES[process]}")

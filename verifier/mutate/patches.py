@@ -37,10 +37,10 @@ def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, 
     ['pass', 'flush_later(p)']
     """
     tree = ast.parse(text)
-    seen = {_folded(tree)}
+    seen = {_folded(ast.parse(text))}
     said: Counter[str] = Counter()
     for kind, what, place, change in _Planter(tree, rules, level).all():
-        changed = copy.deepcopy(tree)
+        changed = ast.parse(text)  # a copy of the tree would take ten times as long
         change(list(ast.walk(changed))[place])
         ast.fix_missing_locations(changed)
         new, folded = ast.unparse(_filled(changed)), _folded(changed)
@@ -59,8 +59,8 @@ def _filled(tree: ast.AST) -> ast.AST:
 
 
 def _folded(tree: ast.AST) -> str:
-    """The text without what never runs, by its constants, or does nothing."""
-    return ast.unparse(_filled(_Fold().visit(copy.deepcopy(tree))))
+    """The text without what never runs, by its constants, or does nothing. The tree is used up."""
+    return ast.unparse(_filled(_Fold().visit(tree)))
 
 
 class _Fold(ast.NodeTransformer):

@@ -69,7 +69,7 @@ def why(model: Model, group: Group, move: Move, name: str, process: int | None =
         return _asserted(model, builder, step, prop, move)
     if prop.holds is None:
         return Shown(NAMES[way.process], (_entry_changed(step, way.process),), "no other process's entry changes")
-    after = builder.after(step)
+    after = builder.seen(step, prop)
     return Shown(NAMES[way.process], decisive(model, prop, prop.holds, way.process, step.before, after, move))
 
 
