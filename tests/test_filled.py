@@ -138,6 +138,7 @@ def test_a_mistake_is_noticed(library: Library, name: str) -> None:
 # What today's code breaks: KSM copies a page while reclaim has yet to flush what led to it; PAGEMAP_SCAN marks a migration entry
 # and leaves it writable, so that its end forgets the mark (mm/migrate.c:remove_migration_pte).
 @pytest.mark.parametrize(("transition", "prop"), [
-    ("swap-in-copy", "translation-follows"), ("swap-off-copy", "translation-follows"), ("pagemap-scan-wp", "uffd-wp-is-read-only")])
+    ("swap-in-copy", "translation-follows"), ("swap-off-copy", "translation-follows"),
+    ("pagemap-scan-wp", "uffd-wp-is-read-only")])
 def test_what_todays_code_breaks(library: Library, transition: str, prop: str) -> None:
     assert not verdict(library, library.spec, Mistake(transition, "", "", prop))
