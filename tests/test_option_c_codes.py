@@ -12,7 +12,6 @@ from dataclasses import replace
 import pytest
 
 from verifier.bits import Bits
-from verifier.load import Source
 from verifier.model import ADVISORY, Spec
 from verifier.obligations import Group
 from verifier.plan import Library
@@ -46,3 +45,15 @@ def test_each_code_is_needed(library: Library, level: str) -> None:
     lost = failing(library, replace(spec, transitions=without), level, own) - failing(library, spec, level, own)
     unneeded = {n for n in own if not any(each.startswith(f"{n}/") for each in lost)}
     assert own and unneeded == own & set(UNNEEDED)
+
+
+def test_restoring_asks_the_vma(library: Library) -> None:
+    """The writable type says exclusive: an entry that came back writable by it would give what the vma does not allow."""
+    old, step = library.spec.transitions["restore-device-exclusive"], frozenset({"restore-device-exclusive"})
+    assert OPTION_C not in old.codes and not failing(library, library.spec, "pte", step)
+    code = old.codes["thread"]
+    assert code.text.count("maybe_mkwrite(pte, p, may_write[p])") == 1
+    planted = replace(code, text=code.text.replace("maybe_mkwrite(pte, p, may_write[p])", "pte_mkwrite(pte, shadow_stack[p])"))
+    changed = {**library.spec.transitions, "restore-device-exclusive": replace(old, codes={**old.codes, "thread": planted})}
+    found = failing(library, replace(library.spec, transitions=changed), "pte", step)
+    assert "restore-device-exclusive/within-vma" in found
