@@ -96,10 +96,33 @@ MISTAKES = {
         "x86_64", "pte", "swap-off", "stable-writeback", whole=True),
     "writing back what a device has exclusively": Mistake(
         (("specs/transitions/swap.yaml", " and unmapped() and no_extra_refs():", " and unmapped():"),),
-        "x86_64", "pte", "write-back", "stable-writeback", whole=True),
+        "x86_64", "pte", "write-back", "stable-writeback", beside=("device-writes-are-dirty",), whole=True),
     "reuse of a page whose slot is given back under writeback": Mistake(
         (("specs/transitions/fault.yaml", "if writeback or not swap_count_zero():", "if not swap_count_zero():"),),
         "x86_64", "pte", "wp-reuse", "stable-writeback", beside=("writeback-in-swap-cache",), whole=True),
+    "access flags that change nothing": Mistake(
+        (("arch/x86.yaml", "          set_pte(ptep, entry)\n", "          pass\n"),), "x86_64", "pte", "wp-reuse", "progress"),
+    "a fault that forgets the access flag": Mistake(
+        (("specs/transitions/fault.yaml", "      pte = pte_mkyoung(pte)\n", ""),),
+        "arm64-4k", "pte", "write-fault-writable", "progress", beside=("frame",), whole=True),
+    "a write fault that leaves a writable entry clean where the CPU does not set dirty": Mistake(
+        (("specs/transitions/fault.yaml", "          pte = pte_mkdirty(pte)\n", "          pass\n"),),
+        "riscv64", "pte", "write-fault-writable", "progress", whole=True),
+    "an invalidated huge entry that names its frame": Mistake(
+        (("arch/x86.yaml", '"pfn_pmd(pmd_pfn(pmd), pmd_flags(pmd) & ~(PRESENT | PROTNONE))"', '"pmd & ~(PRESENT | PROTNONE)"'),),
+        "x86_64", "pmd", "static", "transient-entries"),
+    "an invalidated huge entry that software takes for none": Mistake(
+        (("arch/x86.yaml", '"(pmd & (PRESENT | PROTNONE | PSE)) != 0"', '"(pmd & (PRESENT | PROTNONE)) != 0"'),),
+        "x86_64", "pmd", "static", "transient-entries", whole=True),
+    "restoring a device's page without dirty": Mistake(
+        (("specs/transitions/fault.yaml", "maybe_mkwrite(pte_mkdirty(pte), p, may_write[p])", "maybe_mkwrite(pte, p, may_write[p])"),),
+        "x86_64", "pte", "restore-device-exclusive", "no-lost-dirty"),
+    "merging a page that ptrace is about to write": Mistake(
+        (("specs/world.yaml", 'no-writer: {holds: "not no_extra_refs or not (writer[0] or writer[1])"', 'no-writer: {holds: "True"'),),
+        "x86_64", "pte", "ksm-stabilise", "writer-is-alone", whole=True),
+    "a fork that does not wait for the lock under which ptrace writes": Mistake(
+        (("specs/transitions/fork.yaml", "if not mmap_write_locked(parent) or", "if"),),
+        "x86_64", "pte", "fork-swap-entry", "writer-is-alone", beside=("fork-owes-itself",), whole=True),
 }
 
 

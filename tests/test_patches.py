@@ -66,7 +66,8 @@ def rules(library: Library) -> Rules:
      "if pte_write(x):\n    flush(p)\nif pte_dirty(x) and pte_write(x):\n    folio_dirty = True"),
     ("x = make_readable_migration_entry(pfn)",
      "twin: `make_writable_migration_entry` for `make_readable_migration_entry(pfn)`", "x = make_writable_migration_entry(pfn)"),
-    ("if sole_ref(p):\n    return\nflush(p)", "return: no return under `sole_ref(p)`", "if sole_ref(p):\n    pass\nflush(p)"),
+    ("if sole_ref(p):\n    flush(p)\n    return\nflush(p)", "return: no return under `sole_ref(p)`",
+     "if sole_ref(p):\n    flush(p)\nflush(p)"),
     ("folio_dirty = True", "state: drop `folio_dirty = True`", "pass"),
 ])
 def test_every_kind_of_mistake_is_made(rules: Rules, text: str, mistake: str, new: str) -> None:
@@ -128,7 +129,7 @@ def changed(library: Library, group: str, name: str, old: str, new: str) -> Muta
 @pytest.mark.parametrize(("group", "name", "old", "new", "word", "by"), [
     (TODAY, "fork-pte.today", "needs_cow_for_dma(parent)", "False", "refuted", "pin-stays"),
     (TODAY, "swap-out.today", "pte = ptep_clear_flush(entry[p])", "pte = ptep_get_and_clear(entry[p])", "refuted", "is refuted"),
-    (OPTION_C, "swap-out.today", "if pte_dirty(pte):", "if False:", "refuted", "is refuted"),
+    (OPTION_C, "wp-copy.option-c", "pte = pte_mkdirty_nosoft(pte)", "pte = pte_mkold(pte)", "refuted", "is refuted"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "", "effect", "reaches-old-in-the-child"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte_mkold(pte))\n", "equivalent", "the same step"),
     (TODAY, "swap-out.today", "if defer:", "if not defer:", "narrower", "may not take"),
@@ -191,10 +192,10 @@ def test_a_reason_that_nothing_needs_is_told() -> None:
 
 
 def test_a_survivor_without_a_reason_fails(tmp_path: Path) -> None:
-    """A young child breaks nothing: with no reason for it the command says so."""
+    """A page that is mapped old breaks nothing: with no reason for it the command says so."""
     specs = tmp_path / "specs"
     shutil.copytree(load_library().spec_folder, specs)
     (specs / "survivors.yaml").write_text('survivors:\n  "patch * fork-flush.*": "nothing"\n')
-    words = ["--kind", "patch", "--name", "swap-out.today", "--sample", "40", "--jobs", "1", "-q"]
+    words = ["--kind", "patch", "--name", "anon-write-fault.today", "--sample", "40", "--jobs", "1", "-q"]
     result = CliRunner().invoke(main, ["--spec-dir", str(specs), "mutate", *words])
     assert result.exit_code == 1 and "SURVIVED" in result.output

@@ -18,7 +18,7 @@ import pytest
 from verifier.model import Axiom, Transition
 from verifier.plan import load_library
 
-type Rule = Callable[[Mapping[str, Transition]], list[str]]
+Rule = Callable[[Mapping[str, Transition]], list[str]]
 
 SPEC = load_library().spec
 _PLACE = re.compile(r"[\w/.-]+\.(?:c|h|rst):?\w*")

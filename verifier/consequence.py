@@ -33,8 +33,8 @@ from verifier.trace import Layer, Search
 __all__ = ["NEAR", "Consequences", "Ending"]
 
 NEAR = 5  # steps, at most, to a consequence
-TRIES = 4  # sequences of one failure that turn out to be no consequence, before the search ends
-CONFLICTS = 20_000  # of one question to the search: how hard it may be, alike on every machine
+TRIES = 3  # sequences of one failure that turn out to be no consequence, before the search ends
+CONFLICTS = 2_000  # of one question to the search: how hard it may be, alike on every machine
 HARD = 200_000  # of the question whether the same steps end so without the failure
 ENDS = ("store-leak", "dropped-newer")
 
@@ -133,7 +133,7 @@ class Consequences(Search):
         return Ending(searched=searched, rejected=len(tried.rejected))
 
     def again(self, move: Move, steps: Sequence[Move]) -> Found:
-        """These steps from where a failing move came to, if they end so, recomputed. Whether they are its consequence is not asked."""
+        """These steps from where a failing move came to, if they end so, recomputed; whether they follow from it is not asked."""
         return (_again(self.model, self.group, _Bad.of(move), steps) if steps else None) or ((), "")
 
     def _follows(self, bad: _Bad, steps: Sequence[Move], tried: _Tried) -> bool:

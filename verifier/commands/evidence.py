@@ -144,7 +144,7 @@ def export(context: click.Context, identity: str, form: str) -> int:
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
 @click.pass_context
 def mutate(context: click.Context, /, **given: Any) -> int:
-    """Plant mistakes in arch/ and specs/ and see whether anything notices; 1 where one survives without a reason, or a reason has none."""
+    """Plant mistakes in arch/ and specs/ and see what notices them; 1 where one survives without a reason, or the other way."""
     from verifier.mutate.command import KINDS, PATCHED, as_json, run, text
     from verifier.plan import Filters
 

@@ -40,7 +40,7 @@ def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, 
     seen = {_folded(ast.parse(text))}
     said: Counter[str] = Counter()
     for kind, what, place, change in _Planter(tree, rules, level).all():
-        changed = copy.deepcopy(tree)
+        changed = ast.parse(text)  # a copy of the tree would take ten times as long
         change(list(ast.walk(changed))[place])
         ast.fix_missing_locations(changed)
         new, folded = ast.unparse(_filled(changed)), _folded(changed)
