@@ -168,7 +168,7 @@ def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library, whole
     score = run(library, [], ["patch"], sample=size, jobs=2)
     words = Counter(patch_word(one) for one in score.judged)
     assert [one.mutant.id for one in score.unexplained()] == []
-    assert words["refuted"] > size / 2 and words["equivalent"] > 0 and len(score.judged) == size
+    assert words["refuted"] > size * 2 / 5 and words["equivalent"] > 0 and len(score.judged) == size
 
 
 def test_the_command_counts_by_level_and_kind_and_writes_json(tmp_path: Path) -> None:

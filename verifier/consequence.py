@@ -34,7 +34,7 @@ __all__ = ["NEAR", "Consequences", "Ending"]
 
 NEAR = 5  # steps, at most, to a consequence
 TRIES = 3  # sequences of one failure that turn out to be no consequence, before the search ends
-CONFLICTS = 2_000  # of one question to the search: how hard it may be, alike on every machine
+CONFLICTS = 1_000  # of one question to the search: how hard it may be, alike on every machine
 HARD = 200_000  # of the question whether the same steps end so without the failure
 ENDS = ("store-leak", "dropped-newer")
 

@@ -48,6 +48,7 @@ class Flush:
 
     text: Definition
     not_on: Mapping[str, str]  # glob of variants -> why it does not
+    waits: bool = False  # for handlers under way, from its beginning on
 
     def lacks(self, variant: str) -> bool:
         """Is it another helper on this variant?"""

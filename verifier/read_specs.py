@@ -159,9 +159,9 @@ def _flushes(table: Table) -> tuple[Flush, ...]:
     found = []
     for key in table:
         record = table.need(key, Table, "flushes")
-        record.only(("does", "not_on"), "what a helper does")
+        record.only(("does", "not_on", "waits"), "what a helper does")
         text = Definition(key, table.key_at[key], record.need("does", Source, "what a helper does"))
-        found.append(Flush(text, _words(_sub(record, "not_on"))))
+        found.append(Flush(text, _words(_sub(record, "not_on")), record.get_as("waits", bool, False)))
     return tuple(found)
 
 

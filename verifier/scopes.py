@@ -135,6 +135,7 @@ class Model:
             "procedures": (PROCEDURE, spec.procedures),
             "flushes": (FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))),
         }
+        self.waits = {name_of(f.text) for f in spec.flushes if f.waits and not f.lacks(layout.variant.name)}
         self._sections = {name: section for name, (section, _) in sections.items()}
         self._texts: dict[str, dict[str, Definition]] = {
             name: {name_of(d): d for d in texts} for name, (_, texts) in sections.items()

@@ -174,8 +174,9 @@ class World(Machine):
 
     def entering(self, name: str, process: Any, site: int) -> None:
         """A flush waits for handlers under way: what they store comes before it, and nothing after; but for `past_flush`."""
-        if name == "flush" and process in self.loaded:
-            self.late(process, self.label(site))
+        if process in self.loaded and (name == "flush" or name in self.model.waits):
+            if name == "flush":
+                self.late(process, self.label(site))
             self.flushed[process] = self.alg.any(self.flushed[process], self.path)
 
     def leaving(self, helper: Function, process: Any, result: Any, site: int) -> None:
