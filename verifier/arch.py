@@ -125,8 +125,8 @@ def source_of(record: Table, sources: Mapping[str, str]) -> str:
 
 
 # what an architecture has not got -> its helpers of generic.yaml
-_ONLY = {"hugetlb": r"(set_)?huge_|mk_huge_pte|arch_make_huge|hugepage_migration",
-         "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|is_pmd_|swp_entry_to_pmd", "huge_pud": r"pudp?_|set_pud"}
+_ONLY = {"hugetlb": r"(set_)?huge_(?!pmd_)|mk_huge_pte|arch_make_huge|hugepage_migration",
+         "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|huge_pmd_|is_pmd_|swp_entry_to_pmd", "huge_pud": r"pudp?_|set_pud"}
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 
