@@ -90,7 +90,7 @@ def test_what_is_refuted_and_did_not_change_is_no_difference(library: Library, g
     """Another observation at the front moves the places of all others: it is another question, but breaks nothing."""
     assert {d.word for d in of(Pair(*[library.group_model(group)] * 2, group), "fork-pte").values()} <= {"same", "kept"}
     first = "pte = ptep_get(entry[parent])\n"
-    more = "if folio_trylock() and not pte_present(entry[parent]):\n    return\n"
+    more = "if folio_trylock() and not resident:\n    return\n"
     pair = with_code(library, group, "fork-pte", first, more + first)
     pair.new.check()
     found = of(pair, "fork-pte")
@@ -123,8 +123,8 @@ def test_a_requirement_that_is_dropped(library: Library) -> None:
 
 def test_an_effect_that_is_lost(library: Library) -> None:
     pair = with_code(library, replace(FREE, level="pte"), "mremap-move", "flush(p)", "pass")
-    assert of(pair, "mremap-move")["reaches-flushed"].word == "lost"
-    assert of(Pair(pair.new, pair.old, pair.group), "mremap-move")["reaches-flushed"].word == "fixed"
+    assert of(pair, "mremap-move", "reaches-flushed")["reaches-flushed"].word == "lost"
+    assert of(Pair(pair.new, pair.old, pair.group), "mremap-move", "reaches-flushed")["reaches-flushed"].word == "fixed"
 
 
 def test_the_command(library: Library, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_a_stopped_run_is_green_nowhere(tmp_path: Path, at: str, request_to_stop
     assert code == 130 and len(errors.splitlines()) == 1 and errors.startswith("pteproof: stopped")
     found = json.loads(files["json"].read_text())
     jsonschema.validate(found, schema())
+    assert ("catalogue" in found["coverage"]) is (at != "reading")  # which was not read yet
     assert not found["complete"] and found["stopped"].startswith("stopped by")
     assert found["summary"]["undecided"] is None if at == "reading" else found["summary"]["undecided"] > 1000
     assert [(t["verdict"], t["whole"]) for t in found["theorems"]] == ([] if at == "reading" else [("unknown", False)])

@@ -12,14 +12,14 @@ from verifier.cli import main
 from verifier.plan import Filters, Library, load_library
 from verifier.unneeded import needs
 
-FORK = Filters(("x86_64",), ("pte",), ("page-flag", "option-c"), (), ("fork-pte",), ())
+FORK = Filters(("x86_64",), ("pte",), ("page-flag", "option-c"), (), ("fork-pte", "fork-copy"), ())
 
 
 def test_what_is_needed_names_a_proof_that_fails_without_it(library: Library) -> None:
     found = needs(library, FORK)
     needed = {f"{one.kind} {one.name}": where for one, where in found.needed.items()}
     assert "fork-pte" in needed["requires fork-pte.child-empty"] and found.proofs > 400
-    assert "requires fork-pte.same-vma" not in needed  # it is there for traces only
+    assert "requires fork-copy.same-vma" not in needed  # it is there for traces only
 
 
 def test_a_requirement_that_nothing_needs_is_listed(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_requirement_that_nothing_needs_is_listed(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded", "--arch", "x86_64",
                                        "--level", "pte", "--encoding", "page-flag", "--transition", "fork-pte"])
     assert result.exit_code == 0
-    assert "unneeded  requires fork-pte.idle  (" in result.output and "fork.yaml:13:" in result.output
+    assert "unneeded  requires fork-pte.idle  (" in result.output and "fork.yaml:12:" in result.output
     assert "fork-pte.child-empty" not in result.output
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
-from verifier.difference import LUCKS, Difference, Pair, here, lucks, observed, own
+from verifier.difference import LUCKS, Difference, Pair, here, lucks, own
 from verifier.follow import Plan
 from verifier.machine import Key
 from verifier.obligations import Builder
@@ -89,10 +90,10 @@ def with_trace(pair: Pair, found: Difference, depth: int, seconds: float) -> Dif
         trace = next((t for _, t in search.find([(target[0], MARK + target[1])], depth)), ())
         if not trace:
             break
-        if len(observed(pair.old, pair.group, trace[-1])) > LUCKS:
+        ways = lucks(pair.old, pair.group, trace[-1])
+        luck = next((luck for luck, broken, may in islice(ways, LUCKS) if may and target[1] in broken), None)
+        if luck is None and next(ways, None) is not None:
             break  # not all that the old may observe can be tried
-        tried = lucks(pair.old, pair.group, trace[-1])
-        luck = next((luck for luck, broken, may in tried if may and target[1] in broken), None)
         if luck is None:
             last = trace[-1]
             old = step_move(pair.old, pair.group, instance_of(pair.old, last), dict(last.before), dict(last.inputs))

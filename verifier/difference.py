@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import islice
 from typing import Any
 
 from verifier.algebra import Integers
@@ -27,10 +27,10 @@ from verifier.solve import BitsSolver, Sat, Unsat, minimise
 from verifier.steps import Instance, instances, key_name, run, state_keys
 from verifier.syntax import BOOL
 
-__all__ = ["Difference", "Differences", "Pair", "here", "lucks", "observed", "own"]
+__all__ = ["Difference", "Differences", "Pair", "here", "lucks", "own"]
 
 ROUNDS = 64  # lucks of the keeper that are looked at for one question
-LUCKS = 10  # free booleans of a step that are all tried with plain integers
+LUCKS = 1024  # so many ways through a step are tried with plain integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class Differences:
         violated, allowed, _ = replay(self.pair.new, self.group, move)
         if not allowed or prop not in violated:
             raise Contradiction(f"{new.id}: the solver's values, recomputed, break nothing in the new")
-        if any(prop in broken and may for _, broken, may in lucks(self.pair.old, self.group, old)):
+        if any(prop in broken and may for _, broken, may in islice(lucks(self.pair.old, self.group, old), LUCKS)):
             raise Contradiction(f"{new.id}: the solver's values, recomputed, break it in the old as well")
         return Difference(new.id, new.transition, prop, word, move, old, values)
 
@@ -256,28 +256,28 @@ def here(model: Model, instance: Instance) -> Instance:
     return replace(instance, transition=model.spec.transitions[instance.name])
 
 
-def observed(model: Model, group: Group, move: Move) -> list[str]:
-    """The booleans that a step observes, or that say what the hardware does on its way."""
-    names: dict[str, None] = {}
-
-    def listening(name: str, kind: int) -> Any:
-        if own(name) and kind == BOOL:
-            names[name] = None
-        return input_reader(dict(move.inputs))(name, kind)
-
-    instance, alg = instance_of(model, move), Integers()
-    run(model, alg, dict(move.before), instance, group.code, listening, model.memory(alg, listening))
-    return list(names)
-
-
 def lucks(model: Model, group: Group, move: Move) -> Iterator[tuple[dict[str, int | bool], set[str], bool]]:
-    """All that a step may observe, with plain integers: what it then violates, and whether it is allowed.
+    """All that a step may observe, and the hardware do on its way, with plain integers: what it then violates, and whether it
+    is allowed.
 
-    Where more than LUCKS booleans are free, it is tried as it is alone.
+    What is asked for depends on what was answered before: a code that returns early asks for less. So each run says what comes
+    next, and each way through the code is gone once. Of words that are free each is as the move has it.
     """
-    free, instance = observed(model, group, move), instance_of(model, move)
-    for chosen in product((False, True), repeat=len(free) if len(free) <= LUCKS else 0):
-        luck: dict[str, int | bool] = dict(zip(free, chosen, strict=False))
-        tried = step_move(model, group, instance, dict(move.before), {**move.inputs, **luck})
+    instance = instance_of(model, move)
+    open_: list[dict[str, int | bool]] = [{}]
+    while open_:
+        given = open_.pop()
+        asked: dict[str, int | bool] = {}
+
+        def listening(name: str, kind: int, given: dict[str, int | bool] = given, asked: dict[str, int | bool] = asked) -> Any:
+            if not own(name) or kind != BOOL:
+                return input_reader(dict(move.inputs))(name, kind)
+            return asked.setdefault(name, given.get(name, False))
+
+        alg = Integers()
+        run(model, alg, dict(move.before), instance, group.code, listening, model.memory(alg, listening))
+        names = list(asked)
+        open_ += [{**{n: asked[n] for n in names[:i]}, names[i]: True} for i in range(len(given), len(names))]
+        tried = step_move(model, group, instance, dict(move.before), {**move.inputs, **asked})
         violated, allowed, _ = replay(model, group, tried)
-        yield luck, violated, allowed
+        yield asked, violated, allowed
