@@ -127,6 +127,7 @@ hardware:
     describe: a walk sets Accessed
     when: pte_present(pte)
     entry: pte | ACCESSED
+    catalogue: [H2]
 """
 
 
@@ -260,7 +261,7 @@ def test_an_empty_folder_and_two_of_one_name(tmp_path: Path) -> None:
     ("transitions/fork.yaml", "uffd_wp: \"after", "uffd_wp: \"aftr", r"\d+:15",
      "unknown name 'aftr'; did you mean after?"),
     ("transitions/fork.yaml", "{child: parent}", "{child: parnt}", r"\d+:1", "fork-pte names unknown role 'parnt'"),
-    ("transitions/fork.yaml", "inputs: {uffd", "inputs: {parent: bool, uffd", r"\d+:1",
+    ("transitions/fork.yaml", "  roles: [parent, child]\n", "  roles: [parent, child]\n  inputs: {parent: bool}\n", r"\d+:1",
      "fork-pte has a role and an input parent"),
     ("transitions/fork.yaml", "dirties: share", "dirties: shared", r"\d+:1",
      "fork-migration-entry names unknown cause 'shared'; did you mean share?"),

@@ -34,7 +34,7 @@ def prover(library: Library, model: Model, variant: str, level: str) -> GroupPro
 
 def statements(one: GroupProver) -> dict[str, str]:
     """Statement -> holds, fails or vacuous."""
-    (question,) = one.builder.questions(lambda t, p: t == "static")
+    (question,) = one.builder.questions(lambda t, p: p == "unambiguous")
     return {
         way.sentence: "vacuous" if not one.inhabited(way.label, question.given[way.label])
         else "fails" if one.possible(question, way) else "holds" for way in question.ways
@@ -88,7 +88,7 @@ def test_a_mistake_in_a_helper_is_noticed(
     model = Model(library.spec, layout.with_body(helper, body), library.spec.encodings["page-flag"], level)
     one = prover(library, model, variant, level)
     assert statements(one)[statement] == "fails"
-    (question,) = one.builder.questions(lambda t, p: t == "static")
+    (question,) = one.builder.questions(lambda t, p: p == "unambiguous")
     assert isinstance(one.decide(question), Refuted)  # recomputed with plain integers
 
 
@@ -100,7 +100,7 @@ def test_a_statement_about_nothing_is_vacuous(library: Library) -> None:
     spec = dataclasses.replace(library.spec, properties=changed)
     model = Model(spec, library.layout("x86_64"), library.spec.encodings["page-flag"], "pmd")
     one = prover(library, model, "x86_64", "pmd")
-    (question,) = one.builder.questions(lambda t, p: t == "static")
+    (question,) = one.builder.questions(lambda t, p: p == "unambiguous")
     assert one.decide(question) == Vacuous("fresh_mapping")
 
 
@@ -113,7 +113,10 @@ def spurious(one: GroupProver) -> set[str]:
 @pytest.mark.parametrize("level", ["pte", "pmd", "hugetlb"])
 @pytest.mark.parametrize("variant", ["x86_64", "riscv64", "s390"])
 def test_nothing_of_todays_becomes_dirty_for_no_reason(library: Library, variant: str, level: str) -> None:
-    assert spurious(prover(library, library.model(variant, "page-flag", level), variant, level)) == set()
+    """But for migration of device-exclusive entries, which takes their bits for those of a present one: findings/walks.md."""
+    model = library.model(variant, "page-flag", level)
+    devices = level != "hugetlb" and "device_private" not in model.layout.variant.absent
+    assert spurious(prover(library, model, variant, level)) == ({"migrate-start-device"} if devices else set())
 
 
 @pytest.mark.parametrize(("level", "helper", "body", "transition"), [

@@ -148,6 +148,7 @@ HEAD = """\
 #include <linux/swapops.h>
 #include <linux/pgtable.h>
 #include <asm/tlbflush.h>
+#include <asm/tlb.h>
 extern pte_t pteproof_pte; extern pmd_t pteproof_pmd; extern pud_t pteproof_pud; extern pgprot_t pteproof_prot;
 typedef typeof(pte_val(pteproof_pte)) w_pte; typedef typeof(pmd_val(pteproof_pmd)) w_pmd;
 typedef typeof(pud_val(pteproof_pud)) w_pud;
