@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -38,7 +39,7 @@ MUTANTS = {
         TODAY, "no-false-shared"),
     "reuse by map count": ("fault", "wp-reuse", "sole_ref(p)", "mapcount_one(p)", TODAY, "no-false-exclusive"),
     "reuse of a page with swap entries": (
-        "fault", "wp-reuse", "              if not swap_count_zero():\n                  return\n", "", TODAY,
+        "fault", "wp-reuse", "if writeback or not swap_count_zero():", "if writeback:", TODAY,
         "reach-is-reference"),
     "swapping out a pinned page": ("swap", "swap-out", PIN_TEST, "", TODAY, "pin-stays"),
     "swapping out without the exclusive bit": (
@@ -56,7 +57,7 @@ MUTANTS = {
         "swap", "madvise-free", "          if not mapcount_one(p):\n              return\n", "", TODAY,
         "no-lost-dirty"),
     "dropping a dirty lazyfree page": (
-        "swap", "lazyfree-discard", "if no_extra_refs() and not folio_dirty:", "if no_extra_refs():", TODAY,
+        "swap", "lazyfree-discard", "if alone and not folio_dirty:", "if alone:", TODAY,
         "dropped-newer"),
     "freeing a dirty swap cache folio": (
         "swap", "free-swap-cache-folio", "resident and swapcache and not folio_dirty", "resident and swapcache", TODAY,
@@ -69,7 +70,9 @@ MUTANTS = {
     "pinning a page that is maybe shared": (
         "gup", "pin-page", "if not pte_write(pte) and gup_must_unshare(p, pte, write):", "if False:", TODAY,
         "pin-stays"),
-    "a zap that forgets to flush": ("swap", "swap-out", "      flush(p)\n", "", TODAY, "stale-is-ours"),
+    "swapping out without a flush": (
+        "swap", "swap-out", "pte = ptep_clear_flush(entry[p])", "pte = ptep_get_and_clear(entry[p])", TODAY,
+        "translation-follows"),
     "a page of another process in mremap": (
         "move", "mremap-move", "      set_pte_at(entry[p], pte)\n", "      set_pte_at(entry[p], pte_mkwrite(pte, False))\n",
         TODAY, "no-false-exclusive"),
@@ -80,7 +83,7 @@ MUTANTS = {
     "a split that keeps a huge page's exclusivity from its ptes": (
         "huge", "split-pmd", "          pte = pte_mkdirty_nosoft(pte)\n", "          pass\n", OPTION_C, "no-false-shared"),
     "a split that makes a page writable": (
-        "huge", "split-pmd", "if pmd_write(old):", "if vm_write:", TODAY, "no-false-exclusive"),
+        "huge", "split-pmd", "if pmd_write(old):", "if may_write[p]:", TODAY, "no-false-exclusive"),
     "a split that forgets the frame's place in the huge page": (
         "huge", "split-pmd", "mk_pte(pfn,", "mk_pte(huge_frame(pfn),", TODAY, "reach-is-reference"),
     "migrating a pinned huge page": (
@@ -107,8 +110,9 @@ def test_a_mistake_is_noticed(name: str, tmp_path: Path) -> None:
     path = tmp_path / "specs" / "transitions" / f"{file}.yaml"
     text = path.read_text()
     start = text.index(f"\n{transition}:") if not file.startswith("..") else 0
-    assert old in text[start:]
-    path.write_text(text[:start] + text[start:].replace(old, new))
+    end = next((m.start() for m in re.finditer(r"\n(?=[a-z])", text) if m.start() > start), len(text)) if start else len(text)
+    assert old in text[start:end]
+    path.write_text(text[:start] + text[start:end].replace(old, new) + text[end:])
     library = load_library(None, tmp_path / "specs")
     group = Group("x86_64", {"huge": "pmd", "hugetlb": "hugetlb"}.get(file, "pte"), encoding, code)
     graph = Bits()
