@@ -154,8 +154,11 @@ def test_a_killed_worker_loses_its_unit_alone(tmp_path: Path, monkeypatch: pytes
     result = certify(folder, *FILTERS, "--jobs", jobs)
     assert result.exit_code == 3, result.output
     assert f"pteproof: {UNIT} has no certificate: its process ended with -9" in result.output
-    assert "1 certificates of 24 obligations hold, 0 do not" in result.output
-    left = json.loads((folder / INDEX).read_text())["not_certified"]
+    index = json.loads((folder / INDEX).read_text())
+    (unit,) = index["units"]
+    assert unit["obligations"] > 20
+    assert f"1 certificates of {unit['obligations']} obligations hold, 0 do not" in result.output
+    left = index["not_certified"]
     assert len(left) > 10 and set(left.values()) == {"unknown"} and all("/clear-young/" in i for i in left)
 
 
