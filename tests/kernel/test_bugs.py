@@ -153,4 +153,4 @@ def test_a_helper_of_another_name_is_incomplete_by_name(tmp_path: Path, monkeypa
     assert exit_code(run) == 3 and not run.contradictions and len(run.results) > 20
     reasons = [r.verdict.reason for r in run.results if isinstance(r.verdict, Incomplete)]
     assert len(reasons) == len(run.results)
-    assert all(reason.endswith("pte_uffd_wp is arch/'s: this kernel has no pte_uffd_wp") for reason in reasons)
+    assert all("pte_uffd_wp is arch/'s: this kernel has no pte_uffd_wp" in reason for reason in reasons)
