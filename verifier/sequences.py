@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from verifier.errors import SpecError, Where
@@ -17,7 +17,8 @@ from verifier.load import Items, Table, read_yaml
 from verifier.scopes import Model
 from verifier.steps import Instance, instances
 
-__all__ = ["FILE", "FRESH", "LEADS_TO", "THROUGH", "Known", "Labels", "read_sequences", "steps_named"]
+__all__ = ["FILE", "FRESH", "LEADS_TO", "THROUGH", "Known", "Labels", "akin", "read_sequences",
+           "steps_named"]
 
 FILE = "sequences.yaml"
 FRESH = "fresh"  # what stands for no steps
@@ -72,6 +73,27 @@ def _label(text: str, at: Where) -> str:
     if LABEL.fullmatch(text) is None:
         raise SpecError(at, f"{text!r} is no step, such as fork-pte[AB]")
     return text
+
+
+def akin(known: Known, encoding: str, code: str, name: str, last: Iterable[str]) -> Iterator[Labels]:
+    """Steps that may lead to a failure, since they led to one like it, the likeliest first. `last` are the steps that it may be.
+
+    That is: to the same under another code or encoding; by the same last step, to another property; by another last step,
+    to the same property. A user's code, of which nothing is known, is answered from these.
+    """
+    mark = THROUGH if name.startswith(THROUGH) else ""
+    transition, _, prop = name.removeprefix(THROUGH).partition("/")
+    found: dict[Labels, int] = {}
+    for (of_encoding, of_code, target), sequences in known.items():
+        other = target.removeprefix(THROUGH)
+        likeness = 4 if target == name else 3 if other.startswith(f"{transition}/") else 2 if other.endswith(f"/{prop}") else 0
+        if not likeness or (target.startswith(THROUGH) and not mark):
+            continue
+        near = 3 * likeness + 2 * (of_encoding == encoding) + (of_code == code)
+        for steps in sequences:
+            for sequence in [steps] if likeness > 2 else [(*steps[:-1], label) for label in last]:
+                found[sequence] = max(near, found.get(sequence, 0))
+    yield from sorted(found, key=lambda steps: (-found[steps], len(steps), steps))
 
 
 def steps_named(model: Model, labels: Labels) -> list[Instance] | None:

@@ -153,7 +153,7 @@ class Search(Rules):
         """
         left = list(targets)
         self._begin()
-        while left and self.depth < depth and not self._late():
+        while left and self.depth < depth and not self.late():
             self.say(self.depth + 1)
             layer = self._deepen()
             for target, trace in self._ends(layer, list(left)):
@@ -163,7 +163,7 @@ class Search(Rules):
                 self.failed |= self.barred
                 self.barred = set()
                 self._begin()
-            elif self._late():
+            elif self.late():
                 break  # not every target was asked for at this depth
             else:
                 self._advance(layer)
@@ -185,10 +185,11 @@ class Search(Rules):
                         yield target, trace
                     break
             self.at = None
-            if self.barred or self._late():
+            if self.barred or self.late():
                 return
 
-    def _late(self) -> bool:
+    def late(self) -> bool:
+        """Is its time over?"""
         return self.deadline is not None and time.monotonic() > self.deadline
 
     def _deepen(self) -> Layer:

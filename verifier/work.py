@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,13 @@ from verifier.prove import Contradiction, GroupProver, obligation_of
 from verifier.recall import NOT_INDUCTIVE, stands
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous
 from verifier.scopes import Model
-from verifier.sequences import LEADS_TO, Labels
+from verifier.sequences import LEADS_TO, Labels, akin
 from verifier.solve import BitsSolver
-from verifier.steps import asked, step_names
+from verifier.steps import asked, instances, step_names
 from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
+KIN = 60  # sequences that led to a failure like one of which nothing is known: tried before a search
 # Properties of which nothing worse is searched for: they are that themselves, or lose neither content nor isolation.
 ENDS_ITSELF = ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame", "no-spurious-dirty")
 
@@ -367,7 +368,11 @@ class _Worker:
 
         found = self.all_hinted(state, Through, set(left), left)
         left = [t for t in left if t not in found]
-        return found | (self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0] if left else {})
+        if left:
+            found |= self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0]
+            for target in (t for t in left if t not in found):
+                self.in_vain(state, target, Through.mark)
+        return found
 
     def first_broken(self, state: _Group, trace: tuple[Move, ...]) -> tuple[str, str] | None:
         """The first step of a trace that breaks a property before its last step, and which."""
@@ -383,14 +388,15 @@ class _Worker:
             return 0 if searched in self.hints.in_vain else min(depth, ADVICE)
         return depth
 
-    def in_vain(self, state: _Group, target: tuple[str, str]) -> None:
+    def in_vain(self, state: _Group, target: Target, mark: str = "") -> None:
         """Remember that no trace was found."""
-        self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
+        searched = self.searched(state, target, mark)
+        self.hints.in_vain |= {searched, searched[1:]}
 
-    def searched(self, state: _Group, target: tuple[str, str]) -> tuple[str, str, str, str, tuple[str, str]]:
+    def searched(self, state: _Group, target: Target, mark: str = "") -> tuple[str, str, str, str, str, Target]:
         """What a search in vain is remembered by."""
         group = state.group
-        return state.model.layout.arch.name, group.level, group.encoding, group.code, target
+        return state.model.layout.arch.name, group.level, group.encoding, group.code, mark, target
 
     def all_hinted(
         self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]],
@@ -421,7 +427,9 @@ class _Worker:
         steps = self.known(self.hints.others.get((group.encoding, group.code, name), ()), group, name)
         ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [(search.retrace, t) for t in known if t]
         ways += [(search.along, s) for s in steps]
-        for way, hint in ways:
+        for way, hint in chain(ways, ((search.along, s) for s in self.akin(state, search.mark, target))):
+            if search.late():
+                break
             try:
                 again = way(hint, target) if len(hint) <= self.task.depth else None
             except (KeyError, IndexError, TypeError, SpecError):  # no trace of this model
@@ -434,6 +442,13 @@ class _Worker:
     def known(self, found: Iterable[Labels], group: Group, name: str) -> list[Labels]:
         """Steps that this run has found, and those of specs/ after them."""
         return list(dict.fromkeys([*found, *self.library.sequences().get((group.encoding, group.code, name), ())]))
+
+    def akin(self, state: _Group, mark: str, target: Target) -> Iterator[Labels]:
+        """Steps that led to a failure like it; none where no search of another variant has found any."""
+        if self.searched(state, target, mark)[1:] not in self.hints.in_vain:
+            last = [i.label for i in instances(state.model) if i.name == target[0]]
+            found = akin(self.library.sequences(), state.group.encoding, state.group.code, mark + "/".join(target), last)
+            yield from islice(found, KIN)
 
     def remember(self, state: _Group, name: str, trace: tuple[Move, ...]) -> None:
         self.hints.keep(state.model, state.group, name, trace)
