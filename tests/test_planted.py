@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes about protection, translations, swap slots and device memory (planted.yaml): the property that is named fails, and did not before."""
+"""Mistakes about protection, translations, swap slots and devices (planted.yaml): what is named fails, and did not before."""
 
 from __future__ import annotations
 
