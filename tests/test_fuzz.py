@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from verifier.arch import Layout, data_folder
+from verifier.catalogue import load_catalogue
 from verifier.errors import PteproofError, Where
 from verifier.kernel.laws import load_laws
 from verifier.language import parse_function, parse_signature
 from verifier.load import Source
 from verifier.mutate.command import explanations
+from verifier.mutate.rules import read_rules
 from verifier.plan import Filters, Library, load_library
 from verifier.read_arch import load_archs, load_generic
 from verifier.read_specs import load_spec
@@ -217,6 +219,8 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
                 parse_function(key, law.holds, layout)
         return
     spec = load_spec(folder)
+    load_catalogue(folder, spec.transitions.values(), library.archs.values())
+    read_rules(folder, spec)
     record = spec.encodings.get(encoding) or next(iter(spec.encodings.values()))
     if record.overlay in (None, *library.archs[library.variant(variant).arch].overlays):  # else nothing asks for it
         Model(spec, library.layout(variant, record.overlay), record).check()

@@ -12,6 +12,7 @@ from functools import cache
 import pytest
 
 from verifier.bits import Bits
+from verifier.model import name_of
 from verifier.obligations import Builder, Group
 from verifier.plan import load_library
 from verifier.prove import GroupProver, graph_inputs
@@ -66,7 +67,7 @@ def changes(transition: str, dropped: str) -> bool:
 
 def users(observation: str) -> list[str]:
     """The transitions whose codes look at an observation, themselves or through a procedure."""
-    texts = {p.signature.split("(")[0]: p.body.text for p in LIBRARY.spec.procedures}
+    texts = {name_of(p): p.body.text for p in (*LIBRARY.spec.procedures, *(f.text for f in LIBRARY.spec.flushes))}
     through = {name for name, text in texts.items() if f"{observation}(" in text}
     found = []
     for transition in LIBRARY.spec.transitions.values():
