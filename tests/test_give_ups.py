@@ -55,11 +55,9 @@ def flag(model: Model, graph: Bits, state: dict[Any, Any], fresh: Any) -> int:
     """PageAnonExclusive as today's kernel would have it: some process maps the page, and reads it as exclusive."""
     world = World(model, graph, state, fresh, Memory())
     reads = model.definition("readings", "exclusive_now")
-    maps, device = model.definition("views", "maps"), model.definition("views", "on_device")
     assert reads is not None
-    assert maps is not None
-    assert device is not None
+    where = [found for view in ("maps", "on_device", "in_device_memory") if (found := model.definition("views", view))]
+    assert len(where) == 3
     return graph.any(*(
-        graph.all(call(world, reads, (p,)), graph.any(call(world, maps, (p,)), call(world, device, (p,))))
-        for p in (0, 1)
+        graph.all(call(world, reads, (p,)), graph.any(*(call(world, view, (p,)) for view in where))) for p in (0, 1)
     ))

@@ -25,6 +25,7 @@ OPTION_C = "option-c"
 UNNEEDED = {
     "hugetlb-mprotect": "what is writable is dirty already (lemma hugetlb-writable-is-dirty), where migration entries keep dirty",
     "lazyfree-discard": "mm/rmap.c:set_tlb_ubc_flush_pending is one function for all; the folio that fork dirtied is kept anyway",
+    "migrate-start-device-private": "x86_64 takes a bit of the offset for dirty; arm64 needs it (docs/findings/device-memory.md)",
 }
 
 

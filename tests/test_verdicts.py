@@ -165,6 +165,7 @@ KNOWN_TODAY = {
     ("wp-copy", "no-lost-dirty"), ("uprobe-replace", "no-lost-dirty"), ("madvise-free", "no-lost-dirty"),
     ("fork-pte", "no-lost-dirty"), ("fork-pte", "stale-child"), ("mprotect-swap-entry", "no-lost-dirty"),
     ("pagemap-scan-wp", "marked-device-entry-is-read-only"),
+    ("migrate-collect-device-private", "no-lost-dirty"), ("migrate-start-device-private", "no-lost-dirty"),
 }
 
 
@@ -176,7 +177,7 @@ def test_today_is_proved_but_for_what_is_argued(results: dict[str, Result], vari
         and not isinstance(r.verdict, Proved)
     }
     assert besides(failed, "page-flag") <= KNOWN_TODAY
-    assert EVERYWHERE <= failed
+    assert failed >= EVERYWHERE
     assert ("wp-copy", "no-lost-dirty") in failed
 
 
