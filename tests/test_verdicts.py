@@ -176,7 +176,7 @@ def test_today_is_proved_but_for_what_is_argued(results: dict[str, Result], vari
         and not isinstance(r.verdict, Proved)
     }
     assert besides(failed, "page-flag") <= KNOWN_TODAY
-    assert EVERYWHERE <= failed
+    assert failed >= EVERYWHERE
     assert ("wp-copy", "no-lost-dirty") in failed
 
 
@@ -504,7 +504,10 @@ BREAKS_WHEN_POISONED = {
 }
 
 
-@pytest.mark.parametrize("variant", sampled(HUGETLB, ("x86_64+shstk", "arm64-4k+dbm", "s390", "arm-lpae", "loongarch", "parisc+hugetlb")))
+FEW_HUGETLB = ("x86_64+shstk", "arm64-4k+dbm", "s390", "arm-lpae", "loongarch", "parisc+hugetlb")
+
+
+@pytest.mark.parametrize("variant", sampled(HUGETLB, FEW_HUGETLB))
 def test_hugetlb_carries_option_c_too(library: Library, variant: str) -> None:
     poison = {("hugetlb-poison", prop) for prop in BREAKS_WHEN_POISONED.get(variant, ())}
     assert failing(library, variant, "option-c", "option-c", "hugetlb") == poison
