@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes about protection, translations and swap slots (planted.yaml): the property that is named fails, and did not before."""
+"""Mistakes about protection, translations, swap slots and devices (planted.yaml): what is named fails, and did not before."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from verifier.solve import BitsSolver
 
 HERE = Path(__file__).parent
 PLANTED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "planted.yaml").read_text(encoding="utf-8"))
+TODAY = "page-flag/today"
 LEVELS = {"huge": "pmd", "hugetlb": "hugetlb"}
 KINDS = ("refutes", "effect", "equivalent")
 
@@ -43,9 +44,10 @@ def planted(name: str, folder: Path) -> Library:
     return load_library(folder / "arch", folder / "specs")
 
 
-def verdicts(library: Library, level: str, transition: str) -> dict[str, type]:
-    """Property and effect -> the verdict of one transition of x86_64, page-flag/today, without a trace."""
-    group, graph = Group("x86_64", level, "page-flag", "today"), Bits()
+def verdicts(library: Library, level: str, transition: str, of: str) -> dict[str, type]:
+    """Property and effect -> the verdict of one transition of x86_64 without a trace. `of` is the encoding and the code."""
+    encoding, code = of.split("/")
+    group, graph = Group("x86_64", level, encoding, code), Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     questions = prover.builder.questions(lambda t, p: t == transition)
     found: dict[str, type] = {q.property.name: type(prover.decide(q)) for q in questions}
@@ -53,8 +55,8 @@ def verdicts(library: Library, level: str, transition: str) -> dict[str, type]:
 
 
 @cache
-def before(level: str, transition: str) -> dict[str, type]:
-    return verdicts(load_library(), level, transition)
+def before(level: str, transition: str, of: str) -> dict[str, type]:
+    return verdicts(load_library(), level, transition, of)
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -63,7 +65,8 @@ def test_a_planted_mistake_is_noticed(name: str, whole: bool, tmp_path: Path) ->
     if not whole and not record.get("sample"):
         pytest.skip("not of the sample: --whole")
     level = LEVELS.get(Path(record["file"]).name, "pte")
-    was, now = before(level, record["transition"]), verdicts(planted(name, tmp_path), level, record["transition"])
+    asked = (level, record["transition"], record.get("of", TODAY))
+    was, now = before(*asked), verdicts(planted(name, tmp_path), *asked)
     worse = {p for p, verdict in now.items() if verdict is not Proved and was.get(p) is Proved}
     if "refutes" in record:
         assert record["refutes"] in worse and now[record["refutes"]] is Refuted

@@ -22,7 +22,7 @@ Rule = Callable[[Mapping[str, Transition]], list[str]]
 
 SPEC = load_library().spec
 _PLACE = re.compile(r"[\w/.-]+\.(?:c|h|rst):?\w*")
-READS_EXCLUSIVE = re.compile(r"\bexclusive(?:_on_device|_now)?\(")
+READS_EXCLUSIVE = re.compile(r"\bexclusive(?:_on_device|_in_device|_now)?\(")
 
 # The step that made it so, under a lock that is still held.
 MADE_BEFORE = {

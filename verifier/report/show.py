@@ -204,7 +204,8 @@ def reads_as(model: Model, state: State, process: int) -> str:
         machine, level = shown(model), model.level_in(state, process)
         seen = model.seen(machine, int(state["entry", process]), level)
         return "none" if call(machine, model.reading("none", level), (seen,)) else "another page"
-    kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "))
+    kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "),
+                                           ("in_device_memory", "device memory, "))
                  if _ask(model, state, "views", view, process)), "")
     exclusive = _ask(model, state, "readings", "exclusive_now", process)
     return kind + ("exclusive" if exclusive else "maybe shared")
