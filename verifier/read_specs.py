@@ -100,25 +100,19 @@ def _check_levels(spec: Spec) -> None:
                 raise SpecError(where, f"{what} names unknown level {name!r}{nearest(name, spec.levels)}")
 
 
-def _check_flushes(spec: Spec) -> None:
-    """Refuse actions that take no other's place, and what is said twice of one helper on some variant."""
+def _check_elsewhere(spec: Spec) -> None:
+    """Refuse actions that take no other's place."""
     known = {name_of(text): text.signature for text in spec.actions}
     for one in spec.elsewhere:
         for text in one.actions:
             if known.get(name_of(text)) != text.signature:
                 raise SpecError(text.at, f"{text.signature} takes the place of no action{nearest(name_of(text), known)}")
-    for number, flush in enumerate(spec.flushes):
-        for other in spec.flushes[:number]:
-            apart = (flush.only_on and set(flush.only_on) <= set(other.not_on)) or (
-                other.only_on and set(other.only_on) <= set(flush.not_on))
-            if name_of(other.text) == name_of(flush.text) and not apart:
-                raise SpecError(flush.text.at, f"{name_of(flush.text)} stands twice: one is `only_on`, the other `not_on`")
 
 
 def _check_names(spec: Spec) -> None:
     """Refuse a name that stands twice, where the second would win, and words that nothing reads."""
     _check_levels(spec)
-    _check_flushes(spec)
+    _check_elsewhere(spec)
     seen = set(spec.variables)
     world: tuple[Definition | Observation, ...] = (
         *spec.views, *spec.readings, *spec.truths, *spec.actions, *spec.procedures, *spec.observations.values())
