@@ -21,9 +21,9 @@ def library() -> Library:
 
 @pytest.fixture(scope="session")
 def matrix(library: Library) -> Run:
-    """Everything about x86-64 and arm64 at level pte, without a cache."""
+    """Everything about x86-64 and arm64 at level pte, without a cache. What specs/sequences.yaml does not lead to is hardly sought."""
     variants = ("x86_64", "x86_64+*", "arm64-4k+dbm")
-    return prove(library, Filters(variants, ("pte",)), Options(jobs=2, depth=5))
+    return prove(library, Filters(variants, ("pte",)), Options(jobs=2, search_seconds=4))
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,18 @@ def results(matrix: Run) -> dict[str, Result]:
 def whole(pytestconfig: pytest.Config) -> bool:
     """Is everything wanted where a sample would do? make test-whole says so."""
     return bool(pytestconfig.getoption("--whole"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "whole: one of many cases that are alike, of which make test runs a few")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only make test-whole runs, and let pytest say how many those are."""
+    if not config.getoption("--whole"):
+        left = [item for item in items if item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("whole")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 import os
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +51,11 @@ class Score:
         return [j for j in self.judged if j.verdict == "survived" and j.mutant.id not in self.explained]
 
 
+def _drawn(mutant: Mutant) -> bytes:
+    """Where a mutant stands in the order that samples are drawn by: its own place, whatever others there are."""
+    return hashlib.sha256(mutant.id.encode()).digest()
+
+
 def run(
     library: Library, variants: Sequence[str], kinds: Sequence[str], *, names: Sequence[str] = (), sample: int = 0, jobs: int = 1,
     state: Path | None = None, progress: Callable[[str], None] = lambda _: None, patched: Sequence[str] = PATCHED,
@@ -67,7 +72,7 @@ def run(
         raise UsageError("no mutant matches")
     whole = len(found)
     if sample and sample < len(found):
-        found = sorted(random.Random(0).sample(found, sample), key=lambda m: m.id)
+        found = sorted(sorted(found, key=_drawn)[:sample], key=lambda m: m.id)
     compared = frozenset(shape.helper for shape in load_shapes())
     known = _State(state, library)
     judged = [known.judged[m.id] for m in found if m.id in known.judged]
