@@ -68,7 +68,7 @@ def test_a_dirty_loss_where_dirty_is_lost_already(library: Library) -> None:
     assert refuted_before(pair, "fork-pte", "no-lost-dirty")
     found = of(pair, "fork-pte", "no-lost-dirty")["no-lost-dirty"]
     shown(pair, found, "no-lost-dirty")
-    traced = with_trace(pair, found, 5, 120)
+    traced = with_trace(pair, found, 5, 120, library.sequences())
     assert traced.trace and traced.trace[-1].transition == "fork-pte"
     shown(pair, traced, "no-lost-dirty")
     assert "no-lost-dirty" not in {d.property for d in of(Pair(old, old, FORK), "fork-pte").values() if d.word != "same"}
@@ -80,7 +80,7 @@ def test_a_missing_map_count_where_dirty_is_lost_already(library: Library) -> No
     found = of(pair, "madvise-free-pmd")
     shown(pair, found["no-lost-dirty"], "no-lost-dirty")
     assert {name for name, d in found.items() if d.worse()} == {"no-lost-dirty"}
-    traced = with_trace(pair, found["no-lost-dirty"], 6, 120)
+    traced = with_trace(pair, found["no-lost-dirty"], 6, 120, library.sequences())
     assert traced.trace and traced.trace[-1].before["reach", 1], "another process reaches it"
     shown(pair, traced, "no-lost-dirty")
 

@@ -23,9 +23,9 @@ CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today")
 GROUPS = {
     level: tuple(Group(variant, level, encoding, code) for variant in variants for encoding, code in CODES)
     for level, variants in {
-        "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390", "xtensa"),
+        "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390", "xtensa", "sparc64-sun4v"),
         "pmd": ("x86_64+shstk", "riscv64"),
-        "hugetlb": ("x86_64+shstk", "riscv64", "mips64", "arm64-4k"),
+        "hugetlb": ("x86_64+shstk", "riscv64", "mips64", "arm64-4k", "powerpc-e500-64"),
     }.items()
 }
 
@@ -144,7 +144,7 @@ def needs_lemma(group: Group, lemma: str) -> bool:
     )
 
 
-NEEDED_AT = {"clear-bits-stay-clear": "hugetlb"}  # where to look first
+NEEDED_AT = {"clear-bits-stay-clear": "hugetlb", "no-huge-migration-elsewhere": "hugetlb"}  # where to look first
 
 
 @pytest.mark.parametrize("lemma", LEMMAS)

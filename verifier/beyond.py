@@ -20,7 +20,8 @@ from verifier.obligations import Builder
 from verifier.path import Target
 from verifier.prove import instance_of, step_move
 from verifier.results import Move
-from verifier.steps import Step, run
+from verifier.sequences import KIN, Known, akin
+from verifier.steps import Step, instances, run
 from verifier.syntax import BOOL
 from verifier.trace import Search
 
@@ -80,14 +81,21 @@ class Beyond(Search):
         return super().confirmed(clean, start, self.named(prop))
 
 
-def with_trace(pair: Pair, found: Difference, depth: int, seconds: float) -> Difference:
-    """A difference with how it is reached from a fresh mapping, where that is found in so many steps and seconds."""
+def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequences: Known) -> Difference:
+    """A difference with how it is reached from a fresh mapping, where that is found in so many steps and seconds.
+
+    The steps that led to failures like it are tried before anything is searched.
+    """
     known: list[Mapping[str, int | bool]] = [{}]
     deadline = time.monotonic() + seconds
     target = (found.transition, found.property)
     for _ in range(ROUNDS):
         search = Beyond(pair, target, known, deadline)
-        trace = next((t for _, t in search.find([(target[0], MARK + target[1])], depth)), ())
+        ends = [i.label for i in instances(pair.new) if i.name == target[0]]
+        tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, "/".join(target), ends) if len(s) <= depth)
+        aim = (target[0], MARK + target[1])
+        hinted = next((t for t in (search.along(s, aim) for s in islice(tried, KIN) if not search.late()) if t), None)
+        trace = hinted or next((t for _, t in search.find([aim], depth)), ())
         if not trace:
             break
         ways = lucks(pair.old, pair.group, trace[-1])

@@ -118,7 +118,8 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
         m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
     result = _changing(m, frame, node, args, refs)
     if refs and not frame.refs:
-        m.leaving(function, next(iter(refs.values())), result, node.site)
+        given = next(arg for param, arg in zip(function.params, args, strict=True) if param.by_ref)
+        m.leaving(function, next(iter(refs.values())), given, result, node.site)
     return result
 
 

@@ -94,8 +94,11 @@ class Machine:
     def entering(self, name: str, process: Any, site: int) -> None:
         """A call begins, about the entry of a process; a world may have to do with that."""
 
-    def leaving(self, helper: Function, process: Any, result: Any, site: int) -> None:
-        """A text's call of a helper on the entry of a process has ended; a world may have to do with that, too."""
+    def leaving(self, helper: Function, process: Any, before: Any, result: Any, site: int) -> None:
+        """A text's call of a helper on the entry of a process has ended; a world may have to do with that, too.
+
+        `before` is the entry that it was given.
+        """
 
     def label(self, site: int) -> str:
         return ".".join([*self.stack, str(site)])

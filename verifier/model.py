@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from verifier.errors import Where
 from verifier.load import Source
 
-__all__ = ["Axiom", "Definition", "Effect", "Encoding", "Flush", "Level", "Observation", "Property", "Spec", "Transition",
-           "Variable", "name_of"]
+__all__ = ["Axiom", "Definition", "Effect", "Elsewhere", "Encoding", "Flush", "Level", "Observation", "Property", "Spec",
+           "Transition", "Variable", "name_of"]
 
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
 PTE = "pte"
@@ -44,15 +44,38 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """What a helper does beside changing the entry: run when a text's call of it has ended, with what it returned."""
+    """What a helper does beside changing the entry: run when a text's call of it has ended.
+
+    It takes the process and what the helper returned, or the process and its entry before and after the call.
+    """
 
     text: Definition
     not_on: Mapping[str, str]  # glob of variants -> why it does not
     waits: bool = False  # for handlers under way, from its beginning on
+    only_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why it does there; none: on all
 
     def lacks(self, variant: str) -> bool:
         """Is it another helper on this variant?"""
-        return any(fnmatch.fnmatchcase(variant, glob) for glob in self.not_on)
+        if self.only_on and not _named(variant, self.only_on):
+            return True
+        return _named(variant, self.not_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Actions that are other ones on some variants."""
+
+    glob: str
+    because: str
+    actions: tuple[Definition, ...]
+
+    def on(self, variant: str) -> bool:
+        """Is it about this variant?"""
+        return _named(variant, (self.glob,))
+
+
+def _named(variant: str, globs: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(variant, glob) for glob in globs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +265,7 @@ class Spec:
     actions: tuple[Definition, ...]
     procedures: tuple[Definition, ...]
     flushes: tuple[Flush, ...]
+    elsewhere: tuple[Elsewhere, ...]
     observations: Mapping[str, Observation]
     init: tuple[Axiom, ...]
     properties: Mapping[str, Property]

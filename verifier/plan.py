@@ -239,6 +239,13 @@ def _check_flushes(library: Library) -> None:
     for flush in library.spec.flushes:
         if name_of(flush.text) not in helpers:
             raise SpecError(flush.text.at, f"unknown helper {name_of(flush.text)!r}{nearest(name_of(flush.text), helpers)}")
+    for variant in library.variants():
+        seen = set()
+        for flush in library.spec.flushes:
+            if not flush.lacks(variant.name):
+                if name_of(flush.text) in seen:
+                    raise SpecError(flush.text.at, f"{name_of(flush.text)} stands twice on {variant.name}")
+                seen.add(name_of(flush.text))
 
 
 def nothing_matches(filters: Filters, library: Library) -> UsageError:

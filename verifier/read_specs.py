@@ -20,6 +20,7 @@ from verifier.model import (
     Axiom,
     Definition,
     Effect,
+    Elsewhere,
     Encoding,
     Flush,
     Level,
@@ -40,8 +41,8 @@ def load_spec(folder: Path) -> Spec:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of specs")
     world = _read(folder / "world.yaml", folder)
-    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes", "observations",
-                "init"),
+    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes", "elsewhere",
+                "observations", "init"),
                "the world")
     variables = _variables(world, "visible", False)
     for name, variable in _variables(world, "truth", True).items():
@@ -56,8 +57,8 @@ def load_spec(folder: Path) -> Spec:
         observations[name_of(found)] = found
     spec = Spec(
         variables, _definitions(world, "views"), _definitions(world, "readings"), _definitions(world, "truths"),
-        _definitions(world, "actions"), _definitions(world, "procedures"), _flushes(_sub(world, "flushes")), observations,
-        _axioms(_sub(world, "init")),
+        _definitions(world, "actions"), _definitions(world, "procedures"), _flushes(_sub(world, "flushes")),
+        _elsewhere(_sub(world, "elsewhere")), observations, _axioms(_sub(world, "init")),
         _properties(_read(folder / "properties.yaml", folder)),
         {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
         _transitions(folder),
@@ -99,9 +100,19 @@ def _check_levels(spec: Spec) -> None:
                 raise SpecError(where, f"{what} names unknown level {name!r}{nearest(name, spec.levels)}")
 
 
+def _check_elsewhere(spec: Spec) -> None:
+    """Refuse actions that take no other's place."""
+    known = {name_of(text): text.signature for text in spec.actions}
+    for one in spec.elsewhere:
+        for text in one.actions:
+            if known.get(name_of(text)) != text.signature:
+                raise SpecError(text.at, f"{text.signature} takes the place of no action{nearest(name_of(text), known)}")
+
+
 def _check_names(spec: Spec) -> None:
     """Refuse a name that stands twice, where the second would win, and words that nothing reads."""
     _check_levels(spec)
+    _check_elsewhere(spec)
     seen = set(spec.variables)
     world: tuple[Definition | Observation, ...] = (
         *spec.views, *spec.readings, *spec.truths, *spec.actions, *spec.procedures, *spec.observations.values())
@@ -159,9 +170,22 @@ def _flushes(table: Table) -> tuple[Flush, ...]:
     found = []
     for key in table:
         record = table.need(key, Table, "flushes")
-        record.only(("does", "not_on", "waits"), "what a helper does")
-        text = Definition(key, table.key_at[key], record.need("does", Source, "what a helper does"))
-        found.append(Flush(text, _words(_sub(record, "not_on")), record.get_as("waits", bool, False)))
+        record.only(("does", "not_on", "only_on", "waits", "of"), "what a helper does")
+        name = key.partition("(")[0]
+        for helper in record.texts("of", "of") or (name,):
+            does = record.need("does", Source, "what a helper does")
+            text = Definition(helper + key.removeprefix(name), table.key_at[key], does)
+            found.append(Flush(text, _words(_sub(record, "not_on")), record.get_as("waits", bool, False),
+                               _words(_sub(record, "only_on"))))
+    return tuple(found)
+
+
+def _elsewhere(table: Table) -> tuple[Elsewhere, ...]:
+    found = []
+    for glob in table:
+        record = table.need(glob, Table, "elsewhere")
+        record.only(("because", "actions"), "what is elsewhere")
+        found.append(Elsewhere(glob, record.text("because", "what is elsewhere"), _definitions(record, "actions")))
     return tuple(found)
 
 

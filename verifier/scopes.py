@@ -114,6 +114,12 @@ class _Scope:
         return [*known, *(self.model.layout.names() if self.section.helpers else ())]
 
 
+def _actions(spec: Spec, variant: str) -> tuple[Definition, ...]:
+    """The actions as a variant has them."""
+    own = {name_of(text): text for one in spec.elsewhere if one.on(variant) for text in one.actions}
+    return tuple(own.get(name_of(text), text) for text in spec.actions)
+
+
 class Model:
     """All of specs/ typed against one layout under one encoding, at a level. Typing happens on first use.
 
@@ -131,7 +137,7 @@ class Model:
         self._typed_variables: dict[str, StateVar] = {}
         sections = {
             "views": (VIEW, spec.views), "readings": (READING, spec.readings), "truths": (TRUTH, spec.truths),
-            "actions": (ACTION, spec.actions), "encoding": (ENCODING, encoding.definitions),
+            "actions": (ACTION, _actions(spec, layout.variant.name)), "encoding": (ENCODING, encoding.definitions),
             "procedures": (PROCEDURE, spec.procedures),
             "flushes": (FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))),
         }
@@ -468,8 +474,12 @@ class Model:
         assert text is not None
         if helper is None:
             return
-        if [p.by_ref for p in helper.params] != [True] or [p.type for p in text.params] != [INDEX, helper.returns]:
-            raise SpecError(flush.at, f"takes the process, and what {name} returns of its entry: {type_name(helper.returns)}")
+        given, width = [p.type for p in text.params], self.layout.width
+        if sum(p.by_ref for p in helper.params) != 1:
+            raise SpecError(flush.at, f"{name} is given no entry, or several")
+        if given not in ([INDEX, helper.returns], [INDEX, width, width]):
+            raise SpecError(flush.at, f"takes the process, and what {name} returns of its entry: {type_name(helper.returns)}; "
+                                      "or the entry before and after the call")
 
     def _check_indices(self) -> None:
         """No text looks for a process that is not there, however roles are bound."""

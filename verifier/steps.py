@@ -24,6 +24,7 @@ __all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances"
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
 PROCESSES = ("A", "B")
+FLUSHES = ("flush", "flushed")  # the actions that end translations at once: asked for, and by what a helper does
 LEFT, ACTED = "left", "acted"  # what is kept beside the state while a code runs, by process and by event
 
 
@@ -174,17 +175,18 @@ class World(Machine):
 
     def entering(self, name: str, process: Any, site: int) -> None:
         """A flush waits for handlers under way: what they store comes before it, and nothing after; but for `past_flush`."""
-        if process in self.loaded and (name == "flush" or name in self.model.waits):
-            if name == "flush":
+        if process in self.loaded and (name in FLUSHES or name in self.model.waits):
+            if name in FLUSHES:
                 self.late(process, self.label(site))
             self.flushed[process] = self.alg.any(self.flushed[process], self.path)
 
-    def leaving(self, helper: Function, process: Any, result: Any, site: int) -> None:
+    def leaving(self, helper: Function, process: Any, before: Any, result: Any, site: int) -> None:
         """A helper that flushes has changed the entry."""
         effect = None if process is None or process == THIRD else self.model.beside(helper)
         if effect is not None:
             self.stack.append(str(site))
-            call(self, effect, (process, result))
+            after = (result,) if len(effect.params) == 2 else (before, self.state["entry", process])
+            call(self, effect, (process, *after))
             self.stack.pop()
 
     def late(self, process: int, label: str) -> None:

@@ -27,13 +27,12 @@ from verifier.prove import Contradiction, GroupProver, obligation_of
 from verifier.recall import NOT_INDUCTIVE, stands
 from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous
 from verifier.scopes import Model
-from verifier.sequences import LEADS_TO, Labels, akin
+from verifier.sequences import KIN, LEADS_TO, Labels, akin
 from verifier.solve import BitsSolver
 from verifier.steps import asked, instances, step_names
 from verifier.trace import Hints, Search
 
 ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
-KIN = 60  # sequences that led to a failure like one of which nothing is known: tried before a search
 # Properties of which nothing worse is searched for: they are that themselves, or lose neither content nor isolation.
 ENDS_ITSELF = ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame", "no-spurious-dirty")
 

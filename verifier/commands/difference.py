@@ -95,5 +95,5 @@ def _compared(
                 continue
             for one in differences.of(step, lambda prop: matches(prop, filters.property)):
                 searched = one.word == "broken" and one.move is not None and depth > 0
-                yield with_trace(pair, one, depth, seconds) if searched else one
+                yield with_trace(pair, one, depth, seconds, new.sequences()) if searched else one
 
