@@ -167,7 +167,8 @@ class World(Machine):
             return entry
         self.state["entry", process] = entry
         for event in self.model.layout.variant.hardware:
-            self.happen(event, process, self.fresh(f"{event}@{label}", BOOL))
+            if self.may_happen(event, process):
+                self.happen(event, process, self.fresh(f"{event}@{label}", BOOL))
         chosen = self.fresh(f"load@{label}", BOOL)
         for level, where in self.levels(process):
             self.within(self.alg.all(chosen, where), self.procedure("hardware_load", level), (process,))
@@ -242,6 +243,13 @@ class World(Machine):
                 kind = self.kinds[key if isinstance(key, str) else key[0]]
                 choose = self.alg.choose
                 self.state[key] = choose(where, value, old) if kind == BOOL else self.alg.ite(where, value, old, kind)
+
+    def may_happen(self, event: str, process: int) -> bool:
+        """Is it not known that the entry lets the event not happen?"""
+        entry = self.state["entry", process]
+        conditions = (self.alg.all(where, call(self, self.model.event(event, level)[1], (entry,)))
+                      for level, where in self.levels(process))
+        return any(self.alg.known(condition) is not False for condition in conditions)
 
     def happen(self, event: str, process: int, chosen: Any) -> None:
         """A hardware event on a process's entry, where it was chosen and its condition holds."""
