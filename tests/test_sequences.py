@@ -88,7 +88,7 @@ def test_without_sequences_and_with_false_ones_the_same_is_told(library: Library
         run = prove(with_sequences(tmp_path / str(number), text), filters, Options())
         assert verdicts(run) == verdicts(shipped)
         assert leading(run) == leading(shipped)
-        assert set(leading(run).values()) == {False, True}
+        assert any(leading(run).values())
         assert all(length <= lengths(shipped)[name] for name, length in lengths(run).items())  # a search finds the shortest
 
 
