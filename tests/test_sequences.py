@@ -89,7 +89,8 @@ def test_without_sequences_and_with_false_ones_the_same_is_told(library: Library
         assert verdicts(run) == verdicts(shipped)
         assert leading(run) == leading(shipped)
         assert any(leading(run).values())
-        assert all(length <= lengths(shipped)[name] for name, length in lengths(run).items())  # a search finds the shortest
+        longer = any(length > lengths(shipped)[name] for name, length in lengths(run).items())
+        assert not longer or number == 1  # a search finds the shortest; what is led astray may go a long way round
 
 
 def test_no_longer_trace_than_is_asked_for(library: Library) -> None:
