@@ -20,7 +20,7 @@ from verifier.steps import Instance, instances
 __all__ = ["FILE", "FRESH", "KIN", "LEADS_TO", "THROUGH", "Known", "Labels", "akin", "read_sequences", "steps_named"]
 
 FILE = "sequences.yaml"
-KIN = 60  # sequences that led to a failure like one of which nothing is known: tried before a search
+KIN = 24  # sequences that led to a failure like one of which nothing is known: tried before a search
 FRESH = "fresh"  # what stands for no steps
 LEADS_TO = "leads-to"  # the name under which what a failure leads to is kept
 THROUGH = "through/"  # before a property: an earlier step breaks another

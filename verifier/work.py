@@ -443,8 +443,8 @@ class _Worker:
         return list(dict.fromkeys([*found, *self.library.sequences().get((group.encoding, group.code, name), ())]))
 
     def akin(self, state: _Group, mark: str, target: Target) -> Iterator[Labels]:
-        """Steps that led to a failure like it; none where no search of another variant has found any."""
-        if self.searched(state, target, mark)[1:] not in self.hints.in_vain:
+        """Steps that led to a failure like it; none where another variant was searched in vain, or a failure is on the way."""
+        if not mark and self.searched(state, target, mark)[1:] not in self.hints.in_vain:
             last = [i.label for i in instances(state.model) if i.name == target[0]]
             found = akin(self.library.sequences(), state.group.encoding, state.group.code, mark + "/".join(target), last)
             yield from islice(found, KIN)
