@@ -275,7 +275,7 @@ def lucks(model: Model, group: Group, move: Move) -> Iterator[tuple[dict[str, in
             return asked.setdefault(name, given.get(name, False))
 
         alg = Integers()
-        run(model, alg, dict(move.before), instance, group.code, listening, model.memory(alg, listening))
+        run(model, alg, dict(move.before), instance, group.code, listening, model.memory(alg, listening), lazy=True)
         names = list(asked)
         open_ += [{**{n: asked[n] for n in names[:i]}, names[i]: True} for i in range(len(given), len(names))]
         tried = step_move(model, group, instance, dict(move.before), {**move.inputs, **asked})

@@ -129,6 +129,7 @@ class World(Machine):
         self.memo = memo
         self.named: dict[str, Any] = {}
         self.dropped: frozenset[str] = frozenset()
+        self.lazy = False  # is hardware asked only where the entry lets it act?
         # what a handler that stores late has loaded of a process, of which level, and has not stored yet
         self.loaded: dict[int, tuple[Any, Level]] = {}
         self.started: dict[int, Level] = {}  # the levels of entries before a code ran
@@ -167,7 +168,7 @@ class World(Machine):
             return entry
         self.state["entry", process] = entry
         for event in self.model.layout.variant.hardware:
-            if self.may_happen(event, process):
+            if not self.lazy or self.may_happen(event, process):
                 self.happen(event, process, self.fresh(f"{event}@{label}", BOOL))
         chosen = self.fresh(f"load@{label}", BOOL)
         for level, where in self.levels(process):
@@ -309,11 +310,14 @@ def invariants(model: Model, world: World, code: str) -> Iterator[tuple[str, int
 
 def run(
     model: Model, alg: Algebra[Any, Any], state: dict[Key, Any], instance: Instance, code: str, fresh: Fresh,
-    memo: Memory, dropped: frozenset[str] = frozenset(),
+    memo: Memory, dropped: frozenset[str] = frozenset(), lazy: bool = False,
 ) -> Step:
-    """One step from a state. `dropped` names assumptions to leave out (to see what needs them)."""
+    """One step from a state. `dropped` names assumptions to leave out (to see what needs them).
+
+    `lazy`: nothing is asked of hardware where the entry is known not to let it act; else the same is asked in every algebra.
+    """
     world = World(model, alg, state, fresh, memo)
-    world.dropped = dropped
+    world.dropped, world.lazy = dropped, lazy
     world.skipped = frozenset(name.removeprefix("action ") for name in dropped if name.startswith("action "))
     world.state[TRACKS] = int(instance.tracks_new)
     level = model.named_level(instance.level)
