@@ -56,12 +56,14 @@ class SpecStep:
     role   which role's entry
     takes  input of the step -> parameter of the wrapper
     never  observations that are false, as the wrapped function is called only then
+    always observations that are true then
     """
 
     transition: str
     role: str
     takes: tuple[tuple[str, str], ...]
     never: tuple[str, ...]
+    always: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,12 @@ def load_mm(path: Path | None = None) -> list[MmClaim]:
 
 
 def _statement(record: Table) -> Source | SpecStep:
-    record.only(("spec", "body", "transition", "role", "takes", "never"), "a claim")
+    record.only(("spec", "body", "transition", "role", "takes", "never", "always"), "a claim")
     if "transition" in record:
         takes = record.need("takes", Table, "a claim")
         return SpecStep(record.text("transition", "a claim"), record.text("role", "a claim"),
-                        tuple((key, takes.text(key, "takes")) for key in takes), record.texts("never", "never"))
+                        tuple((key, takes.text(key, "takes")) for key in takes), record.texts("never", "never"),
+                        record.texts("always", "always"))
     if "body" in record:
         body: Source = record.need("body", Source, "a claim")
         return body
@@ -260,6 +263,8 @@ def _after_step(setting: Setting, layout: Layout, step: SpecStep, args: dict[str
         observed = name.partition("@")[0]
         if "@" in name and (observed in step.never or observed in layout.variant.hardware):
             return setting.alg.truth(False)
+        if "@" in name and observed in step.always:
+            return setting.alg.truth(True)
         return setting.free.input_bool(name) if kind == BOOL else setting.free.input_word(name, kind)
 
     roles = tuple(range(len(transition.roles)))
