@@ -92,7 +92,7 @@ def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequen
     for _ in range(ROUNDS):
         search = Beyond(pair, target, known, deadline)
         ends = [i.label for i in instances(pair.new) if i.name == target[0]]
-        tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, "/".join(target), ends) if len(s) <= depth)
+        tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, target, ends) if len(s) <= depth)
         aim = (target[0], MARK + target[1])
         hinted = next((t for t in (search.along(s, aim) for s in islice(tried, KIN) if not search.late()) if t), None)
         trace = hinted or next((t for _, t in search.find([aim], depth)), ())

@@ -75,19 +75,17 @@ def _label(text: str, at: Where) -> str:
     return text
 
 
-def akin(known: Known, encoding: str, code: str, name: str, last: Iterable[str]) -> Iterator[Labels]:
+def akin(known: Known, encoding: str, code: str, target: tuple[str, str], last: Iterable[str]) -> Iterator[Labels]:
     """Steps that may lead to a failure, since they led to one like it, the likeliest first. `last` are the steps that it may be.
 
     That is: to the same under another code or encoding; by the same last step, to another property; by another last step,
     to the same property. A user's code, of which nothing is known, is answered from these.
     """
-    mark = THROUGH if name.startswith(THROUGH) else ""
-    transition, _, prop = name.removeprefix(THROUGH).partition("/")
     found: dict[Labels, int] = {}
-    for (of_encoding, of_code, target), sequences in known.items():
-        other = target.removeprefix(THROUGH)
-        likeness = 4 if target == name else 3 if other.startswith(f"{transition}/") else 2 if other.endswith(f"/{prop}") else 0
-        if not likeness or (target.startswith(THROUGH) and not mark):
+    for (of_encoding, of_code, name), sequences in known.items():
+        transition, _, prop = name.partition("/")
+        likeness = 4 if (transition, prop) == target else 3 if transition == target[0] else 2 if prop == target[1] else 0
+        if not likeness:
             continue
         near = 3 * likeness + 2 * (of_encoding == encoding) + (of_code == code)
         for steps in sequences:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -367,11 +367,7 @@ class _Worker:
 
         found = self.all_hinted(state, Through, set(left), left)
         left = [t for t in left if t not in found]
-        if left:
-            found |= self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0]
-            for target in (t for t in left if t not in found):
-                self.in_vain(state, target, Through.mark)
-        return found
+        return found | (self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0] if left else {})
 
     def first_broken(self, state: _Group, trace: tuple[Move, ...]) -> tuple[str, str] | None:
         """The first step of a trace that breaks a property before its last step, and which."""
@@ -387,15 +383,14 @@ class _Worker:
             return 0 if searched in self.hints.in_vain else min(depth, ADVICE)
         return depth
 
-    def in_vain(self, state: _Group, target: Target, mark: str = "") -> None:
+    def in_vain(self, state: _Group, target: Target) -> None:
         """Remember that no trace was found."""
-        searched = self.searched(state, target, mark)
-        self.hints.in_vain |= {searched, searched[1:]}
+        self.hints.in_vain |= {self.searched(state, target), self.searched(state, target)[1:]}
 
-    def searched(self, state: _Group, target: Target, mark: str = "") -> tuple[str, str, str, str, str, Target]:
+    def searched(self, state: _Group, target: Target) -> tuple[str, str, str, str, Target]:
         """What a search in vain is remembered by."""
         group = state.group
-        return state.model.layout.arch.name, group.level, group.encoding, group.code, mark, target
+        return state.model.layout.arch.name, group.level, group.encoding, group.code, target
 
     def all_hinted(
         self, state: _Group, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]],
@@ -426,9 +421,7 @@ class _Worker:
         steps = self.known(self.hints.others.get((group.encoding, group.code, name), ()), group, name)
         ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [(search.retrace, t) for t in known if t]
         ways += [(search.along, s) for s in steps]
-        for way, hint in chain(ways, ((search.along, s) for s in self.akin(state, search.mark, target))):
-            if search.late():
-                break
+        for way, hint in chain(ways, ((search.along, s) for s in self.akin(state, search, target))):
             try:
                 again = way(hint, target) if len(hint) <= self.task.depth else None
             except (KeyError, IndexError, TypeError, SpecError):  # no trace of this model
@@ -442,12 +435,16 @@ class _Worker:
         """Steps that this run has found, and those of specs/ after them."""
         return list(dict.fromkeys([*found, *self.library.sequences().get((group.encoding, group.code, name), ())]))
 
-    def akin(self, state: _Group, mark: str, target: Target) -> Iterator[Labels]:
-        """Steps that led to a failure like it; none where another variant was searched in vain, or a failure is on the way."""
-        if not mark and self.searched(state, target, mark)[1:] not in self.hints.in_vain:
-            last = [i.label for i in instances(state.model) if i.name == target[0]]
-            found = akin(self.library.sequences(), state.group.encoding, state.group.code, mark + "/".join(target), last)
-            yield from islice(found, KIN)
+    def akin(self, state: _Group, search: Search, target: Target) -> Iterator[Labels]:
+        """Steps that led to a failure like it, while there is time; none where another variant was searched in vain.
+
+        None after a failure, either: what that leads to is looked for where nothing else was found.
+        """
+        if search.mark or self.searched(state, target)[1:] in self.hints.in_vain:
+            return
+        last = [i.label for i in instances(state.model) if i.name == target[0]]
+        found = akin(self.library.sequences(), state.group.encoding, state.group.code, target, last)
+        yield from takewhile(lambda _: not search.late(), islice(found, KIN))
 
     def remember(self, state: _Group, name: str, trace: tuple[Move, ...]) -> None:
         self.hints.keep(state.model, state.group, name, trace)
