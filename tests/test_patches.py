@@ -132,7 +132,7 @@ def changed(library: Library, group: str, name: str, old: str, new: str) -> Muta
     (OPTION_C, "wp-copy.option-c", "pte = pte_mkdirty_nosoft(pte)", "pte = pte_mkold(pte)", "refuted", "is refuted"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "", "effect", "reaches-old-in-the-child"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte_mkold(pte))\n", "equivalent", "the same step"),
-    (TODAY, "swap-out.today", "elif should_defer_flush(defer):", "elif not should_defer_flush(defer):", "narrower",
+    (TODAY, "swap-out.today", "elif defers_flush(defer):", "elif not defers_flush(defer):", "narrower",
      "may not take"),
     (TODAY, "can_change_pte_writable", "exclusive(e) and not ksm", "not ksm", "refuted", "no-false-exclusive"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte, pte)\n", "", "takes 1 argument"),
