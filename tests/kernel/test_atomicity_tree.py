@@ -163,10 +163,11 @@ def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[st
 def test_prove_lets_the_hardware_in_where_the_kernels_code_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write protecting in two steps loses a dirty bit that the walker sets in between; arch/'s text, which is one, is not asked."""
     found, told = fork()
-    assert len(found) == 27 and all(found.values()) and "the hardware may act" not in told
+    assert len(found) > 40 and all(found.values()) and "the hardware may act" not in told
     splitting(monkeypatch)
     found, told = fork()
-    assert sum(found.values()) == 24 and not found["no-lost-dirty"]
+    lost = {name for name, proved in found.items() if not proved}
+    assert "no-lost-dirty" in lost and len(lost) < 6, lost
     rows = [row for row in told.splitlines() if "the hardware may act in ptep_set_wrprotect between" in row]
     assert rows and all(len(LINE.findall(row)) >= 2 for row in rows)
 
