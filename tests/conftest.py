@@ -41,8 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only make test-whole runs, and let pytest say how many those are."""
-    if not config.getoption("--whole"):
+    """Leave out what only make test-whole and make docs run, and let pytest say how many those are."""
+    if not config.getoption("--whole") and not config.getoption("--update-docs"):
         left = [item for item in items if item.get_closest_marker("whole")]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if not item.get_closest_marker("whole")]

@@ -238,6 +238,10 @@ class Transition:
         there = level.present()
         return bool(set(self.levels) & set(there)) and (not self.into or self.into in there)
 
+    def takes(self, level: Level) -> bool:
+        """Is it about entries of the level itself, before it or after?"""
+        return self.at(level) and level.name in {*self.levels, self.into}
+
     def code(self, name: str) -> tuple[str, Source] | None:
         """The text that runs under this code name, and under which name it was written."""
         for candidate in FALLBACK[name]:

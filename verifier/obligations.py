@@ -17,7 +17,9 @@ from verifier.evaluate import call
 from verifier.machine import HUGE, WAS, Key, Memory
 from verifier.model import ADVISORY, EFFECT, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
 from verifier.scopes import OF_VMA, Model
-from verifier.steps import Fresh, Instance, Step, World, applies, arguments, asked, instances, invariants, run, symbolic_state
+from verifier.steps import (
+    Fresh, Instance, Step, World, applies, arguments, asked, instances, invariants, run, state_keys, symbolic_state,
+)
 from verifier.syntax import BOOL
 
 __all__ = ["Aim", "Builder", "Group", "Obligation", "Question", "Way", "obligation_id"]
@@ -256,15 +258,21 @@ class Builder:
                 yield Aim(obligation_id(self.group, name, prop.name), name, prop, shown, unsettled)
 
     def effects(self, step: Step) -> Iterator[tuple[str, Any]]:
-        """What the step's transition is there for, as conditions on the state after; not of a process that is summed up."""
+        """What the step's transition is there for, as conditions on the state after; not of a process that is summed up.
+
+        A step that changes nothing shows no effect, although the state may have been as the effect has it before.
+        """
         transition = step.instance.transition
         if transition is None or THIRD in step.instance.roles:
             return
+        stays = [self.alg.same(step.before[k], step.after[k]) if kind == BOOL else self.alg.eq(step.before[k], step.after[k], kind)
+                 for k, kind in state_keys(self.model) if step.after[k] is not step.before[k]]
+        changed = self.alg.neg(self.alg.all(*stays))
         for effect in self.model.effects(transition, self.group.code):
             args = arguments(self.model, step.instance, self.fresh)
             reached = call(self.after(step), self.model.effect(transition, effect), args)
             alone = [self.alg.neg(acted) for event, acted in step.acted.items() if event not in effect.hardware]
-            yield effect.as_property().name, self.alg.all(reached, *alone)
+            yield effect.as_property().name, self.alg.all(reached, changed, *alone)
 
     def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         recorded = step.violations.get(prop.name)

@@ -230,7 +230,7 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
     same, ran, effect = True, False, ""
     for variant in variants:
         absent = library.variant(variant).absent
-        among = transition.levels if mutant.kind == "code" else [n for n, one in spec.levels.items() if transition.at(one)]
+        among = [n for n, one in spec.levels.items() if (transition.takes(one) if mutant.kind == "code" else transition.at(one))]
         levels = [level for level in among if not absent.intersection(spec.levels[level].needs)]
         for level, (encoding, code) in product(levels, CODES):
             written = transition.code(code)

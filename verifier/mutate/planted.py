@@ -25,7 +25,7 @@ from verifier.bits import Bits
 from verifier.difference import Differences, Pair
 from verifier.errors import SpecError, Where
 from verifier.load import Source
-from verifier.model import STATIC, Transition, name_of
+from verifier.model import STATIC, Level, Transition, name_of
 from verifier.mutate.judge import AS_AN_EFFECT, Judged, Mutant
 from verifier.mutate.patches import patches
 from verifier.mutate.rules import Rules, read_rules
@@ -61,7 +61,7 @@ def patch_mutants(library: Library, variants: Iterable[str], wanted: Callable[[s
                 if overlay is not None and overlay not in library.archs[library.variant(variant).arch].overlays:
                     continue
                 group = str(Group(variant, level, encoding, code))
-                for name, text in _texts(library, level, code, absent):
+                for name, text in _texts(library, record, code, absent):
                     if wanted(name):
                         found += [Mutant("patch", group, name, what, new, str(text.where))
                                   for _, what, new in _planted(text.text, rules, level)]
@@ -81,12 +81,12 @@ def _planted(text: str, rules: Rules, level: str) -> tuple[tuple[str, str, str],
     return _kept(text, id(rules), level)
 
 
-def _texts(library: Library, level: str, code: str, absent: frozenset[str] | set[str]) -> Iterator[tuple[str, Source]]:
+def _texts(library: Library, level: Level, code: str, absent: frozenset[str] | set[str]) -> Iterator[tuple[str, Source]]:
     """TRANSITION.CODE, or a procedure, and its text: what runs in a group on entries of the level."""
     used = set[str]()
     for transition in library.spec.transitions.values():
         written = transition.code(code)
-        if level in transition.levels and written is not None and not set(absent).intersection(transition.needs):
+        if transition.takes(level) and written is not None and not set(absent).intersection(transition.needs):
             used |= _called(written[1].text)
             yield f"{transition.name}.{written[0]}", written[1]
     for procedure in library.spec.procedures:
@@ -200,7 +200,7 @@ class _Session:
         def uses(t: Transition) -> bool:
             written = t.code(self.group.code)
             missing = set(self.model.layout.variant.absent).intersection(t.needs)
-            return self.group.level in t.levels and not missing and written is not None and procedure in _called(written[1].text)
+            return t.takes(self.model.level) and not missing and written is not None and procedure in _called(written[1].text)
 
         return [t.name for t in self.model.spec.transitions.values() if uses(t)]
 
