@@ -131,7 +131,8 @@ def test_the_threads_mkdirty_sets_soft_dirty(library: Library, transition: str) 
 # What mm/ breaks wherever it has it, with a page flag or without: docs/findings/uprobes.md, ksm.md, userfaultfd.md.
 EVERYWHERE = {
     ("uprobe-replace", "pin-stays"), ("uprobe-replace", "uffd-wp-exact"), ("ksm-replace", "uffd-wp-exact"),
-    ("ksm-map", "uffd-wp-exact"), ("swap-in-copy", "translation-follows"), ("swap-off-copy", "translation-follows"),
+    ("ksm-map", "uffd-wp-exact"), ("ksm-map", "no-lost-dirty"),
+    ("swap-in-copy", "translation-follows"), ("swap-off-copy", "translation-follows"),
     ("uffd-move-swap", "marked-is-registered"), ("uffd-move-swap", "translation-follows"),
     ("pagemap-scan-wp", "uffd-wp-is-read-only"),
 }

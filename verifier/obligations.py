@@ -18,7 +18,18 @@ from verifier.machine import HUGE, WAS, Key, Memory
 from verifier.model import ADVISORY, EFFECT, INVARIANT, LEMMA, STATIC, STEP, THIRD, Property
 from verifier.scopes import OF_VMA, Model
 from verifier.steps import (
-    Fresh, Instance, Step, World, applies, arguments, asked, instances, invariants, run, state_keys, symbolic_state,
+    Fresh,
+    Instance,
+    Step,
+    World,
+    applies,
+    arguments,
+    asked,
+    instances,
+    invariants,
+    run,
+    state_keys,
+    symbolic_state,
 )
 from verifier.syntax import BOOL
 
@@ -265,14 +276,15 @@ class Builder:
         transition = step.instance.transition
         if transition is None or THIRD in step.instance.roles:
             return
-        stays = [self.alg.same(step.before[k], step.after[k]) if kind == BOOL else self.alg.eq(step.before[k], step.after[k], kind)
-                 for k, kind in state_keys(self.model) if step.after[k] is not step.before[k]]
-        changed = self.alg.neg(self.alg.all(*stays))
+        alg, keys = self.alg, [(k, kind) for k, kind in state_keys(self.model) if step.after[k] is not step.before[k]]
+        stays = [alg.same(step.before[k], step.after[k]) if kind == BOOL else alg.eq(step.before[k], step.after[k], kind)
+                 for k, kind in keys]
+        changed = alg.neg(alg.all(*stays))
         for effect in self.model.effects(transition, self.group.code):
             args = arguments(self.model, step.instance, self.fresh)
             reached = call(self.after(step), self.model.effect(transition, effect), args)
-            alone = [self.alg.neg(acted) for event, acted in step.acted.items() if event not in effect.hardware]
-            yield effect.as_property().name, self.alg.all(reached, changed, *alone)
+            alone = [alg.neg(acted) for event, acted in step.acted.items() if event not in effect.hardware]
+            yield effect.as_property().name, alg.all(reached, changed, *alone)
 
     def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         recorded = step.violations.get(prop.name)
