@@ -38,7 +38,7 @@ class Options:
     jobs: int = 1
     timeout: float = 60.0
     depth: int = 8
-    search_seconds: float = 60.0
+    search_seconds: float = 30.0
     cache: Path | None = None
     solver: str = "bits"
     cross: Path | None = None  # decide by two ways; where to leave what they disagree on

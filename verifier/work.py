@@ -32,7 +32,7 @@ from verifier.solve import BitsSolver
 from verifier.steps import asked, instances, step_names
 from verifier.trace import Hints, Search
 
-ADVICE, ELSEWHERE, THROUGH = 6, 6, 5  # steps
+ADVICE, ELSEWHERE, THROUGH = 6, 3, 5  # steps
 # Properties of which nothing worse is searched for: they are that themselves, or lose neither content nor isolation.
 ENDS_ITSELF = ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame", "no-spurious-dirty")
 
@@ -46,7 +46,7 @@ class Task:
     groups: tuple[Group, ...]
     filters: Filters
     depth: int = 8
-    search_seconds: float = 60.0
+    search_seconds: float = 30.0
     cache: Path | None = None
     code: str = ""  # the digest of this program as it was when the run began, where there is a cache
     solver: str = "bits"
@@ -300,6 +300,7 @@ class _Worker:
         found = self.all_hinted(state, Search, serious, sorted(failed))
         left = [t for t in sorted(failed) if t not in found]
         depths = {t: self.depth_for(state, t) for t in left}
+        elsewhere = {t for t in left if self.searched(state, t)[1:] in self.hints.in_vain}
         for limit in sorted(set(depths.values())):
             left = [t for t, d in depths.items() if d == limit and t not in found]
             if not left or not limit:
@@ -310,7 +311,7 @@ class _Worker:
                 depths[target] = depth
                 if target not in found:
                     self.in_vain(state, target)
-        through = self.through(state, [t for t in depths if t not in found and t not in state.wrong])
+        through = self.through(state, [t for t in depths if t not in found and t not in state.wrong], elsewhere)
         found |= {t: trace for t, trace in through.items() if self.first_broken(state, trace) is None}
         state.consequences.expect(trace[-1] for target, trace in found.items() if self.leads_somewhere(state, target))
         while state.open:
@@ -358,15 +359,18 @@ class _Worker:
         return kind(state.model, state.group, failed, time.monotonic() + self.task.search_seconds,
                     lambda d: self.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group, stage="searching")))
 
-    def through(self, state: _Group, left: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[Move, ...]]:
-        """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property."""
+    def through(self, state: _Group, left: list[Target], elsewhere: set[Target]) -> dict[Target, tuple[Move, ...]]:
+        """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property.
+
+        What was searched in vain on another variant (`elsewhere`) is not searched for again: known steps are tried.
+        """
         left = [t for t in left if state.model.spec.properties[t[1]].kind != "advisory"]
         if not left:
             return {}
         from verifier.through import Through
 
         found = self.all_hinted(state, Through, set(left), left)
-        left = [t for t in left if t not in found]
+        left = [t for t in left if t not in found and t not in elsewhere]
         return found | (self.search(state, Through, set(left), left, min(self.task.depth, THROUGH))[0] if left else {})
 
     def first_broken(self, state: _Group, trace: tuple[Move, ...]) -> tuple[str, str] | None:

@@ -38,7 +38,7 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores"),
         click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
         click.option("--depth", type=click.IntRange(1, 40), default=8, help="steps of the longest trace"),
-        click.option("--search-seconds", type=click.FloatRange(0), default=120.0, help="seconds of one group's search"),
+        click.option("--search-seconds", type=click.FloatRange(0), default=30.0, help="seconds of one group's search"),
         click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]), default="auto",
                      help="who decides; auto is bits: folding, then SAT solvers on one and-inverter graph"),
         click.option("--cross-check", "cross", is_flag=True,
