@@ -131,8 +131,7 @@ def test_the_threads_mkdirty_sets_soft_dirty(library: Library, transition: str) 
 # What mm/ breaks wherever it has it, with a page flag or without: docs/findings/uprobes.md, ksm.md, userfaultfd.md.
 EVERYWHERE = {
     ("uprobe-replace", "pin-stays"), ("uprobe-replace", "uffd-wp-exact"), ("ksm-replace", "uffd-wp-exact"),
-    ("ksm-map", "uffd-wp-exact"), ("ksm-map", "no-lost-dirty"),
-    ("swap-in-copy", "translation-follows"), ("swap-off-copy", "translation-follows"),
+    ("ksm-map", "uffd-wp-exact"), ("swap-in-copy", "translation-follows"), ("swap-off-copy", "translation-follows"),
     ("uffd-move-swap", "marked-is-registered"), ("uffd-move-swap", "translation-follows"),
     ("pagemap-scan-wp", "uffd-wp-is-read-only"),
 }
@@ -143,6 +142,7 @@ TAKES_ON_ARM64 = "clear-young-device"  # whose type of swap entry that changes
 KNOWN_TODAY = {
     ("wp-copy", "no-lost-dirty"), ("uprobe-replace", "no-lost-dirty"), ("madvise-free", "no-lost-dirty"),
     ("fork-pte", "no-lost-dirty"), ("fork-pte", "stale-child"), ("mprotect-swap-entry", "no-lost-dirty"),
+    ("ksm-map", "no-lost-dirty"),
     ("pagemap-scan-wp", "marked-device-entry-is-read-only"),
     ("migrate-collect-device-private", "no-lost-dirty"), ("migrate-start-device-private", "no-lost-dirty"),
 }
