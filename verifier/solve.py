@@ -23,6 +23,7 @@ __all__ = [
 
 QUICK_SAT, STRONG_SAT, PROOF_SAT = "minisat22", "cadical153", "glucose4"  # python-sat's names
 QUICK = 2000  # conflicts
+SLICE = 5_000  # conflicts, after which a solver that has a clock looks at it
 FEW = 8  # conditions: what assumes a whole invariant depends on much, and is not looked at for tables
 LOADED = 8_000  # nodes that a SAT solver may have been told of before it starts afresh
 NEVER = 1 << 62
@@ -141,14 +142,18 @@ class _Sat:
                 yield from ([-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y])
         self._count = count
 
-    def solve(self, literals: Iterable[int], conflicts: int = 0) -> bool | None:
-        """Do the literals hold together? None where that takes more conflicts than allowed (0: no bound)."""
+    def solve(self, literals: Iterable[int], conflicts: int = 0, late: Callable[[], bool] | None = None) -> bool | None:
+        """Do the literals hold together? None where that takes more conflicts than allowed (0: no bound), or it is late."""
         assumed = self._load(literals)
+        found: bool | None = None
         try:
             if not conflicts:
                 return bool(self._sat.solve(assumptions=assumed))
-            self._sat.conf_budget(conflicts)
-            found: bool | None = self._sat.solve_limited(assumptions=assumed)
+            while found is None and conflicts > 0 and not (late is not None and late()):
+                now = min(conflicts, SLICE) if late is not None else conflicts
+                self._sat.conf_budget(now)
+                found = self._sat.solve_limited(assumptions=assumed)
+                conflicts -= now
         except Exception as error:  # python-sat has a kind of its own
             if "keyboard interrupt" in str(error):  # it has heard one in our place
                 raise KeyboardInterrupt from None
@@ -199,9 +204,13 @@ class BitsSolver:
 
     keep   all questions are about the same steps, so that the solver has been told of little that the next one does not need
     limit  conflicts that the strong one (or the one of `sat`) may take before the question is given up; 0: no bound
+    late   is the time over? Asked now and then by the quick one; then the question is given up, and the strong one not asked
     """
 
-    def __init__(self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False, limit: int = 0) -> None:
+    def __init__(
+        self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False, limit: int = 0,
+        late: Callable[[], bool] | None = None,
+    ) -> None:
         self.graph = graph
         self.name = "bits"
         self._quick = _Sat(graph, sat or QUICK_SAT, keep)
@@ -210,6 +219,7 @@ class BitsSolver:
         self._conflicts = limit if sat else conflicts
         self._tables = sat is None
         self._limit = limit
+        self._late = late
         self.how = ""  # the costliest way that was taken since this was emptied
 
     def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
@@ -225,7 +235,9 @@ class BitsSolver:
         sat = self._quick
         if self.how != STRONG_SAT:
             self.how = sat.name
-        holds = sat.solve(literals, self._conflicts)
+        holds = sat.solve(literals, self._conflicts, self._late)
+        if holds is None and self._late is not None and self._late():
+            return Undecided("the time is over")
         if holds is None and not self._alone:
             if self._strong is None:
                 self._strong = _Sat(self.graph, STRONG_SAT)

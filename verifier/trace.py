@@ -111,7 +111,7 @@ class Search(Rules):
     def _restart(self) -> None:
         """A new unrolling, of no step."""
         self.graph = Bits()
-        self.solver = BitsSolver(self.graph, conflicts=PATIENT, keep=True)
+        self.solver = BitsSolver(self.graph, conflicts=PATIENT, keep=True, late=self.late)
         self._forget()
         self.choices: list[list[Instance]] = []  # of each step taken, by the number that its choice has
         self.given: list[int] = []

@@ -17,7 +17,7 @@ NAMES = os.environ.get("ARCH", "").split()
 # clang's own targets of both byte orders and both sizes, look-alikes of both, entries of several words, assembly of their own, code patched at boot
 FIXED = ("x86_64", "x86_64+shstk", "arm64-4k", "arm64-4k+dbm", "arm64-64k", "riscv64", "riscv64+svadu", "s390", "s390-nonx",
          "arm-lpae", "alpha", "m68k", "powerpc64-hash-4k", "powerpc-e500", "powerpc-e500-64", "powerpc-8xx",
-         "parisc+hugetlb", "parisc32+hugetlb", "sparc64-sun4v")
+         "parisc+hugetlb", "sparc64-sun4v")
 VARIANTS = [layout.variant.name for layout in layouts(NAMES)] if NAMES else list(FIXED)
 
 needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
