@@ -434,10 +434,17 @@ KNOWN_TODAY_HUGE = KNOWN_TODAY | {
 }
 
 
+# A shadow stack's entry is made dirty by a fault, or a pin, that finds it writable: docs/findings.md, odd helpers.
+SHADOW_STACKS = {("write-fault-writable", "translation-within-entry")} | {
+    (step, prop) for step in ("huge-write-fault-writable", "pin-huge-page")
+    for prop in ("translation-within-entry", "huge-is-flushed")}
+
+
 @pytest.mark.parametrize("variant", sampled(HUGE, ("s390",)))
 def test_huge_pages_carry_option_c_too(library: Library, variant: str) -> None:
-    assert own(library, variant, "option-c", "option-c", "pmd") == set()
-    today = own(library, variant, "page-flag", "today", "pmd")
+    stacks = SHADOW_STACKS if variant == SHSTK else set()
+    assert own(library, variant, "option-c", "option-c", "pmd") == stacks
+    today = own(library, variant, "page-flag", "today", "pmd") - stacks
     assert today <= KNOWN_TODAY_HUGE
     assert ("madvise-free-pmd", "no-lost-dirty") in today
 
