@@ -13,10 +13,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from verifier.errors import PteproofError
-from verifier.kernel.atomicity import Atomicity, Disturbed, LessAtomic, MoreAtomic, NotCompared, Same, Undecided
-from verifier.kernel.conform import Differs, Inconclusive, Result, conform_variant
-from verifier.kernel.session import layouts, level_names, library_for
+from verifier.base.errors import PteproofError
+from verifier.kernel.conform.atomicity import Atomicity, Disturbed, LessAtomic, MoreAtomic, NotCompared, Same, Undecided
+from verifier.kernel.conform.conform import Differs, Inconclusive, Result, conform_variant
+from verifier.kernel.conform.session import layouts, level_names, library_for
 
 FIRST = ("x86", "arm64", "riscv", "s390", "powerpc", "loongarch", "mips")
 HEAD = ("| variant | the same / compared | not one step | differs | not known | values differ or not known | seconds |\n"

@@ -16,9 +16,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.bits import Bits
-from verifier.solve import BitsSolver, Undecided, Unsat, z3_solver
-from verifier.terms import Terms
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver, Undecided, Unsat, z3_solver
+from verifier.engine.terms import Terms
 
 WIDTH = 64
 LAYOUTS, CHANGES = 10, 25

@@ -19,14 +19,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from verifier.bits import Bits
-from verifier.export import script, steps
-from verifier.obligations import Group
-from verifier.plan import Filters, Library, load_library
-from verifier.prove import GroupProver
-from verifier.prove_terms import TermProver
-from verifier.results import verdict_name
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.evidence.export import script, steps
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import verdict_name
+from verifier.prove.terms_way import TermProver
+from verifier.run.plan import Filters, Library, load_library
 
 PAIRS = (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"))
 BASE = "z3py, one solver"
@@ -67,11 +67,11 @@ def by_command(library: Library, group: Group) -> dict[str, str]:
 
 def certified(library: Library, groups: list[Group]) -> tuple[float, float, int, float]:
     """Processor seconds to prove and certify, those to check, obligations, megabytes of files."""
-    from verifier.certify.check import find_checker
-    from verifier.certify.make import make
-    from verifier.certify.verify import verify
-    from verifier.prove import obligation_of
-    from verifier.results import Result, Run
+    from verifier.evidence.certify.check import find_checker
+    from verifier.evidence.certify.make import make
+    from verifier.evidence.certify.verify import verify
+    from verifier.prove.bits_way import obligation_of
+    from verifier.prove.results import Result, Run
 
     start = processor()
     results = []

@@ -12,13 +12,13 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 
-from verifier.cache import Cache
-from verifier.errors import PteproofError
-from verifier.follow import labels
-from verifier.grounds import Grounds
-from verifier.plan import Filters, load_library
-from verifier.sequences import FRESH, LEADS_TO, THROUGH, Labels
-from verifier.store import cache_folder
+from verifier.base.errors import PteproofError
+from verifier.base.store import cache_folder
+from verifier.run.cache import Cache
+from verifier.run.grounds import Grounds
+from verifier.run.plan import Filters, load_library
+from verifier.search.follow import labels
+from verifier.search.sequences import FRESH, LEADS_TO, THROUGH, Labels
 
 MOST = 2  # sequences to one failure
 ENDINGS = 8  # of one code

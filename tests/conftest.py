@@ -7,9 +7,9 @@ import gc
 
 import pytest
 
-from verifier.plan import Filters, Library, load_library
-from verifier.results import Result, Run
-from verifier.run import Options, prove
+from verifier.prove.results import Result, Run
+from verifier.run.plan import Filters, Library, load_library
+from verifier.run.scheduler import Options, prove
 
 gc.set_threshold(100_000, 50, 1000)  # what tests type stays to the end: looking for garbage among it takes longer than typing
 

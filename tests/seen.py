@@ -7,10 +7,10 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from verifier.model import Property
-from verifier.plan import Library
+from verifier.model.spec import Property
+from verifier.prove.results import Counterexample, Result
 from verifier.report.why import Shown, why
-from verifier.results import Counterexample, Result
+from verifier.run.plan import Library
 
 
 def found(result: Result) -> Counterexample | None:

@@ -11,11 +11,11 @@ import z3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from verifier.algebra import Algebra, Integers
-from verifier.bits import FALSE, TRUE, Bits, Word
-from verifier.errors import SolverError
-from verifier.solve import BitsSolver, Sat, Unsat, minimise
-from verifier.terms import Terms
+from verifier.base.errors import SolverError
+from verifier.engine.bits import FALSE, TRUE, Bits, Word
+from verifier.engine.solve import BitsSolver, Sat, Unsat, minimise
+from verifier.engine.terms import Terms
+from verifier.language.algebra import Algebra, Integers
 
 WIDTHS = (1, 7, 8, 32, 64)
 BINARY = ("band", "bor", "bxor", "add", "sub", "mul", "shl", "lshr", "ashr")

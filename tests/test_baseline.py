@@ -13,12 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import validate
 
-import verifier.baseline
-from verifier.baseline import Baseline, Said, compare, read_baseline
+import verifier.prove.baseline
+from verifier.base.errors import UsageError
 from verifier.cli import main
-from verifier.errors import UsageError
-from verifier.plan import Library
+from verifier.prove.baseline import Baseline, Said, compare, read_baseline
 from verifier.report.result_json import schema
+from verifier.run.plan import Library
 
 RESULT = "pteproof.result/1"
 WORDS = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--jobs", "1")
@@ -135,7 +135,7 @@ def test_it_is_read_in_pieces(earlier: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert whole.said.keys() == {r["id"] for r in told["results"]}
     assert {i for i, s in whole.said.items() if s.fails} == {r["id"] for r in told["results"] if r["verdict"] != "proved"}
     for size in (7, 1000):
-        monkeypatch.setattr(verifier.baseline, "CHUNK", size)
+        monkeypatch.setattr(verifier.prove.baseline, "CHUNK", size)
         assert read_baseline(earlier, RESULT) == whole
     earlier.with_name("pretty.json").write_text(json.dumps(told, indent=2))
     assert read_baseline(earlier.with_name("pretty.json"), RESULT).said == whole.said

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import COMPARE, WIDTHS, build, numbers, plain, reader, truths, values, words
 
-from verifier.algebra import Integers
-from verifier.bits import FALSE, TRUE, Bits, Word
+from verifier.engine.bits import FALSE, TRUE, Bits, Word
+from verifier.language.algebra import Integers
 
 TOGETHER = (*COMPARE, "band", "bor", "bxor", "add", "sub", "mul", "shl", "lshr", "ashr")
 

@@ -17,23 +17,23 @@ from typing import Any
 
 import pytest
 
-import verifier.work
-from verifier import digests, store
-from verifier.arch import Arch
-from verifier.cache import Cache, Told
-from verifier.codec import from_plain, to_plain
+import verifier.run.worker
+from verifier.base import digests, store
+from verifier.base.digests import digest, modules_of, program
+from verifier.base.errors import Where
+from verifier.base.store import read_sealed, write_sealed
 from verifier.commands import told
-from verifier.digests import digest, modules_of, program
-from verifier.errors import Where
-from verifier.grounds import grounds
-from verifier.mutate.command import _State
-from verifier.mutate.judge import Judged, Mutant
-from verifier.obligations import Group
-from verifier.plan import Filters, Library, load_library
-from verifier.results import Proved, Refuted, Run, Unknown, Vacuous, Verdict, verdict_name
-from verifier.run import Options, prove
-from verifier.store import read_sealed, write_sealed
-from verifier.trace import Search
+from verifier.evidence.mutate.command import _State
+from verifier.evidence.mutate.judge import Judged, Mutant
+from verifier.model.arch import Arch
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdict, verdict_name
+from verifier.run.cache import Cache, Told
+from verifier.run.codec import from_plain, to_plain
+from verifier.run.grounds import grounds
+from verifier.run.plan import Filters, Library, load_library
+from verifier.run.scheduler import Options, prove
+from verifier.search.trace import Search
 
 GROUP = Group("x86_64", "pmd", "option-c", "today")
 # Proofs, failures with a trace, with a consequence, and, of two steps, without a trace.
@@ -226,12 +226,14 @@ def test_a_forged_memo_of_the_code_is_refused(package: Path, monkeypatch: pytest
 
 
 def test_what_decides_is_known_by_what_it_imports() -> None:
-    found = modules_of("verifier.work")
+    found = modules_of("verifier.run.worker")
     assert {f"verifier.{name}" for name in ("prove", "trace", "cross", "prove_terms", "through", "load")} <= found
     above = {"report", "commands", "cli", "table", "mutate", "certify"}
     assert not [name for name in found if name.split(".")[1:] and name.split(".")[1] in above]
-    assert {f"verifier.kernel.{name}" for name in ("lookalike", "patched", "shapes")} <= modules_of("verifier.kernel.compile")
-    assert {"verifier.report.show", "verifier.report.tables", "verifier.work"} <= modules_of("verifier.cli")
+    assert {f"verifier.kernel.tree.{name}" for name in ("lookalike", "patched", "shapes")} <= modules_of(
+        "verifier.kernel.tree.compile"
+    )
+    assert {"verifier.report.explain", "verifier.report.tables", "verifier.run.worker"} <= modules_of("verifier.cli")
 
 
 def test_no_module_runs_that_the_code_does_not_count(tmp_path: Path) -> None:
@@ -239,21 +241,26 @@ def test_no_module_runs_that_the_code_does_not_count(tmp_path: Path) -> None:
     text = f"""
 import sys
 from pathlib import Path
-from verifier.plan import Filters, load_library
-from verifier.work import Task, work
-from verifier.obligations import Group
+from verifier.run.plan import Filters, load_library
+from verifier.run.worker import Task, work
+from verifier.prove.obligations import Group
 filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
 task = Task((Group("x86_64", "pte", "option-c", "today"),), filters, 2, cache=Path({str(tmp_path)!r}))
 work(load_library(), task, lambda message: None)
 print(*(name for name in sys.modules if name.split(".")[0] == "verifier"))
 """
     found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=120).stdout.split()
-    assert "verifier.through" in found and set(found) <= modules_of("verifier.work")
+    assert "verifier.search.through" in found and set(found) <= modules_of("verifier.run.worker")
 
 
 def test_nothing_that_decides_reads_docstrings_or_finds_modules_by_name() -> None:
     """So that the digest of the code may go without docstrings, and follows imports and texts that name modules."""
-    for name in modules_of("verifier.work", "verifier.kernel.compile", "verifier.kernel.emulated", "verifier.mutate.command"):
+    for name in modules_of(
+        "verifier.run.worker",
+        "verifier.kernel.tree.compile",
+        "verifier.kernel.replay.emulated",
+        "verifier.evidence.mutate.command",
+    ):
         path = digests._file(name)
         assert path is not None
         assert not re.search(r"__doc__|import_module|importlib\.util|\b__import__", path.read_text()), name
@@ -325,7 +332,7 @@ def test_a_warm_run_decides_and_searches_nothing(
 
     monkeypatch.setattr(Search, "_deepen", no)
     monkeypatch.setattr(Search, "along", no)
-    monkeypatch.setattr("verifier.prove.GroupProver.decide", no)
+    monkeypatch.setattr("verifier.prove.bits_way.GroupProver.decide", no)
     again = few(library, copy_of(kept, tmp_path))
     assert plain(again) == plain(kept[1]) and all(r.cached for r in again.results)
     words = {verdict_name(v) for v, _ in plain(again).values()}
@@ -371,7 +378,7 @@ def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tup
     """All parts are read as their types say; this asks for each obligation, without deciding anything."""
     folder = copy_of(kept, tmp_path)
     path, group = file_of(folder), Group("x86_64", "pte", "option-c", "today")
-    known = grounds(library, group, library.group_model(group), verifier.work.code(), "bits", 2)
+    known = grounds(library, group, library.group_model(group), verifier.run.worker.code(), "bits", 2)
     data = read_sealed(path)
     failed = [r.obligation for r in kept[1].results if not isinstance(r.verdict, Proved)]
     assert {f"{one.transition}/{one.property}" for one in failed} == data["failures"].keys()
@@ -433,7 +440,7 @@ def test_what_time_cut_off_is_not_kept(library: Library, tmp_path: Path) -> None
 def test_a_program_that_is_edited_while_it_runs_keeps_nothing(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(verifier.work, "code", lambda: "edited meanwhile")
+    monkeypatch.setattr(verifier.run.worker, "code", lambda: "edited meanwhile")
     few(library, tmp_path)
     assert not (tmp_path / "proofs").exists()
 
@@ -509,8 +516,8 @@ def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, library
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    from verifier.errors import ExtractionError
-    from verifier.kernel.store import cache_folder
+    from verifier.base.errors import ExtractionError
+    from verifier.kernel.tree.build_store import cache_folder
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", nowhere)
@@ -518,7 +525,7 @@ def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, library
     with pytest.raises(ExtractionError, match="set XDG_CACHE_HOME"):
         cache_folder()
     monkeypatch.setattr(digests._Memo, "new", True)
-    assert program("verifier.errors")
+    assert program("verifier.base.errors")
     assert Told(store.cache_folder(), "k").read() is None
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     found = store.cache_folder()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from verifier.catalogue import Catalogue, load_catalogue
-from verifier.errors import SpecError
-from verifier.plan import Filters, Library
+from verifier.base.errors import SpecError
+from verifier.model.catalogue import Catalogue, load_catalogue
 from verifier.report.catalogue import coverage_line, page
-from verifier.report.show import list_text
-from verifier.run import Options, prove
+from verifier.report.listing import list_text
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "transitions.md"
 SMALL = """
@@ -59,7 +59,7 @@ def test_what_models_a_row_is_derived(library: Library, tmp_path: Path) -> None:
     ("[T01]", "[]", "mm/memory.c:do_wp_page is in no row"),
     ("  set:", "  sat:", "unknown key 'sat' in the uses of the flag; did you mean set?"),
     ("mm/memory.c:insert_pfn", "mm/memory.c", "row T03 is at a file:function"),
-    ("kernel/contpte.py", "kernel/no_such.py", "row B1 rests on verifier/kernel/no_such.py, which there is not"),
+    ("kernel/claims/contpte.py", "kernel/no_such.py", "row B1 rests on verifier/kernel/no_such.py, which there is not"),
     ('what: "a read"', 'want: "a read"', "unknown key 'want' in a row of the catalogue; did you mean what?"),
     ('what: "a read", ', "", "row T02 has no 'what'"),
     ("uses:", 'second:\n  title: "Second"\n  rows: {T01: {site: "the processor", what: "again"}}\nuses:',

@@ -16,17 +16,17 @@ from xml.etree import ElementTree
 import pytest
 from certificates import FILTERS, UNIT, Forger, certify
 
-from verifier.certify import make as make_module
-from verifier.certify.check import Checker, Said, find_checker
-from verifier.certify.content import asked_for
-from verifier.certify.dimacs import parse_cnf
-from verifier.certify.files import INDEX
-from verifier.certify.verify import verify
-from verifier.errors import UsageError
-from verifier.model import EFFECT
-from verifier.plan import Filters, Library
-from verifier.run import Options, prove
-from verifier.solve import BitsSolver, Unsat
+from verifier.base.errors import UsageError
+from verifier.engine.solve import BitsSolver, Unsat
+from verifier.evidence.certify import make as make_module
+from verifier.evidence.certify.check import Checker, Said, find_checker
+from verifier.evidence.certify.content import asked_for
+from verifier.evidence.certify.dimacs import parse_cnf
+from verifier.evidence.certify.files import INDEX
+from verifier.evidence.certify.verify import verify
+from verifier.model.spec import EFFECT
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
 
 NAME = "x86_64--pte--option-c--today--clear-young"
 ALONE = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--no-cache", "-q", "--jobs", "1"]
@@ -136,7 +136,7 @@ def test_what_was_proved_wrongly_gets_no_certificate(tmp_path: Path, monkeypatch
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, module: str, unit: str) -> None:
     """The process that builds this unit is killed from outside, as a kernel out of memory does it."""
-    right = f"verifier.certify.{module}.content"
+    right = f"verifier.evidence.certify.{module}.content"
     build = make_module.content
 
     def killed(library: Any, name: str, *more: Any) -> Any:
@@ -249,13 +249,13 @@ def test_dratify_goes_on_behind_what_it_died_of(made: Path, tmp_path: Path, monk
     """Its script kills itself at one of three pairs; the others are answered."""
     script = ("import os, sys\nfor line in sys.stdin:\n"
               "    os.kill(os.getpid(), 9) if 'bad' in line else print('s VERIFIED', flush=True)\n")
-    monkeypatch.setattr("verifier.certify.check._DRATIFY", script)
+    monkeypatch.setattr("verifier.evidence.certify.check._DRATIFY", script)
     said = find_checker("dratify").check([(Path(name), Path("p")) for name in ("one", "bad", "two")], 5)
     assert [s.verified for s in said] == [True, False, True] and said[1].words == "dratify died with -9"
 
 
 def test_no_checker_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verifier.certify.check.checkers", list)
+    monkeypatch.setattr("verifier.evidence.certify.check.checkers", list)
     with pytest.raises(UsageError, match="no checker of proofs"):
         find_checker()
     with pytest.raises(UsageError, match="dratify is not installed"):

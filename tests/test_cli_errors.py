@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from verifier.arch import data_folder
 from verifier.cli import main
+from verifier.model.arch import data_folder
 
 
 def run(*args: str) -> Result:

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-import verifier.consequence
-from verifier.consequence import Consequences
-from verifier.obligations import Group
-from verifier.plan import Filters, Library
-from verifier.prove import replay, step_move
-from verifier.report import json_parts
-from verifier.report.show import consequence_words, explain_text
-from verifier.results import Counterexample, Refuted, Run
-from verifier.run import Options, prove
-from verifier.sequences import steps_named
+import verifier.search.consequence
+from verifier.prove.bits_way import replay, step_move
+from verifier.prove.obligations import Group
+from verifier.prove.results import Counterexample, Refuted, Run
+from verifier.report.explain import consequence_words, explain_text
+from verifier.report.forms import json_parts
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
+from verifier.search.consequence import Consequences
+from verifier.search.sequences import steps_named
 
 GROUP = Group("x86_64", "pte", "page-flag", "today")
 UNSHARED = ("fork-pte[AB]", "madvise-free[B]", "lazyfree-discard[A]")
@@ -76,12 +76,12 @@ def test_what_a_later_step_does_alone_is_not_its_consequence(library: Library) -
 
 
 def test_where_the_solver_gives_up_nothing_is_shown(library: Library, unshared: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = verifier.consequence._ending
+    real = verifier.search.consequence._ending
 
     def gives_up(model: Any, group: Any, graph: Any, start: Any, path: Any, limit: int, bad: Any = None) -> Any:
         return (None, False) if limit else real(model, group, graph, start, path, limit, bad)
 
-    monkeypatch.setattr(verifier.consequence, "_ending", gives_up)
+    monkeypatch.setattr(verifier.search.consequence, "_ending", gives_up)
     end = Consequences(library.group_model(GROUP), GROUP).of(counterexample(unshared).move, known=[UNSHARED], depth=0)
     assert not end.steps and end.rejected == 1
 
@@ -93,7 +93,7 @@ def test_the_search_finds_it_and_says_how_far_it_went(library: Library, unshared
     short = consequences.of(move, depth=2)
     assert not short.steps and short.searched == 2
     assert len(consequences.of(move).steps) == 3
-    monkeypatch.setattr(verifier.consequence, "TRIES", 0)
+    monkeypatch.setattr(verifier.search.consequence, "TRIES", 0)
     assert consequences.of(move).searched == 0  # nothing was tried, and so nothing searched in vain
 
 

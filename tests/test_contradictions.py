@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-import verifier.obligations
-from verifier.consequence import Consequences
-from verifier.errors import SolverError, SpecError, UsageError, Where, internal
-from verifier.plan import Filters, Library
-from verifier.prove import GroupProver
-from verifier.report import json_parts
-from verifier.results import Refuted, Run, Unknown, exit_code, verdict_name
-from verifier.run import Options, prove
-from verifier.steps import run as one_step
-from verifier.trace import Search
+import verifier.prove.obligations
+from verifier.base.errors import SolverError, SpecError, UsageError, Where, internal
+from verifier.model.step import run as one_step
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.results import Refuted, Run, Unknown, exit_code, verdict_name
+from verifier.report.forms import json_parts
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
+from verifier.search.consequence import Consequences
+from verifier.search.trace import Search
 
 GOOD = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("tlb-flush", "fork-copy"))
 BAD = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
@@ -68,9 +68,9 @@ def test_an_error_while_deciding_is_that_obligations(library: Library, monkeypat
 
 
 def test_an_error_while_a_step_is_built_is_that_transitions(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert verifier.obligations.run is one_step
+    assert verifier.prove.obligations.run is one_step
     deep = raising(RecursionError("deep"))
-    instead(monkeypatch, verifier.obligations, "run", deep, lambda model, alg, state, i, *_: i.name == "tlb-flush")
+    instead(monkeypatch, verifier.prove.obligations, "run", deep, lambda model, alg, state, i, *_: i.name == "tlb-flush")
     run = prove(library, GOOD, Options())
     found = failed(run)
     assert len(found) > 20 and all("/tlb-flush/" in identity for identity in found)

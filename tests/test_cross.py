@@ -15,10 +15,10 @@ from pysat.formula import CNF
 from pysat.solvers import Solver as SatSolver
 
 from verifier.cli import main
-from verifier.plan import Filters, Library
-from verifier.results import Refuted, exit_code
-from verifier.run import Options, prove
-from verifier.solve import BitsSolver, Unsat
+from verifier.engine.solve import BitsSolver, Unsat
+from verifier.prove.results import Refuted, exit_code
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
 
 
 def satisfiable(cnf: Path) -> bool:

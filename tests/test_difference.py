@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from verifier.beyond import with_trace
-from verifier.bits import Bits
 from verifier.cli import main
-from verifier.difference import Difference, Differences, Pair, lucks
-from verifier.load import Source
-from verifier.obligations import Group
-from verifier.plan import Library
-from verifier.prove import GroupProver, violates
-from verifier.results import Refuted
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.language.read_yaml import Source
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver, violates
+from verifier.prove.difference import Difference, Differences, Pair, lucks
+from verifier.prove.obligations import Group
+from verifier.prove.results import Refuted
+from verifier.run.plan import Library
+from verifier.search.beyond import with_trace
 
 FORK = Group("loongarch+ptw", "pte", "option-c", "today")
 FREE = Group("x86_64", "pmd", "page-flag", "today")

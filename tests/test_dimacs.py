@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from verifier.certify.dimacs import parse_cnf, write_cnf
-from verifier.errors import UsageError
+from verifier.base.errors import UsageError
+from verifier.evidence.certify.dimacs import parse_cnf, write_cnf
 
 
 def test_what_is_written_is_read() -> None:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.errors import SpecError
-from verifier.load import Source
-from verifier.obligations import Group
-from verifier.plan import Filters, Library, load_library
-from verifier.prove import GroupProver, Refuted
-from verifier.prove_terms import TermProver
-from verifier.results import Proved, Vacuous, Verdict, reason
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
+from verifier.base.errors import SpecError
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.language.read_yaml import Source
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver, Refuted
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved, Vacuous, Verdict, reason
+from verifier.prove.terms_way import TermProver
+from verifier.run.plan import Filters, Library, load_library
 
 GROUP = Group("x86_64", "pte", "option-c", "option-c")
 
@@ -194,8 +194,8 @@ def test_every_format_tells_it(unflushed: Path, tmp_path: Path) -> None:
 
 
 def test_a_step_that_shows_an_effect_is_its_own_from_the_cache_too(library: Library, tmp_path: Path) -> None:
-    from verifier.prove import leads_to
-    from verifier.run import Options, prove
+    from verifier.prove.bits_way import leads_to
+    from verifier.run.scheduler import Options, prove
 
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("mremap-move",))
     model = library.group_model(GROUP)

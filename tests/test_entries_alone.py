@@ -7,14 +7,14 @@ import dataclasses
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.load import Source
-from verifier.obligations import Group
-from verifier.plan import Library
-from verifier.prove import GroupProver
-from verifier.results import Proved, Refuted, Vacuous
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.language.read_yaml import Source
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved, Refuted, Vacuous
+from verifier.run.plan import Library
 
 OF_ALL = {"kinds_are_disjoint", "fresh_mapping", "write_and_dirty_are_independent"}
 # Where not every statement holds; docs/findings/ has each.

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_algebras import SETTINGS, Trees, build, values
 
-from verifier.algebra import Integers
 from verifier.cli import main
-from verifier.harness import c_harness, c_name
-from verifier.plan import load_library
-from verifier.smtlib import Smt, cone
-from verifier.syntax import BOOL
+from verifier.engine.c_program import c_harness, c_name
+from verifier.engine.smtlib import Smt, cone
+from verifier.language.algebra import Integers
+from verifier.language.syntax import BOOL
+from verifier.run.plan import load_library
 
 CLANG = shutil.which("clang-19") or shutil.which("clang")
 PROVED = "x86_64/pte/option-c/fork-pte/option-c/no-false-exclusive"

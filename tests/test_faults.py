@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from verifier.arch import data_folder
+from verifier.base.errors import OutputError, SolverError, UsageError
+from verifier.base.exits import Exit
+from verifier.base.output import clean, open_outputs, write_file
 from verifier.cli import _COMMANDS, ended, main
-from verifier.errors import OutputError, SolverError, UsageError
-from verifier.exits import Exit
-from verifier.output import clean, open_outputs, write_file
+from verifier.model.arch import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ("--arch", "x86_64", "--level", "pte", "--encoding", "page-flag", "--transition", "static", "--no-cache", "--jobs", "1")
@@ -97,7 +97,7 @@ def test_under_bisect_no_fault_is_bad_or_good(monkeypatch: pytest.MonkeyPatch) -
         raise ZeroDivisionError
 
     assert run("conform", "--tree", "/", "--bisect").exit_code == 125
-    monkeypatch.setattr("verifier.kernel.session.conform", fail)
+    monkeypatch.setattr("verifier.kernel.conform.session.conform", fail)
     assert run("conform", "--tree", "/", "--bisect").exit_code == 128 and run("conform", "--tree", "/").exit_code == 70
 
 
@@ -265,7 +265,7 @@ def test_errors_show_what_is_not_seen(args: tuple[str, ...]) -> None:
 
 
 def test_junit_of_the_kernels_side_is_xml() -> None:
-    from verifier.kernel.show import junit_text
+    from verifier.kernel.conform.report import junit_text
 
     for kind in ("failure", "error", ""):
         root = ET.fromstring(junit_text("x", [(EVIL, EVIL, 0.5, kind, f"{EVIL}\nmore")]))
@@ -278,7 +278,11 @@ def test_files_are_tried_before_the_work(tmp_path: Path, monkeypatch: pytest.Mon
     def work(*args: object, **more: object) -> None:
         raise AssertionError("worked in vain")
 
-    for module in ("verifier.run.prove", "verifier.kernel.session.conform", "verifier.kernel.laws.judge_laws"):
+    for module in (
+        "verifier.run.scheduler.prove",
+        "verifier.kernel.conform.session.conform",
+        "verifier.kernel.conform.laws.judge_laws",
+    ):
         monkeypatch.setattr(module, work)
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("same")
@@ -335,8 +339,8 @@ def test_no_words_at_all() -> None:
 
 def test_a_trees_repository_runs_nothing(tmp_path: Path) -> None:
     """Neither where a tree is told from others nor in its build is git told what a tree's own configuration says."""
-    from verifier.kernel.toolchain import run as run_program
-    from verifier.kernel.tree import Tree, identify
+    from verifier.kernel.tree.toolchain import run as run_program
+    from verifier.kernel.tree.tree import Tree, identify
 
     ran = tmp_path / "ran"
     script = tmp_path / "script"
@@ -356,8 +360,8 @@ def test_a_trees_repository_runs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_signal_that_ends_a_program_does_not_blame_the_tree(tmp_path: Path) -> None:
-    from verifier.errors import ExtractionError
-    from verifier.kernel.toolchain import run as run_program
+    from verifier.base.errors import ExtractionError
+    from verifier.kernel.tree.toolchain import run as run_program
 
     makefile = tmp_path / "Makefile"
     makefile.write_text("all:\n\t@kill -9 $$$$\n")

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.load import Source
-from verifier.model import Spec
-from verifier.obligations import Group
-from verifier.plan import Library
-from verifier.prove import GroupProver
-from verifier.results import Proved, Refuted
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.language.read_yaml import Source
+from verifier.model.spec import Spec
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved, Refuted
+from verifier.run.plan import Library
 
 
 class Mistake(NamedTuple):

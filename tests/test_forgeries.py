@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from certificates import FILTERS, GROUP, UNIT, Forger, certify
 
-from verifier.certify.check import find_checker
-from verifier.certify.files import INDEX, unit_path
-from verifier.certify.verify import Report, verify
-from verifier.errors import UsageError
-from verifier.plan import Library
+from verifier.base.errors import UsageError
+from verifier.evidence.certify.check import find_checker
+from verifier.evidence.certify.files import INDEX, unit_path
+from verifier.evidence.certify.verify import Report, verify
+from verifier.run.plan import Library
 
 
 @pytest.fixture(scope="module")

@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from verifier.arch import Layout, data_folder
-from verifier.catalogue import load_catalogue
-from verifier.errors import PteproofError, Where
-from verifier.kernel.laws import load_laws
-from verifier.language import parse_function, parse_signature
-from verifier.load import Source
-from verifier.mutate.command import explanations
-from verifier.mutate.rules import read_rules
-from verifier.plan import Filters, Library, load_library
-from verifier.read_arch import load_archs, load_generic
-from verifier.read_specs import load_spec
-from verifier.scopes import Model
-from verifier.sequences import read_sequences
-from verifier.work import Contradicts, Done, Task, work
+from verifier.base.errors import PteproofError, Where
+from verifier.evidence.mutate.command import explanations
+from verifier.evidence.mutate.rules import read_rules
+from verifier.kernel.conform.laws import load_laws
+from verifier.language.parse import parse_function, parse_signature
+from verifier.language.read_yaml import Source
+from verifier.model.arch import Layout, data_folder
+from verifier.model.catalogue import load_catalogue
+from verifier.model.read_arch import load_archs, load_generic
+from verifier.model.read_specs import load_spec
+from verifier.model.typed import Model
+from verifier.run.plan import Filters, Library, load_library
+from verifier.run.worker import Contradicts, Done, Task, work
+from verifier.search.sequences import read_sequences
 
 LIMIT = 2.0  # seconds for one mutant
 MOST = 200  # mutants of one file, where few are refused: what a few random ones hit changes with every edit of the file

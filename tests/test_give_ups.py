@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.evaluate import call
-from verifier.machine import Memory
-from verifier.obligations import Builder, Group
-from verifier.plan import Library, load_library
-from verifier.prove import graph_inputs
-from verifier.scopes import Model
-from verifier.solve import BitsSolver, Unsat
-from verifier.steps import World, instances, run
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver, Unsat
+from verifier.language.evaluate import call
+from verifier.language.machine import Memory
+from verifier.model.step import World, instances, run
+from verifier.model.typed import Model
+from verifier.prove.bits_way import graph_inputs
+from verifier.prove.obligations import Builder, Group
+from verifier.run.plan import Library, load_library
 
 SPEC = load_library().spec
 TRANSITIONS = [t.name for t in SPEC.transitions.values() if "option-c" in t.codes]

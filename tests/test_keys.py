@@ -14,19 +14,21 @@ from typing import Any
 import pytest
 
 import verifier
-from verifier import arch, catalogue, model
-from verifier.arch import data_folder
-from verifier.errors import SpecError
-from verifier.kernel import laws
-from verifier.load import Table
-from verifier.mutate.judge import mutants
-from verifier.obligations import Group
-from verifier.plan import Filters, load_library
+from verifier.base.errors import SpecError
+from verifier.evidence.mutate.judge import mutants
+from verifier.kernel.conform import laws
+from verifier.language.read_yaml import Table
+from verifier.model import arch, catalogue
+from verifier.model import spec as model
+from verifier.model.arch import data_folder
+from verifier.prove.obligations import Group
+from verifier.prove.results import Result, Run
 from verifier.report.catalogue import page
+from verifier.report.explain import explain_text
+from verifier.report.listing import list_text
 from verifier.report.sarif import sarif_parts
-from verifier.report.show import explain_text, list_text
-from verifier.results import Result, Run
-from verifier.work import Done, Task, work
+from verifier.run.plan import Filters, load_library
+from verifier.run.worker import Done, Task, work
 
 COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import z3
 
-from verifier.algebra import Integers
-from verifier.bits import Bits
-from verifier.errors import SpecError, Where
-from verifier.evaluate import call
-from verifier.language import StateVar, parse_function, parse_signature
-from verifier.load import Source
-from verifier.machine import Machine
-from verifier.syntax import BOOL, INDEX, Const, Function, Param
-from verifier.terms import Terms
+from verifier.base.errors import SpecError, Where
+from verifier.engine.bits import Bits
+from verifier.engine.terms import Terms
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import Machine
+from verifier.language.parse import StateVar, parse_function, parse_signature
+from verifier.language.read_yaml import Source
+from verifier.language.syntax import BOOL, INDEX, Const, Function, Param
 
 WIDTH = 32  # of an entry
 FILE = "some.yaml"

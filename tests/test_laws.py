@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from verifier.arch import Layout
-from verifier.errors import SpecError
-from verifier.kernel.laws import Fails, Holds, Law, NotApplicable, judge_law, load_laws
-from verifier.plan import Library
+from verifier.base.errors import SpecError
+from verifier.kernel.conform.laws import Fails, Holds, Law, NotApplicable, judge_law, load_laws
+from verifier.model.arch import Layout
+from verifier.run.plan import Library
 
 
 def law(name: str, level: str = "pte") -> Law:

@@ -13,37 +13,39 @@ from pathlib import Path
 
 import pytest
 
-from verifier.arch import data_folder
-from verifier.errors import SpecError
-from verifier.plan import Library, load_library
-from verifier.read_specs import load_spec
-from verifier.scopes import Model
+from verifier.base.errors import SpecError
+from verifier.model.arch import data_folder
+from verifier.model.read_specs import load_spec
+from verifier.model.typed import Model
+from verifier.run.plan import Library, load_library
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
-LAYERS = (
-    "errors", "exits", "output", "store", "digests", "processes", "workers", "algebra", "syntax", "indices", "load",
-    "expressions", "language", "machine", "evaluate", "graph", "truth", "bits", "terms", "smtlib", "harness", "solve",
-    "smt_solvers", "arch", "read_arch", "model", "read_specs", "points", "catalogue", "sections", "scopes", "steps",
-    "sequences",
-    "obligations", "baseline", "results", "shared", "prove", "prove_terms", "plain", "cross", "substitute", "follow", "path",
-    "trace",
-    "consequence", "through", "difference", "beyond", "plan", "export", "unneeded", "codec", "grounds", "recall", "cache",
-    "work", "run", "apply", "encode", "certify", "kernel", "mutate", "table", "report", "commands", "cli", "__main__",
+# From the ground up. A room is a folder; what lies in none is the roof.
+ROOMS = (
+    "base", "language", "engine", "model", "prove", "search", "run", "kernel/tree", "kernel/llvm", "kernel/asm", "kernel/conform",
+    "kernel/claims", "kernel/replay", "meeting", "evidence", "evidence/certify", "evidence/mutate", "evidence/table", "report",
+    "commands", "",
 )
-# A module may not be named by what its layer is not meant for, even where the order would allow it.
-TOOLS = {"z3": {"terms", "solve"}, "pysat": {"solve"}, "yaml": {"load"}, "rich": {"commands"},
-         "click": {"cli", "commands", "kernel/commands"}, "llvmlite": {"kernel"},
-         "bitwuzla": {"smt_solvers"}, "cvc5": {"smt_solvers"}, "junitparser": {"report", "kernel"}}
+# Each tool is used in one place: no other module names it.
+TOOLS = {
+    "z3": {"engine/terms", "engine/solve"}, "pysat": {"engine/solve"}, "bitwuzla": {"engine/smt_solvers"},
+    "cvc5": {"engine/smt_solvers"}, "yaml": {"language/read_yaml"}, "rich": {"commands/execute"}, "click": {"cli", "commands"},
+    "llvmlite": {"kernel/replay/native"}, "junitparser": {"report/junit", "report/certified", "kernel/conform/report"},
+}
 
 
-def layer(path: Path) -> str:
-    """errors for verifier/errors.py; a package is one layer."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    """engine/bits for verifier/engine/bits.py."""
+    return str(path.relative_to(PACKAGE).with_suffix(""))
 
 
 def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+
+def rooms() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
@@ -55,48 +57,53 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
             assert node.module is not None
             yield node.lineno, node.module
-            if node.module == "verifier":
-                yield from ((node.lineno, f"verifier.{a.name}") for a in node.names if a.name != "__version__")
+            if node.module.split(".")[0] == "verifier":
+                yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-def test_every_module_has_its_layer() -> None:
-    assert {layer(path) for path in modules()} == set(LAYERS)
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_downwards(path: Path) -> None:
-    own = layer(path)
+def ours(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and name (engine/bits) of each module of the package that a module imports."""
     for line, name in imported(path):
-        parts = name.split(".")
-        if parts[0] == "verifier" and len(parts) > 1 and parts[1] != own:
-            assert LAYERS.index(parts[1]) < LAYERS.index(own), f"{path.name}:{line}: {own} imports {parts[1]}"
-        if parts[0] in TOOLS:
-            user = {own, str(path.relative_to(PACKAGE).with_suffix(""))}
-            assert user & TOOLS[parts[0]], f"{path.name}:{line}: {own} imports {parts[0]}"
+        found = name.removeprefix("verifier.").replace(".", "/")
+        if name.startswith("verifier.") and (PACKAGE / f"{found}.py").is_file():
+            yield line, found
 
 
-# Where the kernel's side and the specs meet, on purpose: commands, replay, functions of mm/ against the specs' code.
-MEETING = ("commands.py", "session.py", "counterexamples.py", "mm_functions.py")
+ORDER = re.findall(r"^\| `verifier/([a-z0-9_/]+)\.py` \|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+
+
+def test_architecture_md_names_each_module_once_room_by_room() -> None:
+    assert sorted(ORDER) == sorted(name_of(path) for path in modules())
+    assert list(dict.fromkeys(name.rpartition("/")[0] for name in ORDER)) == list(ROOMS)
+    assert {str(path.parent.relative_to(PACKAGE)) for path in rooms()} <= {*ROOMS, "kernel"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_imports_run_downwards(path: Path) -> None:
+    own = name_of(path)
+    for line, name in ours(path):
+        assert ORDER.index(name) < ORDER.index(own), f"{own}:{line} imports {name}, which ARCHITECTURE.md has above it"
+    for line, name in imported(path):
+        users = TOOLS.get(name.split(".")[0])
+        assert users is None or {own, own.rpartition("/")[0]} & users, f"{own}:{line} imports {name}"
+
+
+def test_a_room_holds_nothing_but_its_modules() -> None:
+    """A module's folder is loaded with it: what stands there costs everybody."""
+    for path in rooms():
+        assert all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body), path
+
+
+# What the kernel's side knows of the model: architectures, variants, and what helpers are called at other levels.
+OF_THE_MODEL = {"model/arch", "model/read_arch", "model/read_levels"}
 
 
 def test_the_kernels_side_knows_nothing_of_the_specs() -> None:
-    """What is lifted from C is compared with helpers; it must not know what is proved of them."""
-    below = set(LAYERS[:LAYERS.index("model")])
+    """What is lifted from C is compared with helpers; where the two meet is a room of its own."""
     for path in modules():
-        if layer(path) == "kernel" and path.name not in MEETING:
-            found = {name.split(".")[1] for _, name in imported(path) if name.startswith("verifier.")}
-            assert found <= below | {"kernel"}, path.name
-
-
-def test_the_order_is_the_documented_one() -> None:
-    rows = re.findall(r"^\| `verifier/([a-z0-9_]+)(?:\.py|/)` \|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
-    assert sorted(rows) == sorted(LAYERS)
-    for path in modules():
-        own = layer(path)
-        for _, name in imported(path):
-            parts = name.split(".")
-            if parts[0] == "verifier" and len(parts) > 1 and parts[1] != own and "kernel" not in (own, parts[1]):
-                assert rows.index(parts[1]) < rows.index(own), f"{own} imports {parts[1]}"
+        if name_of(path).startswith("kernel/"):
+            found = {name for _, name in ours(path)}
+            assert not {n for n in found if n.split("/")[0] not in ("base", "language", "engine", "kernel")} - OF_THE_MODEL, path
 
 
 def test_only_the_command_line_prints_and_nothing_is_executed() -> None:
@@ -117,12 +124,14 @@ def loaded_after(code: str) -> set[str]:
 def test_the_command_line_starts_light() -> None:
     found = loaded_after("import verifier.cli")
     assert "verifier.cli" in found and "click" in found
-    assert not found & {"z3", "pysat", "rich", "yaml", "llvmlite", "junitparser", "verifier.plan", "verifier.terms"}
+    assert not found & {"z3", "pysat", "rich", "yaml", "llvmlite", "junitparser", "verifier.run.plan", "verifier.engine.terms"}
 
 
 def test_z3_is_loaded_only_where_it_is_asked_for() -> None:
-    assert "z3" not in loaded_after("import verifier.run, verifier.prove, verifier.solve, verifier.report")
-    assert "pysat" not in loaded_after("from verifier.plan import load_library\nload_library()")
+    assert "z3" not in loaded_after(
+        "import verifier.run.scheduler, verifier.prove.bits_way, verifier.engine.solve, verifier.report"
+    )
+    assert "pysat" not in loaded_after("from verifier.run.plan import load_library\nload_library()")
 
 
 # Who may name what. Each text is put into a copy of the shipped specs, which then does not load.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from verifier.errors import SpecError
-from verifier.load import Items, Source, Table, read_yaml
+from verifier.base.errors import SpecError
+from verifier.language.read_yaml import Items, Source, Table, read_yaml
 
 
 def read(tmp_path: Path, text: str | bytes) -> Table:

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.mutate.command import KINDS, run
-from verifier.mutate.judge import Mutant, judge, mutants
-from verifier.mutate.variations import variations
-from verifier.plan import Library
+from verifier.evidence.mutate.command import KINDS, run
+from verifier.evidence.mutate.judge import Mutant, judge, mutants
+from verifier.evidence.mutate.variations import variations
+from verifier.run.plan import Library
 
 
 def test_every_kind_of_variation() -> None:

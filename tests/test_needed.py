@@ -11,12 +11,12 @@ from functools import cache
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.model import name_of
-from verifier.obligations import Builder, Group
-from verifier.plan import load_library
-from verifier.prove import GroupProver, graph_inputs
-from verifier.solve import BitsSolver, Sat
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver, Sat
+from verifier.model.spec import name_of
+from verifier.prove.bits_way import GroupProver, graph_inputs
+from verifier.prove.obligations import Builder, Group
+from verifier.run.plan import load_library
 
 LIBRARY = load_library()
 CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"))

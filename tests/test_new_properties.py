@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.obligations import Group
-from verifier.plan import Library, load_library
-from verifier.prove import GroupProver
-from verifier.results import Refuted
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import Refuted
+from verifier.run.plan import Library, load_library
 
 
 class Mistake(NamedTuple):

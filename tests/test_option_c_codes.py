@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.model import ADVISORY, Spec
-from verifier.obligations import Group
-from verifier.plan import Library
-from verifier.prove import GroupProver
-from verifier.results import Proved
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.model.spec import ADVISORY, Spec
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved
+from verifier.run.plan import Library
 
 OPTION_C = "option-c"
 # Where no proof of this variant needs the code, with the reason.

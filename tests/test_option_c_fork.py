@@ -12,19 +12,19 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.errors import Where
-from verifier.follow import follow
-from verifier.load import Source
-from verifier.model import ADVISORY
-from verifier.obligations import Group
-from verifier.path import Path, Paths, Rules
-from verifier.plan import Library
-from verifier.prove import GroupProver
-from verifier.results import Move, Proved
-from verifier.scopes import Model
-from verifier.sequences import steps_named
-from verifier.solve import BitsSolver
+from verifier.base.errors import Where
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.language.read_yaml import Source
+from verifier.model.spec import ADVISORY
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import Move, Proved
+from verifier.run.plan import Library
+from verifier.search.follow import follow
+from verifier.search.path import Path, Paths, Rules
+from verifier.search.sequences import steps_named
 
 Edits = Mapping[str, tuple[tuple[str, str], ...]]
 

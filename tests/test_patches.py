@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from verifier.base.errors import SpecError
 from verifier.cli import main
-from verifier.errors import SpecError
-from verifier.load import Source
-from verifier.model import name_of
-from verifier.mutate.command import SPECIFIED, patch_word, run, unneeded_reasons
-from verifier.mutate.judge import Mutant
-from verifier.mutate.patches import KINDS, patches
-from verifier.mutate.planted import PAIRS, judge_patch, patch_mutants
-from verifier.mutate.rules import Rules, read_rules
-from verifier.plan import Filters, Library, load_library
-from verifier.results import Refuted
-from verifier.run import Options, prove
+from verifier.evidence.mutate.command import SPECIFIED, patch_word, run, unneeded_reasons
+from verifier.evidence.mutate.judge import Mutant
+from verifier.evidence.mutate.patches import KINDS, patches
+from verifier.evidence.mutate.planted import PAIRS, judge_patch, patch_mutants
+from verifier.evidence.mutate.rules import Rules, read_rules
+from verifier.language.read_yaml import Source
+from verifier.model.spec import name_of
+from verifier.prove.results import Refuted
+from verifier.run.plan import Filters, Library, load_library
+from verifier.run.scheduler import Options, prove
 
 TODAY, OPTION_C = "x86_64/pte/page-flag/today", "x86_64/pte/option-c/option-c"
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from verifier.bits import FALSE, Bits
-from verifier.obligations import Builder, Group, Question
-from verifier.plain import MOST_BITS, Plain, PlainChecker, Violated
-from verifier.plan import Filters, Library
-from verifier.prove import GroupProver, graph_inputs
-from verifier.results import Proved, exit_code
-from verifier.run import Options, prove
-from verifier.solve import BitsSolver
+from verifier.engine.bits import FALSE, Bits
+from verifier.engine.solve import BitsSolver
+from verifier.prove.bits_way import GroupProver, graph_inputs
+from verifier.prove.integers_way import MOST_BITS, Plain, PlainChecker, Violated
+from verifier.prove.obligations import Builder, Group, Question
+from verifier.prove.results import Proved, exit_code
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
 
 GROUP = Group("x86_64", "pte", "option-c", "option-c")
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from verifier.bits import Bits
-from verifier.obligations import Group
-from verifier.plan import Library, load_library
-from verifier.prove import GroupProver
-from verifier.results import Proved, Refuted
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved, Refuted
+from verifier.run.plan import Library, load_library
 
 HERE = Path(__file__).parent
 PLANTED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "planted.yaml").read_text(encoding="utf-8"))

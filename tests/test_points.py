@@ -11,21 +11,36 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.test_language import WIDTH, Names, typed
-from verifier.algebra import Algebra, Integers
-from verifier.bits import Bits
-from verifier.errors import Where
-from verifier.language import StateVar
-from verifier.load import Source
-from verifier.obligations import Group
-from verifier.plan import Library
-from verifier.points import with_points
-from verifier.prove import GroupProver, graph_inputs
-from verifier.results import Refuted
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
-from verifier.steps import Fresh, instances, run, symbolic_state
-from verifier.syntax import BOOL, Assign, Call, Const, Do, Expr, Function, Hardware, If, Local, Return, State, Stmt, parts
-from verifier.terms import Terms
+from verifier.base.errors import Where
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.engine.terms import Terms
+from verifier.language.algebra import Algebra, Integers
+from verifier.language.parse import StateVar
+from verifier.language.read_yaml import Source
+from verifier.language.syntax import (
+    BOOL,
+    Assign,
+    Call,
+    Const,
+    Do,
+    Expr,
+    Function,
+    Hardware,
+    If,
+    Local,
+    Return,
+    State,
+    Stmt,
+    parts,
+)
+from verifier.model.points import with_points
+from verifier.model.step import Fresh, instances, run, symbolic_state
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver, graph_inputs
+from verifier.prove.obligations import Group
+from verifier.prove.results import Refuted
+from verifier.run.plan import Library
 
 STATE = {"entry": StateVar(WIDTH, 2), "huge": StateVar(BOOL, 2), "shared": StateVar(BOOL, 2), "flag": StateVar(BOOL, None)}
 HELPERS = {

@@ -10,14 +10,15 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from verifier import report
+from verifier.base.errors import UsageError
 from verifier.cli import main
-from verifier.errors import UsageError
-from verifier.plan import Filters, Library
+from verifier.prove.results import Run, verdict_name
+from verifier.report import forms
+from verifier.report.decode import parse_value
+from verifier.report.explain import explain_text
 from verifier.report.result_json import schema
-from verifier.report.show import explain_text, parse_value
-from verifier.results import Run, verdict_name
-from verifier.run import Options, prove
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
 
 SHADOW = "x86_64+shstk/pte/option-c/fork-pte/today/no-false-exclusive"
 
@@ -30,7 +31,7 @@ def run(library: Library) -> Run:
 
 
 def test_json_is_as_the_schema_says(library: Library, run: Run) -> None:
-    found = json.loads("".join(report.json_parts(library, run)))
+    found = json.loads("".join(forms.json_parts(library, run)))
     jsonschema.Draft202012Validator.check_schema(schema())
     jsonschema.validate(found, schema())
     result = next(r for r in found["results"] if r["id"] == SHADOW)
@@ -45,7 +46,7 @@ def test_json_is_as_the_schema_says(library: Library, run: Run) -> None:
 
 
 def test_junit_lists_proofs_too(library: Library, run: Run) -> None:
-    root = ET.fromstring("".join(report.junit_parts(library, run)))
+    root = ET.fromstring("".join(forms.junit_parts(library, run)))
     cases = list(root.iter("testcase"))
     assert len(cases) == len(run.results)
     refuted = [r for r in run.results if verdict_name(r.verdict) == "refuted" and r.obligation.kind != "advisory"]
@@ -53,7 +54,7 @@ def test_junit_lists_proofs_too(library: Library, run: Run) -> None:
 
 
 def test_sarif_lists_proofs_too(library: Library, run: Run) -> None:
-    found = json.loads("".join(report.sarif_parts(library, run)))["runs"][0]["results"]
+    found = json.loads("".join(forms.sarif_parts(library, run)))["runs"][0]["results"]
     assert len(found) == len(run.results)
     assert {r["kind"] for r in found} == {"pass", "fail"}
     assert any(r.get("locations") for r in found)
@@ -66,12 +67,12 @@ def test_text_fits_and_shows_both_entries(library: Library, run: Run) -> None:
     for word in ("REFUTED", "0x8400000012345825", "0x8400000012345805", "store-leak", "specs/transitions/fork.yaml",
                  "mm/memory.c:__copy_present_ptes", "reproduced by: evaluator"):
         assert word in text
-    closing = report.prove_text(library, run, True, False, False)
+    closing = forms.prove_text(library, run, True, False, False)
     assert closing.startswith(f"Ran {len(run.results)}: ")
 
 
 def test_audit_is_worst_first(library: Library, run: Run) -> None:
-    lines = report.audit_text(library, run).splitlines()
+    lines = forms.audit_text(library, run).splitlines()
     assert lines[0].split()[:3] == ["property", "row", "site"]
     assert lines[1].startswith("no-false-exclusive")
     assert "T21" in lines[1]
@@ -125,7 +126,7 @@ def test_call(texts: list[str], lines: list[str]) -> None:
 
 
 def test_encode_refuses_what_no_entry_has(library: Library) -> None:
-    from verifier.encode import encode_entry
+    from verifier.model.encode import encode_entry
 
     with pytest.raises(UsageError, match="no entry"):
         encode_entry(library.layout("x86_64"), ["present=1", "none=1"])

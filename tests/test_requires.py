@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import pytest
 
-from verifier.model import Axiom, Transition
-from verifier.plan import load_library
+from verifier.model.spec import Axiom, Transition
+from verifier.run.plan import load_library
 
 Rule = Callable[[Mapping[str, Transition]], list[str]]
 

@@ -16,19 +16,31 @@ from pathlib import Path
 
 import pytest
 
-from verifier.errors import UsageError
-from verifier.follow import belongs, is_fresh, labels, retrace
-from verifier.obligations import Group, Obligation
-from verifier.plan import KEPT, Filters, Library, load_library
-from verifier.prove import instance_of
-from verifier.report.show import explain_text
+from verifier.base.errors import UsageError
+from verifier.base.store import read_sealed
+from verifier.prove.bits_way import instance_of
+from verifier.prove.obligations import Group, Obligation
+from verifier.prove.results import (
+    Incomplete,
+    Move,
+    Proved,
+    Refuted,
+    Result,
+    Run,
+    Unknown,
+    Vacuous,
+    exit_code,
+    reason,
+    verdict_name,
+)
+from verifier.report.explain import explain_text
 from verifier.report.tables import prove_text
-from verifier.results import Incomplete, Move, Proved, Refuted, Result, Run, Unknown, Vacuous, exit_code, reason, verdict_name
-from verifier.run import Options, prove
-from verifier.shared import Results
-from verifier.store import read_sealed
-from verifier.through import first_broken
-from verifier.trace import Search
+from verifier.run.plan import KEPT, Filters, Library, load_library
+from verifier.run.scheduler import Options, prove
+from verifier.run.shared import Results
+from verifier.search.follow import belongs, is_fresh, labels, retrace
+from verifier.search.through import first_broken
+from verifier.search.trace import Search
 
 FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
 
@@ -119,7 +131,7 @@ def test_the_cache_gives_the_same_and_is_keyed_by_the_text(library: Library, tmp
 def test_a_changed_spec_is_proved_anew(library: Library, tmp_path: Path) -> None:
     import shutil
 
-    from verifier.plan import load_library
+    from verifier.run.plan import load_library
 
     specs = tmp_path / "specs"
     shutil.copytree(library.spec_folder, specs)
@@ -172,7 +184,7 @@ def test_what_was_told_is_told_again_until_something_changes(tmp_path: Path) -> 
 
 def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit holds although the solver never returns; the rest goes on."""
-    from verifier.prove import GroupProver
+    from verifier.prove.bits_way import GroupProver
 
     real = GroupProver.decide
 
@@ -196,9 +208,9 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
 
 
 def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    from verifier.trace import Search
+    from verifier.search.trace import Search
 
-    monkeypatch.setattr("verifier.run.GRACE", 0.5)
+    monkeypatch.setattr("verifier.run.scheduler.GRACE", 0.5)
     monkeypatch.setattr(Search, "find", lambda self, left, limit: time.sleep(600))
     monkeypatch.setattr(Library, "sequences", lambda self: {})
     filters = Filters(("x86_64", "arm64-4k"), ("pte",), ("option-c",), ("today",), ("fork-pte",))
@@ -222,7 +234,7 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
         yield next(find(self, left, limit))
         time.sleep(600)
 
-    monkeypatch.setattr("verifier.run.GRACE", 0.5)
+    monkeypatch.setattr("verifier.run.scheduler.GRACE", 0.5)
     monkeypatch.setattr(Search, "find", hangs)
     monkeypatch.setattr(Library, "sequences", lambda self: {})
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
@@ -251,7 +263,7 @@ def test_advice_that_is_asked_for_is_searched_as_deep_as_all_else(library: Libra
     """A migration of a device-exclusive entry takes its bits for a dirty bit: three steps."""
     filters = Filters(("x86_64+stray-dirty",), ("pte",), ("page-flag",), ("today",), ("migrate-start-device",),
                       ("no-spurious-dirty",))
-    monkeypatch.setattr("verifier.work.ADVICE", 1)  # what nobody asked for is searched less deep
+    monkeypatch.setattr("verifier.run.worker.ADVICE", 1)  # what nobody asked for is searched less deep
     found = prove(library, filters, Options(search_seconds=300)).results
     assert [verdict_name(r.verdict) for r in found] == ["refuted"]
     assert isinstance(found[0].verdict, Refuted) and found[0].verdict.counterexample.depth == 3
@@ -346,7 +358,7 @@ def test_what_is_built_forever_is_killed_and_named(library: Library, tmp_path: P
     text = 'pte_dirty(pte):\n    source: "pgtable:pte_dirty"\n    body: |\n' + "".join(f"      {line}\n" for line in lines)
     assert PRODUCTS in x86.read_text()
     x86.write_text(x86.read_text().replace(PRODUCTS, text))
-    monkeypatch.setattr("verifier.run.GRACE", 1.0)
+    monkeypatch.setattr("verifier.run.scheduler.GRACE", 1.0)
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("init", "static"))
     run = prove(load_library(tmp_path / "arch"), filters, Options(timeout=1))
     late = [r for r in run.results if isinstance(r.verdict, Unknown)]

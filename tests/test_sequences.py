@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from verifier.arch import data_folder
-from verifier.errors import SpecError
-from verifier.plan import Filters, Library, load_library
-from verifier.results import Refuted, Run, verdict_name
-from verifier.run import Options, prove
-from verifier.sequences import FILE, LEADS_TO, read_sequences
-from verifier.steps import instances
-from verifier.trace import Search
+from verifier.base.errors import SpecError
+from verifier.model.arch import data_folder
+from verifier.model.step import instances
+from verifier.prove.results import Refuted, Run, verdict_name
+from verifier.run.plan import Filters, Library, load_library
+from verifier.run.scheduler import Options, prove
+from verifier.search.sequences import FILE, LEADS_TO, read_sequences
+from verifier.search.trace import Search
 
 FILTERS = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte", "madvise-free", "ksm-*"))
 FORK = replace(FILTERS, transition=("fork-pte",))  # whose searches end within their time

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from verifier.obligations import Group
-from verifier.plan import Filters, Library
-from verifier.results import Counterexample, Move, Proved, Refuted, Result, Unknown
-from verifier.run import Options, prove
-from verifier.shared import Packed, Shared
-from verifier.work import Done, Task, work
+from verifier.prove.obligations import Group
+from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, Unknown
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, prove
+from verifier.run.shared import Packed, Shared
+from verifier.run.worker import Done, Task, work
 
 FORK = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-*", "static"), ())
 

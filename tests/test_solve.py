@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import TRUTHS, WIDTHS, WORDS, build, plain, reader, truths
 
-from verifier import solve
-from verifier.bits import FALSE, TRUE, Bits
-from verifier.errors import SolverError
-from verifier.solve import BitsSolver, Sat, Undecided, Unsat, minimise, z3_solver
-from verifier.terms import Terms
-from verifier.truth import INPUTS, rows
+from verifier.base.errors import SolverError
+from verifier.engine import solve
+from verifier.engine.bits import FALSE, TRUE, Bits
+from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat, minimise, z3_solver
+from verifier.engine.terms import Terms
+from verifier.engine.truth import INPUTS, rows
 
 SATS = (None, "minisat22", "cadical153", "glucose4")  # None: as the program does, by truth tables too
 

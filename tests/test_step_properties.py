@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.load import Source
-from verifier.model import STEP
-from verifier.obligations import Group
-from verifier.plan import Library
-from verifier.prove import GroupProver, violates
-from verifier.results import Refuted
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.language.read_yaml import Source
+from verifier.model.spec import STEP
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver, violates
+from verifier.prove.obligations import Group
+from verifier.prove.results import Refuted
+from verifier.run.plan import Library
 
 NATURAL = "not pte_present(entry[p]) or not pte_write(entry[p])"  # excuses no entry that the step leaves alone
 

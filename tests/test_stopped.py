@@ -17,24 +17,24 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from verifier.arch import Layout
 from verifier.cli import main
-from verifier.obligations import Group
-from verifier.plan import Filters, Library
-from verifier.report import json_parts, junit_parts, prove_text, sarif_parts
+from verifier.model.arch import Layout
+from verifier.model.step import asked, step_names
+from verifier.prove.obligations import Group
+from verifier.prove.results import Run, exit_code
+from verifier.report.forms import json_parts, junit_parts, prove_text, sarif_parts
 from verifier.report.result_json import schema
-from verifier.results import Run, exit_code
-from verifier.run import Options, Stopped, nothing, prove
-from verifier.steps import asked, step_names
+from verifier.run.plan import Filters, Library
+from verifier.run.scheduler import Options, Stopped, nothing, prove
 
 FORMATS = ("json", "junit", "sarif")
 LATE = 10.0  # seconds: two on a machine of one's own
 # What is patched into the program says where it is, and waits there until it is stopped.
 WAIT = "import sys, time; sys.stderr.write('here\\n'); sys.stderr.flush(); time.sleep(60)"
 AT = {
-    "reading": f"import verifier.plan as m\ndef wait(*a):\n {WAIT}\nm.load_library = wait",
-    "typing": f"import verifier.plan as m\ndef wait(*a):\n {WAIT}\nm.Library.check = wait",
-    "deciding": ("import verifier.run as m\nreal = m._Scheduler._tell\ndef wait(self, result):\n real(self, result)\n"
+    "reading": f"import verifier.run.plan as m\ndef wait(*a):\n {WAIT}\nm.load_library = wait",
+    "typing": f"import verifier.run.plan as m\ndef wait(*a):\n {WAIT}\nm.Library.check = wait",
+    "deciding": ("import verifier.run.scheduler as m\nreal = m._Scheduler._tell\ndef wait(self, result):\n real(self, result)\n"
                  f" if len(self.results) == 40:\n  {WAIT}\nm._Scheduler._tell = wait"),
 }
 
@@ -101,7 +101,7 @@ def test_what_is_counted_is_what_is_asked(library: Library) -> None:
 
 def test_a_group_that_died_is_green_nowhere(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without anybody's request: a process that died while it built its questions."""
-    from verifier.prove import GroupProver
+    from verifier.prove.bits_way import GroupProver
 
     def die(self: GroupProver, *args: object) -> None:
         os._exit(9)
@@ -119,7 +119,7 @@ def test_a_group_that_died_is_green_nowhere(library: Library, monkeypatch: pytes
 
 
 def test_a_stopped_search_tells_the_values_that_it_has(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    from verifier.trace import Search
+    from verifier.search.trace import Search
 
     def ask(self: object, left: object, limit: object) -> None:
         os.kill(os.getppid(), signal.SIGINT)
@@ -144,11 +144,11 @@ def test_a_solver_that_hears_an_interrupt_hands_it_on(name: str) -> None:
     """Both install handlers of their own while they search."""
     words = f"""
 import os, random, signal, sys, time
-from verifier.bits import Bits
-from verifier.solve import BitsSolver, z3_solver
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver, z3_solver
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if {name == 'z3'}:
-    from verifier.terms import Terms
+    from verifier.engine.terms import Terms
     alg = Terms()
     solver = z3_solver(alg, incremental=False, timeout=60)
 else:
@@ -172,7 +172,7 @@ except KeyboardInterrupt:
 
 
 def test_laws_that_were_stopped_are_green_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from verifier.kernel import laws
+    from verifier.kernel.conform import laws
 
     real, judged = laws.judge_law, list[str]()
 

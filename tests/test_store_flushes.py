@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from verifier.bits import Bits
-from verifier.errors import SpecError
-from verifier.model import name_of
-from verifier.obligations import Group
-from verifier.plan import Library, data_folder, load_library
-from verifier.prove import GroupProver
-from verifier.results import Proved, Vacuous
-from verifier.solve import BitsSolver
+from verifier.base.errors import SpecError
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.model.spec import name_of
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved, Vacuous
+from verifier.run.plan import Library, data_folder, load_library
 
 TRANSLATIONS = {"translation-follows", "translation-within-entry", "translation-within-vma", "stale-is-ours", "stores-flush",
                 "huge-is-flushed"}

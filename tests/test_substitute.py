@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from verifier.algebra import Algebra
-from verifier.arch import Layout
-from verifier.follow import retrace
-from verifier.machine import LIFTED, Memory
-from verifier.obligations import Group
-from verifier.plan import Filters, Library, load_library
-from verifier.prove import replay
-from verifier.results import Incomplete, Proved, Refuted, Result, Run, Unknown
-from verifier.run import Options, prove
-from verifier.syntax import BOOL, Function
+from verifier.language.algebra import Algebra
+from verifier.language.machine import LIFTED, Memory
+from verifier.language.syntax import BOOL, Function
+from verifier.model.arch import Layout
+from verifier.prove.bits_way import replay
+from verifier.prove.obligations import Group
+from verifier.prove.results import Incomplete, Proved, Refuted, Result, Run, Unknown
+from verifier.run.plan import Filters, Library, load_library
+from verifier.run.scheduler import Options, prove
+from verifier.search.follow import retrace
 
 GROUP = Group("x86_64", "pte", "page-flag", "today")
 LOST = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("clear-soft-dirty",), ("no-lost-dirty",))

@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.kernel.laws import Fails
-from verifier.obligations import Group
-from verifier.plan import Library
-from verifier.results import TheoremResult
-from verifier.run import Options
-from verifier.table.compute import Row, _Entry, _is_spare, table
-from verifier.table.proofs import Proofs, proofs
-from verifier.table.show_proofs import lines
-from verifier.table.show_proofs import rows as proof_rows
+from verifier.evidence.table.compute import Row, _Entry, _is_spare, table
+from verifier.evidence.table.proofs import Proofs, proofs
+from verifier.evidence.table.show_proofs import lines
+from verifier.evidence.table.show_proofs import rows as proof_rows
+from verifier.kernel.conform.laws import Fails
+from verifier.prove.obligations import Group
+from verifier.prove.results import TheoremResult
+from verifier.run.plan import Library
+from verifier.run.scheduler import Options
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_what_only_takes_a_word_out_of_an_entry_touches_no_bit(library: Library)
 
 
 def test_a_refuted_statement_has_values_that_refute_it(rows: dict[str, Row], library: Library) -> None:
-    from verifier.algebra import Integers
-    from verifier.evaluate import call
-    from verifier.machine import Machine
+    from verifier.language.algebra import Integers
+    from verifier.language.evaluate import call
+    from verifier.language.machine import Machine
 
     found = next(r for r in rows["arm64-4k"].statements if r.law.name == "clean-writable-entry-is-hardware-writable")
     assert isinstance(found, Fails)
@@ -121,7 +121,7 @@ def test_a_refuted_theorem_says_which_step_and_entry(proved: Proofs) -> None:
 
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_proofs_in_every_form(form: str, monkeypatch: pytest.MonkeyPatch, proved: Proofs) -> None:
-    monkeypatch.setattr("verifier.table.proofs.proofs", lambda *args: proved)
+    monkeypatch.setattr("verifier.evidence.table.proofs.proofs", lambda *args: proved)
     plain = CliRunner().invoke(main, ["table", "--arch", "nios2", "--format", form])
     result = CliRunner().invoke(main, ["table", "--arch", "nios2", "--format", form, "--proofs"])
     assert result.exit_code == 0 and "hw-store" in result.output and "hw-store" not in plain.output
@@ -134,8 +134,8 @@ def test_proofs_in_every_form(form: str, monkeypatch: pytest.MonkeyPatch, proved
 
 def test_the_verdicts_are_the_runs(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """No verdict is written down: another run gives another table."""
-    from verifier.results import Run
+    from verifier.prove.results import Run
 
     theorem = TheoremResult(Group("nios2", "pte", "option-c", "option-c"), "unknown", (), {}, True)
-    monkeypatch.setattr("verifier.table.proofs.prove", lambda *args: Run((), (theorem,), {}))
+    monkeypatch.setattr("verifier.evidence.table.proofs.prove", lambda *args: Run((), (theorem,), {}))
     assert proof_rows(proofs(library, ("nios2",), Options())) == [("nios2/pte", "-", "-", "unknown", "-")]

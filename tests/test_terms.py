@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import COMPARE, WIDTHS, Values, build, numbers, plain, reader, truths, values, words
 
-from verifier.algebra import Integers
-from verifier.terms import Terms
+from verifier.engine.terms import Terms
+from verifier.language.algebra import Integers
 
 TOGETHER = (*COMPARE, "band", "bor", "bxor", "add", "sub", "mul", "shl", "lshr", "ashr")
 

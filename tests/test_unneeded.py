@@ -9,8 +9,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.plan import Filters, Library, load_library
-from verifier.unneeded import needs
+from verifier.evidence.unneeded import needs
+from verifier.run.plan import Filters, Library, load_library
 
 FORK = Filters(("x86_64",), ("pte",), ("page-flag", "option-c"), (), ("fork-pte", "fork-copy"), ())
 

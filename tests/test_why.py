@@ -12,21 +12,21 @@ import pytest
 from seen import shown, shows
 from told import Tool
 
-from verifier.algebra import Integers
-from verifier.bits import Bits
-from verifier.errors import SpecError
-from verifier.evaluate import call
-from verifier.machine import WAS, Key, Memory
-from verifier.plan import Library
-from verifier.prove import graph_inputs, input_reader
-from verifier.read_specs import load_spec
-from verifier.report.show import explain_text
+from verifier.base.errors import SpecError
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver, Sat
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import WAS, Key, Memory
+from verifier.language.syntax import BOOL
+from verifier.model.read_specs import load_spec
+from verifier.model.step import World, applies, key_name, state_keys, symbolic_state
+from verifier.model.typed import Model
+from verifier.prove.bits_way import graph_inputs, input_reader
+from verifier.prove.results import Move
+from verifier.report.explain import explain_text
 from verifier.report.why import Shown, decisive, reasons
-from verifier.results import Move
-from verifier.scopes import Model
-from verifier.solve import BitsSolver, Sat
-from verifier.steps import World, applies, key_name, state_keys, symbolic_state
-from verifier.syntax import BOOL
+from verifier.run.plan import Library
 
 # Of each property that may fail: where it does. tests/test_verdicts.py looks at every refutation of its matrix.
 ELSEWHERE = {

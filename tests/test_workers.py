@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from verifier.errors import SpecError, Where
-from verifier.mutate import command
-from verifier.mutate.command import run, text
-from verifier.mutate.judge import Judged, Mutant
-from verifier.plan import Library
-from verifier.workers import Lost, each
+from verifier.base.errors import SpecError, Where
+from verifier.base.workers import Lost, each
+from verifier.evidence.mutate import command
+from verifier.evidence.mutate.command import run, text
+from verifier.evidence.mutate.judge import Judged, Mutant
+from verifier.run.plan import Library
 
 
 def square(n: int) -> int:

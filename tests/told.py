@@ -12,12 +12,12 @@ from unittest.mock import patch
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.kernel.laws import Fails, Holds, NotApplicable, judge_law, load_laws
-from verifier.obligations import Group
-from verifier.plan import Filters, Library
-from verifier.report.show import explain_text
-from verifier.results import Result, verdict_name
-from verifier.work import Contradicts, Done, Failed, Task, work
+from verifier.kernel.conform.laws import Fails, Holds, NotApplicable, judge_law, load_laws
+from verifier.prove.obligations import Group
+from verifier.prove.results import Result, verdict_name
+from verifier.report.explain import explain_text
+from verifier.run.plan import Filters, Library
+from verifier.run.worker import Contradicts, Done, Failed, Task, work
 
 # Of an id that names many variants, make test runs these of them, else the first; make docs runs all.
 QUICK = ("call", "decode", "encode", "explain", "list")  # commands whose output a page may quote

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from verifier.algebra import Algebra, Integers
+from verifier.language.algebra import Algebra, Integers
 
 WIDTHS = (1, 7, 8, 32, 64)
 BINARY = ("band", "bor", "bxor", "add", "sub", "shl", "lshr", "ashr")

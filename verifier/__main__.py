@@ -9,7 +9,7 @@ __all__ = ["start"]
 def start() -> None:
     """The command line. An interrupt or a fault while it is loaded has the exit code that it has later."""
     try:
-        from verifier.processes import stop_on_request
+        from verifier.base.processes import stop_on_request
 
         stop_on_request()
         from verifier.cli import main

@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from verifier import __version__
-from verifier.errors import OutputError, PteproofError, SolverError, UsageError, internal
-from verifier.exits import Exit, for_bisect
-from verifier.output import STREAM_ERRORS, hold_streams, one_line, tell_error
-from verifier.processes import stop_on_request
+from verifier.base.errors import OutputError, PteproofError, SolverError, UsageError, internal
+from verifier.base.exits import Exit, for_bisect
+from verifier.base.output import STREAM_ERRORS, hold_streams, one_line, tell_error
+from verifier.base.processes import stop_on_request
 
 __all__ = ["ended", "main"]
 
@@ -27,14 +27,14 @@ _COMMANDS = {
     **{name: ("verifier.commands.look", name) for name in ("call", "decode", "encode")},
     "list": ("verifier.commands.look", "list_command"),
     "table": ("verifier.commands.look", "table_command"),
-    "conform": ("verifier.kernel.commands", "conform_command"),
-    "laws": ("verifier.kernel.commands", "laws_command"),
+    "conform": ("verifier.commands.kernel", "conform_command"),
+    "laws": ("verifier.commands.kernel", "laws_command"),
 }
 _COMPLETION = "_PTEPROOF_COMPLETE"  # set by a shell that completes words: click's own matter
 
 
 class _Group(click.Group):
-    """Commands by name; whatever happens ends in one line and an exit code of verifier/exits.py."""
+    """Commands by name; whatever happens ends in one line and an exit code of verifier/base/exits.py."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
@@ -75,7 +75,7 @@ class _Group(click.Group):
 
 def _tell_unjailed() -> None:
     """Say, also with --quiet, that a kernel tree's own code ran without a jail."""
-    from verifier.kernel.jail import unjailed
+    from verifier.kernel.tree.jail import unjailed
     if (said := unjailed()) is not None:
         tell_error(said)
 

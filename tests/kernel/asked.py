@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from verifier.kernel.session import layouts
+from verifier.kernel.conform.session import layouts
 
 __all__ = ["TREE", "asked", "needs", "needs_tree"]
 
@@ -31,4 +31,6 @@ def asked(among: Iterable[str] | None = None) -> list[str]:
 def needs(*variants: str) -> pytest.MarkDecorator:
     """A test about these variants, which takes a tree."""
     missing = [v for v in variants if v not in VARIANTS]
-    return pytest.mark.skipif(not TREE or bool(missing), reason=f"make test-kernel ARCH='{' '.join(variants)}' runs it, where there is a tree")
+    return pytest.mark.skipif(
+        not TREE or bool(missing), reason=f"make test-kernel ARCH='{' '.join(variants)}' runs it, where there is a tree"
+    )

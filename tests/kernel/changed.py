@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from verifier.arch import Layout
-from verifier.kernel.builds import build_for, load_builds
-from verifier.kernel.compile import Compiled, compile_build, configure
-from verifier.kernel.helpers import Library, known_features
-from verifier.kernel.native import Native, native_code
-from verifier.kernel.replayer import Replayer
-from verifier.kernel.session import level_names
-from verifier.kernel.shapes import load_shapes
-from verifier.kernel.substitute import KernelHelpers
-from verifier.kernel.toolchain import find_toolchain
-from verifier.kernel.tree import open_tree
+from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.lifted_library import KernelHelpers
+from verifier.kernel.conform.session import level_names
+from verifier.kernel.replay.native import Native, native_code
+from verifier.kernel.replay.replayer import Replayer
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.compile import Compiled, compile_build, configure
+from verifier.kernel.tree.shapes import load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.model.arch import Layout
 
 __all__ = ["ChangedTree", "edited"]
 

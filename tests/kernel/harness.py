@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.ir import Function, Int, Pointer
-from verifier.kernel.irparse import Module, parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Address, Truth, Value, Word
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.ir import Function, Int, Pointer
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import Module, parse_module
+from verifier.kernel.llvm.values import Address, Truth, Value, Word
+from verifier.language.algebra import Integers
 
 SNIPPETS = Path(__file__).with_name("snippets")
 CLANG = next((c for c in ("clang-19", "clang") if shutil.which(c)), None)
@@ -51,8 +52,23 @@ class NoInputs:
 def to_ir(source: Path, folder: Path, target: str, *flags: str) -> Module:
     """A file as a module for a target."""
     output = folder / f"{source.stem}-{target}-{abs(hash(flags))}.ll"
-    command = [str(CLANG), f"--target={target}", "-O0" if "-O0" in flags else "-O2", "-ffreestanding", "-fno-vectorize", "-fno-slp-vectorize", "-fno-discard-value-names", "-fno-unroll-loops",
-               *(["-mno-sse"] if "86" in target else []), *[f for f in flags if f != "-O0"], "-S", "-emit-llvm", "-o", str(output), str(source)]
+    command = [
+        str(CLANG),
+        f"--target={target}",
+        "-O0" if "-O0" in flags else "-O2",
+        "-ffreestanding",
+        "-fno-vectorize",
+        "-fno-slp-vectorize",
+        "-fno-discard-value-names",
+        "-fno-unroll-loops",
+        *(["-mno-sse"] if "86" in target else []),
+        *[f for f in flags if f != "-O0"],
+        "-S",
+        "-emit-llvm",
+        "-o",
+        str(output),
+        str(source),
+    ]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return parse_module(output.read_text(), source.stem)
 
@@ -60,7 +76,9 @@ def to_ir(source: Path, folder: Path, target: str, *flags: str) -> Module:
 def to_library(source: Path, folder: Path) -> ctypes.CDLL:
     """A file as code of this machine, by another optimisation level."""
     output = folder / f"{source.stem}.so"
-    subprocess.run([str(CLANG), "-O0", "-fwrapv", "-shared", "-fPIC", "-o", str(output), str(source)], check=True, capture_output=True)
+    subprocess.run(
+        [str(CLANG), "-O0", "-fwrapv", "-shared", "-fPIC", "-o", str(output), str(source)], check=True, capture_output=True
+    )
     return ctypes.CDLL(str(output))
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from verifier.kernel.questions import Backend, make_backend
-from verifier.solve import Answer, Sat, Solver
+from verifier.engine.solve import Answer, Sat, Solver
+from verifier.kernel.conform.questions import Backend, make_backend
 
 __all__ = ["odd_backend", "other_bit"]
 

@@ -7,16 +7,17 @@ from collections.abc import Callable
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.actions import assembly
-from verifier.kernel.asm_arm import run_code
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.machine import read_code
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.paths import State
-from verifier.kernel.values import Incomplete, Value, Word
+from verifier.kernel.asm.actions import assembly
+from verifier.kernel.asm.arm import run_code
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.assembled import read_code
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Value, Word
+from verifier.kernel.llvm.ways import State
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-p:32:32-Fi8-i64:64-v128:64:128-a:0:32-n32-S64"\n'
 Arguments = Callable[[Lifter, Object], list[Value]]
@@ -51,10 +52,22 @@ def run(lines: tuple[str, ...], *words: int, size: int = 4, width: int = 32, sta
     return int(after.term)
 
 
-@pytest.mark.parametrize(("line", "result"), [
-    ("orr r1, r1, #256", 0x1FF), ("bic r1, r1, #15", 0xF0), ("eor r1, r1, #0xff", 0), ("and r1, r1, #18", 18), ("add r1, r1, #1", 0x100),
-    ("sub r1, r1, #1", 0xFE), ("orr r1, r1, r2", 0x2FF), ("mov r1, #7", 7), ("mov r1, r2", 0x200), ("nop", 0xFF), ("mcr p15, #0x0, r0, c7, c10, #0x1", 0xFF),
-])
+@pytest.mark.parametrize(
+    ("line", "result"),
+    [
+        ("orr r1, r1, #256", 0x1FF),
+        ("bic r1, r1, #15", 0xF0),
+        ("eor r1, r1, #0xff", 0),
+        ("and r1, r1, #18", 18),
+        ("add r1, r1, #1", 0x100),
+        ("sub r1, r1, #1", 0xFE),
+        ("orr r1, r1, r2", 0x2FF),
+        ("mov r1, #7", 7),
+        ("mov r1, r2", 0x200),
+        ("nop", 0xFF),
+        ("mcr p15, #0x0, r0, c7, c10, #0x1", 0xFF),
+    ],
+)
 def test_what_instructions_compute(line: str, result: int) -> None:
     assert run((line, "str r1, [r0]", "bx lr"), 0xFF, 0x200) == result
 
@@ -72,8 +85,16 @@ def test_a_test_that_does_not_run_leaves_the_flag(value: int, result: int) -> No
 
 @pytest.mark.parametrize(("value", "result"), [(0, 0), (1, 0x21), (3, 0x113)])
 def test_branches_leave_out_what_they_leap_over(value: int, result: int) -> None:
-    code = ("tst r1, #1", "beq 0x28 <f+0x18> @ imm = #0x10", "tst r1, #2", "orrne r1, r1, #0x110", "bne 0x28 <f+0x18>", "eor r1, r1, #0x20",
-            "str r1, [r0]", "bx lr")
+    code = (
+        "tst r1, #1",
+        "beq 0x28 <f+0x18> @ imm = #0x10",
+        "tst r1, #2",
+        "orrne r1, r1, #0x110",
+        "bne 0x28 <f+0x18>",
+        "eor r1, r1, #0x20",
+        "str r1, [r0]",
+        "bx lr",
+    )
     assert run(code, value) == result
 
 
@@ -81,7 +102,12 @@ def test_branches_leave_out_what_they_leap_over(value: int, result: int) -> None
 def test_a_register_that_was_not_set_is_poison(value: int, poison: bool) -> None:
     l = lifter()
     entry, state = Object("entry", 4, 8), State((), {}, {})
-    run_code(l, read_code(disassembled("tst r1, #1", "orrne r12, r1, #8", "str r12, [r0]", "bx lr"))["f"], [l.pointer(entry), Word(32, value, value)], state)
+    run_code(
+        l,
+        read_code(disassembled("tst r1, #1", "orrne r12, r1, #8", "str r12, [r0]", "bx lr"))["f"],
+        [l.pointer(entry), Word(32, value, value)],
+        state,
+    )
     after = l.values.as_word(l.memory.read(state.memory[entry], entry, 0, 4))
     assert (after.poison is True) == poison
     assert poison or int(after.term) == 9
@@ -99,9 +125,16 @@ def test_a_pair_is_passed_in_even_registers_and_stored_as_one() -> None:
     assert run(("orr r3, r3, #1", "strd r2, r3, [r0]", "bx lr"), 0x8000000012345678, size=8, width=64) == 0x8000000112345678
 
 
-@pytest.mark.parametrize(("store", "size", "result"), [
-    ("str r1, [r0]", 4, 5), ("str r1, [r0, #0x800]!", 4, 9), ("str r1, [r0], #0x800", 4, 5), ("streq r1, [r0]", 4, 5), ("strne r1, [r0]", 4, 9),
-])
+@pytest.mark.parametrize(
+    ("store", "size", "result"),
+    [
+        ("str r1, [r0]", 4, 5),
+        ("str r1, [r0, #0x800]!", 4, 9),
+        ("str r1, [r0], #0x800", 4, 5),
+        ("streq r1, [r0]", 4, 5),
+        ("strne r1, [r0]", 4, 9),
+    ],
+)
 def test_stores(store: str, size: int, result: int) -> None:
     assert run(("tst r1, #2", store, "bx lr"), 5, size=size, start=9) == result
 
@@ -113,16 +146,32 @@ def test_older_cpus_return_with_mov() -> None:
 def test_the_hardwares_copy_is_stored_where_there_is_room_for_it() -> None:
     l = lifter()
     both, state = Object("both", 2052, 8), State((), {}, {})
-    run_code(l, read_code(disassembled("str r1, [r0], #2048", "orr r1, r1, #1", "str r1, [r0]", "bx lr"))["f"], [l.pointer(both), Word(32, 8, 8)], state)
+    run_code(
+        l,
+        read_code(disassembled("str r1, [r0], #2048", "orr r1, r1, #1", "str r1, [r0]", "bx lr"))["f"],
+        [l.pointer(both), Word(32, 8, 8)],
+        state,
+    )
     assert [int(l.values.as_word(l.memory.read(state.memory[both], both, at, 4)).term) for at in (0, 2048)] == [8, 9]
 
 
-@pytest.mark.parametrize(("lines", "reason"), [
-    (("cmp r1, #0", "bx lr"), "machine code"), (("orrgt r1, r1, #1", "bx lr"), "machine code"), (("ldr r1, [r0]", "bx lr"), "machine code"),
-    (("orrne r1, r1, #1", "bx lr"), "before any test"), (("mov r1, r5", "bx lr"), "r5 is not known"), (("eor r0, r0, #1", "bx lr"), "with an address"),
-    (("tst r1, #1", "beq 0x10 <f>", "bx lr"), "branches back"), (("tst r1, #1", "beq 0x1c <f+0xc>", "bx lr", "bx lr"), "returns in its middle"),
-    (("nop",), "no end"), (("b 0x14 <f+0x4>", "bx lr"), "always branches"), (("nop",) * 120, "too long"), (("bl 0x0 <f>", "bx lr"), "machine code"),
-])
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (("cmp r1, #0", "bx lr"), "machine code"),
+        (("orrgt r1, r1, #1", "bx lr"), "machine code"),
+        (("ldr r1, [r0]", "bx lr"), "machine code"),
+        (("orrne r1, r1, #1", "bx lr"), "before any test"),
+        (("mov r1, r5", "bx lr"), "r5 is not known"),
+        (("eor r0, r0, #1", "bx lr"), "with an address"),
+        (("tst r1, #1", "beq 0x10 <f>", "bx lr"), "branches back"),
+        (("tst r1, #1", "beq 0x1c <f+0xc>", "bx lr", "bx lr"), "returns in its middle"),
+        (("nop",), "no end"),
+        (("b 0x14 <f+0x4>", "bx lr"), "always branches"),
+        (("nop",) * 120, "too long"),
+        (("bl 0x0 <f>", "bx lr"), "machine code"),
+    ],
+)
 def test_what_is_not_known_is_given_up(lines: tuple[str, ...], reason: str) -> None:
     with pytest.raises(Incomplete, match=reason):
         run(lines, 1)
@@ -151,8 +200,11 @@ def test_a_call_through_a_table_leads_to_the_function_that_is_bound() -> None:
 
 
 def test_a_global_is_one_object_in_all_files_that_see_it() -> None:
-    first = parse_module(LAYOUT + "@shared = external global i32\n@own = internal global i32 1\ndefine i32 @f() {\nentry:\n  call void @set()\n"
-                         "  %x = load i32, ptr @shared\n  %y = load i32, ptr @own\n  %z = add i32 %x, %y\n  ret i32 %z\n}\ndeclare void @set()\n", "first")
+    first = parse_module(
+        LAYOUT + "@shared = external global i32\n@own = internal global i32 1\ndefine i32 @f() {\nentry:\n  call void @set()\n"
+        "  %x = load i32, ptr @shared\n  %y = load i32, ptr @own\n  %z = add i32 %x, %y\n  ret i32 %z\n}\ndeclare void @set()\n",
+        "first",
+    )
     second = parse_module(LAYOUT + "@shared = global i32 0\n@own = internal global i32 2\ndefine void @set() {\nentry:\n"
                           "  store i32 40, ptr @shared\n  store i32 7, ptr @own\n  ret void\n}\n", "second")
     l = Lifter(Integers(), Program((first, second), "arm"), Nothing(), KernelModels(), None, frozenset({"own", "shared"}))

@@ -5,18 +5,25 @@ from __future__ import annotations
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Word
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:m-i8:8:32-i16:16:32-i64:64-n32:64-S128"\n@table = external global [512 x i64]\n'
-BARRIER = (".if (( 0x00 ) != -1) && ( {} ); .set push; .set mips64r2; .rept 1; sync 0x00; .endr; .set pop; .else; ; .endif\\09\\0A")
-CMPXCHG = ("\\09.set\\09push\\0A\\09.set\\09noat\\0A\\09.set\\09push\\0A\\09.set\\09arch=r4000\\0A\\09" + BARRIER.format(0)
-           + "1:\\09ll{d}\\09$0, $2\\09# __cmpxchg_asm \\0A\\09bne\\09$0, ${{3:z}}, 2f\\0A\\09.set\\09pop\\0A\\09move\\09$$1, ${{4:z}}\\0A"
-           + "\\09.set\\09arch=r4000\\0A\\09sc{s}\\09$$1, $1\\0A\\09{again}\\09$$1, 1b\\09\\0A\\09.set\\09pop\\0A2:\\09" + BARRIER.format("(1 << 31)"))
+BARRIER = (
+    ".if (( 0x00 ) != -1) && ( {} ); .set push; .set mips64r2; .rept 1; sync 0x00; .endr; .set pop; .else; ; .endif\\09\\0A"
+)
+CMPXCHG = (
+    "\\09.set\\09push\\0A\\09.set\\09noat\\0A\\09.set\\09push\\0A\\09.set\\09arch=r4000\\0A\\09"
+    + BARRIER.format(0)
+    + "1:\\09ll{d}\\09$0, $2\\09# __cmpxchg_asm \\0A\\09bne\\09$0, ${{3:z}}, 2f\\0A\\09.set\\09pop\\0A\\09move\\09$$1, ${{4:z}}\\0A"
+    + "\\09.set\\09arch=r4000\\0A\\09sc{s}\\09$$1, $1\\0A\\09{again}\\09$$1, 1b\\09\\0A\\09.set\\09pop\\0A2:\\09"
+    + BARRIER.format("(1 << 31)")
+)
 
 
 class Nothing:
@@ -33,7 +40,13 @@ class Nothing:
 def run(lines: str, memory: int = 0, a: int = 0, *, size: int = 8) -> tuple[int, int]:
     """f(ptr %p, i64 %a): its result, and the eight bytes behind %p."""
     text = f"{LAYOUT}define i64 @f(ptr %p, i64 %a) {{\nentry:\n{lines}\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "mips"), Nothing(), KernelModels(), addresses={"table": (0x4000, "there")})
+    lifter = Lifter(
+        Integers(),
+        Program((parse_module(text, "test"),), "mips"),
+        Nothing(),
+        KernelModels(),
+        addresses={"table": (0x4000, "there")},
+    )
     entry = Object("p", size, size, lambda unit: Word(64, memory, memory))
     result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
@@ -43,8 +56,10 @@ def run(lines: str, memory: int = 0, a: int = 0, *, size: int = 8) -> tuple[int,
 
 def exchange(d: str, s: str, again: str, kind: str, target: str = "%p") -> str:
     text = CMPXCHG.format(d=d, s=s, again=again)
-    return (f'  %v = trunc i64 %a to {kind}\n  %r = call {kind} asm sideeffect "{text}", "=&r,=*^ZC,*^ZC,Jr,Jr,~{{memory}},~{{$1}}"'
-            f"(ptr elementtype({kind}) {target}, ptr elementtype({kind}) %p, {kind} 5, {kind} %v)\n")
+    return (
+        f'  %v = trunc i64 %a to {kind}\n  %r = call {kind} asm sideeffect "{text}", "=&r,=*^ZC,*^ZC,Jr,Jr,~{{memory}},~{{$1}}"'
+        f"(ptr elementtype({kind}) {target}, ptr elementtype({kind}) %p, {kind} 5, {kind} %v)\n"
+    )
 
 
 @pytest.mark.parametrize("again", ["beqz", "beqzl"])
@@ -79,7 +94,9 @@ def test_the_other_of_a_pair_is_an_entry_of_its_own() -> None:
 
 
 def test_the_other_of_the_other_is_the_entry() -> None:
-    assert run(XOR.format(8) + "  %y = xor i64 %x, 8\n  %b = inttoptr i64 %y to ptr\n  store i64 1, ptr %b, align 8\n  ret i64 0", 7) == (0, 1)
+    assert run(
+        XOR.format(8) + "  %y = xor i64 %x, 8\n  %b = inttoptr i64 %y to ptr\n  store i64 1, ptr %b, align 8\n  ret i64 0", 7
+    ) == (0, 1)
 
 
 @pytest.mark.parametrize("mask", [4, 16])

@@ -8,25 +8,34 @@ from typing import Any
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.errors import SpecError
-from verifier.kernel.builds import load_builds
-from verifier.kernel.helpers import Library
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Word
+from verifier.base.errors import SpecError
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.tree.builds import load_builds
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-Fn32-i64:64-i128:128-n32:64-S128-v256:256:256-v512:512:512"\n'
-RADIX = ("1:\\09ldarx\\09$0,0,$3\\09\\09# pte_update\\0A\\09andc\\09$1,$0,$5\\09\\0A\\09or\\09$1,$1,$4\\09\\0A\\09stdcx.\\09$1,0,$3\\09\\09\\0A"
-         "\\09bne-\\091b")
-HASH = ("1:\\09ldarx\\09$0,0,$3\\09\\09# pte_update\\0A\\09and.\\09$1,$0,$6\\0A\\09bne-\\091b \\0A\\09andc\\09$1,$0,$4 \\0A\\09or\\09$1,$1,$7\\0A"
-        "\\09stdcx.\\09$1,0,$3 \\0A\\09bne-\\091b")
-FLAGS = ("1:\\09ldarx\\09$0,0,$4\\0A\\09\\09and.\\09$1,$0,$6\\0A\\09\\09bne-\\091b \\0A\\09\\09or\\09$0,$3,$0\\0A\\09\\09stdcx.\\09$0,0,$4\\0A"
-         "\\09\\09bne-\\091b")
-SWAP = ("\\0Async \\0A1:\\09ldarx\\09$0,0,$2\\09\\09# __cmpxchg_u64\\0A\\09cmpd\\090,$0,$3\\0A\\09bne-\\092f\\0A\\09stdcx.\\09$4,0,$2\\0A"
-        "\\09bne-\\091b\\0Async \\0A\\0A2:")
+RADIX = (
+    "1:\\09ldarx\\09$0,0,$3\\09\\09# pte_update\\0A\\09andc\\09$1,$0,$5\\09\\0A\\09or\\09$1,$1,$4\\09\\0A\\09stdcx.\\09$1,0,$3\\09\\09\\0A"
+    "\\09bne-\\091b"
+)
+HASH = (
+    "1:\\09ldarx\\09$0,0,$3\\09\\09# pte_update\\0A\\09and.\\09$1,$0,$6\\0A\\09bne-\\091b \\0A\\09andc\\09$1,$0,$4 \\0A\\09or\\09$1,$1,$7\\0A"
+    "\\09stdcx.\\09$1,0,$3 \\0A\\09bne-\\091b"
+)
+FLAGS = (
+    "1:\\09ldarx\\09$0,0,$4\\0A\\09\\09and.\\09$1,$0,$6\\0A\\09\\09bne-\\091b \\0A\\09\\09or\\09$0,$3,$0\\0A\\09\\09stdcx.\\09$0,0,$4\\0A"
+    "\\09\\09bne-\\091b"
+)
+SWAP = (
+    "\\0Async \\0A1:\\09ldarx\\09$0,0,$2\\09\\09# __cmpxchg_u64\\0A\\09cmpd\\090,$0,$3\\0A\\09bne-\\092f\\0A\\09stdcx.\\09$4,0,$2\\0A"
+    "\\09bne-\\091b\\0Async \\0A\\0A2:"
+)
 BUG = ".section __bug_table,\\22aw\\22\\0A2:\\09.4byte 1b - .\\0A\\09.4byte $0 - .\\0A\\09.short $1, $2\\0A.org 2b+$3\\0A.previous\\0A"
 ONES = (1 << 64) - 1
 
@@ -98,8 +107,10 @@ def test_access_flags_are_added() -> None:
 
 @pytest.mark.parametrize(("expected", "after"), [(0xF3, 0x11), (0xF2, 0xF3)])
 def test_compare_and_swap(expected: int, after: int) -> None:
-    code = (f'  %r = call i64 asm sideeffect "{SWAP}", "=&r,=*m,r,r,r,*m,~{{cc}},~{{memory}}"(ptr elementtype(i64) %p, ptr %p, i64 %a, i64 %b, '
-            "ptr elementtype(i64) %p)\n  ret i64 %r")
+    code = (
+        f'  %r = call i64 asm sideeffect "{SWAP}", "=&r,=*m,r,r,r,*m,~{{cc}},~{{memory}}"(ptr elementtype(i64) %p, ptr %p, i64 %a, i64 %b, '
+        "ptr elementtype(i64) %p)\n  ret i64 %r"
+    )
     assert run(code, 0xF3, expected, 0x11)[:2] == (0xF3, after)
 
 
@@ -126,8 +137,10 @@ def test_a_warning_goes_on_and_a_bug_does_not() -> None:
 def test_atomic_variables_have_four_bytes() -> None:
     load = '  %r = call i32 asm sideeffect "lwz${1:U}${1:X} $0,$1", "=r,*m<>"(ptr elementtype(i32) %p)\n  %x = zext i32 %r to i64\n  ret i64 %x'
     assert run(load, 0x1_2345_6789)[0] == 0x2345_6789
-    store = ('  %v = trunc i64 %a to i32\n  call void asm sideeffect "stw${0:U}${0:X} $1,$0", "=*m<>,r"(ptr elementtype(i32) %p, i32 %v)\n'
-             "  ret i64 0")
+    store = (
+        '  %v = trunc i64 %a to i32\n  call void asm sideeffect "stw${0:U}${0:X} $1,$0", "=*m<>,r"(ptr elementtype(i32) %p, i32 %v)\n'
+        "  ret i64 0"
+    )
     assert run(store, ONES, 5)[1] == 0xFFFF_FFFF_0000_0005
 
 

@@ -7,20 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.actions import clearing, returning
-from verifier.kernel.builds import load_builds
-from verifier.kernel.helpers import Library
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.questions import make_backend
-from verifier.kernel.values import EndlessLoop, Incomplete, Value, Word
-from verifier.solve import Sat
+from verifier.engine.solve import Sat
+from verifier.kernel.asm.actions import clearing, returning
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import EndlessLoop, Incomplete, Value, Word
+from verifier.kernel.tree.builds import load_builds
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "E-m:e-p:32:32-Fn32-i64:64-n32"\n'
-UPDATE = '"1:\\09lwarx\\09$0, 0, $3\\0A\\09andc\\09$1, $0, $4\\0A\\09or\\09$1, $1, $5\\0A\\09stwcx.\\09$1, 0, $3\\0A\\09bne-\\091b"'
+UPDATE = (
+    '"1:\\09lwarx\\09$0, 0, $3\\0A\\09andc\\09$1, $0, $4\\0A\\09or\\09$1, $1, $5\\0A\\09stwcx.\\09$1, 0, $3\\0A\\09bne-\\091b"'
+)
 
 
 class Nothing:
@@ -72,16 +75,16 @@ def test_another_loop_is_not_known() -> None:
 
 
 def test_an_entry_is_stored_in_halves() -> None:
-    code = '''  %q = getelementptr i8, ptr %p, i32 4
+    code = """  %q = getelementptr i8, ptr %p, i32 4
   call void asm sideeffect "stw${0:X} $2,$0\\0Ambar\\0Astw${1:X} ${2:L},$1", "=*m,=*m,r,~{memory}"(ptr elementtype(i64) %p, ptr elementtype(i8) %q, i64 %a0)
-  ret i32 0'''
+  ret i32 0"""
     assert run(code, 0, (0x123456789ABCDEF0, 64), size=8) == (0, 0x123456789ABCDEF0)
 
 
 def test_half_of_an_entry_is_none() -> None:
-    code = '''  %q = getelementptr i8, ptr %p, i32 4
+    code = """  %q = getelementptr i8, ptr %p, i32 4
   call void asm sideeffect "stw${0:X} $2,$0\\0Ambar\\0Astw${1:X} ${2:L},$1", "=*m,=*m,r,~{memory}"(ptr elementtype(i64) %p, ptr elementtype(i8) %q, i32 %a0)
-  ret i32 0'''
+  ret i32 0"""
     with pytest.raises(Incomplete, match="no word of 64 bits"):
         run(code, 0, (1, 32), size=8)
 
@@ -118,7 +121,12 @@ def test_what_a_flush_returns_is_not_known() -> None:
 @pytest.mark.parametrize(("value", "null"), [(0, 1), (4, None)])
 def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
     text = f"{LAYOUT}declare ptr @page()\ndefine i32 @f() {{\nentry:\n  %r = call ptr @page()\n  %n = icmp eq ptr %r, null\n  %v = zext i1 %n to i32\n  ret i32 %v\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels(actions={"page": returning(value, "none")}))
+    lifter = Lifter(
+        Integers(),
+        Program((parse_module(text, "test"),), "powerpc"),
+        Nothing(),
+        KernelModels(actions={"page": returning(value, "none")}),
+    )
     if null is None:
         with pytest.raises(Incomplete, match="no word"):
             lifter.call("f", [])
@@ -129,7 +137,9 @@ def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
 
 def library(tmp_path: Path, entries: str) -> Library:
     """A library of nothing but a build whose entries lie so."""
-    (tmp_path / "x.yaml").write_text(f"builds:\n  b:\n    kernel: powerpc\n    make: powerpc\n    base: d\n    entries: [{entries}]\n", encoding="utf-8")
+    (tmp_path / "x.yaml").write_text(
+        f"builds:\n  b:\n    kernel: powerpc\n    make: powerpc\n    base: d\n    entries: [{entries}]\n", encoding="utf-8"
+    )
     found = Library.__new__(Library)
     found.build = load_builds(tmp_path)["b"]
     return found

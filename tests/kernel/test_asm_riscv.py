@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel import asm_riscv
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Word
+from verifier.kernel.asm import riscv as asm_riscv
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"\n'
 OLD = "886 :\\0A.option push\\0A.option norvc\\0A.option norelax\\0A{}\\0A.option pop\\0A887 :\\0A"
-NEW = ('.if {} == 1\\0A.pushsection .alternative, \\22a\\22\\0A.4byte\\09((886b) - .) \\0A.4byte\\09((888f) - .) \\0A.2byte\\09{}\\0A'
-       ".2byte 889f - 888f\\0A.4byte\\09{}\\0A.popsection\\0A.subsection 1\\0A888 :\\0A.option push\\0A.option norvc\\0A"
-       ".option norelax\\0A{}\\0A.option pop\\0A889 :\\0A.org\\09. - (887b - 886b) + (889b - 888b)\\0A"
-       ".org\\09. - (889b - 888b) + (887b - 886b)\\0A.previous\\0A.endif\\0A")
+NEW = (
+    ".if {} == 1\\0A.pushsection .alternative, \\22a\\22\\0A.4byte\\09((886b) - .) \\0A.4byte\\09((888f) - .) \\0A.2byte\\09{}\\0A"
+    ".2byte 889f - 888f\\0A.4byte\\09{}\\0A.popsection\\0A.subsection 1\\0A888 :\\0A.option push\\0A.option norvc\\0A"
+    ".option norelax\\0A{}\\0A.option pop\\0A889 :\\0A.org\\09. - (887b - 886b) + (889b - 888b)\\0A"
+    ".org\\09. - (889b - 888b) + (887b - 886b)\\0A.previous\\0A.endif\\0A"
+)
 
 
 class Extensions:
@@ -80,10 +83,20 @@ def test_a_memory_type_of_t_heads(has: tuple[int, ...], result: int) -> None:
 
 @pytest.mark.parametrize("on", [0, 1])
 @pytest.mark.parametrize("has", [False, True])
-@pytest.mark.parametrize(("before", "after"), [(1, 7 << 60 | 1), (3 << 60 | 1, 3 << 60 | 1), (1 << 59, 1 << 59), (1 << 58, 7 << 60 | 1 << 58)])
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, 7 << 60 | 1), (3 << 60 | 1, 3 << 60 | 1), (1 << 59, 1 << 59), (1 << 58, 7 << 60 | 1 << 58)]
+)
 def test_normal_memory_of_t_heads(on: int, has: bool, before: int, after: int) -> None:
-    steps = ("li      t3, $1", "slli    t3, t3, $3", "and     t3, $0, t3", "bne     t3, zero, 2f", "li      t3, $2", "slli    t3, t3, $3",
-             "or      $0, $0, t3", "2:")
+    steps = (
+        "li      t3, $1",
+        "slli    t3, t3, $3",
+        "and     t3, $0, t3",
+        "bne     t3, zero, 2f",
+        "li      t3, $2",
+        "slli    t3, t3, $3",
+        "or      $0, $0, t3",
+        "2:",
+    )
     text = OLD.format(".rept\\097\\0Anop\\0A.endr\\0A") + NEW.format(on, "0x5b7", 7, "\\0A\\09".join(steps))
     code = f'  %r = call i64 asm sideeffect "{text}", "=r,I,I,I,0,~{{x28}}"(i64 31, i64 14, i64 59, i64 %a)\n  ret i64 %r'
     assert run(code, 0, before, *((-7,) if has else ()))[0] == (after if on and has else before)

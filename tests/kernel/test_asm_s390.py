@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Word
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "E-m:e-i1:8:16-i8:8:16-i64:64-f128:64-v128:64-a:8:16-n32:64"\n'
 PHYS = "define internal i64 @__phys_addr(i64 %x) {\nentry:\n  %r = add i64 %x, 4096\n  ret i64 %r\n}\n"
@@ -37,11 +38,15 @@ def run(lines: str, memory: int, *args: int, kind: str = "i64") -> tuple[int | N
     result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a), Word(64, b, b)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
     assert after.poison is None and not any(u.condition for u in lifter.undefined)
-    return (None if result is None else int(lifter.values.as_word(result).term)), int(after.term), any(u.condition for u in lifter.lost)
+    return (
+        (None if result is None else int(lifter.values.as_word(result).term)),
+        int(after.term),
+        any(u.condition for u in lifter.lost),
+    )
 
 
 def calls() -> Any:
-    from verifier.kernel.models import CALLS
+    from verifier.kernel.asm.unlifted import CALLS
 
     return CALLS["s390"]
 
@@ -72,7 +77,9 @@ def test_compare_and_swap(expected: int, after: int) -> None:
     assert run(lines, 0x400, expected, 0x123) == (0x400, after, False)
 
 
-@pytest.mark.parametrize(("old", "after", "even"), [(0x00001000, 0xABCD000000001020, 0x00001000), (0x00001004, 0xABCD000000001000, 0x00001000)])
+@pytest.mark.parametrize(
+    ("old", "after", "even"), [(0x00001000, 0xABCD000000001020, 0x00001000), (0x00001004, 0xABCD000000001000, 0x00001000)]
+)
 def test_compare_and_swap_and_purge_swaps_the_low_half(old: int, after: int, even: int) -> None:
     lines = """  %q = getelementptr i8, ptr %p, i64 4
   %n = ptrtoint ptr %q to i64
@@ -137,14 +144,18 @@ def test_the_physical_address_of_a_number_is_what_c_computes() -> None:
 
 
 def test_the_lowcore_is_one_object() -> None:
-    template = (".pushsection .altinstr_replacement, \\22ax\\22\\0A6641:\\0A\\09llilh $0,$1\\0A6651:\\0A.popsection\\0A661:\\0A\\09llilh $0,0\\0A662:\\0A"
-                ".pushsection .altinstructions,\\22a\\22\\0A\\09.long 661b - .\\0A.popsection\\0A")
+    template = (
+        ".pushsection .altinstr_replacement, \\22ax\\22\\0A6641:\\0A\\09llilh $0,$1\\0A6651:\\0A.popsection\\0A661:\\0A\\09llilh $0,0\\0A662:\\0A"
+        ".pushsection .altinstructions,\\22a\\22\\0A\\09.long 661b - .\\0A.popsection\\0A"
+    )
     call = f'call ptr asm "{template}", "=d,i"(i64 7)'
     lines = f"  %x = {call}\n  %y = {call}\n  store i64 %a, ptr %x\n  %r = load i64, ptr %y\n  ret i64 %r"
     assert run(lines, 0, 0x1234)[0] == 0x1234
 
 
-@pytest.mark.parametrize("template", ["\\09ipte\\09$1,$2,0,$3\\0A\\09ipte\\09$1,$2,0,$3", "\\09iske\\09$1,$2", "\\09idte\\09$1,$2,0,$3,0"])
+@pytest.mark.parametrize(
+    "template", ["\\09ipte\\09$1,$2,0,$3\\0A\\09ipte\\09$1,$2,0,$3", "\\09iske\\09$1,$2", "\\09idte\\09$1,$2,0,$3,0"]
+)
 def test_other_assembly_is_incomplete(template: str) -> None:
     with pytest.raises(Incomplete, match="assembly"):
         run(entry_asm(template), 0, kind="void")

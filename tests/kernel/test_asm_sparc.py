@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.asm_sparc import CALLS
-from verifier.kernel.atomicity import lets_hardware_in
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.session import layouts
-from verifier.kernel.values import Incomplete, Word
+from verifier.kernel.asm.sparc import CALLS
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.conform.atomicity import lets_hardware_in
+from verifier.kernel.conform.session import layouts
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.language.algebra import Integers
 
 TEXT = """target datalayout = "E-m:e-p:32:32-i64:64-f128:64-n32-S64"
 @ops = external global ptr

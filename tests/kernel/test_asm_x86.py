@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Word
-from verifier.terms import Terms
+from verifier.engine.terms import Terms
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-p:32:32-p270:32:32-i64:32-i128:128-f64:32:64-f80:32-n8:16:32-S128"\n'
 LOCK = ".pushsection .smp_locks,\\22a\\22\\0A.balign 4\\0A.long 671f - .\\0A.popsection\\0A671:\\0A\\09lock "
@@ -48,7 +49,7 @@ entry:
   %low = trunc i64 %a to i32
   %up = lshr i64 %a, 32
   %high = trunc nuw i64 %up to i32
-  %r = call {{ i8, i32, i32 }} asm sideeffect "{template}", {operands}(ptr elementtype(i64) %p, i32 {NEW & 0xffffffff}, i32 {NEW >> 32}, ptr elementtype(i64) %p, i32 %low, i32 %high)
+  %r = call {{ i8, i32, i32 }} asm sideeffect "{template}", {operands}(ptr elementtype(i64) %p, i32 {NEW & 0xFFFFFFFF}, i32 {NEW >> 32}, ptr elementtype(i64) %p, i32 %low, i32 %high)
   %x = extractvalue {{ i8, i32, i32 }} %r, {part}
   %y = zext {"i8" if part == 0 else "i32"} %x to i64
   ret i64 %y

@@ -12,23 +12,24 @@ from typing import Any
 import pytest
 
 from tests.kernel.harness import needs_clang, to_ir
-from verifier.algebra import Algebra, Integers
-from verifier.arch import Layout, data_folder
-from verifier.errors import SpecError
-from verifier.kernel import choices
-from verifier.kernel.choices import Escape, GaveUp, Question, bits_backend
-from verifier.kernel.helpers import entry_object
-from verifier.kernel.irparse import Module, parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.lines import told
-from verifier.kernel.lookalike import strip_asm
-from verifier.kernel.model_side import Pairing
-from verifier.kernel.models import KernelModels
-from verifier.kernel.outcomes import AFTER, BEFORE, ArchSide, Choose, Happening, Hardware, Outcome, happenings
-from verifier.kernel.session import layouts, level_names
-from verifier.kernel.values import Truth
-from verifier.kernel.windows import Windows
-from verifier.read_arch import load_archs, load_generic
+from verifier.base.errors import SpecError
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.conform import choices
+from verifier.kernel.conform.choices import Escape, GaveUp, Question, bits_backend
+from verifier.kernel.conform.helpers import entry_object
+from verifier.kernel.conform.model_side import Pairing
+from verifier.kernel.conform.outcomes import AFTER, BEFORE, ArchSide, Choose, Happening, Hardware, Outcome, happenings
+from verifier.kernel.conform.session import layouts, level_names
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.lines import told
+from verifier.kernel.llvm.read_module import Module, parse_module
+from verifier.kernel.llvm.values import Truth
+from verifier.kernel.llvm.windows import Windows
+from verifier.kernel.tree.lookalike import strip_asm
+from verifier.language.algebra import Algebra, Integers
+from verifier.model.arch import Layout, data_folder
+from verifier.model.read_arch import load_archs, load_generic
 
 pytestmark = needs_clang
 
@@ -82,7 +83,13 @@ class Snippet:
         value, state = lifter.call(self.name, [lifter.pointer(obj)])
         left = lifter.values.as_word(lifter.memory.read(state.memory.get(obj, {}), obj, 0, 8)).term
         within = alg.all(*[alg.neg(u.condition) for u in (*lifter.undefined, *lifter.lost)])
-        result, width = (None, None) if value is None else (value.term, 0) if isinstance(value, Truth) else (lifter.values.as_word(value).term, 64)
+        result, width = (
+            (None, None)
+            if value is None
+            else (value.term, 0)
+            if isinstance(value, Truth)
+            else (lifter.values.as_word(value).term, 64)
+        )
         accesses = tuple(lifter.windows.met.values()) if lifter.windows else ()
         left = hardware.act(AFTER, left, alg.truth(True))
         return Outcome(left, result, width, hardware.stored, within, (), tuple(hardware.happened), accesses)
@@ -143,9 +150,17 @@ def test_a_helper_against_a_text(
         assert found is None or (isinstance(found, Escape) and found.replayed)
 
 
-@pytest.mark.parametrize(("name", "one_step"), [
-    ("at_once", True), ("in_two", False), ("until_it_fits", True), ("taken", True), ("taken_in_two", False), ("looked_at_twice", True),
-])
+@pytest.mark.parametrize(
+    ("name", "one_step"),
+    [
+        ("at_once", True),
+        ("in_two", False),
+        ("until_it_fits", True),
+        ("taken", True),
+        ("taken_in_two", False),
+        ("looked_at_twice", True),
+    ],
+)
 def test_one_step_or_not(events: tuple[Happening, ...], module: Module, name: str, one_step: bool) -> None:
     """Two loads of which only the latter's bits show are one step: they mean the same."""
     found = ask(Snippet(module, name, events), Snippet(module, name, events, inner=False))
@@ -162,7 +177,9 @@ def test_windows_are_named_by_place(events: tuple[Happening, ...], module: Modul
     """With terms and with numbers the same windows, whatever way is taken; and each access is told to be plain, or of a part."""
     graph = bits_backend()
     free = graph.alg.input_word("p", 64)
-    symbolic = Snippet(module, "until_it_fits", events, backend=graph).outcome(graph.alg, None, {"p": free}, lambda n: graph.alg.input_bool(n))
+    symbolic = Snippet(module, "until_it_fits", events, backend=graph).outcome(
+        graph.alg, None, {"p": free}, lambda n: graph.alg.input_bool(n)
+    )
     names = [a.name for a in symbolic.accesses]
     assert len(names) == len(set(names)) > 2
     for value in (0, 0x17, 0xD7):
@@ -202,7 +219,14 @@ def test_once_at_each_point_is_enough() -> None:
                 assert level != "pte", its.variant.name  # else the variant has no such entries
                 continue
             backend = bits_backend()
-            question = Question(backend, {"p": backend.free.input_word("p", its.width)}, {"p": its.width}, its.width, (), time.process_time() + 60)
+            question = Question(
+                backend,
+                {"p": backend.free.input_word("p", its.width)},
+                {"p": its.width},
+                its.width,
+                (),
+                time.process_time() + 60,
+            )
             two = Points(events, its.width, 2)
             assert question.escaping(two, question.free(two, "two: "), Points(events, its.width, 1), "one: ") is None
             asked += bool(events)
@@ -239,7 +263,9 @@ def test_assembly_says_whether_it_is_one_event(
         body = body.replace("$1, $0", "$2, $0")
     else:
         body = f'call void asm sideeffect "{template}", "=*m,r,*m"(ptr elementtype(i64) %p, i64 -5, ptr elementtype(i64) %p)'
-    module = parse_module('target datalayout = "e-m:e-i64:64-n32:64-S128"\n' + f"define void @f(ptr %p) {{\n  {body}\n  ret void\n}}\n", "test")
+    module = parse_module(
+        'target datalayout = "e-m:e-i64:64-n32:64-S128"\n' + f"define void @f(ptr %p) {{\n  {body}\n  ret void\n}}\n", "test"
+    )
     found = ask(Snippet(module, "f", events, arch=arch), Snippet(module, "f", events, False, arch))
     assert (found is None) == atomic
     assert not isinstance(found, Escape) or found.replayed

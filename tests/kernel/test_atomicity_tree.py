@@ -12,23 +12,34 @@ from typing import Any
 
 import pytest
 
-from verifier.arch import Layout
-from verifier.baseline import said
-from verifier.bits import Bits
-from verifier.kernel import assembly, choices, models
-from verifier.kernel.atomicity import Atomicity, Disturbed, Judge, LessAtomic, MoreAtomic, Same, lets_hardware_in, level_of
-from verifier.kernel.builds import load_builds
-from verifier.kernel.conform import Inconclusive, TooAtomic, conform_variant
-from verifier.kernel.helpers import Library, known_features
-from verifier.kernel.session import Conformance, build_library, exit_code, kernel_helpers, layouts, level_names
-from verifier.kernel.show import as_json, as_junit, as_text
-from verifier.obligations import Group
-from verifier.plan import load_library
-from verifier.prove import GroupProver
-from verifier.results import Proved
-from verifier.scopes import Model
-from verifier.solve import BitsSolver
-from verifier.substitute import SubstitutedProver, substituted
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.kernel.asm import unlifted as models
+from verifier.kernel.asm import x86_arm64 as assembly
+from verifier.kernel.conform import choices
+from verifier.kernel.conform.atomicity import (
+    Atomicity,
+    Disturbed,
+    Judge,
+    LessAtomic,
+    MoreAtomic,
+    Same,
+    lets_hardware_in,
+    level_of,
+)
+from verifier.kernel.conform.conform import Inconclusive, TooAtomic, conform_variant
+from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.report import as_json, as_junit, as_text
+from verifier.kernel.conform.session import Conformance, build_library, exit_code, kernel_helpers, layouts, level_names
+from verifier.kernel.tree.builds import load_builds
+from verifier.model.arch import Layout
+from verifier.model.typed import Model
+from verifier.prove.baseline import said
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group
+from verifier.prove.other_helpers import SubstitutedProver, substituted
+from verifier.prove.results import Proved
+from verifier.run.plan import load_library
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -52,7 +63,9 @@ def judged(variant: str, changed: Layout | None = None) -> Mapping[str, Atomicit
     """Every helper on a pointer to an entry of a level that specs/ knows."""
     its, lib = changed or layout(variant), library(variant)
     judge = Judge(lib, its, known_features(lib, its.variant.features), level_names())
-    wanted = [s for name, s in lib.shapes.items() if name in its.helpers() and level_of(name) in level_names() and "pud" not in name]
+    wanted = [
+        s for name, s in lib.shapes.items() if name in its.helpers() and level_of(name) in level_names() and "pud" not in name
+    ]
     found = {s.helper: judge.helper(s, level_of(s.helper)) for s in wanted}
     return {name: a for name, a in found.items() if a is not None}
 
@@ -70,7 +83,9 @@ def splitting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_arch_is_as_atomic_as_the_kernel(variant: str, steps: int) -> None:
     """Also where the kernel loads and stores, since arch/'s text says so; those helpers are not one step."""
     found = judged(variant)
-    assert len(found) > 40 and all(isinstance(a.compared, Same) for a in found.values()), {n: a.compared for n, a in found.items()}
+    assert len(found) > 40 and all(isinstance(a.compared, Same) for a in found.values()), {
+        n: a.compared for n, a in found.items()
+    }
     parts = {name: a.one_step for name, a in found.items() if a.one_step is not True}
     assert len(parts) == steps
     for name, run in parts.items():
@@ -119,7 +134,9 @@ def test_conform_tells_of_it_in_every_format() -> None:
     """Equal where nobody acts within, and not `equal`: exit 1, with values and lines."""
     its = layout("x86_64")
     body = re.sub(r"hardware\((\w+)\)", r"\1 = \1", its.text("pmdp_invalidate_ad").body.text)
-    results = conform_variant(library("x86_64"), its.with_body("pmdp_invalidate_ad", body), ["pmdp_invalidate_ad", "ptep_get"], levels=level_names())
+    results = conform_variant(
+        library("x86_64"), its.with_body("pmdp_invalidate_ad", body), ["pmdp_invalidate_ad", "ptep_get"], levels=level_names()
+    )
     found = {r.helper: r for r in results}
     assert isinstance(found["pmdp_invalidate_ad"], TooAtomic) and exit_code(results) == 1
     alone = conform_variant(library("x86_64"), its.with_body("pmdp_invalidate_ad", body), ["pmdp_invalidate_ad"])
@@ -128,12 +145,23 @@ def test_conform_tells_of_it_in_every_format() -> None:
     text = as_text(report, {its.variant.name: its})
     assert "arch/ is more atomic than the kernel" in text and len(LINE.findall(text)) >= 2 and "1 arch more atomic" in text
     rows = {r["helper"]: r for r in as_json(report)["results"]}
-    assert rows["pmdp_invalidate_ad"]["verdict"] == "too-atomic" and rows["pmdp_invalidate_ad"]["atomicity"]["run"]["replay"] is True
-    assert rows["ptep_get"]["atomicity"] | {"seconds": 0} == {"verdict": "same", "one_step": True, "plain_accesses": 0, "part_accesses": 0, "seconds": 0}
+    assert (
+        rows["pmdp_invalidate_ad"]["verdict"] == "too-atomic"
+        and rows["pmdp_invalidate_ad"]["atomicity"]["run"]["replay"] is True
+    )
+    assert rows["ptep_get"]["atomicity"] | {"seconds": 0} == {
+        "verdict": "same",
+        "one_step": True,
+        "plain_accesses": 0,
+        "part_accesses": 0,
+        "seconds": 0,
+    }
     told = said(rows["pmdp_invalidate_ad"])
     assert told is not None and told.verdict == "refuted" and told.ways == {"another outcome while the hardware acts"}
     assert any("compiler" in note for note in rows["ptep_get"]["rests_on"])
-    assert as_junit(report).count("<failure") == 1 and re.search(r"<system-out>.*the same\s+one step", as_junit(report), re.DOTALL)
+    assert as_junit(report).count("<failure") == 1 and re.search(
+        r"<system-out>.*the same\s+one step", as_junit(report), re.DOTALL
+    )
 
 
 def test_what_is_not_decided_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +182,11 @@ def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[st
     model = Model(its.spec, here, its.spec.encodings[group.encoding], group.level)
     graph = Bits()
     solver = BitsSolver(graph)
-    prover = SubstitutedProver(substituted(model, substitute), group, graph, solver) if kernels else GroupProver(model, group, graph, solver)
+    prover = (
+        SubstitutedProver(substituted(model, substitute), group, graph, solver)
+        if kernels
+        else GroupProver(model, group, graph, solver)
+    )
     asked = prover.builder.questions(lambda t, p: t == "fork-pte" and p in its.spec.properties)
     found = {q.property.name: isinstance(prover.decide(q), Proved) for q in asked}
     return found, "\n".join(prover.helpers())

@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.changed import ChangedTree, edited
-from verifier.beyond import with_trace
-from verifier.difference import Differences, Pair
-from verifier.kernel import counterexamples
-from verifier.kernel.counterexamples import replay_run
-from verifier.kernel.session import kernel_helpers
-from verifier.plan import Filters, Library, load_library
-from verifier.prove import replay
-from verifier.results import Incomplete, Proved, Refuted, Run, exit_code
-from verifier.run import Options, prove
+from verifier.kernel.conform.session import kernel_helpers
+from verifier.meeting import counterexamples
+from verifier.meeting.counterexamples import replay_run
+from verifier.prove.bits_way import replay
+from verifier.prove.difference import Differences, Pair
+from verifier.prove.results import Incomplete, Proved, Refuted, Run, exit_code
+from verifier.run.plan import Filters, Library, load_library
+from verifier.run.scheduler import Options, prove
+from verifier.search.beyond import with_trace
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -33,7 +33,10 @@ X86, ARM64 = "arch/x86/include/asm/pgtable.h", "arch/arm64/include/asm/pgtable-p
 RISCV = "arch/riscv/include/asm/pgtable.h"
 LOSES_DIRTY = ("pte_clear_flags(pte, _PAGE_RW);\n\n	/*", "pte_clear_flags(pte, _PAGE_RW | _PAGE_DIRTY);\n\n	/*")
 MERGED = ("PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 2)", "PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 3)")
-PLAIN = ("atomic_long_and(~(unsigned long)_PAGE_WRITE, (atomic_long_t *)ptep);", "set_pte(ptep, pte_wrprotect(READ_ONCE(*ptep)));")
+PLAIN = (
+    "atomic_long_and(~(unsigned long)_PAGE_WRITE, (atomic_long_t *)ptep);",
+    "set_pte(ptep, pte_wrprotect(READ_ONCE(*ptep)));",
+)
 OLD_IS_CLEAN = ("pte_clear_flags(pte, _PAGE_ACCESSED);\n}\n\nstatic inline pte_t pte_mkexec",
                 "pte_clear_flags(pte, _PAGE_ACCESSED | _PAGE_DIRTY_BITS);\n}\n\nstatic inline pte_t pte_mkexec")
 
@@ -53,9 +56,13 @@ class Bug:
 BUGS = [
     Bug("x86_64", X86, LOSES_DIRTY, "clear-soft-dirty", "no-lost-dirty"),  # pte_wrprotect loses the dirty bit
     Bug("arm64-4k+dbm", ARM64, MERGED, "swap-out", "no-false-exclusive", "store-leak"),  # exclusive in swap: userfaultfd's bit
-    Bug("riscv64+svadu", RISCV, PLAIN, "fork-pte", "stale-is-ours", "dropped-newer"),  # a load and a store: the walker acts between
+    Bug(
+        "riscv64+svadu", RISCV, PLAIN, "fork-pte", "stale-is-ours", "dropped-newer"
+    ),  # a load and a store: the walker acts between
 ]
-HIDDEN = Bug("x86_64", X86, OLD_IS_CLEAN, "fork-pte", "no-lost-dirty")  # pte_mkold loses dirty: the child's entry has lost it already
+HIDDEN = Bug(
+    "x86_64", X86, OLD_IS_CLEAN, "fork-pte", "no-lost-dirty"
+)  # pte_mkold loses dirty: the child's entry has lost it already
 
 
 def tree() -> Path:

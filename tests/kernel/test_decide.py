@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.kernel.odd import odd_backend
-from verifier.algebra import Integers
-from verifier.kernel.decide import (
+from verifier.engine.solve import Sat, Undecided
+from verifier.kernel.conform.decide import (
     Contradiction,
     Fails,
     Holds,
@@ -25,11 +25,11 @@ from verifier.kernel.decide import (
     why,
     word,
 )
-from verifier.kernel.inputs import Given
-from verifier.kernel.questions import make_backend
-from verifier.kernel.undefined import Undefinedness
-from verifier.kernel.values import Incomplete
-from verifier.solve import Sat, Undecided
+from verifier.kernel.conform.inputs import Given
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.llvm.undefined import Undefinedness
+from verifier.kernel.llvm.values import Incomplete
+from verifier.language.algebra import Integers
 
 both = pytest.mark.parametrize("solver", ["bits", "z3"])
 
@@ -39,8 +39,13 @@ def put(setting: Setting, given: str = "", undefined: Sequence[str] = (), wrong:
     alg = setting.alg
     x, y = (setting.free.input_word(name, 8) for name in "xy")
     conditions = {
-        "": alg.truth(True), "never": alg.truth(False), "x above 16": alg.ult(alg.word(16, 8), x, 8), "x above 32": alg.ult(alg.word(32, 8), x, 8),
-        "x is 3": alg.eq(x, alg.word(3, 8), 8), "y is 5": alg.eq(y, alg.word(5, 8), 8), "x below 16": alg.ult(x, alg.word(16, 8), 8),
+        "": alg.truth(True),
+        "never": alg.truth(False),
+        "x above 16": alg.ult(alg.word(16, 8), x, 8),
+        "x above 32": alg.ult(alg.word(32, 8), x, 8),
+        "x is 3": alg.eq(x, alg.word(3, 8), 8),
+        "y is 5": alg.eq(y, alg.word(5, 8), 8),
+        "x below 16": alg.ult(x, alg.word(16, 8), 8),
         "x and y are 96": alg.eq(alg.add(x, y, 8), alg.word(96, 8), 8),
     }
     return Question((conditions[given],), tuple(Undefinedness(conditions[u], u) for u in undefined), conditions[wrong], (x, y))
@@ -123,7 +128,9 @@ def test_a_witness_that_does_not_replay_is_a_contradiction_and_no_refutation(tam
     assert word(verdict) == "contradiction" and "contradicts itself" in why(verdict)
 
 
-@pytest.mark.parametrize(("number", "asked"), [(1, "is it ever wrong or undefined"), (2, "is it ever wrong where nothing is undefined")])
+@pytest.mark.parametrize(
+    ("number", "asked"), [(1, "is it ever wrong or undefined"), (2, "is it ever wrong where nothing is undefined")]
+)
 def test_which_question_was_too_hard(number: int, asked: str) -> None:
     backend = odd_backend(lambda n, answer: Undecided("timeout") if n == number else answer)
     verdict = decide(backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96"))

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.asked import NAMES, TREE, asked, needs, needs_tree
-from verifier.arch import Layout
-from verifier.errors import ExtractionError
-from verifier.kernel.builds import build_for, load_builds
-from verifier.kernel.compile import Configured, compile_build, configure
-from verifier.kernel.emulated import _answers, compare_emulated, missing_packages, unpatched
-from verifier.kernel.helpers import Library
-from verifier.kernel.session import layouts
-from verifier.kernel.shapes import load_shapes
-from verifier.kernel.toolchain import find_toolchain
-from verifier.kernel.tree import open_tree
+from verifier.base.errors import ExtractionError
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.session import layouts
+from verifier.kernel.replay.emulated import _answers, compare_emulated, missing_packages, unpatched
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.compile import Configured, compile_build, configure
+from verifier.kernel.tree.shapes import load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.model.arch import Layout
 
 BUILDS = load_builds()
 HERE = ("alpha", "m68k")  # in CI; others take packages that it does not install
@@ -62,7 +62,11 @@ def test_another_variant_is_noticed() -> None:
     configured, library, _ = opened("m68k")
     (other,) = [found for found in layouts(["m68k-030"]) if found.variant.name == "m68k-030"]
     found = compare_emulated(configured, library, other)
-    assert {"private_prot"} <= {d.helper for d in found.disagreements} <= {"private_prot", "PAGE_NONE", "PAGE_SHARED", "PAGE_COPY", "PAGE_READONLY", "PAGE_KERNEL"}
+    assert (
+        {"private_prot"}
+        <= {d.helper for d in found.disagreements}
+        <= {"private_prot", "PAGE_NONE", "PAGE_SHARED", "PAGE_COPY", "PAGE_READONLY", "PAGE_KERNEL"}
+    )
 
 
 def test_what_is_lacking_is_said() -> None:
@@ -82,7 +86,9 @@ def test_a_variant_whose_code_is_patched_is_not_run() -> None:
 def test_a_program_that_ends_early_has_trapped(tmp_path: Path) -> None:
     """What it was at, and the other points of that helper; the next helper is asked of a new one."""
     program = tmp_path / "p.py"
-    program.write_text("import sys\nfor line in sys.stdin:\n    n, a = line.split()\n    if n == '1' and a == '5':\n        break\n    print(n, a, flush=True)\n")
+    program.write_text(
+        "import sys\nfor line in sys.stdin:\n    n, a = line.split()\n    if n == '1' and a == '5':\n        break\n    print(n, a, flush=True)\n"
+    )
     found = _answers([sys.executable, str(program)], ["0 1", "1 4", "1 5", "1 6", "2 7"])
     assert found == ["0 1", "1 4", "trap", "trap", "2 7"]
     program.write_text("import sys\nsys.exit('no such CPU')\n")

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs, needs_tree
-from verifier.algebra import Integers
-from verifier.arch import Layout
-from verifier.evaluate import call
-from verifier.kernel.block_claims import Block, Claim, prove_claim
-from verifier.kernel.blocks import lift_block
-from verifier.kernel.builds import load_builds
-from verifier.kernel.helpers import Library, known_features
-from verifier.kernel.hugetlb_blocks import actions, claims, geometries, hardware_on_blocks, prove_hugetlb_claims
-from verifier.kernel.questions import make_backend
-from verifier.kernel.session import build_library, layouts
-from verifier.machine import Machine
+from verifier.kernel.claims.blocks import lift_block
+from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
+from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries, hardware_on_blocks, prove_hugetlb_claims
+from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.conform.session import build_library, layouts
+from verifier.kernel.tree.builds import load_builds
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import Machine
+from verifier.model.arch import Layout
 
 BUILDS = {"arm64-4k+dbm": "arm64-4k", "arm64-16k": "arm64-16k", "arm64-64k": "arm64-64k", "arm64-4k+lpa2": "arm64-4k-lpa2",
           "arm64-64k+pa52": "arm64-64k-pa52", "riscv64+svadu": "riscv64"}
@@ -44,7 +44,9 @@ def library(build: str) -> Library:
 @pytest.mark.parametrize("variant", asked(BUILDS))
 def test_a_block_is_one_entry_to_who_goes_through_the_helpers(variant: str) -> None:
     results = prove_hugetlb_claims(library(BUILDS[variant]), layout_of(variant), "bits")
-    expected = ["refuted" if r.claim.says == NOT_PRESENT and r.claim.function in REFUTED.get(variant, ()) else "proved" for r in results]
+    expected = [
+        "refuted" if r.claim.says == NOT_PRESENT and r.claim.function in REFUTED.get(variant, ()) else "proved" for r in results
+    ]
     assert [r.verdict for r in results] == expected, [(r.claim.function, r.claim.says, r.verdict, r.reason) for r in results]
     assert len(results) == len(geometries(layout_of(variant))) * 13
 
@@ -59,19 +61,28 @@ def test_what_the_hardware_does_to_one_entry_it_does_to_the_page(variant: str) -
 
 
 def test_hardware_on_a_block_whose_first_entry_is_taken_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verifier.kernel.hugetlb_blocks._merged", lambda block, entry: entry)
+    monkeypatch.setattr("verifier.kernel.claims.hugetlb_blocks._merged", lambda block, entry: entry)
     layout = layout_of("arm64-4k+dbm")
     assert ("store", "refuted", "proved") in hardware_on_blocks(layout, geometries(layout)[0])
 
 
 FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {
     "the first entry alone says whether the page is dirty": (
-        "huge_ptep_get", "what is read", lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.before[0]))),
+        "huge_ptep_get",
+        "what is read",
+        lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.before[0])),
+    ),
     "each entry keeps its own dirty": (
-        "huge_ptep_set_wrprotect", "the block is", lambda b: b.each(lambda old, new: b.alg.same(b("pte_dirty", old), b("pte_dirty", new)))),
+        "huge_ptep_set_wrprotect",
+        "the block is",
+        lambda b: b.each(lambda old, new: b.alg.same(b("pte_dirty", old), b("pte_dirty", new))),
+    ),
     "nothing is written": ("huge_ptep_set_wrprotect", "the block is", lambda b: b.each(b.same)),
     "what the block was is lost": (
-        "huge_ptep_set_access_flags", "nothing", lambda b: b.each(lambda old, new: b.alg.same(b("pte_dirty", new), b("pte_dirty", b.args["pte"])))),
+        "huge_ptep_set_access_flags",
+        "nothing",
+        lambda b: b.each(lambda old, new: b.alg.same(b("pte_dirty", new), b("pte_dirty", b.args["pte"]))),
+    ),
     "the last entry stays": ("huge_pte_clear", "every entry", lambda b: b.same(b.after[-1], b.before[-1])),
     "the page is the old one": ("set_huge_pte_at", "the block is", lambda b: b.each(b.same)),
 }
@@ -84,7 +95,11 @@ def test_a_false_claim_is_refuted(variant: str, name: str) -> None:
     function, says, holds = FALSE[name]
     layout = layout_of(variant)
     geometry = geometries(layout)[0]
-    (real,) = [c for c in claims(layout, geometry) if c.function == function and c.says.startswith(says) and "not present" not in c.says]
+    (real,) = [
+        c
+        for c in claims(layout, geometry)
+        if c.function == function and c.says.startswith(says) and "not present" not in c.says
+    ]
     claim = Claim(function, name, real.args, holds, when=real.when)
     found = prove_claim(library(BUILDS[variant]), layout, claim, geometry.entries, make_backend("bits", 60), actions(geometry))
     assert found.verdict == "refuted", found

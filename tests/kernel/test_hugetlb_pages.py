@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs, needs_tree
-from verifier.algebra import Integers
-from verifier.arch import Layout
-from verifier.kernel.block_claims import Block, Claim, prove_claim
-from verifier.kernel.blocks import lift_block
-from verifier.kernel.builds import build_for, load_builds
-from verifier.kernel.helpers import Library, known_features
-from verifier.kernel.hugetlb_pages import NEIGHBOURS, Page, actions, claims, pages, prove_page_claims, whole_pages
-from verifier.kernel.questions import make_backend
-from verifier.kernel.session import build_library, layouts
-from verifier.machine import Machine
-from verifier.solve import Unsat
+from verifier.engine.solve import Unsat
+from verifier.kernel.claims.blocks import lift_block
+from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
+from verifier.kernel.claims.hugetlb_pages import NEIGHBOURS, Page, actions, claims, pages, prove_page_claims, whole_pages
+from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.conform.session import build_library, layouts
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.language.algebra import Integers
+from verifier.language.machine import Machine
+from verifier.model.arch import Layout
 
 SIZES = {"powerpc-8xx": ("16 KByte", "512 KByte"), "powerpc-e500": ("4 MByte", "16 MByte"),
          "powerpc-e500-64": ("4 MByte", "1 GByte"), "powerpc64-hash-4k": ("16 MByte",), "parisc+hugetlb": ("2 MByte",),

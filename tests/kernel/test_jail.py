@@ -16,13 +16,14 @@ from types import SimpleNamespace
 import pytest
 
 from verifier import cli
-from verifier.errors import ExtractionError, UsageError
-from verifier.kernel import jail, native
-from verifier.kernel.jail import BUBBLEWRAP, NETWORK, NONE
-from verifier.kernel.session import Conformance
-from verifier.kernel.show import as_json, as_text
-from verifier.kernel.toolchain import run
-from verifier.kernel.tree import _MARKS, linked_trees
+from verifier.base.errors import ExtractionError, UsageError
+from verifier.kernel.conform.report import as_json, as_text
+from verifier.kernel.conform.session import Conformance
+from verifier.kernel.replay import native
+from verifier.kernel.tree import jail
+from verifier.kernel.tree.jail import BUBBLEWRAP, NETWORK, NONE
+from verifier.kernel.tree.toolchain import run
+from verifier.kernel.tree.tree import _MARKS, linked_trees
 
 HERE = jail.kind()  # the best that this computer has
 KINDS = list(dict.fromkeys([HERE, *(k for k in (NETWORK, NONE) if jail._works(k, os.environ["PATH"]))]))
@@ -79,8 +80,13 @@ def test_what_a_makefile_may_do(kind: str, place: Place, monkeypatch: pytest.Mon
             f"A := $(shell echo x > {place.home}/.profile; cp {place.home}/.ssh/id {out}/secret; cat {place.home}/.ssh/id > {out}/read)",
             f"B := $(shell echo x > {outside}; echo x > {place.tree}/changed; echo x > {place.out.parent}/other)",
             f"C := $(shell {sys.executable} {script} > {out}/network; kill -0 {os.getpid()} && echo alive > {out}/alive)",
-            f"D := $(shell mount -o remount,rw,bind / && echo x > {outside})" if kind == BUBBLEWRAP else "")
-        wrote = [path for path in (place.home / ".profile", outside, place.tree / "changed", place.out.parent / "other") if path.exists()]
+            f"D := $(shell mount -o remount,rw,bind / && echo x > {outside})" if kind == BUBBLEWRAP else "",
+        )
+        wrote = [
+            path
+            for path in (place.home / ".profile", outside, place.tree / "changed", place.out.parent / "other")
+            if path.exists()
+        ]
         read = SECRET in (out / "read").read_text()
         connected = "connected" in (out / "network").read_text()
     finally:
@@ -97,12 +103,17 @@ def test_what_a_makefile_may_do(kind: str, place: Place, monkeypatch: pytest.Mon
         assert ("network" in told) == (kind == NETWORK)
 
 
-def test_without_a_jail_the_user_is_told(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_jail_the_user_is_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("PTEPROOF_JAIL", "none")
     place.make()
     with pytest.raises(SystemExit):
         cli.main(["list", "variants"])
-    assert capsys.readouterr().err == "pteproof: the tree's build files ran as you, without a jail; on Debian: apt install bubblewrap\n"
+    assert (
+        capsys.readouterr().err
+        == "pteproof: the tree's build files ran as you, without a jail; on Debian: apt install bubblewrap\n"
+    )
 
 
 def test_conform_says_which_jail() -> None:
@@ -128,7 +139,11 @@ def test_a_jail_that_does_not_work_is_not_used(tmp_path: Path, monkeypatch: pyte
 
 def test_nothing_is_read_through_what_a_build_made(place: Place) -> None:
     """We append to the build's .config, outside of the jail: not through a link into somebody's home."""
-    for made, words in ((f"ln -s {place.home}/.ssh/id", "a link that leads out of the build"), ("ln -s ../../src/linux/Makefile", "a link"), ("mkfifo", "no file")):
+    for made, words in (
+        (f"ln -s {place.home}/.ssh/id", "a link that leads out of the build"),
+        ("ln -s ../../src/linux/Makefile", "a link"),
+        ("mkfifo", "no file"),
+    ):
         (place.out / ".config").unlink(missing_ok=True)
         if HERE == BUBBLEWRAP:
             with pytest.raises(ExtractionError, match=words):
@@ -146,7 +161,7 @@ def test_nothing_is_read_through_what_a_build_made(place: Place) -> None:
 def test_who_stops_us_stops_all(kind: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupt and a time limit end what a makefile has started, in each kind of jail."""
     use(kind, monkeypatch)
-    monkeypatch.setattr("verifier.kernel.toolchain.TIMEOUT", 1)
+    monkeypatch.setattr("verifier.kernel.tree.toolchain.TIMEOUT", 1)
     with pytest.raises(ExtractionError, match="took more than 1 seconds"):
         place.make(f"A := $(shell while :; do echo x >> {place.out}/beats; sleep 0.05; done)")
     time.sleep(0.3)
@@ -187,7 +202,12 @@ def test_homes_and_places_of_services_are_empty(tmp_path: Path, monkeypatch: pyt
     seen = run(["ls", "/var/lib"], tmp_path).stdout
     with tempfile.NamedTemporaryFile(dir="/tmp", prefix="others-") as others:
         listed = run(["ls", "/tmp"], tmp_path).stdout
-    own = {place.split("/")[2] for path in (tmp_path, Path(sys.prefix), Path(sys.base_prefix), Path(jail.__file__)) for place in jail._places(path) if place.startswith("/tmp/")}
+    own = {
+        place.split("/")[2]
+        for path in (tmp_path, Path(sys.prefix), Path(sys.base_prefix), Path(jail.__file__))
+        for place in jail._places(path)
+        if place.startswith("/tmp/")
+    }
     sockets = [path for path in run(["find", "/run", "-type", "s"], tmp_path).stdout.split() if path]
     if HERE == BUBBLEWRAP:
         assert seen == "" and set(listed.split()) <= own and not sockets

@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 
 from tests.kernel.test_tree import fake_tree
-from verifier.digests import digest
-from verifier.errors import UsageError
-from verifier.kernel import compile as compiling
-from verifier.kernel import emulated, mm_functions, native, store, toolchain
-from verifier.kernel.builds import Build, load_builds
-from verifier.kernel.compile import Compiled, Configured, compile_build, configure
-from verifier.kernel.shapes import Shape, load_shapes
-from verifier.kernel.toolchain import Toolchain, stamp
-from verifier.kernel.tree import Tree, open_tree
+from verifier.base.digests import digest
+from verifier.base.errors import UsageError
+from verifier.kernel.replay import emulated, native
+from verifier.kernel.tree import build_store as store
+from verifier.kernel.tree import compile as compiling
+from verifier.kernel.tree import toolchain
+from verifier.kernel.tree.builds import Build, load_builds
+from verifier.kernel.tree.compile import Compiled, Configured, compile_build, configure
+from verifier.kernel.tree.shapes import Shape, load_shapes
+from verifier.kernel.tree.toolchain import Toolchain, stamp
+from verifier.kernel.tree.tree import Tree, open_tree
+from verifier.meeting import mm_functions
 
 TOOLS = Toolchain("clang-x", "", "clang version 19.1.7")
 
@@ -59,7 +62,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def again(tmp_path: Path, tree: Tree, build: Build, tools: Toolchain = TOOLS, shapes: tuple[Shape, ...] = tuple(load_shapes()[:3])) -> Compiled:
+def again(
+    tmp_path: Path, tree: Tree, build: Build, tools: Toolchain = TOOLS, shapes: tuple[Shape, ...] = tuple(load_shapes()[:3])
+) -> Compiled:
     cache = tmp_path / "kept"
     return compile_build(configure(tree, build, tools, cache), shapes, cache)
 
@@ -68,7 +73,9 @@ def both(text: str) -> list[str]:
     return text.split()
 
 
-def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(tmp_path: Path, tree: Tree, build: Build, made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
+    tmp_path: Path, tree: Tree, build: Build, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     again(tmp_path, tree, build)
     again(tmp_path, tree, build)
     assert made == both("configured compiled")
@@ -76,14 +83,20 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(tmp_path: Path, t
     clang.parent.mkdir()
     edits: dict[str, tuple[Callable[[], object], str]] = {
         "a header": (lambda: (tree.path / "include/linux/mm.h").write_text("new"), "configured compiled"),
-        "a file of another folder that was read": (lambda: (tree.path / "kernel/fork.c").write_text("new"), "configured compiled"),
+        "a file of another folder that was read": (
+            lambda: (tree.path / "kernel/fork.c").write_text("new"),
+            "configured compiled",
+        ),
         "a file that compiling alone has read": (lambda: (tree.path / "virt/Makefile").write_text("new"), "compiled"),
         "a file that nothing has read": (lambda: (tree.path / "kernel/other.c").write_text("new"), ""),
         "the configuration outside of the tree": (lambda: (tmp_path / "base").write_text("CONFIG_Y=y"), "configured compiled"),
         "where libraries are found": (lambda: monkeypatch.setenv("LD_LIBRARY_PATH", "/x"), "configured compiled"),
         "a variable that is kept from the build": (lambda: monkeypatch.setenv("KCFLAGS", "-DX"), ""),
         "the code that makes it": (lambda: monkeypatch.setattr(store, "program", lambda name: "other"), "configured compiled"),
-        "the program itself": (lambda: (clang.write_text("#!/bin/sh"), clang.chmod(0o755), monkeypatch.setenv("PATH", str(clang.parent))), "configured compiled"),
+        "the program itself": (
+            lambda: (clang.write_text("#!/bin/sh"), clang.chmod(0o755), monkeypatch.setenv("PATH", str(clang.parent))),
+            "configured compiled",
+        ),
     }
     for what, (change, expected) in edits.items():
         made.clear()
@@ -94,9 +107,12 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(tmp_path: Path, t
         again(tmp_path, tree, build)
         assert not made, what
     for changed, expected in (
-        (replace(build, options=(*build.options, "NEW=y")), "configured compiled"), (replace(build, make="other"), "configured compiled"),
-        (replace(build, lookalike=compiling.Lookalike("t", (), ())), "configured compiled"), (replace(build, inline=not build.inline), "compiled"),
-        (replace(build, sources=("mm/memory.c",)), "compiled"), (replace(build, statics=("int x;",)), "compiled"),
+        (replace(build, options=(*build.options, "NEW=y")), "configured compiled"),
+        (replace(build, make="other"), "configured compiled"),
+        (replace(build, lookalike=compiling.Lookalike("t", (), ())), "configured compiled"),
+        (replace(build, inline=not build.inline), "compiled"),
+        (replace(build, sources=("mm/memory.c",)), "compiled"),
+        (replace(build, statics=("int x;",)), "compiled"),
     ):
         made.clear()
         again(tmp_path, tree, changed)
@@ -107,11 +123,15 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(tmp_path: Path, t
     assert made == both("configured compiled compiled")
 
 
-def test_an_edited_build_is_made_anew_with_all_that_is_made_of_it(tmp_path: Path, tree: Tree, build: Build, made: list[str]) -> None:
+def test_an_edited_build_is_made_anew_with_all_that_is_made_of_it(
+    tmp_path: Path, tree: Tree, build: Build, made: list[str]
+) -> None:
     again(tmp_path, tree, build)
     for pattern, new, expected in (
-        ("*/command.json", '{"command": ["cc"], "refused": [], "jail": "none"}', "configured"), ("*/command.json", "null", "configured"),
-        ("*-ir-*/wrappers.ll", "define i1 @f() { ret i1 1 }", "compiled"), ("*-ir-*/names.txt", "pteproof_lie", "compiled"),
+        ("*/command.json", '{"command": ["cc"], "refused": [], "jail": "none"}', "configured"),
+        ("*/command.json", "null", "configured"),
+        ("*-ir-*/wrappers.ll", "define i1 @f() { ret i1 1 }", "compiled"),
+        ("*-ir-*/names.txt", "pteproof_lie", "compiled"),
         ("*-ir-*/manifest.json", "[" * 100_000, "compiled"),
     ):
         made.clear()
@@ -125,7 +145,9 @@ def configured(tmp_path: Path, tree: Tree, build: Build) -> Configured:
     return configure(tree, build, TOOLS, tmp_path / "kept")
 
 
-def test_functions_of_mm_rest_on_their_text_and_files(tmp_path: Path, tree: Tree, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_functions_of_mm_rest_on_their_text_and_files(
+    tmp_path: Path, tree: Tree, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = []
 
     def compile_file(configured: Configured, source: Path, target: Path, extra: object) -> None:
@@ -171,7 +193,9 @@ def rests_of(monkeypatch: pytest.MonkeyPatch, module: Any, call: Callable[[], ob
     return digest(told)
 
 
-def test_native_code_rests_on_what_is_compiled_and_by_whom(tmp_path: Path, tree: Tree, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_code_rests_on_what_is_compiled_and_by_whom(
+    tmp_path: Path, tree: Tree, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(native.platform, "machine", lambda: "x86_64")
     tools = [TOOLS]
     monkeypatch.setattr(native, "find_toolchain", lambda: tools[0])
@@ -189,7 +213,9 @@ def test_native_code_rests_on_what_is_compiled_and_by_whom(tmp_path: Path, tree:
     assert len(known) == 5
 
 
-def test_emulated_code_rests_on_what_is_compiled_and_by_whom(tmp_path: Path, tree: Tree, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emulated_code_rests_on_what_is_compiled_and_by_whom(
+    tmp_path: Path, tree: Tree, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = load_builds()["alpha"].emulated
     assert found is not None
     build = replace(build, emulated=found, axioms=())
@@ -201,7 +227,9 @@ def test_emulated_code_rests_on_what_is_compiled_and_by_whom(tmp_path: Path, tre
 
     def rests(one: Configured = there, shapes: dict[str, Shape] = {"pte_dirty": shape}, names: tuple[str, ...] = ()) -> str:  # noqa: B006
         module = SimpleNamespace(globals=dict.fromkeys(names), texts={})
-        library = SimpleNamespace(build=one.build, shapes=shapes, program=SimpleNamespace(modules=[module]), main=SimpleNamespace(layout=None))
+        library = SimpleNamespace(
+            build=one.build, shapes=shapes, program=SimpleNamespace(modules=[module]), main=SimpleNamespace(layout=None)
+        )
         return rests_of(monkeypatch, emulated, lambda: emulated.compare_emulated(one, library, layout))  # type: ignore[arg-type]
 
     known = {rests()}
@@ -215,8 +243,26 @@ def test_emulated_code_rests_on_what_is_compiled_and_by_whom(tmp_path: Path, tre
 
 
 def test_a_build_has_an_environment_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("KCFLAGS", "KCPPFLAGS", "KAFLAGS", "HOSTCFLAGS", "CFLAGS", "CPATH", "C_INCLUDE_PATH", "MAKEFLAGS", "KCONFIG_ALLCONFIG", "LLVM",
-                 "CCC_OVERRIDE_OPTIONS", "GCC_EXEC_PREFIX", "COMPILER_PATH", "HOME", "PYTHONPATH", "LANG", "KBUILD_OUTPUT", "MAKEFILES"):
+    for name in (
+        "KCFLAGS",
+        "KCPPFLAGS",
+        "KAFLAGS",
+        "HOSTCFLAGS",
+        "CFLAGS",
+        "CPATH",
+        "C_INCLUDE_PATH",
+        "MAKEFLAGS",
+        "KCONFIG_ALLCONFIG",
+        "LLVM",
+        "CCC_OVERRIDE_OPTIONS",
+        "GCC_EXEC_PREFIX",
+        "COMPILER_PATH",
+        "HOME",
+        "PYTHONPATH",
+        "LANG",
+        "KBUILD_OUTPUT",
+        "MAKEFILES",
+    ):
         monkeypatch.setenv(name, "-DPOISON")
     text = toolchain.run(["env"], tmp_path).stdout
     assert "POISON" not in text and "PATH=" in text and "LC_ALL=C" in text
@@ -234,11 +280,13 @@ def test_a_program_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert stamp("prog") != first
 
 
-def test_no_cache_builds_anew_and_keeps_nothing(tree: Tree, made: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_cache_builds_anew_and_keeps_nothing(
+    tree: Tree, made: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from click.testing import CliRunner
 
-    from verifier.kernel import session
-    from verifier.kernel.commands import conform_command, laws_command
+    from verifier.commands.kernel import conform_command, laws_command
+    from verifier.kernel.conform import session
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     used: list[Path | None] = []
@@ -249,7 +297,7 @@ def test_no_cache_builds_anew_and_keeps_nothing(tree: Tree, made: list[str], mon
         raise UsageError("enough")
 
     monkeypatch.setattr(session, "build_library", build_library)
-    monkeypatch.setattr("verifier.kernel.laws.build_library", build_library)
+    monkeypatch.setattr("verifier.kernel.conform.laws.build_library", build_library)
     for command in (conform_command, laws_command):
         for more in ([], ["--no-cache"]):
             found = CliRunner().invoke(command, ["--tree", str(tree.path), "--arch", "x86_64", *more])

@@ -12,24 +12,24 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.odd import odd_backend
-from verifier.arch import Layout, data_folder
-from verifier.errors import Where
-from verifier.kernel.block_claims import Claim, prove_claim
-from verifier.kernel.builds import load_builds
-from verifier.kernel.compile import configure
-from verifier.kernel.conform import Contradicted, Differs, Equal, conform_variant
-from verifier.kernel.contpte import CLAIMS, prove_block_claims
-from verifier.kernel.mm_functions import judge_mm, load_mm
-from verifier.kernel.questions import make_backend
-from verifier.kernel.replayer import Replayer
-from verifier.kernel.session import Conformance, build_library, conform, exit_code, layouts
-from verifier.kernel.show import as_json, as_junit, as_text
-from verifier.kernel.toolchain import find_toolchain
-from verifier.kernel.tree import open_tree
-from verifier.load import Source
-from verifier.read_arch import load_archs, load_generic
-from verifier.solve import Sat
-from verifier.store import read_sealed
+from verifier.base.errors import Where
+from verifier.base.store import read_sealed
+from verifier.engine.solve import Sat
+from verifier.kernel.claims.contpte import CLAIMS, prove_block_claims
+from verifier.kernel.claims.decide_claims import Claim, prove_claim
+from verifier.kernel.conform.conform import Contradicted, Differs, Equal, conform_variant
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.conform.report import as_json, as_junit, as_text
+from verifier.kernel.conform.session import Conformance, build_library, conform, exit_code, layouts
+from verifier.kernel.replay.replayer import Replayer
+from verifier.kernel.tree.builds import load_builds
+from verifier.kernel.tree.compile import configure
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.language.read_yaml import Source
+from verifier.meeting.mm_functions import judge_mm, load_mm
+from verifier.model.arch import Layout, data_folder
+from verifier.model.read_arch import load_archs, load_generic
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -70,7 +70,7 @@ def test_a_difference_that_does_not_replay_is_a_contradiction(monkeypatch: pytes
     (differs,) = conform_variant(library, layout, ["pte_wrprotect"])
     assert isinstance(differs, Differs)
     backend = odd_backend(lambda number, answer: Sat({}) if isinstance(answer, Sat) else answer)
-    monkeypatch.setattr("verifier.kernel.conform.make_backend", lambda *_: backend)
+    monkeypatch.setattr("verifier.kernel.conform.conform.make_backend", lambda *_: backend)
     (found,) = conform_variant(library, layout, ["pte_wrprotect"])
     assert isinstance(found, Contradicted) and exit_code([found, differs]) == 4, found
     report = Conformance("a tree", "6.12", (found,), (), (), ())
@@ -108,7 +108,12 @@ def test_functions_of_mm_do_what_the_specs_say(variant: str) -> None:
     (layout,) = layouts([variant])
     results = judge_mm(configured, library, layout, load_mm())
     assert [(r.function, r.claim, r.verdict) for r in results if r.verdict != "equal"] == []
-    assert {r.function for r in results} == {"can_change_pte_writable", "can_follow_write_pte", "gup_must_unshare", "__copy_present_ptes"}
+    assert {r.function for r in results} == {
+        "can_change_pte_writable",
+        "can_follow_write_pte",
+        "gup_must_unshare",
+        "__copy_present_ptes",
+    }
     changed = []
     for claim in load_mm():
         if claim.name == "__copy_present_ptes":
@@ -140,7 +145,10 @@ def test_a_false_claim_about_a_block_is_refuted() -> None:
 
 def test_replay_of_values() -> None:
     with Replayer(tree()) as replayer:
-        for variant, value, helper, native in (("x86_64", 0x867, "pte_wrprotect", True), ("arm64-4k", 0x8000000000743, "pte_wrprotect", False)):
+        for variant, value, helper, native in (
+            ("x86_64", 0x867, "pte_wrprotect", True),
+            ("arm64-4k", 0x8000000000743, "pte_wrprotect", False),
+        ):
             (layout,) = layouts([variant])
             found = replayer.run(layout, helper, {"pte": value})
             assert found.outcome is not None and found.native == (native and platform.machine() == "x86_64")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.odd import odd_backend, other_bit
-from verifier.errors import UsageError
-from verifier.kernel.laws import (
+from verifier.base.errors import UsageError
+from verifier.kernel.conform.laws import (
     Contradicted,
     Fails,
     Holds,
@@ -25,8 +25,8 @@ from verifier.kernel.laws import (
     laws_text,
     load_laws,
 )
-from verifier.kernel.session import layouts
-from verifier.load import Source
+from verifier.kernel.conform.session import layouts
+from verifier.language.read_yaml import Source
 
 # what fails: docs/findings/arm64.md says why
 MAKES_DIRTY = {("any-mkwrite-keeps-dirty", "pte"), ("any-mkwrite-keeps-dirty", "pmd")}
@@ -81,7 +81,7 @@ def test_a_refutation_that_does_not_replay_is_a_contradiction(monkeypatch: pytes
     (layout,) = layouts(["x86_64"])
     law = next(law for law in load_laws() if law.name == "young-after-mkyoung" and law.level == "pte")
     wrong = replace(law, holds=Source("pte_dirty(pte_mkyoung(pte))", law.holds.where))
-    monkeypatch.setattr("verifier.kernel.laws.make_backend", lambda *_: odd_backend(other_bit("pte", 6)))
+    monkeypatch.setattr("verifier.kernel.conform.laws.make_backend", lambda *_: odd_backend(other_bit("pte", 6)))
     report = LawReport((judge_law(wrong, layout, None),), {})
     assert isinstance(report.results[0], Contradicted) and report.exit_code == 4
     (row,) = laws_json(report)["results"]

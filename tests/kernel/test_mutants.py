@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from verifier.arch import data_folder
-from verifier.kernel.conform import Differs
-from verifier.kernel.session import conform
+from verifier.kernel.conform.conform import Differs
+from verifier.kernel.conform.session import conform
+from verifier.model.arch import data_folder
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")

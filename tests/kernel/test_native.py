@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs, needs_tree
-from verifier.arch import Layout
-from verifier.kernel.builds import build_for, load_builds
-from verifier.kernel.compile import Compiled, compile_build, configure
-from verifier.kernel.helpers import Library, known_features
-from verifier.kernel.native import Native, native_code
-from verifier.kernel.replay import compare_native, replay_native
-from verifier.kernel.session import layouts
-from verifier.kernel.shapes import load_shapes
-from verifier.kernel.toolchain import find_toolchain
-from verifier.kernel.tree import open_tree
+from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.session import layouts
+from verifier.kernel.replay.native import Native, native_code
+from verifier.kernel.replay.values import compare_native, replay_native
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.compile import Compiled, compile_build, configure
+from verifier.kernel.tree.shapes import load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.model.arch import Layout
 
 HERE = ("x86_64", "x86_64+shstk")
 ARM64 = ("arm64-4k", "arm64-16k", "arm64-64k")

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs_tree
-from verifier.kernel.block_claims import Block, Claim, prove_claim
-from verifier.kernel.builds import load_builds
-from verifier.kernel.helpers import Library
-from verifier.kernel.questions import make_backend
-from verifier.kernel.session import build_library, layouts
+from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.conform.session import build_library, layouts
+from verifier.kernel.tree.builds import load_builds
 
 PTES = {"parisc+hugetlb": 512, "parisc32+hugetlb": 1024}
 variants = pytest.mark.parametrize("variant", asked(PTES))
@@ -47,15 +47,28 @@ def zero(b: Block) -> Any:
 GIVEN: Mapping[str, int | str] = {"addr": 0, "entry": "new"}
 CLAIMS = {
     "a page has its frames": Claim("set_huge_pte_at", "", GIVEN, lambda b: frames_from(b, b.args["entry"])),
-    "the first says what all lose": Claim("huge_ptep_set_wrprotect", "", {"addr": 0}, lambda b: frames_from(b, b("pte_wrprotect", b.before[0]))),
+    "the first says what all lose": Claim(
+        "huge_ptep_set_wrprotect", "", {"addr": 0}, lambda b: frames_from(b, b("pte_wrprotect", b.before[0]))
+    ),
     "all is changed, or nothing": Claim(
-        "huge_ptep_set_access_flags", "", {"addr": 0, "pte": "new", "dirty": 1},
-        lambda b: b.alg.choose(b.same(b.before[0], b.args["pte"]), b.each(b.same), frames_from(b, b.args["pte"]))),
+        "huge_ptep_set_access_flags",
+        "",
+        {"addr": 0, "pte": "new", "dirty": 1},
+        lambda b: b.alg.choose(b.same(b.before[0], b.args["pte"]), b.each(b.same), frames_from(b, b.args["pte"])),
+    ),
     "the first is returned": Claim("huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b.same(b.result, b.before[0])),
-    "none is present that was cleared": Claim("huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b.alg.all(
-        b("pte_none", b.after[0]), *[b.alg.neg(b("pte_present", e)) for e in b.after])),
-    "but the others are swap entries": Claim("huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b.alg.all(
-        frames_from(b, zero(b)), *[b("is_swap_pte", e) for e in b.after[1:]])),
+    "none is present that was cleared": Claim(
+        "huge_ptep_get_and_clear",
+        "",
+        {"addr": 0},
+        lambda b: b.alg.all(b("pte_none", b.after[0]), *[b.alg.neg(b("pte_present", e)) for e in b.after]),
+    ),
+    "but the others are swap entries": Claim(
+        "huge_ptep_get_and_clear",
+        "",
+        {"addr": 0},
+        lambda b: b.alg.all(frames_from(b, zero(b)), *[b("is_swap_pte", e) for e in b.after[1:]]),
+    ),
 }
 FALSE = {
     "the others are none": Claim("huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b("pte_none", b.after[1])),

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.harness import CLANG, needs_clang
-from verifier.kernel.lookalike import strip_asm
-from verifier.kernel.patched import interpreted
+from verifier.kernel.tree.lookalike import strip_asm
+from verifier.kernel.tree.patched import interpreted
 
 PATCH = r'.section .sun4v_2insn_patch, \"ax\"\n'
 ONE = r'.section .sun4v_1insn_patch, \"ax\"\n'

@@ -13,23 +13,28 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.asked import TREE, VARIANTS, needs, needs_tree
-from verifier.arch import Layout
-from verifier.kernel.block_claims import Block, ClaimResult, prove_claim
-from verifier.kernel.builds import build_for, load_builds
-from verifier.kernel.compile import compile_build, compile_file, configure
-from verifier.kernel.contpte import CLAIMS
-from verifier.kernel.decide import Fails
-from verifier.kernel.helpers import Library
-from verifier.kernel.hugetlb_blocks import actions, claims, geometries
-from verifier.kernel.questions import make_backend
-from verifier.kernel.session import layouts
-from verifier.kernel.shapes import load_shapes
-from verifier.kernel.toolchain import find_toolchain
-from verifier.kernel.tree import open_tree
+from verifier.kernel.claims.contpte import CLAIMS
+from verifier.kernel.claims.decide_claims import Block, ClaimResult, prove_claim
+from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries
+from verifier.kernel.conform.decide import Fails
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.conform.session import layouts
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.compile import compile_build, compile_file, configure
+from verifier.kernel.tree.shapes import load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.model.arch import Layout
 
 CONTPTE, ARM64, RISCV = "arch/arm64/mm/contpte.c", "arch/arm64/mm/hugetlbpage.c", "arch/riscv/mm/hugetlbpage.c"
 AS_MM = "of a block as the kernel makes it, what mm/ asks for is there"
-ASKED, ONE_BY_ONE, ZERO, ONE = "what was asked for is there", "unless write changes", "where 0 is returned", "where as much is asked for"
+ASKED, ONE_BY_ONE, ZERO, ONE = (
+    "what was asked for is there",
+    "unless write changes",
+    "where 0 is returned",
+    "where as much is asked for",
+)
 EXACTLY, NONE = "of what is not present, the first entry is returned exactly", "of what is not present, every entry becomes none"
 ALIKE = "if (contpte_all_subptes_match_access_flags(ptep, entry))"
 
@@ -49,24 +54,59 @@ class Mistake:
 
 MISTAKES = {
     "the flags that the block has are taken for those of the entry": Mistake(  # as it was before a fix of 2026
-        "arm64-4k", CONTPTE, ALIKE, "if (pte_same(pte_mknoncont(ptep_get(ptep)), entry))", "contpte_ptep_set_access_flags",
-        frozenset({ASKED, AS_MM, ONE_BY_ONE, ONE}), lambda b: b.before == b.after),
+        "arm64-4k",
+        CONTPTE,
+        ALIKE,
+        "if (pte_same(pte_mknoncont(ptep_get(ptep)), entry))",
+        "contpte_ptep_set_access_flags",
+        frozenset({ASKED, AS_MM, ONE_BY_ONE, ONE}),
+        lambda b: b.before == b.after,
+    ),
     "only the entry at hand is looked at": Mistake(
-        "arm64-4k", CONTPTE, ALIKE, "if (pte_same(pte_mknoncont(__ptep_get(ptep)), entry))", "contpte_ptep_set_access_flags",
-        frozenset({ASKED, AS_MM, ONE_BY_ONE, ONE}), lambda b: b.before == b.after and len(set(b.before)) > 1),
+        "arm64-4k",
+        CONTPTE,
+        ALIKE,
+        "if (pte_same(pte_mknoncont(__ptep_get(ptep)), entry))",
+        "contpte_ptep_set_access_flags",
+        frozenset({ASKED, AS_MM, ONE_BY_ONE, ONE}),
+        lambda b: b.before == b.after and len(set(b.before)) > 1,
+    ),
     "nobody is told of a change": Mistake(
-        "arm64-4k", CONTPTE, "\treturn 1;", "\treturn 0;", "contpte_ptep_set_access_flags", frozenset({ZERO, ONE}),
-        lambda b: b.before != b.after and not b.result),
+        "arm64-4k",
+        CONTPTE,
+        "\treturn 1;",
+        "\treturn 0;",
+        "contpte_ptep_set_access_flags",
+        frozenset({ZERO, ONE}),
+        lambda b: b.before != b.after and not b.result,
+    ),
     "arm64 marks what is not present dirty": Mistake(
-        "arm64-4k+dbm", ARM64, "present = pte_present(pte);", "present = true;", "huge_ptep_get_and_clear", frozenset({EXACTLY}),
-        lambda b: not b("pte_present", b.before[0]) and b.result != b.before[0]),
+        "arm64-4k+dbm",
+        ARM64,
+        "present = pte_present(pte);",
+        "present = true;",
+        "huge_ptep_get_and_clear",
+        frozenset({EXACTLY}),
+        lambda b: not b("pte_present", b.before[0]) and b.result != b.before[0],
+    ),
     "arm64 asks what is not present for its size": Mistake(
-        "arm64-4k+dbm", ARM64, "return get_clear_contig(mm, addr, ptep, pgsize, ncontig);",
-        "return get_clear_contig(mm, addr, ptep, pgsize, pte_cont(__ptep_get(ptep)) ? ncontig : 1);", "huge_ptep_get_and_clear",
-        frozenset({NONE}), lambda b: not b("pte_present", b.before[0]) and b.after[1] == b.before[1] != 0),
+        "arm64-4k+dbm",
+        ARM64,
+        "return get_clear_contig(mm, addr, ptep, pgsize, ncontig);",
+        "return get_clear_contig(mm, addr, ptep, pgsize, pte_cont(__ptep_get(ptep)) ? ncontig : 1);",
+        "huge_ptep_get_and_clear",
+        frozenset({NONE}),
+        lambda b: not b("pte_present", b.before[0]) and b.after[1] == b.before[1] != 0,
+    ),
     "riscv marks what is not present dirty": Mistake(
-        "riscv64+svadu", RISCV, "present = pte_present(pte);", "present = true;", "huge_ptep_get_and_clear", frozenset({EXACTLY, NONE}),
-        lambda b: not b("pte_present", b.before[0]) and (b.result != b.before[0] or b.after[1] == b.before[1] != 0)),
+        "riscv64+svadu",
+        RISCV,
+        "present = pte_present(pte);",
+        "present = true;",
+        "huge_ptep_get_and_clear",
+        frozenset({EXACTLY, NONE}),
+        lambda b: not b("pte_present", b.before[0]) and (b.result != b.before[0] or b.after[1] == b.before[1] != 0),
+    ),
 }
 asked = pytest.mark.parametrize("name", [name for name, mistake in MISTAKES.items() if mistake.variant in VARIANTS])
 
@@ -98,7 +138,9 @@ def results(mistake: Mistake, library: Library) -> list[ClaimResult]:
     layout = layout_of(mistake.variant)
     if mistake.source == CONTPTE:
         count = layout.variant.constants["CONT_PTES"]
-        return [prove_claim(library, layout, c, count, make_backend("bits", 60)) for c in CLAIMS if c.function == mistake.function]
+        return [
+            prove_claim(library, layout, c, count, make_backend("bits", 60)) for c in CLAIMS if c.function == mistake.function
+        ]
     geometry = geometries(layout)[0]
     return [prove_claim(library, layout, c, geometry.entries, make_backend("bits", 60), actions(geometry))
             for c in claims(layout, geometry) if c.function == mistake.function]
@@ -109,7 +151,12 @@ def results(mistake: Mistake, library: Library) -> list[ClaimResult]:
 def test_a_mistake_breaks_the_claims_that_it_should_and_no_others(name: str, tmp_path: Path) -> None:
     mistake = MISTAKES[name]
     found = results(mistake, library_with(mistake, tmp_path))
-    refuted = {text for text in (ASKED, AS_MM, ONE_BY_ONE, ZERO, ONE, EXACTLY, NONE) for r in found if r.claim.says.startswith(text) and r.verdict == "refuted"}
+    refuted = {
+        text
+        for text in (ASKED, AS_MM, ONE_BY_ONE, ZERO, ONE, EXACTLY, NONE)
+        for r in found
+        if r.claim.says.startswith(text) and r.verdict == "refuted"
+    }
     assert refuted == mistake.breaks, [(r.claim.says, r.verdict, r.reason) for r in found]
     assert {r.verdict for r in found} == {"proved", "refuted"}
     for result in found:
@@ -129,5 +176,7 @@ def test_the_values_are_those_of_a_block_that_the_kernel_makes(tmp_path: Path) -
     block = found.found.shown
     assert [n for n, entry in enumerate(block.before) if block("pte_young", entry)] == [15]
     assert block("pte_young", block.args["entry"]) and not block("pte_young", block.after[5]) and block.result == 0
-    assert found.reason.startswith("new = 0x5481, entry[0] = 0x10000000000081, entry[1..14] = 0x10000000001081 and 0x1000 more each, ")
+    assert found.reason.startswith(
+        "new = 0x5481, entry[0] = 0x10000000000081, entry[1..14] = 0x10000000001081 and 0x1000 more each, "
+    )
     assert found.reason.endswith("entry[15] = 0x1000000000f481; nothing changes, returns 0x0")

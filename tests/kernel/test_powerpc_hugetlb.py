@@ -7,23 +7,23 @@ import functools
 from pathlib import Path
 
 from tests.kernel.asked import TREE, needs
-from verifier.algebra import Integers
-from verifier.evaluate import call
-from verifier.kernel.builds import load_builds
-from verifier.kernel.compile import compile_build, configure
-from verifier.kernel.helpers import Library
-from verifier.kernel.hugetlb_pages import whole_pages
-from verifier.kernel.ir import Int, Pointer
-from verifier.kernel.lift import Lifter
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.paths import State
-from verifier.kernel.session import layouts
-from verifier.kernel.shapes import load_shapes
-from verifier.kernel.toolchain import find_toolchain
-from verifier.kernel.tree import open_tree
-from verifier.kernel.values import Value, Word
-from verifier.machine import Machine
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.claims.hugetlb_pages import whole_pages
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.session import layouts
+from verifier.kernel.llvm.ir import Int, Pointer
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.values import Value, Word
+from verifier.kernel.llvm.ways import State
+from verifier.kernel.tree.builds import load_builds
+from verifier.kernel.tree.compile import compile_build, configure
+from verifier.kernel.tree.shapes import load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import Machine
 
 
 class Zero:
@@ -83,23 +83,41 @@ def run(lib: Library, module: str, function: str, given: dict[str, int], cells: 
     _, state = lifter.run(found, body, values, State((), {}, {}))
     assert not any(u.condition for u in (*lifter.undefined, *lifter.lost))
     memory = state.memory.get(entries, {})
-    return [int(lifter.values.as_word(lifter.memory.read(memory, entries, n * bits // 8, bits // 8)).term) for n in range(len(cells))]
+    return [
+        int(lifter.values.as_word(lifter.memory.read(memory, entries, n * bits // 8, bits // 8)).term)
+        for n in range(len(cells))
+    ]
 
 
-PAGE_512K = [0x40000929 + 0x1000 * n for n in range(128)]  # PRESENT, SPS, ACCESSED, DIRTY and HUGE, as __set_huge_pte_at leaves them
-PAGE_4M = [0x123450024163D, 0x123470024163D]  # PRESENT, READ, WRITE, DIRTY, ACCESSED, COHERENT, PSIZE 6: both entries of the first level
+PAGE_512K = [
+    0x40000929 + 0x1000 * n for n in range(128)
+]  # PRESENT, SPS, ACCESSED, DIRTY and HUGE, as __set_huge_pte_at leaves them
+PAGE_4M = [
+    0x123450024163D,
+    0x123470024163D,
+]  # PRESENT, READ, WRITE, DIRTY, ACCESSED, COHERENT, PSIZE 6: both entries of the first level
 
 
 @needs("powerpc-8xx")
 def test_8xx_clears_four_of_128_words_of_a_page_of_512_kbyte() -> None:
-    after = run(library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"clr": 0xFFFFFFFF, "huge": 1}, PAGE_512K, 32, pmd=0x1001)
+    after = run(
+        library("powerpc-8xx"),
+        "arch_powerpc_mm_pgtable",
+        "__pte_update",
+        {"clr": 0xFFFFFFFF, "huge": 1},
+        PAGE_512K,
+        32,
+        pmd=0x1001,
+    )
     assert after[:4] == [0, 0x1000, 0x2000, 0x3000]
     assert PAGE_512K[1] == 0x40001929 and after[4:] == PAGE_512K[4:]
 
 
 @needs("powerpc-8xx")
 def test_8xx_write_protects_all_of_them() -> None:
-    after = run(library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"set": 0x600, "huge": 1}, PAGE_512K, 32, pmd=0x1001)
+    after = run(
+        library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"set": 0x600, "huge": 1}, PAGE_512K, 32, pmd=0x1001
+    )
     assert after == [word | 0x600 for word in PAGE_512K]
 
 
@@ -148,4 +166,8 @@ def test_hash_with_pages_of_4_kbyte_clears_one_of_eight_words_of_a_marker() -> N
     (layout,) = layouts(["powerpc64-hash-4k"])
     machine = Machine(Integers())
     assert call(machine, layout.helper("make_pte_marker"), (2,)) == marker
-    assert [bool(call(machine, layout.helper(name), (marker,))) for name in ("pmd_none", "pmd_bad", "pmd_present")] == [False, True, False]
+    assert [bool(call(machine, layout.helper(name), (marker,))) for name in ("pmd_none", "pmd_bad", "pmd_present")] == [
+        False,
+        True,
+        False,
+    ]

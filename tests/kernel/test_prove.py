@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from verifier.kernel.counterexamples import replay_run
-from verifier.kernel.session import kernel_helpers
-from verifier.plan import Filters, load_library
-from verifier.results import Refuted, Run, verdict_name
-from verifier.run import Options, prove
+from verifier.kernel.conform.session import kernel_helpers
+from verifier.meeting.counterexamples import replay_run
+from verifier.prove.results import Refuted, Run, verdict_name
+from verifier.run.plan import Filters, load_library
+from verifier.run.scheduler import Options, prove
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -54,7 +54,7 @@ def test_a_wrong_helper_of_arch_changes_nothing(tmp_path: Path) -> None:
     """arch/'s pte_wrprotect may say what it likes: the kernel's is asked."""
     import shutil
 
-    from verifier.arch import data_folder
+    from verifier.model.arch import data_folder
     folder = tmp_path / "arch"
     shutil.copytree(data_folder("arch"), folder)
     text = (folder / "x86.yaml").read_text()

@@ -20,9 +20,9 @@ from tests.kernel.harness import (
     to_ir,
     to_library,
 )
-from verifier.kernel.ir import Int, Pointer
-from verifier.kernel.values import Truth, Word
-from verifier.terms import Terms
+from verifier.engine.terms import Terms
+from verifier.kernel.llvm.ir import Int, Pointer
+from verifier.kernel.llvm.values import Truth, Word
 
 pytestmark = needs_clang
 
@@ -88,8 +88,10 @@ def test_terms_give_what_the_machine_gives(built: dict[Any, Any], path: Path, na
 def test_big_endian_memory(tmp_path: Path) -> None:
     """On a big-endian machine the first byte is the highest."""
     source = tmp_path / "be.c"
-    source.write_text("unsigned first(unsigned long long *p) { return ((unsigned char *)p)[0] * 256u + ((unsigned char *)p)[15]; }\n"
-                      "void put(unsigned long long *p, unsigned char v) { ((unsigned char *)p)[1] = v; ((unsigned short *)p)[7] = 0xabcd; }\n")
+    source.write_text(
+        "unsigned first(unsigned long long *p) { return ((unsigned char *)p)[0] * 256u + ((unsigned char *)p)[15]; }\n"
+        "void put(unsigned long long *p, unsigned char v) { ((unsigned char *)p)[1] = v; ((unsigned short *)p)[7] = 0xabcd; }\n"
+    )
     module = to_ir(source, tmp_path, "powerpc64-linux-gnu")
     words = (0x1122334455667788, 0x99AABBCCDDEEFF01, 0, 0)
     assert run_lifted(module, "first", (words,)).result == 0x1101

@@ -13,29 +13,48 @@ import pytest
 from tests.kernel.harness import CLANG, needs_clang
 from tests.kernel.sparc_machine import load, run
 from tests.kernel.test_patched import EXPECTED, GIVEN, TEXT
-from verifier.algebra import Integers
-from verifier.evaluate import call
-from verifier.kernel.builds import load_builds
-from verifier.kernel.compile import _ADDED, configure
-from verifier.kernel.session import layouts
-from verifier.kernel.shapes import HEAD, load_shapes
-from verifier.kernel.toolchain import find_toolchain
-from verifier.kernel.toolchain import run as run_command
-from verifier.kernel.tree import open_tree
-from verifier.machine import Machine
+from verifier.kernel.conform.session import layouts
+from verifier.kernel.tree.builds import load_builds
+from verifier.kernel.tree.compile import _ADDED, configure
+from verifier.kernel.tree.shapes import HEAD, load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.toolchain import run as run_command
+from verifier.kernel.tree.tree import open_tree
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import Machine
 
 TREE = os.environ.get("KERNEL_TREE")
 SUN4V = (".sun4v_1insn_patch", ".sun4v_2insn_patch")
 KINDS = {"sparc64-sun4u": (), "sparc64-sun4v": SUN4V, "sparc64-sun4v+m7": (*SUN4V, ".sun_m7_2insn_patch")}
 HELPERS = (
-    "pte_write", "pte_dirty", "pte_young", "pte_exec", "pte_present", "pte_pfn", "pte_mkdirty", "pte_mkclean", "pte_mkold", "pte_mkyoung",
-    "pte_mkwrite_novma", "pte_wrprotect", "pte_mkhuge", "pte_modify", "pmd_mkhuge", "__pte_mkhwwrite",
+    "pte_write",
+    "pte_dirty",
+    "pte_young",
+    "pte_exec",
+    "pte_present",
+    "pte_pfn",
+    "pte_mkdirty",
+    "pte_mkclean",
+    "pte_mkold",
+    "pte_mkyoung",
+    "pte_mkwrite_novma",
+    "pte_wrprotect",
+    "pte_mkhuge",
+    "pte_modify",
+    "pmd_mkhuge",
+    "__pte_mkhwwrite",
 )
 
 
 def assembled(source: Path) -> bytes:
     target = source.with_suffix(".o")
-    done = subprocess.run([str(CLANG), "--target=sparcv9-linux-gnu", "-O1", "-c", "-o", str(target), str(source)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(CLANG), "--target=sparcv9-linux-gnu", "-O1", "-c", "-o", str(target), str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if "No available targets" in done.stderr or "unable to create target" in done.stderr:
         pytest.skip("this clang has no SPARC")
     assert done.returncode == 0, done.stderr

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from verifier.errors import ExtractionError, SpecError, UsageError
-from verifier.kernel import toolchain, tree
-from verifier.kernel.builds import Feature, build_for, load_builds
-from verifier.kernel.shapes import load_shapes, wrapper_file
-from verifier.kernel.store import Origin, entry
+from verifier.base.errors import ExtractionError, SpecError, UsageError
+from verifier.kernel.tree import toolchain, tree
+from verifier.kernel.tree.build_store import Origin, entry
+from verifier.kernel.tree.builds import Feature, build_for, load_builds
+from verifier.kernel.tree.shapes import load_shapes, wrapper_file
 
 MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\nEXTRAVERSION = -rc2\n"
 
@@ -77,7 +77,10 @@ def test_git_hides_nothing(tmp_path: Path) -> None:
     before = sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*"))
     clean = tree.identify(opened, "x86")
     assert sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*")) == before
-    for command in (["update-index", "--assume-unchanged", "mm/memory.c"], ["update-index", "--skip-worktree", "include/linux/mm.h"]):
+    for command in (
+        ["update-index", "--assume-unchanged", "mm/memory.c"],
+        ["update-index", "--skip-worktree", "include/linux/mm.h"],
+    ):
         subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
     (root / ".git/info/exclude").write_text("*.ignored.h\n")
     known = {clean}
@@ -126,9 +129,14 @@ def spoiled(folder: Path) -> Iterator[str]:
     manifest, file = folder / "manifest.json", folder / "sub/file"
     text, sealed = file.read_text(), manifest.read_text()
     for what, path, new in (
-        ("a file is edited", file, "edited"), ("a file is cut off", file, text[:1]), ("there is one more", folder / "more", ""),
-        ("the manifest is edited", manifest, sealed.replace("files", "filez")), ("the manifest is empty", manifest, ""),
-        ("deep JSON", manifest, "[" * 100_000), ("odd JSON", manifest, '{"key": null, "files": 3}'), ("no text", manifest, "\udcff"),
+        ("a file is edited", file, "edited"),
+        ("a file is cut off", file, text[:1]),
+        ("there is one more", folder / "more", ""),
+        ("the manifest is edited", manifest, sealed.replace("files", "filez")),
+        ("the manifest is empty", manifest, ""),
+        ("deep JSON", manifest, "[" * 100_000),
+        ("odd JSON", manifest, '{"key": null, "files": 3}'),
+        ("no text", manifest, "\udcff"),
     ):
         path.write_text(new, errors="surrogateescape")
         yield what
@@ -169,7 +177,9 @@ def test_what_was_read_of_the_tree_counts_also_beyond_its_identity(tmp_path: Pat
         made.append(part)
         return {read, absent, Path("/etc/hostname")}
 
-    for count, change in enumerate((lambda: None, lambda: read.write_text("new\n"), lambda: absent.write_text("there\n"), read.unlink), 1):
+    for count, change in enumerate(
+        (lambda: None, lambda: read.write_text("new\n"), lambda: absent.write_text("there\n"), read.unlink), 1
+    ):
         change()
         time.sleep(0.01)  # a file of this very moment counts as changed meanwhile
         for _ in range(2):
@@ -252,18 +262,26 @@ def test_where_a_premise_fails_its_wrapper_goes_out_of_scope() -> None:
 def test_a_feature_within_a_structure_is_one_bit_of_it() -> None:
     build = build_for(load_builds(), "s390")
     assert build is not None
-    assert build.features["cpu_nx"].expression == "8 * __builtin_offsetof(struct lowcore, machine_flags) + __builtin_ctzll(MACHINE_FLAG_NX)"
+    assert (
+        build.features["cpu_nx"].expression
+        == "8 * __builtin_offsetof(struct lowcore, machine_flags) + __builtin_ctzll(MACHINE_FLAG_NX)"
+    )
     assert Feature("x", "NUMBER", None, None).expression == "NUMBER"
 
 
 @pytest.mark.parametrize("text", ["{global: g, within: s.m}", "{name: n, number: N, within: s.m}"])
 def test_only_a_bitmap_is_within_something(tmp_path: Path, text: str) -> None:
-    (tmp_path / "x.yaml").write_text(f"builds:\n  x:\n    kernel: x\n    make: x\n    base: defconfig\n    features:\n      f: {text}\n")
+    (tmp_path / "x.yaml").write_text(
+        f"builds:\n  x:\n    kernel: x\n    make: x\n    base: defconfig\n    features:\n      f: {text}\n"
+    )
     with pytest.raises(SpecError, match="only a bitmap is within something"):
         load_builds(tmp_path)
 
 
-@pytest.mark.parametrize(("says", "fine"), [("clang version 11.0.1-2", False), ("clang version 99.0.0", False), ("gcc 12", False), ("clang version 19.1.7", True)])
+@pytest.mark.parametrize(
+    ("says", "fine"),
+    [("clang version 11.0.1-2", False), ("clang version 99.0.0", False), ("gcc 12", False), ("clang version 19.1.7", True)],
+)
 def test_a_clang_of_another_age_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, fine: bool) -> None:
     for name in ("clang-x", "make", "flex", "bison", "bc", "ld.lld", "llvm-ar", "xz", *toolchain._NEEDED):
         program = tmp_path / name

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.irtext import IrError
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, NeverReturns, Truth, Word
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.read_words import IrError
+from verifier.kernel.llvm.values import Incomplete, NeverReturns, Truth, Word
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-i64:64-i128:128-n8:16:32:64-S128"\n'
 
@@ -78,16 +79,38 @@ CASES = [
     ("trunc nuw", "  %t = trunc nuw i64 %a to i32\n  %r = zext i32 %t to i64\n  ret i64 %r", (5, 0), (1 << 32, 0)),
     ("trunc nsw", "  %t = trunc nsw i64 %a to i32\n  %r = zext i32 %t to i64\n  ret i64 %r", ((1 << 64) - 1, 0), (1 << 31, 0)),
     ("assume", "  %c = icmp ult i64 %a, %b\n  call void @llvm.assume(i1 %c)\n  ret i64 %a", (1, 2), (2, 2)),
-    ("unreachable", "  %c = icmp eq i64 %a, %b\n  br i1 %c, label %no, label %yes\nyes:\n  ret i64 %a\nno:\n  unreachable", (1, 2), (2, 2)),
-    ("a branch on poison", "  %s = add nuw i64 %a, %b\n  %c = icmp eq i64 %s, 7\n  br i1 %c, label %x, label %y\nx:\n  ret i64 1\ny:\n  ret i64 2",
-     (3, 4), ((1 << 64) - 1, 8)),
-    ("a switch on poison", "  %s = add nuw i64 %a, %b\n  switch i64 %s, label %x [\n    i64 7, label %y\n  ]\nx:\n  ret i64 1\ny:\n  ret i64 2",
-     (3, 4), ((1 << 64) - 1, 8)),
-    ("poison chosen by select", "  %s = add nuw i64 %a, %b\n  %c = icmp eq i64 %b, 0\n  %r = select i1 %c, i64 5, i64 %s\n  ret i64 %r",
-     (3, 4), ((1 << 64) - 1, 8)),
+    (
+        "unreachable",
+        "  %c = icmp eq i64 %a, %b\n  br i1 %c, label %no, label %yes\nyes:\n  ret i64 %a\nno:\n  unreachable",
+        (1, 2),
+        (2, 2),
+    ),
+    (
+        "a branch on poison",
+        "  %s = add nuw i64 %a, %b\n  %c = icmp eq i64 %s, 7\n  br i1 %c, label %x, label %y\nx:\n  ret i64 1\ny:\n  ret i64 2",
+        (3, 4),
+        ((1 << 64) - 1, 8),
+    ),
+    (
+        "a switch on poison",
+        "  %s = add nuw i64 %a, %b\n  switch i64 %s, label %x [\n    i64 7, label %y\n  ]\nx:\n  ret i64 1\ny:\n  ret i64 2",
+        (3, 4),
+        ((1 << 64) - 1, 8),
+    ),
+    (
+        "poison chosen by select",
+        "  %s = add nuw i64 %a, %b\n  %c = icmp eq i64 %b, 0\n  %r = select i1 %c, i64 5, i64 %s\n  ret i64 %r",
+        (3, 4),
+        ((1 << 64) - 1, 8),
+    ),
     ("freeze of poison", "  %s = add nuw i64 %a, %b\n  %r = freeze i64 %s\n  ret i64 %r", (3, 4), ((1 << 64) - 1, 8)),
     ("range of a call", "  %r = call range(i64 0, 10) i64 @g(i64 %a)\n  ret i64 %r", (9, 0), (10, 0)),
-    ("noundef argument", "  %s = add nuw i64 %a, %b\n  %r = call i64 @h(i64 noundef %s)\n  ret i64 %r", (3, 4), ((1 << 64) - 1, 8)),
+    (
+        "noundef argument",
+        "  %s = add nuw i64 %a, %b\n  %r = call i64 @h(i64 noundef %s)\n  ret i64 %r",
+        (3, 4),
+        ((1 << 64) - 1, 8),
+    ),
 ]
 EXTRA = "define i64 @g(i64 %x) {\nentry:\n  ret i64 %x\n}\ndefine i64 @h(i64 %x) {\nentry:\n  ret i64 1\n}\ndeclare void @llvm.assume(i1)\n"
 
@@ -119,19 +142,31 @@ def test_half_of_what_is_read_was_never_written() -> None:
 
 REFUSED = [
     ("unknown assembly", '  %r = call i64 asm "rdtsc", "=r"()\n  ret i64 %r', "rdtsc"),
-    ("a template with more behind it", '  %r = call i64 asm "xchgq ${0:q}, $1\\0Anop", "=r,=*m,0,*m"(ptr elementtype(i64) @g0, i64 1, ptr elementtype(i64) @g0)\n  ret i64 %r', "xchgq"),
+    (
+        "a template with more behind it",
+        '  %r = call i64 asm "xchgq ${0:q}, $1\\0Anop", "=r,=*m,0,*m"(ptr elementtype(i64) @g0, i64 1, ptr elementtype(i64) @g0)\n  ret i64 %r',
+        "xchgq",
+    ),
     ("an unknown call", "  %r = call i64 @elsewhere(i64 %a)\n  ret i64 %r", "elsewhere"),
     ("an unknown address", "  %p = inttoptr i64 %a to ptr\n  %r = load i64, ptr %p\n  ret i64 %r", "address"),
     ("a number made of an object's address", "  %p = ptrtoint ptr @g0 to i64\n  %r = mul i64 %p, 3\n  ret i64 %r", "address"),
     ("an intrinsic that is not known", "  %r = call i64 @llvm.readcyclecounter()\n  ret i64 %r", "readcyclecounter"),
     ("a vector", "  %v = insertelement <2 x i64> poison, i64 %a, i64 0\n  ret i64 %a", "insertelement"),
     ("an unknown flag", "  %r = add sometimes i64 %a, %b\n  ret i64 %r", "sometimes"),
-    ("a loop without an end", "  br label %x\nx:\n  %i = phi i64 [ 0, %entry ], [ %j, %x ]\n  %j = add i64 %i, 1\n  %c = icmp eq i64 %j, %a\n"
-     "  br i1 %c, label %y, label %x\ny:\n  ret i64 %j", "does not end"),
+    (
+        "a loop without an end",
+        "  br label %x\nx:\n  %i = phi i64 [ 0, %entry ], [ %j, %x ]\n  %j = add i64 %i, 1\n  %c = icmp eq i64 %j, %a\n"
+        "  br i1 %c, label %y, label %x\ny:\n  ret i64 %j",
+        "does not end",
+    ),
     ("operand bundles", '  call void @llvm.assume(i1 true) [ "align"(ptr @g0, i64 64) ]\n  ret i64 %a', "bundles"),
     ("a write to a constant", "  store i64 %a, ptr @k\n  ret i64 %a", "constant"),
-    ("two loops in one", "  %c = icmp eq i64 %a, 1\n  br i1 %c, label %x, label %y\nx:\n  %d = icmp eq i64 %b, 1\n  br i1 %d, label %y, label %z\n"
-     "y:\n  br label %x\nz:\n  ret i64 1", "more than one entry"),
+    (
+        "two loops in one",
+        "  %c = icmp eq i64 %a, 1\n  br i1 %c, label %x, label %y\nx:\n  %d = icmp eq i64 %b, 1\n  br i1 %d, label %y, label %z\n"
+        "y:\n  br label %x\nz:\n  ret i64 1",
+        "more than one entry",
+    ),
 ]
 
 

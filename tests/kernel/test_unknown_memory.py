@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from verifier.algebra import Integers
-from verifier.kernel.irparse import parse_module
-from verifier.kernel.lift import Lifter, Program
-from verifier.kernel.memory import Object
-from verifier.kernel.models import KernelModels
-from verifier.kernel.values import Incomplete, Word
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import parse_module
+from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-i64:64-n8:16:32:64-S128"\n'
 TWICE = "  %q = inttoptr i64 %a to ptr\n  %x = load i64, ptr %q\n{between}  %r = inttoptr i64 %b to ptr\n  %y = load i64, ptr %r\n  %z = xor i64 %x, %y\n  ret i64 %z"

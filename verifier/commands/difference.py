@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.errors import UsageError
+from verifier.base.exits import Exit
+from verifier.base.output import open_outputs, tell, write_outputs
 from verifier.commands.execute import Progress
 from verifier.commands.options import filtering, make_filters
-from verifier.errors import UsageError
-from verifier.exits import Exit
-from verifier.output import open_outputs, tell, write_outputs
 
 if TYPE_CHECKING:
-    from verifier.difference import Difference
-    from verifier.plan import Filters, Library
+    from verifier.prove.difference import Difference
+    from verifier.run.plan import Filters, Library
 
 __all__ = ["difference"]
 
@@ -59,14 +59,14 @@ def difference(context: click.Context, /, **given: Any) -> int:
 
 
 def _libraries(context: click.Context, filters: Filters, given: dict[str, Any], progress: Progress) -> tuple[Library, Library]:
-    from verifier.plan import load_library
+    from verifier.run.plan import load_library
 
     arch_dir, spec_dir = context.obj
     new = load_library(arch_dir, spec_dir)
     old = load_library(given["old_arch_dir"] or arch_dir, given["old_spec_dir"] or spec_dir)
     for library, tree in ((old, given["old_tree"]), (new, given["tree"])):
         if tree is not None:
-            from verifier.kernel.session import kernel_helpers
+            from verifier.kernel.conform.session import kernel_helpers
 
             library.substitute = kernel_helpers(tree, [library.layout(v.name) for v in library.wanted(filters)], progress)
     return old, new
@@ -76,9 +76,9 @@ def _compared(
     old: Library, new: Library, filters: Filters, depth: int, seconds: float, progress: Progress
 ) -> Iterator[Difference]:
     """What became of each obligation, group by group."""
-    from verifier.beyond import with_trace
-    from verifier.difference import Differences, Pair
-    from verifier.plan import matches, nothing_matches
+    from verifier.prove.difference import Differences, Pair
+    from verifier.run.plan import matches, nothing_matches
+    from verifier.search.beyond import with_trace
 
     groups = new.groups(filters)[0]
     if not groups:

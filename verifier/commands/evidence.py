@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.errors import UsageError
+from verifier.base.exits import Exit, worst
+from verifier.base.output import one_line, open_outputs, tell, tell_error, write_outputs
 from verifier.commands.execute import Progress, execute, finish
 from verifier.commands.options import filtering, load, make_filters, running
-from verifier.errors import UsageError
-from verifier.exits import Exit, worst
-from verifier.output import one_line, open_outputs, tell, tell_error, write_outputs
 
 if TYPE_CHECKING:
-    from verifier.certify.check import Checker
-    from verifier.certify.verify import Report
-    from verifier.plan import Library
+    from verifier.evidence.certify.check import Checker
+    from verifier.evidence.certify.verify import Report
+    from verifier.run.plan import Library
 
 __all__ = ["certify", "export", "mutate"]
 
@@ -39,8 +39,8 @@ __all__ = ["certify", "export", "mutate"]
 @click.pass_context
 def certify(context: click.Context, /, folder: Path, verify: bool, **given: Any) -> int:
     """Prove, and leave for each proof a certificate that another program checks; with --verify, check them again."""
-    from verifier.certify.check import find_checker
-    from verifier.certify.verify import verify as verify_folder
+    from verifier.evidence.certify.check import find_checker
+    from verifier.evidence.certify.verify import verify as verify_folder
     from verifier.report.certified import certified_parts, certified_text
 
     _consistent(context, verify, given)
@@ -93,8 +93,8 @@ def _make(
 ) -> tuple[Library, int, Report | None]:
     """Run, and write the certificates of what was proved; what has none is said. The exit code of that, or the report of a run
     that was stopped."""
-    from verifier.certify.make import make, open_folder
-    from verifier.certify.verify import stopped_before
+    from verifier.evidence.certify.make import make, open_folder
+    from verifier.evidence.certify.verify import stopped_before
 
     open_folder(folder)
     asked = given | {"json_file": None, "junit_file": None, "sarif_file": None}
@@ -121,7 +121,7 @@ def _make(
 @click.pass_context
 def export(context: click.Context, identity: str, form: str) -> int:
     """One obligation as SMT-LIB 2 (unsat is proved), or as a C program for CBMC or a compiler."""
-    from verifier.export import harness, named, script
+    from verifier.evidence.export import harness, named, script
 
     library = load(context)
     if form == "cbmc":
@@ -145,8 +145,8 @@ def export(context: click.Context, identity: str, form: str) -> int:
 @click.pass_context
 def mutate(context: click.Context, /, **given: Any) -> int:
     """Plant mistakes in arch/ and specs/ and see what notices them; 1 where one survives without a reason, or the other way."""
-    from verifier.mutate.command import KINDS, PATCHED, as_json, run, text
-    from verifier.plan import Filters
+    from verifier.evidence.mutate.command import KINDS, PATCHED, as_json, run, text
+    from verifier.run.plan import Filters
 
     library = load(context)
     wanted = [v.name for v in library.wanted(Filters(given["arch"]))] if given["arch"] else [

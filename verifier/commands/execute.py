@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.errors import UsageError
+from verifier.base.output import one_line, open_outputs, tell_error, write_outputs
 from verifier.commands.options import load
-from verifier.errors import UsageError
-from verifier.output import one_line, open_outputs, tell_error, write_outputs
 
 if TYPE_CHECKING:
-    from verifier.plan import Filters, Library
-    from verifier.results import Result, Run
+    from verifier.prove.results import Result, Run
+    from verifier.run.plan import Filters, Library
 
 __all__ = ["Progress", "color", "execute", "finish", "write_files"]
 
@@ -37,8 +37,8 @@ def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> 
         run = _execute(library, filters, given, known)
         return library, run, bool(run.stopped)
     except KeyboardInterrupt:
-        from verifier.results import Run
-        from verifier.run import STOPPED, nothing
+        from verifier.prove.results import Run
+        from verifier.run.scheduler import STOPPED, nothing
 
         if library is None:  # nobody has counted what there is to decide
             write_files(None, Run((), (), {"not_covered": [], "not_applicable": []}, stopped=f"{STOPPED}, while reading"), given)
@@ -48,9 +48,9 @@ def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> 
 
 def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run]) -> Run:
     """The run; what is known of it before its end is put into `known`."""
-    from verifier.kernel.store import builds
-    from verifier.run import Options, Stopped, prove
-    from verifier.store import cache_folder
+    from verifier.base.store import cache_folder
+    from verifier.kernel.tree.build_store import builds
+    from verifier.run.scheduler import Options, Stopped, prove
 
     tree: Path | None = given["tree"]
     lifted = given["helpers"] == "kernel"
@@ -58,11 +58,11 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
     if lifted and (tree is None or solver != "bits" or given["cross"] or given["dump_smt"]):
         raise UsageError("--helpers kernel needs --tree DIR and --solver bits, without --cross-check and --dump-smt")
     if solver in ("bitwuzla", "cvc5"):
-        from verifier.smt_solvers import find_package
+        from verifier.engine.smt_solvers import find_package
         find_package(solver)
     if tree is not None:
-        from verifier.kernel.toolchain import find_toolchain
-        from verifier.kernel.tree import open_tree
+        from verifier.kernel.tree.toolchain import find_toolchain
+        from verifier.kernel.tree.tree import open_tree
         open_tree(tree)
         find_toolchain()  # what is missing is said before anything is proved
     options = Options(
@@ -73,16 +73,16 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress, builds(given["no_cache"]) as kept:
         try:
             if lifted and tree is not None:
-                from verifier.kernel.session import kernel_helpers
+                from verifier.kernel.conform.session import kernel_helpers
                 wanted = [library.layout(v.name) for v in library.wanted(filters)]
                 library.substitute = kernel_helpers(tree, wanted, progress, kept)
             if given["dump_smt"]:
-                from verifier.export import dump_smt
+                from verifier.evidence.export import dump_smt
                 dump_smt(library, filters, given["dump_smt"], progress)
             run = prove(library, filters, options, progress)
             known.append(run)
             if tree is not None:
-                from verifier.kernel.counterexamples import replay_run
+                from verifier.meeting.counterexamples import replay_run
                 run = replay_run(library, run, tree, progress, kept)
             return run
         except Stopped as stopped:
@@ -128,16 +128,16 @@ def color(given: dict[str, Any]) -> bool:
 
 def write_files(library: Library | None, run: Run, given: dict[str, Any]) -> bool:
     """Write the machine-readable results; was one of them standard output? OutputError where one cannot be written."""
-    from verifier import report
+    from verifier.report import forms
 
     return write_outputs({option: given[key] for option, key in _FILES.items()}, {
-        "--json": lambda: report.json_parts(library, run), "--junit": lambda: report.junit_parts(library, run),
-        "--sarif": lambda: report.sarif_parts(library, run)})
+        "--json": lambda: forms.json_parts(library, run), "--junit": lambda: forms.junit_parts(library, run),
+        "--sarif": lambda: forms.sarif_parts(library, run)})
 
 
 def finish(run: Run, stopped: bool) -> int:
     """Say what went wrong with the run itself; the exit code."""
-    from verifier.results import exit_code
+    from verifier.prove.results import exit_code
 
     for what in run.contradictions:
         tell_error(f"pteproof: contradiction: {one_line(what)}")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.errors import UsageError
+from verifier.base.exits import Exit
+from verifier.base.output import tell, tell_error
 from verifier.commands.execute import Progress, finish
 from verifier.commands.options import GLOB, load
-from verifier.errors import UsageError
-from verifier.exits import Exit
-from verifier.output import tell, tell_error
 
 if TYPE_CHECKING:
-    from verifier.plan import Library
+    from verifier.run.plan import Library
 
 __all__ = ["call", "decode", "encode", "list_command", "table_command"]
 
@@ -35,14 +35,14 @@ def _check_own(context: click.Context, library: Library, arch: str) -> None:
 @click.pass_context
 def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str, as_json: bool) -> int:
     """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
-    from verifier import report
+    from verifier.report import forms
 
     library = load(context)
     _check_own(context, library, arch)
     if encoding not in library.spec.encodings:
-        from verifier.errors import nearest
+        from verifier.base.errors import nearest
         raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, library.spec.encodings)}")
-    tell(report.decode_text(library, library.variant(arch).name, values, encoding, as_json))
+    tell(forms.decode_text(library, library.variant(arch).name, values, encoding, as_json))
     return Exit.HOLDS
 
 
@@ -52,7 +52,7 @@ def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding:
 @click.pass_context
 def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
     """The entry value for fields and abstract states, such as PFN=0x12345 present=1 write=0 dirty=1."""
-    from verifier.encode import encode_entry
+    from verifier.model.encode import encode_entry
 
     library = load(context)
     _check_own(context, library, arch)
@@ -67,7 +67,7 @@ def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
 @click.pass_context
 def call(context: click.Context, arch: str, texts: tuple[str, ...]) -> int:
     """What helpers make of values, such as 'pte_write(pte_wrprotect(0x867))'; ptep=0x867 names an entry in memory."""
-    from verifier.apply import apply_text
+    from verifier.model.apply import apply_text
 
     library = load(context)
     _check_own(context, library, arch)
@@ -84,9 +84,9 @@ _LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helper
 @click.pass_context
 def list_command(context: click.Context, what: str, arch: str | None) -> int:
     """What there is."""
-    from verifier import report
+    from verifier.report import forms
 
-    tell(report.list_text(load(context), what, arch))
+    tell(forms.list_text(load(context), what, arch))
     return Exit.HOLDS
 
 
@@ -101,12 +101,12 @@ def list_command(context: click.Context, what: str, arch: str | None) -> int:
 @click.pass_context
 def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
     """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
-    from verifier.plan import Filters
-    from verifier.run import Options, Stopped
-    from verifier.store import cache_folder
-    from verifier.table.compute import table
-    from verifier.table.proofs import proofs
-    from verifier.table.show import show
+    from verifier.base.store import cache_folder
+    from verifier.evidence.table.compute import table
+    from verifier.evidence.table.proofs import proofs
+    from verifier.evidence.table.show import show
+    from verifier.run.plan import Filters
+    from verifier.run.scheduler import Options, Stopped
 
     library, found = load(context), None
     wanted = [v.name for v in library.wanted(Filters(arch))]

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.errors import UsageError
+from verifier.base.exits import Exit
+from verifier.base.output import tell
 from verifier.commands.execute import Progress, color, execute, finish, write_files
 from verifier.commands.options import filtering, load, make_filters, running, writing
 from verifier.commands.told import keep, tell_again
-from verifier.errors import UsageError
-from verifier.exits import Exit
-from verifier.output import tell
 
 if TYPE_CHECKING:
-    from verifier.baseline import Baseline
-    from verifier.plan import Filters, Library
-    from verifier.results import Run
+    from verifier.prove.baseline import Baseline
+    from verifier.prove.results import Run
+    from verifier.run.plan import Filters, Library
 
 __all__ = ["audit", "explain", "prove"]
 
@@ -34,8 +34,8 @@ __all__ = ["audit", "explain", "prove"]
 @click.pass_context
 def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
     """Prove or refute the obligations that the filters let through; without filters, all."""
-    from verifier import report
-    from verifier.baseline import read_baseline
+    from verifier.prove.baseline import read_baseline
+    from verifier.report import forms
 
     if unneeded:
         return _unneeded(load(context), make_filters(given), given)
@@ -49,7 +49,7 @@ def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
     if baseline is not None:
         run = against(library, filters, run, baseline)
     if not write_files(library, run, given):
-        text = report.prove_text(library, run, given["quiet"], given["verbose"], color(given))
+        text = forms.prove_text(library, run, given["quiet"], given["verbose"], color(given))
         tell(text, painted=color(given))
         keep(context, "prove", key, text, run, stopped)
     return finish(run, stopped)
@@ -59,8 +59,8 @@ def against(library: Library, filters: Filters, run: Run, baseline: Baseline) ->
     """The run, compared with an earlier one. What was not finished is not lost."""
     from dataclasses import replace
 
-    from verifier.baseline import compare
-    from verifier.results import said
+    from verifier.prove.baseline import compare
+    from verifier.prove.results import said
 
     asked, unfinished = library.asks_for(filters), {str(group) for group, _ in run.unfinished}
 
@@ -72,8 +72,8 @@ def against(library: Library, filters: Filters, run: Run, baseline: Baseline) ->
 
 
 def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
-    from verifier.plan import nothing_matches
-    from verifier.unneeded import lines, needs
+    from verifier.evidence.unneeded import lines, needs
+    from verifier.run.plan import nothing_matches
 
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
         found = needs(library, filters, progress)
@@ -92,7 +92,7 @@ def audit(context: click.Context, /, **given: Any) -> int:
     """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
     from dataclasses import replace
 
-    from verifier import report
+    from verifier.report import forms
 
     told = tell_again(context, "audit", given)
     if told is not None:
@@ -102,7 +102,7 @@ def audit(context: click.Context, /, **given: Any) -> int:
     filters = replace(filters, encoding=filters.encoding or ("option-c",), code=filters.code or ("today",))
     library, run, stopped = execute(context, filters, given)
     if not write_files(library, run, given):
-        text = report.audit_text(library, run)
+        text = forms.audit_text(library, run)
         tell(text, painted=color(given))
         keep(context, "audit", key, text, run, stopped)
     return finish(run, stopped)
@@ -118,8 +118,8 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
     """One obligation: the claim, the verdict, the values, the trace, the replay."""
     from dataclasses import replace
 
-    from verifier import report
-    from verifier.plan import Filters
+    from verifier.report import forms
+    from verifier.run.plan import Filters
 
     parts = identity.split("/")
     if len(parts) != 6:
@@ -131,7 +131,7 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
     run = replace(run, results=named) if named and not stopped else run
     if not write_files(library, run, given):
         for result in run.results:
-            tell(report.explain_text(library, result, color(given)), painted=color(given))
+            tell(forms.explain_text(library, result, color(given)), painted=color(given))
             if more > 1:
-                tell(report.more_text(library, result, more))
+                tell(forms.more_text(library, result, more))
     return finish(run, stopped)

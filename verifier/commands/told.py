@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.output import tell, tell_error
 from verifier.commands.execute import color
-from verifier.output import tell, tell_error
 
 if TYPE_CHECKING:
-    from verifier.results import Run
+    from verifier.prove.results import Run
 
 __all__ = ["keep", "tell_again"]
 
@@ -41,8 +41,8 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
         return None
     from shutil import get_terminal_size
 
-    from verifier.arch import data_folder
-    from verifier.digests import digest, digest_files, program
+    from verifier.base.digests import digest, digest_files, program
+    from verifier.model.arch import data_folder
 
     folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs")]
     words = {name: value for name, value in given.items() if name != "jobs"}
@@ -58,8 +58,8 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
 
 def tell_again(context: click.Context, command: str, given: dict[str, Any]) -> int | None:
     """Tell again what this command told on these inputs before; its exit code, or None where it did not."""
-    from verifier.cache import Told
-    from verifier.store import cache_folder
+    from verifier.base.store import cache_folder
+    from verifier.run.cache import Told
 
     inputs = context.meta[_KEY] = _inputs(context, command, given)
     found = None if inputs is None else Told(cache_folder(), inputs.key).read()
@@ -74,10 +74,10 @@ def tell_again(context: click.Context, command: str, given: dict[str, Any]) -> i
 
 def keep(context: click.Context, command: str, given: dict[str, Any], text: str, run: Run, stopped: bool) -> None:
     """Keep what was told, if it is what would be told again, and nothing that it was told from has changed meanwhile."""
-    from verifier.cache import Told
-    from verifier.load import OPENED
-    from verifier.results import Unknown, exit_code
-    from verifier.store import cache_folder
+    from verifier.base.store import cache_folder
+    from verifier.language.read_yaml import OPENED
+    from verifier.prove.results import Unknown, exit_code
+    from verifier.run.cache import Told
 
     gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive" for r in run.results)
     inputs = context.meta.get(_KEY)

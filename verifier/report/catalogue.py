@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from verifier.catalogue import Catalogue, Row
+from verifier.model.catalogue import Catalogue, Row
 
 __all__ = ["coverage_line", "page", "rows"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
-from verifier.certify.verify import Report
-from verifier.output import clean
-from verifier.plan import Filters
+from verifier.base.output import clean
+from verifier.evidence.certify.verify import Report
+from verifier.run.plan import Filters
 
 __all__ = ["certified_json", "certified_junit", "certified_parts", "certified_text"]
 

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from verifier.difference import Difference
-from verifier.plan import Library
+from verifier.model.typed import Model
+from verifier.prove.difference import Difference
+from verifier.prove.results import Move
+from verifier.report.columns import wrap
+from verifier.report.moves import moves_text
 from verifier.report.result_json import state
-from verifier.report.show import moves_text, wrap
-from verifier.results import Move
-from verifier.scopes import Model
+from verifier.run.plan import Library
 
 __all__ = ["difference_data", "difference_text"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
-from verifier.obligations import Group
-from verifier.output import clean
-from verifier.results import Result, Run, reason, verdict_name
+from verifier.base.output import clean
+from verifier.prove.obligations import Group
+from verifier.prove.results import Result, Run, reason, verdict_name
 
 __all__ = ["junit_parts"]
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from verifier import __version__
-from verifier.arch import Layout
-from verifier.evaluate import call
-from verifier.model import Level
-from verifier.plan import Library
-from verifier.report.show import reads_as, shown
-from verifier.report.why import why
-from verifier.results import (
+from verifier.language.evaluate import call
+from verifier.model.arch import Layout
+from verifier.model.spec import Level
+from verifier.model.step import key_name
+from verifier.model.typed import Model
+from verifier.prove.results import (
     Counterexample,
     Incomplete,
     Move,
@@ -28,8 +27,9 @@ from verifier.results import (
     reason,
     verdict_name,
 )
-from verifier.scopes import Model
-from verifier.steps import key_name
+from verifier.report.moves import reads_as, shown
+from verifier.report.why import why
+from verifier.run.plan import Library
 
 __all__ = ["json_parts", "schema"]
 

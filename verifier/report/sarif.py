@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from verifier import __version__
-from verifier.plan import Library
-from verifier.results import Result, Run, reason, verdict_name
+from verifier.prove.results import Result, Run, reason, verdict_name
+from verifier.run.plan import Library
 
 __all__ = ["sarif_parts"]
 

@@ -4,36 +4,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
-from verifier.model import ADVISORY
-from verifier.plan import Library
+from verifier.model.spec import ADVISORY
+from verifier.prove.results import Result, Run, State, reason, verdict_name
 from verifier.report.catalogue import coverage_line
-from verifier.report.show import explain_text, source_of, wrap
-from verifier.results import Result, Run, State, reason, verdict_name
+from verifier.report.columns import table, wrap
+from verifier.report.explain import explain_text, source_of
+from verifier.run.plan import Library
 
-__all__ = ["audit_text", "closing_line", "prove_text", "table"]
+__all__ = ["audit_text", "closing_line", "prove_text"]
 
 _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
-
 # Worst first: what a failure of the property costs.
 _COST = (
     "store-leak", "dropped-newer", "no-false-exclusive", "exclusive-only-granted", "pin-stays", "hardware-safe",
     "no-lost-dirty", "no-false-shared", "uffd-wp-exact", "soft-dirty-exact", "frame", "no-spurious-dirty",
 )
-
-
-def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
-    """Columns as wide as they have to be, two spaces apart.
-
-    >>> print(table([["a", "1"], ["bcd", "22"]], ["x", "y"]))
-    x    y
-    a    1
-    bcd  22
-    """
-    lines = [list(head), *(list(row) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def closing_line(run: Run) -> str:

@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.algebra import Integers
-from verifier.evaluate import call
-from verifier.load import Source
-from verifier.machine import WAS, Key
-from verifier.model import Level, Property
-from verifier.obligations import Builder, Group, Way
-from verifier.prove import input_reader, instance_of
-from verifier.results import Move
-from verifier.scopes import Model
-from verifier.steps import Step, World, run
-from verifier.syntax import BOOL
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import WAS, Key
+from verifier.language.read_yaml import Source
+from verifier.language.syntax import BOOL
+from verifier.model.spec import Level, Property
+from verifier.model.step import Step, World, run
+from verifier.model.typed import Model
+from verifier.prove.bits_way import input_reader, instance_of
+from verifier.prove.obligations import Builder, Group, Way
+from verifier.prove.results import Move
 
 __all__ = ["Shown", "Term", "decisive", "reasons", "why"]
 

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Digests of what a result rests on: data as it was loaded, the program's own code, and the packages that it uses.
+
+Data is digested as the loaders give it, whole: a new field of a record is in by itself. Code is digested without comments and
+docstrings, which nothing here reads; which modules count follows from what they import, so nobody keeps a list of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import fields, is_dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from verifier.base.errors import Where
+from verifier.base.store import cache_folder, read_regular, read_sealed, write_sealed
+
+__all__ = ["PACKAGE", "digest", "digest_files", "modules_of", "program"]
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def digest(*values: object) -> str:
+    """A digest of data: texts, numbers, records, mappings in their order, sequences and sets of such.
+
+    Places in files (`Where`) do not count. TypeError for anything else, such as a path: its name and what it holds differ.
+    """
+    parts: list[str] = []
+    for value in values:
+        _describe(value, parts)
+    return hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _describe(value: object, parts: list[str]) -> None:
+    """Append a text that two values have in common only if they are the same."""
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        parts.append(f"{value!r},")
+    elif isinstance(value, Where):
+        return
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts.append(f"{type(value).__qualname__}(")
+        for name in _names(type(value)):
+            _describe(getattr(value, name), parts)
+        parts.append(")")
+    elif isinstance(value, Mapping):
+        parts.append("{")
+        for key, one in value.items():
+            _describe(key, parts)
+            _describe(one, parts)
+        parts.append("}")
+    elif isinstance(value, (tuple, list)):
+        parts.append("[")
+        for one in value:
+            _describe(one, parts)
+        parts.append("]")
+    elif isinstance(value, Set):
+        parts.append(f"<{''.join(sorted(digest(one) for one in value))}>")
+    else:
+        raise TypeError(f"no digest of a {type(value).__name__}")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def digest_files(folder: Path, pattern: str = "*.yaml") -> dict[str, str]:
+    """Name below the folder -> digest of the contents, of every file of that pattern. OSError where one cannot be read."""
+    return {str(path.relative_to(folder)): hashlib.sha256(read_regular(path)).hexdigest()
+            for path in sorted(folder.rglob(pattern))}
+
+
+def program(*modules: str) -> str:
+    """A digest of all code that these modules of the package may run: theirs, and of what they import, to the end.
+
+    With the version of Python and of every package of others that this code imports.
+    """
+    found = modules_of(*modules)
+    code = {name: _read(name).code for name in sorted(found)}
+    used = sorted({top for name in found for top in _read(name).packages})
+    _Memo.write()
+    return digest(sys.version, code, {top: _versions(top) for top in used})
+
+
+def modules_of(*modules: str) -> set[str]:
+    """The modules of this package that these import, with themselves, to the end."""
+    found: set[str] = set()
+    left = list(modules)
+    while left:
+        name = left.pop()
+        if name not in found and _file(name) is not None:
+            found.add(name)
+            left += [*_read(name).imports, *([name.rpartition(".")[0]] if "." in name else [])]
+    return found
+
+
+class _Module:
+    """One file of code: a digest without comments and docstrings, what it imports of the package, and whose packages."""
+
+    def __init__(self, code: str, imports: list[str], packages: list[str]) -> None:
+        self.code, self.imports, self.packages = code, imports, packages
+
+    @classmethod
+    def parsed(cls, text: bytes) -> _Module:
+        tree = ast.parse(text)
+        named = sorted(set(_imported(tree)))
+        own = PACKAGE.name
+        for node in ast.walk(tree):
+            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, False) is not None:
+                del node.body[0]
+        return cls(
+            hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest(),
+            [name for name in named if name.partition(".")[0] == own],
+            sorted({name.partition(".")[0] for name in named} - {own, *sys.stdlib_module_names}),
+        )
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """Names of modules, and of what may be one: `from a import b` names a and a.b, and so may a text of this package's name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE.name}."):
+            yield node.value
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module of the package; None where that is no module."""
+    path = PACKAGE.joinpath(*name.split(".")[1:])
+    return next((p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()), None)
+
+
+class _Memo:
+    """What was found in files of code, by the digest of their bytes: parsing all takes half a second."""
+
+    known: dict[str, list[Any]] | None = None
+    new = False
+
+    @classmethod
+    def path(cls) -> Path | None:
+        folder = cache_folder()
+        return None if folder is None else folder / f"code-{_rule()}.json"
+
+    @classmethod
+    def all(cls) -> dict[str, list[Any]]:
+        if cls.known is None:
+            found = read_sealed(cls.path())
+            cls.known = found if isinstance(found, dict) else {}
+        return cls.known
+
+    @classmethod
+    def write(cls) -> None:
+        path = cls.path()
+        if cls.new and path is not None:
+            write_sealed(path, cls.known)
+            cls.new = False
+
+
+@cache
+def _rule() -> str:
+    """What parsing itself rests on: this file, and Python."""
+    return hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()[:16]
+
+
+def _read(name: str) -> _Module:
+    path = _file(name)
+    assert path is not None
+    text = path.read_bytes()
+    key, memo = hashlib.sha256(text).hexdigest(), _Memo.all()
+    if key not in memo:
+        found = _Module.parsed(text)
+        memo[key] = [found.code, found.imports, found.packages]
+        _Memo.new = True
+    return _Module(*memo[key])
+
+
+def _versions(top: str) -> list[str]:
+    """The distributions that have this package, with their versions; empty where it is not installed."""
+    return sorted(f"{name} {metadata.version(name)}" for name in set(_distributions().get(top, ())))
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tasks in processes that may die: what a killed process was at is lost and named, and everything else goes on."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
+
+from verifier.base.processes import as_worker
+
+__all__ = ["Lost", "each"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A task without a result. `killed`: its process ended; else the task raised an error, which `why` has in words."""
+
+    why: str
+    killed: bool
+
+
+@dataclass(slots=True)
+class _Worker(Generic[T]):
+    process: Any
+    task: T
+
+
+def each(work: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[tuple[T, R | Lost]]:
+    """Every task with what `work` makes of it, as they are done, in `jobs` processes that are forked from this one.
+
+    Processes are used again, so that what one has cached serves its next task. No process is left behind when the iterator ends
+    or is closed.
+    """
+    todo = deque(tasks)
+    running: dict[Connection, _Worker[T]] = {}
+    try:
+        while todo or running:
+            while todo and len(running) < max(1, jobs):
+                _start(work, todo.popleft(), running)
+            for pipe in wait(list(running)):
+                assert isinstance(pipe, Connection)
+                worker = running[pipe]
+                task, found, alive = worker.task, *_receive(pipe, worker.process)
+                if alive and todo:
+                    worker.task = todo.popleft()
+                    _send(pipe, worker.task)
+                else:
+                    del running[pipe]
+                    pipe.close()
+                yield task, found
+    finally:
+        for pipe, worker in running.items():
+            worker.process.kill()
+            worker.process.join()
+            pipe.close()
+
+
+def _start(work: Callable[[T], R], task: T, running: dict[Connection, _Worker[T]]) -> None:
+    context = mp.get_context("fork")
+    mine, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(work, theirs, [mine, *running]), daemon=True)
+    process.start()
+    theirs.close()
+    running[mine] = _Worker(process, task)
+    _send(mine, task)
+
+
+def _send(pipe: Connection, task: Any) -> None:
+    try:
+        pipe.send(task)
+    except OSError:
+        return  # the process has ended, as reading from it will show
+
+
+def _receive(pipe: Connection, process: Any) -> tuple[Any, bool]:
+    """What a process has to say, and whether it is still there."""
+    try:
+        good, found = pipe.recv()
+    except (EOFError, OSError):
+        process.join()
+        return Lost(f"its process ended with {process.exitcode}", killed=True), False
+    return (found if good else Lost(found, killed=False)), True
+
+
+def _serve(work: Callable[[Any], Any], pipe: Connection, others: Sequence[Connection]) -> None:
+    """The body of a process. It ends with its parent, whose ends of the pipes it must not hold open."""
+    as_worker()
+    for other in others:
+        other.close()
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = True, work(task)
+        except Exception as error:
+            answer = False, f"{type(error).__name__}: {error}"
+        pipe.send(answer)

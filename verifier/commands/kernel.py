@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands that need a kernel tree: conform and laws. They print; all else is in `session` and `laws`."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from verifier.base.errors import UsageError
+from verifier.base.exits import Exit
+from verifier.base.output import open_outputs, tell, tell_error, write_outputs
+from verifier.kernel.tree.build_store import builds
+from verifier.kernel.tree.tree import find_tree
+from verifier.prove.baseline import Baseline, compare, read_baseline, said
+
+__all__ = ["conform_command", "laws_command"]
+
+
+def _tree(given: Path | None) -> Path:
+    """The tree that was given, else the one that one stands in."""
+    found = given or find_tree(Path.cwd())
+    if found is None:
+        raise UsageError("give a kernel tree with --tree, or run this inside one")
+    return found
+
+
+def _progress(quiet: bool) -> Any:
+    shown = not quiet and sys.stderr.isatty()
+    return (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
+
+
+_OPTIONS = (
+    click.option(
+        "--tree",
+        type=click.Path(path_type=Path),
+        help="a Linux source tree; default: the one that one stands in. "
+        "Its build files run as you, in a jail if bubblewrap works",
+    ),
+    click.option(
+        "--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"
+    ),
+    click.option("--build", help="a kernel build of verifier/kernel/configs, in place of each variant's own"),
+    click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
+    click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
+    click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
+    click.option("--bisect", is_flag=True, expose_value=False, help="exit codes for git bisect run"),  # cli.py makes them
+    click.option("--no-cache", is_flag=True, help="build anew, and keep nothing"),
+    click.option(
+        "--baseline",
+        type=click.Path(path_type=Path),
+        metavar="RESULT",
+        help="the JSON of an earlier run: say what is new, and let the exit code speak of that only",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="only the exit code and files"),
+    click.option("-v", "--verbose", is_flag=True, help="also what is equal, and what it rests on"),
+)
+
+
+def _against(
+    before: Baseline | None, data: dict[str, Any], names: tuple[str, ...], code: int
+) -> tuple[dict[str, Any], list[str], int]:
+    """The results as JSON, what to say of them, and the exit code: compared with an earlier run where there is one."""
+    if before is None or code in (Exit.WRONG_USE, Exit.CONTRADICTION, Exit.STOPPED):
+        return data, [], code
+    variants = {row["variant"] for row in data["results"]}
+
+    def asked(identity: str) -> bool:
+        variant, *_, name = identity.split("/")
+        return variant in variants and any(fnmatch.fnmatchcase(name, glob) for glob in names)
+
+    now = ((row["id"], this) for row in data["results"] if (this := said(row)) is not None)
+    found = compare(before, now, asked)
+    return {**data, "exit": found.exit_code(), "baseline": found.data()}, list(found.lines()), found.exit_code()
+
+
+def _stopped(undecided: tuple[str, ...]) -> int:
+    """Say on one line what a stopped run did not come to the end of."""
+    if not undecided:
+        return 0
+    tell_error(f"pteproof: stopped by an interrupt or a request to end: {len(undecided)} variants have no answer, the first is "
+               f"{undecided[0]}; the same command finds what was built until then in the cache")
+    return Exit.STOPPED
+
+
+def _common(command: Any) -> Any:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command("conform")
+@_common
+@click.option("--helper", "helpers", multiple=True, default=("*",), help="helpers; a shell glob, repeatable")
+@click.option(
+    "--atomicity/--no-atomicity", default=True, help="compare also what helpers come to while the hardware acts; default: yes"
+)
+@click.pass_context
+def conform_command(
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
+    baseline: Path | None, atomicity: bool,
+) -> int:
+    """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
+    from verifier.kernel.conform.report import as_json, as_junit, as_text
+    from verifier.kernel.conform.session import conform, exit_code, layouts
+
+    files = {"--json": json_file, "--junit": junit_file}
+    open_outputs(files)
+    arch_dir = context.obj[0] if context.obj else None
+    before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
+    with builds(no_cache) as cache:
+        report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir, cache=cache,
+                         progress=_progress(quiet), atomicity=atomicity)
+    code = _stopped(report.undecided) or exit_code(report.results)
+    told, against, code = _against(before, as_json(report), helpers, code)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [as_junit(report)]})
+    if not quiet and not took:
+        text = as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose)
+        tell("\n".join([text, *against]))
+    return code
+
+
+@click.command("laws")
+@_common
+@click.option("--law", "names", multiple=True, default=("*",), help="laws; a shell glob, repeatable")
+@click.option("--helpers", "source", type=click.Choice(["kernel", "yaml"]), default="kernel", help="whose helpers")
+@click.pass_context
+def laws_command(
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, names: tuple[str, ...],
+    source: str,
+    baseline: Path | None,
+) -> int:
+    """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
+    from verifier.kernel.conform.laws import judge_laws, laws_json, laws_junit, laws_text
+
+    files = {"--json": json_file, "--junit": junit_file}
+    open_outputs(files)
+    arch_dir = context.obj[0] if context.obj else None
+    before = read_baseline(baseline, "pteproof.laws/1") if baseline else None
+    with builds(no_cache) as cache:
+        found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout,
+                           arch_dir=arch_dir, cache=cache, progress=_progress(quiet))
+    _stopped(found.undecided)
+    told, against, code = _against(before, laws_json(found), names, found.exit_code)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [laws_junit(found)]})
+    if not quiet and not took:
+        tell("\n".join([laws_text(found, verbose), *against]))
+    return code

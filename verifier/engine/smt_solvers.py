@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Solvers of terms by their names. bitwuzla and cvc5 get the spec's own terms (verifier.engine.smtlib).
+
+Both are optional: `pip install pteproof[solvers]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from verifier.base.errors import SolverError, UsageError
+from verifier.engine.smtlib import Smt, Term, cone
+from verifier.engine.solve import Answer, Sat, Solver, Undecided, Unsat, z3_solver
+from verifier.language.syntax import BOOL
+
+__all__ = ["SMT_SOLVERS", "find_package", "term_solver"]
+
+# the algebra's operation -> the name of the kind in either package
+_BITWUZLA = {
+    "band": "BV_AND", "bor": "BV_OR", "bxor": "BV_XOR", "bnot": "BV_NOT", "add": "BV_ADD", "sub": "BV_SUB",
+    "mul": "BV_MUL", "shl": "BV_SHL", "lshr": "BV_SHR", "ashr": "BV_ASHR", "eq": "EQUAL", "ult": "BV_ULT",
+    "slt": "BV_SLT", "extract": "BV_EXTRACT", "zext": "BV_ZERO_EXTEND", "sext": "BV_SIGN_EXTEND", "concat":
+    "BV_CONCAT", "ite": "ITE", "all": "AND", "any": "OR", "neg": "NOT", "same": "EQUAL",
+}
+_CVC5 = {
+    "band": "BITVECTOR_AND", "bor": "BITVECTOR_OR", "bxor": "BITVECTOR_XOR", "bnot": "BITVECTOR_NOT", "add":
+    "BITVECTOR_ADD", "sub": "BITVECTOR_SUB", "mul": "BITVECTOR_MULT", "shl": "BITVECTOR_SHL", "lshr":
+    "BITVECTOR_LSHR", "ashr": "BITVECTOR_ASHR", "eq": "EQUAL", "ult": "BITVECTOR_ULT", "slt": "BITVECTOR_SLT",
+    "extract": "BITVECTOR_EXTRACT", "zext": "BITVECTOR_ZERO_EXTEND", "sext": "BITVECTOR_SIGN_EXTEND", "concat":
+    "BITVECTOR_CONCAT", "ite": "ITE", "all": "AND", "any": "OR", "neg": "NOT", "same": "EQUAL",
+}
+
+
+def indices(term: Term) -> list[int]:
+    """The indices of SMT-LIB's indexed operators: extract's high and low, the bits that an extension adds."""
+    match term.op:
+        case "extract":
+            low, width = term.params
+            return [low + width - 1, low]
+        case "zext" | "sext":
+            narrow, width = term.params
+            return [width - narrow]
+    return []
+
+
+class _Translated:
+    """One incremental solver; a term is told to it when it is first needed."""
+
+    name: str
+
+    def __init__(self, smt: Smt) -> None:
+        self.smt = smt
+        self._known: dict[int, Any] = {}
+
+    def check(self, conditions: Iterable[Term]) -> Answer:
+        """Do the conditions hold together? A model has the inputs that they depend on."""
+        wanted = list(conditions)
+        below = cone(wanted)
+        try:
+            for term in below:
+                if term.at not in self._known:
+                    self._known[term.at] = self._translate(term)
+            return self._ask([self._known[c.at] for c in wanted], [t for t in below if t.op == "input"])
+        except RuntimeError as error:
+            raise SolverError(f"{self.name} failed: {error}") from error
+
+    def _translate(self, term: Term) -> Any:
+        raise NotImplementedError
+
+    def _ask(self, conditions: list[Any], inputs: list[Term]) -> Answer:
+        raise NotImplementedError
+
+
+class _Bitwuzla(_Translated):
+    name = "bitwuzla"
+
+    def __init__(self, smt: Smt, timeout: float | None) -> None:
+        super().__init__(smt)
+        self.b = find_package("bitwuzla")
+        self.manager = self.b.TermManager()
+        options = self.b.Options()
+        options.set(self.b.Option.PRODUCE_MODELS, True)
+        if timeout is not None:
+            options.set(self.b.Option.TIME_LIMIT_PER, max(1, int(timeout * 1000)))
+        self.solver = self.b.Bitwuzla(self.manager, options)
+
+    def _sort(self, width: int) -> Any:
+        return self.manager.mk_bool_sort() if width == BOOL else self.manager.mk_bv_sort(width)
+
+    def _translate(self, term: Term) -> Any:
+        make = self.manager
+        if term.op == "const":
+            if term.width == BOOL:
+                return make.mk_true() if term.number else make.mk_false()
+            return make.mk_bv_value(self._sort(term.width), term.number)
+        if term.op == "input":
+            return make.mk_const(self._sort(term.width), term.name)
+        kind = getattr(self.b.Kind, _BITWUZLA[term.op])
+        return make.mk_term(kind, [self._known[a.at] for a in term.args], indices(term))
+
+    def _ask(self, conditions: list[Any], inputs: list[Term]) -> Answer:
+        self.solver.push(1)
+        try:
+            for condition in conditions:
+                self.solver.assert_formula(condition)
+            found = self.solver.check_sat()
+            if found == self.b.Result.UNSAT:
+                return Unsat()
+            if found != self.b.Result.SAT:
+                return Undecided("bitwuzla gave up, in the time that it had")
+            values: dict[str, int | bool] = {}
+            for term in inputs:
+                value = self.solver.get_value(self._known[term.at])
+                values[term.name] = bool(value.value()) if term.width == BOOL else int(value.value(10))
+            return Sat(values)
+        finally:
+            self.solver.pop(1)
+
+
+class _Cvc5(_Translated):
+    name = "cvc5"
+
+    def __init__(self, smt: Smt, timeout: float | None) -> None:
+        super().__init__(smt)
+        self.c = find_package("cvc5")
+        self.manager = self.c.TermManager()
+        self.solver = self.c.Solver(self.manager)
+        self.solver.setLogic("QF_BV")
+        self.solver.setOption("incremental", "true")
+        self.solver.setOption("produce-models", "true")
+        if timeout is not None:
+            self.solver.setOption("tlimit-per", str(max(1, int(timeout * 1000))))
+
+    def _sort(self, width: int) -> Any:
+        return self.manager.getBooleanSort() if width == BOOL else self.manager.mkBitVectorSort(width)
+
+    def _translate(self, term: Term) -> Any:
+        make = self.manager
+        if term.op == "const":
+            if term.width == BOOL:
+                return make.mkBoolean(bool(term.number))
+            return make.mkBitVector(term.width, str(term.number), 10)
+        if term.op == "input":
+            return make.mkConst(self._sort(term.width), term.name)
+        kind: Any = getattr(self.c.Kind, _CVC5[term.op])
+        found = indices(term)
+        return make.mkTerm(make.mkOp(kind, *found) if found else kind, *(self._known[a.at] for a in term.args))
+
+    def _ask(self, conditions: list[Any], inputs: list[Term]) -> Answer:
+        self.solver.push(1)
+        try:
+            for condition in conditions:
+                self.solver.assertFormula(condition)
+            found = self.solver.checkSat()
+            if found.isUnsat():
+                return Unsat()
+            if not found.isSat():
+                return Undecided(f"cvc5 gave up: {found.getUnknownExplanation()}")
+            values: dict[str, int | bool] = {}
+            for term in inputs:
+                value = self.solver.getValue(self._known[term.at])
+                told = value.getBooleanValue() if term.width == BOOL else int(value.getBitVectorValue(10))
+                values[term.name] = told
+            return Sat(values)
+        finally:
+            self.solver.pop(1)
+
+
+SMT_SOLVERS = {"bitwuzla": _Bitwuzla, "cvc5": _Cvc5}
+
+
+def find_package(name: str) -> Any:
+    """The Python package of bitwuzla or cvc5. UsageError where it is not installed."""
+    try:
+        if name == "bitwuzla":
+            import bitwuzla
+            return bitwuzla
+        import cvc5
+        return cvc5
+    except ImportError:
+        raise UsageError(f"--solver {name}: its package is not installed; pip install 'pteproof[solvers]'") from None
+
+
+def term_solver(name: str, incremental: bool = True, timeout: float | None = None) -> tuple[Any, Solver]:
+    """Terms, and a solver of conditions that are built over them; `timeout` in seconds is its own, soft one.
+
+    Raises UsageError where the solver's package is not installed. Only z3 can be asked afresh for each question.
+    """
+    if name == "z3":
+        from verifier.engine.terms import Terms
+
+        terms = Terms()
+        return terms, z3_solver(terms, incremental, timeout)
+    smt = Smt()
+    return smt, SMT_SOLVERS[name](smt, timeout)

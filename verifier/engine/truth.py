@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Truth tables over the inputs of a cone, where these are few: a node's table is one integer, a bit for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from verifier.engine.graph import Graph
+
+__all__ = ["INPUTS", "rows"]
+
+INPUTS = 10  # bits of inputs: tables of at most 1,024 rows
+NODES = 128  # beyond these a SAT solver is quicker
+
+
+def rows(graph: Graph, literals: Sequence[int]) -> tuple[list[int], int] | None:
+    """The inputs that the literals depend on (as nodes), and the table of their conjunction; None where there is too much.
+
+    Bit r of the table says whether all literals hold where input k has the value of bit k of r.
+
+    >>> graph = Graph()
+    >>> x, y = graph.input_bits("x", 2)
+    >>> rows(graph, [graph.xor(x, y)])
+    ([1, 2], 6)
+    """
+    nodes = _few(graph, literals)
+    if nodes is None:
+        return None
+    left, right = graph.left, graph.right
+    inputs = [node for node in nodes if left[node] < 0]
+    all_rows = (1 << (1 << len(inputs))) - 1
+    known = {0: 0, 1: all_rows}
+    number = 0
+    for node in nodes:
+        if left[node] < 0:
+            value = _column(number, len(inputs))
+            number += 1
+        else:
+            value = known[left[node]] & known[right[node]]
+        known[2 * node] = value
+        known[2 * node + 1] = value ^ all_rows
+    table = all_rows
+    for literal in literals:
+        table &= known[literal]
+    return inputs, table
+
+
+def _few(graph: Graph, literals: Iterable[int]) -> list[int] | None:
+    """The nodes that the literals depend on, in topological order; None as soon as there are too many."""
+    left, right = graph.left, graph.right
+    seen = {0}
+    inputs = 0
+    todo = [literal >> 1 for literal in literals]
+    while todo:
+        node = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if left[node] < 0:
+            inputs += 1
+        else:
+            todo.append(right[node] >> 1)
+            todo.append(left[node] >> 1)
+        if inputs > INPUTS or len(seen) > NODES:
+            return None
+    return sorted(seen)[1:]
+
+
+@cache
+def _column(number: int, count: int) -> int:
+    """An input's own table: its number's bit of each row."""
+    all_rows = (1 << (1 << count)) - 1
+    half = 1 << number
+    return all_rows // ((1 << half) + 1) << half

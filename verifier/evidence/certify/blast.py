@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The CNF of what is claimed, from a graph that is not folded: none of our rewriting stands behind a certificate.
+
+One CNF belongs to one step of a group (all proofs of one transition), and says that some proved obligation is violated.
+It is unsatisfiable where all of them hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from verifier.engine.bits import Bits, Word
+from verifier.engine.graph import WIDTH
+from verifier.prove.obligations import Question
+
+__all__ = ["Claims", "Unfolded", "claims_cnf"]
+
+
+class Unfolded(Bits):
+    """The bit graph without any rewriting: equality is bit by bit, and equal conjunctions are one node.
+
+    `constants`: a conjunction with a constant, with itself or with its complement is no node; without, it is one too.
+
+    >>> g = Unfolded(constants=False)
+    >>> x = g.input_bool("x")
+    >>> g.conj(x, 0) > 1, g.conj(x, 0) == g.conj(0, x)
+    (True, True)
+    """
+
+    def __init__(self, constants: bool = True) -> None:
+        super().__init__()
+        self.constants = constants
+
+    def conj(self, a: int, b: int) -> int:
+        if a > b:
+            a, b = b, a
+        if self.constants:
+            if a < 2:
+                return b if a else 0
+            if a >> 1 == b >> 1:
+                return a if a == b else 0
+        found = self._nodes.get(a << WIDTH | b)
+        return self._new(a, b) if found is None else found
+
+    def xor(self, a: int, b: int) -> int:
+        return self.conj(self.conj(a, b) ^ 1, self.conj(a ^ 1, b ^ 1) ^ 1)
+
+    def mux(self, c: int, a: int, b: int) -> int:
+        return self.conj(self.conj(c, a) ^ 1, self.conj(c ^ 1, b) ^ 1) ^ 1
+
+    def _equal(self, a: Word, b: Word) -> int:
+        found = 1
+        for x, y in zip(a.bits, b.bits, strict=True):
+            found = self.conj(found, self.xor(x, y) ^ 1)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """A CNF, and what its variables are.
+
+    violated  obligation id -> the variable that says that it is violated; the last clause has exactly these
+    assumed   label of an instance -> the variables that hold where all that is assumed of it holds
+    inputs    name -> the variables of its bits, lowest first; 0 where the CNF does not depend on a bit
+    """
+
+    variables: int
+    clauses: list[list[int]]
+    violated: dict[str, int]
+    assumed: dict[str, int]
+    inputs: dict[str, list[int]]
+
+
+def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
+    """The CNF that some of these obligations is violated. It is the same for the same specs, byte for byte.
+
+    Gates are numbered behind what they depend on, so that inputs determine all others in one pass. A gate is the
+    conjunction of two literals, or a choice between two, whose halves have no variables.
+    """
+    given = {label: graph.all(*found) for q in questions for label, found in q.given.items()}
+    bad = {q.id: graph.any(*(graph.conj(given[w.label], w.bad) for w in q.ways)) for q in questions}
+    left, right = graph.left, graph.right
+    choices: dict[int, tuple[int, int, int]] = {}
+    seen = {0}
+    todo = [literal >> 1 for literal in (*given.values(), *bad.values())]
+    while todo:
+        node = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        a, b = left[node], right[node]
+        if a < 0:
+            continue
+        choice = graph.mux_of(node) if a & b & 1 and a > 1 else None
+        if choice is None:
+            todo += a >> 1, b >> 1
+        else:
+            choices[node] = choice
+            todo += [literal >> 1 for literal in choice]
+    number = {node: at for at, node in enumerate(sorted(seen), 1)}
+
+    def signed(literal: int) -> int:
+        return -number[literal >> 1] if literal & 1 else number[literal >> 1]
+
+    clauses = [[-1]]  # node 0 is false
+    for node, own in number.items():
+        if node in choices:
+            c, x, y = map(signed, choices[node])
+            clauses += [-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y]
+        elif node and left[node] >= 0:
+            x, y = signed(left[node]), signed(right[node])
+            clauses += [-own, x], [-own, y], [own, -x, -y]
+    count = len(number)
+    named: dict[str, dict[str, int]] = {"violated": {}, "assumed": {}}
+    for kind, literals in (("assumed", given), ("violated", bad)):
+        for name, literal in literals.items():
+            count += 1
+            clauses += [-count, signed(literal)], [count, -signed(literal)]
+            named[kind][name] = count
+    clauses.append(list(named["violated"].values()))
+    inputs = {name: [number.get(bit >> 1, 0) for bit in bits] for name, bits in graph.inputs.items()
+              if any(bit >> 1 in number for bit in bits)}
+    return Claims(count, clauses, named["violated"], named["assumed"], inputs)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run has obligations of, and what the certificate of a unit says, both from the specs: made here to be written, and
+made here again to be compared with what somebody hands over.
+
+A unit is the proved obligations of one step of a group. It is built in a graph of its own, so that it has the same bytes
+whatever else was asked for.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.engine.smtlib import Script, Smt
+from verifier.evidence.certify.blast import Claims, Unfolded, claims_cnf
+from verifier.evidence.certify.files import Bad
+from verifier.evidence.export import conditions
+from verifier.language.read_yaml import OPENED
+from verifier.model.spec import ADVISORY, EFFECT
+from verifier.model.step import asked, step_names
+from verifier.prove.bits_way import claim, graph_inputs
+from verifier.prove.obligations import Builder, Group, obligation_id
+from verifier.prove.terms_way import term_inputs
+from verifier.run.plan import Filters, Library
+
+__all__ = ["GRAPHS", "Asked", "Content", "asked_for", "content", "kernels", "spec_digests"]
+
+APART = ("laws.yaml", "sequences.yaml", "survivors.yaml", "traits.yaml")  # files of specs/ that no obligation is made from
+GRAPHS = {True: "constants folded", False: "nothing folded"}  # how the index names a graph's kind
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An obligation: its unit's name, its property, and the kind of that."""
+
+    unit: str
+    property: str
+    kind: str
+
+    @builtins.property
+    def advisory(self) -> bool:
+        """Does no run fail by it?"""
+        return self.kind == ADVISORY
+
+    @builtins.property
+    def effect(self) -> bool:
+        """Is it what a step is there for? It is proved by showing one, and has no certificate."""
+        return self.kind == EFFECT
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A unit's claims: as a CNF with what its variables are, in words (by obligation), and as SMT-LIB."""
+
+    name: str
+    claims: Claims
+    said: dict[str, str]
+    smt2: str
+
+    def text(self, inhabitants: Mapping[str, Mapping[str, int]]) -> str:
+        """What the variables of the CNF are, with an inhabitant of each set of assumptions, as JSON."""
+        found = self.claims
+        told: dict[str, Any] = {
+            "unit": self.name, "variables": found.variables, "clauses": len(found.clauses),
+            "obligations": [{"id": i, "claim": self.said[i], "violated": found.violated[i]} for i in found.violated],
+            "assumed": found.assumed, "inputs": found.inputs, "inhabitants": inhabitants,
+        }
+        return json.dumps(told, indent=1) + "\n"
+
+
+def asked_for(library: Library, filters: Filters) -> dict[str, Asked]:
+    """Every obligation that the filters let through, by id: with a certificate or without."""
+    found = {}
+    for group in library.groups(filters)[0]:
+        model = library.group_model(group)
+        for step in step_names(model):
+            for prop in asked(model, step, group.code):
+                if filters.wants(step, prop.name):
+                    found[obligation_id(group, step, prop.name)] = Asked(f"{group}/{step}", prop.name, prop.kind)
+    return found
+
+
+def content(library: Library, unit: str, properties: frozenset[str], constants: bool) -> Content:
+    """The claims of a unit. Bad where the specs have no such step, or not all of these properties of it."""
+    variant, level, encoding, code, step = unit.split("/")
+    group = Group(variant, level, encoding, code)
+    model = library.group_model(group)
+    graph, smt = Unfolded(constants), Smt()
+    bits, terms = Builder(model, group, graph, graph_inputs(graph)), Builder(model, group, smt, term_inputs(smt))
+
+    def wanted(name: str, prop: str) -> bool:
+        return name == step and prop in properties
+
+    questions = list(bits.questions(wanted))
+    if {q.property.name for q in questions} != properties or not questions:
+        raise Bad("the specs have not all of these obligations")
+    script = Script([f"pteproof: {unit}", "each question asks for a violation: unsat is proved"])
+    said = {}
+    for question in terms.questions(wanted):
+        said[question.id] = claim(model, group, question)
+        script.ask([question.id, said[question.id]], conditions(smt, question), "unsat")
+    return Content(unit, claims_cnf(graph, questions), said, script.text())
+
+
+def _architectures(library: Library, filters: Filters) -> list[str]:
+    return sorted({library.variant(group.variant).arch for group in library.groups(filters)[0]})
+
+
+def kernels(library: Library, filters: Filters) -> dict[str, str]:
+    """By architecture: the version of Linux that its facts were read in."""
+    return {name: library.archs[name].read for name in _architectures(library, filters)}
+
+
+def spec_digests(library: Library, filters: Filters) -> dict[str, str]:
+    """SHA-256 of each file of arch/ and specs/ that these obligations are made from, by its path there, as it was read."""
+    archs = {library.arch_folder.absolute() / f"{name}.yaml" for name in (*_architectures(library, filters), "generic")}
+    specs = library.spec_folder.absolute()
+    found = {f"arch/{path.name}": OPENED[path] for path in archs if path in OPENED}
+    found |= {f"specs/{path.relative_to(specs)}": its for path, its in OPENED.items()
+              if path.is_relative_to(specs) and path.name not in APART}
+    return dict(sorted(found.items()))

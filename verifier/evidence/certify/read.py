@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a folder of certificates says, believed in nothing: the form of the index, and each unit checked from its files alone.
+
+Of a unit: its files have the digests of the index; the CNF, parsed strictly, is gates, names and the violation of exactly the
+obligations that are told; every set of assumptions has an inhabitant; the proof has DRAT's form. What the gates have to do
+with the claims is not seen here (verifier.evidence.certify.verify).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from verifier.base.errors import UsageError
+from verifier.evidence.certify.content import GRAPHS
+from verifier.evidence.certify.dimacs import parse_cnf
+from verifier.evidence.certify.files import INDEX, KINDS, SCHEMA, Bad, digest, parse_json, read_packed, read_plain, unit_path
+from verifier.evidence.certify.gates import Circuit, read_circuit
+from verifier.run.plan import Filters
+
+__all__ = ["Index", "Row", "Unit", "read_index", "read_unit"]
+
+_PROOF = re.compile(r"(?:(?:d )?+(?:-?[1-9][0-9]{0,8} )*+0\n)++", re.ASCII)
+_KEYS = ("schema", "tool", "proofs", "graph", "asked", "kernel", "specs", "units", "not_certified", "shown")
+_TOLD = ("unit", "variables", "clauses", "obligations", "assumed", "inputs", "inhabitants")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A unit, as the index has it: its files' digests by kind."""
+
+    name: str
+    obligations: int
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`made_by` is the version of the program; `constants`: are constants folded?"""
+
+    made_by: str
+    constants: bool
+    filters: Filters
+    kernel: Mapping[str, str]
+    specs: Mapping[str, str]
+    rows: tuple[Row, ...]
+    not_certified: Mapping[str, str]
+    shown: tuple[str, ...]
+
+    def paths(self) -> set[str]:
+        """All files of units."""
+        return {unit_path(row.name, kind) for row in self.rows for kind in KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit whose files hold together: each obligation's claim by its id, and its files' texts by kind."""
+
+    name: str
+    said: Mapping[str, str]
+    inhabitants: Mapping[str, Mapping[str, int]]
+    clauses: list[list[int]]
+    texts: Mapping[str, str]
+
+
+def read_index(folder: Path) -> Index:
+    """The index of a folder. UsageError where there is none, or it is not of the form."""
+    path = folder / INDEX
+    try:
+        found = parse_json(read_plain(path))
+        if found.get("schema") != SCHEMA:
+            raise Bad(f"no index of {SCHEMA}")
+        return _index(found)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; a run that was stopped leaves no index") from error
+    except Bad as error:
+        raise UsageError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path}: not as an index is: {error!r}") from error
+
+
+def _index(found: dict[str, Any]) -> Index:
+    asked, graphs = found["asked"], {text: constants for constants, text in GRAPHS.items()}
+    if set(found) != set(_KEYS) or set(asked) != {f.name for f in fields(Filters)} or found["graph"] not in graphs:
+        raise Bad("not as an index is")
+    rows = tuple(_row(row) for row in found["units"])
+    names = [row.name for row in rows]
+    if not rows or len(set(names)) != len(names):
+        raise Bad("names no unit, or one twice")
+    return Index(
+        str(found["tool"]["version"]), graphs[found["graph"]], Filters(*(_words(asked[f.name]) for f in fields(Filters))),
+        _texts(found["kernel"]), _texts(found["specs"]), rows, _texts(found["not_certified"]), _words(found["shown"]))
+
+
+def _row(row: dict[str, Any]) -> Row:
+    name, count, files = row["name"], row["obligations"], row["files"]
+    if set(row) != {"name", "obligations", "files"} or type(count) is not int or set(files) != set(KINDS):
+        raise Bad("a unit's row is not as one is")
+    for kind, entry in files.items():
+        if set(entry) != {"path", "sha256"} or entry["path"] != unit_path(name, kind):
+            raise Bad(f"{entry['path']!r} is not where {name} has its {kind} file")
+    return Row(name, count, _texts({kind: entry["sha256"] for kind, entry in files.items()}))
+
+
+def _words(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise Bad("what should be a list of words is not")
+    return tuple(found)
+
+
+def _texts(found: Any) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise Bad("what should be texts is not")
+    return found
+
+
+def read_unit(folder: Path, row: Row) -> Unit:
+    """A unit of which everything holds that its files alone can show, but for the proof itself. Bad where it does not."""
+    try:
+        texts = {kind: _text(folder, row, kind) for kind in KINDS}
+        told = parse_json(texts["json"].encode())
+        variables, clauses = parse_cnf(texts["cnf"], unit_path(row.name, "cnf"))
+        if _PROOF.fullmatch(texts["drat"]) is None:
+            raise Bad("the proof is not DRAT")
+        said = _obligations(row, told, variables, len(clauses))
+        _meant(told, read_circuit(variables, clauses))
+        return Unit(row.name, said, told["inhabitants"], clauses, texts)
+    except UsageError as error:
+        raise Bad(str(error)) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Bad(f"not a unit: {error!r}") from error
+
+
+def _text(folder: Path, row: Row, kind: str) -> str:
+    """A file of a unit, as the index has it."""
+    path = unit_path(row.name, kind)
+    try:
+        data = read_packed(folder / path)
+    except (OSError, Bad) as error:
+        raise Bad(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from error
+    if digest(data) != row.digests[kind]:
+        raise Bad(f"{path}: its contents are not those that the index has")
+    return data.decode("ascii")
+
+
+def _obligations(row: Row, told: dict[str, Any], variables: int, clauses: int) -> dict[str, str]:
+    """The claims of the obligations that are told, by id. They are some of the unit's, each once."""
+    if set(told) != set(_TOLD) or any(set(o) != {"id", "claim", "violated"} for o in told["obligations"]):
+        raise Bad("not a unit: it tells something else")
+    said = {str(o["id"]): o["claim"] for o in told["obligations"]}
+    if told["unit"] != row.name or (told["variables"], told["clauses"]) != (variables, clauses):
+        raise Bad("what is told of the CNF is not what it is")
+    if not said or not len(said) == len(told["obligations"]) == row.obligations:
+        raise Bad("obligations are told twice, or not at all")
+    for identity, claim in said.items():
+        parts = identity.split("/")
+        if len(parts) != 6 or "/".join((*parts[:3], parts[4], parts[3])) != row.name:
+            raise Bad(f"{identity} is not of this unit")
+        if not isinstance(claim, str) or not claim:
+            raise Bad(f"{identity} claims nothing")
+    return said
+
+
+def _meant(told: dict[str, Any], circuit: Circuit) -> None:
+    """The variables are what is told of them, and every set of assumptions holds for some values, which violate nothing."""
+    violated, assumed, inputs = [o["violated"] for o in told["obligations"]], told["assumed"], told["inputs"]
+    if circuit.violation != violated:
+        raise Bad("the last clause does not say that one of the obligations is violated")
+    if not assumed:
+        raise Bad("nothing is assumed, not even nothing")
+    if [own for own, _ in circuit.names] != [*assumed.values(), *violated]:
+        raise Bad("the variables that are named are not those of assumptions and obligations")
+    bits = [bit for found in inputs.values() for bit in found if bit]
+    if len(set(bits)) != len(bits) or set(bits) != circuit.inputs:
+        raise Bad("the inputs that are told are not the variables that nothing defines")
+    if list(told["inhabitants"]) != list(assumed):
+        raise Bad("not every set of assumptions has its inhabitant")
+    given: dict[int, int] = {}
+    for number, values in enumerate(told["inhabitants"].values()):
+        if list(values) != list(inputs):
+            raise Bad("an inhabitant has not exactly the inputs")
+        for name, found in inputs.items():
+            value = values[name]
+            if type(value) is not int or value < 0 or value >> len(found):
+                raise Bad(f"{value!r} is no value of the input {name}")
+            for place, bit in enumerate(found):
+                given[bit] = given.get(bit, 0) | (value >> place & 1) << number
+    known = circuit.values(given, len(assumed))
+    for number, (label, variable) in enumerate(assumed.items()):
+        if not known[variable] >> number & 1:
+            raise Bad(f"the inhabitant of {label} does not satisfy what is assumed")
+        if any(known[v] >> number & 1 for v in violated):
+            raise Bad(f"the inhabitant of {label} violates an obligation")

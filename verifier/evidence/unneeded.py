@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which assumptions does nothing need? Each conjunct of the invariant, axiom and requirement is left out in turn.
+
+One that no proof needs hides a mistake: it does not say what it was meant to say, or something else says too much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver, Unsat
+from verifier.language.read_yaml import Source
+from verifier.model.spec import INVARIANT, LEMMA, STATIC
+from verifier.prove.bits_way import graph_inputs
+from verifier.prove.obligations import Builder, Question, Way
+from verifier.run.plan import Filters, Library
+
+__all__ = ["Assumption", "Needs", "needs"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Assumption:
+    """A conjunct of what proofs assume: `kind` is invariant, lemma, axiom or requires; `place` is where it stands."""
+
+    kind: str
+    name: str
+    place: str
+
+
+WHEN = Assumption("event", "when", "")  # when a hardware event may happen: part of the event, not an assumption of a proof
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """needed: an obligation that is no longer proved without it. unneeded: every proof that was asked for holds without it."""
+
+    needed: dict[Assumption, str]
+    unneeded: tuple[Assumption, ...]
+    proofs: int
+
+
+def needs(library: Library, filters: Filters, progress: Callable[[str], None] = lambda _: None) -> Needs:
+    """Leave each assumption out of every proof that uses it, until one fails.
+
+    Requirements that are there for traces only are not counted: no proof may rest on them, and a test says that none does.
+    """
+    needed: dict[Assumption, str] = {}
+    seen: dict[Assumption, None] = {}
+    proofs = 0
+    for group in library.groups(filters)[0]:
+        progress(f"{group}: what is needed")
+        graph = Bits()
+        solver = BitsSolver(graph)
+        builder = Builder(library.group_model(group), group, graph, graph_inputs(graph))
+        for question in builder.questions(filters.wants):
+            if question.property.kind == STATIC or question.transition == "init":
+                continue
+            for way in question.ways:
+                given = _named(library, builder, question, way)
+                if not isinstance(solver.check((*question.given[way.label], way.bad), ()), Unsat):
+                    break
+                proofs += 1
+                seen |= dict.fromkeys(given.keys() - {WHEN})
+                for one in given.keys() - needed.keys() - {WHEN}:
+                    rest = [literal for other, literals in given.items() if other != one for literal in literals]
+                    if not isinstance(solver.check((*rest, way.bad), ()), Unsat):
+                        needed[one] = question.id
+    return Needs(needed, tuple(sorted(seen.keys() - needed.keys())), proofs)
+
+
+def _named(library: Library, builder: Builder, question: Question, way: Way) -> dict[Assumption, list[int]]:
+    """What the proof of one way assumes, in parts. Those for traces only are among them, but of no kind that is counted."""
+    spec = library.spec
+    found: dict[Assumption, list[int]] = {}
+    for (name, _), literal in builder.invariant.items():
+        prop = spec.properties[name]
+        assert prop.kind in (INVARIANT, LEMMA)
+        found.setdefault(Assumption(prop.kind, name, _place(prop.holds)), []).append(literal)
+    assert way.step is not None
+    for name, literal in way.step.named.items():
+        kind, _, rest = name.partition(" ")
+        if kind == "requires":
+            transition = spec.transitions[question.transition]
+            axiom = next(a for a in transition.requires if a.name == rest)
+            if not axiom.traces:
+                found.setdefault(Assumption(kind, f"{transition.name}.{rest}", _place(axiom.holds)), []).append(literal)
+        elif kind == "axiom":
+            observation, _, sentence = rest.partition(".")
+            axiom = next(a for a in spec.observations[observation].axioms if a.name == sentence)
+            found.setdefault(Assumption(kind, rest, _place(axiom.holds)), []).append(literal)
+        else:
+            found.setdefault(WHEN, []).append(literal)
+    return found
+
+
+def _place(source: Source | None) -> str:
+    return "" if source is None else str(source.where)
+
+
+def lines(found: Needs) -> Iterator[str]:
+    """The report, for people."""
+    for one in found.unneeded:
+        yield f"unneeded  {one.kind} {one.name}  ({one.place})"
+    yield (f"{found.proofs} proofs, each without each of its assumptions: {len(found.needed)} assumptions are needed, "
+           f"{len(found.unneeded)} by none of these proofs.")

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Inline assembly of s390, and the one function of its headers that needs an address as a number.
+
+What the instructions do to an entry is the z/Architecture Principles of Operation's: IPTE and IDTE set the invalid bit of
+one entry, RDP clears the protection bit of one, CS and CSP compare and swap. That the address of a page and the pointer
+to its entry belong together is the callers' duty, and noted. What an instruction could do to further entries is given up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.kernel.asm.x86_arm64 import Asm, Model, Statement, nothing
+from verifier.kernel.llvm.access import load_scalar, store_scalar
+from verifier.kernel.llvm.context import Context
+from verifier.kernel.llvm.instructions import compare_exchange
+from verifier.kernel.llvm.ir import Instr
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.undefined import Undefinedness
+from verifier.kernel.llvm.values import Address, Incomplete, Value, Word
+from verifier.kernel.llvm.ways import State
+
+__all__ = ["CALLS", "MODELS", "Physical"]
+
+PAGE_INVALID, PAGE_PROTECT, TABLE_INVALID = 0x400, 0x200, 0x20
+_PREMISE = "that is what the address given with it is translated by"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Physical(Word):
+    """The physical address of a known place: a free number, and the place."""
+
+    place: Address | None = None
+
+
+def _lowcore(asm: Asm) -> Value:
+    """get_lowcore(): one of two addresses, patched at boot, and always the same object."""
+    l = asm.lifter
+    key = ("", "lowcore")
+    if key not in l.globals:
+        l.globals[key] = l.object("@lowcore", None)
+    return l.pointer(l.globals[key])
+
+
+def _fetch(op: str) -> Model:
+    """laa, lan, lao, lax: memory and the register are combined into memory, and the register gets what was there."""
+
+    def model(asm: Asm) -> Value:
+        l, size = asm.lifter, 8 if asm.match["wide"] else 4
+        old = l.values.as_word(load_scalar(l, asm.address("mem"), size, asm.state))
+        value = l.values.as_word(asm.arg("value"))
+        store_scalar(l, asm.address("mem"), size, l.ops.binary(op, old, value, ()), asm.state)
+        return asm.results({int(asm.match["old"]): old})
+
+    return model
+
+
+def _store(asm: Asm) -> None:
+    size = 8 if asm.match["wide"] else 4
+    store_scalar(asm.lifter, asm.address("mem"), size, asm.lifter.values.as_word(asm.arg("value")), asm.state)
+
+
+def _compare_and_swap(asm: Asm) -> Value:
+    """cs: compares with the tied register, which gets what was there."""
+    number = int(asm.match["old"])
+    old, _ = compare_exchange(asm.lifter, asm.address("mem"), asm.tied(number), asm.arg("new"), asm.state)
+    return asm.results({number: old})
+
+
+def _compare_and_swap_pair(asm: Asm) -> Value:
+    """csp: of a pair of registers the even one is compared with four bytes and gets what was there, the odd one is stored."""
+    l, number = asm.lifter, int(asm.match["pair"])
+    pair = asm.tied(number)
+    if not isinstance(pair, Word) or pair.width != 128:
+        raise Incomplete("csp of something that is no pair of registers")
+    expected, new = (
+        Word(32, l.alg.extract(pair.term, 64, 32), None, pair.poison),
+        Word(32, l.alg.extract(pair.term, 0, 32), None, pair.poison),
+    )
+    old, _ = compare_exchange(l, _memory(asm), expected, new, asm.state)
+    word = l.values.as_word(old)
+    term = l.alg.concat(
+        l.alg.concat(l.alg.extract(pair.term, 96, 32), word.term, 32, 32), l.alg.extract(pair.term, 0, 64), 64, 64
+    )
+    l.note("csp swaps four bytes; the translation buffer is not part of an entry")
+    return asm.results({number: Word(128, term, None, l.values.either(pair.poison, word.poison))})
+
+
+def _memory(asm: Asm) -> Address:
+    """The memory operand, which the template need not name."""
+    at = asm.operands.argument(asm.operands.constraints.index("=*m"))
+    return asm.lifter.values.as_address(asm.args[at], asm.lifter.pointer_width)
+
+
+def _change(asm: Asm, place: Address, op: str, mask: int) -> None:
+    """Set or clear bits of the entry at a place."""
+    l = asm.lifter
+    entry = l.values.as_word(load_scalar(l, place, 8, asm.state))
+    store_scalar(l, place, 8, l.ops.binary(op, entry, l.values.word(mask, 64), ()), asm.state)
+
+
+def _one_entry(asm: Asm, register: Value, mask: int, what: str) -> None:
+    """Give up where the low bits of a register say that more than one entry is meant, or that something else is done."""
+    l = asm.lifter
+    bits = l.ops.binary("and", l.values.as_word(register), l.values.word(mask, 64), ())
+    more = l.alg.neg(l.alg.eq(bits.term, l.alg.word(0, 64), 64))
+    if l.alg.known(more) is not False:
+        l.lost.append(Undefinedness(l.alg.all(l.paths.condition(asm.state.path), more), what))
+
+
+def _ipte(asm: Asm) -> None:
+    """ipte, its entry an operand: sets the invalid bit."""
+    asm.lifter.note(f"ipte sets the invalid bit of one entry: {_PREMISE}")
+    _change(asm, _memory(asm), "or", PAGE_INVALID)
+
+
+def _ipte_options(asm: Asm) -> Value:
+    """ipte with options: the entry is at a physical address. The low byte of the options is the number of further entries."""
+    table = asm.arg("table")
+    if not isinstance(table, Physical) or table.place is None:
+        raise Incomplete("ipte of an entry that is not known")
+    _one_entry(asm, asm.tied(int(asm.match["options"])), 0xFF, "ipte of more than one entry")
+    asm.lifter.note(f"ipte sets the invalid bit of one entry: {_PREMISE}")
+    _change(asm, table.place, "or", PAGE_INVALID)
+    return asm.results({})
+
+
+def _idte(asm: Asm) -> None:
+    """idte: sets the invalid bit. The low bits of its address are the number of further entries, and ask for another operation."""
+    _one_entry(asm, asm.arg("address"), 0xFFF, "idte of more than one entry")
+    asm.lifter.note(f"idte sets the invalid bit of one entry: {_PREMISE}")
+    _change(asm, _memory(asm), "or", TABLE_INVALID)
+
+
+def _rdp(asm: Asm) -> None:
+    """rdp: clears the protection bit."""
+    asm.lifter.note(f"rdp clears the protection bit of one entry: {_PREMISE}")
+    _change(asm, _memory(asm), "and", ~PAGE_PROTECT)
+
+
+def _phys_addr(l: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+    """__pa() of the address of an object is any number, and remembered; of a number it is what C computes."""
+    (place,) = args
+    if isinstance(place, Address) and any(isinstance(c.base, Object) for c in place.cases):
+        names = " or ".join(f"{c.base.name}+{c.offset.number}" for c in place.cases if isinstance(c.base, Object))
+        l.note("the physical address of an entry may be any number")
+        return Physical(64, l.inputs.word(f"physical address of {names}", 64), None, place.poison, place)
+    found = l.program.find("__phys_addr", l.program.modules[0])
+    if found is None:
+        raise Incomplete("calls __phys_addr, which is not here")
+    value, after = l.run(found[0], found[1], args, state)
+    state.path, state.memory = after.path, after.memory
+    return value
+
+
+_LOWCORE = (r'\.pushsection \.altinstr_replacement, "ax" 6641: llilh \$0,\$1 6651: \.popsection 661: llilh \$0,0 662: '
+            r'\.pushsection \.altinstructions,"a" .* \.popsection')
+_FETCH = r"(?P<wide>g?) \$(?P<old>\d+),\$(?P<value>\d+),\$(?P<mem>\d+)(?: bcr 14,0)?"
+
+MODELS: tuple[Statement, ...] = (
+    Statement(_LOWCORE, _lowcore),
+    Statement(r"laa" + _FETCH, _fetch("add"), atomic=True),
+    Statement(r"lan" + _FETCH, _fetch("and"), atomic=True),
+    Statement(r"lao" + _FETCH, _fetch("or"), atomic=True),
+    Statement(r"lax" + _FETCH, _fetch("xor"), atomic=True),
+    Statement(r"st(?P<wide>g?) \$(?P<value>\d+),\$(?P<mem>\d+)", _store, atomic=True),
+    Statement(r"csg? \$(?P<old>\d+),\$(?P<new>\d+),\$(?P<mem>\d+)", _compare_and_swap, atomic=True),
+    Statement(r"csp \$(?P<pair>\d+),\$(?P<address>\d+)", _compare_and_swap_pair, atomic=True),
+    Statement(r"ipte \$\d+,\$\d+,0,\$\d+", _ipte, atomic=True),
+    Statement(r"ipte \$(?P<table>\d+),\$(?P<address>\d+),\$(?P<options>\d+),\$\d+", _ipte_options, atomic=True),
+    Statement(r"idte \$\d+,(?:0|\$\d+),\$(?P<address>\d+),\$\d+", _idte, atomic=True),
+    Statement(r"\.insn rrf,0xb98b0000,\$\d+,\$\d+,%r0,\$\d+", _rdp, atomic=True),
+    Statement(
+        r"0: mc 0,0 \.section \.rodata\.str,.* \.section __bug_table,.*",
+        nothing("WARN: a warning is printed and execution goes on"),
+    ),
+    Statement(r"bcr 1[45],0", nothing("memory barriers")),
+)
+CALLS = {"__phys_addr": _phys_addr}

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A page of hugetlb that has several entries: arm64's contiguous ones, riscv's of NAPOT. Claims, and their proofs on the lifted C.
+
+The specs' level hugetlb has one entry for a page. Here is what lets it speak of a block: what arch/{arm64,riscv}/mm/hugetlbpage.c does to a
+whole block of free entries is what the model's helpers do to one, its *fold*, which is dirty, and young, where one entry of the block is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from verifier.kernel.asm.actions import Action, returning
+from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
+from verifier.kernel.conform.decide import Question, Setting, decide, word
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.llvm.access import store_scalar
+from verifier.kernel.llvm.context import Context
+from verifier.kernel.llvm.ir import Instr
+from verifier.kernel.llvm.values import Truth, Value
+from verifier.kernel.llvm.ways import State
+from verifier.language.evaluate import call, evaluated
+from verifier.language.machine import Machine
+from verifier.model.arch import Layout
+
+__all__ = ["Geometry", "actions", "claims", "geometries", "hardware_on_blocks", "prove_hugetlb_claims"]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A size of page: how many entries, and how many frames from one to the next (0: all entries are alike, as with NAPOT)."""
+
+    name: str
+    entries: int
+    frames: int
+    size: int  # of the page, in bytes
+    order: int
+    step: int  # from one entry's address to the next, in bytes
+
+
+def geometries(layout: Layout) -> list[Geometry]:
+    """The sizes whose pages have several entries."""
+    constants, arch = layout.variant.constants, layout.arch.name
+    page = 1 << constants["PAGE_SHIFT"]
+    if arch == "riscv":
+        return [Geometry("NAPOT of 64 KByte", 16, 0, 16 * page, 4, page)]
+    if arch != "arm64":
+        return []
+    found = []
+    for name, count, shift in (
+        ("CONT_PTE", constants["CONT_PTES"], constants["PAGE_SHIFT"]),
+        ("CONT_PMD", constants["CONT_PMDS"], constants["PMD_SHIFT"]),
+    ):
+        step = 1 << shift
+        found.append(Geometry(name, count, step // page, count * step, (count * step // page).bit_length() - 1, step))
+    return found
+
+
+# What a block is, as one entry
+
+def _marked(b: Block, entry: Any) -> Any:
+    """Is it an entry of a block? Its helper's name is the architecture's."""
+    return b("pte_cont" if b.layout.arch.name == "arm64" else "pte_napot", entry)
+
+
+def _first_is_of_a_block(b: Block) -> Any:
+    return b.alg.all(b("pte_present", b.before[0]), _marked(b, b.before[0]))
+
+
+def _merged(b: Block, entry: Any) -> Any:
+    """The entry, also dirty, and young, where one of the block was."""
+    for test, make in (("pte_dirty", "pte_mkdirty"), ("pte_young", "pte_mkyoung")):
+        entry = b.alg.ite(b.some(test), b(make, entry), entry, 64)
+    return entry
+
+
+def _fold(b: Block) -> Any:
+    first = b.before[0]
+    return b.alg.ite(_first_is_of_a_block(b), _merged(b, first), first, 64)
+
+
+def _alike(b: Block, one: Any, two: Any) -> Any:
+    """The same to whoever asks the architecture's helpers: dirty has two encodings on arm64."""
+    alg = b.alg
+    plain = [b("pte_mkold", b("pte_mkclean", e)) for e in (one, two)]
+    return alg.all(b.same(*plain), *[alg.same(b(h, one), b(h, two)) for h in ("pte_dirty", "pte_young")])
+
+
+def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
+    """The block after is the page that the entry says: every entry has all of it, and its own frame."""
+    alg = b.alg
+    parts = []
+    for n, found in enumerate(b.after):
+        if g.frames == 0:
+            parts.append(_alike(b, found, entry))
+            continue
+        frame = alg.add(b("pte_pfn", entry), alg.word(n * g.frames, 64), 64)
+        parts += [b.same(b("pte_pfn", found), frame), _alike(b, b("pte_pgprot", found), b("pte_pgprot", entry))]
+    return alg.all(*parts)
+
+
+def _aligned(b: Block, g: Geometry, entry: Any) -> Any:
+    """The frame of an entry is one that a page of this size may have; of NAPOT the low bits of the field say the size."""
+    alg = b.alg
+    if g.frames == 0:
+        fields = b.layout.fields
+        low = alg.extract(alg.lshr(entry, alg.word(fields["PFN"].low, 64), 64), 0, 4)
+        return alg.eq(low, alg.word(8, 4), 4)
+    frame = b("pte_pfn", entry)
+    aligned = alg.eq(alg.band(frame, alg.word(g.entries * g.frames - 1, 64), 64), alg.word(0, 64), 64)
+    return alg.all(
+        aligned, b.same(b("pfn_pte", frame, b("pte_pgprot", entry)), entry)
+    )  # no bits that no address has, with 64 KByte
+
+
+def _absent(b: Block) -> Any:
+    return b.alg.neg(b("pte_present", b.args["pte"]))
+
+
+def _cleared(b: Block) -> Any:
+    return b.alg.all(*[b.alg.eq(e, b.alg.word(0, 64), 64) for e in b.after])
+
+
+def _gone(b: Block) -> Any:
+    return b.alg.all(_cleared(b), _alike(b, b.result, _fold(b)))
+
+
+def _as_for_one(b: Block) -> Any:
+    """What arch/'s helper for one entry makes of the fold, for what mm/ gives: what it read, young, perhaps dirty, perhaps writable."""
+    fold = _fold(b)
+    parts = []
+    for makes in ((), ("pte_mkdirty",), ("huge_pte_mkdirty", "huge_pte_mkwrite")):
+        new = fold
+        for make in makes:
+            new = b(make, new)
+        new = b("pte_mkyoung", new)
+        one = _after(b, "huge_ptep_set_access_flags", {"ptep": fold, "entry": new, "dirty": b.alg.truth(True)})
+        parts.append(_alike(b, one, _merged(b, new)))
+    return b.alg.all(*parts)
+
+
+def _no_block(b: Block) -> Any:
+    """What set_huge_pte_at leaves of a migration entry or a marker."""
+    return b.alg.all(*[b.alg.all(b.same(e, b.before[0]), b.alg.neg(b("pte_present", e))) for e in b.before])
+
+
+def claims(layout: Layout, g: Geometry) -> list[Claim]:
+    """What is claimed of a variant's functions on a page of this size."""
+    arm = layout.arch.name == "arm64"
+
+    def block(b: Block) -> Any:
+        return b.alg.all(_first_is_of_a_block(b), _aligned(b, g, b.before[0]))
+
+    def given(b: Block) -> Any:
+        pte = b.args["pte"]
+        return b.alg.all(b("pte_present", pte), _marked(b, pte), _aligned(b, g, pte))
+
+    def accessed(b: Block) -> Any:
+        """Nothing changed, or the entry given, dirty and young also where the block was when it was taken."""
+        changed = _one_page(b, g, _merged(b, b.args["pte"]))
+        return b.alg.choose(b.nonzero(), changed, b.each(b.same))
+
+    size = {"addr": 0, "sz": g.size}
+    found = [
+        Claim(
+            "huge_ptep_get",
+            "what is read is the first entry, dirty and young where one of the block is; no entry changes",
+            {"addr": 0},
+            lambda b: b.alg.all(_alike(b, b.result, _fold(b)), b.each(b.same)),
+            when=block,
+        ),
+        Claim(
+            "huge_ptep_get",
+            "an entry that is none of a block is read as it is",
+            {"addr": 0},
+            lambda b: b.same(b.result, b.before[0]),
+            when=lambda b: b.alg.neg(_first_is_of_a_block(b)),
+        ),
+        Claim(
+            "huge_ptep_get_and_clear", "every entry becomes none, and what is returned is their fold", size, _gone, when=block
+        ),
+        Claim(
+            "huge_ptep_clear_flush",
+            "every entry becomes none, and what is returned is their fold",
+            {"addr": 0},
+            _gone,
+            when=block,
+        ),
+        Claim(
+            "set_huge_pte_at",
+            "the block is the page that was given",
+            {**size, "pte": "new"},
+            lambda b: _one_page(b, g, b.args["pte"]),
+            when=given,
+        ),
+        Claim(
+            "set_huge_pte_at",
+            "of what is not present, every entry is what was given",
+            {**size, "pte": "new"},
+            lambda b: b.alg.all(*[b.same(e, b.args["pte"]) for e in b.after]),
+            when=_absent,
+        ),
+        Claim(
+            "huge_ptep_set_wrprotect",
+            "the block is the page that pte_wrprotect makes of the fold: none is writable, none loses dirty",
+            {"addr": 0},
+            lambda b: _one_page(b, g, b("pte_wrprotect", _fold(b))),
+            when=block,
+        ),
+        Claim(
+            "huge_ptep_set_access_flags",
+            "nothing changes, or the block is the page that was given, dirty and young where one entry was too",
+            {"addr": 0, "pte": "new", "dirty": 1},
+            accessed,
+            when=lambda b: b.alg.all(block(b), given(b)),
+        ),
+        Claim("huge_pte_clear", "every entry of a block becomes none", size, _cleared, when=block),
+        Claim("huge_pte_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
+        Claim("huge_ptep_get_and_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
+        Claim(
+            "huge_ptep_get_and_clear",
+            "of what is not present, the first entry is returned exactly, whatever the others are",
+            size,
+            lambda b: b.same(b.result, b.before[0]),
+            when=lambda b: b.alg.neg(b("pte_present", b.before[0])),
+        ),
+        Claim(
+            "huge_ptep_get",
+            "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/ calls it",
+            {"addr": 0},
+            _as_for_one,
+            when=lambda b: b.alg.all(block(b), b("pte_well_formed", b.before[0]) if arm else block(b)),
+        ),
+    ]
+    return found
+
+
+def _after(b: Block, helper: str, args: Mapping[str, Any]) -> Any:
+    """The entry that a helper on a pointer leaves."""
+    _, values = evaluated(Machine(b.alg), b.layout.helper(helper), args)
+    return values["ptep"]
+
+
+# What is answered in place of walking tables and looking at the folio
+
+def actions(g: Geometry) -> dict[str, Action]:
+    """Answers in the place of walks of page tables and of looks at the folio."""
+    def contig(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+        lifter.note(f"the page is one of {g.name}")
+        store_scalar(lifter, lifter.values.as_address(args[3], lifter.pointer_width), 8, lifter.values.word(g.step, 64), state)
+        return lifter.values.word(g.entries, 32)
+
+    def choice(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+        lifter.note("the hardware may act between looking and taking: what was seen decides nothing that is claimed")
+        return lifter.ops.widen(Truth(lifter.inputs.boolean("changed")), 32, False)
+
+    order = returning(g.order, "the folio is as large as the page")
+    return {"find_num_contig": contig, "compound_order": order, "__cont_access_flags_changed": choice}
+
+
+def prove_hugetlb_claims(library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60) -> list[ClaimResult]:
+    """Every claim, on pages of every size."""
+    return [prove_claim(library, layout, claim, g.entries, make_backend(backend, timeout), actions(g))
+            for g in geometries(layout) for claim in claims(layout, g)]
+
+
+# The hardware
+
+def hardware_on_blocks(layout: Layout, g: Geometry, backend: str = "bits") -> list[tuple[str, str, str]]:
+    """For each event on one entry of a block: is it what may happen to the fold (or nothing, where no store lands), and does what is read of
+    one entry alone stay what is read of the fold, as far as option C asks? Event and the two verdicts."""
+    return [(name, _hardware(layout, g, name, _as_for_the_fold, backend), _hardware(layout, g, name, _one_for_all, backend))
+            for name in layout.variant.hardware]
+
+
+def _as_for_the_fold(b: Block, acted: Block, event: str) -> Any:
+    record, when, entry = b.layout.event(event)
+    fold, new = _fold(b), _fold(acted)
+    right = b.alg.all(call(b.machine, when, (fold,)), _alike(b, new, call(b.machine, entry, (fold,))))
+    return right if record.stores else b.alg.any(right, _alike(b, new, fold))
+
+
+def _one_for_all(b: Block, acted: Block, event: str) -> Any:
+    """GUP-fast reads one entry. Of a page that is not writable, one entry is dirty if all are: no event makes one differ from the rest."""
+    return b.if_(_uniform(b), _uniform(acted))
+
+
+def _uniform(b: Block) -> Any:
+    first = b.before[0]
+    return b.alg.any(b("pte_write", first), b.alg.all(*[b.alg.same(b("pte_dirty", e), b("pte_dirty", first)) for e in b.before]))
+
+
+def _hardware(layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str) -> str:
+    """The verdict for all entries of the page: the first that is not `proved`."""
+    asked = make_backend(backend, 60)
+    found = (word(decide(asked, partial(_acting, layout, g, event, holds, n))) for n in range(g.entries))
+    return next((verdict for verdict in found if verdict != "proved"), "proved")
+
+
+def _acting(
+    layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], n: int, setting: Setting
+) -> Question[None]:
+    """The event happens to one entry of a page."""
+    alg, machine = setting.alg, Machine(setting.alg)
+    _, when, entry = layout.event(event)
+    before = tuple(setting.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
+    b = Block(layout, alg, machine, before, (), None, None, {})
+    plain = [b("pte_mkold", b("pte_mkclean", e)) for e in before]
+    same = [
+        b.same(p, alg.add(plain[0], alg.word(n * g.frames << layout.variant.constants["PAGE_SHIFT"], 64), 64))
+        for n, p in enumerate(plain)
+    ]
+    given = (
+        _first_is_of_a_block(b),
+        _aligned(b, g, before[0]),
+        *same,
+        *([b("pte_well_formed", e) for e in before] if g.frames else []),
+        call(machine, when, (before[n],)),
+    )
+    acted = (*before[:n], call(machine, entry, (before[n],)), *before[n + 1:])
+    right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
+    return Question(given, (), alg.neg(right), None)

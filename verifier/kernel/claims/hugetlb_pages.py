@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A page of hugetlb that has several entries, the first of which is read for all: powerpc's and parisc's. Claims, on lifted C.
+
+On powerpc nothing but functions changes an entry, but for where a hash table has it, so that a page's entries say the same, each
+with its own frame. `is_page` is that. set_huge_pte_at makes it of any words, and every other function is claimed to keep it: what
+it leaves is the page of what the model's helper leaves of the first entry, and entries behind the page stay. On parisc handlers set
+bits of one entry, so that a page is what its first entry says, whatever the others are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from verifier.kernel.asm.actions import Action, returning
+from verifier.kernel.claims.blocks import Tables
+from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.tree.builds import Build
+from verifier.language.evaluate import evaluated
+from verifier.language.machine import Machine
+from verifier.model.arch import Layout
+
+__all__ = ["NEIGHBOURS", "Page", "actions", "claims", "marker", "pages", "prove_page_claims", "whole_pages"]
+
+NEIGHBOURS = 2  # entries behind a page's, which nothing may change
+POISONED = 2  # include/linux/swapops.h:PTE_MARKER_POISONED
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A size of page of a variant.
+
+    entries  how many it has, and `apart`: what each has more than the one before
+    marks    of a present entry: the bits that say the size (mask, value); on a hash also that of an entry that is not busy
+    loose    bits that no frame of such a page has, and nobody reads
+    absent   how many entries set_huge_pte_at gives to what is not present
+    alone    the other entries of a page may be anything
+    answers  functions that are taken to return a number, and why
+    tables   where the entries of the first level are asked, too
+    """
+
+    name: str
+    size: int
+    entries: int
+    apart: int
+    marks: tuple[int, int]
+    loose: int = 0
+    absent: int = 0
+    alone: bool = False
+    answers: tuple[tuple[str, int, str], ...] = ()
+    tables: Tables | None = None
+
+    @property
+    def count(self) -> int:
+        """How many entries a claim is about. The tables of a page that fills them have no others."""
+        return self.entries if self.tables is not None and self.tables.points else self.entries + NEIGHBOURS
+
+    @property
+    def known(self) -> tuple[int, int]:
+        """The bits of an entry that its size says: marks, and a frame that is aligned."""
+        return self.marks[0] | (self.entries - 1) * self.apart, self.marks[1]
+
+
+K, M, G = 1 << 10, 1 << 20, 1 << 30
+
+
+def pages(layout: Layout) -> list[Page]:
+    """The sizes whose pages have several entries."""
+    return _PAGES[layout.arch.name](layout) if layout.arch.name in _PAGES else []
+
+
+def _8xx(layout: Layout) -> list[Page]:
+    """Words of 4 KByte each, whatever PAGE_SIZE is (asm/nohash/32/pte-8xx.h). A page of 8 MByte has two tables full of them."""
+    small = layout.variant.constants["PAGE_SHIFT"] == 12
+    sps, huge = (1 << layout.fields[name].low for name in ("SPS", "HUGE"))
+
+    def page(name: str, size: int, marks: int, absent: int) -> Page:
+        big = size == 8 * M  # then both bits of _PMD_PAGE_8M, else at most the lower; what leads to a table has none of _PMD_BAD
+        tables = Tables("pmd_off", "pte_offset_kernel", 4 * K, 0xf9c if big else 0xf98, 0xc if big else 0, big)
+        loose = 0 if small else 0x3000
+        return Page(name, size, size // (4 * K), 4 * K, (sps | huge, marks), loose, absent, answers=_NOHASH, tables=tables)
+
+    found = [page("512 KByte", 512 * K, sps | huge, 4 if small else 128), page("8 MByte", 8 * M, sps | huge, 2048)]
+    return [page("16 KByte", 16 * K, sps, 4), *found] if small else found
+
+
+def _e500(layout: Layout) -> list[Page]:
+    """Entries of 2 MByte each; of a kernel of 64 bits, from 256 MByte on, of 256 (asm/nohash/64/pgtable-4k.h)."""
+    psize, pfn = layout.fields["PSIZE"], layout.fields["PFN"].low
+    found = []
+    for code, size in ((6, 4 * M), (7, 16 * M), (8, 64 * M), (9, 256 * M), (10, G)):
+        name = "1 GByte" if size == G else f"{size // M} MByte"
+        words = _words_of_size(layout, size)
+        if words > 1:
+            marks = (0xf << psize.low, code << psize.low)
+            found.append(Page(name, size, words, size // words // (4 * K) << pfn, marks, absent=words, answers=_NOHASH))
+    return found
+
+
+def _hash_4k(layout: Layout) -> list[Page]:
+    """Entries of 2 MByte, or of 256 (asm/book3s/64/hash-4k.h). Elsewhere on book3s with 64 bits a page has one."""
+    if layout.variant.name != "powerpc64-hash-4k":
+        return []
+    pte, busy = (1 << layout.fields[name].low for name in ("PTE", "BUSY"))
+    found = []
+    sizes = (("16 MByte", 16 * M, 2 * M, 10), ("16 GByte", 16 * G, 256 * M, 14))  # MMU_PAGE_16M and _16G, asm/mmu.h
+    for name, size, each, psize in sizes:
+        answers = (_CLEAN, ("get_slice_psize", psize, f"the address is one of pages of {name}"),
+                   ("huge_page_size", size, f"the page has {name}"))
+        found.append(Page(name, size, size // each, each, (pte | busy, pte), absent=size // each, answers=answers))
+    return found
+
+
+def _parisc(layout: Layout) -> list[Page]:
+    """A table's ptes, HPAGE_SIZE being PMD_SIZE (arch/parisc/include/asm/page.h); pte_mkhuge does nothing on PA8800 and PA8900."""
+    if "HUGE" not in layout.fields:
+        return []
+    ptes = 8 * 4 * K // layout.width
+    huge = 1 << layout.fields["HUGE"].low
+    marks = (huge, 0 if layout.variant.features.get("cpu_coherency") else huge)
+    return [Page(f"{ptes * 4 * K // M} MByte", ptes * 4 * K, ptes, 4 * K, marks, absent=ptes, alone=True)]
+
+
+_CLEAN = ("maybe_pte_to_folio", 0, "the caches of an executable page are clean")
+_NOHASH = (_CLEAN, ("is_exec_fault", 0, "the CPU does not handle an exec fault"))
+_PAGES: Mapping[str, Callable[[Layout], list[Page]]] = {
+    "powerpc-8xx": _8xx, "powerpc-e500": _e500, "powerpc64": _hash_4k, "parisc": _parisc, "parisc32": _parisc}
+
+
+# What a page's entries are
+
+def _alike(b: Block, p: Page, one: Any, two: Any) -> Any:
+    """The same to whoever asks pte_same, which on a hash leaves out where the hash table has the entry."""
+    kept = b.alg.word(~p.loose & (1 << b.layout.width) - 1, b.layout.width)
+    return b("pte_same", *[b.alg.band(entry, kept, b.layout.width) for entry in (one, two)])
+
+
+def _nth(b: Block, p: Page, entry: Any, n: int) -> Any:
+    return b.alg.add(entry, b.alg.word(n * p.apart, b.layout.width), b.layout.width)
+
+
+def _is(b: Block, entry: Any, mask: int, value: int) -> Any:
+    return b.same(b.alg.band(entry, b.alg.word(mask, b.layout.width), b.layout.width), b.alg.word(value, b.layout.width))
+
+
+def _aligned(b: Block, p: Page, entry: Any) -> Any:
+    return _is(b, entry, (p.entries - 1) * p.apart, 0)
+
+
+def _of_size(b: Block, p: Page, entry: Any) -> Any:
+    """A present entry of a page of this size, whose frame is one that such a page may have."""
+    return b.alg.all(b("pte_present", entry), _is(b, entry, *p.marks), _aligned(b, p, entry))
+
+
+def _row(b: Block, p: Page, entries: tuple[Any, ...], entry: Any) -> Any:
+    return b.alg.all(*[_alike(b, p, found, _nth(b, p, entry, n)) for n, found in enumerate(entries[:p.entries])])
+
+
+def is_page(b: Block, p: Page) -> Any:
+    """The block before is a page: its first entry is one of this size, and the others are the same but for their own frames."""
+    first, *others = b.before[:1 if p.alone else p.entries]
+    return b.alg.all(_of_size(b, p, first), _row(b, p, (first, *others), first), *[_is(b, e, *p.marks) for e in others])
+
+
+def _neighbours_stay(b: Block, p: Page) -> Any:
+    behind = zip(b.before[p.entries:], b.after[p.entries:], strict=True)
+    return b.alg.all(*[b.same(old, new) for old, new in behind])
+
+
+def _left(b: Block, helper: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What the model's helper on a pointer returns, and the entry that it leaves of the first."""
+    result, values = evaluated(Machine(b.alg), b.layout.helper(helper), {"ptep": b.before[0], **args})
+    return result, values["ptep"]
+
+
+def _becomes(b: Block, p: Page, helper: str, args: Mapping[str, Any]) -> Any:
+    """The block after is the page of the entry that the model's helper leaves; neighbours stay."""
+    return b.alg.all(_row(b, p, b.after, _left(b, helper, args)[1]), _neighbours_stay(b, p))
+
+
+def marker(b: Block) -> Any:
+    """The marker of UFFDIO_POISON."""
+    return b("make_pte_marker", b.alg.word(POISONED, b.layout.ulong))
+
+
+def _not_present(b: Block, entry: Any) -> Any:
+    """What hugetlb has that is not present, where its pages do not migrate: the marker. Poisoned frames are not claimed about."""
+    return b.same(entry, marker(b))
+
+
+def _is_marked(b: Block, p: Page) -> Any:
+    """The block before is what set_huge_pte_at makes of such a word where all was none."""
+    first = b.before[0]
+    rest = [b.same(e, _nth(b, p, first, n) if n < p.absent else b.alg.word(0, b.layout.width))
+            for n, e in enumerate(b.before[:p.entries])]
+    return b.alg.all(_not_present(b, first), *rest)
+
+
+def _absent(b: Block, p: Page, busy: int) -> Any:
+    """The first entry is not present, and none is locked. On e500, where any word is taken to say a size, the first says one that
+    has no more entries."""
+    first, fields = b.before[0], b.layout.fields
+    found = b.alg.all(b.alg.neg(b("pte_present", first)), *[_is(b, entry, busy, 0) for entry in b.before])
+    if "PSIZE" not in fields:
+        return found
+    codes = [code for code in range(16) if _words_of_size(b.layout, K << 2 * code) <= p.entries]
+    mask, low = fields["PSIZE"].mask, fields["PSIZE"].low
+    return b.alg.all(found, b.alg.any(*[_is(b, first, mask, code << low) for code in codes]))
+
+
+def _words_of_size(layout: Layout, size: int) -> int:
+    """How many words pte_update of e500 writes for a size (asm/nohash/pgtable.h); of one that an unsigned long has not, as many as never fit."""
+    each = 4 * K if size < 2 * M else 256 * M if layout.ulong == 64 and size >= 256 * M else 2 * M
+    return size if size >> layout.ulong else size // each
+
+
+def _cleared(b: Block, p: Page) -> Any:
+    return b.alg.all(*[b.same(e, b.alg.word(0, b.layout.width)) for e in b.after[:p.entries]], _neighbours_stay(b, p))
+
+
+def _taken(b: Block, p: Page) -> Any:
+    """pte_none of every entry, and the first was returned."""
+    return b.alg.all(*[b("pte_none", e) for e in b.after[:p.entries]], b.same(b.result, b.before[0]), _neighbours_stay(b, p))
+
+
+def _none_present(b: Block, entries: tuple[Any, ...]) -> Any:
+    return b.alg.all(*[b.alg.neg(b("pte_present", e)) for e in entries])
+
+
+def _accessed(b: Block, p: Page) -> Any:
+    """Nothing changes where the model's helper says so, and that is told; not where the pointer is to the first level."""
+    args = {"entry": b.args["pte"], "dirty": b.alg.truth(True)}
+    changed, _ = _left(b, "huge_ptep_set_access_flags", args)
+    told = b.alg.truth(True) if _points(p) else b.alg.same(b.nonzero(), changed)
+    stays = b.alg.all(b.alg.neg(changed), b.each(b.same))
+    return b.alg.all(b.alg.any(stays, _becomes(b, p, "huge_ptep_set_access_flags", args)), told)
+
+
+def _set_absent(b: Block, p: Page) -> Any:
+    _, first = _left(b, "set_huge_pte_at", {"pte": b.args["pte"]})
+    return b.alg.all(b.same(b.after[0], first), _none_present(b, b.after[:p.entries]), _neighbours_stay(b, p))
+
+
+def claims(layout: Layout, p: Page) -> list[Claim]:
+    """What is claimed of a variant's functions on a page of this size."""
+    where: dict[str, int | str] = {"addr": 0}
+    size: dict[str, int | str] = {"addr": 0, "sz": p.size}
+
+    def of_page(function: str, says: str, args: Mapping[str, int | str], holds: Callable[[Block, Page], Any]) -> Claim:
+        return Claim(function, says, args, lambda b: holds(b, p), when=lambda b: is_page(b, p), known=(("entry[0]", *p.known),))
+
+    def of_absent(function: str) -> Claim:
+        says = "of what is not present, every entry becomes 0"
+        return Claim(function, says, size, lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p))
+
+    given: dict[str, int | str] = {**size, "pte": "new", "entry": "new"}  # C calls it by either name
+    busy = layout.fields["BUSY"].mask if "BUSY" in layout.fields else 0  # of a hash: locked by who changes it, and waited for
+    to_none = "every entry of a page becomes none to pte_none, and the first is returned"
+    return [
+        Claim(
+            "huge_ptep_get",
+            "what is read is the first entry; no entry changes",
+            where,
+            lambda b: b.alg.all(b.same(b.result, b.before[0]), b.each(b.same)),
+        ),
+        of_page("huge_ptep_get_and_clear", to_none, size, _taken),
+        of_page("huge_ptep_get_and_clear", "every entry of a page becomes 0, which is none at every level", size, _cleared),
+        of_page("huge_ptep_clear_flush", to_none, where, _taken),
+        Claim(
+            "set_huge_pte_at",
+            "the block is the page of the entry that was given",
+            given,
+            lambda b: _becomes(b, p, "set_huge_pte_at", {"pte": b.args["pte"]}),
+            when=lambda b: _of_size(b, p, b.args["pte"]),
+            known=(("new", *p.known),),
+        ),
+        Claim(
+            "set_huge_pte_at",
+            "of what is not present, the first entry is what was given, and none is present",
+            given,
+            lambda b: _set_absent(b, p),
+            when=lambda b: b.alg.all(_not_present(b, b.args["pte"]), _none_present(b, b.before[: p.entries])),
+        ),
+        of_page(
+            "huge_ptep_set_wrprotect",
+            "a page becomes the page of the write-protected first entry",
+            where,
+            lambda b, p: _becomes(b, p, "huge_ptep_set_wrprotect", {}),
+        ),
+        Claim(
+            "huge_ptep_set_access_flags",
+            "a page becomes the page of what the model's helper makes of the first entry",
+            {**where, "pte": "new", "dirty": 1},
+            lambda b: _accessed(b, p),
+            when=lambda b: b.alg.all(is_page(b, p), _of_size(b, p, b.args["pte"])),
+            known=(("entry[0]", *p.known), ("new", *p.known)),
+        ),
+        of_absent("huge_pte_clear"),
+        of_absent("huge_ptep_get_and_clear"),
+        Claim(
+            "huge_ptep_get_and_clear",
+            "of what is not present, the first entry is returned exactly, whatever the others are",
+            size,
+            lambda b: b.same(b.result, b.before[0]),
+            when=lambda b: _absent(b, p, busy),
+            known=tuple((f"entry[{n}]", busy, 0) for n in range(p.count) if busy),
+        ),
+    ]
+
+
+def _points(p: Page) -> bool:
+    return p.tables is not None and p.tables.points
+
+
+def actions(p: Page) -> dict[str, Action]:
+    """Answers in the place of looks at the folio, the vma and the address."""
+    return {name: returning(number, why) for name, number, why in p.answers}
+
+
+def whole_pages(build: Build) -> Build:
+    """A build for these claims: without what `conform` takes for given of a page's size, the headers' functions by name."""
+    return replace(build, premises=(), inline=False)
+
+
+def prove_page_claims(
+    library: Library, layout: Layout, names: tuple[str, ...] = (), backend: str = "bits", timeout: float | None = 60,
+) -> list[ClaimResult]:
+    """Every claim, on pages of these sizes; of all sizes where none is named. The library is one of `whole_pages`."""
+    return [prove_claim(library, layout, claim, p.count, make_backend(backend, timeout), actions(p), p.tables)
+            for p in pages(layout) if not names or p.name in names for claim in claims(layout, p)]

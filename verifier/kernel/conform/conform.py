@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Does arch/ say what the kernel does? Helper by helper: equal on every input, or not, with an input, or not known.
+
+`equal` is a proof: for every value of every argument (and of every cpu feature, static key, mm and vma that the helper
+looks at), outside of what `outside` names, no behaviour is undefined and both sides give the same result and leave the
+same entry; and, of a helper on an entry in memory, what the kernel's can come to while the variant's hardware acts within it is
+what arch/'s can (`atomicity`). Each rests on what `rests_on` lists.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+from verifier.kernel.conform.atomicity import RESTS_ON, Atomicity, Judge, MoreAtomic, NotCompared, level_of
+from verifier.kernel.conform.atomicity import Undecided as AtomicityUndecided
+from verifier.kernel.conform.decide import Contradiction, Fails, Holds, Question, Setting, Undefined, Unknown, Vacuous, decide
+from verifier.kernel.conform.helpers import Library, Lifting, known_features
+from verifier.kernel.conform.inputs import Free
+from verifier.kernel.conform.model_side import Modelled, evaluate_model, pair
+from verifier.kernel.conform.questions import Backend, make_backend
+from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.tree.shapes import Shape
+from verifier.language.algebra import Algebra
+from verifier.language.syntax import BOOL, NOTHING
+from verifier.model.arch import Layout
+
+__all__ = [
+    "Absent",
+    "Contradicted",
+    "Differs",
+    "Equal",
+    "Inconclusive",
+    "Result",
+    "TooAtomic",
+    "Unwritten",
+    "conform_variant",
+    "level_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """For all inputs outside of `outside`, the model's helper and the kernel's give and do the same."""
+
+    variant: str
+    build: str
+    helper: str
+    rests_on: tuple[str, ...]
+    outside: tuple[str, ...]
+    seconds: float
+    atomicity: Atomicity | None = None  # None: it takes no pointer to an entry, or nobody asked
+
+
+@dataclass(frozen=True, slots=True)
+class TooAtomic:
+    """The two are equal where nobody else acts; but while the hardware acts, the kernel's comes to what arch/'s never does."""
+
+    variant: str
+    build: str
+    helper: str
+    atomicity: Atomicity
+    more: MoreAtomic
+    rests_on: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """On these inputs the two sides differ: parameter -> value; results and entries as words (booleans 0 and 1).
+
+    Both sides were evaluated with plain integers, and differ there as well.
+    """
+
+    variant: str
+    build: str
+    helper: str
+    inputs: Mapping[str, int]
+    model: Mapping[str, int | None]
+    kernel: Mapping[str, int | None]
+    free: Mapping[str, int]  # features, keys and memory that the kernel's side depends on
+    rests_on: tuple[str, ...]
+    seconds: float
+    atomicity: Atomicity | None = None  # of the kernel's alone: is it one step?
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """The solver says that the sides differ on these values, and plain integers say that they do not: a defect of the tool."""
+
+    variant: str
+    build: str
+    helper: str
+    values: Mapping[str, int]
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inconclusive:
+    """Not known, and why: something is not modelled, behaviour is undefined, or the solver gave up."""
+
+    variant: str
+    build: str
+    helper: str
+    reason: str
+    seconds: float
+    atomicity: Atomicity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The model has this helper, and nothing in the kernel's headers has this name: it is one of our own."""
+
+    variant: str
+    build: str
+    helper: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """The kernel has this helper and the model has not. `lifted` says whether it could be lifted."""
+
+    variant: str
+    build: str
+    helper: str
+    lifted: bool
+    reason: str
+
+
+Result: TypeAlias = Equal | TooAtomic | Differs | Contradicted | Inconclusive | Absent | Unwritten
+
+
+def conform_variant(
+    library: Library, layout: Layout, globs: Sequence[str] = ("*",), backend: str = "z3", timeout: float | None = 60,
+    levels: Mapping[str, Callable[[str], str]] | None = None,
+) -> list[Result]:
+    """Every helper of the model and of the kernel whose name matches, in order of name.
+
+    `levels`: level -> how names of texts about ptes are called there; None: atomicity is not compared.
+    """
+    variant, build = layout.variant.name, library.build
+    features = known_features(library, layout.variant.features)
+    found: list[Result] = []
+    helpers = [h for h in sorted({*layout.helpers(), *library.shapes}) if any(fnmatch.fnmatchcase(h, g) for g in globs)]
+    named = library.named([h for h in helpers if h not in library.shapes])
+    judge = (
+        None if levels is None else Judge(library, layout, features, levels, timeout or 3600, partial(_shadow_premise, library))
+    )
+    for helper in helpers:
+        shape = library.shapes.get(helper)
+        if helper not in layout.helpers():
+            if shape is not None:
+                found.append(_unwritten(library, layout, shape, features))
+        elif shape is None:
+            found.append(_without_wrapper(variant, build.name, helper, layout.text(helper).source, helper in named))
+        else:
+            result = conform_helper(library, layout, shape, features, make_backend(backend, timeout))
+            found.append(result if judge is None else _with_atomicity(judge, shape, result))
+    return found
+
+
+def _with_atomicity(judge: Judge, shape: Shape, result: Equal | Differs | Contradicted | Inconclusive) -> Result:
+    """The result, with what the helper can come to while the hardware acts. One that is equal, but for that, is not `equal`."""
+    if isinstance(result, Inconclusive | Contradicted):
+        return result
+    found = judge.helper(shape, level_of(shape.helper), isinstance(result, Equal))
+    if found is None:
+        return result
+    seconds = result.seconds + found.seconds
+    notes = (*result.rests_on, *(RESTS_ON if not isinstance(found.compared, NotCompared) else ()))
+    if isinstance(result, Equal) and isinstance(found.compared, MoreAtomic):
+        return TooAtomic(result.variant, result.build, result.helper, found, found.compared, notes, seconds)
+    if isinstance(result, Equal) and isinstance(found.compared, AtomicityUndecided):
+        why = f"equal where nobody else acts; while the hardware acts it is not known: {found.compared.reason}"
+        return Inconclusive(result.variant, result.build, result.helper, why, seconds, found)
+    return replace(result, rests_on=notes, seconds=seconds, atomicity=found)
+
+
+def _without_wrapper(variant: str, build: str, helper: str, source: str, named: bool) -> Absent | Inconclusive:
+    if named:
+        return Inconclusive(variant, build, helper, "the tree has the name, but no known way of calling it compiles", 0.0)
+    return Absent(variant, build, helper, source)
+
+
+def _unwritten(library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool]) -> Unwritten:
+    backend = make_backend("z3", None)
+    args = {}
+    reason = ""
+    try:
+        for index, parameter in enumerate(shape.parameters()):
+            if parameter.role != "free":
+                args[parameter.name] = _free(backend.free, parameter.name, library.width(shape, index))
+        library.lift(shape, backend.alg, backend.free, args, features)
+    except Incomplete as error:
+        reason = str(error)
+    return Unwritten(layout.variant.name, library.build.name, shape.helper, not reason, reason)
+
+
+def _free(free: Free, name: str, width: int) -> Any:
+    return free.input_word(name, width) if width else free.input_bool(name)
+
+
+def conform_helper(
+    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend
+) -> Equal | Differs | Contradicted | Inconclusive:
+    """One helper of one variant. What it reads where it is not known where is taken to be anything, if that makes no difference."""
+    found = _conform_helper(library, layout, shape, features, backend)
+    if isinstance(found, Inconclusive):
+        other = _conform_helper(library, layout, shape, features, backend.again(), True)
+        if isinstance(other, Equal):
+            return replace(other, seconds=other.seconds + found.seconds)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both sides on the same arguments."""
+
+    model: Modelled
+    kernel: Lifting
+    notes: tuple[str, ...]
+
+
+def _conform_helper(
+    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend, free_loads: bool = False,
+) -> Equal | Differs | Contradicted | Inconclusive:
+    start = time.perf_counter()
+    head = (layout.variant.name, library.build.name, shape.helper)
+    try:
+        function = layout.helper(shape.helper)
+        pairs = pair(library, shape, function)
+    except Incomplete as error:
+        return Inconclusive(*head, str(error), time.perf_counter() - start)
+
+    def ask(setting: Setting, premised: bool = False) -> Question[_Sides]:
+        alg = setting.alg
+        args = {p.wrapper: _free(setting.free, p.wrapper, p.width) for p in pairs}
+        kernel = library.lift_to_the_end(shape, alg, setting.free, args, features, setting.possible, free_loads)
+        model = evaluate_model(alg, function, pairs, args)
+        inside = [alg.neg(u.condition) for u in kernel.outside]
+        premise = [_shadow_premise(library, shape, args, alg)] if premised else []
+        notes = (*kernel.notes, "VM_SHADOW_STACK, which this configuration has not got, is not set") if premised else kernel.notes
+        return Question((*inside, *premise), kernel.undefined, _different(alg, model, kernel), _Sides(model, kernel, notes))
+
+    verdict = decide(backend, ask, [p.wrapper for p in pairs])
+    if isinstance(verdict, Fails | Undefined) and _has_no_shadow_stacks(library, shape):
+        verdict = decide(backend, lambda setting: ask(setting, True), [p.wrapper for p in pairs])
+    seconds = time.perf_counter() - start
+    names = {p.wrapper: p.model for p in pairs}
+    match verdict:
+        case Holds(sides):
+            return Equal(*head, sides.notes, tuple(dict.fromkeys(u.reason for u in sides.kernel.outside)), seconds)
+        case Fails(values, sides):
+            inputs = {names[k]: v for k, v in values.items() if k in names}
+            free = {k: v for k, v in values.items() if k not in names}
+            return Differs(*head, inputs, _told(sides.model, names), _told(sides.kernel, names), free, sides.notes, seconds)
+        case Contradiction(values, reason):
+            return Contradicted(*head, values, reason, seconds)
+        case Vacuous():
+            return Inconclusive(*head, "nothing is left of the helper outside of what is out of scope", seconds)
+        case Undefined(values, reasons):
+            shown = ", ".join(f"{p.model} = {values.get(p.wrapper, 0):#x}" for p in pairs)
+            return Inconclusive(*head, f"behaviour is undefined for {shown}: {reasons[0]}", seconds)
+        case Unknown(reason):
+            return Inconclusive(*head, reason, seconds)
+
+
+def _told(side: Modelled | Lifting, names: Mapping[str, str]) -> dict[str, int | None]:
+    """A side over plain integers: its result and the entries that it leaves."""
+    result = None if side.result is None else int(side.result)
+    return {"result": result} | {names[k]: int(v) for k, v in side.entries.items()}
+
+
+def _has_no_shadow_stacks(library: Library, shape: Shape) -> bool:
+    """Does the helper take shadow_stack, where the kernel's configuration has no such vma?"""
+    return any(p.model == "shadow_stack" for p in shape.parameters()) and library.constant("possible_shadow_stack") == 0
+
+
+def _shadow_premise(library: Library, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]) -> Any:
+    """shadow_stack is false, where the kernel's configuration has no such vma; None where that says nothing."""
+    if not _has_no_shadow_stacks(library, shape):
+        return None
+    return alg.neg(args[next(p.name for p in shape.parameters() if p.model == "shadow_stack")])
+
+
+def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
+    """The condition under which results or entries differ. A result that one side does not return is not compared."""
+    found = []
+    for name, entry in kernel.entries.items():
+        found.append(alg.neg(alg.eq(entry, model.entries[name], _entry_width(kernel, name))))
+    if kernel.width is not None and model.result is not None and model.width != NOTHING:
+        if (model.width == BOOL) != (kernel.width == 0) or (kernel.width and model.width != kernel.width):
+            raise Incomplete(f"the kernel's result has another width: {kernel.width or 'a truth'}")
+        same = alg.eq(kernel.result, model.result, kernel.width) if kernel.width else alg.same(kernel.result, model.result)
+        found.append(alg.neg(same))
+    elif not kernel.entries:
+        raise Incomplete("there is nothing to compare")
+    return alg.any(*found)
+
+
+def _entry_width(kernel: Lifting, name: str) -> int:
+    return kernel.entry_widths[name]
+

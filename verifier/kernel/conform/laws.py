@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's own laws of entries (specs/laws.yaml), for all values: on the lifted helpers, or on those of arch/.
+
+A law is an expression of the language. Where the kernel's helpers are asked, each call in it is answered by the lifted
+function; a law holds only where none of them is undefined for these arguments.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from verifier.base.errors import SpecError, UsageError
+from verifier.base.exits import Exit, worst
+from verifier.kernel.conform import decide
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.lifted_library import KernelAnswers
+from verifier.kernel.conform.questions import make_backend
+from verifier.kernel.conform.session import build_library, layouts
+from verifier.kernel.llvm.undefined import Undefinedness
+from verifier.kernel.tree.builds import build_for, load_builds, named_build
+from verifier.language.evaluate import call
+from verifier.language.machine import Machine
+from verifier.language.parse import parse_function, parse_signature
+from verifier.language.read_yaml import Source, Table, read_yaml
+from verifier.language.syntax import BOOL, Function
+from verifier.model.arch import Layout, data_folder
+
+__all__ = [
+    "Contradicted",
+    "Fails",
+    "Holds",
+    "Law",
+    "LawReport",
+    "NotApplicable",
+    "NotKnown",
+    "judge_laws",
+    "laws_json",
+    "laws_text",
+    "load_laws",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """One law at one level: a statement about all values of its parameters."""
+
+    name: str
+    level: str
+    key: Source
+    when: Source | None
+    holds: Source
+    needs: tuple[str, ...]
+    not_for: Mapping[str, str]  # glob of VARIANT/LEVEL -> why it says nothing there
+    source: str
+    option_c: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """True for all values that the law speaks of."""
+
+    variant: str
+    law: Law
+    rests_on: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """False for these values of its parameters, also with plain integers. `free`: features and memory that helpers look at."""
+
+    variant: str
+    law: Law
+    values: Mapping[str, int]
+    free: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """False by the solver, and not with plain integers, for the same values: a defect of the tool."""
+
+    variant: str
+    law: Law
+    values: Mapping[str, int]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    variant: str
+    law: Law
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """The variant has not got what the law speaks of."""
+
+    variant: str
+    law: Law
+    reason: str
+
+
+LawResult: TypeAlias = Holds | Fails | Contradicted | NotKnown | NotApplicable
+_WORDS: Mapping[type, str] = {
+    Holds: "proved", Fails: "refuted", Contradicted: "contradiction", NotKnown: "incomplete", NotApplicable: "not applicable"}
+
+
+@dataclass(frozen=True, slots=True)
+class LawReport:
+    """What is known of each law of each variant; `undecided` are variants that a stopped run did not come to the end of."""
+
+    results: tuple[LawResult, ...]
+    seconds: Mapping[str, float]
+    undecided: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> Exit:
+        """4 a contradiction, 1 a law refuted, 3 one not known, else 0; 2 where none applied; 130 where it was stopped."""
+        if self.undecided:
+            return Exit.STOPPED
+        kinds = {type(r) for r in self.results}
+        codes = {Contradicted: Exit.CONTRADICTION, Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
+        found = {codes[kind] for kind in kinds if kind in codes}
+        return worst(found) if found else Exit.WRONG_USE
+
+
+def load_laws(path: Path | None = None) -> list[Law]:
+    """Every law at every level that it is stated for."""
+    table = read_yaml(path or data_folder("specs") / "laws.yaml", "specs/laws.yaml")
+    table.only(("laws",), "the laws")
+    laws = table.need("laws", Table, "the laws")
+    found = []
+    for key in laws:
+        record = laws.need(key, Table, "the laws")
+        record.only(("levels", "needs", "not_for", "source", "when", "holds", "option_c"), f"law {key}")
+        for level in record.texts("levels", "levels"):
+            when = _at(record.need("when", Source, "a law"), level) if "when" in record else None
+            found.append(Law(
+                key.split("(")[0], level, _at(Source(key, laws.key_at[key]), level), when,
+                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), _not_for(record),
+                record.text("source", "a law"), record.text("option_c", "a law") if "option_c" in record else "",
+            ))
+    return found
+
+
+def _not_for(record: Table) -> Mapping[str, str]:
+    """Where a law says nothing, and why: a list of globs where the level is folded into another, else a record."""
+    if isinstance(record.get("not_for"), Table):
+        table = record.need("not_for", Table, "a law")
+        return {glob: table.text(glob, "not_for") for glob in table}
+    return dict.fromkeys(record.texts("not_for", "not_for"), "the level is folded into another")
+
+
+def _at(source: Source, level: str) -> Source:
+    return Source(source.text.replace("{L}", level), source.where)
+
+
+def judge_laws(
+    tree: Path | None, variants: Sequence[str] = ("*",), names: Sequence[str] = ("*",), *, build: str | None = None,
+    backend: str = "z3", timeout: float | None = 60, arch_dir: Path | None = None, cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> LawReport:
+    """Every law whose name matches, for these variants; on arch/'s helpers where there is no tree."""
+    laws = [law for law in load_laws() if any(fnmatch.fnmatchcase(law.name, g) for g in names)]
+    if not laws:
+        raise UsageError(f"no law matches {', '.join(names)}")
+    builds = load_builds()
+    libraries: dict[str, Library] = {}
+    results: list[LawResult] = []
+    seconds: dict[str, float] = {}
+    asked = layouts(variants, arch_dir)
+    done = 0
+    try:
+        for layout in asked:
+            start, library = time.perf_counter(), None
+            found = (
+                None
+                if tree is None
+                else named_build(builds, build)
+                if build is not None
+                else build_for(builds, layout.variant.name)
+            )
+            if tree is not None and found is not None and found.kernel == layout.arch.kernel:
+                if found.name not in libraries:
+                    progress(f"building {found.name}")
+                    libraries[found.name] = build_library(tree, found, cache)[0]
+                library, start = libraries[found.name], time.perf_counter()
+            if tree is not None and library is None:
+                results += [NotApplicable(layout.variant.name, law, "no kernel build stands for the variant") for law in laws]
+            else:
+                results += [judge_law(law, layout, library, backend, timeout) for law in laws]
+                seconds[layout.variant.name] = time.perf_counter() - start
+            done += 1
+    except KeyboardInterrupt:
+        pass  # what is left says so
+    return LawReport(tuple(results), seconds, tuple(layout.variant.name for layout in asked[done:]))
+
+
+def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = "z3", timeout: float | None = 60) -> LawResult:
+    """One law of one variant."""
+    variant = layout.variant.name
+    absent = [n for n in law.needs if n in layout.variant.absent]
+    if absent:
+        return NotApplicable(variant, law, f"{variant} has no {absent[0]}")
+    why = next((why for glob, why in law.not_for.items() if fnmatch.fnmatchcase(f"{variant}/{law.level}", glob)), None)
+    if why is not None:
+        return NotApplicable(variant, law, f"{variant}: {why}")
+    start = time.perf_counter()
+    try:
+        holds = _function(law, law.holds, layout)
+        when = None if law.when is None else _function(law, law.when, layout)
+    except SpecError as error:
+        if error.message.startswith("unknown helper"):
+            return NotApplicable(variant, law, error.message)
+        raise
+
+    def ask(setting: decide.Setting) -> decide.Question[KernelAnswers]:
+        alg = setting.alg
+        machine = Machine(alg)
+        machine.memo = memo = KernelAnswers(library, layout, alg, setting.free)
+        memo.feasible = setting.possible
+        free = setting.free
+        args = tuple(free.input_bool(p.name) if p.type == BOOL else free.input_word(p.name, p.type) for p in holds.params)
+        premise = alg.truth(True) if when is None else call(machine, when, args)
+        given = alg.any(premise, *memo.undefined)  # where it is not known whether the law speaks, it does
+        wrong = alg.neg(call(machine, holds, args))
+        undefined = [Undefinedness(condition, reason) for met in memo.met.values() for reason, condition in met.items()]
+        return decide.Question((given,), tuple(undefined), wrong, memo)
+
+    names = [p.name for p in holds.params]
+    verdict = decide.decide(make_backend(backend, timeout), ask, names)
+    match verdict:
+        case decide.Holds(memo):
+            return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
+        case decide.Fails(values):
+            free = {name: value for name, value in values.items() if name not in names}
+            return Fails(variant, law, {name: values[name] for name in names}, free, time.perf_counter() - start)
+        case decide.Contradiction(values, reason):
+            return Contradicted(variant, law, values, reason)
+        case decide.Undefined() | decide.Vacuous() | decide.Unknown():
+            return NotKnown(variant, law, decide.why(verdict))
+
+
+def _function(law: Law, body: Source, layout: Layout) -> Function:
+    key = law.key.text
+    signature = parse_signature(key.replace("-", "_"), law.key.where, layout)
+    function = parse_function(signature, body, layout, law.source)
+    if function.returns != BOOL:
+        raise SpecError(body.where, f"law {law.name} is no boolean")
+    return function
+
+
+def laws_text(report: LawReport, verbose: bool = False) -> str:
+    """What is refuted or not known, and counts for each variant."""
+    lines = []
+    for result in report.results:
+        head = f"{result.variant}/{result.law.level}/law/{result.law.name}"
+        match result:
+            case Fails(values=values):
+                lines.append(f"refuted        {head}: {_listed(values)}")
+                lines += [f"    with {name} = {value:#x}" for name, value in result.free.items() if value]
+                lines.append(f"    {result.law.holds.text} ({result.law.source})")
+            case Contradicted(values=values, reason=reason):
+                lines.append(f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}")
+            case NotKnown(reason=reason):
+                lines.append(f"incomplete     {head}: {reason}")
+            case NotApplicable(reason=reason) if verbose:
+                lines.append(f"not applicable {head}: {reason}")
+            case Holds() if verbose:
+                lines.append(f"proved         {head}")
+        if result.law.option_c and verbose:
+            lines.append(f"    option C: {result.law.option_c}")
+    for variant in dict.fromkeys(r.variant for r in report.results):
+        counts = Counter(_WORDS[type(r)] for r in report.results if r.variant == variant)
+        lines.append(f"{variant}: " + ", ".join(f"{counts[w]} {w}" for w in _WORDS.values() if counts[w]))
+    tension = {r.law.name: r.law.option_c for r in report.results if r.law.option_c}
+    lines += [f"option C and {name}: {text}" for name, text in tension.items()]
+    return "\n".join(lines)
+
+
+def _listed(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {value:#x}" for name, value in values.items())
+
+
+def laws_json(report: LawReport) -> dict[str, Any]:
+    """The report as plain data."""
+    rows = []
+    for result in report.results:
+        row: dict[str, Any] = {
+            "id": f"{result.variant}/{result.law.level}/law/{result.law.name}",
+            "variant": result.variant,
+            "level": result.law.level,
+            "law": result.law.name,
+            "verdict": _WORDS[type(result)],
+            "source": result.law.source,
+        }
+        match result:
+            case Fails(values=values):
+                row["values"] = {k: f"{v:#x}" for k, v in values.items()}
+                row["with"] = {k: f"{v:#x}" for k, v in result.free.items()}
+                row["replayed"] = True
+            case Contradicted(values=values, reason=reason):
+                row["values"] = {k: f"{v:#x}" for k, v in values.items()}
+                row["replayed"] = False
+                row["reason"] = reason
+            case NotKnown(reason=reason) | NotApplicable(reason=reason):
+                row["reason"] = reason
+            case Holds(rests_on=notes):
+                row["rests_on"] = list(notes)
+        rows.append(row)
+    return {"schema": "pteproof.laws/1", "summary": dict(Counter(row["verdict"] for row in rows)), "exit": report.exit_code,
+            "undecided": list(report.undecided), "seconds": dict(report.seconds), "results": rows}
+
+
+def laws_junit(report: LawReport) -> str:
+    """One test case for each law that applies."""
+    from verifier.kernel.conform.report import junit_text
+
+    cases = []
+    for result in report.results:
+        if isinstance(result, NotApplicable):
+            continue
+        name = f"{result.law.level}/{result.law.name}"
+        match result:
+            case Fails(values=values, seconds=seconds):
+                cases.append((result.variant, name, seconds, "failure", f"{result.law.holds.text}: {_listed(values)}"))
+            case Contradicted(values=values, reason=reason):
+                cases.append((result.variant, name, 0.0, "error", f"{_listed(values)} refutes, says the solver; {reason}"))
+            case NotKnown(reason=reason):
+                cases.append((result.variant, name, 0.0, "error", reason))
+            case Holds(seconds=seconds):
+                cases.append((result.variant, name, seconds, "", ""))
+    cases += [(variant, "undecided", 0.0, "error", "not judged: the run was stopped") for variant in report.undecided]
+    return junit_text("laws", cases)

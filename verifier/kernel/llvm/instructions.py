@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each instruction does to a state: arithmetic, memory, aggregates and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from verifier.kernel.llvm.access import load, load_scalar, store, store_scalar
+from verifier.kernel.llvm.constants import value_of
+from verifier.kernel.llvm.context import Context, Frame, resolved
+from verifier.kernel.llvm.ir import AsmText, Instr, Int, Local, Struct, Symbol
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.pointers import compare_addresses, element_address, word_on_address
+from verifier.kernel.llvm.values import Address, Group, Incomplete, Truth, Value, Word
+from verifier.kernel.llvm.ways import State
+
+__all__ = ["STEPS", "compare_exchange"]
+
+Step: TypeAlias = Callable[[Context, Frame, Instr, State], Value | None]
+
+
+def _binary(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    a, b = (value_of(l, f, t, s) for t in i.operands)
+    if isinstance(a, Truth) and isinstance(b, Truth):
+        return l.ops.bits(i.op, a, b, i.flags)
+    if isinstance(a, Address) or isinstance(b, Address):
+        return word_on_address(l, i.op, a, b, i.flags)
+    if not (isinstance(a, Word) and isinstance(b, Word)):
+        raise Incomplete(f"{i.op} of something that is no word")
+    if i.op in ("udiv", "sdiv", "urem", "srem"):
+        result, undefined = l.ops.divide(i.op, a, b, "exact" in i.flags)
+        l.undefine(s, undefined, "a division by 0, or one that overflows")
+        return result
+    return l.ops.binary(i.op, a, b, i.flags)
+
+
+def _icmp(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    a, b = (value_of(l, f, t, s) for t in i.operands)
+    if isinstance(a, Truth) and isinstance(b, Truth):
+        a, b = (l.ops.widen(x, 1, False) for x in (a, b))
+    if isinstance(a, Address) or isinstance(b, Address):
+        return compare_addresses(l, i.flags[0], a, b)
+    if not (isinstance(a, Word) and isinstance(b, Word)):
+        raise Incomplete("a comparison of something that is no word")
+    found = l.ops.compare(i.flags[0], a, b)
+    if "samesign" in i.flags:
+        found = Truth(found.term, l.values.either(found.poison, l.alg.neg(l.ops.same_sign(a, b))))
+    return found
+
+
+def _cast(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    value = value_of(l, f, i.operands[0], s)
+    if i.op == "inttoptr":
+        if isinstance(value, Word) and value.width != l.pointer_width:
+            raise Incomplete("an address of another width")
+        return l.values.as_address(value, l.pointer_width)
+    if i.op == "ptrtoint":
+        if i.type != Int(l.pointer_width):
+            raise Incomplete("part of an address is used as a number")
+        number = isinstance(value, Address) and all(c.base is None for c in value.cases)
+        return l.values.as_word(value) if number else value
+    if i.op == "bitcast":
+        return value
+    if not isinstance(i.type, Int) or not isinstance(value, (Word, Truth)):
+        raise Incomplete(f"{i.op} of something that is no word")
+    if i.op == "trunc":
+        if isinstance(value, Truth):
+            raise Incomplete("trunc of i1")
+        return l.ops.narrow(value, i.type.width, i.flags)
+    return l.ops.widen(value, i.type.width, i.op == "sext", "nneg" in i.flags)
+
+
+def _select(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    test, a, b = (value_of(l, f, t, s) for t in i.operands)
+    if not isinstance(test, Truth):
+        raise Incomplete("a select by something that is no truth")
+    return l.values.with_poison(l.values.choose(test.term, a, b), test.poison)
+
+
+def _freeze(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    """The value where it is not poison; anything where it is, which we do not guess: it counts as undefined."""
+    return l.certain(s, value_of(l, f, i.operands[0], s), "freeze of poison")
+
+
+def _gep(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    pointer, *indices = (value_of(l, f, t, s) for t in i.operands)
+    address = l.values.as_address(pointer, l.pointer_width)
+    if i.aux is None:
+        raise Incomplete("an address computation without a type")
+    return element_address(l, f.module, i.aux, address, indices, i.flags)
+
+
+def _alloca(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    if i.aux is None:
+        raise Incomplete("an alloca without a type")
+    obj = Object(f"%{i.dest}", f.module.layout.size(i.aux), 16)
+    return l.pointer(obj)
+
+
+def _load(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    return load(l, f.module, i.type, l.values.as_address(value_of(l, f, i.operands[0], s), l.pointer_width), s)
+
+
+def _store(l: Context, f: Frame, i: Instr, s: State) -> None:
+    value, pointer = (value_of(l, f, t, s) for t in i.operands)
+    store(l, f.module, i.operands[0].type, l.values.as_address(pointer, l.pointer_width), value, s)
+
+
+def _cmpxchg(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    """Compare and exchange as one step; the weak form does not fail without a reason, which only leads around again."""
+    pointer, expected, new = (value_of(l, f, t, s) for t in i.operands)
+    with l.one_event():
+        old, same = compare_exchange(l, l.values.as_address(pointer, l.pointer_width), expected, new, s)
+    return Group((old, same))
+
+
+def compare_exchange(l: Context, address: Address, expected: Value, new: Value, s: State) -> tuple[Word, Truth]:
+    """What was there, and whether it was what was expected; then the new value is there."""
+    wanted = l.certain(s, expected, "a compare-and-exchange expects poison")
+    if not isinstance(wanted, Word):
+        raise Incomplete("a compare-and-exchange of something that is no word")
+    old = l.values.as_word(load_scalar(l, address, wanted.width // 8, s))
+    same = l.ops.compare("eq", old, wanted)
+    l.undefine(s, same.poison, "a compare-and-exchange of poison")
+    store_scalar(l, address, wanted.width // 8, l.values.choose(same.term, new, old), s)
+    return old, Truth(same.term)
+
+
+def _atomicrmw(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    pointer, value = (value_of(l, f, t, s) for t in i.operands)
+    address = l.values.as_address(pointer, l.pointer_width)
+    if not isinstance(i.type, Int):
+        raise Incomplete("an atomic operation on something that is no word")
+    with l.one_event():
+        old = load_scalar(l, address, i.type.width // 8, s)
+        store_scalar(l, address, i.type.width // 8, _modified(l, i.flags[0], old, value), s)
+    return old
+
+
+def _modified(l: Context, op: str, old: Value, value: Value) -> Value:
+    if op == "xchg":
+        return value
+    if not (isinstance(old, Word) and isinstance(value, Word)):
+        raise Incomplete("an atomic operation on something that is no word")
+    if op in ("add", "sub", "and", "or", "xor"):
+        return l.ops.binary(op, old, value, ())
+    if op == "nand":
+        return l.ops.binary("xor", l.ops.binary("and", old, value, ()), l.values.word(-1, old.width), ())
+    if op in ("max", "min", "umax", "umin"):
+        less = l.ops.compare(("ult" if op[0] == "u" else "slt"), old, value)
+        first, second = (value, old) if op.endswith("max") else (old, value)
+        return l.values.with_poison(l.values.choose(less.term, first, second), less.poison)
+    raise Incomplete(f"atomic operation {op}")
+
+
+def _extract(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    value = value_of(l, f, i.operands[0], s)
+    for index in i.indices:
+        if not isinstance(value, Group):
+            raise Incomplete("a part of something that has none")
+        value = value.parts[index]
+    return value
+
+
+def _insert(l: Context, f: Frame, i: Instr, s: State) -> Value:
+    whole, part = (value_of(l, f, t, s) for t in i.operands)
+    return _inserted(whole, part, i.indices)
+
+
+def _inserted(whole: Value, part: Value, indices: tuple[int, ...]) -> Value:
+    if not indices:
+        return part
+    if not isinstance(whole, Group):
+        raise Incomplete("a part of something that has none")
+    parts = list(whole.parts)
+    parts[indices[0]] = _inserted(parts[indices[0]], part, indices[1:])
+    return Group(tuple(parts))
+
+
+def _fence(l: Context, f: Frame, i: Instr, s: State) -> None:
+    return None
+
+
+def _call_operation(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
+    """A call through a pointer that a table holds: by the name of what the pointer leads to, where a model has one, and so is not 0."""
+    address = l.certain(s, s.env[i.callee.name], "a call through poison") if isinstance(i.callee, Local) else None
+    if not isinstance(address, Address) or len(address.cases) != 1 or not isinstance(address.cases[0].base, Object):
+        raise Incomplete("a call through a pointer")
+    target = address.cases[0].base
+    if not l.models.known(target.name) or address.cases[0].offset.number != 0:
+        raise Incomplete(f"a call through a pointer: {target.name[1:]}")
+    l.notes.pop(f"{target.name[1:]} points to an object of its own, or is 0", None)  # it is known where it points
+    args = [l.promised(s, value_of(l, f, a, s), a.noundef, a.bounds, f"argument of {target.name[1:]}") for a in i.operands]
+    return l.models.call(l, target.name, i, args, s)
+
+
+def _call(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
+    if isinstance(i.callee, AsmText):
+        return l.models.asm(l, i.callee, i, [value_of(l, f, a, s) for a in i.operands], s)
+    if isinstance(i.callee, Local):
+        return _call_operation(l, f, i, s)
+    if not isinstance(i.callee, Symbol):
+        raise Incomplete("a call through a pointer")
+    name = i.callee.name
+    args: list[Any] = []
+    for typed in i.operands:
+        if (
+            typed.element is not None
+            and not name.startswith("llvm.")
+            and not l.models.known(name)
+            and l.program.find(name, f.module) is None
+        ):
+            raise Incomplete(f"{name} is given a struct by reference")
+        metadata = isinstance(typed.operand, Symbol) and typed.operand.name.startswith("!")
+        args.append(
+            None if metadata else l.promised(s, value_of(l, f, typed, s), typed.noundef, typed.bounds, f"argument of {name}")
+        )
+    if not l.models.known(name):
+        found = l.program.find(name, f.module)
+        if found is not None:
+            value, after = l.run(found[0], found[1], args, s)
+            s.path, s.memory = after.path, after.memory
+            kind = resolved(f.module, i.type)
+            return (
+                Group((value,)) if isinstance(kind, Struct) and len(kind.fields) == 1 and isinstance(value, Word) else value
+            )  # static: returned as it is
+    return l.models.call(l, name, i, args, s)
+
+
+STEPS: dict[str, Step] = {
+    **dict.fromkeys("add sub mul and or xor shl lshr ashr udiv sdiv urem srem".split(), _binary),
+    **dict.fromkeys("zext sext trunc ptrtoint inttoptr bitcast".split(), _cast),
+    "icmp": _icmp, "select": _select, "freeze": _freeze, "getelementptr": _gep, "alloca": _alloca, "load": _load,
+    "store": _store, "cmpxchg": _cmpxchg, "atomicrmw": _atomicrmw, "extractvalue": _extract, "insertvalue": _insert,
+    "fence": _fence, "call": _call,
+}

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Replay of counterexamples in the kernel's own code: one tree, any variant, any helper, as machine code where possible.
+
+    with Replayer(Path("linux-6.12")) as replayer:
+        found = replayer.run(layout, "pte_wrprotect", {"pte": 0x8000000000000867})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from verifier.base.errors import ExtractionError, UsageError
+from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.replay.native import Native, Outcome, native_code
+from verifier.kernel.replay.values import replay_native
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.compile import compile_build, configure
+from verifier.kernel.tree.shapes import load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.model.arch import Layout
+
+__all__ = ["Replayed", "Replayer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the kernel's code gave, or why there is nothing: `native` says whether it ran as machine code."""
+
+    outcome: Outcome | None
+    native: bool
+    why: str = ""
+
+
+class Replayer:
+    """Libraries and processes of one tree, made when they are first needed. Use it in a `with`."""
+
+    def __init__(self, tree: Path, cache: Path | None = None) -> None:
+        self.tree = open_tree(tree)
+        self.cache = cache
+        self.listed = frozenset(shape.helper for shape in load_shapes())  # helpers that some kernel has
+        self._libraries: dict[str, Library] = {}
+        self._natives: dict[str, Native | None] = {}
+
+    def run(self, layout: Layout, helper: str, args: Mapping[str, int]) -> Replayed:
+        """A helper on values, by the model's names of its parameters; entries come back under the same names.
+
+        UsageError where no build stands for the variant, or a value is missing.
+        """
+        library, native = self._open(layout)
+        if helper not in library.shapes:
+            return Replayed(None, native is not None, f"this kernel has no helper {helper}")
+        try:
+            outcome = replay_native(native, library, layout, helper, args)
+        except Incomplete as error:
+            return Replayed(None, native is not None, str(error))
+        return Replayed(
+            outcome, native is not None, "" if outcome is not None else "behaviour is undefined or out of scope there"
+        )
+
+    def _open(self, layout: Layout) -> tuple[Library, Native | None]:
+        variant = layout.variant.name
+        build = build_for(load_builds(), variant)
+        if build is None:
+            raise UsageError(f"no kernel build stands for variant {variant}")
+        compiled = None
+        if build.name not in self._libraries or variant not in self._natives:
+            shapes = load_shapes()
+            compiled = compile_build(configure(self.tree, build, find_toolchain(), self.cache), shapes, self.cache)
+            self._libraries.setdefault(build.name, Library(compiled, shapes))
+        library = self._libraries[build.name]
+        if compiled is not None:
+            try:
+                folder = native_code(compiled, library, self.cache)
+                self._natives[variant] = Native(folder, library, known_features(library, layout.variant.features))
+            except ExtractionError:
+                self._natives[variant] = None  # another kind of computer: the lifted code stands in
+        return library, self._natives[variant]
+
+    def close(self) -> None:
+        for native in self._natives.values():
+            if native is not None:
+                native.close()
+        self._natives.clear()
+
+    def __enter__(self) -> Replayer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is kept of kernel builds: an entry is there whole, as it was made and of what is there now, or it is made anew.
+
+An entry is a folder. Its name has the digest of what it was made from: data, the code that made it, the tree's contents. Its
+manifest has a digest of each of its files, and of the files of the tree that were read beyond what the name has. An entry is made
+in a folder of another name and renamed when it is complete; a lock keeps two runs from making the same one. What an
+interrupted run leaves is removed by the next that makes this entry.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from verifier.base import store
+from verifier.base.digests import digest, program
+from verifier.base.errors import ExtractionError
+
+__all__ = ["Origin", "builds", "cache_folder", "entry", "manifest_digest"]
+
+MANIFEST = "manifest.json"
+GONE = "not there"
+
+
+class Origin:
+    """The tree that an entry is made of: its folder, and what says whether it is still what the entry's name says."""
+
+    def __init__(self, folder: Path, unchanged: Callable[[], bool]) -> None:
+        self.folder, self.unchanged = folder, unchanged
+
+
+def cache_folder() -> Path:
+    """Where builds are kept. ExtractionError where nobody says where home is."""
+    base = store.cache_folder()
+    if base is None:
+        raise ExtractionError("no home folder, and so no place for builds; set XDG_CACHE_HOME")
+    return base / "kernel"
+
+
+def entry(
+    folder: Path,
+    name: str,
+    rests_on: Sequence[object],
+    make: Callable[[Path], Iterable[Path] | None],
+    origin: Origin | None = None,
+) -> Path:
+    """The folder that `make` made from `rests_on`, now or before; its name begins with `name`.
+
+    `make` fills an empty folder and must not keep its path: it is renamed. It returns the files that it read; those of the tree
+    count. Its module's code, with all that this imports, is in the name. ExtractionError where the disk is full, the cache
+    cannot be written, or the tree has changed while the entry was made.
+    """
+    key = f"{name}-{digest(program(make.__module__), rests_on)[:16]}"
+    done, tree = folder / key, origin.folder if origin else None
+    if _stands(done, tree):
+        return done
+    with writing(folder), _lock(folder / f"{key}.lock"):
+        if _stands(done, tree):
+            return done
+        for left in [*folder.glob(f"{key}.part-*"), done]:
+            shutil.rmtree(left, ignore_errors=True)
+        part = Path(tempfile.mkdtemp(prefix=f"{key}.part-", dir=folder))
+        try:
+            begun = time.time_ns()
+            read = _read_of_tree(make(part) or (), tree)
+            if origin is not None and not (origin.unchanged() and all(_older(origin.folder / one, begun) for one in read)):
+                raise ExtractionError(f"{tree} has changed while {name} was made from it; nothing is kept: run it again")
+            reads = {one: _of_file(origin.folder / one) for one in sorted(read)} if origin else {}
+            store.write_sealed(part / MANIFEST, {"key": key, "files": _files(part), "reads": reads})
+            os.rename(part, done)
+        finally:
+            if part.exists():
+                shutil.rmtree(part, ignore_errors=True)
+    return done
+
+
+@contextmanager
+def builds(no_cache: bool) -> Iterator[Path | None]:
+    """Where a command's builds are kept: None for the usual place, or a folder that is removed again."""
+    if not no_cache:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="pteproof-") as folder:
+        yield Path(folder)
+
+
+def manifest_digest(done: Path) -> str:
+    """A digest of all that an entry holds and has read."""
+    return hashlib.sha256((done / MANIFEST).read_bytes()).hexdigest()
+
+
+def _stands(done: Path, tree: Path | None) -> bool:
+    """Is the entry there, as it was made, and are the files of the tree that it read what they were?"""
+    found = store.read_sealed(done / MANIFEST)
+    match found:
+        case {"key": done.name, "files": dict(files), "reads": dict(reads)}:
+            return bool(files == _files(done) and (tree is not None or not reads)
+                        and all(_of_file(tree / one) == known for one, known in reads.items() if tree is not None))
+    return False
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """Every file of an entry but its manifest, with its digest, or with where it leads."""
+    found = {}
+    for base, folders, files in os.walk(folder):
+        for path in (Path(base) / name for name in [*files, *folders]):
+            if path.is_symlink():
+                found[str(path.relative_to(folder))] = f"link {os.readlink(path)}"
+            elif path.is_file() and path != folder / MANIFEST:
+                found[str(path.relative_to(folder))] = _of_file(path)
+    return found
+
+
+def _of_file(path: Path) -> str:
+    """The digest of a file's contents, whatever links lead to it; GONE where there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return GONE
+    except OSError as error:
+        raise ExtractionError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _read_of_tree(paths: Iterable[Path], tree: Path | None) -> set[str]:
+    """The names of those of these files that are in the tree."""
+    absolute = {os.path.normpath(path) for path in paths}
+    return set() if tree is None else {os.path.relpath(path, tree) for path in absolute if path.startswith(f"{tree}{os.sep}")}
+
+
+def _older(path: Path, moment: int) -> bool:
+    """Is a file as it was at this moment, in nanoseconds? Also if it was not there: what comes and goes is not seen.
+
+    A file that was moved here is told by its status' time; but this changes also where a hard link to it is made.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return True
+    return status.st_mtime_ns < moment and (status.st_nlink > 1 or status.st_ctime_ns < moment)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what can go wrong with the cache folder into one error."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise ExtractionError(f"no space is left in the cache folder {folder}; set XDG_CACHE_HOME to another disk") from None
+        raise ExtractionError(f"the cache folder {folder} cannot be used: {error.strerror}; set XDG_CACHE_HOME") from None
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

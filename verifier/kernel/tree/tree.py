@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A kernel source tree: is it one, whose is it, and which is it. Here it is only read; a build runs its build files.
+
+A tree is identified by the contents of what every build reads: Makefile, include/, arch/X/, mm/, scripts/ and some of tools/. What a
+build has read beyond that is kept with the build (`store`). Git is not asked: what it takes for unchanged may have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.base.errors import ExtractionError, UsageError
+
+__all__ = ["Tree", "find_tree", "identify", "linked_trees", "open_tree"]
+
+# What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
+_MARKS = ("Makefile", "Kbuild", "Kconfig", "include/linux/mm.h", "include/linux/pgtable.h", "mm/memory.c", "kernel/fork.c",
+          "scripts/Makefile.build", "lib/Kconfig", "usr/Kconfig", "virt/Makefile")
+_HASHED = ("include", "mm", "scripts", "tools/build", "tools/scripts")
+_LARGEST = 64 << 20  # of a file that is hashed
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A kernel source tree. `version` is the Makefile's, such as 6.12.117."""
+
+    path: Path
+    version: str
+
+
+def find_tree(start: Path) -> Path | None:
+    """The kernel tree that one stands in, if any."""
+    for folder in (start, *start.parents):
+        if (folder / "Kbuild").is_file() and (folder / "include/linux/mm.h").is_file():
+            return folder
+    return None
+
+
+def open_tree(path: Path | str) -> Tree:
+    """The tree at a path. UsageError where it is no kernel, or only part of one."""
+    root = Path(path)
+    if not root.exists():
+        raise UsageError(f"{root}: no such folder; give a Linux source tree, or install linux-source-6.12 and unpack it")
+    if not root.is_dir():
+        raise UsageError(f"{root}: not a folder; unpack it first")
+    root = root.resolve()
+    missing = [mark for mark in _MARKS if not (root / mark).is_file()]
+    if len(missing) > len(_MARKS) // 2:
+        raise UsageError(f"{root}: not a Linux source tree (no {missing[0]})")
+    if missing:
+        raise UsageError(f"{root}: not a whole Linux source tree (no {', '.join(missing[:3])}); was it unpacked to the end?")
+    return Tree(root, _version(root))
+
+
+def linked_trees(root: Path) -> list[Path]:
+    """The whole trees that the files of a tree of links lie in. A link to anything else leads nowhere in a jail."""
+    found: dict[Path, None] = {}
+    for mark in _MARKS:
+        path = (root / mark).resolve()
+        if path != root / mark and path.as_posix().endswith(f"/{mark}"):
+            found[path.parents[mark.count("/")]] = None
+    return [one for one in found if all((one / mark).is_file() for mark in _MARKS)]
+
+
+def _version(root: Path) -> str:
+    try:
+        text = (root / "Makefile").read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{root}/Makefile cannot be read: {error.strerror}") from None
+    numbers = [re.search(rf"^{name} *= *(\S*)", text, re.M) for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL")]
+    if not all(numbers):
+        raise UsageError(f"{root}: not a Linux source tree (its Makefile has no version)")
+    extra = re.search(r"^EXTRAVERSION *= *(\S*)", text, re.M)
+    return ".".join(n[1] for n in numbers if n) + (extra[1] if extra else "")
+
+
+def has_arch(tree: Tree, arch: str) -> None:
+    """UsageError where the tree has no such architecture."""
+    if not (tree.path / "arch" / arch / "include").is_dir():
+        known = sorted(p.name for p in (tree.path / "arch").iterdir() if p.is_dir())
+        raise UsageError(f"{tree.path} has no architecture {arch!r}; it has {', '.join(known)}")
+
+
+def identify(tree: Tree, arch: str) -> str:
+    """A name for the contents that a build for this architecture depends on: equal names, equal contents."""
+    has_arch(tree, arch)
+    return _content_identity(tree, arch)
+
+
+def _content_identity(tree: Tree, arch: str) -> str:
+    digest = hashlib.sha256()
+    for name in ("Makefile", "Kbuild", "Kconfig"):
+        _hash_file(digest, tree.path / name)
+    for folder in (*_HASHED, f"arch/{arch}", f"tools/arch/{arch}"):
+        for path in _walk(tree.path / folder, ()):
+            digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+            _hash_file(digest, path)
+    return f"sha256-{digest.hexdigest()[:32]}"
+
+
+def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Every file below a folder, also through links to folders; not into one that stands above already."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda one: one.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ExtractionError(f"{folder} cannot be read: {error.strerror}") from None
+    for one in entries:
+        path = folder / one.name
+        if not one.is_dir():
+            yield path
+        elif not one.is_symlink():
+            yield from _walk(path, above)
+        elif path.resolve() not in above and not folder.is_relative_to(path.resolve()):
+            yield from _walk(path, (*above, path.resolve()))
+
+
+def _hash_file(digest: hashlib._Hash, path: Path) -> None:
+    """A file's length and bytes; of a link, those of the file that it leads to."""
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            digest.update(b"no file or a large one")
+            return
+        data = path.read_bytes()
+    except OSError as error:
+        raise ExtractionError(f"{path} cannot be read: {error.strerror}") from None
+    digest.update(b"%d " % len(data))
+    digest.update(data)

@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The types of expressions: what names mean, and how Python's syntax becomes typed terms.
+
+What a name means is asked of a Scope: an architecture's layout, or a section of the world of the specs.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from verifier.base.errors import SpecError, Where, nearest
+from verifier.language.read_yaml import Source
+from verifier.language.syntax import (
+    BOOL,
+    INDEX,
+    NOTHING,
+    Binary,
+    Call,
+    Compare,
+    Const,
+    Convert,
+    Expr,
+    Function,
+    IfExp,
+    Local,
+    Logic,
+    Not,
+    Observe,
+    Param,
+    State,
+    type_name,
+)
+
+__all__ = ["MAX_WIDTH", "ExpressionTyper", "Scope", "StateVar", "loaded", "parse_type", "word_of"]
+
+MAX_WIDTH = 128
+MAX_CALLS = 32
+MAX_NESTING = 200  # with what is called, so that no evaluation runs out of Python's stack
+
+BINARY = {
+    ast.BitAnd: "band", ast.BitOr: "bor", ast.BitXor: "bxor", ast.LShift: "shl", ast.RShift: "lshr",
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul",
+}
+_COMPARE = {
+    ast.Eq: ("eq", False), ast.NotEq: ("ne", False), ast.Lt: ("ult", False), ast.LtE: ("ule", False),
+    ast.Gt: ("ult", True), ast.GtE: ("ule", True),
+}
+_T = TypeVar("_T")
+_WORD = re.compile(r"u([1-9][0-9]{0,2})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class StateVar:
+    """A variable of the world: its type, how many there are (None: one), and whether code may set it."""
+
+    type: int
+    count: int | None = None
+    writable: bool = True
+
+
+class Scope(Protocol):
+    """What the names in a text mean."""
+
+    width: int  # bits of an entry
+    ulong: int
+    marks: bool  # may a text say where the hardware may act?
+
+    def constant(self, name: str) -> Const | int | None:
+        """A typed constant (a field, a feature), a plain number, or None."""
+
+    def state(self, name: str) -> StateVar | None: ...
+    def through(self, name: str, at: Where) -> Function | None:
+        """By what helper a text reads this variable of each process, where memory has another form than code sees."""
+
+    def function(self, name: str, at: Where) -> Function | None: ...
+    def observation(self, name: str) -> tuple[Param, ...] | None: ...
+    def names(self) -> Iterable[str]:
+        """All known names, for hints."""
+
+
+def parse_type(word: str, scope: Scope) -> int | None:
+    """The type that an annotation names, or None."""
+    plain = {"bool": BOOL, "process": INDEX, "pte": scope.width, "ulong": scope.ulong}
+    if word in plain:
+        return plain[word]
+    found = _WORD.match(word)
+    return int(found[1]) if found and int(found[1]) <= MAX_WIDTH else None
+
+
+@dataclass(slots=True)
+class ExpressionTyper:
+    """What is known while one text is typed: its names and their types so far."""
+
+    scope: Scope
+    source: Source
+    kinds: dict[str, int]
+    refs: set[str]
+    assigned: set[str] = field(default_factory=set)
+    loops: list[str] = field(default_factory=list)
+    returns: int | None = None
+    pure: bool = True
+    changes: int = 0  # places that change something outside
+    depth: int = 1
+    depths: dict[int, int] = field(default_factory=dict)  # id of a node -> how deep it stands
+    nesting: int = 0
+    sites: int = 0
+    unrolled: int = 0
+
+    def fail(self, node: ast.AST, message: str) -> SpecError:
+        return SpecError(self.source.at(getattr(node, "lineno", 1), getattr(node, "col_offset", 0)), message)
+
+    def target(self, node: ast.expr, must_exist: bool) -> Local | State | None:
+        """What is assigned to; None for a local that is new."""
+        if isinstance(node, ast.Name):
+            if node.id in self.loops:
+                raise self.fail(node, f"{node.id} counts a loop and cannot be set")
+            if node.id in self.kinds:
+                if must_exist and node.id not in self.assigned:
+                    raise self.fail(node, f"{node.id} may not have been set here")
+                if self.kinds[node.id] == INDEX:
+                    raise self.fail(node, f"{node.id} is an index and cannot be set")
+                return Local(self.kinds[node.id], node.id)
+            if self.scope.state(node.id) is None:
+                self.new_name(node, must_exist)
+                return None
+        elif not isinstance(node, ast.Subscript):
+            raise self.fail(node, "only a name or entry[p] can be set")
+        place = self.place(node)
+        variable = self.scope.state(place.name)
+        if variable is None or not variable.writable:
+            raise self.fail(node, f"{place.name} cannot be set here")
+        self.pure = False
+        self.changes += 1
+        return place
+
+    def place(self, node: ast.Name | ast.Subscript) -> State:
+        """A variable of the world as memory has it."""
+        found = self.expr(loaded(node), None) if isinstance(node, ast.Name) else self.cell(node)
+        if not isinstance(found, State):
+            raise self.fail(node, "cannot be set")
+        return found
+
+    def new_name(self, node: ast.Name, must_exist: bool) -> None:
+        if must_exist:
+            raise self.fail(node, f"unknown name {node.id!r}{nearest(node.id, [*self.kinds, *self.scope.names()])}")
+        if self.scope.constant(node.id) is not None:
+            raise self.fail(node, f"{node.id} is a field, a constant or a feature and cannot be set")
+
+    def number(self, node: ast.expr) -> int | None:
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return node.value
+        value = self.scope.constant(node.id) if isinstance(node, ast.Name) else None
+        return value if isinstance(value, int) else None
+
+    def boolean(self, node: ast.expr) -> Expr:
+        value = self.expr(node, BOOL)
+        if value.type != BOOL:
+            raise self.fail(node, f"is {type_name(value.type)}, not bool; write `!= 0`")
+        return value
+
+    def calm(self, nodes: list[ast.expr], typed: Callable[[], _T]) -> _T:
+        """What may not be evaluated, and so must not change anything: no algebra skips what another runs."""
+        before = self.changes
+        found = typed()
+        if self.changes != before:
+            raise self.fail(nodes[0], "changes something, but may not be evaluated; use an `if` statement")
+        return found
+
+    def no_index(self, node: ast.AST, value: Expr) -> None:
+        """An index is always a known number: it does not come out of a choice."""
+        if value.type == INDEX:
+            raise self.fail(node, "is an index; only parameters and loops have them")
+
+    def agree(self, node: ast.AST, value: Expr, kind: int) -> None:
+        if value.type != kind:
+            raise self.fail(node, f"is {type_name(value.type)}, but {type_name(kind)} is needed")
+
+    def expr(self, node: ast.expr, want: int | None, allow_nothing: bool = False) -> Expr:
+        """The typed expression; `want` is the type that a bare number takes."""
+        if isinstance(node, ast.Constant):
+            return self.literal(node, node.value, want)
+        if isinstance(node, ast.Name):
+            return self.name(node, want)
+        if isinstance(node, ast.Subscript):
+            return self.indexed(node)
+        if isinstance(node, ast.UnaryOp):
+            return self.unary(node, want)
+        if isinstance(node, ast.BinOp):
+            return self.binary(node, want)
+        if isinstance(node, ast.BoolOp):
+            op = "all" if isinstance(node.op, ast.And) else "any"
+            first, rest = node.values[0], node.values[1:]
+            return Logic(BOOL, op, (self.boolean(first), *self.calm(rest, lambda: [self.boolean(v) for v in rest])))
+        if isinstance(node, ast.Compare):
+            return self.compare(node)
+        if isinstance(node, ast.IfExp):
+            then, orelse = self.calm([node.body], lambda: self.pair(node.body, node.orelse, want))
+            self.agree(node.orelse, orelse, then.type)
+            self.no_index(node, then)
+            return IfExp(then.type, self.boolean(node.test), then, orelse)
+        if isinstance(node, ast.Call):
+            value = self.call(node, want)
+            if value.type == NOTHING and not allow_nothing:
+                raise self.fail(node, "has no value")
+            return value
+        raise self.fail(node, f"{word_of(node)} is not of the language")
+
+    def literal(self, node: ast.AST, value: object, want: int | None) -> Expr:
+        if isinstance(value, bool):
+            return Const(BOOL, int(value))
+        if not isinstance(value, int):
+            raise self.fail(node, "is neither a number nor True or False")
+        kind = want if want is not None and want != BOOL and want != NOTHING else self.scope.width
+        if kind != INDEX and not 0 <= value < 1 << kind:
+            shown = hex(value) if value < 1 << MAX_WIDTH else "a number this long"
+            raise self.fail(node, f"{shown} does not fit into {type_name(kind)}")
+        return Const(kind, value)
+
+    def name(self, node: ast.Name, want: int | None) -> Expr:
+        name = node.id
+        if name in self.kinds:
+            if name not in self.assigned:
+                raise self.fail(node, f"{name} may not have been set here")
+            return Local(self.kinds[name], name, self.source.at(node.lineno, node.col_offset))
+        variable = self.scope.state(name)
+        if variable is not None:
+            if variable.count is not None:
+                raise self.fail(node, f"{name} needs an index: {name}[p]")
+            self.pure = False
+            return State(variable.type, name, None)
+        value = self.scope.constant(name)
+        if isinstance(value, Const):
+            return value
+        if value is not None:
+            return self.literal(node, value, want)
+        raise self.fail(node, f"unknown name {name!r}{nearest(name, [*self.kinds, *self.scope.names()])}")
+
+    def indexed(self, node: ast.Subscript) -> Expr:
+        """What a text reads of a process."""
+        cell = self.cell(node)
+        reader = self.scope.through(cell.name, self.source.at(node.lineno, node.col_offset))
+        if reader is None:
+            return cell
+        self.sites += 1
+        return Call(reader.returns, reader, (cell,), self.sites)
+
+    def cell(self, node: ast.Subscript) -> State:
+        if not isinstance(node.value, ast.Name):
+            raise self.fail(node, "only a state variable has an index")
+        name = node.value.id
+        variable = self.scope.state(name)
+        if variable is None:
+            raise self.fail(node, f"unknown state variable {name!r}{nearest(name, self.scope.names())}")
+        if variable.count is None:
+            raise self.fail(node, f"{name} has no index")
+        index = self.expr(node.slice, INDEX)
+        self.agree(node.slice, index, INDEX)
+        if isinstance(node.slice, ast.BinOp):
+            raise self.fail(node.slice, "an index is a name, a number or other(p)")
+        if isinstance(index, Const) and not 0 <= index.value < variable.count:
+            raise self.fail(node.slice, f"index out of range; {name} has {variable.count}")
+        self.pure = False
+        return State(variable.type, name, index, self.source.at(node.lineno, node.col_offset))
+
+    def unary(self, node: ast.UnaryOp, want: int | None) -> Expr:
+        if isinstance(node.op, ast.Not):
+            return Not(BOOL, self.boolean(node.operand))
+        if isinstance(node.op, ast.Invert):
+            value = self.expr(node.operand, want)
+            self.word(node.operand, value)
+            return Not(value.type, value)
+        raise self.fail(node, f"{word_of(node.op)} is not of the language")
+
+    def word(self, node: ast.AST, value: Expr) -> None:
+        if value.type <= 0:
+            raise self.fail(node, f"is {type_name(value.type)}, not a word")
+
+    def pair(self, left: ast.expr, right: ast.expr, want: int | None) -> tuple[Expr, Expr]:
+        """Two operands; a bare number takes the other's type."""
+        if self.bare(left) and not self.bare(right):
+            typed = self.expr(right, want)
+            return self.fit(left, typed), typed
+        typed = self.expr(left, want)
+        return typed, self.fit(right, typed)
+
+    def fit(self, node: ast.expr, other: Expr) -> Expr:
+        value = self.expr(node, other.type)
+        if value.type == INDEX and other.type > 0:
+            return Convert(other.type, value)
+        return value
+
+    def bare(self, node: ast.expr) -> bool:
+        """Is it made of plain numbers only?"""
+        if isinstance(node, ast.BinOp):
+            return self.bare(node.left) and self.bare(node.right)
+        if isinstance(node, ast.UnaryOp):
+            return self.bare(node.operand)
+        return self.number(node) is not None or (isinstance(node, ast.Name) and self.kinds.get(node.id) == INDEX)
+
+    def binary(self, node: ast.BinOp, want: int | None) -> Expr:
+        op = BINARY.get(type(node.op))
+        if op is None:
+            raise self.fail(node, f"operator {word_of(node.op)} is not of the language")
+        left, right = self.pair(node.left, node.right, want)
+        if left.type == INDEX and op in ("add", "sub"):
+            self.agree(node.right, right, INDEX)
+            return Binary(INDEX, op, left, right)
+        self.word(node.left, left)
+        self.agree(node.right, right, left.type)
+        return Binary(left.type, op, left, right)
+
+    def compare(self, node: ast.Compare) -> Expr:
+        if len(node.ops) != 1:
+            raise self.fail(node, "one comparison at a time; join them with `and`")
+        found = _COMPARE.get(type(node.ops[0]))
+        if found is None:
+            raise self.fail(node, f"{word_of(node.ops[0])} is not of the language")
+        left, right = self.pair(node.left, node.comparators[0], None)
+        self.agree(node.comparators[0], right, left.type)
+        op, swapped = found
+        if left.type == BOOL and op not in ("eq", "ne"):
+            raise self.fail(node, "booleans have no order")
+        return Compare(BOOL, op, left.type, right if swapped else left, left if swapped else right)
+
+    def call(self, node: ast.Call, want: int | None) -> Expr:
+        if not isinstance(node.func, ast.Name) or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+            raise self.fail(node, "a call is a name with plain arguments")
+        name = node.func.id
+        if _WORD.match(name):
+            return self.convert(node, name)
+        if name == "other":
+            return self.other(node)
+        params = self.scope.observation(name)
+        if params is not None:
+            self.pure = False
+            self.sites += 1
+            return Observe(BOOL, name, self.args(node, name, params, None), self.sites)
+        function = self.scope.function(name, self.source.at(node.lineno, node.col_offset))
+        if function is None:
+            raise self.fail(node, f"unknown helper {name!r}{nearest(name, self.scope.names())}")
+        args = self.args(node, name, function.params, function)
+        self.pure = self.pure and function.pure
+        self.changes += function.changes
+        self.depth = max(self.depth, function.depth + 1)
+        if self.depth > MAX_CALLS:
+            raise self.fail(node, f"calls nest deeper than {MAX_CALLS}")
+        self.nesting = max(self.nesting, self.depths[id(node)] + function.nesting)
+        if self.nesting > MAX_NESTING:
+            raise self.fail(node, f"nests deeper than {MAX_NESTING} with what it calls")
+        self.sites += 1
+        return Call(function.returns, function, args, self.sites)
+
+    def args(self, node: ast.Call, name: str, params: tuple[Param, ...], function: Function | None) -> tuple[Expr, ...]:
+        if len(node.args) != len(params):
+            raise self.fail(node, f"{name} takes {len(params)} arguments, not {len(node.args)}")
+        values = []
+        for arg, param in zip(node.args, params, strict=True):
+            value = self.cell(arg) if param.by_ref and isinstance(arg, ast.Subscript) else self.expr(arg, param.type)
+            self.agree(arg, value, param.type)
+            reads_only = isinstance(value, State) and function is not None and param.name not in function.sets
+            if param.by_ref and not reads_only and self.target(arg, must_exist=True) is None:
+                raise self.fail(arg, f"{param.name} of {name} must be something that can be set")
+            values.append(value)
+        return tuple(values)
+
+    def convert(self, node: ast.Call, name: str) -> Expr:
+        kind = parse_type(name, self.scope)
+        if kind is None or len(node.args) != 1:
+            raise self.fail(node, f"{name}(x) converts one value to a word of 1 to {MAX_WIDTH} bits")
+        value = self.expr(node.args[0], kind)
+        if value.type == NOTHING:
+            raise self.fail(node, "has no value")
+        return Convert(kind, value)
+
+    def other(self, node: ast.Call) -> Expr:
+        if len(node.args) != 1:
+            raise self.fail(node, "other(p) takes one process")
+        value = self.expr(node.args[0], INDEX)
+        self.agree(node, value, INDEX)
+        return Binary(INDEX, "sub", Const(INDEX, 1), value)
+
+
+def loaded(node: ast.expr) -> ast.expr:
+    """The same place, read."""
+    if isinstance(node, ast.Name):
+        return ast.copy_location(ast.Name(node.id, ast.Load()), node)
+    if isinstance(node, ast.Subscript):
+        return ast.copy_location(ast.Subscript(node.value, node.slice, ast.Load()), node)
+    return node
+
+
+def word_of(node: ast.AST) -> str:
+    return type(node).__name__.lower()

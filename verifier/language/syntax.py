@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The typed program: what the language's texts become once they are parsed and typed.
+
+A type is an int: BOOL, INDEX (a process or a loop's counter, always a known number), NOTHING, or
+the width of a word in bits (1 to 128). Places are left out of equality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from verifier.base.errors import Where
+
+__all__ = [
+    "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert", "Do", "Expr",
+    "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe", "Param", "Return", "State",
+    "Stmt", "asserts", "calls", "parts", "passes_on", "sets_in", "type_name",
+]
+
+BOOL = 0
+INDEX = -1
+NOTHING = -2
+
+
+def type_name(kind: int) -> str:
+    """How a type is written.
+
+    >>> type_name(64), type_name(BOOL)
+    ('u64', 'bool')
+    """
+    return {BOOL: "bool", INDEX: "an index", NOTHING: "nothing"}.get(kind, f"u{kind}")
+
+
+def _place() -> Where:
+    return Where("", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    type: int
+    value: int  # a word, an index, or 0 and 1 for a boolean
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    type: int
+    name: str
+    where: Where = field(default_factory=_place, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A variable of the world; indexed ones have an index."""
+
+    type: int
+    name: str
+    index: Expr | None
+    where: Where = field(default_factory=_place, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """~ on a word, `not` on a boolean."""
+
+    type: int
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """op is the Algebra's method: band, bor, bxor, shl, lshr, add, sub, mul."""
+
+    type: int
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """op is eq, ne, ult, ule; of is the operands' type."""
+
+    type: int
+    op: str
+    of: int
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    type: int
+    op: str  # all, any
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IfExp:
+    type: int
+    test: Expr
+    then: Expr
+    orelse: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """Zero-extend, truncate, a word of a boolean, or a word of an index."""
+
+    type: int
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    type: int
+    function: Function
+    args: tuple[Expr, ...]
+    site: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """A fresh observation, bound to the truth by its axioms at this point."""
+
+    type: int
+    name: str
+    args: tuple[Expr, ...]
+    site: int
+
+
+Expr: TypeAlias = Const | Local | State | Not | Binary | Compare | Logic | IfExp | Convert | Call | Observe
+
+
+def parts(value: Expr) -> tuple[Expr, ...]:
+    """The expressions that one is made of."""
+    if isinstance(value, (Not, Convert)):
+        return (value.value,)
+    if isinstance(value, (Binary, Compare)):
+        return value.left, value.right
+    if isinstance(value, Logic):
+        return value.values
+    if isinstance(value, IfExp):
+        return value.test, value.then, value.orelse
+    return value.args if isinstance(value, (Call, Observe)) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    target: Local | State
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    test: Expr
+    then: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assert:
+    test: Expr
+    property: str
+    where: Where = field(default_factory=_place, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A point at which the hardware may act on the entry that target holds."""
+
+    target: Local | State
+    site: int
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    value: Expr
+
+
+Stmt: TypeAlias = Assign | If | Return | Assert | Hardware | Do
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    name: str
+    type: int
+    by_ref: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A helper, a procedure or a code: its typed body and where it comes from.
+
+    `pure` is true where it reads nothing but its arguments and changes nothing; `changes` where it changes something.
+    """
+
+    name: str
+    params: tuple[Param, ...]
+    returns: int
+    body: tuple[Stmt, ...]  # loops are unrolled
+    kinds: dict[str, int]  # parameter or local -> its type
+    pure: bool
+    where: Where
+    text: str = ""
+    source: str = ""
+    depth: int = 1  # of calls
+    nesting: int = 0  # of statements and expressions, with what it calls
+    changes: bool = False
+    sets: frozenset[str] = frozenset()  # the parameters by reference that it may set, or on which the hardware may act within
+    twin: Function | None = None  # of a reading of a process: the same for one whose entry is huge
+    before: bool = False  # of a view of a process: is it about the state before the step?
+
+
+def sets_in(body: tuple[Stmt, ...], name: str) -> bool:
+    """May a body set this parameter, or the hardware act on it within?"""
+    return any(_sets(stmt, name) for stmt in body)
+
+
+def _sets(stmt: Stmt, name: str) -> bool:
+    if isinstance(stmt, If):
+        return _hands_on(stmt.test, name) or sets_in((*stmt.then, *stmt.orelse), name)
+    if isinstance(stmt, (Assign, Hardware)) and isinstance(stmt.target, Local) and stmt.target.name == name:
+        return True
+    if isinstance(stmt, Hardware):
+        return False
+    value = stmt.test if isinstance(stmt, Assert) else stmt.value
+    return value is not None and _hands_on(value, name)
+
+
+def _hands_on(value: Expr, name: str) -> bool:
+    """Does an expression give the parameter to a call that may set it?"""
+    if isinstance(value, Call):
+        for param, arg in zip(value.function.params, value.args, strict=True):
+            if param.by_ref and isinstance(arg, Local) and arg.name == name and param.name in value.function.sets:
+                return True
+    return any(_hands_on(part, name) for part in parts(value))
+
+
+def calls(body: tuple[Stmt, ...], name: str) -> bool:
+    """Does a body call a function of this name, itself?"""
+    for stmt in body:
+        if isinstance(stmt, If) and (calls(stmt.then, name) or calls(stmt.orelse, name)):
+            return True
+        if isinstance(stmt, (Do, Assign)) and isinstance(stmt.value, Call) and stmt.value.function.name == name:
+            return True
+    return False
+
+
+def passes_on(helper: Function) -> Function | None:
+    """The helper that one is another name for: its text is a call of that on the same entry, and nothing else."""
+    only = helper.body[0] if len(helper.body) == 1 else None
+    made = only.value if isinstance(only, (Return, Do)) else None
+    if not isinstance(made, Call):
+        return None
+    pairs = zip(made.function.params, made.args, strict=True)
+    given = {arg.name for param, arg in pairs if param.by_ref and isinstance(arg, Local)}
+    return made.function if given and given == {p.name for p in helper.params if p.by_ref} else None
+
+
+def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:
+    """The asserts of a body, also in branches."""
+    for stmt in body:
+        if isinstance(stmt, Assert):
+            yield stmt
+        elif isinstance(stmt, If):
+            yield from asserts((*stmt.then, *stmt.orelse))

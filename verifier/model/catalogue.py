@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The catalogue: every place of the kernel that a step has to model, and what models it.
+
+What models a row is derived, from the transitions and hardware events that name it. specs/catalogue.yaml says of the others
+why nothing does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verifier.base.errors import SpecError, Where, nearest
+from verifier.language.read_yaml import Table, read_yaml
+from verifier.model.arch import Arch
+from verifier.model.spec import Transition
+
+__all__ = ["Catalogue", "Row", "load_catalogue", "modelled"]
+
+PACKAGE = Path(__file__).resolve().parents[1]
+SITE_OF_HARDWARE = "the processor"
+USES = ("set", "cleared", "asked", "asserted")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One place of the kernel and what happens there; at most one of `out`, `later`, `partly` says what is not modelled."""
+
+    number: str
+    site: str
+    what: str
+    out: str = ""  # why it is out of scope
+    later: str = ""  # what is missing to model it
+    partly: str = ""  # what is left where it is modelled
+    claims: tuple[str, ...] = ()  # files of this program that prove it in another way
+
+    @property
+    def of_hardware(self) -> bool:
+        return self.site == SITE_OF_HARDWARE
+
+    @property
+    def kind(self) -> str:
+        """What the row says of itself: not, later, partly; or nothing."""
+        return "not" if self.out else "later" if self.later else "partly" if self.partly else ""
+
+    @property
+    def why(self) -> str:
+        return self.out or self.later or self.partly
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All rows, what models each, and where the kernel uses the page flag."""
+
+    sections: tuple[Section, ...] = ()
+    uses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # how -> function -> rows
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # row -> transitions, and hw-EVENT
+
+    def rows(self) -> list[Row]:
+        return [row for section in self.sections for row in section.rows]
+
+    def gaps(self) -> list[Row]:
+        """The rows of which something is not modelled."""
+        return [row for row in self.rows() if row.why]
+
+    def covered(self) -> list[Row]:
+        """The rows that something models, wholly or in part."""
+        return [row for row in self.rows() if self.covered_by(row)]
+
+    def coverage(self) -> dict[str, object]:
+        """What a run says of it: how many rows there are, and those of which something is not modelled, with the reason."""
+        gaps = [{"row": row.number, "site": row.site, "what": row.what, "kind": row.kind, "why": row.why} for row in self.gaps()]
+        return {"rows": len(self.rows()), "modelled": len(self.covered()), "open": gaps}
+
+    def covered_by(self, row: Row) -> tuple[str, ...]:
+        return (*self.models[row.number], *row.claims)
+
+
+def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Iterable[Arch]) -> Catalogue:
+    """specs/catalogue.yaml, held against what names its rows. SpecError at whatever does not fit."""
+    path = folder / "catalogue.yaml"
+    table = read_yaml(path, str(Path(folder.name) / path.name) if folder.name == "specs" else str(path))
+    sections = []
+    known: dict[str, Row] = {}
+    places: dict[str, Where] = {}
+    for name in table:
+        record = table.need(name, Table, "the catalogue")
+        if name == "uses":
+            continue
+        record.only(("title", "rows"), "a section of the catalogue")
+        rows = record.need("rows", Table, "a section of the catalogue")
+        found = tuple(_row(rows, number) for number in rows)
+        for row in found:
+            if row.number in known:
+                raise SpecError(rows.key_at[row.number], f"row {row.number} stands already at {places[row.number]}")
+            known[row.number], places[row.number] = row, rows.key_at[row.number]
+        sections.append(Section(record.text("title", "a section of the catalogue"), found))
+    models = modelled(known, transitions, archs)
+    for row in known.values():
+        _fits(row, models[row.number], places[row.number])
+    uses = _uses(table.need("uses", Table, "the catalogue"), known)
+    return Catalogue(tuple(sections), uses, models)
+
+
+def modelled(known: Iterable[str], transitions: Iterable[Transition], archs: Iterable[Arch]) -> dict[str, tuple[str, ...]]:
+    """Of each row, what names it. SpecError where what is named is no row."""
+    found: dict[str, dict[str, None]] = {number: {} for number in known}
+    named = [(t.name, t.catalogue, t.where) for t in transitions]
+    named += [(f"hw-{e.name}", e.catalogue, e.when.where) for a in archs for e in a.events.values()]
+    for name, numbers, where in named:
+        if not numbers:
+            raise SpecError(where, f"{name} names no row of the catalogue")
+        for number in numbers:
+            if number not in found:
+                raise SpecError(where, f"{name} names unknown row {number!r} of the catalogue{nearest(number, found)}")
+            found[number][name] = None
+    return {number: tuple(names) for number, names in found.items()}
+
+
+def _row(table: Table, number: str) -> Row:
+    what = f"row {number}"
+    record = table.need(number, Table, "a section of the catalogue")
+    record.only(("site", "what", "not", "later", "partly", "claims"), "a row of the catalogue")
+    said = [key for key in ("not", "later", "partly") if key in record]
+    if len(said) > 1:
+        raise SpecError(record.key_at[said[1]], f"{what} says {said[0]!r} and {said[1]!r}: one of them is wrong")
+    site = record.text("site", what)
+    file, _, function = site.partition(":")
+    if site != SITE_OF_HARDWARE and not (function.isidentifier() and "/" in file):
+        raise SpecError(record.at["site"], f"{what} is at a file:function, or at {SITE_OF_HARDWARE!r}")
+    claims = record.texts("claims", "claims")
+    for name in claims:
+        if not (PACKAGE / name).is_file():
+            raise SpecError(record.at["claims"], f"{what} rests on verifier/{name}, which there is not")
+    texts = {key: record.text(key, what) for key in said}
+    for key, text in texts.items():
+        if not text:
+            raise SpecError(record.at[key], f"{what} gives no reason: {key!r} is empty")
+    return Row(number, site, record.text("what", what), texts.get("not", ""), texts.get("later", ""), texts.get("partly", ""),
+               claims)
+
+
+def _fits(row: Row, models: tuple[str, ...], where: Where) -> None:
+    """What a row says of itself against what models it. Hardware's events may be those of other architectures."""
+    reason = row.out or row.later
+    if row.partly and not models and not row.claims:
+        raise SpecError(where, f"nothing models row {row.number}, not even in part: `not` or `later`")
+    if not models and not row.claims and not reason and not row.of_hardware:
+        raise SpecError(where, f"nothing models row {row.number}, and it does not say why: `not` or `later`")
+    if models and reason:
+        raise SpecError(where, f"{models[0]} models row {row.number}, which says why nothing does; what is left is `partly`")
+
+
+def _uses(table: Table, known: Mapping[str, Row]) -> dict[str, dict[str, tuple[str, ...]]]:
+    table.only(USES, "the uses of the flag")
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for how in table:
+        sites = table.need(how, Table, "the uses of the flag")
+        found[how] = {}
+        for site in sites:
+            rows = sites.texts(site, "rows")
+            if not rows:
+                raise SpecError(sites.key_at[site], f"{site} is in no row")
+            for number in rows:
+                if number not in known:
+                    raise SpecError(sites.at[site], f"unknown row {number!r}{nearest(number, known)}")
+            found[how][site] = rows
+    return found

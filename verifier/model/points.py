@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where the hardware may act within a transition: a pass over its typed code, which says so at every place.
+
+An *access* is what reads or sets entry[p] or huge[p]: a name in the code itself, a helper that is given the entry, a view or
+procedure that names it within. Before each access stands a point, at which the hardware may act on the entry: between two
+accesses of one statement too, whose values are locals then. No point stands where no change of the world and no access can have
+come before, on any way to there: what the hardware does then is a step of its own. And none stands between a change of huge[p]
+and the store that completes it: the table that the entry is to lie in is not linked yet.
+
+Observations are no accesses, since they ask counters and locks; nor are asserts, which say what holds and do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from verifier.language.machine import HUGE
+from verifier.language.syntax import (
+    INDEX,
+    Assert,
+    Assign,
+    Binary,
+    Call,
+    Compare,
+    Const,
+    Convert,
+    Do,
+    Expr,
+    Function,
+    Hardware,
+    If,
+    IfExp,
+    Local,
+    Logic,
+    Not,
+    Observe,
+    Return,
+    State,
+    Stmt,
+    parts,
+)
+
+__all__ = ["with_points"]
+
+ENTRY = "entry"
+BOTH = (Const(INDEX, 0), Const(INDEX, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What may have come before a place, on some way to it."""
+
+    begun: bool = False  # an access, or a change of the world
+    unlinked: tuple[Expr, ...] = ()  # the processes whose entry changes its level, and is not stored yet
+
+
+def with_points(function: Function, width: int) -> Function:
+    """The same function with a `Hardware` statement wherever the hardware may act; it has none of its own.
+
+    width  of an entry
+    """
+    found = _Pass(function, width)
+    body, _ = found.block(function.body, _Before())
+    return replace(function, body=body, kinds=found.kinds)
+
+
+class _Pass:
+    """One function on its way."""
+
+    def __init__(self, function: Function, width: int) -> None:
+        self.width = width
+        self.kinds = dict(function.kinds)
+        self.site = max((node.site for stmt in _deep(function.body) for node in _all(stmt) if isinstance(node, (Call, Observe))),
+                        default=0)
+        self.left = 0  # of the accesses and changes of the statement that is looked at
+        self.names = 0
+        self.within: dict[Function, tuple[Expr, ...]] = {}
+
+    def block(self, body: tuple[Stmt, ...], before: _Before) -> tuple[tuple[Stmt, ...], _Before | None]:
+        """The statements with points, and what may have come before their end; None where no way leads there."""
+        result: list[Stmt] = []
+        now: _Before | None = before
+        for stmt in body:
+            assert now is not None, "nothing stands behind a return"
+            now = self.stmt(stmt, now, result)
+        return tuple(result), now
+
+    def stmt(self, stmt: Stmt, before: _Before, out: list[Stmt]) -> _Before | None:
+        match stmt:
+            case If(test, then, orelse):
+                test, now = self.linear(test, before, out)
+                one, two = self.block(then, now), self.block(orelse, now)
+                out.append(If(test, one[0], two[0]))
+                return _joined(one[1], two[1])
+            case Return(value):
+                if value is not None:
+                    value, _ = self.linear(value, before, out)
+                out.append(Return(value))
+                return None
+            case Do(value):
+                value, now = self.linear(value, before, out)
+                out.append(Do(value))
+                return now
+            case Assign(target, value):
+                return self.assign(target, value, before, out)
+            case Assert():
+                out.append(stmt)
+                return before
+        raise AssertionError("the code of a transition marks no points itself")
+
+    def assign(self, target: Local | State, value: Expr, before: _Before, out: list[Stmt]) -> _Before:
+        at = self.accesses(target)
+        value, now = self.linear(value, before, out, later=bool(at))
+        self.point(at, now, out)
+        out.append(Assign(target, value))
+        if isinstance(target, Local):
+            return now
+        if target.name == HUGE:
+            return _Before(True, tuple(dict.fromkeys((*now.unlinked, *at))))
+        return _Before(True, tuple(p for p in now.unlinked if p not in at))
+
+    def point(self, at: tuple[Expr, ...], before: _Before, out: list[Stmt]) -> None:
+        """A point on each of these processes' entries, where the hardware may have something to do with it."""
+        for process in at:
+            if before.begun and process not in before.unlinked:
+                self.site += 1
+                out.append(Hardware(State(self.width, ENTRY, process), self.site))
+
+    def linear(self, value: Expr, before: _Before, out: list[Stmt], later: bool = False) -> tuple[Expr, _Before]:
+        """An expression whose accesses and changes are statements before it, in their order, with points; but for the last.
+
+        `later`: the statement has another one behind the expression.
+        """
+        self.left = sum(self.is_ordered(node) for node in _nodes(value)) + later
+        return self.walk(value, before, out)
+
+    def walk(self, node: Expr, before: _Before, out: list[Stmt]) -> tuple[Expr, _Before]:
+        if not any(self.is_ordered(one) for one in _nodes(node)):
+            return node, before
+        new, now = [], before
+        for part in parts(node):
+            if not _is_place(node, part):
+                part, now = self.walk(part, now, out)
+            new.append(part)
+        node = _made_of(node, tuple(new))
+        if not self.is_ordered(node):
+            return node, now
+        at = self.accesses(node)
+        self.point(at, now, out)
+        stored = {arg.index for param, arg in zip(node.function.params, node.args, strict=True)
+                  if param.name in node.function.sets and isinstance(arg, State)} if isinstance(node, Call) else set()
+        now = _Before(True, tuple(p for p in now.unlinked if p not in stored))
+        self.left -= 1
+        if not self.left:
+            return node, now
+        self.names += 1
+        local = Local(node.type, f"access {self.names}")  # no text can name it
+        self.kinds[local.name] = node.type
+        out.append(Assign(local, node))
+        return local, now
+
+    def is_ordered(self, node: Expr) -> bool:
+        """Does it matter what comes before it, and what after?"""
+        return bool(self.accesses(node)) or (isinstance(node, Call) and node.function.changes)
+
+    def accesses(self, node: Expr) -> tuple[Expr, ...]:
+        """The processes whose entry an expression accesses itself, not by its parts."""
+        if isinstance(node, State):
+            return (node.index,) if node.name in (ENTRY, HUGE) and node.index is not None else ()
+        if not isinstance(node, Call) or node.function.pure:
+            return ()
+        pairs = list(zip(node.function.params, node.args, strict=True))
+        found = [index for param, arg in pairs if param.by_ref for index in self.accesses(arg)]
+        given = {param.name: arg for param, arg in pairs if param.type == INDEX}
+        found += [one for index in self.inside(node.function) for one in _bound(index, given)]
+        return tuple(dict.fromkeys(found))
+
+    def inside(self, function: Function) -> tuple[Expr, ...]:
+        """The indices of the entries that a view or procedure accesses, over its parameters."""
+        if function not in self.within:
+            bodies = (function.body, *([function.twin.body] if function.twin is not None else []))
+            self.within[function] = tuple(dict.fromkeys(
+                index for body in bodies for stmt in _deep(body) for node in _all(stmt) for index in self.accesses(node)))
+        return self.within[function]
+
+
+def _joined(one: _Before | None, two: _Before | None) -> _Before | None:
+    if one is None or two is None:
+        return two if one is None else one
+    return _Before(one.begun or two.begun, tuple(dict.fromkeys((*one.unlinked, *two.unlinked))))
+
+
+def _is_place(node: Expr, part: Expr) -> bool:
+    """Is a part of a call the entry that the helper is given, and no value?"""
+    return (isinstance(node, Call) and isinstance(part, State)
+            and any(arg is part and param.by_ref for param, arg in zip(node.function.params, node.args, strict=True)))
+
+
+def _nodes(value: Expr) -> Iterator[Expr]:
+    """An expression and all within it, but for entries that a helper is given."""
+    yield value
+    for part in parts(value):
+        if not _is_place(value, part):
+            yield from _nodes(part)
+
+
+def _made_of(node: Expr, new: tuple[Expr, ...]) -> Expr:
+    """The same with other parts."""
+    match node:
+        case Not() | Convert():
+            return replace(node, value=new[0])
+        case Binary() | Compare():
+            return replace(node, left=new[0], right=new[1])
+        case Logic():
+            return replace(node, values=new)
+        case IfExp():
+            return replace(node, test=new[0], then=new[1], orelse=new[2])
+        case Call() | Observe():
+            return replace(node, args=new)
+    return node
+
+
+def _deep(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
+    """Statements, and those within them."""
+    for stmt in body:
+        yield stmt
+        if isinstance(stmt, If):
+            yield from _deep((*stmt.then, *stmt.orelse))
+
+
+def _all(stmt: Stmt) -> Iterator[Expr]:
+    """All expressions of a statement with their parts, and what it sets; not of the statements within it."""
+    match stmt:
+        case If(test) | Assert(test):
+            todo: list[Expr] = [test]
+        case Hardware(target):
+            todo = [target]
+        case Assign(target, value):
+            todo = [target, value]
+        case Return(value) | Do(value):
+            todo = [] if value is None else [value]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo += parts(node)
+
+
+def _bound(index: Expr, given: dict[str, Expr]) -> tuple[Expr, ...]:
+    """An index of a function as its caller says it; both processes where the text does not tell which it is."""
+    match index:
+        case Const():
+            return (index,)
+        case Local(_, name) if name in given:
+            return (given[name],)
+        case Binary(kind, op, left, right):
+            one, two = _bound(left, given), _bound(right, given)
+            return (Binary(kind, op, one[0], two[0]),) if len(one) == len(two) == 1 else BOTH
+    return BOTH

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Read arch/*.yaml, strictly: every architecture, checked but for the types of its helpers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from verifier.base.errors import SpecError, UsageError, Where, nearest
+from verifier.language.read_yaml import Items, Source, Table, read_yaml
+from verifier.model.arch import GENERIC, Arch, Event, Text, Variant, data_folder, globs_of, source_of
+
+__all__ = ["load_archs", "load_generic"]
+
+_ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources",
+              "fields", "helpers", "hardware", "overlays")
+_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "absent", "one_cpu", "unproved")
+
+
+def load_archs(folder: Path | None = None) -> dict[str, Arch]:
+    """Every architecture of the folder by name. SpecError where a file is wrong or two share a variant."""
+    folder = folder or data_folder("arch")
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of architectures")
+    generic = load_generic(folder)
+    archs: dict[str, Arch] = {}
+    seen: dict[str, Where] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        if path.stem == GENERIC:
+            continue
+        arch = _read_arch(path, generic)
+        for variant in arch.variants.values():
+            if variant.name in seen:
+                raise SpecError(variant.where, f"variant {variant.name} stands already at {seen[variant.name]}")
+            seen[variant.name] = variant.where
+        archs[arch.name] = arch
+    if not archs:
+        raise UsageError(f"{folder}: holds no architecture")
+    return archs
+
+
+def load_generic(folder: Path) -> Arch | None:
+    """The helpers that all architectures share, where the folder has them."""
+    path = folder / f"{GENERIC}.yaml"
+    return _read_arch(path, None) if os.path.lexists(path) else None
+
+
+def _read_arch(path: Path, generic: Arch | None) -> Arch:
+    table = read_yaml(path, _shown(path))
+    table.only(_ARCH_KEYS, "an architecture")
+    name = table.text("arch", "an architecture")
+    if name != path.stem:
+        raise SpecError(table.at["arch"], f"the file is called {path.stem}, not {name}")
+    sources = {key: source.text for key, source in _table(table, "sources").items()}
+    constants = dict(generic.constants) if generic else {}
+    constants |= _numbers(_table(table, "constants"))
+    declared = _table(table, "features")
+    features = dict(generic.features) if generic else {}
+    features |= {key: _feature_text(declared, key) for key in declared}
+    events = {key: _event(_table(table, "hardware"), key, sources) for key in _table(table, "hardware")}
+    overlays: dict[str, Mapping[str, tuple[Text, ...]]] = {}
+    describes: dict[str, str] = {}
+    for key in _table(table, "overlays"):
+        overlay = _table(table, "overlays").need(key, Table, "overlays")
+        overlay.only(("describe", "helpers"), "an overlay")
+        describes[key] = overlay.text("describe", "an overlay")
+        overlays[key] = _texts(_table(overlay, "helpers"), sources)
+    absent = table.texts("absent", "absent")
+    arch = Arch(
+        name, table.text("kernel", "an architecture") if "kernel" in table else name, _shown(path),
+        table.text("read", "an architecture"), sources, constants, features,
+        _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays, describes,
+        {}, frozenset(absent),
+    )
+    variants = {key: _variant(_table(table, "variants"), key, table, arch) for key in _table(table, "variants")}
+    if name != GENERIC and not variants:
+        raise SpecError(table.where, "an architecture has no variants")
+    return Arch(**{**{s: getattr(arch, s) for s in Arch.__slots__}, "variants": variants})
+
+
+def _shown(path: Path) -> str:
+    """The path as users know it: relative to where they stand, or arch/x86.yaml for what is shipped."""
+    for base, prefix in ((Path.cwd(), Path()), (data_folder("arch").parent, Path())):
+        try:
+            return str(prefix / path.resolve().relative_to(base.resolve()))
+        except (ValueError, OSError, RuntimeError):  # a link may point to itself
+            continue
+    return str(path)
+
+
+def _table(table: Table, key: str) -> Table:
+    found = table.get_as(key, Table, None)
+    return Table(table.where) if found is None else found
+
+
+def _numbers(table: Table) -> dict[str, int]:
+    return {key: table.need(key, int, "constants") for key in table}
+
+
+def _feature_text(table: Table, key: str) -> str:
+    return table.text(key, "features")
+
+
+def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ...]]:
+    """Helper name -> its versions, the last of which is without `variants` or restricted too."""
+    found: dict[str, tuple[Text, ...]] = {}
+    for key in table:
+        value = table.get_as(key, (Table, Items), None)
+        records = [value] if isinstance(value, Table) else list(value)
+        texts = []
+        for record in records:
+            if not isinstance(record, Table):
+                raise SpecError(table.at[key], f"{key} must be a mapping with source and body")
+            record.only(("source", "body", "variants", "absent", "note"), "a helper")
+            body = record.need("body", Source, "a helper")
+            texts.append(Text(key, table.key_at[key], body, source_of(record, sources), globs_of(record),
+                              record.texts("absent", "absent"), _own(record)))
+        name = key.split("(")[0].strip()
+        if name in found:
+            raise SpecError(table.key_at[key], f"helper {name} stands twice")
+        found[name] = tuple(texts)
+    return found
+
+
+def _own(record: Table) -> bool:
+    """Is the helper one of our own? Its note then begins so."""
+    note = record.get_as("note", Source, None)
+    return note is not None and note.text.startswith("ours")
+
+
+def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
+    record = table.need(key, Table, "hardware")
+    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "past_flush"), "an event")
+    late, past_flush = record.get_as("late", bool, False), record.get_as("past_flush", bool, False)
+    if past_flush and not late:
+        raise SpecError(record.at["past_flush"], "only what stores late can store past a flush")
+    return Event(
+        key, record.texts("catalogue", "catalogue"), source_of(record, sources), record.text("describe", "an event"),
+        record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
+        record.get_as("stores", bool, False), late, past_flush,
+    )
+
+
+def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
+    record = table.need(key, Table, "variants")
+    record.only(_VARIANT_KEYS, "a variant")
+    features = _table(record, "features")
+    features.only(arch.features, "the features of a variant")
+    values = {name: features.need(name, bool, "features") for name in features}
+    missing = [name for name in arch.features if name not in values]
+    if missing:
+        raise SpecError(table.key_at[key], f"variant {key} does not say whether it has {missing[0]}")
+    hardware = record.texts("hardware", "hardware")
+    for event in hardware:
+        if event not in arch.events:
+            raise SpecError(record.at["hardware"], f"unknown event {event!r}{nearest(event, arch.events)}")
+    width = record.get_as("width", int, top.get_as("width", int, 64))
+    ulong = record.get_as("ulong", int, top.get_as("ulong", int, 64))
+    for size in (width, ulong):
+        if size not in (32, 64, 128):
+            raise SpecError(record.where, f"an entry has 32, 64 or 128 bits, not {size}")
+    constants = dict(arch.constants) | _numbers(_table(record, "constants"))
+    return Variant(
+        key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values, hardware,
+        record.get_as("default", bool, False), table.key_at[key], arch.absent | set(record.texts("absent", "absent")),
+        record.get_as("one_cpu", bool, False),
+        record.text("unproved", "a variant") if "unproved" in record else "",
+    )

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""specs/levels/ read and checked: how texts about ptes read at other levels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from verifier.base.errors import SpecError
+from verifier.model.read_parts import read_definitions, read_file, read_variables, read_words, sub_table
+from verifier.model.spec import (
+    PTE,
+    Level,
+)
+
+__all__ = ["load_levels"]
+
+
+def load_levels(folder: Path) -> dict[str, Level]:
+    """The levels of a spec folder, the base level first. Raises SpecError at whatever is wrong in them."""
+    return {x.name: x for x in (_level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first))}
+
+
+def _base_first(path: Path) -> tuple[bool, str]:
+    return path.stem != PTE, path.stem
+
+
+def _level(path: Path, folder: Path) -> Level:
+    table = read_file(path, folder)
+    table.only(("level", "describe", "needs", "beside", "through", "names", "state", "views", "readings", "covers_not"),
+               "a level")
+    name = table.text("level", "a level")
+    if name != path.stem:
+        raise SpecError(table.at["level"], f"the file is called {path.stem}, not {name}")
+    beside = table.text("beside", "a level") if "beside" in table else ""
+    return Level(
+        name,
+        table.text("describe", "a level"),
+        table.texts("needs", "needs"),
+        beside,
+        read_words(sub_table(table, "through")),
+        read_words(sub_table(table, "names")),
+        tuple(read_variables(table, "state", False).values()),
+        read_definitions(table, "views"),
+        read_definitions(table, "readings"),
+        table.texts("covers_not", "covers_not"),
+        table.where,
+    )

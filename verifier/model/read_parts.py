@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Parts that several files of specs/ have: state variables, definitions, words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from verifier.language.read_yaml import Source, Table, read_yaml
+from verifier.model.spec import (
+    Definition,
+    Variable,
+)
+
+__all__ = ["read_definitions", "read_file", "read_variables", "read_words", "sub_table"]
+
+
+def read_file(path: Path, folder: Path) -> Table:
+    """A file of a spec folder; errors name it as specs/..., wherever the folder is."""
+    try:
+        shown = str(Path(folder.name) / path.relative_to(folder))
+    except ValueError:
+        shown = str(path)
+    return read_yaml(path, shown if folder.name == "specs" else str(path))
+
+
+def sub_table(table: Table, key: str) -> Table:
+    """The table under a key, empty where the key is not there."""
+    found = table.get_as(key, Table, None)
+    return Table(table.where) if found is None else found
+
+
+def read_variables(world: Table, section: str, truth: bool) -> dict[str, Variable]:
+    """The state variables of a section, by name; `truth`: code does not see them."""
+    table = sub_table(world, section)
+    found = {}
+    for name in table:
+        record = table.need(name, Table, section)
+        record.only(("type", "each", "describe"), "a variable")
+        found[name] = Variable(name, record.text("type", "a variable"), record.get_as("each", bool, False), truth,
+                               record.text("describe", "a variable"))
+    return found
+
+
+def read_definitions(table: Table, section: str) -> tuple[Definition, ...]:
+    """The definitions of a section, in their order."""
+    found = sub_table(table, section)
+    return tuple(Definition(key, found.key_at[key], found.need(key, Source, section)) for key in found)
+
+
+def read_words(table: Table) -> dict[str, str]:
+    """A table of texts."""
+    return {key: table.text(key, "a record") for key in table}

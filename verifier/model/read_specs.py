@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Read specs/, strictly: the world, its properties, encodings, levels and transitions, checked but for their types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from verifier.base.errors import SpecError, UsageError, nearest
+from verifier.language.machine import HUGE
+from verifier.language.read_yaml import Source, Table
+from verifier.model.read_levels import load_levels
+from verifier.model.read_parts import read_definitions, read_file, read_variables, read_words, sub_table
+from verifier.model.spec import (
+    ADVISORY,
+    FALLBACK,
+    INVARIANT,
+    LEMMA,
+    PTE,
+    REACHES,
+    STATIC,
+    STEP,
+    Axiom,
+    Definition,
+    Effect,
+    Elsewhere,
+    Encoding,
+    Flush,
+    Observation,
+    Property,
+    Sentence,
+    Spec,
+    Transition,
+    name_of,
+)
+
+__all__ = ["load_spec"]
+
+
+def load_spec(folder: Path) -> Spec:
+    """Everything under a spec folder. Raises SpecError at whatever is wrong."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of specs")
+    world = read_file(folder / "world.yaml", folder)
+    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes", "elsewhere",
+                "observations", "init"),
+               "the world")
+    variables = read_variables(world, "visible", False)
+    for name, variable in read_variables(world, "truth", True).items():
+        if name in variables:
+            raise SpecError(sub_table(world, "truth").key_at[name], f"{name} stands twice")
+        variables[name] = variable
+    observations: dict[str, Observation] = {}
+    for key in sub_table(world, "observations"):
+        found = _observation(sub_table(world, "observations"), key)
+        if name_of(found) in observations:
+            raise SpecError(found.at, f"{name_of(found)} stands twice")
+        observations[name_of(found)] = found
+    spec = Spec(
+        variables, read_definitions(world, "views"), read_definitions(world, "readings"), read_definitions(world, "truths"),
+        read_definitions(world, "actions"), read_definitions(world, "procedures"), _flushes(sub_table(world, "flushes")),
+        _elsewhere(sub_table(world, "elsewhere")), observations, _axioms(sub_table(world, "init")),
+        _properties(read_file(folder / "properties.yaml", folder)),
+        {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
+        _transitions(folder),
+        load_levels(folder),
+    )
+    _check_names(spec)
+    return spec
+
+
+def _check_levels(spec: Spec) -> None:
+    """Refuse levels that there are not, and definitions that take no other's place."""
+    if PTE not in spec.levels:
+        raise UsageError(f"levels/: no {PTE}.yaml, the level that all others are told from")
+    for level in spec.levels.values():
+        if level.beside and level.beside != PTE:
+            raise SpecError(level.where, f"a level stands beside {PTE} or alone")
+        if [v.name for v in level.state if v.each] != ([HUGE] if level.beside else []):
+            raise SpecError(level.where, f"a level beside another has the variable {HUGE} of each process, and none else")
+        for own, theirs in ((level.views, spec.views), (level.readings, spec.readings)):
+            known = {name_of(d): d.signature for d in theirs}
+            for text in own:
+                if known.get(name_of(text)) != text.signature:
+                    hint = nearest(name_of(text), known)
+                    raise SpecError(text.at, f"{text.signature} takes the place of none of the world's{hint}")
+    named = [(t.name, t.where, (*t.levels, *((t.into,) if t.into else ()))) for t in spec.transitions.values()]
+    named += [(p.name, p.where, (*p.levels, *(x for s in p.sentences for x in s.levels))) for p in spec.properties.values()]
+    for what, where, levels in named:
+        for name in levels:
+            if name not in spec.levels:
+                raise SpecError(where, f"{what} names unknown level {name!r}{nearest(name, spec.levels)}")
+
+
+def _check_elsewhere(spec: Spec) -> None:
+    """Refuse actions that take no other's place."""
+    known = {name_of(text): text.signature for text in spec.actions}
+    for one in spec.elsewhere:
+        for text in one.actions:
+            if known.get(name_of(text)) != text.signature:
+                raise SpecError(text.at, f"{text.signature} takes the place of no action{nearest(name_of(text), known)}")
+
+
+def _check_names(spec: Spec) -> None:
+    """Refuse a name that stands twice, where the second would win, and words that nothing reads."""
+    _check_levels(spec)
+    _check_elsewhere(spec)
+    seen = set(spec.variables)
+    world: tuple[Definition | Observation, ...] = (
+        *spec.views, *spec.readings, *spec.truths, *spec.actions, *spec.procedures, *spec.observations.values())
+    sections: list[tuple[Definition | Observation, ...]] = [world, *(e.definitions for e in spec.encodings.values())]
+    for texts in sections:
+        known = seen if texts is world else set(seen)
+        for text in texts:
+            if name_of(text) in known:
+                raise SpecError(text.at, f"{name_of(text)} stands twice")
+            known.add(name_of(text))
+    causes = [c for p in spec.properties.values() for c in p.causes]
+    components = [c for p in spec.properties.values() for c in p.compares]
+    for t in spec.transitions.values():
+        named = (("cause", (t.dirties,) if t.dirties else (), causes), ("component", t.changes, components),
+                 ("role", (*t.baseline, *t.baseline.values()), t.roles))
+        for what, words, right in named:
+            for word in words:
+                if word not in right:
+                    raise SpecError(t.where, f"{t.name} names unknown {what} {word!r}{nearest(word, right)}")
+        for name in t.inputs:
+            if name in t.roles:
+                raise SpecError(t.where, f"{t.name} has a role and an input {name}")
+
+
+def _flushes(table: Table) -> tuple[Flush, ...]:
+    found = []
+    for key in table:
+        record = table.need(key, Table, "flushes")
+        record.only(("does", "not_on", "only_on", "waits", "of"), "what a helper does")
+        name = key.partition("(")[0]
+        for helper in record.texts("of", "of") or (name,):
+            does = record.need("does", Source, "what a helper does")
+            text = Definition(helper + key.removeprefix(name), table.key_at[key], does)
+            found.append(Flush(text, read_words(sub_table(record, "not_on")), record.get_as("waits", bool, False),
+                               read_words(sub_table(record, "only_on"))))
+    return tuple(found)
+
+
+def _elsewhere(table: Table) -> tuple[Elsewhere, ...]:
+    found = []
+    for glob in table:
+        record = table.need(glob, Table, "elsewhere")
+        record.only(("because", "actions"), "what is elsewhere")
+        found.append(Elsewhere(glob, record.text("because", "what is elsewhere"), read_definitions(record, "actions")))
+    return tuple(found)
+
+
+def _axioms(table: Table) -> tuple[Axiom, ...]:
+    axioms = []
+    for name in table:
+        record = table.need(name, Table, "a sentence")
+        record.only(("holds", "because", "only"), "a sentence")
+        because = record.text("because", "a sentence") if "because" in record else ""
+        only = record.text("only", "a sentence") if "only" in record else ""
+        if only not in ("", "traces"):
+            raise SpecError(record.at["only"], f"`only` is traces, not {only!r}")
+        axioms.append(Axiom(name, record.need("holds", Source, "a sentence"), because, only == "traces"))
+    return tuple(axioms)
+
+
+def _observation(table: Table, key: str) -> Observation:
+    record = table.need(key, Table, "observations")
+    record.only(("kernel", "axioms"), "an observation")
+    axioms = _axioms(sub_table(record, "axioms"))
+    for axiom in axioms:
+        if not axiom.because:
+            raise SpecError(axiom.holds.where, f"axiom {axiom.name} does not say why: `because`")
+    return Observation(key, table.key_at[key], record.text("kernel", "an observation"), axioms)
+
+
+def _properties(table: Table) -> dict[str, Property]:
+    found = {}
+    for name in table:
+        record = table.need(name, Table, "properties")
+        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
+                     "sentences", "codes", "levels", "inputs", "shows", "prefers", "not_on"), "a property")
+        if name.startswith(REACHES):
+            raise SpecError(table.key_at[name], f"{REACHES}... is what a step's effects are called: no property")
+        kind = record.text("kind", "a property")
+        if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
+            kinds = "invariant, lemma, step, advisory or static"
+            raise SpecError(record.at["kind"], f"a property is {kinds}, not {kind!r}")
+        found[name] = Property(
+            name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
+            record.text("because", "a property") if "because" in record else "",
+            record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
+            record.texts("codes", "codes"),
+            read_words(sub_table(record, "compares")), _sentences(record), record.texts("causes", "causes"),
+            record.texts("levels", "levels"), record.texts("inputs", "inputs"),
+            record.get_as("shows", Source, None), record.get_as("prefers", Source, None), read_words(sub_table(record, "not_on")),
+        )
+        _can_be_shown(found[name])
+    return found
+
+
+def _can_be_shown(prop: Property) -> None:
+    """A reader of a refutation has to see what failed: SpecError where nothing says what that is."""
+    if prop.shows is None and prop.holds is None and not prop.compares and not prop.sentences:
+        raise SpecError(prop.where, f"{prop.name} has no `holds`, so it has to say what a refutation shows: `shows`")
+
+
+def _sentences(property: Table) -> tuple[Sentence, ...]:
+    table = sub_table(property, "sentences")
+    found = []
+    for key in table:
+        record = table.need(key, Table, "sentences")
+        record.only(("given", "holds", "levels", "needs"), "a statement about entries alone")
+        found.append(Sentence(key, table.key_at[key], record.get_as("given", Source, None),
+                              record.need("holds", Source, "a statement about entries alone"),
+                              record.texts("levels", "levels"), record.texts("needs", "needs")))
+    return tuple(found)
+
+
+def _encoding(path: Path, folder: Path) -> Encoding:
+    table = read_file(path, folder)
+    table.only(("encoding", "describe", "overlay", "state", "definitions", "codes"), "an encoding")
+    name = table.text("encoding", "an encoding")
+    if name != path.stem:
+        raise SpecError(table.at["encoding"], f"the file is called {path.stem}, not {name}")
+    overlay = table.text("overlay", "an encoding") if "overlay" in table else None
+    codes = table.texts("codes", "codes")
+    for code in codes:
+        if code not in FALLBACK:
+            raise SpecError(table.at["codes"], f"unknown code {code!r}{nearest(code, FALLBACK)}")
+    return Encoding(name, table.text("describe", "an encoding"), overlay,
+                    tuple(read_variables(table, "state", False).values()), read_definitions(table, "definitions"), codes,
+                    table.where)
+
+
+_KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires", "gives_up", "changes", "baseline",
+         "dirties", "third", "needs", "code", "notes", "levels", "into", "reaches")
+
+
+def _transitions(folder: Path) -> dict[str, Transition]:
+    found: dict[str, Transition] = {}
+    for path in sorted((folder / "transitions").glob("*.yaml")):
+        table = read_file(path, folder)
+        for name in table:
+            if name in found:
+                raise SpecError(table.key_at[name], f"transition {name} stands already at {found[name].where}")
+            found[name] = _transition(table, name)
+    return found
+
+
+def _transition(table: Table, name: str) -> Transition:
+    record = table.need(name, Table, "transitions")
+    record.only(_KEYS, "a transition")
+    what = f"transition {name}"
+    roles = record.texts("roles", "roles") or ("p",)
+    if len(roles) > 2:
+        raise SpecError(record.at["roles"], "a transition has one role or two: there are two processes")
+    third = record.texts("third", "third")
+    for role in third:
+        if role not in roles:
+            raise SpecError(record.at["third"], f"unknown role {role!r}{nearest(role, roles)}")
+    tracks = record.texts("tracks", "tracks") or ("old",)
+    for track in tracks:
+        if track not in ("old", "new"):
+            raise SpecError(record.at["tracks"], f"what is tracked is the old page or the new one, not {track!r}")
+    requires = _axioms(sub_table(record, "requires"))
+    for axiom in requires:
+        if not axiom.because:
+            raise SpecError(axiom.holds.where, f"requirement {axiom.name} does not name the kernel line: `because`")
+    return Transition(
+        name,
+        record.texts("catalogue", "catalogue"),
+        record.text("site", what),
+        record.text("describe", what),
+        roles,
+        tracks,
+        read_words(sub_table(record, "inputs")),
+        requires,
+        read_words(sub_table(record, "gives_up")),
+        _sources(record, "changes"),
+        read_words(sub_table(record, "baseline")),
+        record.text("dirties", what) if "dirties" in record else "",
+        third,
+        record.texts("needs", "needs"),
+        _codes(record, what),
+        read_words(sub_table(record, "notes")),
+        table.key_at[name],
+        record.texts("levels", "levels") or (PTE,),
+        record.text("into", what) if "into" in record else "",
+        _effects(sub_table(record, "reaches")),
+    )
+
+
+def _effects(table: Table) -> tuple[Effect, ...]:
+    effects = []
+    for name in table:
+        record = table.need(name, Table, "an effect")
+        record.only(("holds", "needs", "codes", "not_on", "hardware"), "an effect")
+        codes = record.texts("codes", "codes")
+        for code in codes:
+            if code not in FALLBACK:
+                raise SpecError(record.at["codes"], f"unknown code {code!r}{nearest(code, FALLBACK)}")
+        effects.append(Effect(name, record.need("holds", Source, "an effect"), record.texts("needs", "needs"), codes,
+                              read_words(sub_table(record, "not_on")), record.texts("hardware", "hardware")))
+    return tuple(effects)
+
+
+def _codes(record: Table, what: str) -> dict[str, Source]:
+    codes = record.need("code", Table, what)
+    codes.only(FALLBACK, "the codes")
+    if "today" not in codes:
+        raise SpecError(codes.where, f"{what} has no code 'today'")
+    return {key: codes.need(key, Source, what) for key in codes}
+
+
+def _sources(record: Table, key: str) -> dict[str, Source]:
+    table = sub_table(record, key)
+    return {name: table.need(name, Source, key) for name in table}

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""World, encoding, transition, property: what specs/ says, as frozen data; verifier.model.read_specs reads it.
+
+The texts in here are typed later, against one variant's layout (verifier.model.typed).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from verifier.base.errors import Where
+from verifier.language.read_yaml import Source
+
+__all__ = ["Axiom", "Definition", "Effect", "Elsewhere", "Encoding", "Flush", "Level", "Observation", "Property", "Spec",
+           "Transition", "Variable", "name_of"]
+
+ACTOR, BYSTANDER, THIRD = 0, 1, 2
+PTE = "pte"
+INVARIANT, LEMMA, STEP, ADVISORY, STATIC = "invariant", "lemma", "step", "advisory", "static"
+EFFECT, REACHES = "effect", "reaches-"  # the kind of an effect's obligation, and how its name starts
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the world; `each`: one for each of the two processes."""
+
+    name: str
+    type: str
+    each: bool
+    truth: bool
+    describe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A named text: a view, a reading, an action, a procedure."""
+
+    signature: str
+    at: Where
+    body: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What a helper does beside changing the entry: run when a text's call of it has ended.
+
+    It takes the process and what the helper returned, or the process and its entry before and after the call.
+    """
+
+    text: Definition
+    not_on: Mapping[str, str]  # glob of variants -> why it does not
+    waits: bool = False  # for handlers under way, from its beginning on
+    only_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why it does there; none: on all
+
+    def lacks(self, variant: str) -> bool:
+        """Is it another helper on this variant?"""
+        if self.only_on and not _named(variant, self.only_on):
+            return True
+        return _named(variant, self.not_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Actions that are other ones on some variants."""
+
+    glob: str
+    because: str
+    actions: tuple[Definition, ...]
+
+    def on(self, variant: str) -> bool:
+        """Is it about this variant?"""
+        return _named(variant, (self.glob,))
+
+
+def _named(variant: str, globs: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(variant, glob) for glob in globs)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A statement about entries alone: it holds for all values of its parameters for which `given` holds."""
+
+    signature: str
+    at: Where
+    given: Source | None
+    holds: Source
+    levels: tuple[str, ...] = ()  # none: all
+    needs: tuple[str, ...] = ()  # of an architecture; a level may have a name of its own for it
+
+
+@dataclass(frozen=True, slots=True)
+class Axiom:
+    """A sentence that may be taken as given, and the kernel's reason."""
+
+    name: str
+    holds: Source
+    because: str
+    traces: bool = False  # no proof rests on it: it keeps traces to what the kernel does
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    signature: str
+    at: Where
+    kernel: str
+    axioms: tuple[Axiom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """What has to hold: of each process p where the text names p.
+
+    kind is invariant (part of the theorem), lemma (strengthens it), step (of one step: old state was_...),
+    advisory (a step property that never fails a run), static (of entries alone) or effect (what a step is there for: some
+    state leads it to one in which this holds).
+    """
+
+    name: str
+    kind: str
+    holds: Source | None  # None: recorded by asserts of actions and codes
+    claim: str
+    because: str
+    encodings: tuple[str, ...]
+    where: Where = field(compare=False)
+    needs: tuple[str, ...] = ()  # features of an architecture without which it says nothing
+    codes: tuple[str, ...] = ()  # the codes that it is about; none: all
+    compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
+    sentences: tuple[Sentence, ...] = ()  # of a static property
+    causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
+    levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
+    inputs: tuple[str, ...] = ()  # of a step: booleans that a transition leaves open, and that the sentence names
+    shows: Source | None = None  # of one that asserts record: the sentence that fails then, for the report
+    prefers: Source | None = None  # what holds after the step in a counterexample that a reader understands, where one can be had
+    not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why it says nothing there
+
+    def lacks(self, variant: str, absent: Iterable[str]) -> list[str]:
+        """Why it says nothing of a variant that lacks this; empty where it says something."""
+        why = [text for glob, text in self.not_on.items() if fnmatch.fnmatchcase(variant, glob)]
+        return why + [f"has no {need}" for need in self.needs if need in absent]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a step is there for: some state leads to one in which the sentence holds."""
+
+    name: str
+    holds: Source
+    needs: tuple[str, ...] = ()  # of an architecture, as a transition's
+    codes: tuple[str, ...] = ()  # none: all
+    not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why no state leads there
+    hardware: tuple[str, ...] = ()  # events that it takes, from another CPU within the step
+
+    def lacks(self, variant: str, absent: Iterable[str], events: Iterable[str]) -> str:
+        """Why it is not asked for on a variant that lacks this and has these events; empty where it is."""
+        why = [text for glob, text in self.not_on.items() if fnmatch.fnmatchcase(variant, glob)]
+        why += [f"has no {need}" for need in self.needs if need in absent]
+        why += [f"no other CPU's event {event!r} comes between" for event in self.hardware if event not in events]
+        return why[0] if why else ""
+
+    def as_property(self) -> Property:
+        """What an obligation about it is called, and what it says."""
+        return Property(REACHES + self.name, EFFECT, self.holds, self.holds.text.strip(), "", (), self.holds.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Where the kernel keeps "exclusive"."""
+
+    name: str
+    describe: str
+    overlay: str | None
+    state: tuple[Variable, ...]
+    definitions: tuple[Definition, ...]
+    codes: tuple[str, ...]
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level of leaf entries, and how texts that are written about ptes read there.
+
+    Where it stands `beside` another level, a process's entry is of either, and a variable of the world says of which.
+    """
+
+    name: str
+    describe: str
+    needs: tuple[str, ...]  # what an architecture must not lack
+    beside: str
+    through: Mapping[str, str]  # what an architecture may lack -> the helper by which texts then read what memory holds
+    names: Mapping[str, str]  # name, or start of a name that ends in _ -> what it is here
+    state: tuple[Variable, ...]
+    views: tuple[Definition, ...]  # in the place of the world's of the same name
+    readings: tuple[Definition, ...]
+    covers_not: tuple[str, ...]  # what no transition here is about
+    where: Where = field(compare=False)
+
+    def translated(self, name: str) -> str:
+        """The name that a text about ptes means here."""
+        if name in self.names:
+            return self.names[name]
+        start = next((s for s in self.names if s.endswith("_") and name.startswith(s)), None)
+        return name if start is None else self.names[start] + name.removeprefix(start)
+
+    def present(self) -> tuple[str, ...]:
+        """The levels that entries have in this world."""
+        return (self.beside, self.name) if self.beside else (self.name,)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One atomic step on the world, with its codes. Codes are looked up along `fallback`."""
+
+    name: str
+    catalogue: tuple[str, ...]
+    site: str
+    describe: str
+    roles: tuple[str, ...]
+    tracks: tuple[str, ...]
+    inputs: Mapping[str, str]
+    requires: tuple[Axiom, ...]
+    gives_up: Mapping[str, str]
+    changes: Mapping[str, Source]
+    baseline: Mapping[str, str]
+    dirties: str
+    third: tuple[str, ...]
+    needs: tuple[str, ...]
+    codes: Mapping[str, Source]
+    notes: Mapping[str, str]
+    where: Where = field(compare=False)
+    levels: tuple[str, ...] = (PTE,)  # those that the entries of its roles may have
+    into: str = ""  # the level of an entry afterwards, where it is another: both have to be there
+    reaches: tuple[Effect, ...] = ()
+
+    def at(self, level: Level) -> bool:
+        """Is it about entries of the level, or of one beside it?"""
+        there = level.present()
+        return bool(set(self.levels) & set(there)) and (not self.into or self.into in there)
+
+    def takes(self, level: Level) -> bool:
+        """Is it about entries of the level itself, before it or after?"""
+        return self.at(level) and level.name in {*self.levels, self.into}
+
+    def code(self, name: str) -> tuple[str, Source] | None:
+        """The text that runs under this code name, and under which name it was written."""
+        for candidate in FALLBACK[name]:
+            if candidate in self.codes:
+                return candidate, self.codes[candidate]
+        return None
+
+
+# A code that is not written for a transition is the one before it.
+FALLBACK: dict[str, tuple[str, ...]] = {
+    "today": ("today",),
+    "thread": ("thread", "today"),
+    "option-c": ("option-c", "thread", "today"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """All of specs/."""
+
+    variables: Mapping[str, Variable]
+    views: tuple[Definition, ...]
+    readings: tuple[Definition, ...]
+    truths: tuple[Definition, ...]
+    actions: tuple[Definition, ...]
+    procedures: tuple[Definition, ...]
+    flushes: tuple[Flush, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    observations: Mapping[str, Observation]
+    init: tuple[Axiom, ...]
+    properties: Mapping[str, Property]
+    encodings: Mapping[str, Encoding]
+    transitions: Mapping[str, Transition]
+    levels: Mapping[str, Level]
+
+    def at(self, level: Level) -> Spec:
+        """What of it is about entries of a level."""
+        return replace(
+            self, properties={n: p for n, p in self.properties.items() if not p.levels or level.name in p.levels},
+            transitions={n: t for n, t in self.transitions.items() if t.at(level)},
+        )
+
+
+def name_of(text: Definition | Observation) -> str:
+    """The name in a signature."""
+    return text.signature.split("(")[0].strip()

@@ -1,0 +1,515 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who may name what: the spec's texts, typed against one variant under one encoding.
+
+What sections may name (verifier/model/sections.py) is enforced here, by typing: a text that names what its section must not see
+does not load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+from verifier.base.errors import SpecError, Where, nearest
+from verifier.language.evaluate import call
+from verifier.language.indices import PROCESSES, Indices
+from verifier.language.machine import HUGE, WAS, Key, Machine, Memory
+from verifier.language.parse import Signature, StateVar, parse_function, parse_signature, parse_type
+from verifier.language.read_yaml import Source
+from verifier.language.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls, passes_on, type_name
+from verifier.model.arch import Event, Layout
+from verifier.model.points import with_points
+from verifier.model.sections import (
+    ACTION,
+    AXIOM,
+    CODE,
+    EFFECT,
+    ENCODING,
+    FLUSH,
+    PROCEDURE,
+    PROPERTY,
+    READING,
+    REQUIRES,
+    STATIC,
+    TRUTH,
+    VIEW,
+    Section,
+)
+from verifier.model.spec import PTE, THIRD, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
+
+__all__ = ["Model"]
+
+TRACKS = "tracks_new"
+OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")  # what a vma says; that of a third process, anything
+OF_THIRD = ("entry", *OF_VMA, HUGE)  # what steps.run puts there of the third process
+
+
+class _Scope:
+    """A Section over a Model, at a level, as the language's typer asks for it."""
+
+    def __init__(self, model: Model, section: Section, level: Level) -> None:
+        self.model = model
+        self.section = section
+        self.level = level
+        self.width = model.layout.width
+        self.ulong = model.layout.ulong
+        self.marks = False  # points are put by verifier.model.points
+
+    def constant(self, name: str) -> Const | int | None:
+        return self.model.layout.constant(self.named(name)) if self.section.helpers else None
+
+    def named(self, name: str) -> str:
+        """What a name of arch/ is called at the level of the text."""
+        return self.level.translated(name) if self.section.shared else name
+
+    def state(self, name: str) -> StateVar | None:
+        if name == TRACKS and (self.section.read_visible or self.section.read_truth):
+            return StateVar(INDEX, None, False)
+        if self.section.before and name.startswith(WAS):
+            found = self.model.variable(name.removeprefix(WAS))
+            return None if found is None else StateVar(found.type, found.count, False)
+        variable = self.model.variables.get(name)
+        if variable is None:
+            return None
+        section = self.section
+        readable = section.read_truth if variable.truth else section.read_visible
+        if not readable:
+            return None
+        typed = self.model.variable(name)
+        assert typed is not None
+        return StateVar(typed.type, typed.count, section.write_truth if variable.truth else section.write_visible)
+
+    def through(self, name: str, at: Where) -> Function | None:
+        return self.model.reader(self.level, at) if name.removeprefix(WAS) == "entry" else None
+
+    def function(self, name: str, at: Where) -> Function | None:
+        for section in self.section.calls:
+            found = self.model.definition(section, name, at, self.level)
+            if found is not None:
+                return found
+        if self.section.before and name.startswith(WAS):
+            found = self.model.before(name.removeprefix(WAS), at, self.level)
+            if found is not None:
+                return found
+        if not self.section.helpers:
+            return None
+        named = self.named(name)
+        found = self.model.layout.function(named, at)
+        if found is None and named != name:
+            variant = self.model.layout.variant.name
+            raise SpecError(at, f"{name} is {named} at level {self.level.name}, and {variant} has no {named}")
+        return found
+
+    def observation(self, name: str) -> tuple[Param, ...] | None:
+        return self.model.observations.get(name) if self.section.observe else None
+
+    def names(self) -> Iterable[str]:
+        known = [name for name in self.model.variables if self.state(name) is not None]
+        for section in self.section.calls:
+            known += self.model.names(section)
+        if self.section.observe:
+            known += self.model.observations
+        return [*known, *(self.model.layout.names() if self.section.helpers else ())]
+
+
+def _actions(spec: Spec, variant: str) -> tuple[Definition, ...]:
+    """The actions as a variant has them."""
+    own = {name_of(text): text for one in spec.elsewhere if one.on(variant) for text in one.actions}
+    return tuple(own.get(name_of(text), text) for text in spec.actions)
+
+
+class Model:
+    """All of specs/ typed against one layout under one encoding, at a level. Typing happens on first use.
+
+    Where the level stands beside another, what is read of a process is typed for both: the entry's own level decides.
+    """
+
+    def __init__(self, spec: Spec, layout: Layout, encoding: Encoding, level: str = PTE) -> None:
+        self.level = spec.levels[level]
+        self.base = spec.levels[self.level.beside] if self.level.beside else self.level
+        self.spec = spec.at(self.level)
+        self.layout = layout
+        self.encoding = encoding
+        self.variables: dict[str, Variable] = (
+            dict(spec.variables) | {v.name: v for v in encoding.state} | {v.name: v for v in self.level.state})
+        self._typed_variables: dict[str, StateVar] = {}
+        sections = {
+            "views": (VIEW, spec.views), "readings": (READING, spec.readings), "truths": (TRUTH, spec.truths),
+            "actions": (ACTION, _actions(spec, layout.variant.name)), "encoding": (ENCODING, encoding.definitions),
+            "procedures": (PROCEDURE, spec.procedures),
+            "flushes": (FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))),
+        }
+        self.waits = {name_of(f.text) for f in spec.flushes if f.waits and not f.lacks(layout.variant.name)}
+        self._sections = {name: section for name, (section, _) in sections.items()}
+        self._texts: dict[str, dict[str, Definition]] = {
+            name: {name_of(d): d for d in texts} for name, (_, texts) in sections.items()
+        }
+        self._own: dict[tuple[str, str], dict[str, Definition]] = {
+            (section, one.name): {name_of(d): d for d in texts}
+            for one in (self.base, self.level) for section, texts in (("views", one.views), ("readings", one.readings))
+        }
+        self._of_process = {  # what is read of one process, at the level of its entry
+            (name, text) for name in ("views", "readings") for text, found in self._texts[name].items()
+            if (params := parse_signature(found.signature, found.at, self._scope(name)).params) and params[0].type == INDEX
+        }
+        self._functions: dict[tuple[str, str, str], Function] = {}
+        self._typing: list[tuple[str, str, str]] = []
+        self._events: dict[tuple[str, str], tuple[Event, Function, Function]] = {}
+        view = self._scope("views")
+        self.observations: dict[str, tuple[Param, ...]] = {
+            name: parse_signature(o.signature, o.at, view).params for name, o in spec.observations.items()
+        }
+        self._cache: dict[tuple[object, ...], Function] = {}
+        self.memory: Callable[[Any, Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
+        self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
+
+    def varied(self, name: str, text: Source, code: str = "") -> Model:
+        """A model in which one text is another, and which shares all else that was typed: a transition's code, or a procedure."""
+        found = copy(self)
+        found.replayed = {}
+        found._cache = {key: typed for key, typed in self._cache.items() if key[1] != "code"}
+        if code:
+            transition = self.spec.transitions[name]
+            changed = replace(transition, codes={**transition.codes, code: text})
+            found.spec = replace(self.spec, transitions={**self.spec.transitions, name: changed})
+        else:
+            texts = self._texts["procedures"]
+            found._texts = {**self._texts, "procedures": {**texts, name: replace(texts[name], body=text)}}
+            found._functions = {key: typed for key, typed in self._functions.items() if key[0] != "procedures"}
+        return found
+
+    def machine(self, alg: Any, fresh: Callable[[str, int], Any]) -> Machine:
+        """A machine without a world, in which this model's helpers answer."""
+        found = Machine(alg)
+        found.memo = self.memory(alg, fresh)
+        return found
+
+    def _scope(self, section: str, level: Level | None = None) -> _Scope:
+        return _Scope(self, self._sections[section], level or self.base)
+
+    def variable(self, name: str) -> StateVar | None:
+        """The type of a state variable and how many there are."""
+        if name not in self._typed_variables:
+            raw = self.variables.get(name)
+            if raw is None:
+                return None
+            kind = parse_type(raw.type, self._scope("views"))
+            if kind is None:
+                raise SpecError(Where("specs/world.yaml", 1, 1), f"variable {name} has unknown type {raw.type!r}")
+            self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
+        return self._typed_variables[name]
+
+    def parse(self, signature: Signature, text: Source, scope: _Scope) -> Function:
+        """The typed text; none of its parameters and locals has the name of a variable, seen or not."""
+        found = parse_function(signature, text, scope)
+        for name in found.kinds:
+            if name in self.variables or name == TRACKS or name.removeprefix(WAS) in self.variables:
+                raise SpecError(text.where, f"{name} is a variable of the world, and so no name for a local")
+        for stmt in asserts(found.body):
+            if stmt.property not in self.spec.properties:
+                hint = nearest(stmt.property, self.spec.properties)
+                raise SpecError(stmt.where, f"unknown property {stmt.property!r}{hint}")
+            if self.spec.properties[stmt.property].shows is None:
+                raise SpecError(stmt.where, f"{stmt.property} does not say what is shown where this fails: `shows`")
+        return found
+
+    def names(self, section: str) -> list[str]:
+        return list(self._texts[section])
+
+    @property
+    def mixed(self) -> bool:
+        """Are there entries of two levels?"""
+        return self.base is not self.level
+
+    def named_level(self, name: str) -> Level:
+        """The level of that name in this world; what says none is about the lower one."""
+        return self.level if name == self.level.name else self.base
+
+    def level_in(self, state: Mapping[Key, Any], process: int) -> Level:
+        """The level of a process's entry in a state of plain values."""
+        return self.level if not self.mixed or state[HUGE, process] else self.base
+
+    def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None:
+        """The typed definition of a section of the world, or None.
+
+        Where levels are mixed, what is read of a process has a twin.
+        """
+        level = level or self.base
+        if self.mixed and (section, name) in self._of_process:
+            level = self.base
+        key = (section, name, level.name)
+        if key not in self._functions:
+            found = self._typed(section, name, at, level)
+            if found is None:
+                return None
+            if self.mixed and (section, name) in self._of_process:
+                found = replace(found, twin=self._typed(section, name, at, self.level), pure=False)
+            self._functions[key] = found
+        return self._functions[key]
+
+    def beside(self, helper: Function) -> Function | None:
+        """What a helper does beside changing the entry: what `flushes` says of it, or of the one that it passes on to."""
+        inner: Function | None = helper
+        while inner is not None:
+            if inner.name in self._texts["flushes"]:
+                return self.definition("flushes", inner.name) if self.layout.function(inner.name) is inner else None
+            inner = passes_on(inner)
+        return None
+
+    def before(self, name: str, at: Where, level: Level) -> Function | None:
+        """A view of a process, as it was before the step."""
+        if ("views", name) not in self._of_process:
+            return None
+        found = self.definition("views", name, at, level)
+        return None if found is None else replace(found, before=True, pure=False)
+
+    def _typed(self, section: str, name: str, at: Where | None, level: Level) -> Function | None:
+        text = self._own.get((section, level.name), {}).get(name) or self._texts[section].get(name)
+        if text is None:
+            return None
+        key = (section, name, level.name)
+        if key in self._typing:
+            raise SpecError(at or text.at, f"{name} calls itself")
+        self._typing.append(key)
+        try:
+            scope = self._scope(section, level)
+            return self.parse(parse_signature(text.signature, text.at, scope), text.body, scope)
+        except RecursionError:
+            raise SpecError(text.at, "definitions nest too deep") from None
+        finally:
+            self._typing.pop()
+
+    def sentence(self, text: Source, section: Section, params: tuple[Param, ...] = (), level: Level | None = None) -> Function:
+        """A boolean text with these parameters."""
+        level = level or self.base
+        key = (text.where, section.name, params, level.name)
+        if key not in self._cache:
+            found = self.parse(Signature("sentence", params), text, _Scope(self, section, level))
+            if found.returns != BOOL:
+                raise SpecError(text.where, "is not a boolean")
+            if self.mixed and section is PROPERTY and level is self.base:
+                found = replace(found, twin=self.sentence(text, section, params, self.level), pure=False)
+            self._cache[key] = found
+        return self._cache[key]
+
+    def property(self, prop: Property) -> Function:
+        """The sentence of a property, about process p and the inputs that it names."""
+        assert prop.holds is not None
+        return self.sentence(prop.holds, PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+
+    def preferred(self, prop: Property) -> Function:
+        """What a counterexample had better show of process p."""
+        assert prop.prefers is not None
+        return self.sentence(prop.prefers, PROPERTY, (Param("p", INDEX),))
+
+    def part(self, text: Source, prop: Property, level: Level) -> Function:
+        """A part of a property's sentence, of any type, as it reads of an entry of a level."""
+        key = (text, prop.name, level.name)
+        if key not in self._cache:
+            signature = Signature("part", (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+            self._cache[key] = self.parse(signature, text, _Scope(self, PROPERTY, level))
+        return self._cache[key]
+
+    def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
+        """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
+        key = (name, level.name)
+        if key not in self._events:
+            self._events[key] = self.layout.event(name, level.translated, level.name)
+        return self._events[key]
+
+    def sentences(self, prop: Property) -> list[tuple[str, Function | None, Function]]:
+        """What a static property says at this level of this variant: name, what is given of the parameters, what holds."""
+        scope = _Scope(self, STATIC, self.level)
+        found: list[tuple[str, Function | None, Function]] = []
+        for text in prop.sentences:
+            lacks = any(self.level.translated(need) in self.layout.variant.absent for need in text.needs)
+            if lacks or (text.levels and self.level.name not in text.levels):
+                continue
+            signature = parse_signature(text.signature, text.at, scope)
+            given = None if text.given is None else self._statement(signature, text.given, scope)
+            found.append((signature.name, given, self._statement(signature, text.holds, scope)))
+        return found
+
+    def _statement(self, signature: Signature, text: Source, scope: _Scope) -> Function:
+        key = (text.where, "static", signature.name)
+        if key not in self._cache:
+            self._cache[key] = self.parse(signature, text, scope)
+            if self._cache[key].returns != BOOL:
+                raise SpecError(text.where, "is not a boolean")
+        return self._cache[key]
+
+    def init(self) -> list[tuple[str, Function]]:
+        return [(axiom.name, self.sentence(axiom.holds, AXIOM)) for axiom in self.spec.init]
+
+    def axioms(self, observation: str) -> list[tuple[str, Function]]:
+        """The axioms of an observation, over its parameters and its own value (last)."""
+        params = (*self.observations[observation], Param(observation, BOOL))
+        found = self.spec.observations[observation]
+        return [(axiom.name, self.sentence(axiom.holds, AXIOM, params)) for axiom in found.axioms]
+
+    def params(self, transition: Transition) -> tuple[Param, ...]:
+        """The parameters of a transition's texts: its roles, then its inputs."""
+        scope = self._scope("views")
+        found = [Param(role, INDEX) for role in transition.roles]
+        for name, word in transition.inputs.items():
+            kind = parse_type(word, scope)
+            if kind is None or kind == INDEX:
+                raise SpecError(transition.where, f"input {name} of {transition.name} has unknown type {word!r}")
+            found.append(Param(name, kind))
+        return tuple(found)
+
+    def requires(self, transition: Transition) -> list[tuple[str, Function]]:
+        params, level = self.params(transition), self.level_of(transition)
+        return [(a.name, self.sentence(a.holds, REQUIRES, params, level)) for a in transition.requires]
+
+    def level_of(self, transition: Transition) -> Level:
+        """The level that a transition's texts are written at."""
+        return self.base if self.base.name in transition.levels else self.level
+
+    def effects(self, transition: Transition, code: str) -> list[Effect]:
+        """What the transition is there for under this code, on this variant; asked for at the first level that has it."""
+        if self.level is not next(one for one in self.spec.levels.values() if transition.at(one)):
+            return []
+        variant = self.layout.variant
+        events = () if variant.one_cpu else variant.hardware
+        return [e for e in transition.reaches
+                if (not e.codes or code in e.codes) and not e.lacks(variant.name, variant.absent, events)]
+
+    def effect(self, transition: Transition, effect: Effect) -> Function:
+        """Its sentence, over the transition's parameters and the states after and before, with the names of its own level."""
+        return self.sentence(effect.holds, EFFECT, self.params(transition), self.level_of(transition))
+
+    def change(self, transition: Transition, component: str, kind: int) -> Function:
+        """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
+        params = (*self.params(transition), Param("before", kind), Param("after", kind))
+        return self.sentence(transition.changes[component], REQUIRES, params, self.level_of(transition))
+
+    def reader(self, level: Level, at: Where | None = None) -> Function | None:
+        """By what helper code reads an entry, where memory has another form than code sees; None: they are the same."""
+        helper = next((h for lacking, h in level.through.items() if lacking in self.layout.variant.absent), None)
+        if helper is None:
+            return None
+        found = self.layout.function(helper, at)
+        if found is None:
+            raise SpecError(level.where, f"{self.layout.variant.name} has no {helper}, by which level {level.name} reads entries")
+        return found
+
+    def seen(self, machine: Machine, entry: Any, level: Level | None = None) -> Any:
+        """What code sees of an entry that memory holds."""
+        reader = self.reader(level or self.base)
+        return entry if reader is None else call(machine, reader, (entry,))
+
+    def reading(self, name: str, level: Level | None = None) -> Function:
+        """A view or helper of one entry of a level, by its name for a pte."""
+        level = level or self.base
+        return self.definition("views", name, level=level) or self.layout.helper(level.translated(name))
+
+    def code(self, transition: Transition, name: str) -> Function | None:
+        """The typed code that runs for this transition under a code's name."""
+        chosen = transition.code(name)
+        if chosen is None:
+            return None
+        key = (chosen[1].where, "code", transition.name)
+        if key not in self._cache:
+            signature = Signature(transition.name, self.params(transition))
+            found = self.parse(signature, chosen[1], _Scope(self, CODE, self.level_of(transition)))
+            self._cache[key] = found if self.layout.variant.one_cpu else with_points(found, self.layout.width)
+        return self._cache[key]
+
+    def typed(self) -> list[Function]:
+        """All functions that were typed so far, and how the components of entries are read."""
+        read = [self.reading(view, level) for prop in self.spec.properties.values() for view in prop.compares.values()
+                for level in (self.base, self.level)]
+        events = [f for _, when, after in self._events.values() for f in (when, after)]
+        return [*self._functions.values(), *self._cache.values(), *events, *read]
+
+    def check(self) -> None:
+        """Type everything. SpecError at the first thing that is wrong."""
+        for section, texts in self._texts.items():
+            for name in texts:
+                self.definition(section, name)
+                self.definition(section, name, level=self.level)
+        self._check_needed()
+        self.init()
+        for name in self.observations:
+            self.axioms(name)
+        for prop in self.spec.properties.values():
+            self.sentences(prop)
+            if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
+                self.property(prop)
+            if prop.prefers is not None:
+                self.preferred(prop)
+            if prop.shows is not None:
+                self.part(prop.shows, prop, self.base)
+        for transition in self.spec.transitions.values():
+            self.requires(transition)
+            for prop in self.spec.properties.values():
+                for component, view in prop.compares.items():
+                    if component in transition.changes:
+                        self.change(transition, component, self.reading(view).returns)
+            for code in self.encoding.codes:
+                for effect in self.effects(transition, code):
+                    self.effect(transition, effect)
+                self._check_give_ups(transition, code)
+        self._check_indices()
+
+    def _check_needed(self) -> None:
+        """What steps.py asks for by name is there, as it asks for it."""
+        for flush in self._texts["flushes"].values():
+            self._check_flush(flush)
+        event = self.definition("procedures", "hardware_event")
+        if event is None or [p.type for p in event.params] != [INDEX, self.layout.width, BOOL]:
+            raise SpecError(Where("specs/world.yaml", 1, 1), "no procedure hardware_event(p:process, after, stores:bool)")
+        for name in ("entry", *OF_VMA):
+            found = self.variable(name)
+            if found is None or found.count is None:
+                raise SpecError(Where("specs/world.yaml", 1, 1), f"no variable {name} of each process")
+
+    def _check_flush(self, flush: Definition) -> None:
+        """It is about a helper that is given one entry, and takes what that returns."""
+        name = name_of(flush)
+        helper, text = self.layout.function(name), self.definition("flushes", name)
+        assert text is not None
+        if helper is None:
+            return
+        given, width = [p.type for p in text.params], self.layout.width
+        if sum(p.by_ref for p in helper.params) != 1:
+            raise SpecError(flush.at, f"{name} is given no entry, or several")
+        if given not in ([INDEX, helper.returns], [INDEX, width, width]):
+            raise SpecError(flush.at, f"takes the process, and what {name} returns of its entry: {type_name(helper.returns)}; "
+                                      "or the entry before and after the call")
+
+    def _check_indices(self) -> None:
+        """No text looks for a process that is not there, however roles are bound."""
+        look = Indices(OF_THIRD)
+        for prop in self.spec.properties.values():
+            if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
+                for process in PROCESSES:
+                    look.check(self.property(prop), (process, *(None for _ in prop.inputs)))
+        for transition in self.spec.transitions.values():
+            texts = [text for _, text in self.requires(transition)]
+            texts += [text for code in self.encoding.codes if (text := self.code(transition, code)) is not None]
+            self._check_effects(look, transition)
+            for third in (None, *transition.third):
+                roles = [THIRD if role == third else 0 if third else number for number, role in enumerate(transition.roles)]
+                try:
+                    for text in texts:
+                        look.check(text, (*roles, *(None for _ in transition.inputs)))
+                except SpecError as error:
+                    if third is None:
+                        raise
+                    raise SpecError(transition.where, f"{transition.name} with {third} as the third process: {error}") from None
+
+    def _check_effects(self, look: Indices, transition: Transition) -> None:
+        """What a step is there for is asked of no process that is summed up."""
+        effects = {e.name: e for code in self.encoding.codes for e in self.effects(transition, code)}
+        for effect in effects.values():
+            look.check(self.effect(transition, effect), (*range(len(transition.roles)), *(None for _ in transition.inputs)))
+
+    def _check_give_ups(self, transition: Transition, code: str) -> None:
+        """A code gives exclusivity up if, and only if, its transition declares why."""
+        typed = self.code(transition, code)
+        if typed is not None and calls(typed.body, "give_up") and not transition.gives_up:
+            raise SpecError(typed.where, f"{transition.name} gives exclusivity up, but declares no `gives_up`")

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An earlier run of the same command, and what a run says beyond it: what fails anew, in a new way, no more, or as before.
+
+An obligation fails in a new way where it can be violated in a way in which it could not (another instance of its step, process
+or component of the entry; other least values, of a law or a helper), where it leads to a store-leak or a loss that it did not
+lead to, or where its verdict is a worse one. The earlier run is read once, result by result: its file can be larger than memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verifier.base.errors import UsageError
+
+__all__ = ["PROVED", "Baseline", "Change", "Compared", "Said", "compare", "read_baseline", "said"]
+
+CHUNK = 1 << 20
+LARGEST = 1 << 26  # characters of one result
+_WORDS = {"equal": "proved", "differs": "refuted", "too-atomic": "refuted"}  # of conform, in the words of all
+_WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "contradiction": 1, "refuted": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a run says of one obligation: its verdict, the ways in which it can be violated, what that leads to."""
+
+    verdict: str
+    ways: frozenset[str] = frozenset()
+    leads_to: str = ""
+    advisory: bool = False
+
+    @property
+    def fails(self) -> bool:
+        return self.verdict != "proved"
+
+
+PROVED = Said("proved")  # most are
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier run: what it said, by obligation. What had no verdict (`ours`, `not applicable`) is left out."""
+
+    name: str
+    said: Mapping[str, Said]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One obligation that is not as it was; `why` in words."""
+
+    id: str
+    was: str
+    now: str
+    why: str
+    advisory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """new: fails, and did not. worse: fails in a new way. gone: failed, and does not, or is not there. lost: was proved, and is
+    not there. same: how many fail as before."""
+
+    name: str
+    new: tuple[Change, ...]
+    worse: tuple[Change, ...]
+    gone: tuple[Change, ...]
+    lost: tuple[Change, ...]
+    same: int
+
+    def exit_code(self) -> int:
+        """1 where something is refuted anew or in a new way; 3 where something else fails so, or a proof is lost; else 0."""
+        now = [change.now for change in (*self.new, *self.worse) if not change.advisory]
+        return 1 if "refuted" in now else 3 if now or self.lost else 0
+
+    def lines(self) -> Iterator[str]:
+        """For people: each change, and one sentence."""
+        for head, changes in (("new", self.new), ("new way", self.worse), ("gone", self.gone), ("lost", self.lost)):
+            for change in changes:
+                yield f"{head:<8}  {change.id}: {change.why}{' (advisory)' if change.advisory else ''}"
+        yield (f"Against {self.name}: {len(self.new)} fail that did not, {len(self.worse)} in a new way, {len(self.gone)} no "
+               f"more, {self.same} as before; {len(self.lost)} proofs are lost. The exit code speaks of what is new, in a new "
+               "way or lost.")
+
+    def data(self) -> dict[str, Any]:
+        """The same as plain data."""
+        def rows(changes: Iterable[Change]) -> list[dict[str, str]]:
+            return [{"id": c.id, "was": c.was, "now": c.now, "why": c.why} for c in changes]
+
+        return {"name": self.name, "new": rows(self.new), "worse": rows(self.worse), "gone": rows(self.gone),
+                "lost": rows(self.lost), "same": self.same}
+
+
+def compare(before: Baseline, now: Iterable[tuple[str, Said]], wanted: Callable[[str], bool] = lambda identity: True) -> Compared:
+    """What a run says beyond an earlier one. `wanted`: does this run ask for the obligation of this id, if there is one?"""
+    new, worse, gone = [], [], []
+    same = 0
+    seen: set[str] = set()
+    for identity, this in now:
+        seen.add(identity)
+        was = before.said.get(identity)
+        if this.fails and (was is None or not was.fails):
+            why = f"{this.verdict}; {'was proved' if was else 'was not there'}"
+            new.append(Change(identity, was.verdict if was else "", this.verdict, why, this.advisory))
+        elif this.fails and was is not None:
+            why = _new_way(was, this)
+            same += not why
+            if why:
+                worse.append(Change(identity, was.verdict, this.verdict, why, this.advisory))
+        elif was is not None and was.fails:
+            gone.append(Change(identity, was.verdict, this.verdict, f"was {was.verdict}, is proved", this.advisory))
+    missing = [(i, was) for i, was in before.said.items() if i not in seen and wanted(i)]
+    gone += [Change(i, was.verdict, "", f"was {was.verdict}, is not there", was.advisory) for i, was in missing if was.fails]
+    lost = [Change(i, was.verdict, "", "was proved, is not there") for i, was in missing if not was.fails]
+    return Compared(before.name, tuple(new), tuple(worse), tuple(gone), tuple(lost), same)
+
+
+def _new_way(was: Said, this: Said) -> str:
+    """How it fails in a way in which it did not; empty where it does not."""
+    if this.verdict != was.verdict and _WORSE[this.verdict] >= _WORSE[was.verdict]:
+        return f"{this.verdict}, was {was.verdict}"
+    ways = sorted(this.ways - was.ways)
+    if ways:
+        return f"{this.verdict} by {', '.join(ways)}, which kept it"
+    if this.leads_to and this.leads_to != was.leads_to:
+        return f"leads to {this.leads_to}, did not"
+    return ""
+
+
+def said(row: Mapping[str, Any]) -> Said | None:
+    """What a row of JSON results says; None where it has no verdict. ValueError, TypeError, KeyError: no such row."""
+    word = _WORDS.get(row["verdict"], row["verdict"])
+    if word in ("ours", "unwritten", "not applicable"):
+        return None
+    if word not in _WORSE:
+        raise ValueError(f"{word!r} is no verdict")
+    if word == "proved":
+        return PROVED
+    shown = row.get("counterexample")
+    if word == "refuted" and "kind" in row and not row.get("ways"):
+        raise ValueError("it does not say in which ways an obligation can be violated: it is of an earlier version")
+    leads_to = "" if shown is None else shown["consequence"] or ""
+    ways = row["ways"] if "ways" in row else _values(row)
+    if not isinstance(ways, list) or not all(isinstance(way, str) for way in ways):
+        raise ValueError("its ways are no texts")
+    return Said(word, frozenset(ways), str(leads_to), row.get("kind") == "advisory")
+
+
+def _values(row: Mapping[str, Any]) -> list[str]:
+    """A law, or a helper that is compared, fails for its least values, in some of what it returns and leaves."""
+    values = row.get("values") or row.get("inputs") or {}
+    ways = [", ".join(f"{name} = {value}" for name, value in values.items())] if values else []
+    if "arch" in row and "kernel" in row:
+        ways += [f"another {name}" for name, value in row["arch"].items() if row["kernel"].get(name, value) != value]
+    if row.get("atomicity", {}).get("verdict") == "arch more atomic":
+        ways.append("another outcome while the hardware acts")
+    return ways
+
+
+def read_baseline(path: Path, schema: str) -> Baseline:
+    """The results of an earlier run. UsageError where the file is none of this schema: one line, and nothing was done yet."""
+    found: dict[str, Said] = {}
+    told = ""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file with the results of an earlier run")
+    try:
+        with path.open(encoding="utf-8") as file:
+            for key, value in _members(file):
+                if key == "schema":
+                    told = str(value)
+                elif key == "results":
+                    this = said(value)
+                    if this is not None and found.setdefault(str(value["id"]), this) is not this:
+                        raise ValueError(f"it has {value['id']} twice")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = error if type(error) is ValueError else "not as results are"
+        raise UsageError(f"{path}: no results of an earlier run: {why}") from error
+    if told != schema:
+        raise UsageError(f"{path}: is {told or 'no result'}, not {schema}: no earlier run of this command")
+    return Baseline(str(path), found)
+
+
+def _members(file: Any) -> Iterator[tuple[str, Any]]:
+    """The members of the object that a file holds; those of the array `results` one by one."""
+    stream = _Stream(file)
+    stream.take("{")
+    while True:
+        key = stream.value()
+        stream.take(":")
+        if key == "results" and stream.peek() == "[":
+            stream.take("[")
+            while stream.peek() != "]":
+                yield key, stream.value()
+                if stream.peek() != "]":
+                    stream.take(",")
+            stream.take("]")
+        else:
+            yield key, stream.value()
+        if stream.peek() != ",":
+            break
+        stream.take(",")
+    stream.take("}")
+    if stream.peek():
+        raise ValueError("something stands behind its end")
+
+
+class _Stream:
+    """JSON from a file, value by value."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.text = ""
+        self.at = 0
+        self.decoder = json.JSONDecoder()
+
+    def more(self) -> bool:
+        """Read on; was there anything?"""
+        chunk = self.file.read(max(CHUNK, len(self.text) - self.at))
+        self.text, self.at = self.text[self.at:] + chunk, 0
+        return bool(chunk)
+
+    def peek(self) -> str:
+        """The next character that is no space; empty at the end."""
+        while True:
+            while self.at < len(self.text) and self.text[self.at] in " \t\r\n":
+                self.at += 1
+            if self.at < len(self.text):
+                return self.text[self.at]
+            if not self.more():
+                return ""
+
+    def take(self, character: str) -> None:
+        if self.peek() != character:
+            raise ValueError("it is not JSON, or cut off")
+        self.at += 1
+
+    def value(self) -> Any:
+        if self.peek() not in tuple('{["-0123456789tfn'):
+            raise ValueError("it is not JSON, or cut off")
+        while True:
+            try:
+                value, end = self.decoder.raw_decode(self.text, self.at)
+            except json.JSONDecodeError as error:
+                if len(self.text) - self.at > LARGEST or not self.more():
+                    raise ValueError("it is not JSON, or cut off") from error
+                continue
+            start, length = self.at, len(self.text)
+            if end < length or not self.more():
+                self.at += end - start
+                return value  # else a number may go on

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Decide the obligations of one group, with inhabitants, and concrete values for what fails.
+
+Every model that a solver gives is recomputed here with plain integers, without the solver; a difference
+is a contradiction of the tool and never passes silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from verifier.base.errors import Contradiction
+from verifier.engine.bits import FALSE, TRUE, Bits
+from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat, minimise
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import HUGE, LIFTED, Key
+from verifier.language.syntax import BOOL
+from verifier.model.spec import REACHES, Property
+from verifier.model.step import Instance, Step, World, invariants, key_name, level_of, run, state_keys
+from verifier.model.typed import Model
+from verifier.prove.obligations import Aim, Builder, Group, Obligation, Question, Way
+from verifier.prove.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
+
+__all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
+
+SHOWN_PFN = 0x12345  # what counterexamples use for the page's frame where they can
+
+
+def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obligation:
+    """The question that a transition (or hardware event, `init`, `static`) and a property make, in words."""
+    transition = model.spec.transitions.get(name)
+    catalogue: tuple[str, ...] = ()
+    if transition is not None:
+        catalogue = transition.catalogue
+    elif name.startswith("hw-"):
+        catalogue = model.layout.event(name.removeprefix("hw-"))[0].catalogue
+    return Obligation(group, name, catalogue, prop.name, prop.kind, prop.claim, model.layout.width)
+
+
+def claim(model: Model, group: Group, question: Question | Aim) -> str:
+    """One sentence with its quantifiers."""
+    return obligation_of(model, group, question.transition, question.property).claim
+
+
+def input_reader(values: dict[str, int | bool]) -> Callable[[str, int], Any]:
+    """The inputs of a model, for plain integers; one that the model does not name is 0."""
+    return lambda name, kind: bool(values.get(name, False)) if kind == BOOL else int(values.get(name, 0))
+
+
+class GroupProver:
+    """Proves one group over the shared graph of its variant."""
+
+    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
+        self.model = model
+        self.group = group
+        self.graph = graph
+        self.solver = solver
+        self.name = solver.name
+        self.builder = Builder(model, group, graph, graph_inputs(graph))
+        self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
+        self._examples: dict[str, list[tuple[dict[str, int | bool], Move]]] = {}  # of an instance
+        self._state_names = {key_name(key) for key, _ in state_keys(model)}
+
+    def decide(self, question: Question) -> Verdict:
+        """The verdict, a failure still without its trace."""
+        for label, given in question.given.items():
+            values = self._inhabitant(label, given)
+            if values is None:
+                return Vacuous(label)
+        for label, given in question.given.items():
+            ways = [w for w in question.ways if w.label == label]
+            if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), ()), Unsat):
+                continue
+            for way in ways:
+                answer = self.solver.check((*given, way.bad), ())
+                if isinstance(answer, Undecided):
+                    return Unknown("solver", answer.reason)
+                if isinstance(answer, Sat):
+                    return Refuted(self.counterexample(question, way, given), None)
+                assert isinstance(answer, Unsat)
+        return Proved(self.inhabitant_of(question))
+
+    def decide_aim(self, aim: Aim) -> Verdict:
+        """PROVED with a step that shows the effect, recomputed with plain integers; VACUOUS where no state leads there."""
+        settled = self.graph.neg(self.graph.any(*aim.unsettled.values()))
+        for instance, given, condition in aim.shown:
+            shown = self.graph.conj(condition, settled)
+            move = self._seen(instance, shown)
+            if move is None:
+                answer = self.solver.check((*given, shown))
+                if isinstance(answer, Undecided):
+                    return Unknown("solver", answer.reason)
+                if isinstance(answer, Unsat):
+                    continue
+                move = self.move(instance, answer.model)
+                self._examples.setdefault(instance.label, []).append((answer.model, move))
+            if not leads_to(self.model, self.group, move, aim.property.name):
+                raise Contradiction(f"{aim.id}: the solver's values, recomputed, do not lead there")
+            return Proved(move)
+        if any(not isinstance(self.solver.check((*given, condition), ()), Unsat) for _, given, condition in aim.shown):
+            return Incomplete(f"wherever a state leads there: {'; '.join(aim.unsettled)}")
+        return Vacuous(aim.transition, aim.property.name.removeprefix(REACHES))
+
+    def _seen(self, instance: Instance, shown: int) -> Move | None:
+        """A step that was found before and shows this too: the effects of a transition share a few."""
+        found = (move for values, move in self._examples.get(instance.label, ()) if self.graph.evaluate([shown], values)[0])
+        return next(found, None)
+
+    def inhabitant_of(self, question: Question) -> Move | None:
+        """A step that satisfies everything that the question assumes."""
+        for label, instance in question.instances.items():
+            values = self._inhabitant(label, question.given[label])
+            if values is not None and label not in self._examples:
+                self._examples[label] = [(values, self.move(instance, values))]
+            return self._examples[label][0][1] if values is not None else None
+        return None
+
+    def helpers(self) -> tuple[str, ...]:
+        """Whose helpers these verdicts are about, where that is not arch/'s."""
+        return ()
+
+    def way(self) -> str:
+        """Who decided what was decided last, and how."""
+        return f"{self.name} ({self.solver.how})" if self.solver.how and self.name == "bits" else self.name
+
+    def assumed(self, question: Question) -> tuple[str, ...]:
+        """The names of what the question takes as given: requirements and axioms."""
+        names: dict[str, None] = {}
+        for way in question.ways:
+            if way.step is not None:
+                names |= dict.fromkeys(way.step.named)
+        return tuple(names)
+
+    def _inhabitant(self, label: str, given: tuple[int, ...]) -> dict[str, int | bool] | None:
+        if label not in self._inhabitants:
+            answer = self.solver.check(given)
+            self._inhabitants[label] = answer.model if isinstance(answer, Sat) else None
+        return self._inhabitants[label]
+
+    def inhabited(self, label: str, given: tuple[int, ...]) -> bool:
+        """Does a state satisfy what an instance assumes?"""
+        return self._inhabitant(label, given) is not None
+
+    def possible(self, question: Question, way: Way) -> bool:
+        """Can the property be violated this way?"""
+        given = question.given[way.label]
+        return not isinstance(self.solver.check((*given, way.bad), ()), Unsat)
+
+    def broken(self, question: Question) -> tuple[str, ...]:
+        """Every way in which the property can be violated, by name."""
+        return tuple(sorted({str(way) for way in question.ways if self.possible(question, way)}))
+
+    def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
+        """The least values that violate the obligation this way, recomputed with plain integers."""
+        conditions = [*given, way.bad]
+        point = [] if way.step is None else [preference(self.builder, question.property, way.step, [way])]
+        conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
+        values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
+        if way.sentence:
+            return Counterexample(self.parameters(way.sentence, values), None, reached=True, replayed=True)
+        if way.instance is None:
+            return Counterexample(self.initial(values), way.process, reached=True)
+        move = self.move(way.instance, values)
+        if not violates(self.model, self.group, move, question.property.name):
+            raise Contradiction(f"{question.id}: the solver's values, recomputed, violate nothing")
+        return Counterexample(move, way.process, replayed=True)
+
+    def more(self, question: Question, count: int) -> Iterator[Move]:
+        """Counterexamples to the step that differ in how an entry reads or in what is true, not only in a number."""
+        for way in question.ways:
+            if way.instance is None:
+                continue
+            given = [*question.given[way.instance.label], way.bad]
+            telling = self._telling()
+            while count and isinstance(self.solver.check(given, ()), Sat):
+                values = minimise(self.solver, given, order(self.graph, self.graph.support([*given, *telling])))
+                yield self.move(way.instance, values)
+                count -= 1
+                seen = self.graph.evaluate(telling, values)
+                given.append(self.graph.any(*(lit ^ int(was) for lit, was in zip(telling, seen, strict=True))))
+
+    def _telling(self) -> list[int]:
+        """What makes two states different to a reader: the truth, the folio's flags, how the entries read."""
+        found = [value for key, value in self.builder.state.items() if isinstance(value, int)]
+        machine = self.model.machine(self.graph, graph_inputs(self.graph))
+        for process in (0, 1):
+            for name in ("pte_present", "pte_write", "pte_dirty"):
+                entry = self.builder.state["entry", process]
+                found.append(call(machine, self.model.layout.helper(name), (entry,)))
+        return found
+
+    def _pleasant(self) -> Iterator[int]:
+        """Frames that a reader recognises, and pages that can be read."""
+        graph, width = self.graph, self.model.layout.ulong
+        yield readable(graph, "")
+        for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
+            if name in graph.inputs:
+                yield graph.eq(graph.input_word(name, width), graph.word(value, width), width)
+
+    def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
+        """The parameters for which a static sentence fails, recomputed with plain integers."""
+        inputs = {name: value for name, value in values.items() if name.startswith((f"{sentence}.", LIFTED))}
+        if not fails(self.model, self.builder.properties(), sentence, inputs):
+            raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
+        return Move("static", False, (), False, inputs, {}, {})
+
+    def initial(self, values: dict[str, int | bool]) -> Move:
+        """A fresh state, as a step that changes nothing."""
+        state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
+        return Move("init", False, (), False, {}, state, state)
+
+    def move(self, instance: Instance, values: dict[str, int | bool]) -> Move:
+        """The step under these inputs, computed with plain integers."""
+        state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
+        inputs = {name: value for name, value in values.items() if name not in self._state_names}
+        return step_move(self.model, self.group, instance, state, inputs)
+
+
+def preference(builder: Builder, prop: Property, step: Step, ways: Iterable[Way]) -> int:
+    """The condition that a property fails in one of these ways and that a reader sees what its `prefers` asks for."""
+    if prop.prefers is None:
+        return TRUE
+    function, world = builder.model.preferred(prop), builder.after(step)
+    told: list[int] = [builder.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
+    return int(builder.alg.any(*told))
+
+
+def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]) -> list[int]:
+    """Those wishes that the conditions allow, one after the other."""
+    found: list[int] = []
+    for wish in wishes:
+        if wish not in (TRUE, FALSE) and isinstance(solver.check([*conditions, *found, wish], ()), Sat):
+            found.append(wish)
+    return found
+
+
+def fails(model: Model, properties: Iterable[Property], sentence: str, values: dict[str, int | bool]) -> bool:
+    """Does a static sentence fail, with plain integers, for these parameters?"""
+    reader = input_reader(values)
+    for name, given, function in (s for prop in properties for s in model.sentences(prop)):
+        if name == sentence:
+            args = tuple(reader(f"{name}.{p.name}", p.type) for p in function.params)
+            machine = model.machine(Integers(), reader)
+            holds, applies = call(machine, function, args), given is None or call(machine, given, args)
+            return bool(applies and not holds and not any(machine.memo.take().values()))
+    return False
+
+
+def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:
+    """Inputs of the graph by name and type."""
+    return lambda name, kind: graph.input_bool(name) if kind == BOOL else graph.input_word(name, kind)
+
+
+def readable(graph: Bits, mark: str) -> int:
+    """Is the mapping that a step is asked for one to be read and not written? `mark` stands before its inputs' names."""
+    wanted = TRUE
+    for name, value in ((f"{mark}vm_read", TRUE), (f"{mark}vm_write", FALSE)):
+        if name in graph.inputs:
+            wanted = graph.conj(wanted, graph.input_bool(name) ^ value ^ TRUE)
+    return wanted
+
+
+def order(graph: Bits, names: Iterable[str]) -> list[str]:
+    """Inputs from those best kept out of a counterexample to those least disturbing."""
+    def rank(name: str) -> tuple[int, str]:
+        if "@" in name:
+            return (1, name)
+        if name.startswith("entry."):
+            return (4, name)
+        return (2 if name in graph.bools else 3, name)
+
+    return sorted(names, key=rank)
+
+
+def step_move(
+    model: Model, group: Group, instance: Instance, state: dict[Key, Any], inputs: dict[str, int | bool]
+) -> Move:
+    """A step with plain integers, as a Move."""
+    reader = input_reader(inputs)
+    step = run(model, Integers(), state, instance, group.code, reader, model.memory(Integers(), reader))
+    return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new, inputs, dict(state),
+                step.after)
+
+
+def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
+    """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after.
+
+    Where a helper's behaviour is not settled, they do not.
+    """
+    key = (group, move.transition, move.roles, move.tracks_new, tuple(move.inputs.items()), tuple(move.before.values()))
+    if key not in model.replayed:
+        model.replayed[key] = _replay(model, group, move)
+    found: tuple[set[str], bool, dict[Key, Any]] = model.replayed[key]
+    return found
+
+
+def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
+    step, builder = _recomputed(model, group, move)
+    violated = {
+        prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
+    }
+    return violated, all(step.assumed) and _settled(builder), step.after
+
+
+def _settled(builder: Builder) -> bool:
+    """Are the answers of helpers settled, with plain integers? Else they say nothing of the step."""
+    return not any(builder.memory.take().values())
+
+
+def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
+    """The step of a move with plain integers, and what says how it violates properties and what it leads to."""
+    reader, alg = input_reader(dict(move.inputs)), Integers()
+    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
+    instance = instance_of(model, move)
+    return run(model, alg, dict(move.before), instance, group.code, reader, builder.memory), builder
+
+
+def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
+    """Does the move, recomputed, satisfy its assumptions, the invariant among them, and show the effect?"""
+    step, builder = _recomputed(model, group, move)
+    shown = any(bool(condition) for name, condition in builder.effects(step) if name == effect)
+    return shown and all(step.assumed) and _keeps(builder, move.before) and _settled(builder)
+
+
+def _keeps(builder: Builder, state: State) -> bool:
+    """Does a state satisfy the whole invariant?"""
+    world = World(builder.model, builder.alg, dict(state), builder.fresh, builder.memory)
+    return all(holds for _, _, holds in invariants(builder.model, world, builder.group.code))
+
+
+def violates(model: Model, group: Group, move: Move, prop: str) -> bool:
+    """Does the move, recomputed, satisfy its assumptions and violate the property?"""
+    violated, allowed, _ = replay(model, group, move)
+    return allowed and prop in violated
+
+
+def instance_of(model: Model, move: Move) -> Instance:
+    """The instance that a move is one of."""
+    if move.event:
+        level = "" if not model.mixed else (model.level if move.before[HUGE, move.roles[0]] else model.base).name
+        return Instance(move.transition, None, move.transition.removeprefix("hw-"), move.roles, level=level)
+    transition = model.spec.transitions[move.transition]
+    return Instance(move.transition, transition, None, move.roles, move.tracks_new, level_of(model, transition))
+
+
+def with_trace(verdict: Verdict, counterexample: Counterexample) -> Verdict:
+    """The verdict with another counterexample."""
+    return replace(verdict, counterexample=counterexample) if isinstance(verdict, (Refuted, Unknown)) else verdict

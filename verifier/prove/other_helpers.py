@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Helpers from elsewhere, such as the kernel's own C lifted, in the place of arch/'s: what they have to offer, and the
+prover that decides with them.
+
+A verdict then holds for the lifted helpers. Where behaviour of one is undefined or not modelled, for a step that the
+obligation is about, the verdict is INCOMPLETE: never PROVED on what C leaves open.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver, Unsat
+from verifier.language.algebra import Algebra
+from verifier.language.machine import Memory
+from verifier.model.arch import Layout
+from verifier.model.typed import Model
+from verifier.prove.bits_way import GroupProver
+from verifier.prove.obligations import Group, Question
+from verifier.prove.results import Incomplete, Verdict
+
+__all__ = ["Substitute", "SubstitutedProver", "substituted"]
+
+
+class Substitute(Protocol):
+    """Whoever has helpers to offer."""
+
+    def stands_for(self, layout: Layout) -> str:
+        """Empty, or why the helpers do not stand for this layout."""
+        ...
+
+    def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> Memory:
+        """Answers over an algebra; what they leave free are inputs, by name (which LIFTED begins) and type."""
+        ...
+
+
+def substituted(model: Model, substitute: Substitute) -> Model:
+    """The model with these helpers: what is evaluated for it goes through a memory of theirs."""
+    found = copy.copy(model)
+    found.replayed = {}
+    found.memory = lambda alg, fresh: substitute.memory(model.layout, alg, fresh)
+    return found
+
+
+class SubstitutedProver(GroupProver):
+    """Decides one group whose model has substituted helpers, on the bit graph."""
+
+    def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
+        super().__init__(model, group, graph, solver)
+        self._open: dict[tuple[Any, ...], bool] = {}
+
+    def helpers(self) -> tuple[str, ...]:
+        return tuple(f"{self.group}: {text}" for text in self.builder.memory.says())
+
+    def decide(self, question: Question) -> Verdict:
+        """As on arch/'s helpers, but INCOMPLETE where the question's steps meet undefined behaviour."""
+        reasons = [reason for reason, unknown in question.unsettled.items() if self._is_open(question, unknown)]
+        return Incomplete("; ".join(reasons)) if reasons else super().decide(question)
+
+    def _is_open(self, question: Question, unknown: int) -> bool:
+        """May the question's steps meet this condition?"""
+        for given in question.given.values():
+            key = (given, unknown)
+            if key not in self._open:
+                self._open[key] = not isinstance(self.solver.check((*given, unknown), ()), Unsat)
+            if self._open[key]:
+                return True
+        return False

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run says: verdicts as a sum type, states in concrete values, results. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, assert_never
+
+from verifier.base.exits import Exit, worst
+from verifier.language.machine import Key
+from verifier.model.spec import ADVISORY
+from verifier.prove.baseline import PROVED, Compared, Said
+from verifier.prove.obligations import Group, Obligation
+
+__all__ = [
+    "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said", "verdict_name",
+]
+
+State: TypeAlias = Mapping[Key, int | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step of a trace: which instance, with which inputs, from which state to which."""
+
+    transition: str
+    event: bool
+    roles: tuple[int, ...]
+    tracks_new: bool
+    inputs: Mapping[str, int | bool]
+    before: State
+    after: State
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A state and a step that violate a property.
+
+    trace      the steps from a fresh mapping that lead to the violation, the last one included; empty if none was found
+    reached    was the state reached from a fresh mapping?
+    depth      steps of the trace, or the depth searched in vain
+    leads_to   steps from the bad state to a store-leak or dropped-newer, and which of them
+    searched   how many steps at most such an end was searched for in vain; 0 where nobody searched, or one was found
+    rejected   how many sequences end so, but may without the failure as well
+    unproved   of the steps that it leads to: the obligations of their own that are not proved, by id
+    """
+
+    move: Move
+    process: int | None
+    trace: tuple[Move, ...] = ()
+    reached: bool = False
+    depth: int = 0
+    leads_to: tuple[Move, ...] = ()
+    consequence: str = ""
+    searched: int = 0
+    rejected: int = 0
+    unproved: tuple[str, ...] = ()
+    replayed: bool | None = None
+    kernel: bool | None = None
+    kernel_why: str = "not asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    inhabitant: Move | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    counterexample: Counterexample
+    inhabitant: Move | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuous:
+    """No state satisfies what is assumed, for this instance; or none leads its step to the effect that it is there for."""
+
+    instance: str
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """reason: timeout, memory, solver, not-inductive, stopped, contradiction (an error of the tool's own)."""
+
+    reason: str
+    detail: str = ""
+    counterexample: Counterexample | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    reason: str
+
+
+Verdict: TypeAlias = Proved | Refuted | Vacuous | Unknown | Incomplete
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The verdict on one obligation."""
+
+    obligation: Obligation
+    verdict: Verdict
+    seconds: float
+    solver: str
+    cached: bool = False
+    assumptions: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()  # of what fails: every way in which its property can be violated
+
+
+@dataclass(frozen=True, slots=True)
+class TheoremResult:
+    """A theorem's verdict is the worst of its steps'; `lemmas` are the invariants that its induction used.
+
+    whole      was the whole theorem asked for, and every obligation of it decided?
+    undecided  obligations that were asked for and have no verdict
+    """
+
+    group: Group
+    verdict: str
+    lemmas: tuple[str, ...]
+    counts: Mapping[str, int]
+    whole: bool
+    undecided: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that one run says."""
+
+    results: Sequence[Result]
+    theorems: tuple[TheoremResult, ...]
+    coverage: Mapping[str, object]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    solvers: Mapping[str, str] = field(default_factory=dict)
+    contradictions: tuple[str, ...] = ()
+    unfinished: tuple[tuple[Group, str], ...] = ()  # groups of which something was not decided, and why
+    stopped: str = ""  # by whom or what the run was ended before its end
+    compared: Compared | None = None  # with an earlier run
+
+    @property
+    def undecided(self) -> int | None:
+        """Obligations that were asked for and have no verdict; None where nobody had counted them yet."""
+        return sum(t.undecided for t in self.theorems) if self.theorems or not self.stopped else None
+
+    def cut_short(self) -> str:
+        """Why this is not the whole answer; empty where it is."""
+        if self.stopped:
+            return self.stopped
+        return f"{len(self.unfinished)} theorems are not finished" if self.unfinished else ""
+
+
+def said(result: Result) -> Said:
+    """A result as an earlier run would tell it."""
+    name = verdict_name(result.verdict)
+    if isinstance(result.verdict, Proved):
+        return PROVED
+    shown: Counterexample | None = getattr(result.verdict, "counterexample", None)
+    leads_to = "" if shown is None else shown.consequence
+    return Said(name, frozenset(result.ways), leads_to, result.obligation.kind == ADVISORY)
+
+
+def recounted(theorem: TheoremResult, results: Iterable[Result]) -> TheoremResult:
+    """A theorem after verdicts of its obligations have become weaker: what was refuted may be incomplete now."""
+    mine = [r for r in results if r.obligation.group == theorem.group]
+    counts = dict.fromkeys(theorem.counts, 0)
+    for result in mine:
+        counts[verdict_name(result.verdict)] += 1
+    words = {verdict_name(r.verdict) for r in mine if r.obligation.kind != ADVISORY}
+    verdict = next((w for w in ("refuted", "vacuous", "unknown", "incomplete") if w in words), theorem.verdict)
+    return replace(theorem, counts=counts, verdict=verdict)
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """The word of the contract."""
+    return type(verdict).__name__.lower()
+
+
+def reason(verdict: Verdict) -> str:
+    """Why there is no answer, in words; empty where there is one."""
+    match verdict:
+        case Unknown(why, detail):
+            return f"{why}: {detail}" if detail else why
+        case Vacuous(instance, effect):
+            return f"no state leads {instance} to {effect}" if effect else f"nothing satisfies what is assumed of {instance}"
+        case Incomplete(why):
+            return why
+        case Proved() | Refuted():
+            return ""
+        case _:
+            assert_never(verdict)
+
+
+_EXIT = {"proved": Exit.HOLDS, "refuted": Exit.REFUTED, "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN}
+
+
+def exit_code(run: Run) -> Exit:
+    """What the run comes to. An advisory property never fails one. Compared with an earlier run: what is new or in a new way."""
+    if run.stopped:
+        return Exit.STOPPED
+    if run.contradictions:
+        return Exit.CONTRADICTION
+    codes = {Exit.OPEN} if run.unfinished or not run.results else set()
+    if run.compared is not None:
+        return worst({*codes, run.compared.exit_code()})
+    return worst(codes | {_EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"})

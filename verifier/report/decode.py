@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `decode` prints: the fields of an entry, and what helpers say of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from verifier.base.errors import UsageError
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import Machine
+from verifier.language.syntax import BOOL
+from verifier.model.arch import Layout
+from verifier.report.columns import wrap
+from verifier.run.plan import Library
+
+__all__ = ["decode_text", "flags_line", "parse_value"]
+
+
+def parse_value(text: str, width: int) -> int:
+    """An entry value as an oops prints it: hexadecimal, with or without 0x.
+
+    Raises UsageError where it is no number or too wide.
+
+    >>> hex(parse_value("8000000012345025", 64))
+    '0x8000000012345025'
+    """
+    digits = text.strip().removeprefix("0x").removeprefix("0X")
+    if not digits or len(digits) > 64 or any(c not in "0123456789abcdefABCDEF" for c in digits):
+        raise UsageError(f"{text!r} is no hexadecimal value")
+    value = int(digits, 16)
+    if value >> width:
+        raise UsageError(f"{text} has more than {width} bits")
+    return value
+
+
+def decode_text(library: Library, variant: str, values: Sequence[str], encoding: str, as_json: bool) -> str:
+    """Each value: one line of flags, then fields and helpers."""
+    record = library.spec.encodings[encoding]
+    arch = library.archs[library.variant(variant).arch]
+    overlay = record.overlay if record.overlay in arch.overlays else None
+    layout = library.layout(variant, overlay)
+    found = [_decoded(layout, parse_value(v, layout.width), _exclusive(library, variant, encoding)) for v in values]
+    if as_json:
+        return json.dumps(found, indent=1)
+    return "\n\n".join(_decoded_text(d) for d in found)
+
+
+def _exclusive(library: Library, variant: str, encoding: str) -> Any:
+    """The encoding's reading of a present entry, or None where it is not in the entry."""
+    record = library.spec.encodings[encoding]
+    if record.state or (record.overlay and record.overlay not in
+                        library.archs[library.variant(variant).arch].overlays):
+        return None
+    model = library.model(variant, encoding)
+    function = model.definition("encoding", "exclusive")
+    return None if function is None else lambda value: bool(call(Machine(Integers()), function, (value,)))
+
+
+def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
+    machine = Machine(Integers())
+    helpers: dict[str, Any] = {}
+    for name in layout.helpers():
+        if not name.startswith("pte_"):
+            continue
+        function = layout.helper(name)
+        if len(function.params) == 1 and function.params[0].type == layout.width and function.returns == BOOL:
+            helpers[name] = bool(call(machine, function, (value,)))
+    present = helpers.get("pte_present", False)
+    swap = not present and not helpers.get("pte_none", True)
+    result: dict[str, Any] = {
+        "value": f"0x{value:0{layout.width // 4}x}", "variant": layout.variant.name, "flags": flags_line(layout, value),
+        "kind": "present" if present else "swap" if swap else "none",
+        "fields": {f.name: (value & f.mask) >> f.low for f in layout.fields.values() if value & f.mask},
+        "helpers": helpers,
+    }
+    if present:
+        result["pfn"] = call(machine, layout.helper("pte_pfn"), (value,))
+        result["exclusive"] = None if exclusive is None else exclusive(value)
+    elif swap:
+        entry = call(machine, layout.helper("pte_to_swp_entry"), (value,))
+        result["swap"] = {name: call(machine, layout.helper(f"swp_{name}"), (entry,)) for name in ("type", "offset")}
+        result["swap"]["kind"] = _swap_kind(layout, machine, entry)
+    return result
+
+
+_SWAP_KINDS = (
+    "is_readable_migration_entry", "is_readable_exclusive_migration_entry", "is_writable_migration_entry",
+    "is_device_private_entry", "is_device_exclusive_entry", "is_hwpoison_entry", "is_pte_marker_entry",
+)
+
+
+def _swap_kind(layout: Layout, machine: Machine, entry: int) -> str:
+    for name in _SWAP_KINDS:
+        function = layout.function(name)
+        if function is not None and call(machine, function, (entry,)):
+            return name.removeprefix("is_").removesuffix("_entry").replace("_", " ")
+    return "swap slot"
+
+
+def flags_line(layout: Layout, value: int) -> str:
+    """Fields in one line; bits without a name as hex at the end."""
+    words, left, seen = [], value, 0
+    for item in layout.fields.values():
+        if not value & item.mask or item.name.startswith("SWP_") or item.mask & seen == item.mask:
+            continue
+        seen |= item.mask
+        left &= ~item.mask
+        words.append(item.name if item.low == item.high else f"{item.name}=0x{(value & item.mask) >> item.low:x}")
+    return "|".join([*words, *([f"0x{left:x}"] if left else [])]) or "0"
+
+
+def _decoded_text(found: dict[str, Any]) -> str:
+    lines = [f"{found['value']}  {found['flags']}"]
+    about = found["kind"]
+    if "pfn" in found:
+        about += f", pfn 0x{found['pfn']:x}"
+        if found["exclusive"] is not None:
+            about += f", {'exclusive' if found['exclusive'] else 'maybe shared'} if it maps an anonymous page"
+    if "swap" in found:
+        swap = found["swap"]
+        about += f": {swap['kind']}, type {swap['type']}, offset 0x{swap['offset']:x}"
+    lines.append(f"  {about}  ({found['variant']})")
+    yes = [n for n, v in found["helpers"].items() if v]
+    no = [n for n, v in found["helpers"].items() if not v]
+    lines += [wrap("true:  " + " ".join(yes)), wrap("false: " + " ".join(no))]
+    return "\n".join(lines)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One Run, in the forms that people and programs read. Nothing here prints or decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from verifier.prove.results import Run
+from verifier.report.decode import decode_text
+from verifier.report.explain import explain_text, more_text
+from verifier.report.listing import list_text
+from verifier.report.tables import audit_text, prove_text
+from verifier.run.plan import Library
+
+__all__ = [
+    "audit_text", "decode_text", "explain_text", "json_parts", "junit_parts", "list_text", "more_text", "prove_text",
+    "sarif_parts",
+]
+
+
+def json_parts(library: Library | None, run: Run) -> Iterator[str]:
+    """The run as JSON, in parts: schema pteproof.result/1."""
+    from verifier.report import result_json
+
+    return result_json.json_parts(library, run)
+
+
+def junit_parts(library: Library | None, run: Run) -> Iterator[str]:
+    """The run as JUnit XML, in parts."""
+    from verifier.report import junit
+
+    return junit.junit_parts(run)
+
+
+def sarif_parts(library: Library | None, run: Run) -> Iterator[str]:
+    """The run as SARIF 2.1.0, in parts."""
+    from verifier.report import sarif
+
+    return sarif.sarif_parts(library, run)

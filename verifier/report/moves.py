@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Steps as a table: each entry, how it reads, and what is true."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import call
+from verifier.language.machine import Machine
+from verifier.model.step import World
+from verifier.model.typed import Model
+from verifier.prove.bits_way import input_reader
+from verifier.prove.results import Move, State
+from verifier.report.columns import table
+
+__all__ = ["PEOPLE", "moves_text", "reads_as", "shown"]
+
+PEOPLE = ("A", "B", "other")
+_HEAD = ["step", "transition", "who", "entry", "write", "dirty", "uffd", "reads as", "really"]
+
+
+def moves_text(model: Model, moves: Sequence[Move]) -> str:
+    """The steps as a table: each entry that matters, how it reads, and what is true."""
+    rows: list[list[str]] = []
+    for number, move in enumerate(moves):
+        who = [p for p in (0, 1) if p in move.roles or move.before["entry", p] != move.after["entry", p]
+               or (number == len(moves) - 1 and move.after["reach", p])]
+        for position, process in enumerate(who):
+            first = [str(number), move.transition] if position == 0 else ["", ""]
+            rows.append([*first, PEOPLE[process], *_reading(model, move.after, process)])
+        chosen = ", ".join(n.split("@")[0] if v is True else f"{n}={v:#x}" for n, v in sorted(move.inputs.items())
+                           if v and not n.startswith("shadow_stack"))
+        if chosen:
+            rows.append(["", f"  with {chosen}", *[""] * (len(_HEAD) - 2)])
+    text = table(rows, _HEAD) if all(len(r[1]) < 24 or r[2] for r in rows) else _loose(rows)
+    return textwrap.indent(text, "  ")
+
+
+def _loose(rows: list[list[str]]) -> str:
+    """A table whose remarks (rows of one long cell) do not widen the columns."""
+    plain = [r for r in rows if r[2]]
+    lines = table(plain, _HEAD).splitlines()
+    done, result = iter(lines[1:]), [lines[0]]
+    for row in rows:
+        result.append(next(done) if row[2] else " " * 4 + row[1])
+    return "\n".join(result)
+
+
+def _reading(model: Model, state: State, process: int) -> list[str]:
+    layout = model.layout
+    entry = int(state["entry", process])
+    machine, level = shown(model), model.level_in(state, process)
+    seen = model.seen(machine, entry, level)
+
+    def holds(name: str) -> str:
+        return str(int(call(machine, model.reading(name, level), (seen,))))
+
+    present = holds("pte_present") == "1"
+    bits = [holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present else ["-", "-", "-"]
+    return [f"0x{entry:0{layout.width // 4}x}", *bits, reads_as(model, state, process), _really(state, process)]
+
+
+def shown(model: Model) -> Machine:
+    """What reads entries for reports: by this model's helpers; what lifted ones leave open is 0."""
+    return model.machine(Integers(), input_reader({}))
+
+
+def _world(model: Model, state: State) -> World:
+    alg, reader = Integers(), input_reader({})
+    return World(model, alg, dict(state), reader, model.memory(alg, reader))
+
+
+def _ask(model: Model, state: State, section: str, name: str, *args: int) -> bool:
+    function = model.definition(section, name)
+    assert function is not None
+    return bool(call(_world(model, state), function, args))
+
+
+def reads_as(model: Model, state: State, process: int) -> str:
+    """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's."""
+    if not _ask(model, state, "views", "refers", process):
+        machine, level = shown(model), model.level_in(state, process)
+        seen = model.seen(machine, int(state["entry", process]), level)
+        return "none" if call(machine, model.reading("none", level), (seen,)) else "another page"
+    kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "),
+                                           ("in_device_memory", "device memory, "))
+                 if _ask(model, state, "views", view, process)), "")
+    exclusive = _ask(model, state, "readings", "exclusive_now", process)
+    return kind + ("exclusive" if exclusive else "maybe shared")
+
+
+def _really(state: State, process: int) -> str:
+    words = []
+    if state["reach", 1 - process]:
+        words.append(f"also reached by {PEOPLE[1 - process]}")
+    if state["third_maps"] or state["third_swaps"] or state["third_migrates"] or state["third_reads"]:
+        words.append("also used by a third process")
+    if state["granted", process]:
+        words.append("exclusive")
+    if state["reader", 1 - process]:
+        words.append(f"{PEOPLE[1 - process]} holds a reference")
+    for name in ("pinned", "newer"):
+        if state[name, process]:
+            words.append(name)
+    if state["reach", process] and not words:
+        words.append("maybe shared")
+    return ", ".join(words)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What earlier runs found about a group, kept under XDG_CACHE_HOME/pteproof: proofs, failures, and traces as hints.
+
+A proof and a failure are kept under a digest of all that they rest on (verifier/run/grounds.py). A failure
+is recomputed with plain integers before it is told (verifier/run/recall.py). A trace is a hint, whatever it
+rests on. A file that is not as it was written is ignored. Files are replaced whole, so a killed run, or two
+runs at once, lose nothing but time.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from verifier.base.digests import digest
+from verifier.base.store import read_sealed, write_sealed
+from verifier.prove.obligations import Group, Obligation
+from verifier.prove.results import Move, Result, Verdict
+from verifier.run.codec import from_plain, to_plain
+from verifier.run.grounds import Grounds
+
+__all__ = ["Cache", "Told"]
+
+
+class Told:
+    """What a whole command told, under a digest of all that it was told from: one file for each set of inputs.
+
+    Only what would be told again is kept: no run that was stopped, gave up for want of time or memory, or contradicted itself.
+    """
+
+    def __init__(self, folder: Path | None, key: str) -> None:
+        self.path = None if folder is None else folder / "told" / f"{key[:32]}.json"
+
+    def read(self) -> tuple[str, int, str] | None:
+        """The text, the exit code and when that was; None where it was never told, or the file is not as it was written."""
+        match read_sealed(self.path):
+            case {"text": str(text), "exit": int(code), "at": str(at)}:
+                return text, code, at
+        return None
+
+    def keep(self, text: str, code: int) -> None:
+        """Keep it; a folder that cannot be written is no error."""
+        if self.path is not None:
+            write_sealed(self.path, {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S")})
+
+
+class Cache:
+    """One group's file: proofs by transition, failures by obligation, and traces."""
+
+    def __init__(self, group: Group, grounds: Grounds, folder: Path | None) -> None:
+        self.grounds = grounds
+        self.path = None if folder is None else folder / "proofs" / f"{digest(group)[:24]}.json"
+        self.data: dict[str, dict[str, Any]] = {"proofs": {}, "failures": {}, "traces": {}}
+        self._inhabitants: dict[str, Move | None] = {}  # of transitions, read once
+        found = read_sealed(self.path)
+        for part, kept in self.data.items():
+            if isinstance(found, dict) and isinstance(found.get(part), dict):
+                kept.update(found[part])
+        self.changed = False
+
+    def proved(self, transition: str, prop: str) -> Move | bool:
+        """Was it proved on the same grounds? The inhabitant then, or True where there is none."""
+        match self.data["proofs"].get(transition):
+            case {"digest": str(known), "properties": list(props), "inhabitant": inhabitant, "shown": dict(shown)}:
+                if known != self.grounds.proofs.get(transition):
+                    return False
+            case _:
+                return False
+        if prop in shown:
+            try:
+                step: Move = from_plain(Move, shown[prop])
+                return step
+            except ValueError:
+                return False
+        if prop not in props:
+            return False
+        try:
+            if transition not in self._inhabitants:
+                self._inhabitants[transition] = from_plain(Move | None, inhabitant)
+        except ValueError:
+            return False
+        return self._inhabitants[transition] or True
+
+    def keep(self, transition: str, prop: str, inhabitant: Move | None, shows: bool = False) -> None:
+        """Keep a proof. `shows`: the step is what it is about; else any step of the transition will do."""
+        known = self.grounds.proofs.get(transition)
+        if self.path is None or known is None:
+            return
+        entry = self.data["proofs"].get(transition)
+        if not isinstance(entry, dict) or entry.get("digest") != known:
+            entry = {"digest": known, "properties": [], "inhabitant": None, "shown": {}}
+            self.data["proofs"][transition] = entry
+        if shows:
+            entry["shown"][prop] = to_plain(inhabitant)
+        elif prop not in entry["properties"]:
+            entry["properties"].append(prop)
+            entry["inhabitant"] = entry["inhabitant"] or to_plain(inhabitant)
+        self.changed = True
+
+    def failed(self, obligation: Obligation) -> Result | None:
+        """How it failed on the same grounds, to be recomputed before it is told."""
+        match self.data["failures"].get(f"{obligation.transition}/{obligation.property}"):
+            case {"digest": self.grounds.failures, "verdict": verdict, "solver": str(solver), "told": told}:
+                try:
+                    assumptions, ways = from_plain(tuple[tuple[str, ...], tuple[str, ...]], told)
+                    return Result(obligation, from_plain(Verdict, verdict), 0.0, solver, True, assumptions, ways)
+                except ValueError:
+                    return None
+        return None
+
+    def keep_failure(self, result: Result) -> None:
+        """Keep a failure: refuted with its trace, searched for in vain to the end, or vacuous."""
+        if self.path is None:
+            return
+        name = f"{result.obligation.transition}/{result.obligation.property}"
+        self.data["failures"][name] = {
+            "digest": self.grounds.failures, "verdict": to_plain(result.verdict), "solver": result.solver,
+            "told": to_plain((result.assumptions, result.ways)),
+        }
+        self.changed = True
+
+    def hint(self, name: str) -> tuple[Move, ...]:
+        """A trace that was found before; the caller recomputes it."""
+        try:
+            found: tuple[Move, ...] = from_plain(tuple[Move, ...], self.data["traces"].get(name, []))
+        except ValueError:
+            return ()
+        return found
+
+    def keep_hint(self, name: str, trace: tuple[Move, ...]) -> None:
+        """Keep a trace under what it leads to."""
+        self.data["traces"][name] = to_plain(trace)
+        self.changed = True
+
+    def write(self) -> None:
+        """Replace the file."""
+        if self.path is not None and self.changed:
+            write_sealed(self.path, self.data)
+            self.changed = False

@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Scheduling: tasks in processes that can be killed, time limits that hold, and one Run at the end."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from verifier.base.errors import UsageError
+from verifier.base.processes import as_worker, dying_quietly, stop_asked, undisturbed
+from verifier.model.spec import ADVISORY
+from verifier.model.step import applies, asked, step_names
+from verifier.model.typed import Model
+from verifier.prove.obligations import Group
+from verifier.prove.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.run.grounds import code
+from verifier.run.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
+from verifier.run.shared import Results, Shared
+from verifier.run.worker import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
+
+__all__ = ["Options", "Stopped", "nothing", "prove"]
+
+STOPPED = "stopped by an interrupt or a request to end"
+GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. Times are in seconds."""
+
+    jobs: int = 1
+    timeout: float = 60.0
+    depth: int = 8
+    search_seconds: float = 30.0
+    cache: Path | None = None
+    solver: str = "bits"
+    cross: Path | None = None  # decide by two ways; where to leave what they disagree on
+
+
+class Stopped(Exception):
+    """The user stopped the run; `run` has what was done until then."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__("stopped")
+        self.run = run
+
+
+@dataclass(slots=True)
+class _Process:
+    """A task under way."""
+
+    task: Task
+    process: Any
+    pipe: Connection
+    at: At = At("starting")
+    since: float = field(default_factory=time.monotonic)
+    last: Result | None = None
+    unreached: dict[str, Result] = field(default_factory=dict)  # of the present group, by obligation
+
+
+def _serve(library: Library, task: Task, pipe: Connection) -> None:
+    """The body of a process."""
+    as_worker()
+    with dying_quietly():
+        work(library, task, _sender(pipe))
+    pipe.close()
+
+
+def _sender(pipe: Connection) -> Callable[[object], None]:
+    """What sends messages. Most results have the inhabitant of the one before: it goes through the pipe once."""
+    last: Proved | None = None
+
+    def send(message: object) -> None:
+        nonlocal last
+        if isinstance(message, Done):
+            verdict = message.result.verdict
+            if isinstance(verdict, Proved) and last is not None and verdict.inhabitant is last.inhabitant is not None:
+                message = Done(replace(message.result, verdict=Proved(None)), again=True)
+            else:
+                last = verdict if isinstance(verdict, Proved) else None
+        pipe.send(message)
+
+    return send
+
+
+def prove(
+    library: Library, filters: Filters, options: Options, progress: Callable[[Result | str], None] = lambda r: None
+) -> Run:
+    """Decide all that the filters let through.
+
+    Raises UsageError where nothing matches, SpecError where a text is wrong, and Stopped on an interrupt, with all
+    processes ended.
+    """
+    start = time.perf_counter()
+    unproved = [v for v in library.wanted(filters) if v.unproved]
+    groups, skipped = library.groups(filters)
+    if not groups and unproved and unproved == library.wanted(filters):
+        raise UsageError(f"nothing to prove for {unproved[0].name}: {unproved[0].unproved}")
+    if not groups:
+        raise nothing_matches(filters, library)
+    _something(library, groups, filters)
+    loaded = start
+    scheduler = _Scheduler(library, options, progress)
+    try:
+        library.check(groups)
+        loaded = time.perf_counter()
+        scheduler.run(_tasks(groups, filters, options))
+    except KeyboardInterrupt:
+        scheduler.stop()
+        raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded, STOPPED)) from None
+    finally:
+        scheduler.end()
+    return _finish(library, groups, filters, skipped, scheduler, start, loaded)
+
+
+def nothing(library: Library, filters: Filters, why: str) -> Run:
+    """A run that was ended before anything was decided: all that was asked for, as not decided."""
+    groups, skipped = library.groups(filters)
+    now = time.perf_counter()
+    scheduler = _Scheduler(library, Options(), lambda news: None)
+    return _finish(library, groups, filters, skipped, scheduler, now, now, why)
+
+
+def _something(library: Library, groups: Sequence[Group], filters: Filters) -> None:
+    """UsageError where a filter of transitions or properties leaves nothing to ask."""
+    events = {f"hw-{e}" for group in groups for e in library.variant(group.variant).hardware}
+    if not (any(matches(n, filters.transition) for n in ("init", "static", *library.spec.transitions, *events))
+            and any(matches(p, filters.property) for name in library.spec.transitions for p in library.asked(name))):
+        raise nothing_matches(filters, library)
+    for group in groups:
+        model = library.group_model(group)
+        if _asked(model, group, filters):
+            return
+    raise nothing_matches(filters, library)
+
+
+def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
+    """One task for each encoding and code: a trace found on one variant is the first guess on the next."""
+    by_code: dict[tuple[str, str], list[Group]] = {}
+    known = "" if options.cache is None else code()
+    for group in groups:
+        by_code.setdefault((group.encoding, group.code), []).append(group)
+    return [
+        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
+             options.cross, options.timeout)
+        for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
+    ]
+
+
+class _Scheduler:
+    def __init__(self, library: Library, options: Options, progress: Callable[[Result | str], None]) -> None:
+        self.library, self.options, self.progress = library, options, progress
+        self.context = mp.get_context("fork")
+        self.running: dict[Connection, _Process] = {}
+        self.results = Results()
+        self.shared = Shared()
+        self.contradictions: list[str] = []
+        self.unfinished: list[tuple[Group, str]] = []
+        self.finished: set[Group] = set()
+        self.helpers: list[str] = []
+
+    def run(self, tasks: list[Task]) -> None:
+        todo = deque(tasks)
+        while todo or self.running:
+            if stop_asked():  # also where Python lost the exception, such as in a callback of its garbage collector
+                raise KeyboardInterrupt
+            while todo and len(self.running) < max(1, self.options.jobs):
+                self._start(todo.popleft())
+            for pipe in wait(list(self.running), timeout=0.2):
+                assert isinstance(pipe, Connection)
+                again = self._receive(pipe)
+                if again is not None:
+                    todo.append(again)
+            todo.extend(self._late())
+
+    def _start(self, task: Task) -> None:
+        mine, theirs = self.context.Pipe(duplex=False)
+        process = self.context.Process(target=_serve, args=(self.library, task, theirs), daemon=True)
+        with undisturbed():  # a process that nobody knows of would be left behind
+            process.start()
+            self.running[mine] = _Process(task, process, mine)
+        theirs.close()
+
+    def _receive(self, pipe: Connection) -> Task | None:
+        """Take one message; a task to start again where the process died."""
+        running = self.running[pipe]
+        try:
+            message = pipe.recv()
+        except (EOFError, OSError):
+            running.process.join()
+            del self.running[pipe]
+            ended = running.process.exitcode
+            if not ended:
+                return None
+            killed, what = ended == -9, f"the process died with {ended}"  # from outside, for its memory as a rule
+            if not killed:
+                self.contradictions += [f"{name}: {what}" for name in [o.id for o in running.at.obligations] or [running.at.what]]
+            return self._gave_up(running, "memory" if killed else "contradiction", what)
+        self._heard(running, message)
+        return None
+
+    def _heard(self, running: _Process, message: object) -> None:
+        """What a process says."""
+        running.since = time.monotonic()
+        if isinstance(message, At):
+            running.at = message
+            self.progress(message.what)
+        elif isinstance(message, Done):
+            before = running.last.verdict if running.last is not None and message.again else None
+            running.last = self.shared.result(message.result, before)
+            running.unreached.pop(running.last.obligation.id, None)
+            self._tell(running.last)
+        elif isinstance(message, Contradicts):
+            self.contradictions.append(message.what)
+        elif isinstance(message, Unreached):
+            running.unreached |= {r.obligation.id: self.shared.result(r) for r in message.results}
+        elif isinstance(message, Finished):
+            self.finished.add(message.group)
+            self.helpers += message.helpers
+        elif isinstance(message, Failed):
+            raise UsageError(message.message)
+
+    def _late(self) -> list[Task]:
+        """Kill what has taken too long on one thing; the tasks to go on with."""
+        again = []
+        now = time.monotonic()
+        for pipe, running in list(self.running.items()):
+            limit = self.limit(running.at)
+            if now - running.since > limit:
+                running.process.kill()
+                running.process.join()
+                del self.running[pipe]
+                task = self._gave_up(running, "timeout", f"killed after {limit:g} s")
+                if task is not None:
+                    again.append(task)
+        return again
+
+    def limit(self, at: At) -> float:
+        """Seconds that a process may be at something: an obligation's own, more for what is built, and a search's beside it."""
+        more = {"deciding": 0.0, "building": GRACE, "searching": self.options.search_seconds + GRACE}
+        return self.options.timeout + more[at.stage]
+
+    def _gave_up(self, running: _Process, reason: str, detail: str) -> Task | None:
+        """Record what the process was at as unknown, and go on without it."""
+        obligations, group = running.at.obligations, running.at.group
+        if not obligations:
+            if group and running.unreached:
+                self._cut(running, reason, f"{running.at.what}: {detail}")
+                self.finished.add(group)
+            else:
+                self.unfinished.append((group or running.task.groups[0], f"{running.at.what}: {detail}"))
+            left = [g for g in running.task.groups if g != group] if group else []
+            undone = [g for g in left if g not in self.finished]
+            return replace(running.task, groups=tuple(undone)) if undone else None
+        seconds = (time.monotonic() - running.since) / len(obligations)
+        for one in obligations:
+            self._tell(Result(one, Unknown(reason, f"{running.at.what}: {detail}"), seconds, self.options.solver))
+        mine = set(running.task.groups)
+        return replace(running.task, skip=frozenset(r.obligation.id for r in self.results if r.obligation.group in mine))
+
+    def _cut(self, running: _Process, reason: str, detail: str) -> None:
+        """Tell what a search that was cut has reached, as refuted, and what it has not, with its values, as unknown."""
+        for result in running.unreached.values():
+            if isinstance(result.verdict, Unknown):
+                result = replace(result, verdict=replace(result.verdict, reason=reason, detail=detail))
+            self._tell(result)
+
+    def _tell(self, result: Result) -> None:
+        self.results.append(result)
+        self.progress(result)
+
+    def stop(self) -> None:
+        """End all processes. What they have said is heard; what fails, while its trace was searched for, is told as it is."""
+        running = list(self.running.values())
+        self.end()
+        for one in running:
+            with suppress(EOFError, OSError):
+                while one.pipe.poll():
+                    self._heard(one, one.pipe.recv())
+            self._cut(one, "stopped", f"{one.at.what}: {STOPPED}")
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        for running in self.running.values():
+            running.process.kill()
+        for running in self.running.values():
+            running.process.join()
+        self.running.clear()
+
+
+def _finish(
+    library: Library, groups: Sequence[Group], filters: Filters, skipped: list[dict[str, str]],
+    scheduler: _Scheduler, start: float, loaded: float, stopped: str = "",
+) -> Run:
+    from verifier.engine.solve import solver_versions
+
+    results = scheduler.results.in_order()
+    unproved = [f"variant {v.name}: {v.unproved}" for v in library.wanted(filters) if v.unproved]
+    asked = {group.level for group in groups}
+    levels = [f"level {name}: not asked for" for name in library.spec.levels if not matches(name, filters.level)]
+    levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked for what in one.covers_not]
+    coverage: dict[str, object] = {
+        "not_covered": [*NOT_COVERED, *levels, *unproved],
+        "not_applicable": [*skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))],
+        "catalogue": library.catalogue.coverage(),
+    }
+    if scheduler.helpers:
+        coverage["helpers"] = sorted(scheduler.helpers)
+    seconds = {"load": loaded - start, "solve": sum(r.seconds for r in results),
+               "elapsed": time.perf_counter() - start}
+    told = {group for group, _ in scheduler.unfinished}
+    unfinished = [*scheduler.unfinished,
+                  *((g, stopped or "ended before its end") for g in groups if g not in scheduler.finished | told)]
+    theorems = _theorems(library, groups, filters, results, scheduler.finished)
+    return Run(results, tuple(theorems), coverage, seconds, solver_versions(), tuple(scheduler.contradictions),
+               tuple(unfinished), stopped)
+
+
+def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
+    return library.not_applicable(group, lambda t, p: matches(t, filters.transition))
+
+
+def _asked(model: Model, group: Group, filters: Filters) -> int:
+    """How many obligations of a group were asked for."""
+    return sum(filters.wants(name, prop.name) for name in step_names(model) for prop in asked(model, name, group.code))
+
+
+_ORDER = ("refuted", "vacuous", "unknown", "incomplete")
+_WORDS = ("proved", *_ORDER)
+
+
+def _theorems(
+    library: Library, groups: Sequence[Group], filters: Filters, results: Sequence[Result],
+    finished: set[Group],
+) -> list[TheoremResult]:
+    found = []
+    counted: dict[Group, dict[str, int]] = {}
+    serious: dict[Group, set[str]] = {}
+    for result in results:
+        group, word = result.obligation.group, verdict_name(result.verdict)
+        counts = counted.setdefault(group, dict.fromkeys(_WORDS, 0))
+        counts[word] += 1
+        if result.obligation.kind != ADVISORY:
+            serious.setdefault(group, set()).add(word)
+    for group in groups:
+        counts, words = counted.get(group, dict.fromkeys(_WORDS, 0)), serious.get(group, set())
+        model = library.group_model(group)
+        undecided = _asked(model, group, filters) - sum(counts.values())
+        whole = filters.whole() and not undecided and group in finished
+        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted else "unknown")
+        if verdict == "proved" and not whole:
+            verdict = "unknown" if undecided or group not in finished else "incomplete"
+        lemmas = tuple(p.name for p in model.spec.properties.values()
+                       if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
+        found.append(TheoremResult(group, verdict, lemmas, counts, whole, undecided))
+    return found
+
+

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Results as a run keeps them: what is the same is one object, a state is a tuple of values beside its shared names, and
+what a result consists of stands in columns.
+
+A run has a million results, which say the same few names, and whose inhabitants are few. They come from other processes,
+each with copies of its own.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar, overload
+
+from verifier.language.machine import Key
+from verifier.prove.obligations import Obligation
+from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, State, Unknown, Verdict
+
+__all__ = ["Packed", "Results", "Shared"]
+
+T = TypeVar("T")
+
+
+class Packed(Mapping[Any, "int | bool"]):
+    """Names with values that do not change; states of the same names share one table of places.
+
+    >>> state = Shared().packed({"pfn": 5, "ksm": False})
+    >>> state["pfn"], list(state), state == {"pfn": 5, "ksm": False}
+    (5, ['pfn', 'ksm'], True)
+    """
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, places: dict[Any, int], values: tuple[int | bool, ...]) -> None:
+        self._places = places
+        self._values = values
+
+    def __getitem__(self, key: Any) -> int | bool:
+        return self._values[self._places[key]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class Shared:
+    """Makes results out of results; equal parts of all that it has made are one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
+        self._places: dict[tuple[Any, ...], dict[Any, int]] = {}
+        self._states: dict[tuple[Any, ...], Packed] = {}
+
+    def one(self, value: T) -> T:
+        """The first value that was equal to this one."""
+        found: T = self._known.setdefault((value.__class__, value), value)
+        return found
+
+    def result(self, result: Result, verdict: Verdict | None = None) -> Result:
+        """The result; with this verdict, where one is given that was shared before."""
+        o = result.obligation
+        obligation = Obligation(self.one(o.group), *(self.one(getattr(o, f.name)) for f in fields(o)[1:]))
+        return replace(result, obligation=obligation, verdict=verdict or self.verdict(result.verdict),
+                       solver=self.one(result.solver), assumptions=self.one(result.assumptions),
+                       ways=self.one(result.ways))
+
+    def verdict(self, verdict: Verdict) -> Verdict:
+        match verdict:
+            case Proved(inhabitant):
+                return Proved(inhabitant and self.move(inhabitant))
+            case Refuted(counterexample, inhabitant):
+                return Refuted(self.counterexample(counterexample), inhabitant and self.move(inhabitant))
+            case Unknown(_, _, Counterexample() as counterexample):
+                return replace(verdict, counterexample=self.counterexample(counterexample))
+            case _:
+                return verdict
+
+    def counterexample(self, found: Counterexample) -> Counterexample:
+        return replace(found, move=self.move(found.move), trace=tuple(map(self.move, found.trace)),
+                       leads_to=tuple(map(self.move, found.leads_to)))
+
+    def move(self, move: Move) -> Move:
+        return Move(self.one(move.transition), move.event, self.one(move.roles), move.tracks_new,
+                    self.packed(move.inputs), self.packed(move.before), self.packed(move.after))
+
+    def packed(self, state: State | Mapping[str, int | bool]) -> Packed:
+        """The values without names of their own. A boolean is not taken for a number."""
+        names: tuple[Key, ...] = tuple(state)
+        places = self._places.get(names)
+        if places is None:
+            places = self._places[names] = {self.one(name): place for place, name in enumerate(names)}
+        values = tuple(state.values())
+        key = (id(places), self.one(tuple(map(type, values))), values)
+        return self._states.setdefault(key, Packed(places, values))
+
+
+class Results(Sequence[Result]):
+    """Results in columns of numbers, 24 bytes each: one is made when somebody wants to read it.
+
+    A verdict is told apart from others by being another object: see Shared.
+    """
+
+    def __init__(self) -> None:
+        self._number: dict[Any, int] = {}  # of what is known, its place in
+        self._known: list[Any] = []
+        self._verdicts: list[Verdict] = []
+        self._columns = tuple(array("I") for _ in range(4))
+        self._seconds = array("d")
+
+    def append(self, result: Result) -> None:
+        o = result.obligation
+        if not self._verdicts or self._verdicts[-1] is not result.verdict:
+            self._verdicts.append(result.verdict)
+        row = (self._place(o.group), self._place(tuple(getattr(o, f.name) for f in _OF_STEP)), len(self._verdicts) - 1,
+               self._place((result.solver, result.cached, result.assumptions, result.ways)))
+        for column, number in zip(self._columns, row, strict=True):
+            column.append(number)
+        self._seconds.append(result.seconds)
+
+    def _place(self, part: Any) -> int:
+        place = self._number.setdefault(part, len(self._known))
+        if place == len(self._known):
+            self._known.append(part)
+        return place
+
+    def __len__(self) -> int:
+        return len(self._seconds)
+
+    @overload
+    def __getitem__(self, row: int) -> Result: ...
+    @overload
+    def __getitem__(self, row: slice) -> tuple[Result, ...]: ...
+    def __getitem__(self, row: int | slice) -> Result | tuple[Result, ...]:
+        if isinstance(row, slice):
+            return tuple(self[i] for i in range(*row.indices(len(self))))
+        group, step, verdict, how = (column[row] for column in self._columns)
+        return self._made(group, step, verdict, how, self._seconds[row])
+
+    def __iter__(self) -> Iterator[Result]:
+        return map(self._made, *self._columns, self._seconds)
+
+    def _made(self, group: int, step: int, verdict: int, how: int, seconds: float) -> Result:
+        known = self._known
+        return Result(Obligation(known[group], *known[step]), self._verdicts[verdict], seconds, *known[how])
+
+    def in_order(self) -> Results:
+        """The same, sorted by id; the ids of one variant, level and encoding at a time, for all together take much room."""
+        groups, steps = self._columns[:2]
+        found: dict[str, array[int]] = {}
+        for row, group in enumerate(groups):
+            g = self._known[group]
+            found.setdefault(f"{g.variant}/{g.level}/{g.encoding}/", array("I")).append(row)
+
+        def within(row: int) -> str:
+            transition, _, prop, *_ = self._known[steps[row]]
+            return f"{transition}/{self._known[groups[row]].code}/{prop}"
+
+        order = array("I")
+        for _, rows in sorted(found.items()):
+            order.extend(sorted(rows, key=within))
+        one = Results()
+        one._number, one._known, one._verdicts = self._number, self._known, self._verdicts
+        one._columns = tuple(array("I", map(column.__getitem__, order)) for column in self._columns)
+        one._seconds = array("d", map(self._seconds.__getitem__, order))
+        return one
+
+
+_OF_STEP = fields(Obligation)[1:]  # all but its group

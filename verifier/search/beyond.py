@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How a state is reached in which the old keeps a property and the new breaks it: a trace of the new's steps.
+
+All steps but the last keep every property, as in any trace. The last one breaks it, from a state and with inputs under which the
+old's step does not, whatever it observes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from verifier.language.machine import Key
+from verifier.language.syntax import BOOL
+from verifier.model.step import Step, instances, run
+from verifier.prove.bits_way import instance_of, step_move
+from verifier.prove.difference import LUCKS, Difference, Pair, here, lucks, own
+from verifier.prove.obligations import Builder
+from verifier.prove.results import Move
+from verifier.search.follow import Plan
+from verifier.search.path import Target
+from verifier.search.sequences import KIN, Known, akin
+from verifier.search.trace import Search
+
+__all__ = ["with_trace"]
+
+MARK = "beyond the old: "  # before the property's name, where the old keeps it
+ASIDE = "old "
+ROUNDS = 16
+
+
+class Beyond(Search):
+    """Searches for the last steps that break what the old keeps under each of these lucks."""
+
+    def __init__(self, pair: Pair, target: Target, known: list[Mapping[str, int | bool]], deadline: float) -> None:
+        super().__init__(pair.new, pair.group, {target}, deadline)
+        self.pair, self.target, self.known = pair, target, known
+
+    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
+        found = super().violated(builder, step, held)
+        transition, prop = self.target
+        if step.instance.name == transition and prop in found:
+            found[MARK + prop] = builder.alg.all(found[prop], self._kept(builder, step))
+        return found
+
+    def _kept(self, builder: Builder, step: Step) -> int:
+        """The old takes the step under some luck, and keeps the property under each that is known."""
+        alg, fresh = builder.alg, builder.fresh
+        goes, _ = self._old(builder, step, lambda n, k: fresh(ASIDE + n if own(n) else n, k))
+        conditions = [goes]
+        for luck in self.known:
+            def chosen(name: str, kind: int, luck: Mapping[str, int | bool] = luck) -> Any:
+                if not own(name):
+                    return fresh(name, kind)
+                value = luck.get(name, 0)
+                return alg.truth(bool(value)) if kind == BOOL else alg.word(int(value), kind)
+
+            conditions.append(alg.neg(alg.all(*self._old(builder, step, chosen))))
+        return int(alg.all(*conditions))
+
+    def _old(self, builder: Builder, step: Step, fresh: Callable[[str, int], Any]) -> tuple[Any, Any]:
+        """Where the old takes the step, and where it then violates the property."""
+        old, alg = self.pair.old, builder.alg
+        memory = old.memory(alg, fresh)
+        theirs = run(old, alg, dict(step.before), here(old, step.instance), self.group.code, fresh, memory)
+        asked = Builder.of_steps(old, self.group, alg, fresh, memory)
+        ways = [w.bad for p in asked.properties() if p.name == self.target[1] for w in asked.ways(p, theirs)]
+        return alg.all(*theirs.assumed, *map(alg.neg, memory.take().values())), alg.any(*ways)
+
+    def named(self, found: str) -> str:
+        return found.removeprefix(MARK)
+
+    def tolerates(self, transition: str, prop: str) -> bool:
+        return prop.startswith(MARK) or super().tolerates(transition, prop)
+
+    def confirmed(self, plan: Plan, start: Mapping[Key, int | bool], prop: str) -> tuple[Move, ...] | None:
+        clean = tuple((i, {n: v for n, v in inputs.items() if not n.startswith(ASIDE)}) for i, inputs in plan)
+        return super().confirmed(clean, start, self.named(prop))
+
+
+def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequences: Known) -> Difference:
+    """A difference with how it is reached from a fresh mapping, where that is found in so many steps and seconds.
+
+    The steps that led to failures like it are tried before anything is searched.
+    """
+    known: list[Mapping[str, int | bool]] = [{}]
+    deadline = time.monotonic() + seconds
+    target = (found.transition, found.property)
+    for _ in range(ROUNDS):
+        search = Beyond(pair, target, known, deadline)
+        ends = [i.label for i in instances(pair.new) if i.name == target[0]]
+        tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, target, ends) if len(s) <= depth)
+        aim = (target[0], MARK + target[1])
+        hinted = next((t for t in (search.along(s, aim) for s in islice(tried, KIN) if not search.late()) if t), None)
+        trace = hinted or next((t for _, t in search.find([aim], depth)), ())
+        if not trace:
+            break
+        ways = lucks(pair.old, pair.group, trace[-1])
+        luck = next((luck for luck, broken, may in islice(ways, LUCKS) if may and target[1] in broken), None)
+        if luck is None and next(ways, None) is not None:
+            break  # not all that the old may observe can be tried
+        if luck is None:
+            last = trace[-1]
+            old = step_move(pair.old, pair.group, instance_of(pair.old, last), dict(last.before), dict(last.inputs))
+            return replace(found, trace=trace, move=last, old=old)
+        if luck in known:
+            break
+        known.append(luck)
+    return replace(found, note="no trace was found from a fresh mapping")

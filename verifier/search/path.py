@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One fixed sequence of steps as a formula, and what its steps may break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from verifier.engine.bits import TRUE, Bits
+from verifier.engine.solve import BitsSolver, Sat, minimise
+from verifier.language.evaluate import call
+from verifier.language.machine import LIFTED, Key, Memory
+from verifier.language.syntax import BOOL
+from verifier.model.step import Instance, Step, World, key_name, run, state_keys
+from verifier.model.typed import OF_VMA, Model
+from verifier.prove.bits_way import granted, graph_inputs, order, preference, readable
+from verifier.prove.obligations import Builder, Group
+from verifier.search.follow import Plan
+
+__all__ = ["Path", "Paths", "Rules", "Target", "of_step", "prefixed", "settled"]
+
+Target = tuple[str, str]  # transition, property
+
+
+class Rules:
+    """All steps of a trace but the last keep every property. `failed` are the obligations that induction did not prove."""
+
+    def __init__(self, model: Model, group: Group, failed: set[Target]) -> None:
+        self.model = model
+        self.group = group
+        self.failed = failed
+
+    def held(self, world: World) -> dict[str, int]:
+        """Of properties that need not hold of both processes any more: the condition that they do."""
+        return {}
+
+    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
+        """Of the properties that a step may break: the condition that it does."""
+        names = {name for transition, name in self.failed if transition == step.instance.name}
+        return {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step))) for p in builder.properties() if p.name in names}
+
+    def named(self, found: str) -> str:
+        """The property that a name of `violated` is about."""
+        return found
+
+    def tolerates(self, transition: str, prop: str) -> bool:
+        """May a step that is not the last break this property?"""
+        return False
+
+
+class Paths:
+    """Sequences of steps of one group as formulas of one graph: where two begin alike, that is built once."""
+
+    def __init__(self, model: Model, group: Group) -> None:
+        self.model, self.group = model, group
+        self.graph = Bits()
+        self.solver = BitsSolver(self.graph)
+        self.inputs = graph_inputs(self.graph)
+        self.memo = model.memory(self.graph, self.inputs)
+        self.start = {key: self.inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(model)}
+        self.init = [call(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
+        self._known: dict[tuple[str, ...], Step] = {}
+
+    def steps(self, path: list[Instance]) -> Iterator[tuple[Step, Builder, World]]:
+        """Each step, who says what it violates, and the world before it."""
+        state, labels = self.start, tuple(instance.label for instance in path)
+        for depth, instance in enumerate(path, 1):
+            fresh = prefixed(self.inputs, depth)
+            step = self._known.get(labels[:depth])
+            if step is None:
+                self.memo.take()
+                step = run(self.model, self.graph, state, instance, self.group.code, fresh, self.memo)
+                step.assumed.append(settled(self.graph, self.memo))
+                self._known[labels[:depth]] = step
+            yield (step, Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo),
+                   World(self.model, self.graph, state, fresh, self.memo))
+            state = step.after
+
+
+class Path:
+    """The formula of one fixed sequence of instances: small, so that its values can be minimised."""
+
+    def __init__(self, rules: Rules, paths: Paths, path: list[Instance]) -> None:
+        self.rules, self.paths, self.path = rules, paths, path
+        self.model, self.graph, self.solver = paths.model, paths.graph, paths.solver
+
+    def minimal(self, prop: str) -> dict[str, int | bool] | None:
+        """The least values under which the last step violates the property and the others keep to the rules; None without any."""
+        conditions, wishes = list(self.paths.init), []
+        for depth, (step, builder, before) in enumerate(self.paths.steps(self.path), 1):
+            conditions += step.assumed
+            last = depth == len(self.path)
+            for name, bad in self.rules.violated(builder, step, self.rules.held(before)).items():
+                if last and name == prop:
+                    conditions.append(bad)
+                    told = self.model.spec.properties[self.rules.named(prop)]
+                    wishes.append(preference(builder, told, step, builder.ways(told, step)))
+                elif not last and not self.rules.tolerates(step.instance.name, name):
+                    conditions.append(bad ^ 1)
+            conditions.append(settled(self.graph, self.paths.memo))
+        if not isinstance(self.solver.check(conditions, ()), Sat):
+            return None
+        names = self.graph.support(conditions)
+        pleasant = [*self._alike(), *self._pleasant(names)]
+        conditions += granted(self.solver, conditions, [*wishes, *pleasant])
+        return minimise(self.solver, conditions, order(self.graph, names | self.graph.support(pleasant)))
+
+    def _alike(self) -> Iterator[int]:
+        """Both processes may do the same at the address, as those of which one is forked from the other; they may read."""
+        yield self.paths.start["may_read", 0]
+        for flag in OF_VMA:
+            yield self.graph.same(self.paths.start[flag, 0], self.paths.start[flag, 1])
+
+    def _pleasant(self, names: set[str]) -> Iterator[int]:
+        """Frames that a reader recognises, and pages that can be read."""
+        width = self.model.layout.ulong
+        for depth in range(1, len(self.path) + 1):
+            if f"{depth}/vm_read" in names:
+                yield readable(self.graph, f"{depth}/")
+            name = f"{depth}/frame"
+            if name in names:
+                value = self.graph.word(0x12345 + depth - 1, width)
+                yield self.graph.eq(self.graph.input_word(name, width), value, width)
+
+    def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
+        """The fresh state that the values name."""
+        return {
+            key: bool(values.get(f"0/{key_name(key)}", False)) if kind == BOOL
+            else int(values.get(f"0/{key_name(key)}", 0))
+            for key, kind in state_keys(self.model)
+        }
+
+    def plan(self, values: Mapping[str, int | bool]) -> Plan:
+        """The steps, each with its inputs."""
+        found = []
+        for depth, instance in enumerate(self.path, 1):
+            found.append((instance, of_step(values, depth)))
+        return tuple(found)
+
+
+def of_step(values: Mapping[str, int | bool], depth: int) -> dict[str, int | bool]:
+    """The inputs of one step of several, by their own names; what lifted helpers leave open is the same in all."""
+    mark = f"{depth}/"
+    return {n.removeprefix(mark): v for n, v in values.items() if n.startswith((mark, LIFTED)) and n != f"{mark}choice"}
+
+
+def settled(graph: Bits, memo: Memory) -> int:
+    """The condition that the answers of helpers since the last time are settled."""
+    return graph.any(*memo.take().values()) ^ TRUE
+
+
+def prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, int], Any]:
+    """The inputs of one step of several."""
+    return lambda name, kind: inputs(f"{depth}/{name}", kind)
