@@ -26,7 +26,7 @@ first:
     T03: {site: "mm/memory.c:insert_pfn", what: "a driver", not: "no anonymous page"}
     T04: {site: "mm/memory.c:set_pte_range", what: "a file", later: "soon"}
     H1: {site: "the processor", what: "a store"}
-    B1: {site: "mm/internal.h:folio_pte_batch", what: "several", claims: [kernel/contpte.py]}
+    B1: {site: "mm/internal.h:folio_pte_batch", what: "several", claims: [kernel/claims/contpte.py]}
 uses:
   set: {"mm/memory.c:do_wp_page": [T01]}
 """
