@@ -235,6 +235,9 @@ def test_what_decides_is_known_by_what_it_imports() -> None:
         "verifier.kernel.tree.compile"
     )
     assert {"verifier.report.explain", "verifier.report.tables", "verifier.run.worker"} <= modules_of("verifier.cli")
+    assert {f"verifier.{name}" for name in (
+        "run.deciding", "run.hinting", "run.reaching", "run.ending", "run.recall", "run.cache", "search.consequence",
+        "search.follow", "prove.other_helpers", "model.read_specs", "model.read_arch")} <= found
 
 
 def test_no_module_runs_that_the_code_does_not_count(tmp_path: Path) -> None:
@@ -243,7 +246,8 @@ def test_no_module_runs_that_the_code_does_not_count(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from verifier.run.plan import Filters, load_library
-from verifier.run.worker import Task, work
+from verifier.run.messages import Task
+from verifier.run.worker import work
 from verifier.prove.obligations import Group
 filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
 task = Task((Group("x86_64", "pte", "option-c", "today"),), filters, 2, cache=Path({str(tmp_path)!r}))
