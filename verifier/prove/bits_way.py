@@ -63,6 +63,27 @@ class GroupProver:
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
         self._examples: dict[str, list[tuple[dict[str, int | bool], Move]]] = {}  # of an instance
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
+        self._impossible: dict[tuple[str, str], str] = {}  # obligation, instance: no violation of the one in the other, by whom
+
+    def exclude(self, questions: Sequence[Question]) -> None:
+        """Find out of many questions at once what no step of theirs can violate: most hold, and one answer says so of all.
+
+        For each instance the violations of all questions are one condition. A model of it violates some of them: these are left
+        to `decide`, and the others are asked again without them.
+        """
+        for label, given in {label: given for q in questions for label, given in q.given.items()}.items():
+            left = {q.id: self.graph.any(*(w.bad for w in q.ways if w.label == label)) for q in questions if label in q.given}
+            while left:
+                self.solver.how = ""
+                answer = self.solver.check((*given, self.graph.any(*left.values())))
+                if isinstance(answer, Unsat):
+                    self._impossible |= dict.fromkeys(((name, label) for name in left), self.solver.how)
+                if not isinstance(answer, Sat):
+                    break
+                shown = self.graph.evaluate(list(left.values()), answer.model)
+                if not any(shown):
+                    raise Contradiction(f"{self.group}: {label}: the solver's values, recomputed, violate nothing")
+                left = {name: bad for (name, bad), violated in zip(left.items(), shown, strict=True) if not violated}
 
     def decide(self, question: Question) -> Verdict:
         """The verdict, a failure still without its trace."""
@@ -72,6 +93,10 @@ class GroupProver:
                 return Vacuous(label)
         for label, given in question.given.items():
             ways = [w for w in question.ways if w.label == label]
+            known = self._impossible.get((question.id, label))
+            if known is not None:
+                self.solver.how = self.solver.how or known
+                continue
             if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), ()), Unsat):
                 continue
             for way in ways:

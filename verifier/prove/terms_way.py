@@ -6,7 +6,7 @@ What the solver refutes is minimised on the bit graph, so that all ways show the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from verifier.engine.bits import Bits
@@ -40,6 +40,9 @@ class TermProver(GroupProver):
         self._questions: dict[str, dict[str, Question]] = {}
         self._inhabited: dict[str, bool | None] = {}
         self._aims: dict[str, dict[str, Aim]] = {}
+
+    def exclude(self, questions: Sequence[Question]) -> None:
+        """Nothing: the other solver is asked each question."""
 
     def question(self, question: Question) -> Question:
         found = self._questions.get(question.transition)

@@ -78,6 +78,8 @@ def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
     verdict = result.verdict
     if isinstance(verdict, Refuted):
         found = verdict.counterexample
+        if state.work.task.consequences and not found.followed:
+            return None  # nobody asked what it leads to
         state.work.hints.keep(state.model, state.group, "/".join(target), found.trace)
         state.work.hints.keep_consequence(state.model, state.group, target, found.leads_to)
     elif isinstance(verdict, Unknown) and verdict.counterexample is not None:
@@ -98,9 +100,13 @@ def decide(state: GroupWork, prover: GroupProver, name: str, props: list[str]) -
     def wanted(transition: str, prop: str) -> bool:
         return transition == name and prop in left
 
-    questions: Iterator[Question | Aim] = chain(prover.builder.questions(wanted), prover.builder.aims(wanted))
+    questions: Iterator[Question | Aim] | None = None
     while left:
         try:
+            if questions is None:
+                first = list(prover.builder.questions(wanted))
+                prover.exclude(first)
+                questions = chain(first, prover.builder.aims(wanted))
             question = next(questions, None)
         except USERS:
             raise
