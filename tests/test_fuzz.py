@@ -23,8 +23,9 @@ from verifier.model.catalogue import load_catalogue
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_specs import load_spec
 from verifier.model.typed import Model
+from verifier.run.messages import Contradicts, Done, Task
 from verifier.run.plan import Filters, Library, load_library
-from verifier.run.worker import Contradicts, Done, Task, work
+from verifier.run.worker import work
 from verifier.search.sequences import read_sequences
 
 LIMIT = 2.0  # seconds for one mutant

@@ -27,8 +27,9 @@ from verifier.report.catalogue import page
 from verifier.report.explain import explain_text
 from verifier.report.listing import list_text
 from verifier.report.sarif import sarif_parts
+from verifier.run.messages import Done, Task
 from verifier.run.plan import Filters, load_library
-from verifier.run.worker import Done, Task, work
+from verifier.run.worker import work
 
 COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent

@@ -263,7 +263,7 @@ def test_advice_that_is_asked_for_is_searched_as_deep_as_all_else(library: Libra
     """A migration of a device-exclusive entry takes its bits for a dirty bit: three steps."""
     filters = Filters(("x86_64+stray-dirty",), ("pte",), ("page-flag",), ("today",), ("migrate-start-device",),
                       ("no-spurious-dirty",))
-    monkeypatch.setattr("verifier.run.worker.ADVICE", 1)  # what nobody asked for is searched less deep
+    monkeypatch.setattr("verifier.run.depths.ADVICE", 1)  # what nobody asked for is searched less deep
     found = prove(library, filters, Options(search_seconds=300)).results
     assert [verdict_name(r.verdict) for r in found] == ["refuted"]
     assert isinstance(found[0].verdict, Refuted) and found[0].verdict.counterexample.depth == 3

@@ -12,10 +12,11 @@ import pytest
 
 from verifier.prove.obligations import Group
 from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, Unknown
+from verifier.run.messages import Done, Task
 from verifier.run.plan import Filters, Library
 from verifier.run.scheduler import Options, prove
 from verifier.run.shared import Packed, Shared
-from verifier.run.worker import Done, Task, work
+from verifier.run.worker import work
 
 FORK = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-*", "static"), ())
 

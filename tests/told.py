@@ -16,8 +16,9 @@ from verifier.kernel.conform.laws import Fails, Holds, NotApplicable, judge_law,
 from verifier.prove.obligations import Group
 from verifier.prove.results import Result, verdict_name
 from verifier.report.explain import explain_text
+from verifier.run.messages import Contradicts, Done, Failed, Task
 from verifier.run.plan import Filters, Library
-from verifier.run.worker import Contradicts, Done, Failed, Task, work
+from verifier.run.worker import work
 
 # Of an id that names many variants, make test runs these of them, else the first; make docs runs all.
 QUICK = ("call", "decode", "encode", "explain", "list")  # commands whose output a page may quote

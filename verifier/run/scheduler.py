@@ -21,9 +21,10 @@ from verifier.model.typed import Model
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
 from verifier.run.grounds import code
+from verifier.run.messages import At, Contradicts, Done, Failed, Finished, Task, Unreached
 from verifier.run.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
 from verifier.run.shared import Results, Shared
-from verifier.run.worker import At, Contradicts, Done, Failed, Finished, Task, Unreached, work
+from verifier.run.worker import work
 
 __all__ = ["Options", "Stopped", "nothing", "prove"]
 

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A group's obligations are decided: from the cache, else by the prover that the task asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import chain
+
+from verifier.base.errors import USERS
+from verifier.engine.bits import Bits
+from verifier.engine.solve import BitsSolver
+from verifier.model.step import asked, step_names
+from verifier.prove.bits_way import Contradiction, GroupProver, obligation_of
+from verifier.prove.obligations import Aim, Obligation, Question, obligation_id
+from verifier.prove.results import Move, Proved, Refuted, Result, Unknown, Vacuous
+from verifier.run.depths import depth_for, in_vain
+from verifier.run.group_work import GroupWork, blame
+from verifier.run.messages import At, Done
+from verifier.run.recall import stands
+
+__all__ = ["decide", "from_cache", "new_prover", "wanted_transitions"]
+
+
+def new_prover(state: GroupWork) -> GroupProver:
+    """The prover that the task asks for, on a graph of its own."""
+    model, group, graph = state.model, state.group, Bits()
+    if state.work.library.substitute is not None:
+        from verifier.prove.other_helpers import SubstitutedProver
+        return SubstitutedProver(model, group, graph, BitsSolver(graph))
+    if state.work.task.cross is not None:
+        from verifier.prove.all_ways import CrossProver
+        second = "z3" if state.work.task.solver == "bits" else state.work.task.solver
+        return CrossProver(model, group, graph, BitsSolver(graph), second, state.work.task.timeout, state.work.task.cross)
+    if state.work.task.solver != "bits":
+        from verifier.prove.terms_way import TermProver
+        return TermProver(model, group, graph, BitsSolver(graph), state.work.task.solver)
+    return GroupProver(model, group, graph, BitsSolver(graph))
+
+
+def wanted_transitions(state: GroupWork) -> list[str]:
+    """The steps of which an obligation is asked for, in the order of specs/."""
+    return [n for n in step_names(state.model) if any(state.work.task.filters.wants(n, p) for p in state.work.library.asked(n))]
+
+
+def from_cache(state: GroupWork, prover: GroupProver, name: str) -> list[str]:
+    """Tell what is known already; the names of the properties that are left to decide."""
+    left, failures = [], []
+    for prop in asked(state.model, name, state.group.code):
+        if not state.work.task.filters.wants(name, prop.name):
+            continue
+        found = state.cache.proved(name, prop.name)
+        obligation = obligation_of(state.model, state.group, name, prop)
+        if found is False:
+            failed = _recalled(state, obligation)
+            if failed is None:
+                left.append(prop.name)
+            elif obligation.id not in state.work.task.skip:
+                failures.append(failed)
+            continue
+        if obligation.id not in state.work.task.skip:
+            inhabitant = found if isinstance(found, Move) else None
+            state.work.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
+    for failed in failures:  # after the proofs: most of these have one inhabitant, which is sent once
+        state.work.say(Done(failed))
+    return left
+
+
+def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
+    """How the obligation failed before, recomputed.
+
+    None where nothing is known, or where it does not come out the same.
+    """
+    target, result = (obligation.transition, obligation.property), state.cache.failed(obligation)
+    if result is None or not stands(state.model, state.group, target[1], target[0], result.verdict,
+                                    state.consequences.again):
+        return None
+    verdict = result.verdict
+    if isinstance(verdict, Refuted):
+        found = verdict.counterexample
+        state.work.hints.keep(state.model, state.group, "/".join(target), found.trace)
+        state.work.hints.keep_consequence(state.model, state.group, target, found.leads_to)
+    elif isinstance(verdict, Unknown) and verdict.counterexample is not None:
+        if verdict.counterexample.depth < depth_for(state, target):
+            return None  # it was searched less deep
+        in_vain(state, target)
+    if not isinstance(verdict, Vacuous):
+        state.failed.add(target)
+    return result
+
+
+def decide(state: GroupWork, prover: GroupProver, name: str, props: list[str]) -> GroupProver:
+    """Decide a transition's obligations; the prover to go on with, a new one after an error of its
+    own.
+    """
+    left = [p for p in props if obligation_id(state.group, name, p) not in state.work.task.skip]
+
+    def wanted(transition: str, prop: str) -> bool:
+        return transition == name and prop in left
+
+    questions: Iterator[Question | Aim] = chain(prover.builder.questions(wanted), prover.builder.aims(wanted))
+    while left:
+        try:
+            question = next(questions, None)
+        except USERS:
+            raise
+        except Exception as error:
+            for prop in (p for p in asked(state.model, name, state.group.code) if p.name in left):
+                blame(state, obligation_of(state.model, state.group, name, prop), error)
+            return new_prover(state)
+        if question is None:
+            break
+        left.remove(question.property.name)
+        if not _decided(state, prover, question):
+            return decide(state, new_prover(state), name, left)
+    return prover
+
+
+def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) -> bool:
+    """Decide one obligation, and tell it.
+
+    False where the prover failed, and is to be trusted no longer.
+    """
+    name = question.transition
+    obligation = obligation_of(state.model, state.group, name, question.property)
+    state.work.say(At(question.id, state.group, (obligation,), "deciding"))
+    start = time.perf_counter()
+    prover.solver.how = ""
+    try:
+        verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question)
+        broken = prover.broken(question) if isinstance(verdict, Refuted) and isinstance(question, Question) else ()
+    except USERS:
+        raise
+    except Exception as error:
+        blame(state, obligation, error)
+        return isinstance(error, Contradiction)
+    result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
+                    assumptions=() if isinstance(question, Aim) else prover.assumed(question), ways=broken)
+    if isinstance(verdict, Proved):
+        state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
+    if isinstance(verdict, Refuted) and name not in ("init", "static"):
+        state.open.append(result)
+        state.refuted.add((name, question.property.name))
+        return True
+    if isinstance(verdict, Vacuous):
+        state.cache.keep_failure(result)
+    state.work.say(Done(result))
+    return True

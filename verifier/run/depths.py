@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How deep is searched for a trace: less for advice, and where another variant was searched in
+vain.
+"""
+
+from __future__ import annotations
+
+from verifier.run.group_work import GroupWork
+from verifier.search.path import Target
+
+__all__ = ["depth_for", "in_vain", "searched"]
+
+ADVICE, ELSEWHERE = 6, 3  # steps
+
+
+def depth_for(state: GroupWork, target: tuple[str, str]) -> int:
+    """How deep to search.
+
+    Less for advice that nobody asked for, and where another variant was searched in vain.
+    """
+    known, depth = searched(state, target), state.work.task.depth
+    if known[1:] in state.work.hints.in_vain:
+        depth = min(depth, ELSEWHERE)
+    if state.model.spec.properties[target[1]].kind == "advisory" and state.work.task.filters.whole():
+        return 0 if known in state.work.hints.in_vain else min(depth, ADVICE)
+    return depth
+
+
+def in_vain(state: GroupWork, target: Target) -> None:
+    """Remember that no trace was found."""
+    known = searched(state, target)
+    state.work.hints.in_vain |= {known, known[1:]}
+
+
+def searched(state: GroupWork, target: Target) -> tuple[str, str, str, str, Target]:
+    """What a search in vain is remembered by."""
+    group = state.group
+    return state.model.layout.arch.name, group.level, group.encoding, group.code, target

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The state of work on one group, and what all groups of one process share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from verifier.base.errors import internal
+from verifier.model.typed import Model
+from verifier.prove.obligations import Group, Obligation
+from verifier.prove.results import Counterexample, Result, Unknown
+from verifier.run.cache import Cache
+from verifier.run.messages import Contradicts, Done, Say, Task
+from verifier.run.plan import Library
+from verifier.search.consequence import Consequences
+from verifier.search.path import Target
+from verifier.search.trace import Hints
+
+__all__ = ["GroupWork", "Work", "blame", "target_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all groups of one process share: library, task, whom to tell, and traces found so far.
+    """
+
+    library: Library
+    task: Task
+    say: Say
+    hints: Hints = field(default_factory=Hints)
+
+
+@dataclass(slots=True)
+class GroupWork:
+    """The state of work on one group."""
+
+    work: Work
+    group: Group
+    model: Model
+    cache: Cache
+    consequences: Consequences
+    open: list[Result] = field(default_factory=list)
+    wrong: dict[Target, str] = field(default_factory=dict)  # what went wrong in the search for their traces
+    failed: set[Target] = field(default_factory=set)  # told from the cache
+    refuted: set[Target] = field(default_factory=set)  # what induction did not prove, in this run
+    unproved: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of a step that something leads to: what of its own fails
+    cut: set[Target] = field(default_factory=set)  # a search for these was stopped before its end
+
+
+def target_of(result: Result) -> Target:
+    """The step and the property that a result is about."""
+    return result.obligation.transition, result.obligation.property
+
+
+def blame(state: GroupWork, obligation: Obligation, error: Exception | str, counterexample: Counterexample | None = None) -> None:
+    """A contradiction, or an error, of the tool's own: this obligation's; it has no other verdict.
+    """
+    what = error if isinstance(error, str) else internal(error)
+    what = what.removeprefix(f"{obligation.id}: ")
+    state.work.say(Contradicts(f"{obligation.id}: {what}"))
+    state.work.say(Done(Result(obligation, Unknown("contradiction", what, counterexample), 0.0, state.work.task.solver)))

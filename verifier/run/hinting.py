@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Traces that need no search: found elsewhere, or by steps that led to the same or to a failure
+like it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice, takewhile
+from typing import Any
+
+from verifier.base.errors import USERS, SpecError, internal
+from verifier.model.step import instances
+from verifier.prove.obligations import Group
+from verifier.prove.results import Counterexample, Move, Refuted
+from verifier.run.depths import searched
+from verifier.run.group_work import GroupWork, target_of
+from verifier.run.messages import At, Unreached
+from verifier.search.path import Paths, Target
+from verifier.search.sequences import KIN, Labels, akin
+from verifier.search.trace import Search
+
+__all__ = ["all_hinted", "along", "known_steps", "reached", "remember", "searcher"]
+
+
+def all_hinted(
+    state: GroupWork, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]],
+) -> dict[tuple[str, str], tuple[Move, ...]]:
+    """Traces that need no search. What their steps have in common is built once."""
+    if not targets:
+        return {}
+    found, paths = {}, Paths(state.model, state.group)
+    for target in targets:
+        search = searcher(state, kind, failed | {target})
+        search.paths = paths
+        try:
+            trace = _hinted(state, search, target)
+        except USERS:
+            raise
+        except Exception as error:
+            state.wrong[target] = internal(error)
+            trace, paths = (), Paths(state.model, state.group)
+        if trace:
+            found[target] = trace
+            reached(state, kind, target, trace)
+    return found
+
+
+def _hinted(state: GroupWork, search: Search, target: tuple[str, str]) -> tuple[Move, ...]:
+    """A trace that was found elsewhere and leads there too: with its own values, or by its steps
+    with others.
+    """
+    name, group = search.mark + "/".join(target), state.group
+    known = [state.cache.hint(name), state.work.hints.traces.get((group.level, group.encoding, group.code, name), ())]
+    steps = known_steps(state, state.work.hints.others.get((group.encoding, group.code, name), ()), group, name)
+    ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [(search.retrace, t) for t in known if t]
+    ways += [(search.along, s) for s in steps]
+    for way, hint in chain(ways, ((search.along, s) for s in _akin(state, search, target))):
+        try:
+            again = way(hint, target) if len(hint) <= state.work.task.depth else None
+        except (KeyError, IndexError, TypeError, SpecError):  # no trace of this model
+            continue
+        if again is not None:
+            remember(state, name, again)
+            return again
+    return ()
+
+
+def known_steps(state: GroupWork, found: Iterable[Labels], group: Group, name: str) -> list[Labels]:
+    """Steps that this run has found, and those of specs/ after them."""
+    return list(dict.fromkeys([*found, *state.work.library.sequences().get((group.encoding, group.code, name), ())]))
+
+
+def _akin(state: GroupWork, search: Search, target: Target) -> Iterator[Labels]:
+    """Steps that led to a failure like it, while there is time; none where another variant was searched in vain.
+
+    None after a failure, either: what that leads to is looked for where nothing else was found.
+    """
+    if search.mark or searched(state, target)[1:] in state.work.hints.in_vain:
+        return
+    last = [i.label for i in instances(state.model) if i.name == target[0]]
+    found = akin(state.work.library.sequences(), state.group.encoding, state.group.code, target, last)
+    yield from takewhile(lambda _: not search.late(), islice(found, KIN))
+
+
+def searcher(state: GroupWork, kind: type[Search], failed: set[tuple[str, str]]) -> Search:
+    """A search with the time limit of the task, which tells how deep it is."""
+    return kind(state.model, state.group, failed, time.monotonic() + state.work.task.search_seconds,
+                lambda d: state.work.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group, stage="searching")))
+
+
+def remember(state: GroupWork, name: str, trace: tuple[Move, ...]) -> None:
+    """Keep a trace as a hint: for the other groups of this process, and for later runs."""
+    state.work.hints.keep(state.model, state.group, name, trace)
+    state.cache.keep_hint(name, trace)
+
+
+def reached(state: GroupWork, kind: type[Search], target: Target, trace: tuple[Move, ...]) -> None:
+    """Tell that a failure is reached, before anything else is searched for.
+
+    Who cuts that short keeps this.
+    """
+    if kind.mark:
+        return  # after a step that breaks a property
+    for result in state.open:
+        if target_of(result) == target and isinstance(result.verdict, Refuted):
+            verdict = Refuted(along(result.verdict.counterexample, trace))
+            state.work.say(Unreached((replace(result, verdict=verdict),)))
+
+
+def along(before: Counterexample, trace: tuple[Move, ...]) -> Counterexample:
+    """A counterexample as it is reached from a fresh mapping; what it leads to is not said."""
+    return Counterexample(trace[-1], before.process, trace, True, len(trace), replayed=True)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a process is told to do, and what it tells whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verifier.prove.obligations import Group, Obligation
+from verifier.prove.results import Result
+from verifier.run.plan import Filters
+
+__all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Say", "Task", "Unreached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Groups, and what of them is asked for."""
+
+    groups: tuple[Group, ...]
+    filters: Filters
+    depth: int = 8
+    search_seconds: float = 30.0
+    cache: Path | None = None
+    code: str = ""  # the digest of this program as it was when the run began, where there is a cache
+    solver: str = "bits"
+    cross: Path | None = None  # decide by two ways; where to leave what they disagree on
+    timeout: float = 60.0  # seconds of one question to the second way
+    skip: frozenset[str] = frozenset()  # obligations that are decided already
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What the process starts on now: building, deciding or searching; of a group, and of which
+    obligations, if of some.
+    """
+
+    what: str
+    group: Group | None = None
+    obligations: tuple[Obligation, ...] = ()
+    stage: str = "building"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An obligation is decided.
+
+    `again`: its inhabitant is that of the result told before, and is not sent twice.
+    """
+
+    result: Result
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """Everything of a group is decided but these: they fail, and how they are reached is searched for next.
+
+    Each stands as it is here, as unknown first and as refuted once its trace is found, until its `Done` is told.
+    """
+
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every obligation of a group that was asked for has been told; `helpers` says whose helpers,
+    where not arch/'s.
+    """
+
+    group: Group
+    helpers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicts:
+    """The tool contradicts itself, or failed: about the obligation, or the group, that comes first
+    in the words.
+    """
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The process cannot go on, for a reason that the user can mend."""
+
+    message: str
+
+
+Say = Callable[[Any], None]
