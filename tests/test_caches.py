@@ -34,6 +34,7 @@ from verifier.run.grounds import grounds
 from verifier.run.plan import Filters, Library, load_library
 from verifier.run.scheduler import Options, prove
 from verifier.search.trace import Search
+from verifier.search.unrolling import Unrolling
 
 GROUP = Group("x86_64", "pmd", "option-c", "today")
 # Proofs, failures with a trace, with a consequence, and, of two steps, without a trace.
@@ -335,7 +336,7 @@ def test_a_warm_run_decides_and_searches_nothing(
     def no(*args: Any, **given: Any) -> Any:
         raise AssertionError("not in a warm run")
 
-    monkeypatch.setattr(Search, "_deepen", no)
+    monkeypatch.setattr(Unrolling, "deepen", no)
     monkeypatch.setattr(Search, "along", no)
     monkeypatch.setattr("verifier.prove.bits_way.GroupProver.decide", no)
     again = few(library, copy_of(kept, tmp_path))

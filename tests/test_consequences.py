@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-import verifier.search.consequence
+import verifier.search.endings
+import verifier.search.near
 from verifier.prove.bits_way import replay, step_move
 from verifier.prove.obligations import Group
 from verifier.prove.results import Counterexample, Refuted, Run
@@ -76,12 +77,12 @@ def test_what_a_later_step_does_alone_is_not_its_consequence(library: Library) -
 
 
 def test_where_the_solver_gives_up_nothing_is_shown(library: Library, unshared: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = verifier.search.consequence._ending
+    real = verifier.search.endings._ending
 
     def gives_up(model: Any, group: Any, graph: Any, start: Any, path: Any, limit: int, bad: Any = None) -> Any:
         return (None, False) if limit else real(model, group, graph, start, path, limit, bad)
 
-    monkeypatch.setattr(verifier.search.consequence, "_ending", gives_up)
+    monkeypatch.setattr(verifier.search.endings, "_ending", gives_up)
     end = Consequences(library.group_model(GROUP), GROUP).of(counterexample(unshared).move, known=[UNSHARED], depth=0)
     assert not end.steps and end.rejected == 1
 
@@ -93,7 +94,7 @@ def test_the_search_finds_it_and_says_how_far_it_went(library: Library, unshared
     short = consequences.of(move, depth=2)
     assert not short.steps and short.searched == 2
     assert len(consequences.of(move).steps) == 3
-    monkeypatch.setattr(verifier.search.consequence, "TRIES", 0)
+    monkeypatch.setattr(verifier.search.near, "TRIES", 0)
     assert consequences.of(move).searched == 0  # nothing was tried, and so nothing searched in vain
 
 

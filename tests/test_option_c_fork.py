@@ -23,7 +23,8 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Move, Proved
 from verifier.run.plan import Library
 from verifier.search.follow import follow
-from verifier.search.path import Path, Paths, Rules
+from verifier.search.path import Path, Paths
+from verifier.search.rules import Rules
 from verifier.search.sequences import steps_named
 
 Edits = Mapping[str, tuple[tuple[str, str], ...]]
@@ -145,11 +146,8 @@ STORY = ("anon-write-fault[A+]", "add-to-swap[A]", "fork-pte[AB]", "swap-out[A]"
          "stale-store[A]", "write-back-end[A]", "free-swap-cache-folio[A]")
 
 
-class Through(Rules):
-    """Steps before the last may break lemmas: what is asked is whether content is lost in the end."""
-
-    def tolerates(self, transition: str, prop: str) -> bool:
-        return prop != "dropped-newer"
+# Steps before the last may break lemmas: what is asked is whether content is lost in the end.
+LOST = Rules(frozenset([("free-swap-cache-folio", "dropped-newer")]))
 
 
 def story(model: Model) -> tuple[Move, ...] | None:
@@ -157,8 +155,7 @@ def story(model: Model) -> tuple[Move, ...] | None:
     group = Group("x86_64", "pte", "option-c", "option-c")
     steps = steps_named(model, STORY)
     assert steps is not None
-    rules = Through(model, group, {("free-swap-cache-folio", "dropped-newer")})
-    path = Path(rules, Paths(model, group), steps)
+    path = Path(LOST, Paths(model, group), steps)
     values = path.minimal("dropped-newer")
     return None if values is None else follow(model, group, path.plan(values), path.start(values), "dropped-newer", through=True)
 

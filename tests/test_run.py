@@ -39,6 +39,7 @@ from verifier.run.plan import KEPT, Filters, Library, load_library
 from verifier.run.scheduler import Options, prove
 from verifier.run.shared import Results
 from verifier.search.follow import belongs, is_fresh, labels, retrace
+from verifier.search.rules import Rules
 from verifier.search.through import first_broken
 from verifier.search.trace import Search
 
@@ -303,7 +304,7 @@ def test_a_trace_of_another_variant_is_found_by_its_steps_where_its_values_are_n
     assert isinstance(found, Refuted)
     trace, target = found.counterexample.trace, ("fork-pmd", "stale-child")
     group = Group("x86_64", "pmd", "option-c", "today")
-    search = Search(library.group_model(group), group, {target})
+    search = Search(library.group_model(group), group, Rules(frozenset([target])))
     assert search.retrace(trace, target) is None
     steps = labels(library.model("mips64", "option-c", "pmd"), trace)
     again = search.along(steps, target)

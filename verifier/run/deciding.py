@@ -92,8 +92,9 @@ def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
 
 
 def decide(state: GroupWork, prover: GroupProver, name: str, props: list[str]) -> GroupProver:
-    """Decide a transition's obligations; the prover to go on with, a new one after an error of its
-    own.
+    """Decide a transition's obligations.
+
+    The prover to go on with, a new one after an error of its own.
     """
     left = [p for p in props if obligation_id(state.group, name, p) not in state.work.task.skip]
 

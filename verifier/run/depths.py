@@ -6,7 +6,7 @@ vain.
 from __future__ import annotations
 
 from verifier.run.group_work import GroupWork
-from verifier.search.path import Target
+from verifier.search.rules import Target
 
 __all__ = ["depth_for", "in_vain", "searched"]
 

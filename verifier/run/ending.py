@@ -15,7 +15,7 @@ from verifier.run.deciding import new_prover
 from verifier.run.group_work import GroupWork
 from verifier.run.hinting import known_steps
 from verifier.search.consequence import Consequences
-from verifier.search.path import Target
+from verifier.search.rules import Target
 from verifier.search.sequences import LEADS_TO
 
 __all__ = ["leads_somewhere", "with_consequence"]

@@ -13,8 +13,8 @@ from verifier.run.cache import Cache
 from verifier.run.messages import Contradicts, Done, Say, Task
 from verifier.run.plan import Library
 from verifier.search.consequence import Consequences
-from verifier.search.path import Target
-from verifier.search.trace import Hints
+from verifier.search.hints import Hints
+from verifier.search.rules import Target
 
 __all__ = ["GroupWork", "Work", "blame", "target_of"]
 

@@ -18,7 +18,8 @@ from verifier.prove.results import Counterexample, Move, Refuted
 from verifier.run.depths import searched
 from verifier.run.group_work import GroupWork, target_of
 from verifier.run.messages import At, Unreached
-from verifier.search.path import Paths, Target
+from verifier.search.path import Paths
+from verifier.search.rules import Rules, Target
 from verifier.search.sequences import KIN, Labels, akin
 from verifier.search.trace import Search
 
@@ -26,14 +27,14 @@ __all__ = ["all_hinted", "along", "known_steps", "reached", "remember", "searche
 
 
 def all_hinted(
-    state: GroupWork, kind: type[Search], failed: set[tuple[str, str]], targets: list[tuple[str, str]],
-) -> dict[tuple[str, str], tuple[Move, ...]]:
+    state: GroupWork, rules: Rules, targets: list[Target],
+) -> dict[Target, tuple[Move, ...]]:
     """Traces that need no search. What their steps have in common is built once."""
     if not targets:
         return {}
     found, paths = {}, Paths(state.model, state.group)
     for target in targets:
-        search = searcher(state, kind, failed | {target})
+        search = searcher(state, rules.also({target}))
         search.paths = paths
         try:
             trace = _hinted(state, search, target)
@@ -44,7 +45,7 @@ def all_hinted(
             trace, paths = (), Paths(state.model, state.group)
         if trace:
             found[target] = trace
-            reached(state, kind, target, trace)
+            reached(state, rules, target, trace)
     return found
 
 
@@ -52,7 +53,7 @@ def _hinted(state: GroupWork, search: Search, target: tuple[str, str]) -> tuple[
     """A trace that was found elsewhere and leads there too: with its own values, or by its steps
     with others.
     """
-    name, group = search.mark + "/".join(target), state.group
+    name, group = search.rules.mark + "/".join(target), state.group
     known = [state.cache.hint(name), state.work.hints.traces.get((group.level, group.encoding, group.code, name), ())]
     steps = known_steps(state, state.work.hints.others.get((group.encoding, group.code, name), ()), group, name)
     ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [(search.retrace, t) for t in known if t]
@@ -78,17 +79,17 @@ def _akin(state: GroupWork, search: Search, target: Target) -> Iterator[Labels]:
 
     None after a failure, either: what that leads to is looked for where nothing else was found.
     """
-    if search.mark or searched(state, target)[1:] in state.work.hints.in_vain:
+    if search.rules.mark or searched(state, target)[1:] in state.work.hints.in_vain:
         return
     last = [i.label for i in instances(state.model) if i.name == target[0]]
     found = akin(state.work.library.sequences(), state.group.encoding, state.group.code, target, last)
     yield from takewhile(lambda _: not search.late(), islice(found, KIN))
 
 
-def searcher(state: GroupWork, kind: type[Search], failed: set[tuple[str, str]]) -> Search:
+def searcher(state: GroupWork, rules: Rules) -> Search:
     """A search with the time limit of the task, which tells how deep it is."""
-    return kind(state.model, state.group, failed, time.monotonic() + state.work.task.search_seconds,
-                lambda d: state.work.say(At(f"{state.group}: traces of {d} steps{kind.words}", state.group, stage="searching")))
+    return Search(state.model, state.group, rules, time.monotonic() + state.work.task.search_seconds,
+                lambda d: state.work.say(At(f"{state.group}: traces of {d} steps{rules.words}", state.group, stage="searching")))
 
 
 def remember(state: GroupWork, name: str, trace: tuple[Move, ...]) -> None:
@@ -97,12 +98,12 @@ def remember(state: GroupWork, name: str, trace: tuple[Move, ...]) -> None:
     state.cache.keep_hint(name, trace)
 
 
-def reached(state: GroupWork, kind: type[Search], target: Target, trace: tuple[Move, ...]) -> None:
+def reached(state: GroupWork, rules: Rules, target: Target, trace: tuple[Move, ...]) -> None:
     """Tell that a failure is reached, before anything else is searched for.
 
     Who cuts that short keeps this.
     """
-    if kind.mark:
+    if rules.mark:
         return  # after a step that breaks a property
     for result in state.open:
         if target_of(result) == target and isinstance(result.verdict, Refuted):

@@ -34,8 +34,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """What the process starts on now: building, deciding or searching; of a group, and of which
-    obligations, if of some.
+    """What the process starts on now: building, deciding or searching.
+
+    Of a group, and of which obligations, if of some.
     """
 
     what: str
@@ -67,8 +68,9 @@ class Unreached:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every obligation of a group that was asked for has been told; `helpers` says whose helpers,
-    where not arch/'s.
+    """Every obligation of a group that was asked for has been told.
+
+    `helpers` says whose helpers, where not arch/'s.
     """
 
     group: Group

@@ -18,8 +18,8 @@ from verifier.run.group_work import GroupWork, blame, target_of
 from verifier.run.hinting import all_hinted, along, reached, remember, searcher
 from verifier.run.messages import Contradicts, Done
 from verifier.run.recall import NOT_INDUCTIVE
-from verifier.search.path import Target
-from verifier.search.trace import Search
+from verifier.search.rules import Rules, Target
+from verifier.search.through import first_broken, through
 
 __all__ = ["tell_traces", "with_trace"]
 
@@ -30,7 +30,7 @@ def tell_traces(state: GroupWork) -> None:
     """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
     failed = {target_of(r) for r in state.open}
     serious = {t for t in failed | state.failed if state.model.spec.properties[t[1]].kind != "advisory"}
-    found = all_hinted(state, Search, serious, sorted(failed))
+    found = all_hinted(state, Rules(frozenset(serious)), sorted(failed))
     left = [t for t in sorted(failed) if t not in found]
     depths = {t: depth_for(state, t) for t in left}
     elsewhere = {t for t in left if searched(state, t)[1:] in state.work.hints.in_vain}
@@ -38,20 +38,26 @@ def tell_traces(state: GroupWork) -> None:
         left = [t for t, d in depths.items() if d == limit and t not in found]
         if not left or not limit:
             continue
-        traces, depth = _search(state, Search, serious | set(left), left, limit)
+        traces, depth = _search(state, Rules(frozenset(serious) | set(left)), left, limit)
         found |= traces
         for target in left:
             depths[target] = depth
             if target not in found:
                 in_vain(state, target)
+<<<<<<< /tmp/o
     through = _through(state, [t for t in depths if t not in found and t not in state.wrong], elsewhere)
     found |= {t: trace for t, trace in through.items() if _first_broken(state, trace) is None}
     if state.work.task.consequences:
         state.consequences.expect(trace[-1] for target, trace in found.items() if leads_somewhere(state, target))
+=======
+    after = _through(state, [t for t in depths if t not in found and t not in state.wrong], elsewhere)
+    found |= {t: trace for t, trace in after.items() if first_broken(state.model, state.group, trace) is None}
+    state.consequences.expect(trace[-1] for target, trace in found.items() if leads_somewhere(state, target))
+>>>>>>> /tmp/t
     while state.open:
         result = state.open[0]
         target = target_of(result)
-        told = with_trace(state, result, found, depths.get(target, 0), through.get(target, ()))
+        told = with_trace(state, result, found, depths.get(target, 0), after.get(target, ()))
         if target in state.wrong and isinstance(told.verdict, Unknown):
             blame(state, result.obligation, state.wrong[target], told.verdict.counterexample)
         else:
@@ -64,7 +70,7 @@ def tell_traces(state: GroupWork) -> None:
 
 
 def _search(
-    state: GroupWork, kind: type[Search], failed: set[Target], targets: list[Target], limit: int,
+    state: GroupWork, rules: Rules, targets: list[Target], limit: int,
 ) -> tuple[dict[Target, tuple[Move, ...]], int]:
     """Traces of at most `limit` steps, and how deep was searched.
 
@@ -73,19 +79,19 @@ def _search(
     found: dict[Target, tuple[Move, ...]] = {}
     depth, left = 0, list(targets)
     while left:
-        search = searcher(state, kind, failed)
+        search = searcher(state, rules)
         try:
             for target, trace in search.find(left, limit):
                 found[target] = trace
-                remember(state, kind.mark + "/".join(target), trace)
-                reached(state, kind, target, trace)
+                remember(state, rules.mark + "/".join(target), trace)
+                reached(state, rules, target, trace)
             blamed: list[Target] = []
         except USERS:
             raise
         except Exception as error:  # of what it was about, and if it was about none, of all: others are searched anew
             blamed = [t for t in left if t not in found and search.at in (None, t)]
             state.wrong |= dict.fromkeys(blamed, internal(error))
-        depth = search.depth
+        depth, rules = search.depth, search.rules
         if depth < limit:
             state.cut |= set(left) - found.keys()
         left = [t for t in left if t not in found and t not in blamed] if blamed else []
@@ -102,26 +108,18 @@ def _through(state: GroupWork, left: list[Target], elsewhere: set[Target]) -> di
     left = [t for t in left if state.model.spec.properties[t[1]].kind != "advisory"]
     if not left:
         return {}
-    from verifier.search.through import Through
-
-    found = all_hinted(state, Through, set(left), left)
+    found = all_hinted(state, through(left), left)
     left = [t for t in left if t not in found and t not in elsewhere]
-    return found | (_search(state, Through, set(left), left, min(state.work.task.depth, THROUGH))[0] if left else {})
-
-
-def _first_broken(state: GroupWork, trace: tuple[Move, ...]) -> tuple[str, str] | None:
-    """The first step of a trace that breaks a property before its last step, and which."""
-    from verifier.search.through import first_broken
-    return first_broken(state.model, state.group, trace)
+    return found | (_search(state, through(left), left, min(state.work.task.depth, THROUGH))[0] if left else {})
 
 
 def with_trace(
     state: GroupWork, result: Result, found: dict[tuple[str, str], tuple[Move, ...]], depth: int,
-    through: tuple[Move, ...] = (),
+    after: tuple[Move, ...] = (),
 ) -> Result:
     """The result as it is told: refuted with its trace, or unknown where no trace of `depth` steps was found.
 
-    `through` is a trace after another failure; it says what to mend first.
+    `after` is a trace after another failure; it says what to mend first.
     """
     target = target_of(result)
     assert isinstance(result.verdict, Refuted)
@@ -130,10 +128,10 @@ def with_trace(
     if trace is None:
         detail = f"no trace of up to {depth} steps leads there from a fresh mapping"
         unreached = replace(before, depth=depth)
-        if through:
-            first = _first_broken(state, through)
+        if after:
+            first = first_broken(state.model, state.group, after)
             assert first is not None
             detail += f" by steps that break nothing; after {first[0]} breaks {first[1]} it is reached: mend that first"
-            unreached = Counterexample(through[-1], before.process, through, depth=depth, replayed=True)
+            unreached = Counterexample(after[-1], before.process, after, depth=depth, replayed=True)
         return replace(result, verdict=Unknown(NOT_INDUCTIVE, detail, unreached))
     return replace(result, verdict=Refuted(with_consequence(state, target, along(before, trace))))

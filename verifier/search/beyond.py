@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
 from verifier.model.step import Step, instances, run
 from verifier.prove.bits_way import instance_of, step_move
 from verifier.prove.difference import LUCKS, Difference, Pair, here, lucks, own
 from verifier.prove.obligations import Builder
-from verifier.prove.results import Move
-from verifier.search.follow import Plan
-from verifier.search.path import Target
+from verifier.search.rules import Rules, Target
 from verifier.search.sequences import KIN, Known, akin
 from verifier.search.trace import Search
 
@@ -32,22 +29,31 @@ ASIDE = "old "
 ROUNDS = 16
 
 
-class Beyond(Search):
-    """Searches for the last steps that break what the old keeps under each of these lucks."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The condition that the old keeps the target's property under each of these lucks, where the
+    new breaks it.
+    """
 
-    def __init__(self, pair: Pair, target: Target, known: list[Mapping[str, int | bool]], deadline: float) -> None:
-        super().__init__(pair.new, pair.group, {target}, deadline)
-        self.pair, self.target, self.known = pair, target, known
+    pair: Pair
+    target: Target
+    known: tuple[Mapping[str, int | bool], ...]
 
-    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
-        found = super().violated(builder, step, held)
+    def conditions(self, builder: Builder, step: Step, found: Mapping[str, int]) -> dict[str, int]:
         transition, prop = self.target
-        if step.instance.name == transition and prop in found:
-            found[MARK + prop] = builder.alg.all(found[prop], self._kept(builder, step))
-        return found
+        if step.instance.name != transition or prop not in found:
+            return {}
+        return {MARK + prop: builder.alg.all(found[prop], self._kept(builder, step))}
+
+    def property(self, name: str) -> str:
+        return name.removeprefix(MARK)
+
+    def without(self, inputs: Mapping[str, int | bool]) -> dict[str, int | bool]:
+        return {name: value for name, value in inputs.items() if not name.startswith(ASIDE)}
 
     def _kept(self, builder: Builder, step: Step) -> int:
-        """The old takes the step under some luck, and keeps the property under each that is known."""
+        """The old takes the step under some luck, and keeps the property under each that is known.
+        """
         alg, fresh = builder.alg, builder.fresh
         goes, _ = self._old(builder, step, lambda n, k: fresh(ASIDE + n if own(n) else n, k))
         conditions = [goes]
@@ -65,20 +71,10 @@ class Beyond(Search):
         """Where the old takes the step, and where it then violates the property."""
         old, alg = self.pair.old, builder.alg
         memory = old.memory(alg, fresh)
-        theirs = run(old, alg, dict(step.before), here(old, step.instance), self.group.code, fresh, memory)
-        asked = Builder.of_steps(old, self.group, alg, fresh, memory)
+        theirs = run(old, alg, dict(step.before), here(old, step.instance), self.pair.group.code, fresh, memory)
+        asked = Builder.of_steps(old, self.pair.group, alg, fresh, memory)
         ways = [w.bad for p in asked.properties() if p.name == self.target[1] for w in asked.ways(p, theirs)]
         return alg.all(*theirs.assumed, *map(alg.neg, memory.take().values())), alg.any(*ways)
-
-    def named(self, found: str) -> str:
-        return found.removeprefix(MARK)
-
-    def tolerates(self, transition: str, prop: str) -> bool:
-        return prop.startswith(MARK) or super().tolerates(transition, prop)
-
-    def confirmed(self, plan: Plan, start: Mapping[Key, int | bool], prop: str) -> tuple[Move, ...] | None:
-        clean = tuple((i, {n: v for n, v in inputs.items() if not n.startswith(ASIDE)}) for i, inputs in plan)
-        return super().confirmed(clean, start, self.named(prop))
 
 
 def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequences: Known) -> Difference:
@@ -90,7 +86,8 @@ def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequen
     deadline = time.monotonic() + seconds
     target = (found.transition, found.property)
     for _ in range(ROUNDS):
-        search = Beyond(pair, target, known, deadline)
+        rules = Rules(frozenset([target]), further=_Kept(pair, target, tuple(known)))
+        search = Search(pair.new, pair.group, rules, deadline)
         ends = [i.label for i in instances(pair.new) if i.name == target[0]]
         tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, target, ends) if len(s) <= depth)
         aim = (target[0], MARK + target[1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One fixed sequence of steps as a formula, and what its steps may break."""
+"""One fixed sequence of steps as a formula."""
 
 from __future__ import annotations
 
@@ -16,40 +16,15 @@ from verifier.model.typed import OF_VMA, Model
 from verifier.prove.bits_way import granted, graph_inputs, order, preference, readable
 from verifier.prove.obligations import Builder, Group
 from verifier.search.follow import Plan
+from verifier.search.rules import Rules
 
-__all__ = ["Path", "Paths", "Rules", "Target", "of_step", "prefixed", "settled"]
-
-Target = tuple[str, str]  # transition, property
-
-
-class Rules:
-    """All steps of a trace but the last keep every property. `failed` are the obligations that induction did not prove."""
-
-    def __init__(self, model: Model, group: Group, failed: set[Target]) -> None:
-        self.model = model
-        self.group = group
-        self.failed = failed
-
-    def held(self, world: World) -> dict[str, int]:
-        """Of properties that need not hold of both processes any more: the condition that they do."""
-        return {}
-
-    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
-        """Of the properties that a step may break: the condition that it does."""
-        names = {name for transition, name in self.failed if transition == step.instance.name}
-        return {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step))) for p in builder.properties() if p.name in names}
-
-    def named(self, found: str) -> str:
-        """The property that a name of `violated` is about."""
-        return found
-
-    def tolerates(self, transition: str, prop: str) -> bool:
-        """May a step that is not the last break this property?"""
-        return False
+__all__ = ["Path", "Paths", "of_step", "prefixed", "settled"]
 
 
 class Paths:
-    """Sequences of steps of one group as formulas of one graph: where two begin alike, that is built once."""
+    """Sequences of steps of one group as formulas of one graph: where two begin alike, that is
+    built once.
+    """
 
     def __init__(self, model: Model, group: Group) -> None:
         self.model, self.group = model, group
@@ -78,24 +53,29 @@ class Paths:
 
 
 class Path:
-    """The formula of one fixed sequence of instances: small, so that its values can be minimised."""
+    """The formula of one fixed sequence of instances: small, so that its values can be minimised.
+    """
 
     def __init__(self, rules: Rules, paths: Paths, path: list[Instance]) -> None:
         self.rules, self.paths, self.path = rules, paths, path
         self.model, self.graph, self.solver = paths.model, paths.graph, paths.solver
 
     def minimal(self, prop: str) -> dict[str, int | bool] | None:
-        """The least values under which the last step violates the property and the others keep to the rules; None without any."""
+        """The least values under which the last step violates the property and the others keep to
+        the rules.
+
+        None without any.
+        """
         conditions, wishes = list(self.paths.init), []
         for depth, (step, builder, before) in enumerate(self.paths.steps(self.path), 1):
             conditions += step.assumed
             last = depth == len(self.path)
-            for name, bad in self.rules.violated(builder, step, self.rules.held(before)).items():
+            for name, bad in self.rules.violated(builder, step, self.rules.held(before, self.paths.group.code)).items():
                 if last and name == prop:
                     conditions.append(bad)
                     told = self.model.spec.properties[self.rules.named(prop)]
                     wishes.append(preference(builder, told, step, builder.ways(told, step)))
-                elif not last and not self.rules.tolerates(step.instance.name, name):
+                elif not last and not self.rules.tolerates(name):
                     conditions.append(bad ^ 1)
             conditions.append(settled(self.graph, self.paths.memo))
         if not isinstance(self.solver.check(conditions, ()), Sat):
@@ -106,7 +86,11 @@ class Path:
         return minimise(self.solver, conditions, order(self.graph, names | self.graph.support(pleasant)))
 
     def _alike(self) -> Iterator[int]:
-        """Both processes may do the same at the address, as those of which one is forked from the other; they may read."""
+        """Both processes may do the same at the address, as those of which one is forked from the
+        other.
+
+        They may read.
+        """
         yield self.paths.start["may_read", 0]
         for flag in OF_VMA:
             yield self.graph.same(self.paths.start[flag, 0], self.paths.start[flag, 1])
@@ -139,7 +123,10 @@ class Path:
 
 
 def of_step(values: Mapping[str, int | bool], depth: int) -> dict[str, int | bool]:
-    """The inputs of one step of several, by their own names; what lifted helpers leave open is the same in all."""
+    """The inputs of one step of several, by their own names.
+
+    What lifted helpers leave open is the same in all.
+    """
     mark = f"{depth}/"
     return {n.removeprefix(mark): v for n, v in values.items() if n.startswith((mark, LIFTED)) and n != f"{mark}choice"}
 

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A fixed sequence of steps from a bad state: does it end in a store that leaks, or in lost content?
+
+Whatever a solver finds is recomputed with plain integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.base.errors import SolverError
+from verifier.engine.bits import FALSE, Bits
+from verifier.engine.solve import BitsSolver, Sat, Unsat
+from verifier.language.machine import LIFTED, Key
+from verifier.language.syntax import BOOL
+from verifier.model.step import Instance, Step, World, invariants, key_name, run, state_keys
+from verifier.model.typed import Model
+from verifier.prove.bits_way import graph_inputs, replay, step_move
+from verifier.prove.obligations import Group
+from verifier.prove.results import Move
+from verifier.search.follow import steps_here
+from verifier.search.path import of_step, prefixed, settled
+
+__all__ = ["Bad", "Found", "again", "along", "ends", "sound_ends", "without"]
+
+HARD = 200_000  # of the question whether the same steps end so without the failure
+ENDS = ("store-leak", "dropped-newer")
+
+Found = tuple[tuple[Move, ...], str]  # the steps, and what the last one is
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A bad state, the one before the failing step, and what lifted helpers left open there: it
+    stays as it was.
+    """
+
+    state: Mapping[Key, int | bool]
+    before: Mapping[Key, int | bool]
+    open: Mapping[str, int | bool]
+
+    @staticmethod
+    def of(move: Move) -> Bad:
+        return Bad(move.after, move.before, {name: value for name, value in move.inputs.items() if name.startswith(LIFTED)})
+
+    def as_open(self, graph: Bits) -> list[int]:
+        """The conditions that it is so; what no step on the way has asked for is 0, as it is there.
+        """
+        return [bit ^ (not int(self.open.get(name, 0)) >> i & 1)
+                for name, bits in graph.inputs.items() if name.startswith(LIFTED) for i, bit in enumerate(bits)]
+
+
+def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Any]:
+    return {key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
+            for key, kind in state_keys(model)}
+
+
+def ends(step: Step) -> list[int]:
+    """The conditions that the step is a consequence."""
+    return [bad for prop in ENDS if (bad := step.violations.get(prop, FALSE)) != FALSE]
+
+
+def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None) -> Found | None:
+    """These steps from this state, with values of their own.
+
+    Nothing if they do not lead there, or are none of this model.
+    """
+    if path is None:
+        return None
+    values, _ = _values(model, group, bad, bad.state, path)
+    if values is None:
+        return None
+    moves = _moves(model, group, bad, bad.state, path, values)
+    found = again(model, group, bad, moves)
+    if found is None:
+        raise SolverError(f"{group}: {', '.join(move.transition for move in moves)} after a failure cannot be followed")
+    return found
+
+
+def without(model: Model, group: Group, bad: Bad, path: Sequence[Instance]) -> list[Move] | None:
+    """The same steps from the state before the failure where they may end so as well; None where it is decided that they do not.
+
+    Where the solver gives up, that is not known, and there are no values: no moves.
+    """
+    values, decided = _values(model, group, bad, bad.before, path, HARD)
+    if values is None:
+        return None if decided else []
+    return _moves(model, group, bad, bad.before, path, values)
+
+
+def _values(
+    model: Model, group: Group, bad: Bad, start: Mapping[Key, int | bool], path: Sequence[Instance], limit: int = 0,
+) -> tuple[Mapping[str, int | bool] | None, bool]:
+    """Values under which the steps end so from a state, if there are any; and whether that was
+    decided.
+    """
+    graph = Bits()
+    return _ending(model, group, graph, _constant(model, graph, start), path, limit, bad)
+
+
+def sound_ends(model: Model, group: Group, path: Sequence[Instance]) -> bool:
+    """May the steps end so from some state that satisfies the invariant?
+
+    So it is said as well where the solver gives up.
+    """
+    graph = Bits()
+    inputs = graph_inputs(graph)
+    start = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
+    values, decided = _ending(model, group, graph, start, path, HARD)
+    return values is not None or not decided
+
+
+def _ending(
+    model: Model, group: Group, graph: Bits, start: dict[Key, Any], path: Sequence[Instance], limit: int, bad: Bad | None = None,
+) -> tuple[Mapping[str, int | bool] | None, bool]:
+    """Values under which the steps end so, if there are any, and whether that was decided.
+
+    Without a bad state: from any state that satisfies the invariant.
+    """
+    inputs = graph_inputs(graph)
+    memo = model.memory(graph, inputs)
+    present, given = start, []
+    if bad is None:
+        given += [c for _, _, c in invariants(model, World(model, graph, start, inputs, memo), group.code)]
+    for number, instance in enumerate(path, 2):
+        step = run(model, graph, present, instance, group.code, prefixed(inputs, number), memo)
+        given += step.assumed
+        present = step.after
+    given += [settled(graph, memo), *(bad.as_open(graph) if bad else ())]
+    solver, decided = BitsSolver(graph, limit=limit), True
+    for end in ends(step):
+        answer = solver.check([*given, end])
+        if isinstance(answer, Sat):
+            return answer.model, True
+        decided &= isinstance(answer, Unsat)
+    return None, decided
+
+
+def _moves(
+    model: Model, group: Group, bad: Bad, start: Mapping[Key, int | bool], path: Sequence[Instance],
+    values: Mapping[str, int | bool],
+) -> list[Move]:
+    """The steps that a solver found, as plain integers give them."""
+    moves: list[Move] = []
+    present = dict(start)
+    for number, instance in enumerate(path, 2):
+        moves.append(step_move(model, group, instance, present, {**of_step(values, number), **bad.open}))
+        present = dict(moves[-1].after)
+    return moves
+
+
+def again(model: Model, group: Group, bad: Bad, hint: Sequence[Move]) -> Found | None:
+    """The steps of a hint from this state, if they still end in a store that leaks or in lost
+    content.
+    """
+    path = steps_here(model, hint)
+    if path is None:
+        return None
+    moves: list[Move] = []
+    violated: set[str] = set()
+    present = dict(bad.state)
+    for instance, old in zip(path, hint, strict=True):
+        own = {name: value for name, value in old.inputs.items() if not name.startswith(LIFTED)}
+        move = step_move(model, group, instance, present, {**own, **bad.open})
+        violated, allowed, after = replay(model, group, move)
+        if not allowed:
+            return None
+        moves.append(move)
+        present = after
+    return next(((tuple(moves), p) for p in ENDS if p in violated), None)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Traces that were found elsewhere: tried first, and believed only when they are recomputed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from verifier.model.typed import Model
+from verifier.prove.obligations import Group
+from verifier.prove.results import Move
+from verifier.search.follow import labels
+from verifier.search.rules import Target
+from verifier.search.sequences import Labels
+
+__all__ = ["Hints"]
+
+OTHERS = 3  # traces to one target, of different steps
+
+
+@dataclass(slots=True)
+class Hints:
+    """Traces found elsewhere: tried first, and believed only when they are recomputed.
+
+    traces        the last one, by level, encoding, code and target
+    others        the steps of those that differ in steps, by encoding, code and target; the last that was found comes first
+    consequences  what a failure leads to, the last one that was looked for; empty where there was none
+    endings       the steps of those, by encoding and code; the shortest first
+    """
+
+    traces: dict[tuple[str, str, str, str], tuple[Move, ...]] = field(default_factory=dict)
+    others: dict[tuple[str, str, str], list[Labels]] = field(default_factory=dict)
+    consequences: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
+    endings: dict[tuple[str, str], list[Labels]] = field(default_factory=dict)
+    in_vain: set[tuple[Any, ...]] = field(default_factory=set)  # searched to the full depth, of an architecture and of any
+
+    def keep(self, model: Model, group: Group, name: str, trace: tuple[Move, ...]) -> None:
+        """Remember a trace to this target."""
+        self.traces[group.level, group.encoding, group.code, name] = trace
+        _first(self.others.setdefault((group.encoding, group.code, name), []), labels(model, trace))
+
+    def keep_consequence(self, model: Model, group: Group, target: Target, steps: tuple[Move, ...]) -> None:
+        """Remember what a failure leads to, or that it leads nowhere near."""
+        self.consequences[group.level, group.encoding, group.code, target] = steps
+        if steps:
+            endings = self.endings.setdefault((group.encoding, group.code), [])
+            _first(endings, labels(model, steps))
+            endings.sort(key=len)
+
+
+def _first(known: list[Labels], steps: Labels) -> None:
+    """Put steps before others, and forget what was there too long."""
+    known[:] = [steps, *(other for other in known if other != steps)][:OTHERS]

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All sequences of steps from one beginning, as formulas of one graph: one step more at a time.
+
+A step of the unrolling chooses among all instances of both processes and every hardware event. For
+what induction has proved, a step need not be asked whether it keeps it, so only steps that failed some
+obligation are checked. So the invariant holds in every state but the last: it follows, and is said all
+the same, since a solver that knows it finds out much sooner what cannot be reached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.engine.bits import FALSE, TRUE, Bits, Word
+from verifier.engine.solve import BitsSolver, Sat
+from verifier.language.evaluate import call
+from verifier.language.machine import Key
+from verifier.language.syntax import BOOL
+from verifier.model.step import Fresh, Instance, Step, World, instances, invariants, key_name, run, state_keys
+from verifier.model.typed import Model
+from verifier.prove.bits_way import graph_inputs
+from verifier.prove.obligations import Builder, Group
+from verifier.search.path import prefixed, settled
+from verifier.search.rules import Rules
+
+__all__ = ["Layer", "Unrolling"]
+
+
+@dataclass(slots=True)
+class Layer:
+    """One step of the unrolling: the choices, and under which condition each is a good step."""
+
+    steps: list[Step]
+    enabled: list[int]
+    bad: list[dict[str, int]]  # of each choice: property -> condition that it is violated
+    choice: Word
+    ok: int
+
+
+def free(graph: Bits, depth: int) -> Fresh:
+    """The inputs of a step, without bounds."""
+    return prefixed(graph_inputs(graph), depth)
+
+
+class Unrolling:
+    """What so many steps under some rules come to, and the layer of steps after them.
+
+    solver     who is asked, on the unrolling's own graph
+    instances  what a step may be, by who acts
+    fresh      the inputs of the step at a depth
+
+    `state` is where it is now, and may be set before the first step; `given` are the conditions that the
+    steps so far are good ones, and `choices` are what each of them may be, by the number of the choice.
+    """
+
+    def __init__(
+        self, model: Model, group: Group, rules: Rules, solver: Callable[[Bits], BitsSolver],
+        instances: Callable[[Model, int], Iterator[Instance]] = instances, fresh: Callable[[Bits, int], Fresh] = free,
+        depth: int = 0,
+    ) -> None:
+        self.model, self.group, self.rules = model, group, rules
+        self.graph = Bits()
+        self.solver = solver(self.graph)
+        self.depth = depth
+        self._instances, self._fresh = instances, fresh
+        self.choices: list[list[Instance]] = []
+        self.given: list[int] = []
+        self.state: dict[Key, Any] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Answers of helpers from here on.
+
+        What lifted ones leave open is the same at every depth.
+        """
+        self.memo = self.model.memory(self.graph, graph_inputs(self.graph))
+
+    def fix_init(self) -> None:
+        """Begin in a fresh state.
+
+        What init fixes is put in as a constant, so that the first steps fold.
+        """
+        fresh = self._fresh(self.graph, 0)
+        state = {key: fresh(key_name(key), kind) for key, kind in state_keys(self.model)}
+        builder = Builder(self.model, self.group, self.graph, fresh, self.memo)
+        conditions = [call(self._world(state), f, ()) for _, f in self.model.init()]
+        conditions += list(builder.invariant.values())
+        for key, kind in state_keys(self.model):
+            zero: Any = self.graph.truth(False) if kind == BOOL else self.graph.word(0, kind)
+            differs = state[key] if kind == BOOL else self.graph.neg(self.graph.eq(state[key], zero, kind))
+            if not isinstance(self.solver.check([*conditions, differs], ()), Sat):
+                state[key] = zero
+        self.given = [call(self._world(state), f, ()) for _, f in self.model.init()]
+        self.state = state
+
+    def _world(self, state: dict[Key, Any]) -> World:
+        return World(self.model, self.graph, state, self._fresh(self.graph, 0), self.memo)
+
+    def deepen(self) -> Layer:
+        """All steps from the present state."""
+        fresh = self._fresh(self.graph, self.depth + 1)
+        builder = Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo)
+        steps, enabled, bad = [], [], []
+        held = self.rules.held(self._world(self.state), self.group.code)
+        for actor in (0, 1):
+            involved = self._involved(actor)
+            for instance in self._instances(self.model, actor):
+                if involved == FALSE or (actor == 1 and not acts(instance)):
+                    continue
+                self.memo.take()
+                step = run(self.model, self.graph, self.state, instance, self.group.code, fresh, self.memo)
+                possible = self.graph.all(involved, *step.assumed)
+                if possible == FALSE or all(step.after[k] is v for k, v in step.before.items()):
+                    continue
+                steps.append(step)
+                bad.append(self.rules.violated(builder, step, held))
+                enabled.append(self.graph.conj(possible, settled(self.graph, self.memo)))
+        width = max(len(steps) - 1, 1).bit_length()
+        choice = self.graph.input_word(f"{self.depth + 1}/choice", width)
+        good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items() if not self.rules.tolerates(name)))
+                for s, e, bads in zip(steps, enabled, bad, strict=True)]
+        return Layer(steps, enabled, bad, choice, self.pick(choice, good, FALSE))
+
+    def _involved(self, actor: int) -> int:
+        """B acts once it has an entry: until then, what it could do A can do as well."""
+        if actor == 0:
+            return TRUE
+        world = self._world(self.state)
+        empty = self.model.definition("views", "empty")
+        assert empty is not None
+        return int(call(world, empty, (1,))) ^ 1
+
+    def pick(self, choice: Word, values: list[Any], default: Any) -> Any:
+        """The chosen one of several literals."""
+        level = list(values) + [default] * ((1 << len(choice.bits)) - len(values))
+        for bit in choice.bits:
+            level = [self.graph.mux(bit, level[i + 1], level[i]) for i in range(0, len(level), 2)]
+        return level[0]
+
+    def pick_word(self, choice: Word, values: list[Word], width: int) -> Word:
+        """The chosen one of several words of `width` bits."""
+        if all(v is values[0] for v in values):
+            return values[0]
+        columns = zip(*(v.bits for v in values), strict=True)
+        return self.graph.intern(tuple(self.pick(choice, list(column), column[0]) for column in columns))
+
+    def advance(self, layer: Layer) -> None:
+        """Take one good step.
+
+        Of what was worked out for it, only what it may be is needed any more.
+        """
+        self.choices.append([step.instance for step in layer.steps])
+        self.given.append(layer.ok)
+        self.depth += 1
+        following: dict[Key, Any] = {}
+        for key, kind in state_keys(self.model):
+            values = [step.after[key] for step in layer.steps]
+            following[key] = (
+                self.pick(layer.choice, values, values[0]) if kind == BOOL
+                else self.pick_word(layer.choice, values, kind)
+            )
+        self.state = following
+        self._forget()
+        self.graph.forget()
+        if self.rules.good:
+            self.given += [c for _, _, c in invariants(self.model, self._world(following), self.group.code) if c != TRUE]
+
+
+def acts(instance: Instance) -> bool:
+    """Does it matter who acts? Not where no text names the process."""
+    transition = instance.transition
+    if transition is None or len(transition.roles) > 1:
+        return True
+    texts = [*transition.codes.values(), *(a.holds for a in transition.requires)]
+    return any(re.search(rf"\b{transition.roles[0]}\b", text.text) for text in texts)
