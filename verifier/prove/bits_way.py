@@ -62,6 +62,7 @@ class GroupProver:
         self.builder = Builder(model, group, graph, graph_inputs(graph))
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
         self._examples: dict[str, list[tuple[dict[str, int | bool], Move]]] = {}  # of an instance
+        self.least = True  # are the values of counterexamples to be the least? It takes longer than to find some
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
         self._impossible: dict[tuple[str, str], str] = {}  # obligation, instance: no violation of the one in the other, by whom
 
@@ -179,11 +180,8 @@ class GroupProver:
         return tuple(sorted({str(way) for way in question.ways if self.possible(question, way)}))
 
     def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
-        """The least values that violate the obligation this way, recomputed with plain integers."""
-        conditions = [*given, way.bad]
-        point = [] if way.step is None else [preference(self.builder, question.property, way.step, [way])]
-        conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
-        values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
+        """Values that violate the obligation this way, recomputed with plain integers: the least, if such are asked for."""
+        values = self._violating(question, way, [*given, way.bad])
         if way.sentence:
             return Counterexample(self.parameters(way.sentence, values), None, reached=True, replayed=True)
         if way.instance is None:
@@ -192,6 +190,15 @@ class GroupProver:
         if not violates(self.model, self.group, move, question.property.name):
             raise Contradiction(f"{question.id}: the solver's values, recomputed, violate nothing")
         return Counterexample(move, way.process, replayed=True)
+
+    def _violating(self, question: Question, way: Way, conditions: list[int]) -> dict[str, int | bool]:
+        if not self.least:
+            answer = self.solver.check(conditions)
+            if isinstance(answer, Sat):
+                return answer.model
+        point = [] if way.step is None else [preference(self.builder, question.property, way.step, [way])]
+        conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
+        return minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
 
     def more(self, question: Question, count: int) -> Iterator[Move]:
         """Counterexamples to the step that differ in how an entry reads or in what is true, not only in a number."""

@@ -44,7 +44,7 @@ class Counterexample:
     leads_to   steps from the bad state to a store-leak or dropped-newer, and which of them
     searched   how many steps at most such an end was searched for in vain; 0 where nobody searched, or one was found
     rejected   how many sequences end so, but may without the failure as well
-    followed   was it asked what it leads to?
+    thorough   are the values the least, and was it asked what it leads to?
     unproved   of the steps that it leads to: the obligations of their own that are not proved, by id
     """
 
@@ -58,7 +58,7 @@ class Counterexample:
     searched: int = 0
     rejected: int = 0
     unproved: tuple[str, ...] = ()
-    followed: bool = True
+    thorough: bool = True
     replayed: bool | None = None
     kernel: bool | None = None
     kernel_why: str = "not asked for"

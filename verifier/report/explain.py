@@ -76,7 +76,7 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
     if found.leads_to:
         parts.append(f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to))
         parts += [wrap(words) for words in consequence_words(found)]
-    elif not found.followed:
+    elif not found.thorough:
         parts.append(wrap("What that leads to was not asked: --consequences asks."))
     elif found.searched or found.rejected:
         parts += [wrap(words) for words in consequence_words(found)]

@@ -13,13 +13,13 @@ from verifier.engine.solve import BitsSolver
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import Contradiction, GroupProver, obligation_of
 from verifier.prove.obligations import Aim, Obligation, Question, obligation_id
-from verifier.prove.results import Move, Proved, Refuted, Result, Unknown, Vacuous
+from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous
 from verifier.run.depths import depth_for, in_vain
 from verifier.run.group_work import GroupWork, blame
 from verifier.run.messages import At, Done
 from verifier.run.recall import stands
 
-__all__ = ["decide", "from_cache", "new_prover", "wanted_transitions"]
+__all__ = ["counterexample", "decide", "from_cache", "new_prover", "wanted_transitions"]
 
 
 def new_prover(state: GroupWork) -> GroupProver:
@@ -76,10 +76,11 @@ def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
                                     state.consequences.again):
         return None
     verdict = result.verdict
+    shown = verdict.counterexample if isinstance(verdict, (Refuted, Unknown)) else None
+    if state.work.task.thorough and shown is not None and not shown.thorough:
+        return None  # its values are not the least, and nobody asked what it leads to
     if isinstance(verdict, Refuted):
         found = verdict.counterexample
-        if state.work.task.consequences and not found.followed:
-            return None  # nobody asked what it leads to
         state.work.hints.keep(state.model, state.group, "/".join(target), found.trace)
         state.work.hints.keep_consequence(state.model, state.group, target, found.leads_to)
     elif isinstance(verdict, Unknown) and verdict.counterexample is not None:
@@ -123,6 +124,17 @@ def decide(state: GroupWork, prover: GroupProver, name: str, props: list[str]) -
     return prover
 
 
+def counterexample(state: GroupWork, result: Result) -> Counterexample:
+    """The failure of a step with its least values: what `decide` left out, since a trace mostly takes its place."""
+    transition, prop = result.obligation.transition, result.obligation.property
+    prover = new_prover(state)
+    for question in prover.builder.questions(lambda t, p: (t, p) == (transition, prop)):
+        verdict = prover.decide(question)
+        if isinstance(verdict, Refuted):
+            return verdict.counterexample
+    raise Contradiction(f"{result.obligation.id}: it is refuted no more when it is asked for again")
+
+
 def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) -> bool:
     """Decide one obligation, and tell it.
 
@@ -133,6 +145,7 @@ def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) ->
     state.work.say(At(question.id, state.group, (obligation,), "deciding"))
     start = time.perf_counter()
     prover.solver.how = ""
+    prover.least = name in ("init", "static") or state.work.task.solver != "bits" or state.work.task.cross is not None
     try:
         verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question)
         broken = prover.broken(question) if isinstance(verdict, Refuted) and isinstance(question, Question) else ()

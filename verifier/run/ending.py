@@ -34,10 +34,10 @@ def leads_somewhere(state: GroupWork, target: Target) -> bool:
 
 def with_consequence(state: GroupWork, target: Target, counterexample: Counterexample) -> Counterexample:
     """What it leads to: a store that another process sees, or content that is lost."""
+    if not state.work.task.thorough:
+        return replace(counterexample, thorough=False)
     if not leads_somewhere(state, target):
         return counterexample
-    if not state.work.task.consequences:
-        return replace(counterexample, followed=False)
     group = state.group
     last = state.work.hints.consequences.get((group.level, group.encoding, group.code, target))
     known = known_steps(state, state.work.hints.endings.get((group.encoding, group.code), ()), group, LEADS_TO)

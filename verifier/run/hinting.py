@@ -32,7 +32,8 @@ def all_hinted(
     """Traces that need no search. What their steps have in common is built once."""
     if not targets:
         return {}
-    found, paths = {}, Paths(state.model, state.group)
+    thorough = state.work.task.thorough
+    found, paths = {}, Paths(state.model, state.group, thorough)
     for target in targets:
         search = searcher(state, rules.also({target}))
         search.paths = paths
@@ -42,7 +43,7 @@ def all_hinted(
             raise
         except Exception as error:
             state.wrong[target] = internal(error)
-            trace, paths = (), Paths(state.model, state.group)
+            trace, paths = (), Paths(state.model, state.group, thorough)
         if trace:
             found[target] = trace
             reached(state, rules, target, trace)
@@ -88,14 +89,18 @@ def _akin(state: GroupWork, search: Search, target: Target) -> Iterator[Labels]:
 
 def searcher(state: GroupWork, rules: Rules) -> Search:
     """A search with the time limit of the task, which tells how deep it is."""
-    return Search(state.model, state.group, rules, time.monotonic() + state.work.task.search_seconds,
-                lambda d: state.work.say(At(f"{state.group}: traces of {d} steps{rules.words}", state.group, stage="searching")))
+    search = Search(
+        state.model, state.group, rules, time.monotonic() + state.work.task.search_seconds,
+        lambda d: state.work.say(At(f"{state.group}: traces of {d} steps{rules.words}", state.group, stage="searching")))
+    search.paths = Paths(state.model, state.group, state.work.task.thorough)
+    return search
 
 
 def remember(state: GroupWork, name: str, trace: tuple[Move, ...]) -> None:
     """Keep a trace as a hint: for the other groups of this process, and for later runs."""
     state.work.hints.keep(state.model, state.group, name, trace)
-    state.cache.keep_hint(name, trace)
+    if state.work.task.thorough:  # later runs take its values as they are
+        state.cache.keep_hint(name, trace)
 
 
 def reached(state: GroupWork, rules: Rules, target: Target, trace: tuple[Move, ...]) -> None:

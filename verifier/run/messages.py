@@ -29,7 +29,7 @@ class Task:
     cross: Path | None = None  # decide by two ways; where to leave what they disagree on
     timeout: float = 60.0  # seconds of one question to the second way
     skip: frozenset[str] = frozenset()  # obligations that are decided already
-    consequences: bool = True  # search for what failures lead to
+    thorough: bool = True  # with the least values of each trace, and what failures lead to
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from verifier.base.errors import USERS, internal
 from verifier.base.processes import give_back
 from verifier.prove.results import Counterexample, Move, Refuted, Result, Unknown
+from verifier.run.deciding import counterexample
 from verifier.run.depths import depth_for, in_vain, searched
 from verifier.run.ending import leads_somewhere, with_consequence
 from verifier.run.group_work import GroupWork, blame, target_of
@@ -44,19 +45,15 @@ def tell_traces(state: GroupWork) -> None:
             depths[target] = depth
             if target not in found:
                 in_vain(state, target)
-<<<<<<< /tmp/o
-    through = _through(state, [t for t in depths if t not in found and t not in state.wrong], elsewhere)
-    found |= {t: trace for t, trace in through.items() if _first_broken(state, trace) is None}
-    if state.work.task.consequences:
-        state.consequences.expect(trace[-1] for target, trace in found.items() if leads_somewhere(state, target))
-=======
     after = _through(state, [t for t in depths if t not in found and t not in state.wrong], elsewhere)
     found |= {t: trace for t, trace in after.items() if first_broken(state.model, state.group, trace) is None}
-    state.consequences.expect(trace[-1] for target, trace in found.items() if leads_somewhere(state, target))
->>>>>>> /tmp/t
+    if state.work.task.thorough:
+        state.consequences.expect(trace[-1] for target, trace in found.items() if leads_somewhere(state, target))
     while state.open:
         result = state.open[0]
         target = target_of(result)
+        if state.work.task.thorough and target not in found and target not in after:
+            result = replace(result, verdict=Refuted(counterexample(state, result)))
         told = with_trace(state, result, found, depths.get(target, 0), after.get(target, ()))
         if target in state.wrong and isinstance(told.verdict, Unknown):
             blame(state, result.obligation, state.wrong[target], told.verdict.counterexample)
@@ -127,11 +124,12 @@ def with_trace(
     before = result.verdict.counterexample
     if trace is None:
         detail = f"no trace of up to {depth} steps leads there from a fresh mapping"
-        unreached = replace(before, depth=depth)
+        thorough = state.work.task.thorough
+        unreached = replace(before, depth=depth, thorough=thorough)
         if after:
             first = first_broken(state.model, state.group, after)
             assert first is not None
             detail += f" by steps that break nothing; after {first[0]} breaks {first[1]} it is reached: mend that first"
-            unreached = Counterexample(after[-1], before.process, after, depth=depth, replayed=True)
+            unreached = Counterexample(after[-1], before.process, after, depth=depth, thorough=thorough, replayed=True)
         return replace(result, verdict=Unknown(NOT_INDUCTIVE, detail, unreached))
     return replace(result, verdict=Refuted(with_consequence(state, target, along(before, trace))))

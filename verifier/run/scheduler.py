@@ -43,7 +43,7 @@ class Options:
     cache: Path | None = None
     solver: str = "bits"
     cross: Path | None = None  # decide by two ways; where to leave what they disagree on
-    consequences: bool = True  # search for what failures lead to
+    thorough: bool = True  # with the least values of each trace, and what failures lead to
 
 
 class Stopped(Exception):

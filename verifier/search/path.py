@@ -26,8 +26,8 @@ class Paths:
     built once.
     """
 
-    def __init__(self, model: Model, group: Group) -> None:
-        self.model, self.group = model, group
+    def __init__(self, model: Model, group: Group, least: bool = True) -> None:
+        self.model, self.group, self.least = model, group, least
         self.graph = Bits()
         self.solver = BitsSolver(self.graph)
         self.inputs = graph_inputs(self.graph)
@@ -60,11 +60,10 @@ class Path:
         self.rules, self.paths, self.path = rules, paths, path
         self.model, self.graph, self.solver = paths.model, paths.graph, paths.solver
 
-    def minimal(self, prop: str) -> dict[str, int | bool] | None:
-        """The least values under which the last step violates the property and the others keep to
-        the rules.
+    def values(self, prop: str) -> dict[str, int | bool] | None:
+        """Values under which the last step violates the property and the others keep to the rules; None without any.
 
-        None without any.
+        They are the least ones, unless the paths are asked for any: then those that the solver finds first.
         """
         conditions, wishes = list(self.paths.init), []
         for depth, (step, builder, before) in enumerate(self.paths.steps(self.path), 1):
@@ -78,8 +77,11 @@ class Path:
                 elif not last and not self.rules.tolerates(name):
                     conditions.append(bad ^ 1)
             conditions.append(settled(self.graph, self.paths.memo))
-        if not isinstance(self.solver.check(conditions, ()), Sat):
+        answer = self.solver.check(conditions, () if self.paths.least else None)
+        if not isinstance(answer, Sat):
             return None
+        if not self.paths.least:
+            return answer.model
         names = self.graph.support(conditions)
         pleasant = [*self._alike(), *self._pleasant(names)]
         conditions += granted(self.solver, conditions, [*wishes, *pleasant])

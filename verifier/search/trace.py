@@ -135,7 +135,7 @@ class Search:
         assert self._unrolled is not None
         chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(self._unrolled.choices, 1)]
         path = Path(self.rules, self.paths, [*chosen, last])
-        values = path.minimal(prop)
+        values = path.values(prop)
         if values is None:
             raise SolverError(f"{self.group}: a trace to {last.label}/{prop} cannot be followed")
         return self.confirmed(path.plan(values), path.start(values), prop)
@@ -154,7 +154,7 @@ class Search:
         instances, prop = steps_named(self.model, sequence), target[1]
         if instances is None or instances[-1].name != target[0]:
             return None
-        while (values := (path := Path(self.rules, self.paths, instances)).minimal(prop)) is not None:
+        while (values := (path := Path(self.rules, self.paths, instances)).values(prop)) is not None:
             found = self.confirmed(path.plan(values), path.start(values), prop)
             if not self.barred:
                 return found
