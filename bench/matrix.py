@@ -20,13 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.evidence.export import script, steps
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import verdict_name
 from verifier.prove.terms_way import TermProver
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
 
 PAIRS = (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"))
 BASE = "z3py, one solver"

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from verifier.engine.bits import Bits
+from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.graph import TRUE
 from verifier.engine.smtlib import Script, Smt
-from verifier.engine.solve import BitsSolver, solver_versions
+from verifier.engine.versions import solver_versions
 from verifier.model.step import key_name
 from verifier.model.typed import Model
 from verifier.prove.bits_way import Contradiction, GroupProver, claim
+from verifier.prove.builder import Builder
 from verifier.prove.integers_way import PlainChecker, Violated
-from verifier.prove.obligations import Aim, Builder, Group, Question
+from verifier.prove.obligations import Aim, Group, Question
 from verifier.prove.results import Proved, Unknown, Verdict, verdict_name
 from verifier.prove.terms_way import TermProver, term_inputs
 

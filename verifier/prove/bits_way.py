@@ -12,8 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from verifier.base.errors import Contradiction
+from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import FALSE, TRUE, Bits
-from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import call
 from verifier.language.machine import HUGE, LIFTED, Key
@@ -21,8 +23,10 @@ from verifier.language.syntax import BOOL
 from verifier.model.spec import REACHES, Property
 from verifier.model.step import Instance, Step, World, invariants, key_name, level_of, run, state_keys
 from verifier.model.typed import Model
-from verifier.prove.obligations import Aim, Builder, Group, Obligation, Question, Way
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Aim, Group, Obligation, Question, Way
 from verifier.prove.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
+from verifier.prove.step_judge import StepJudge
 
 __all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
 
@@ -156,7 +160,7 @@ class GroupProver:
     def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
         """The least values that violate the obligation this way, recomputed with plain integers."""
         conditions = [*given, way.bad]
-        point = [] if way.step is None else [preference(self.builder, question.property, way.step, [way])]
+        point = [] if way.step is None else [preference(self.builder.judge, question.property, way.step, [way])]
         conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
         values = minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
         if way.sentence:
@@ -203,7 +207,7 @@ class GroupProver:
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""
         inputs = {name: value for name, value in values.items() if name.startswith((f"{sentence}.", LIFTED))}
-        if not fails(self.model, self.builder.properties(), sentence, inputs):
+        if not fails(self.model, self.builder.judge.properties(), sentence, inputs):
             raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
         return Move("static", False, (), False, inputs, {}, {})
 
@@ -219,13 +223,13 @@ class GroupProver:
         return step_move(self.model, self.group, instance, state, inputs)
 
 
-def preference(builder: Builder, prop: Property, step: Step, ways: Iterable[Way]) -> int:
+def preference(judge: StepJudge, prop: Property, step: Step, ways: Iterable[Way]) -> int:
     """The condition that a property fails in one of these ways and that a reader sees what its `prefers` asks for."""
     if prop.prefers is None:
         return TRUE
-    function, world = builder.model.preferred(prop), builder.after(step)
-    told: list[int] = [builder.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
-    return int(builder.alg.any(*told))
+    function, world = judge.model.preferred(prop), judge.after(step)
+    told: list[int] = [judge.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
+    return int(judge.alg.any(*told))
 
 
 def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]) -> list[int]:
@@ -298,37 +302,37 @@ def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict
 
 
 def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
-    step, builder = _recomputed(model, group, move)
+    step, judge = _recomputed(model, group, move)
     violated = {
-        prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
+        prop.name for prop in judge.properties() if any(way.bad for way in judge.ways(prop, step))
     }
-    return violated, all(step.assumed) and _settled(builder), step.after
+    return violated, all(step.assumed) and _settled(judge), step.after
 
 
-def _settled(builder: Builder) -> bool:
+def _settled(judge: StepJudge) -> bool:
     """Are the answers of helpers settled, with plain integers? Else they say nothing of the step."""
-    return not any(builder.memory.take().values())
+    return not any(judge.memory.take().values())
 
 
-def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
+def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, StepJudge]:
     """The step of a move with plain integers, and what says how it violates properties and what it leads to."""
     reader, alg = input_reader(dict(move.inputs)), Integers()
-    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
+    judge = StepJudge(model, group, alg, reader, model.memory(alg, reader))
     instance = instance_of(model, move)
-    return run(model, alg, dict(move.before), instance, group.code, reader, builder.memory), builder
+    return run(model, alg, dict(move.before), instance, group.code, reader, judge.memory), judge
 
 
 def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
     """Does the move, recomputed, satisfy its assumptions, the invariant among them, and show the effect?"""
-    step, builder = _recomputed(model, group, move)
-    shown = any(bool(condition) for name, condition in builder.effects(step) if name == effect)
-    return shown and all(step.assumed) and _keeps(builder, move.before) and _settled(builder)
+    step, judge = _recomputed(model, group, move)
+    shown = any(bool(condition) for name, condition in judge.effects(step) if name == effect)
+    return shown and all(step.assumed) and _keeps(judge, move.before) and _settled(judge)
 
 
-def _keeps(builder: Builder, state: State) -> bool:
+def _keeps(judge: StepJudge, state: State) -> bool:
     """Does a state satisfy the whole invariant?"""
-    world = World(builder.model, builder.alg, dict(state), builder.fresh, builder.memory)
-    return all(holds for _, _, holds in invariants(builder.model, world, builder.group.code))
+    world = World(judge.model, judge.alg, dict(state), judge.fresh, judge.memory)
+    return all(holds for _, _, holds in invariants(judge.model, world, judge.group.code))
 
 
 def violates(model: Model, group: Group, move: Move, prop: str) -> bool:

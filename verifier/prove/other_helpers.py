@@ -12,8 +12,9 @@ import copy
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from verifier.engine.answers import Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Algebra
 from verifier.language.machine import Memory
 from verifier.model.arch import Layout

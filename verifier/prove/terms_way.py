@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import Bits
+from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.smt_solvers import term_solver
-from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat
 from verifier.language.syntax import BOOL
 from verifier.model.typed import Model
 from verifier.prove.bits_way import Contradiction, GroupProver
-from verifier.prove.obligations import Aim, Builder, Group, Question
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Aim, Group, Question
 from verifier.prove.results import Proved, Refuted, Unknown, Vacuous, Verdict, verdict_name
 
 __all__ = ["TermProver", "term_inputs"]

@@ -9,7 +9,7 @@ from itertools import chain
 
 from verifier.base.errors import USERS
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import Contradiction, GroupProver, obligation_of
 from verifier.prove.obligations import Aim, Obligation, Question, obligation_id
@@ -17,6 +17,7 @@ from verifier.prove.results import Move, Proved, Refuted, Result, Unknown, Vacuo
 from verifier.run.depths import depth_for, in_vain
 from verifier.run.group_work import GroupWork, blame
 from verifier.run.messages import At, Done
+from verifier.run.plan import askable
 from verifier.run.recall import stands
 
 __all__ = ["decide", "from_cache", "new_prover", "wanted_transitions"]
@@ -40,7 +41,8 @@ def new_prover(state: GroupWork) -> GroupProver:
 
 def wanted_transitions(state: GroupWork) -> list[str]:
     """The steps of which an obligation is asked for, in the order of specs/."""
-    return [n for n in step_names(state.model) if any(state.work.task.filters.wants(n, p) for p in state.work.library.asked(n))]
+    filters, library = state.work.task.filters, state.work.library
+    return [n for n in step_names(state.model) if any(filters.wants(n, p) for p in askable(library, n))]
 
 
 def from_cache(state: GroupWork, prover: GroupProver, name: str) -> list[str]:

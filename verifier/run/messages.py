@@ -10,7 +10,7 @@ from typing import Any
 
 from verifier.prove.obligations import Group, Obligation
 from verifier.prove.results import Result
-from verifier.run.plan import Filters
+from verifier.run.filters import Filters
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Say", "Task", "Unreached"]
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.base.errors import SolverError
+from verifier.engine.answers import Sat, Unsat
 from verifier.engine.bits import FALSE, Bits
-from verifier.engine.solve import BitsSolver, Sat, Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.machine import LIFTED, Key
 from verifier.language.syntax import BOOL
 from verifier.model.step import Instance, Step, World, invariants, key_name, run, state_keys

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.base.errors import SolverError
+from verifier.engine.answers import Sat, Unsat
 from verifier.engine.bits import FALSE, Bits, Word
-from verifier.engine.solve import STRONG_SAT, BitsSolver, Sat, Unsat
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.sat import STRONG_SAT
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
 from verifier.model.spec import THIRD
