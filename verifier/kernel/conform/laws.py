@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from verifier.base.errors import SpecError, UsageError
-from verifier.base.exits import Exit, worst
+from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform import decide
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.lifted_library import KernelAnswers
@@ -98,12 +98,7 @@ class LawReport:
     @property
     def exit_code(self) -> Exit:
         """4 a contradiction, 1 a law refuted, 3 one not known, else 0; 2 where none applied; 130 where it was stopped."""
-        if self.undecided:
-            return Exit.STOPPED
-        kinds = {type(r) for r in self.results}
-        codes = {Contradicted: Exit.CONTRADICTION, Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
-        found = {codes[kind] for kind in kinds if kind in codes}
-        return worst(found) if found else Exit.WRONG_USE
+        return exit_of((_WORDS[type(result)] for result in self.results), bool(self.undecided))
 
 
 def judge_laws(
