@@ -130,14 +130,6 @@ class GroupProver:
         """Who decided what was decided last, and how."""
         return f"{self.name} ({self.solver.how})" if self.solver.how and self.name == "bits" else self.name
 
-    def assumed(self, question: Question) -> tuple[str, ...]:
-        """The names of what the question takes as given: requirements and axioms."""
-        names: dict[str, None] = {}
-        for way in question.ways:
-            if way.step is not None:
-                names |= dict.fromkeys(way.step.named)
-        return tuple(names)
-
     def _inhabitant(self, label: str, given: tuple[int, ...]) -> dict[str, int | bool] | None:
         if label not in self._inhabitants:
             answer = self.solver.check(given)

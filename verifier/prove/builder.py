@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Steps and properties become questions.
 
-The questions of a group share one symbolic state, in which the whole invariant is assumed; an obligation is
-proved where no such state violates its property.
+The questions of a group share one symbolic state, in which the whole invariant is assumed; an
+obligation is proved where no such state violates its property.
 """
 
 from __future__ import annotations

@@ -72,6 +72,14 @@ class Question:
     instances: dict[str, Instance] = field(default_factory=dict)
     unsettled: Mapping[str, Any] = field(default_factory=dict)  # why what a helper does is not known, and where: no verdict there
 
+    def assumed(self) -> tuple[str, ...]:
+        """The names of what the question takes as given: requirements and axioms."""
+        names: dict[str, None] = {}
+        for way in self.ways:
+            if way.step is not None:
+                names |= dict.fromkeys(way.step.named)
+        return tuple(names)
+
 
 @dataclass(slots=True)
 class Aim:

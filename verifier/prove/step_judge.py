@@ -75,8 +75,11 @@ class StepJudge:
         return step.world
 
     def seen(self, step: Step, prop: Property) -> World:
-        """The world after a step as a property sees it. One that compares takes what the hardware did to an entry within the
-        step for what was there before: the step is not blamed for it."""
+        """The world after a step as a property sees it.
+
+        One that compares takes what the hardware did to an entry within the step for what was there
+        before: the step is not blamed for it.
+        """
         if prop.kind not in (STEP, ADVISORY) or not step.left:
             return self.after(step)
         if step.blameless is None:
@@ -105,8 +108,12 @@ class StepJudge:
                     yield Way(step.instance, process, step, alg.all(*bad), component=component)
 
     def _baselines(self, step: Step, process: int) -> list[Any]:
-        """What a role's entry is compared with: its own entry before, or the one that it is copied from. And the same with
-        what the hardware did to it within the step: a component may be what it was, or what the hardware made of it."""
+        """What a role's entry is compared with: its own entry before, or the one that it is copied
+        from.
+
+        And the same with what the hardware did to it within the step: a component may be what it
+        was, or what the hardware made of it.
+        """
         transition = step.instance.transition
         if transition is not None:
             role = transition.roles[step.instance.roles.index(process)]
@@ -172,9 +179,12 @@ class StepJudge:
         return self.alg.choose(test, one, two) if plain.returns == BOOL else self.alg.ite(test, one, two, plain.returns)
 
     def effects(self, step: Step) -> Iterator[tuple[str, Any]]:
-        """What the step's transition is there for, as conditions on the state after; not of a process that is summed up.
+        """What the step's transition is there for, as conditions on the state after.
 
-        A step that changes nothing shows no effect, although the state may have been as the effect has it before.
+        Not of a process that is summed up.
+
+        A step that changes nothing shows no effect, although the state may have been as the effect
+        has it before.
         """
         transition = step.instance.transition
         if transition is None or THIRD in step.instance.roles:

@@ -13,6 +13,7 @@ from verifier.engine.bits_solver import BitsSolver
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import Contradiction, GroupProver, obligation_of
 from verifier.prove.obligations import Aim, Obligation, Question, obligation_id
+from verifier.prove.prover import Prover
 from verifier.prove.results import Move, Proved, Refuted, Result, Unknown, Vacuous
 from verifier.run.depths import depth_for, in_vain
 from verifier.run.group_work import GroupWork, blame
@@ -23,7 +24,7 @@ from verifier.run.recall import stands
 __all__ = ["decide", "from_cache", "new_prover", "wanted_transitions"]
 
 
-def new_prover(state: GroupWork) -> GroupProver:
+def new_prover(state: GroupWork) -> Prover:
     """The prover that the task asks for, on a graph of its own."""
     model, group, graph = state.model, state.group, Bits()
     if state.work.library.substitute is not None:
@@ -45,7 +46,7 @@ def wanted_transitions(state: GroupWork) -> list[str]:
     return [n for n in step_names(state.model) if any(filters.wants(n, p) for p in askable(library, n))]
 
 
-def from_cache(state: GroupWork, prover: GroupProver, name: str) -> list[str]:
+def from_cache(state: GroupWork, prover: Prover, name: str) -> list[str]:
     """Tell what is known already; the names of the properties that are left to decide."""
     left, failures = [], []
     for prop in asked(state.model, name, state.group.code):
@@ -91,7 +92,7 @@ def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
     return result
 
 
-def decide(state: GroupWork, prover: GroupProver, name: str, props: list[str]) -> GroupProver:
+def decide(state: GroupWork, prover: Prover, name: str, props: list[str]) -> Prover:
     """Decide a transition's obligations.
 
     The prover to go on with, a new one after an error of its own.
@@ -119,7 +120,7 @@ def decide(state: GroupWork, prover: GroupProver, name: str, props: list[str]) -
     return prover
 
 
-def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) -> bool:
+def _decided(state: GroupWork, prover: Prover, question: Question | Aim) -> bool:
     """Decide one obligation, and tell it.
 
     False where the prover failed, and is to be trusted no longer.
@@ -138,7 +139,7 @@ def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) ->
         blame(state, obligation, error)
         return isinstance(error, Contradiction)
     result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
-                    assumptions=() if isinstance(question, Aim) else prover.assumed(question), ways=broken)
+                    assumptions=() if isinstance(question, Aim) else question.assumed(), ways=broken)
     if isinstance(verdict, Proved):
         state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
     if isinstance(verdict, Refuted) and name not in ("init", "static"):
