@@ -41,4 +41,6 @@ class Solver(Protocol):
 
     name: str
 
-    def check(self, conditions: Iterable[Any]) -> Answer: ...
+    def check(self, conditions: Iterable[Any]) -> Answer:
+        """Do the conditions hold together?"""
+        ...

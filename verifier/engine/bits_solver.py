@@ -17,15 +17,19 @@ FEW = 8  # conditions: what assumes a whole invariant depends on much, and is no
 
 
 class BitsSolver:
-    """Decides conditions of one and-inverter graph: by looking, by a truth table where they depend on few inputs, then by a
-    quick SAT solver, then by a strong one.
+    """Decides conditions of one and-inverter graph: by looking, by a truth table where they depend
+    on few inputs, then by a quick SAT solver, then by a strong one.
 
-    Both solvers are incremental and are asked with assumptions. The strong one is asked only what the quick one
-    gives up on after `conflicts`: few questions, but they would take it thousands of times as long as the rest.
+    Both solvers are incremental and are asked with assumptions. The strong one is asked only what
+    the quick one gives up on after `conflicts`: few questions, but they would take it thousands of
+    times as long as the rest.
 
-    keep   all questions are about the same steps, so that the solver has been told of little that the next one does not need
-    limit  conflicts that the strong one (or the one of `sat`) may take before the question is given up; 0: no bound
-    late   is the time over? Asked now and then by the quick one; then the question is given up, and the strong one not asked
+    keep   all questions are about the same steps, so that the solver has been told of little that
+           the next one does not need
+    limit  conflicts that the strong one (or the one of `sat`) may take before the question is given
+           up; 0: no bound
+    late   is the time over? Asked now and then by the quick one; then the question is given up, and
+           the strong one not asked
     """
 
     def __init__(
@@ -86,7 +90,9 @@ class BitsSolver:
         return Sat({name: bool(values.get(name)) if name in graph.bools else values.get(name, 0) for name in wanted})
 
     def core(self, conditions: Iterable[int], weight: Callable[[int], int]) -> list[int] | None:
-        """Conditions of which none can be left out and that cannot hold together; the heavy ones are left out first.
+        """Conditions of which none can be left out and that cannot hold together.
+
+        The heavy ones are left out first.
 
         None where the conditions can hold together.
         """
@@ -101,6 +107,7 @@ class BitsSolver:
         return found
 
     def close(self) -> None:
+        """The SAT solvers are let go; nothing is asked after that."""
         self._quick.close()
         if self._strong is not None:
             self._strong.close()

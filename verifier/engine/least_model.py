@@ -14,10 +14,11 @@ __all__ = ["minimise"]
 
 
 def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]) -> dict[str, int | bool]:
-    """The least model of satisfiable conditions: the first input as small as it can be, then the second, and so on.
+    """The least model of satisfiable conditions: the first input as small as it can be, then the
+    second, and so on.
 
-    There is one such model, so no solver's luck shows in it; it has the inputs of `order` only. Raises SolverError if
-    the conditions cannot be satisfied.
+    There is one such model, so no solver's luck shows in it; it has the inputs of `order` only.
+    Raises SolverError if the conditions cannot be satisfied.
     """
     sat = GraphSat(solver.graph, QUICK_SAT)
     literals = [c for c in dict.fromkeys(conditions) if c != TRUE]

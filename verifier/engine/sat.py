@@ -31,9 +31,12 @@ def sat_solver(name: str, **options: Any) -> Any:
 
 
 class GraphSat:
-    """One incremental SAT solver over a graph; a node gets a variable, and its clauses, when it is first needed.
+    """One incremental SAT solver over a graph.
 
-    Where it has been told of much that the present questions do not need, it starts afresh, unless it is to keep all.
+    A node gets a variable, and its clauses, when it is first needed.
+
+    Where it has been told of much that the present questions do not need, it starts afresh, unless
+    it is to keep all.
     """
 
     def __init__(self, graph: Bits, name: str, keep: bool = False) -> None:
@@ -154,4 +157,5 @@ class GraphSat:
         return values
 
     def close(self) -> None:
+        """The SAT solver is let go; nothing is asked after that."""
         self._sat.delete()

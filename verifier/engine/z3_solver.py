@@ -32,6 +32,7 @@ class _Z3Solver:
         return solver
 
     def check(self, conditions: Iterable[Any]) -> Answer:
+        """Do the conditions hold together? SolverError where z3 fails."""
         try:
             if not self.incremental:
                 return self._ask(self._make(), conditions)

@@ -28,15 +28,25 @@ class Typed(Protocol):
     variables: dict[str, Variable]
     observations: dict[str, tuple[Param, ...]]
 
-    def variable(self, name: str) -> StateVar | None: ...
+    def variable(self, name: str) -> StateVar | None:
+        """The type of a state variable and how many there are."""
+        ...
 
-    def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None: ...
+    def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None:
+        """The typed definition of a section of the world, or None."""
+        ...
 
-    def before(self, name: str, at: Where, level: Level) -> Function | None: ...
+    def before(self, name: str, at: Where, level: Level) -> Function | None:
+        """A view of a process, as it was before the step."""
+        ...
 
-    def reader(self, level: Level, at: Where | None = None) -> Function | None: ...
+    def reader(self, level: Level, at: Where | None = None) -> Function | None:
+        """By what helper code reads an entry, where memory has another form than code sees."""
+        ...
 
-    def names(self, section: str) -> list[str]: ...
+    def names(self, section: str) -> list[str]:
+        """What a section defines."""
+        ...
 
 
 class Scope:
@@ -51,6 +61,7 @@ class Scope:
         self.marks = False  # points are put by verifier.model.points
 
     def constant(self, name: str) -> Const | int | None:
+        """A constant or field of arch/, where the section may name helpers."""
         return self.model.layout.constant(self.named(name)) if self.section.helpers else None
 
     def named(self, name: str) -> str:
@@ -58,6 +69,7 @@ class Scope:
         return self.level.translated(name) if self.section.shared else name
 
     def state(self, name: str) -> StateVar | None:
+        """A state variable, where the section may read it, and whether it may be set."""
         if name == TRACKS and (self.section.read_visible or self.section.read_truth):
             return StateVar(INDEX, None, False)
         if self.section.before and name.startswith(WAS):
@@ -75,9 +87,11 @@ class Scope:
         return StateVar(typed.type, typed.count, section.write_truth if variable.truth else section.write_visible)
 
     def through(self, name: str, at: Where) -> Function | None:
+        """By what the entry is read, where code sees another form of it than memory has."""
         return self.model.reader(self.level, at) if name.removeprefix(WAS) == "entry" else None
 
     def function(self, name: str, at: Where) -> Function | None:
+        """A definition or helper that the section may call. SpecError where the level has not got it."""
         for section in self.section.calls:
             found = self.model.definition(section, name, at, self.level)
             if found is not None:
@@ -96,9 +110,11 @@ class Scope:
         return found
 
     def observation(self, name: str) -> tuple[Param, ...] | None:
+        """The parameters of an observation, where the section may make one."""
         return self.model.observations.get(name) if self.section.observe else None
 
     def names(self) -> Iterable[str]:
+        """All that the section may name, for hints."""
         known = [name for name in self.model.variables if self.state(name) is not None]
         for section in self.section.calls:
             known += self.model.names(section)

@@ -25,6 +25,7 @@ class Filters:
         return not self.transition and not self.property
 
     def wants(self, transition: str, prop: str) -> bool:
+        """Does the obligation of this step and property pass?"""
         return matches(transition, self.transition) and matches(prop, self.property)
 
 

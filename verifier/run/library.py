@@ -41,6 +41,7 @@ class Library:
     _sequences: Known | None = None
 
     def variants(self) -> list[Variant]:
+        """Every variant of every architecture, in the order of arch/."""
         return [v for arch in self.archs.values() for v in arch.variants.values()]
 
     def variant(self, name: str) -> Variant:
@@ -55,6 +56,7 @@ class Library:
         return found
 
     def layout(self, variant: str, overlay: str | None = None) -> Layout:
+        """The layout of a variant, under an overlay of its architecture where one is named."""
         key = (variant, overlay)
         if key not in self._layouts:
             record = self.variant(variant)
@@ -62,9 +64,11 @@ class Library:
         return self._layouts[key]
 
     def model(self, variant: str, encoding: str, level: str = PTE) -> Model:
-        """A model, and its layout with it: typed where they are used, and the KEPT that were used last stay.
+        """A model, and its layout with it: typed where they are used, and the KEPT that were used
+        last stay.
 
-        Where helpers are substituted, it is these that the model has, for whoever asks it: prover, search, replay, report.
+        Where helpers are substituted, it is these that the model has, for whoever asks it: prover,
+        search, replay, report.
         """
         key = (variant, encoding, level, self.substitute)
         if key not in self._models:

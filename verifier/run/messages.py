@@ -57,9 +57,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """Everything of a group is decided but these: they fail, and how they are reached is searched for next.
+    """Everything of a group is decided but these: they fail, and how they are reached is searched
+    for next.
 
-    Each stands as it is here, as unknown first and as refuted once its trace is found, until its `Done` is told.
+    Each stands as it is here, as unknown first and as refuted once its trace is found, until its
+    `Done` is told.
     """
 
     results: tuple[Result, ...]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A fixed sequence of steps from a bad state: does it end in a store that leaks, or in lost content?
+"""A fixed sequence of steps from a bad state: does it end in a store that leaks, or in lost
+content?
 
 Whatever a solver finds is recomputed with plain integers.
 """
@@ -44,6 +45,7 @@ class Bad:
 
     @staticmethod
     def of(move: Move) -> Bad:
+        """The bad state that a failing move comes to."""
         return Bad(move.after, move.before, {name: value for name, value in move.inputs.items() if name.startswith(LIFTED)})
 
     def as_open(self, graph: Bits) -> list[int]:
@@ -81,7 +83,9 @@ def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None)
 
 
 def without(model: Model, group: Group, bad: Bad, path: Sequence[Instance]) -> list[Move] | None:
-    """The same steps from the state before the failure where they may end so as well; None where it is decided that they do not.
+    """The same steps from the state before the failure where they may end so as well.
+
+    None where it is decided that they do not.
 
     Where the solver gives up, that is not known, and there are no values: no moves.
     """

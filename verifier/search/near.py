@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is near some bad states: steps from there that end in a store that leaks, or in lost content.
+"""What is near some bad states: steps from there that end in a store that leaks, or in lost
+content.
 
-It is a search for what is near, not a proof that nothing is. What it begins in is constant, and it leaves
-out what would cost most: hardware acts between steps and not inside them, frames and slots are of a few,
-nobody new comes to be a third process, and steps that begin with another content are taken only where a
-translation is left over that might hurt it.
+It is a search for what is near, not a proof that nothing is. What it begins in is constant, and it
+leaves out what would cost most: hardware acts between steps and not inside them, frames and slots
+are of a few, nobody new comes to be a third process, and steps that begin with another content are
+taken only where a translation is left over that might hurt it.
 """
 
 from __future__ import annotations

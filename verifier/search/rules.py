@@ -41,9 +41,9 @@ class Further(Protocol):
 class Rules:
     """What the steps of a trace may break.
 
-    failed   the obligations that induction did not prove; no step breaks anything else
-    good     does every step but the last keep every property? Else these may break any, and the last
-             one breaks a property of `failed` that holds before it
+    failed   the obligations that are asked about: those that induction did not prove, or targets
+    good     does every step but the last keep every property? Else these may break any, and the
+             last one breaks a property of `failed` that holds before it
     mark     what stands before the names under which such traces are kept as hints
     words    what is said of them while they are searched
     further  what the last step has to satisfy beyond that

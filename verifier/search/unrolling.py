@@ -2,9 +2,9 @@
 """All sequences of steps from one beginning, as formulas of one graph: one step more at a time.
 
 A step of the unrolling chooses among all instances of both processes and every hardware event. For
-what induction has proved, a step need not be asked whether it keeps it, so only steps that failed some
-obligation are checked. So the invariant holds in every state but the last: it follows, and is said all
-the same, since a solver that knows it finds out much sooner what cannot be reached.
+what induction has proved, a step need not be asked whether it keeps it, so only steps that failed
+some obligation are checked. So the invariant holds in every state but the last: it follows, and is
+said all the same, since a solver that knows it finds out much sooner what cannot be reached.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Unrolling:
     instances  what a step may be, by who acts
     fresh      the inputs of the step at a depth
 
-    `state` is where it is now, and may be set before the first step; `given` are the conditions that the
-    steps so far are good ones, and `choices` are what each of them may be, by the number of the choice.
+    `state` is where it is now, and may be set before the first step; `given` are the conditions
+    that the steps so far are good ones, and `choices` are what each of them may be, by the number
+    of the choice.
     """
 
     def __init__(

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A piece of inline assembly is run by the models of its architecture; none that fits whole: the helper is incomplete.
+"""A piece of inline assembly is run by the models of its architecture.
 
-Code that is patched at boot is a named truth: `cpu feature N` on x86, `alternative N` on arm64, `static key NAME` on both.
+None that fits whole: the helper is incomplete.
+
+Code that is patched at boot is a named truth: `cpu feature N` on x86, `alternative N` on arm64,
+`static key NAME` on both.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Templates of inline assembly as data: operands, patterns of whole templates, and what common ones give.
+"""Templates of inline assembly as data: operands, patterns of whole templates, and what common ones
+give.
 
-A template matches in full or not at all; what matches nothing makes the helper incomplete. Barriers, cache and
-translation-buffer instructions do nothing to an entry's value and are noted. A statement that is `atomic` is one event for
-whoever else looks at memory; of any other each access is.
+A template matches in full or not at all; what matches nothing makes the helper incomplete.
+Barriers, cache and translation-buffer instructions do nothing to an entry's value and are noted. A
+statement that is `atomic` is one event for whoever else looks at memory; of any other each access
+is.
 """
 
 from __future__ import annotations
@@ -82,6 +84,7 @@ class Asm:
         return self.args[self.operands.argument(int(self.match[group]))]
 
     def address(self, group: str) -> Address:
+        """The argument as an address."""
         return self.lifter.values.as_address(self.arg(group), self.lifter.pointer_width)
 
     def tied(self, number: int) -> Value:
@@ -117,6 +120,7 @@ class Statement(NamedTuple):
 
 
 def position(asm: Asm, *constraints: str) -> int | None:
+    """The number of the first operand that has one of these constraints; None where none has."""
     for number, constraint in enumerate(asm.operands.constraints):
         if constraint in constraints:
             return number
@@ -145,6 +149,7 @@ def symbol(name: str, note: str) -> Model:
 
 
 def nothing(note: str) -> Model:
+    """It does nothing to an entry, has no result, and is noted."""
     def model(asm: Asm) -> None:
         if any(o >= 0 for o in asm.operands.outputs):
             raise Incomplete(f"{note} with a result")
