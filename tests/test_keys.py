@@ -36,7 +36,10 @@ from verifier.run.worker import work
 
 COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent
-READERS = {str(PACKAGE / name) for name in ("read_arch.py", "read_specs.py", "load.py")}
+READERS = {str(PACKAGE / name) for name in (
+    "model/read_arch.py", "model/read_specs.py", "model/read_parts.py", "model/read_levels.py", "model/laws.py",
+    "language/read_yaml.py")}
+assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
     arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
     model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, law_texts.Law,
