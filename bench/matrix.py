@@ -20,27 +20,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.evidence.export import script, steps
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
+from verifier.prove.prover import Prover
 from verifier.prove.results import verdict_name
 from verifier.prove.terms_way import TermProver
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
 
 PAIRS = (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"))
 BASE = "z3py, one solver"
 
 
-def provers() -> dict[str, Callable[[Library, Group], GroupProver]]:
+def provers() -> dict[str, Callable[[Library, Group], Prover]]:
     """The ways that run in this process."""
-    def terms(name: str, incremental: bool = True) -> Callable[[Library, Group], GroupProver]:
-        def make(library: Library, group: Group) -> GroupProver:
+    def terms(name: str, incremental: bool = True) -> Callable[[Library, Group], Prover]:
+        def make(library: Library, group: Group) -> Prover:
             graph = Bits()
             return TermProver(library.group_model(group), group, graph, BitsSolver(graph), name, incremental)
         return make
 
-    def bits(library: Library, group: Group) -> GroupProver:
+    def bits(library: Library, group: Group) -> Prover:
         graph = Bits()
         return GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
 
@@ -48,7 +50,7 @@ def provers() -> dict[str, Callable[[Library, Group], GroupProver]]:
             "bitwuzla, one solver": terms("bitwuzla"), "cvc5, one solver": terms("cvc5")}
 
 
-def decided(prover: GroupProver) -> dict[str, str]:
+def decided(prover: Prover) -> dict[str, str]:
     return {q.id: verdict_name(prover.decide(q)) for q in prover.builder.questions()}
 
 
@@ -77,7 +79,8 @@ def certified(library: Library, groups: list[Group]) -> tuple[float, float, int,
     results = []
     for group in groups:
         prover = provers()["bit graph and SAT"](library, group)
-        results += [Result(obligation_of(prover.model, group, q.transition, q.property), prover.decide(q), 0.0, "bits")
+        model = library.group_model(group)
+        results += [Result(obligation_of(model, group, q.transition, q.property), prover.decide(q), 0.0, "bits")
                     for q in prover.builder.questions()]
     with tempfile.TemporaryDirectory() as folder:
         names = (tuple({getattr(g, part): None for g in groups}) for part in ("variant", "level", "encoding", "code"))

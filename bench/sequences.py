@@ -15,8 +15,10 @@ from collections import Counter, defaultdict
 from verifier.base.errors import PteproofError
 from verifier.base.store import cache_folder
 from verifier.run.cache import Cache
+from verifier.run.filters import Filters
 from verifier.run.grounds import Grounds
-from verifier.run.plan import Filters, load_library
+from verifier.run.library import load_library
+from verifier.run.plan import groups_of
 from verifier.search.follow import labels
 from verifier.search.sequences import FRESH, LEADS_TO, THROUGH, Labels
 
@@ -52,7 +54,7 @@ def kept() -> dict[str, dict[str, dict[str, Counter[Labels]]]]:
     """How many groups have which sequence: by encoding, code and failure."""
     library = load_library()
     found: dict[str, dict[str, dict[str, Counter[Labels]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(Counter)))
-    groups, _ = library.groups(Filters())
+    groups, _ = groups_of(library, Filters())
     for group in groups:
         cache = Cache(group, Grounds({}, ""), cache_folder())
         for name in cache.data["traces"]:

@@ -12,11 +12,11 @@ from typing import Any
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.engine.solve import refutation, satisfied
+from verifier.engine.refute import refutation, satisfied
 from verifier.evidence.certify.content import content
 from verifier.evidence.certify.dimacs import parse_cnf, write_cnf
 from verifier.evidence.certify.files import INDEX, KINDS, digest, unit_path
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 FILTERS = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--transition", "clear-young",
            "--transition", "init", "--jobs", "1", "--no-cache", "-q"]

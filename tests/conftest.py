@@ -8,7 +8,8 @@ import gc
 import pytest
 
 from verifier.prove.results import Result, Run
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
 from verifier.run.scheduler import Options, prove
 
 gc.set_threshold(100_000, 50, 1000)  # what tests type stays to the end: looking for garbage among it takes longer than typing

@@ -10,7 +10,7 @@ from typing import Any
 from verifier.model.spec import Property
 from verifier.prove.results import Counterexample, Result
 from verifier.report.why import Shown, why
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 
 def found(result: Result) -> Counterexample | None:

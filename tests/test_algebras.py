@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from verifier.base.errors import SolverError
+from verifier.engine.answers import Sat, Unsat
 from verifier.engine.bits import FALSE, TRUE, Bits, Word
-from verifier.engine.solve import BitsSolver, Sat, Unsat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.engine.terms import Terms
 from verifier.language.algebra import Algebra, Integers
 

@@ -18,7 +18,7 @@ from verifier.base.errors import UsageError
 from verifier.cli import main
 from verifier.prove.baseline import Baseline, Said, compare, read_baseline
 from verifier.report.result_json import schema
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 RESULT = "pteproof.result/1"
 WORDS = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--jobs", "1")

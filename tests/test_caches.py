@@ -30,8 +30,9 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdict, verdict_name
 from verifier.run.cache import Cache, Told
 from verifier.run.codec import from_plain, to_plain
+from verifier.run.filters import Filters
 from verifier.run.grounds import grounds
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.library import Library, load_library
 from verifier.run.scheduler import Options, prove
 from verifier.search.trace import Search
 from verifier.search.unrolling import Unrolling
@@ -246,7 +247,8 @@ def test_no_module_runs_that_the_code_does_not_count(tmp_path: Path) -> None:
     text = f"""
 import sys
 from pathlib import Path
-from verifier.run.plan import Filters, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import load_library
 from verifier.run.messages import Task
 from verifier.run.worker import work
 from verifier.prove.obligations import Group

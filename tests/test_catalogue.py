@@ -13,7 +13,8 @@ from verifier.base.errors import SpecError
 from verifier.model.catalogue import Catalogue, load_catalogue
 from verifier.report.catalogue import coverage_line, page
 from verifier.report.listing import list_text
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "transitions.md"

@@ -17,7 +17,8 @@ import pytest
 from certificates import FILTERS, UNIT, Forger, certify
 
 from verifier.base.errors import UsageError
-from verifier.engine.solve import BitsSolver, Unsat
+from verifier.engine.answers import Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.evidence.certify import make as make_module
 from verifier.evidence.certify.check import Checker, Said, find_checker
 from verifier.evidence.certify.content import asked_for
@@ -25,7 +26,8 @@ from verifier.evidence.certify.dimacs import parse_cnf
 from verifier.evidence.certify.files import INDEX
 from verifier.evidence.certify.verify import verify
 from verifier.model.spec import EFFECT
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 
 NAME = "x86_64--pte--option-c--today--clear-young"

@@ -14,7 +14,8 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Counterexample, Refuted, Run
 from verifier.report.explain import consequence_words, explain_text
 from verifier.report.forms import json_parts
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 from verifier.search.consequence import Consequences
 from verifier.search.sequences import steps_named

@@ -16,7 +16,8 @@ from verifier.model.step import run as one_step
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.results import Refuted, Run, Unknown, exit_code, verdict_name
 from verifier.report.forms import json_parts
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 from verifier.search.consequence import Consequences
 from verifier.search.trace import Search

@@ -15,9 +15,11 @@ from pysat.formula import CNF
 from pysat.solvers import Solver as SatSolver
 
 from verifier.cli import main
-from verifier.engine.solve import BitsSolver, Unsat
+from verifier.engine.answers import Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.results import Refuted, exit_code
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 
 

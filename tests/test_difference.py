@@ -13,14 +13,15 @@ from click.testing import CliRunner
 
 from verifier.cli import main
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
+from verifier.model.check import check_model
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver, violates
 from verifier.prove.difference import Difference, Differences, Pair, lucks
 from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted
-from verifier.run.plan import Library
+from verifier.run.library import Library
 from verifier.search.beyond import with_trace
 
 FORK = Group("loongarch+ptw", "pte", "option-c", "today")
@@ -94,7 +95,7 @@ def test_what_is_refuted_and_did_not_change_is_no_difference(library: Library, g
     first = "pte = ptep_get(entry[parent])\n"
     more = "if folio_trylock() and not resident:\n    return\n"
     pair = with_code(library, group, "fork-pte", first, more + first)
-    pair.new.check()
+    check_model(pair.new)
     found = of(pair, "fork-pte")
     assert not [d.id for d in found.values() if d.worse()]
     assert {d.word for d in found.values()} <= {"still broken", "kept", "same"}

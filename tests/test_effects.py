@@ -11,14 +11,17 @@ import pytest
 
 from verifier.base.errors import SpecError
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
+from verifier.model.check import check_model
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver, Refuted
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Vacuous, Verdict, reason
 from verifier.prove.terms_way import TermProver
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
+from verifier.run.plan import groups_of
 
 GROUP = Group("x86_64", "pte", "option-c", "option-c")
 
@@ -30,7 +33,7 @@ def verdicts(library: Library, transition: str, code: str, terms: bool = False, 
     changed = replace(old, codes={**old.codes, "option-c": Source(code, old.where)} if code else old.codes)
     model = Model(replace(spec, transitions={**spec.transitions, transition: changed}), library.layout("x86_64"),
                   spec.encodings["option-c"], level)
-    model.check()
+    check_model(model)
     graph = Bits()
     make = TermProver if terms else GroupProver
     prover = make(model, replace(GROUP, level=level), graph, BitsSolver(graph))
@@ -137,12 +140,12 @@ def test_mistakes_are_pointed_at(tmp_path: Path, wrong: str, said: str, library:
     at = text.index("  reaches:", text.index("tlb-flush:"))
     path.write_text(text[:at] + f"  reaches: {wrong}\n" + text[text.index("  code:", at):])
     with pytest.raises(SpecError, match=said):
-        load_library(library.arch_folder, specs).model("x86_64", "option-c").check()
+        check_model(load_library(library.arch_folder, specs).model("x86_64", "option-c"))
 
 
 def test_all_levels_load(library: Library) -> None:
     """What a step is there for is written for one level: others may lack what it names."""
-    groups = library.groups(Filters(("x86_64", "arm64-4k", "s390"), (), ("option-c",), ("option-c",)))[0]
+    groups = groups_of(library, Filters(("x86_64", "arm64-4k", "s390"), (), ("option-c",), ("option-c",)))[0]
     assert len({g.level for g in groups}) > 1
     library.check(groups)
 

@@ -8,13 +8,13 @@ import dataclasses
 import pytest
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted, Vacuous
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 OF_ALL = {"kinds_are_disjoint", "fresh_mapping", "write_and_dirty_are_independent"}
 # Where not every statement holds; docs/findings/ has each.

@@ -19,7 +19,7 @@ from verifier.engine.c_program import c_harness, c_name
 from verifier.engine.smtlib import Smt, cone
 from verifier.language.algebra import Integers
 from verifier.language.syntax import BOOL
-from verifier.run.plan import load_library
+from verifier.run.library import load_library
 
 CLANG = shutil.which("clang-19") or shutil.which("clang")
 PROVED = "x86_64/pte/option-c/fork-pte/option-c/no-false-exclusive"

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import pytest
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
 from verifier.model.spec import Spec
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 
 class Mistake(NamedTuple):

@@ -16,7 +16,7 @@ from verifier.base.errors import UsageError
 from verifier.evidence.certify.check import find_checker
 from verifier.evidence.certify.files import INDEX, unit_path
 from verifier.evidence.certify.verify import Report, verify
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 
 @pytest.fixture(scope="module")

@@ -15,16 +15,19 @@ import pytest
 from verifier.base.errors import PteproofError, Where
 from verifier.evidence.mutate.command import explanations
 from verifier.evidence.mutate.rules import read_rules
-from verifier.kernel.conform.laws import load_laws
 from verifier.language.parse import parse_function, parse_signature
 from verifier.language.read_yaml import Source
 from verifier.model.arch import Layout, data_folder
 from verifier.model.catalogue import load_catalogue
+from verifier.model.check import check_model
+from verifier.model.laws import load_laws
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_specs import load_spec
 from verifier.model.typed import Model
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
 from verifier.run.messages import Contradicts, Done, Task
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.plan import groups_of
 from verifier.run.worker import work
 from verifier.search.sequences import read_sequences
 
@@ -165,7 +168,7 @@ def test_mutated_architectures(name: str, tmp_path: Path) -> None:
 
 def prove_some(library: Library, rng: random.Random, file: str, label: str) -> bool:
     """Prove a few steps of one group, as a worker does: it tells verdicts, or one error of the user's, and dies of nothing."""
-    stem, (groups, _) = Path(file).stem, library.groups(Filters())
+    stem, (groups, _) = Path(file).stem, groups_of(library, Filters())
     wanted = [g for g in groups if stem in (g.encoding, g.level)] or groups
     if not wanted:
         return False
@@ -224,7 +227,7 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
     read_rules(folder, spec)
     record = spec.encodings.get(encoding) or next(iter(spec.encodings.values()))
     if record.overlay in (None, *library.archs[library.variant(variant).arch].overlays):  # else nothing asks for it
-        Model(spec, library.layout(variant, record.overlay), record).check()
+        check_model(Model(spec, library.layout(variant, record.overlay), record))
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from verifier.engine.answers import Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.evaluate import call
 from verifier.language.machine import Memory
 from verifier.model.step import World, instances, run
 from verifier.model.typed import Model
 from verifier.prove.bits_way import graph_inputs
-from verifier.prove.obligations import Builder, Group
-from verifier.run.plan import Library, load_library
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group
+from verifier.run.library import Library, load_library
 
 SPEC = load_library().spec
 TRANSITIONS = [t.name for t in SPEC.transitions.values() if "option-c" in t.codes]

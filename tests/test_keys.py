@@ -19,6 +19,7 @@ from verifier.evidence.mutate.judge import mutants
 from verifier.kernel.conform import laws
 from verifier.language.read_yaml import Table
 from verifier.model import arch, catalogue
+from verifier.model import laws as law_texts
 from verifier.model import spec as model
 from verifier.model.arch import data_folder
 from verifier.prove.obligations import Group
@@ -27,16 +28,21 @@ from verifier.report.catalogue import page
 from verifier.report.explain import explain_text
 from verifier.report.listing import list_text
 from verifier.report.sarif import sarif_parts
+from verifier.run.filters import Filters
+from verifier.run.library import load_library
 from verifier.run.messages import Done, Task
-from verifier.run.plan import Filters, load_library
+from verifier.run.plan import groups_of, not_applicable
 from verifier.run.worker import work
 
 COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent
-READERS = {str(PACKAGE / name) for name in ("read_arch.py", "read_specs.py", "load.py")}
+READERS = {str(PACKAGE / name) for name in (
+    "model/read_arch.py", "model/read_specs.py", "model/read_parts.py", "model/read_levels.py", "model/laws.py",
+    "language/read_yaml.py")}
+assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
     arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
-    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, laws.Law,
+    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, law_texts.Law,
     catalogue.Row, catalogue.Section, catalogue.Catalogue,
 )
 
@@ -72,7 +78,7 @@ def unread(monkeypatch: pytest.MonkeyPatch, more: tuple[str, str] = ("", "")) ->
     library = load_library()
     for name in ("x86_64", "s390"):
         library.layout(name).check()
-    laws.load_laws()
+    law_texts.load_laws()
     library.sequences()
     assert len(may) > 15
     return {(what, key) for what, keys in may.items() for key in keys - asked[what]
@@ -133,11 +139,11 @@ def uses() -> None:
     for result in results[::20]:
         explain_text(library, result)
     list(sarif_parts(library, Run(results[:3], (), {})))
-    library.groups(Filters())
+    groups_of(library, Filters())
     for group in groups:
-        library.not_applicable(group, lambda transition, prop: True)
+        not_applicable(library, group, lambda transition, prop: True)
     list(mutants(library, ["um"], ["field"]))
-    for law in laws.load_laws():
+    for law in law_texts.load_laws():
         laws.laws_text(laws.LawReport((laws.judge_law(law, library.layout("um"), None),), {}), True)
 
 

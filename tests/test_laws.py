@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from verifier.base.errors import SpecError
-from verifier.kernel.conform.laws import Fails, Holds, Law, NotApplicable, judge_law, load_laws
+from verifier.kernel.conform.laws import Fails, Holds, NotApplicable, judge_law
 from verifier.model.arch import Layout
-from verifier.run.plan import Library
+from verifier.model.laws import Law, load_laws
+from verifier.run.library import Library
 
 
 def law(name: str, level: str = "pte") -> Law:

@@ -15,9 +15,10 @@ import pytest
 
 from verifier.base.errors import SpecError
 from verifier.model.arch import data_folder
+from verifier.model.check import check_model
 from verifier.model.read_specs import load_spec
 from verifier.model.typed import Model
-from verifier.run.plan import Library, load_library
+from verifier.run.library import Library, load_library
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
@@ -29,7 +30,7 @@ ROOMS = (
 )
 # Each tool is used in one place: no other module names it.
 TOOLS = {
-    "z3": {"engine/terms", "engine/solve"}, "pysat": {"engine/solve"}, "bitwuzla": {"engine/smt_solvers"},
+    "z3": {"engine/terms", "engine/z3_solver"}, "pysat": {"engine/sat"}, "bitwuzla": {"engine/smt_solvers"},
     "cvc5": {"engine/smt_solvers"}, "yaml": {"language/read_yaml"}, "rich": {"commands/execute"}, "click": {"cli", "commands"},
     "llvmlite": {"kernel/replay/native"}, "junitparser": {"report/junit", "report/certified", "kernel/conform/report"},
 }
@@ -94,8 +95,8 @@ def test_a_room_holds_nothing_but_its_modules() -> None:
         assert all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body), path
 
 
-# What the kernel's side knows of the model: architectures, variants, and what helpers are called at other levels.
-OF_THE_MODEL = {"model/arch", "model/read_arch", "model/read_levels"}
+# What the kernel's side knows of the model: architectures, variants, laws of helpers, and what these are called at other levels.
+OF_THE_MODEL = {"model/arch", "model/laws", "model/read_arch", "model/read_levels"}
 
 
 def test_the_kernels_side_knows_nothing_of_the_specs() -> None:
@@ -124,14 +125,16 @@ def loaded_after(code: str) -> set[str]:
 def test_the_command_line_starts_light() -> None:
     found = loaded_after("import verifier.cli")
     assert "verifier.cli" in found and "click" in found
-    assert not found & {"z3", "pysat", "rich", "yaml", "llvmlite", "junitparser", "verifier.run.plan", "verifier.engine.terms"}
+    assert not found & {"z3", "pysat", "rich", "yaml", "llvmlite", "junitparser", "verifier.run.library", "verifier.run.plan",
+                        "verifier.engine.terms"}
 
 
 def test_z3_is_loaded_only_where_it_is_asked_for() -> None:
     assert "z3" not in loaded_after(
-        "import verifier.run.scheduler, verifier.prove.bits_way, verifier.engine.solve, verifier.report"
+        "import verifier.run.scheduler, verifier.prove.bits_way, verifier.engine.bits_solver, verifier.engine.z3_solver\n"
+        "import verifier.report"
     )
-    assert "pysat" not in loaded_after("from verifier.run.plan import load_library\nload_library()")
+    assert "pysat" not in loaded_after("from verifier.run.library import load_library\nload_library()")
 
 
 # Who may name what. Each text is put into a copy of the shipped specs, which then does not load.
@@ -170,7 +173,7 @@ def check(library: Library, folder: Path, place: str, text: str) -> None:
     assert old in before
     path.write_text(before.replace(old, new.replace("{}", text), 1))
     spec = load_spec(folder)
-    Model(spec, library.layout("x86_64+shstk"), spec.encodings["page-flag"]).check()
+    check_model(Model(spec, library.layout("x86_64+shstk"), spec.encodings["page-flag"]))
 
 
 @pytest.mark.parametrize(("place", "text"), [
@@ -227,7 +230,7 @@ def test_code_does_not_set_the_truth(library: Library, tmp_path: Path, statement
     path.write_text(path.read_text().replace(old, f"      {statement}\n{old}", 1))
     spec = load_spec(folder)
     with pytest.raises(SpecError, match=message):
-        Model(spec, library.layout("x86_64+shstk"), spec.encodings["page-flag"]).check()
+        check_model(Model(spec, library.layout("x86_64+shstk"), spec.encodings["page-flag"]))
 
 
 @pytest.mark.parametrize(("name", "old", "new"), [
@@ -243,7 +246,7 @@ def test_nothing_else_has_a_variables_name(library: Library, tmp_path: Path, nam
     path.write_text(text.replace(old, new, 1))
     spec = load_spec(folder)
     with pytest.raises(SpecError, match=f"{name} is a variable of the world"):
-        Model(spec, library.layout("x86_64+shstk"), spec.encodings["page-flag"]).check()
+        check_model(Model(spec, library.layout("x86_64+shstk"), spec.encodings["page-flag"]))
 
 
 ASKED = 'holds: "huge_pte_none(entry[p]) or'  # a requirement of hugetlb-zap
@@ -265,6 +268,6 @@ def test_where_memory_has_another_form_than_code_sees(library: Library, tmp_path
     model = Model(spec, library.layout("s390"), spec.encodings["page-flag"], "hugetlb")
     if message:
         with pytest.raises(SpecError, match=message):
-            model.check()
+            check_model(model)
     else:
-        model.check()
+        check_model(model)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted
-from verifier.run.plan import load_library
+from verifier.run.library import load_library
 
 PIN_TEST = "          if maybe_pinned():\n              set_pte_at(entry[p], pte)\n              return\n"
 TODAY, OPTION_C = ("page-flag", "today"), ("option-c", "option-c")

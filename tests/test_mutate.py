@@ -12,7 +12,7 @@ from verifier.cli import main
 from verifier.evidence.mutate.command import KINDS, run
 from verifier.evidence.mutate.judge import Mutant, judge, mutants
 from verifier.evidence.mutate.variations import variations
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 
 def test_every_kind_of_variation() -> None:

@@ -11,12 +11,14 @@ from functools import cache
 
 import pytest
 
+from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Sat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.model.spec import name_of
 from verifier.prove.bits_way import GroupProver, graph_inputs
-from verifier.prove.obligations import Builder, Group
-from verifier.run.plan import load_library
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group
+from verifier.run.library import load_library
 
 LIBRARY = load_library()
 CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"))

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import pytest
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted
-from verifier.run.plan import Library, load_library
+from verifier.run.library import Library, load_library
 
 
 class Mistake(NamedTuple):

@@ -12,13 +12,13 @@ from dataclasses import replace
 import pytest
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.model.spec import ADVISORY, Spec
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 OPTION_C = "option-c"
 # Where no proof of this variant needs the code, with the reason.

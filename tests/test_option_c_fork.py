@@ -14,14 +14,15 @@ import pytest
 
 from verifier.base.errors import Where
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
+from verifier.model.check import check_model
 from verifier.model.spec import ADVISORY
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Move, Proved
-from verifier.run.plan import Library
+from verifier.run.library import Library
 from verifier.search.follow import follow
 from verifier.search.path import Path, Paths
 from verifier.search.rules import Rules
@@ -119,7 +120,7 @@ def changed(library: Library, variant: str, candidate: Candidate) -> Model:
         properties[name] = replace(lemma, holds=Source(text, lemma.holds.where))
     spec = replace(spec, transitions=transitions, properties=properties)
     model = Model(spec, library.layout(variant), spec.encodings["option-c"], "pte")
-    model.check()
+    check_model(model)
     return model
 
 

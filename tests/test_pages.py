@@ -16,7 +16,7 @@ from sample import sampled
 from told import Tool
 
 from verifier.cli import main
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 SECTIONS = [s for s in all_sections() if s.blocks or s.ids() or s.laws() or s.values() or s.loose()]
 LONG = ("huge.md: 1", "loongarch.md: Entries are changed", "arc.md: 3")  # their traces take ten seconds and more to find

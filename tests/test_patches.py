@@ -24,7 +24,8 @@ from verifier.evidence.mutate.rules import Rules, read_rules
 from verifier.language.read_yaml import Source
 from verifier.model.spec import name_of
 from verifier.prove.results import Refuted
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
 from verifier.run.scheduler import Options, prove
 
 TODAY, OPTION_C = "x86_64/pte/page-flag/today", "x86_64/pte/option-c/option-c"

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from verifier.engine.bits import FALSE, Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.bits_way import GroupProver, graph_inputs
+from verifier.prove.builder import Builder
 from verifier.prove.integers_way import MOST_BITS, Plain, PlainChecker, Violated
-from verifier.prove.obligations import Builder, Group, Question
+from verifier.prove.obligations import Group, Question
 from verifier.prove.results import Proved, exit_code
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 
 GROUP = Group("x86_64", "pte", "option-c", "option-c")

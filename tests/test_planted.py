@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted
-from verifier.run.plan import Library, load_library
+from verifier.run.library import Library, load_library
 
 HERE = Path(__file__).parent
 PLANTED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "planted.yaml").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ import pytest
 from tests.test_language import WIDTH, Names, typed
 from verifier.base.errors import Where
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.terms import Terms
 from verifier.language.algebra import Algebra, Integers
 from verifier.language.parse import StateVar
@@ -40,7 +40,7 @@ from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver, graph_inputs
 from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 STATE = {"entry": StateVar(WIDTH, 2), "huge": StateVar(BOOL, 2), "shared": StateVar(BOOL, 2), "flag": StateVar(BOOL, None)}
 HELPERS = {

@@ -17,7 +17,8 @@ from verifier.report import forms
 from verifier.report.decode import parse_value
 from verifier.report.explain import explain_text
 from verifier.report.result_json import schema
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 
 SHADOW = "x86_64+shstk/pte/option-c/fork-pte/today/no-false-exclusive"

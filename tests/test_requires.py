@@ -16,7 +16,7 @@ from dataclasses import replace
 import pytest
 
 from verifier.model.spec import Axiom, Transition
-from verifier.run.plan import load_library
+from verifier.run.library import load_library
 
 Rule = Callable[[Mapping[str, Transition]], list[str]]
 

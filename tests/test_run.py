@@ -35,7 +35,8 @@ from verifier.prove.results import (
 )
 from verifier.report.explain import explain_text
 from verifier.report.tables import prove_text
-from verifier.run.plan import KEPT, Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import KEPT, Library, load_library
 from verifier.run.scheduler import Options, prove
 from verifier.run.shared import Results
 from verifier.search.follow import belongs, is_fresh, labels, retrace
@@ -132,7 +133,7 @@ def test_the_cache_gives_the_same_and_is_keyed_by_the_text(library: Library, tmp
 def test_a_changed_spec_is_proved_anew(library: Library, tmp_path: Path) -> None:
     import shutil
 
-    from verifier.run.plan import load_library
+    from verifier.run.library import load_library
 
     specs = tmp_path / "specs"
     shutil.copytree(library.spec_folder, specs)

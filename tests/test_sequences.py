@@ -16,7 +16,9 @@ from verifier.base.errors import SpecError
 from verifier.model.arch import data_folder
 from verifier.model.step import instances
 from verifier.prove.results import Refuted, Run, verdict_name
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
+from verifier.run.plan import groups_of
 from verifier.run.scheduler import Options, prove
 from verifier.search.sequences import FILE, LEADS_TO, read_sequences
 from verifier.search.trace import Search
@@ -58,7 +60,7 @@ def leading(run: Run) -> dict[str, bool]:
 def test_the_shipped_sequences_are_of_steps_that_there_are(library: Library) -> None:
     known = read_sequences(library.spec_folder)
     assert len(known) > 300
-    groups, _ = library.groups(Filters(encoding=("option-c",), code=("today",)))
+    groups, _ = groups_of(library, Filters(encoding=("option-c",), code=("today",)))
     models = (library.group_model(group) for group in groups)
     steps = {frozenset(i.label for actor in (0, 1) for i in instances(model, actor)) for model in models}
     for (encoding, code, target), sequences in known.items():

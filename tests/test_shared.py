@@ -12,8 +12,9 @@ import pytest
 
 from verifier.prove.obligations import Group
 from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, Unknown
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.messages import Done, Task
-from verifier.run.plan import Filters, Library
 from verifier.run.scheduler import Options, prove
 from verifier.run.shared import Packed, Shared
 from verifier.run.worker import work

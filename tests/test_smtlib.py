@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_algebras import SETTINGS, Trees, build
 
+from verifier.engine.answers import Sat, Undecided
 from verifier.engine.bits import Bits
+from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.smt_solvers import term_solver
 from verifier.engine.smtlib import Script, Smt
-from verifier.engine.solve import BitsSolver, Sat, Undecided
 from verifier.language.algebra import Integers
 from verifier.prove.results import verdict_name
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 
 ZEROS = {"x": 0, "y": 0, "z": 0, "p": False, "q": False}

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from trees import TRUTHS, WIDTHS, WORDS, build, plain, reader, truths
 
 from verifier.base.errors import SolverError
-from verifier.engine import solve
+from verifier.engine import sat
+from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import FALSE, TRUE, Bits
-from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat, minimise, z3_solver
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.engine.terms import Terms
 from verifier.engine.truth import INPUTS, rows
+from verifier.engine.z3_solver import z3_solver
 
 SATS = (None, "minisat22", "cadical153", "glucose4")  # None: as the program does, by truth tables too
 
@@ -149,7 +152,7 @@ def test_what_the_quick_solver_gives_up_on_the_strong_one_decides() -> None:
 
 
 def test_a_solver_that_starts_afresh_forgets_nothing_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solve, "LOADED", 10)
+    monkeypatch.setattr(sat, "LOADED", 10)
     graph = Bits()
     solver = BitsSolver(graph)
     for number in range(40):

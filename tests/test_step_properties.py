@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
 from verifier.model.spec import STEP
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver, violates
 from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 NATURAL = "not pte_present(entry[p]) or not pte_write(entry[p])"  # excuses no entry that the step leaves alone
 

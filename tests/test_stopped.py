@@ -24,7 +24,8 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Run, exit_code
 from verifier.report.forms import json_parts, junit_parts, prove_text, sarif_parts
 from verifier.report.result_json import schema
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, Stopped, nothing, prove
 
 FORMATS = ("json", "junit", "sarif")
@@ -32,8 +33,8 @@ LATE = 10.0  # seconds: two on a machine of one's own
 # What is patched into the program says where it is, and waits there until it is stopped.
 WAIT = "import sys, time; sys.stderr.write('here\\n'); sys.stderr.flush(); time.sleep(60)"
 AT = {
-    "reading": f"import verifier.run.plan as m\ndef wait(*a):\n {WAIT}\nm.load_library = wait",
-    "typing": f"import verifier.run.plan as m\ndef wait(*a):\n {WAIT}\nm.Library.check = wait",
+    "reading": f"import verifier.run.library as m\ndef wait(*a):\n {WAIT}\nm.load_library = wait",
+    "typing": f"import verifier.run.library as m\ndef wait(*a):\n {WAIT}\nm.Library.check = wait",
     "deciding": ("import verifier.run.scheduler as m\nreal = m._Scheduler._tell\ndef wait(self, result):\n real(self, result)\n"
                  f" if len(self.results) == 40:\n  {WAIT}\nm._Scheduler._tell = wait"),
 }
@@ -145,7 +146,8 @@ def test_a_solver_that_hears_an_interrupt_hands_it_on(name: str) -> None:
     words = f"""
 import os, random, signal, sys, time
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, z3_solver
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.z3_solver import z3_solver
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if {name == 'z3'}:
     from verifier.engine.terms import Terms

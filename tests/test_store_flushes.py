@@ -10,12 +10,13 @@ import pytest
 
 from verifier.base.errors import SpecError
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
+from verifier.model.arch import data_folder
 from verifier.model.spec import name_of
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Vacuous
-from verifier.run.plan import Library, data_folder, load_library
+from verifier.run.library import Library, load_library
 
 TRANSLATIONS = {"translation-follows", "translation-within-entry", "translation-within-vma", "stale-is-ours", "stores-flush",
                 "huge-is-flushed"}

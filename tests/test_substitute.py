@@ -14,7 +14,8 @@ from verifier.model.arch import Layout
 from verifier.prove.bits_way import replay
 from verifier.prove.obligations import Group
 from verifier.prove.results import Incomplete, Proved, Refuted, Result, Run, Unknown
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
 from verifier.run.scheduler import Options, prove
 from verifier.search.follow import retrace
 

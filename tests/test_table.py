@@ -17,7 +17,7 @@ from verifier.evidence.table.show_proofs import rows as proof_rows
 from verifier.kernel.conform.laws import Fails
 from verifier.prove.obligations import Group
 from verifier.prove.results import TheoremResult
-from verifier.run.plan import Library
+from verifier.run.library import Library
 from verifier.run.scheduler import Options
 
 

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from verifier.cli import main
 from verifier.evidence.unneeded import needs
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
 
 FORK = Filters(("x86_64",), ("pte",), ("page-flag", "option-c"), (), ("fork-pte", "fork-copy"), ())
 

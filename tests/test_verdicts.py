@@ -10,7 +10,7 @@ from sample import sampled
 from seen import found, shown, shows
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Integers
 from verifier.language.machine import Key, Memory
 from verifier.model.step import Instance, run, state_keys
@@ -20,7 +20,8 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted, Result, Run, exit_code, verdict_name
 from verifier.report.explain import explain_text
 from verifier.report.moves import reads_as
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.scheduler import Options, prove
 
 VARIANTS = ("x86_64",)  # with all traces

@@ -13,12 +13,14 @@ from seen import shown, shows
 from told import Tool
 
 from verifier.base.errors import SpecError
+from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Sat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import call
 from verifier.language.machine import WAS, Key, Memory
 from verifier.language.syntax import BOOL
+from verifier.model.check import check_model
 from verifier.model.read_specs import load_spec
 from verifier.model.step import World, applies, key_name, state_keys, symbolic_state
 from verifier.model.typed import Model
@@ -26,7 +28,7 @@ from verifier.prove.bits_way import graph_inputs, input_reader
 from verifier.prove.results import Move
 from verifier.report.explain import explain_text
 from verifier.report.why import Shown, decisive, reasons
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 # Of each property that may fail: where it does. tests/test_verdicts.py looks at every refutation of its matrix.
 ELSEWHERE = {
@@ -135,4 +137,4 @@ def test_a_property_that_shows_nothing_does_not_load(library: Library, tmp_path:
     path.write_text(path.read_text().replace(line, ""))
     with pytest.raises(SpecError, match=message):
         spec = load_spec(tmp_path / "specs")
-        Model(spec, library.layout("x86_64"), spec.encodings["page-flag"]).check()
+        check_model(Model(spec, library.layout("x86_64"), spec.encodings["page-flag"]))

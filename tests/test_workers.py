@@ -16,7 +16,7 @@ from verifier.base.workers import Lost, each
 from verifier.evidence.mutate import command
 from verifier.evidence.mutate.command import run, text
 from verifier.evidence.mutate.judge import Judged, Mutant
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 
 def square(n: int) -> int:

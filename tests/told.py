@@ -12,12 +12,15 @@ from unittest.mock import patch
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.kernel.conform.laws import Fails, Holds, NotApplicable, judge_law, load_laws
+from verifier.kernel.conform.laws import Fails, Holds, NotApplicable, judge_law
+from verifier.model.laws import load_laws
 from verifier.prove.obligations import Group
 from verifier.prove.results import Result, verdict_name
 from verifier.report.explain import explain_text
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 from verifier.run.messages import Contradicts, Done, Failed, Task
-from verifier.run.plan import Filters, Library
+from verifier.run.plan import groups_of
 from verifier.run.worker import work
 
 # Of an id that names many variants, make test runs these of them, else the first; make docs runs all.
@@ -40,7 +43,7 @@ class Tool:
         """The ids that a glob names: all of them, or a sample of variants, each under the first encoding and code."""
         parts = [part.replace("+", "[+]") for part in glob.split("/")]
         filters = Filters(*((part,) for part in (parts[0], parts[1], parts[2], parts[4])))
-        groups = [g for g in self.library.groups(filters)[0] if fnmatch.fnmatchcase(g.variant, parts[0])]
+        groups = [g for g in groups_of(self.library, filters)[0] if fnmatch.fnmatchcase(g.variant, parts[0])]
         found = [f"{g.variant}/{g.level}/{g.encoding}/{t}/{g.code}/{p}"
                  for g in groups for t, p in self.pairs(g, parts[3], parts[5])]
         if self.whole or len(found) == 1 or not found:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from verifier.engine.solve import Answer, Sat, Solver
+from verifier.engine.answers import Answer, Sat, Solver
 from verifier.kernel.conform.questions import Backend, make_backend
 
 __all__ = ["odd_backend", "other_bit"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from verifier.engine.solve import Sat
+from verifier.engine.answers import Sat
 from verifier.kernel.asm.actions import clearing, returning
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform.helpers import Library

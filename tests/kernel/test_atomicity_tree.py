@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
+from verifier.kernel.asm import inline as assembly
 from verifier.kernel.asm import unlifted as models
-from verifier.kernel.asm import x86_arm64 as assembly
 from verifier.kernel.conform import choices
 from verifier.kernel.conform.atomicity import (
     Atomicity,
@@ -39,7 +39,7 @@ from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.other_helpers import SubstitutedProver, substituted
 from verifier.prove.results import Proved
-from verifier.run.plan import load_library
+from verifier.run.library import load_library
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")

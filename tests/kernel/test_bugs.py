@@ -23,7 +23,9 @@ from verifier.meeting.counterexamples import replay_run
 from verifier.prove.bits_way import replay
 from verifier.prove.difference import Differences, Pair
 from verifier.prove.results import Incomplete, Proved, Refuted, Run, exit_code
-from verifier.run.plan import Filters, Library, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
+from verifier.run.plan import groups_of
 from verifier.run.scheduler import Options, prove
 from verifier.search.beyond import with_trace
 
@@ -115,7 +117,7 @@ def test_a_bug_behind_another_failure_is_a_difference_of_two_trees(trees: Callab
     old, new = load_library(), load_library()
     old.substitute = kernel_helpers(tree(), [old.layout(HIDDEN.variant)])
     new.substitute = trees(HIDDEN).helpers()
-    (group,) = new.groups(asked(HIDDEN.variant, HIDDEN.transition))[0]
+    (group,) = groups_of(new, asked(HIDDEN.variant, HIDDEN.transition))[0]
     pair = Pair(old.group_model(group), new.group_model(group), group)
     (found,) = Differences(pair).of(HIDDEN.transition, lambda prop: prop == HIDDEN.property)
     assert found.word == "broken"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kernel.odd import odd_backend
-from verifier.engine.solve import Sat, Undecided
+from verifier.engine.answers import Sat, Undecided
 from verifier.kernel.conform.decide import (
     Contradiction,
     Fails,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs, needs_tree
-from verifier.engine.solve import Unsat
+from verifier.engine.answers import Unsat
 from verifier.kernel.claims.blocks import lift_block
 from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
 from verifier.kernel.claims.hugetlb_pages import NEIGHBOURS, Page, actions, claims, pages, prove_page_claims, whole_pages

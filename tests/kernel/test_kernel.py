@@ -14,7 +14,7 @@ import pytest
 from tests.kernel.odd import odd_backend
 from verifier.base.errors import Where
 from verifier.base.store import read_sealed
-from verifier.engine.solve import Sat
+from verifier.engine.answers import Sat
 from verifier.kernel.claims.contpte import CLAIMS, prove_block_claims
 from verifier.kernel.claims.decide_claims import Claim, prove_claim
 from verifier.kernel.conform.conform import Contradicted, Differs, Equal, conform_variant

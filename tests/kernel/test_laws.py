@@ -23,10 +23,10 @@ from verifier.kernel.conform.laws import (
     laws_json,
     laws_junit,
     laws_text,
-    load_laws,
 )
 from verifier.kernel.conform.session import layouts
 from verifier.language.read_yaml import Source
+from verifier.model.laws import load_laws
 
 # what fails: docs/findings/arm64.md says why
 MAKES_DIRTY = {("any-mkwrite-keeps-dirty", "pte"), ("any-mkwrite-keeps-dirty", "pmd")}

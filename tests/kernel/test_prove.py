@@ -12,7 +12,9 @@ import pytest
 from verifier.kernel.conform.session import kernel_helpers
 from verifier.meeting.counterexamples import replay_run
 from verifier.prove.results import Refuted, Run, verdict_name
-from verifier.run.plan import Filters, load_library
+from verifier.run.filters import Filters
+from verifier.run.library import load_library
+from verifier.run.plan import groups_of
 from verifier.run.scheduler import Options, prove
 
 TREE = os.environ.get("KERNEL_TREE")
@@ -45,7 +47,7 @@ def test_verdicts_on_the_kernels_helpers_are_those_on_archs(variant: str, encodi
 def test_an_overlay_is_not_the_kernels() -> None:
     library = load_library()
     library.substitute = kernel_helpers(tree(), [library.layout("x86_64")])
-    groups, skipped = library.groups(Filters(("x86_64",)))
+    groups, skipped = groups_of(library, Filters(("x86_64",)))
     assert groups and all(g.encoding != "option-c-saved" for g in groups)
     assert any(s["encoding"] == "option-c-saved" and "overlay" in s["why"] for s in skipped)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from types import MappingProxyType
 
-__all__ = ["Exit", "for_bisect", "worst"]
+__all__ = ["Exit", "exit_of", "for_bisect", "worst"]
 
 
 class Exit(IntEnum):
@@ -45,6 +46,28 @@ def worst(codes: Iterable[int]) -> Exit:
     """
     found = set(codes)
     return next((code for code in _WORST if code in found), Exit.HOLDS)
+
+
+# What a verdict's word comes to; None: it says nothing of what was asked.
+_OF_WORD = MappingProxyType({
+    "proved": Exit.HOLDS, "refuted": Exit.REFUTED, "contradiction": Exit.CONTRADICTION, "not applicable": None,
+    "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN, "lost": Exit.OPEN,
+})
+
+
+def exit_of(words: Iterable[str], stopped: bool = False, nothing: Exit = Exit.WRONG_USE) -> Exit:
+    """The exit code of verdicts by their words: 130 where it was stopped, else the worst of them.
+
+    `nothing` is the code where no word says anything of what was asked. KeyError for a word that is not in the table: what
+    nobody knows of is not taken for proved.
+
+    >>> exit_of(["proved", "unknown"]), exit_of(["not applicable"]), exit_of(["refuted"], stopped=True)
+    (<Exit.OPEN: 3>, <Exit.WRONG_USE: 2>, <Exit.STOPPED: 130>)
+    """
+    if stopped:
+        return Exit.STOPPED
+    found = {code for word in words if (code := _OF_WORD[word]) is not None}
+    return worst(found) if found else nothing
 
 
 def for_bisect(code: int) -> int:

@@ -19,7 +19,8 @@ from verifier.commands.options import filtering, make_filters
 
 if TYPE_CHECKING:
     from verifier.prove.difference import Difference
-    from verifier.run.plan import Filters, Library
+    from verifier.run.filters import Filters
+    from verifier.run.library import Library
 
 __all__ = ["difference"]
 
@@ -59,7 +60,8 @@ def difference(context: click.Context, /, **given: Any) -> int:
 
 
 def _libraries(context: click.Context, filters: Filters, given: dict[str, Any], progress: Progress) -> tuple[Library, Library]:
-    from verifier.run.plan import load_library
+    from verifier.run.library import load_library
+    from verifier.run.plan import variants_of
 
     arch_dir, spec_dir = context.obj
     new = load_library(arch_dir, spec_dir)
@@ -68,7 +70,7 @@ def _libraries(context: click.Context, filters: Filters, given: dict[str, Any], 
         if tree is not None:
             from verifier.kernel.conform.session import kernel_helpers
 
-            library.substitute = kernel_helpers(tree, [library.layout(v.name) for v in library.wanted(filters)], progress)
+            library.substitute = kernel_helpers(tree, [library.layout(v.name) for v in variants_of(library, filters)], progress)
     return old, new
 
 
@@ -76,18 +78,20 @@ def _compared(
     old: Library, new: Library, filters: Filters, depth: int, seconds: float, progress: Progress
 ) -> Iterator[Difference]:
     """What became of each obligation, group by group."""
+    from verifier.model.check import check_model
     from verifier.prove.difference import Differences, Pair
-    from verifier.run.plan import matches, nothing_matches
+    from verifier.run.filters import matches
+    from verifier.run.plan import groups_of, nothing_matches
     from verifier.search.beyond import with_trace
 
-    groups = new.groups(filters)[0]
+    groups = groups_of(new, filters)[0]
     if not groups:
         raise nothing_matches(filters, new)
-    before = set(old.groups(filters)[0])
+    before = set(groups_of(old, filters)[0])
     for group in (g for g in groups if g in before):
         pair = Pair(old.group_model(group), new.group_model(group), group)
         for model in (pair.old, pair.new):
-            model.check()
+            check_model(model)
         differences = Differences(pair)
         for step in differences.steps():
             progress(f"{group}: {step}")

@@ -20,7 +20,7 @@ from verifier.commands.options import filtering, load, make_filters, running
 if TYPE_CHECKING:
     from verifier.evidence.certify.check import Checker
     from verifier.evidence.certify.verify import Report
-    from verifier.run.plan import Library
+    from verifier.run.library import Library
 
 __all__ = ["certify", "export", "mutate"]
 
@@ -146,10 +146,11 @@ def export(context: click.Context, identity: str, form: str) -> int:
 def mutate(context: click.Context, /, **given: Any) -> int:
     """Plant mistakes in arch/ and specs/ and see what notices them; 1 where one survives without a reason, or the other way."""
     from verifier.evidence.mutate.command import KINDS, PATCHED, as_json, run, text
-    from verifier.run.plan import Filters
+    from verifier.run.filters import Filters
+    from verifier.run.plan import variants_of
 
     library = load(context)
-    wanted = [v.name for v in library.wanted(Filters(given["arch"]))] if given["arch"] else [
+    wanted = [v.name for v in variants_of(library, Filters(given["arch"]))] if given["arch"] else [
         library.variant(name).name for name in library.archs]
     if not wanted:
         raise UsageError(f"no variant matches {', '.join(given['arch'])}")

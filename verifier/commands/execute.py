@@ -17,7 +17,8 @@ from verifier.commands.options import load
 
 if TYPE_CHECKING:
     from verifier.prove.results import Result, Run
-    from verifier.run.plan import Filters, Library
+    from verifier.run.filters import Filters
+    from verifier.run.library import Library
 
 __all__ = ["Progress", "color", "execute", "finish", "write_files"]
 
@@ -50,6 +51,7 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
     """The run; what is known of it before its end is put into `known`."""
     from verifier.base.store import cache_folder
     from verifier.kernel.tree.build_store import builds
+    from verifier.run.plan import variants_of
     from verifier.run.scheduler import Options, Stopped, prove
 
     tree: Path | None = given["tree"]
@@ -74,7 +76,7 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
         try:
             if lifted and tree is not None:
                 from verifier.kernel.conform.session import kernel_helpers
-                wanted = [library.layout(v.name) for v in library.wanted(filters)]
+                wanted = [library.layout(v.name) for v in variants_of(library, filters)]
                 library.substitute = kernel_helpers(tree, wanted, progress, kept)
             if given["dump_smt"]:
                 from verifier.evidence.export import dump_smt

@@ -16,7 +16,7 @@ from verifier.commands.execute import Progress, finish
 from verifier.commands.options import GLOB, load
 
 if TYPE_CHECKING:
-    from verifier.run.plan import Library
+    from verifier.run.library import Library
 
 __all__ = ["call", "decode", "encode", "list_command", "table_command"]
 
@@ -105,11 +105,12 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
     from verifier.evidence.table.compute import table
     from verifier.evidence.table.proofs import proofs
     from verifier.evidence.table.show import show
-    from verifier.run.plan import Filters
+    from verifier.run.filters import Filters
+    from verifier.run.plan import variants_of
     from verifier.run.scheduler import Options, Stopped
 
     library, found = load(context), None
-    wanted = [v.name for v in library.wanted(Filters(arch))]
+    wanted = [v.name for v in variants_of(library, Filters(arch))]
     if not wanted:
         raise UsageError(f"no variant matches {', '.join(arch)}")
     with Progress(not quiet and sys.stderr.isatty()) as progress:

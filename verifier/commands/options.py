@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from verifier.run.plan import Filters, Library
+    from verifier.run.filters import Filters
+    from verifier.run.library import Library
 
 __all__ = ["GLOB", "filtering", "load", "make_filters", "running", "writing"]
 
@@ -19,7 +20,7 @@ GLOB = "a shell glob; may be given several times"
 
 def load(context: click.Context) -> Library:
     """arch/ and specs/: the shipped ones, or those that the command line names."""
-    from verifier.run.plan import load_library
+    from verifier.run.library import load_library
 
     arch_dir, spec_dir = context.obj
     return load_library(arch_dir, spec_dir)
@@ -68,6 +69,6 @@ def writing(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def make_filters(given: dict[str, Any]) -> Filters:
     """What the options of `filtering` let through; they are taken out of what was given."""
-    from verifier.run.plan import Filters
+    from verifier.run.filters import Filters
 
     return Filters(*(given.pop(name) for name in ("arch", "level", "encoding", "code", "transition", "property")))

@@ -19,7 +19,8 @@ from verifier.commands.told import keep, tell_again
 if TYPE_CHECKING:
     from verifier.prove.baseline import Baseline
     from verifier.prove.results import Run
-    from verifier.run.plan import Filters, Library
+    from verifier.run.filters import Filters
+    from verifier.run.library import Library
 
 __all__ = ["audit", "explain", "prove"]
 
@@ -61,8 +62,9 @@ def against(library: Library, filters: Filters, run: Run, baseline: Baseline) ->
 
     from verifier.prove.baseline import compare
     from verifier.prove.results import said
+    from verifier.run.plan import asks_for
 
-    asked, unfinished = library.asks_for(filters), {str(group) for group, _ in run.unfinished}
+    asked, unfinished = asks_for(library, filters), {str(group) for group, _ in run.unfinished}
 
     def wanted(identity: str) -> bool:
         variant, level, encoding, _, code, _ = identity.split("/")
@@ -119,7 +121,7 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
     from dataclasses import replace
 
     from verifier.report import forms
-    from verifier.run.plan import Filters
+    from verifier.run.filters import Filters
 
     parts = identity.split("/")
     if len(parts) != 6:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from verifier.base.errors import SolverError, UsageError
+from verifier.engine.answers import Answer, Sat, Solver, Undecided, Unsat
 from verifier.engine.smtlib import Smt, Term, cone
-from verifier.engine.solve import Answer, Sat, Solver, Undecided, Unsat, z3_solver
+from verifier.engine.z3_solver import z3_solver
 from verifier.language.syntax import BOOL
 
 __all__ = ["SMT_SOLVERS", "find_package", "term_solver"]

@@ -11,9 +11,12 @@ from verifier.engine.c_program import c_harness
 from verifier.engine.smtlib import Script, Smt, Term
 from verifier.model.step import instances
 from verifier.prove.bits_way import claim
-from verifier.prove.obligations import Builder, Group, Question
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group, Question
 from verifier.prove.terms_way import term_inputs
-from verifier.run.plan import Filters, Library, nothing_matches
+from verifier.run.filters import Filters
+from verifier.run.library import Library
+from verifier.run.plan import groups_of, nothing_matches
 
 __all__ = ["conditions", "dump_smt", "harness", "named", "script", "steps", "write"]
 
@@ -62,7 +65,7 @@ def named(library: Library, identity: str) -> tuple[Group, str, Filters]:
         raise UsageError(f"{identity!r} is no obligation: variant/level/encoding/transition/code/property")
     variant, level, encoding, transition, code, prop = (part.replace("[", "[[]") for part in parts)
     filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
-    groups = library.groups(filters)[0]
+    groups = groups_of(library, filters)[0]
     if len(groups) != 1 or transition not in steps(library, groups[0], filters):
         raise nothing_matches(filters, library)
     return groups[0], transition, filters
@@ -70,7 +73,7 @@ def named(library: Library, identity: str) -> tuple[Group, str, Filters]:
 
 def _scripts(library: Library, filters: Filters) -> Iterator[tuple[str, str]]:
     """File names and their contents."""
-    for group in library.groups(filters)[0]:
+    for group in groups_of(library, filters)[0]:
         for step in steps(library, group, filters):
             yield f"{group}/{step}".replace("/", "--") + ".smt2", script(library, group, step, filters)
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from verifier.engine.answers import Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
 from verifier.model.spec import INVARIANT, LEMMA, STATIC
 from verifier.prove.bits_way import graph_inputs
-from verifier.prove.obligations import Builder, Question, Way
-from verifier.run.plan import Filters, Library
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Question, Way
+from verifier.run.filters import Filters
+from verifier.run.library import Library
+from verifier.run.plan import groups_of
 
 __all__ = ["Assumption", "Needs", "needs"]
 
@@ -49,7 +53,7 @@ def needs(library: Library, filters: Filters, progress: Callable[[str], None] = 
     needed: dict[Assumption, str] = {}
     seen: dict[Assumption, None] = {}
     proofs = 0
-    for group in library.groups(filters)[0]:
+    for group in groups_of(library, filters)[0]:
         progress(f"{group}: what is needed")
         graph = Bits()
         solver = BitsSolver(graph)

@@ -29,7 +29,7 @@ from verifier.model.typed import Model
 from verifier.prove.bits_way import fails, input_reader, replay, with_trace
 from verifier.prove.obligations import Group
 from verifier.prove.results import Counterexample, Incomplete, Move, Refuted, Result, Run, recounted
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["replay_run"]
 

@@ -37,7 +37,7 @@ from verifier.language.read_yaml import Source, Table, read_yaml
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout, data_folder
 from verifier.model.step import Instance, run, symbolic_state
-from verifier.run.plan import load_library
+from verifier.run.library import load_library
 
 __all__ = ["MmClaim", "MmResult", "judge_mm", "load_mm"]
 

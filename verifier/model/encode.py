@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from verifier.base.errors import UsageError, nearest
+from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Sat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL

@@ -277,6 +277,11 @@ class Spec:
     transitions: Mapping[str, Transition]
     levels: Mapping[str, Level]
 
+    def actions_of(self, variant: str) -> tuple[Definition, ...]:
+        """The actions as a variant has them."""
+        own = {name_of(text): text for one in self.elsewhere if one.on(variant) for text in one.actions}
+        return tuple(own.get(name_of(text), text) for text in self.actions)
+
     def at(self, level: Level) -> Spec:
         """What of it is about entries of a level."""
         return replace(

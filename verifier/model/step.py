@@ -16,8 +16,9 @@ from verifier.language.algebra import Algebra
 from verifier.language.evaluate import call
 from verifier.language.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.language.syntax import BOOL, INDEX, Function
+from verifier.model.scope import TRACKS
 from verifier.model.spec import INVARIANT, LEMMA, STATIC, THIRD, Level, Property, Transition
-from verifier.model.typed import OF_VMA, TRACKS, Model
+from verifier.model.typed import OF_VMA, Model
 
 __all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances", "invariants", "key_name", "level_of", "run",
            "state_keys", "step_names"]

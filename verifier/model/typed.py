@@ -7,117 +7,27 @@ does not load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
 from verifier.base.errors import SpecError, Where, nearest
 from verifier.language.evaluate import call
-from verifier.language.indices import PROCESSES, Indices
 from verifier.language.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.language.parse import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.language.read_yaml import Source
-from verifier.language.syntax import BOOL, INDEX, Const, Function, Param, asserts, calls, passes_on, type_name
+from verifier.language.syntax import BOOL, INDEX, Function, Param, asserts, passes_on
+from verifier.model import sections as may
 from verifier.model.arch import Event, Layout
 from verifier.model.points import with_points
-from verifier.model.sections import (
-    ACTION,
-    AXIOM,
-    CODE,
-    EFFECT,
-    ENCODING,
-    FLUSH,
-    PROCEDURE,
-    PROPERTY,
-    READING,
-    REQUIRES,
-    STATIC,
-    TRUTH,
-    VIEW,
-    Section,
-)
-from verifier.model.spec import PTE, THIRD, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
+from verifier.model.scope import TRACKS, Scope
+from verifier.model.sections import Section
+from verifier.model.spec import PTE, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
 
 __all__ = ["Model"]
 
-TRACKS = "tracks_new"
 OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")  # what a vma says; that of a third process, anything
-OF_THIRD = ("entry", *OF_VMA, HUGE)  # what steps.run puts there of the third process
-
-
-class _Scope:
-    """A Section over a Model, at a level, as the language's typer asks for it."""
-
-    def __init__(self, model: Model, section: Section, level: Level) -> None:
-        self.model = model
-        self.section = section
-        self.level = level
-        self.width = model.layout.width
-        self.ulong = model.layout.ulong
-        self.marks = False  # points are put by verifier.model.points
-
-    def constant(self, name: str) -> Const | int | None:
-        return self.model.layout.constant(self.named(name)) if self.section.helpers else None
-
-    def named(self, name: str) -> str:
-        """What a name of arch/ is called at the level of the text."""
-        return self.level.translated(name) if self.section.shared else name
-
-    def state(self, name: str) -> StateVar | None:
-        if name == TRACKS and (self.section.read_visible or self.section.read_truth):
-            return StateVar(INDEX, None, False)
-        if self.section.before and name.startswith(WAS):
-            found = self.model.variable(name.removeprefix(WAS))
-            return None if found is None else StateVar(found.type, found.count, False)
-        variable = self.model.variables.get(name)
-        if variable is None:
-            return None
-        section = self.section
-        readable = section.read_truth if variable.truth else section.read_visible
-        if not readable:
-            return None
-        typed = self.model.variable(name)
-        assert typed is not None
-        return StateVar(typed.type, typed.count, section.write_truth if variable.truth else section.write_visible)
-
-    def through(self, name: str, at: Where) -> Function | None:
-        return self.model.reader(self.level, at) if name.removeprefix(WAS) == "entry" else None
-
-    def function(self, name: str, at: Where) -> Function | None:
-        for section in self.section.calls:
-            found = self.model.definition(section, name, at, self.level)
-            if found is not None:
-                return found
-        if self.section.before and name.startswith(WAS):
-            found = self.model.before(name.removeprefix(WAS), at, self.level)
-            if found is not None:
-                return found
-        if not self.section.helpers:
-            return None
-        named = self.named(name)
-        found = self.model.layout.function(named, at)
-        if found is None and named != name:
-            variant = self.model.layout.variant.name
-            raise SpecError(at, f"{name} is {named} at level {self.level.name}, and {variant} has no {named}")
-        return found
-
-    def observation(self, name: str) -> tuple[Param, ...] | None:
-        return self.model.observations.get(name) if self.section.observe else None
-
-    def names(self) -> Iterable[str]:
-        known = [name for name in self.model.variables if self.state(name) is not None]
-        for section in self.section.calls:
-            known += self.model.names(section)
-        if self.section.observe:
-            known += self.model.observations
-        return [*known, *(self.model.layout.names() if self.section.helpers else ())]
-
-
-def _actions(spec: Spec, variant: str) -> tuple[Definition, ...]:
-    """The actions as a variant has them."""
-    own = {name_of(text): text for one in spec.elsewhere if one.on(variant) for text in one.actions}
-    return tuple(own.get(name_of(text), text) for text in spec.actions)
 
 
 class Model:
@@ -136,10 +46,10 @@ class Model:
             dict(spec.variables) | {v.name: v for v in encoding.state} | {v.name: v for v in self.level.state})
         self._typed_variables: dict[str, StateVar] = {}
         sections = {
-            "views": (VIEW, spec.views), "readings": (READING, spec.readings), "truths": (TRUTH, spec.truths),
-            "actions": (ACTION, _actions(spec, layout.variant.name)), "encoding": (ENCODING, encoding.definitions),
-            "procedures": (PROCEDURE, spec.procedures),
-            "flushes": (FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))),
+            "views": (may.VIEW, spec.views), "readings": (may.READING, spec.readings), "truths": (may.TRUTH, spec.truths),
+            "actions": (may.ACTION, spec.actions_of(layout.variant.name)), "encoding": (may.ENCODING, encoding.definitions),
+            "procedures": (may.PROCEDURE, spec.procedures),
+            "flushes": (may.FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))),
         }
         self.waits = {name_of(f.text) for f in spec.flushes if f.waits and not f.lacks(layout.variant.name)}
         self._sections = {name: section for name, (section, _) in sections.items()}
@@ -186,8 +96,8 @@ class Model:
         found.memo = self.memory(alg, fresh)
         return found
 
-    def _scope(self, section: str, level: Level | None = None) -> _Scope:
-        return _Scope(self, self._sections[section], level or self.base)
+    def _scope(self, section: str, level: Level | None = None) -> Scope:
+        return Scope(self, self._sections[section], level or self.base)
 
     def variable(self, name: str) -> StateVar | None:
         """The type of a state variable and how many there are."""
@@ -201,7 +111,7 @@ class Model:
             self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
         return self._typed_variables[name]
 
-    def parse(self, signature: Signature, text: Source, scope: _Scope) -> Function:
+    def parse(self, signature: Signature, text: Source, scope: Scope) -> Function:
         """The typed text; none of its parameters and locals has the name of a variable, seen or not."""
         found = parse_function(signature, text, scope)
         for name in found.kinds:
@@ -215,7 +125,16 @@ class Model:
                 raise SpecError(stmt.where, f"{stmt.property} does not say what is shown where this fails: `shows`")
         return found
 
+    def sections(self) -> list[str]:
+        """The sections that have definitions."""
+        return list(self._texts)
+
+    def texts(self, section: str) -> Mapping[str, Definition]:
+        """The definitions of a section as they stand in specs/, by name."""
+        return self._texts[section]
+
     def names(self, section: str) -> list[str]:
+        """What a section defines."""
         return list(self._texts[section])
 
     @property
@@ -286,10 +205,10 @@ class Model:
         level = level or self.base
         key = (text.where, section.name, params, level.name)
         if key not in self._cache:
-            found = self.parse(Signature("sentence", params), text, _Scope(self, section, level))
+            found = self.parse(Signature("sentence", params), text, Scope(self, section, level))
             if found.returns != BOOL:
                 raise SpecError(text.where, "is not a boolean")
-            if self.mixed and section is PROPERTY and level is self.base:
+            if self.mixed and section is may.PROPERTY and level is self.base:
                 found = replace(found, twin=self.sentence(text, section, params, self.level), pure=False)
             self._cache[key] = found
         return self._cache[key]
@@ -297,19 +216,19 @@ class Model:
     def property(self, prop: Property) -> Function:
         """The sentence of a property, about process p and the inputs that it names."""
         assert prop.holds is not None
-        return self.sentence(prop.holds, PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+        return self.sentence(prop.holds, may.PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
 
     def preferred(self, prop: Property) -> Function:
         """What a counterexample had better show of process p."""
         assert prop.prefers is not None
-        return self.sentence(prop.prefers, PROPERTY, (Param("p", INDEX),))
+        return self.sentence(prop.prefers, may.PROPERTY, (Param("p", INDEX),))
 
     def part(self, text: Source, prop: Property, level: Level) -> Function:
         """A part of a property's sentence, of any type, as it reads of an entry of a level."""
         key = (text, prop.name, level.name)
         if key not in self._cache:
             signature = Signature("part", (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
-            self._cache[key] = self.parse(signature, text, _Scope(self, PROPERTY, level))
+            self._cache[key] = self.parse(signature, text, Scope(self, may.PROPERTY, level))
         return self._cache[key]
 
     def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
@@ -321,7 +240,7 @@ class Model:
 
     def sentences(self, prop: Property) -> list[tuple[str, Function | None, Function]]:
         """What a static property says at this level of this variant: name, what is given of the parameters, what holds."""
-        scope = _Scope(self, STATIC, self.level)
+        scope = Scope(self, may.STATIC, self.level)
         found: list[tuple[str, Function | None, Function]] = []
         for text in prop.sentences:
             lacks = any(self.level.translated(need) in self.layout.variant.absent for need in text.needs)
@@ -332,7 +251,7 @@ class Model:
             found.append((signature.name, given, self._statement(signature, text.holds, scope)))
         return found
 
-    def _statement(self, signature: Signature, text: Source, scope: _Scope) -> Function:
+    def _statement(self, signature: Signature, text: Source, scope: Scope) -> Function:
         key = (text.where, "static", signature.name)
         if key not in self._cache:
             self._cache[key] = self.parse(signature, text, scope)
@@ -341,13 +260,13 @@ class Model:
         return self._cache[key]
 
     def init(self) -> list[tuple[str, Function]]:
-        return [(axiom.name, self.sentence(axiom.holds, AXIOM)) for axiom in self.spec.init]
+        return [(axiom.name, self.sentence(axiom.holds, may.AXIOM)) for axiom in self.spec.init]
 
     def axioms(self, observation: str) -> list[tuple[str, Function]]:
         """The axioms of an observation, over its parameters and its own value (last)."""
         params = (*self.observations[observation], Param(observation, BOOL))
         found = self.spec.observations[observation]
-        return [(axiom.name, self.sentence(axiom.holds, AXIOM, params)) for axiom in found.axioms]
+        return [(axiom.name, self.sentence(axiom.holds, may.AXIOM, params)) for axiom in found.axioms]
 
     def params(self, transition: Transition) -> tuple[Param, ...]:
         """The parameters of a transition's texts: its roles, then its inputs."""
@@ -362,7 +281,7 @@ class Model:
 
     def requires(self, transition: Transition) -> list[tuple[str, Function]]:
         params, level = self.params(transition), self.level_of(transition)
-        return [(a.name, self.sentence(a.holds, REQUIRES, params, level)) for a in transition.requires]
+        return [(a.name, self.sentence(a.holds, may.REQUIRES, params, level)) for a in transition.requires]
 
     def level_of(self, transition: Transition) -> Level:
         """The level that a transition's texts are written at."""
@@ -379,12 +298,12 @@ class Model:
 
     def effect(self, transition: Transition, effect: Effect) -> Function:
         """Its sentence, over the transition's parameters and the states after and before, with the names of its own level."""
-        return self.sentence(effect.holds, EFFECT, self.params(transition), self.level_of(transition))
+        return self.sentence(effect.holds, may.EFFECT, self.params(transition), self.level_of(transition))
 
     def change(self, transition: Transition, component: str, kind: int) -> Function:
         """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
         params = (*self.params(transition), Param("before", kind), Param("after", kind))
-        return self.sentence(transition.changes[component], REQUIRES, params, self.level_of(transition))
+        return self.sentence(transition.changes[component], may.REQUIRES, params, self.level_of(transition))
 
     def reader(self, level: Level, at: Where | None = None) -> Function | None:
         """By what helper code reads an entry, where memory has another form than code sees; None: they are the same."""
@@ -414,7 +333,7 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            found = self.parse(signature, chosen[1], _Scope(self, CODE, self.level_of(transition)))
+            found = self.parse(signature, chosen[1], Scope(self, may.CODE, self.level_of(transition)))
             self._cache[key] = found if self.layout.variant.one_cpu else with_points(found, self.layout.width)
         return self._cache[key]
 
@@ -424,92 +343,3 @@ class Model:
                 for level in (self.base, self.level)]
         events = [f for _, when, after in self._events.values() for f in (when, after)]
         return [*self._functions.values(), *self._cache.values(), *events, *read]
-
-    def check(self) -> None:
-        """Type everything. SpecError at the first thing that is wrong."""
-        for section, texts in self._texts.items():
-            for name in texts:
-                self.definition(section, name)
-                self.definition(section, name, level=self.level)
-        self._check_needed()
-        self.init()
-        for name in self.observations:
-            self.axioms(name)
-        for prop in self.spec.properties.values():
-            self.sentences(prop)
-            if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
-                self.property(prop)
-            if prop.prefers is not None:
-                self.preferred(prop)
-            if prop.shows is not None:
-                self.part(prop.shows, prop, self.base)
-        for transition in self.spec.transitions.values():
-            self.requires(transition)
-            for prop in self.spec.properties.values():
-                for component, view in prop.compares.items():
-                    if component in transition.changes:
-                        self.change(transition, component, self.reading(view).returns)
-            for code in self.encoding.codes:
-                for effect in self.effects(transition, code):
-                    self.effect(transition, effect)
-                self._check_give_ups(transition, code)
-        self._check_indices()
-
-    def _check_needed(self) -> None:
-        """What steps.py asks for by name is there, as it asks for it."""
-        for flush in self._texts["flushes"].values():
-            self._check_flush(flush)
-        event = self.definition("procedures", "hardware_event")
-        if event is None or [p.type for p in event.params] != [INDEX, self.layout.width, BOOL]:
-            raise SpecError(Where("specs/world.yaml", 1, 1), "no procedure hardware_event(p:process, after, stores:bool)")
-        for name in ("entry", *OF_VMA):
-            found = self.variable(name)
-            if found is None or found.count is None:
-                raise SpecError(Where("specs/world.yaml", 1, 1), f"no variable {name} of each process")
-
-    def _check_flush(self, flush: Definition) -> None:
-        """It is about a helper that is given one entry, and takes what that returns."""
-        name = name_of(flush)
-        helper, text = self.layout.function(name), self.definition("flushes", name)
-        assert text is not None
-        if helper is None:
-            return
-        given, width = [p.type for p in text.params], self.layout.width
-        if sum(p.by_ref for p in helper.params) != 1:
-            raise SpecError(flush.at, f"{name} is given no entry, or several")
-        if given not in ([INDEX, helper.returns], [INDEX, width, width]):
-            raise SpecError(flush.at, f"takes the process, and what {name} returns of its entry: {type_name(helper.returns)}; "
-                                      "or the entry before and after the call")
-
-    def _check_indices(self) -> None:
-        """No text looks for a process that is not there, however roles are bound."""
-        look = Indices(OF_THIRD)
-        for prop in self.spec.properties.values():
-            if prop.holds is not None and (not prop.encodings or self.encoding.name in prop.encodings):
-                for process in PROCESSES:
-                    look.check(self.property(prop), (process, *(None for _ in prop.inputs)))
-        for transition in self.spec.transitions.values():
-            texts = [text for _, text in self.requires(transition)]
-            texts += [text for code in self.encoding.codes if (text := self.code(transition, code)) is not None]
-            self._check_effects(look, transition)
-            for third in (None, *transition.third):
-                roles = [THIRD if role == third else 0 if third else number for number, role in enumerate(transition.roles)]
-                try:
-                    for text in texts:
-                        look.check(text, (*roles, *(None for _ in transition.inputs)))
-                except SpecError as error:
-                    if third is None:
-                        raise
-                    raise SpecError(transition.where, f"{transition.name} with {third} as the third process: {error}") from None
-
-    def _check_effects(self, look: Indices, transition: Transition) -> None:
-        """What a step is there for is asked of no process that is summed up."""
-        effects = {e.name: e for code in self.encoding.codes for e in self.effects(transition, code)}
-        for effect in effects.values():
-            look.check(self.effect(transition, effect), (*range(len(transition.roles)), *(None for _ in transition.inputs)))
-
-    def _check_give_ups(self, transition: Transition, code: str) -> None:
-        """A code gives exclusivity up if, and only if, its transition declares why."""
-        typed = self.code(transition, code)
-        if typed is not None and calls(typed.body, "give_up") and not transition.gives_up:
-            raise SpecError(typed.where, f"{transition.name} gives exclusivity up, but declares no `gives_up`")

@@ -15,44 +15,55 @@ from pathlib import Path
 from typing import Any
 
 from verifier.engine.bits import Bits
+from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.graph import TRUE
 from verifier.engine.smtlib import Script, Smt
-from verifier.engine.solve import BitsSolver, solver_versions
+from verifier.engine.versions import solver_versions
 from verifier.model.step import key_name
 from verifier.model.typed import Model
 from verifier.prove.bits_way import Contradiction, GroupProver, claim
+from verifier.prove.builder import Builder
 from verifier.prove.integers_way import PlainChecker, Violated
-from verifier.prove.obligations import Aim, Builder, Group, Question
+from verifier.prove.obligations import Aim, Group, Question
 from verifier.prove.results import Proved, Unknown, Verdict, verdict_name
-from verifier.prove.terms_way import TermProver, term_inputs
+from verifier.prove.terms_way import TermAnswers, term_inputs
 
 __all__ = ["CrossProver", "dimacs"]
 
 
-class CrossProver(TermProver):
-    """A verdict is the bit graph's where the second solver says the same. Its giving up is UNKNOWN, not agreement."""
+class CrossProver:
+    """A Prover whose verdict is the bit graph's where the second solver says the same.
+
+    Its giving up is UNKNOWN, not agreement.
+    """
 
     def __init__(
         self, model: Model, group: Group, graph: Bits, solver: BitsSolver, second: str, timeout: float, folder: Path
     ) -> None:
-        super().__init__(model, group, graph, solver, second, timeout=timeout)
+        self._bits = GroupProver(model, group, graph, solver)
+        self.model, self.group, self.graph, self.solver, self.builder = model, group, graph, solver, self._bits.builder
         self.name, self.second = f"bits and {second}", second
+        self._terms = TermAnswers(model, group, second, timeout=timeout)
         self.folder = folder
         self.plain = PlainChecker(model, group, self.builder, graph, solver, timeout / 2)
         self._third = ""
 
     def way(self) -> str:
+        """Both, and plain integers where they were asked."""
         return f"bits, {self.second} and plain integers over {self._third}" if self._third else self.name
 
-    def decide(self, question: Question) -> Verdict:
+    def exclude(self, questions: Sequence[Question]) -> None:
+        """Nothing: each way is asked each question by itself."""
+
+    def decide(self, question: Question, least: bool = True) -> Verdict:
         """Raises Contradiction, which names the folder, where two ways differ."""
         self._third = ""
         try:
-            ours: Verdict | None = GroupProver.decide(self, question)
+            ours: Verdict | None = self._bits.decide(question, least)
             word = verdict_name(ours) if ours is not None else ""
         except Contradiction as error:
             ours, word = None, f"refuted, and {error}"
-        theirs = self.word(question)
+        theirs = self._terms.word(question)
         if theirs == "unknown" or word == "unknown":
             return Unknown("solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}")
         if ours is None or word != theirs:
@@ -64,14 +75,22 @@ class CrossProver(TermProver):
 
     def decide_aim(self, aim: Aim) -> Verdict:
         """As `decide`; that values lead there is recomputed with plain integers in any case."""
-        ours = GroupProver.decide_aim(self, aim)
-        word, theirs = verdict_name(ours), self.aim_word(aim)
+        ours = self._bits.decide_aim(aim)
+        word, theirs = verdict_name(ours), self._terms.aim_word(aim)
         if theirs == "unknown" or word == "unknown":
             return Unknown("solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}")
         if word != theirs:
             see = self._left(aim, word, theirs, ours)
             raise Contradiction(f"{aim.id}: the bit graph says {word}, {self.second} says {theirs}; {see}")
         return ours
+
+    def broken(self, question: Question) -> tuple[str, ...]:
+        """As the bit graph has it."""
+        return self._bits.broken(question)
+
+    def helpers(self) -> tuple[str, ...]:
+        """None but arch/'s."""
+        return ()
 
     def _ask_integers(self, question: Question, theirs: str, ours: Proved) -> None:
         found = self.plain.check(question)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.base.errors import UsageError
+from verifier.base.exits import Exit, exit_of
 
 __all__ = ["PROVED", "Baseline", "Change", "Compared", "Said", "compare", "read_baseline", "said"]
 
@@ -72,10 +73,17 @@ class Compared:
     lost: tuple[Change, ...]
     same: int
 
-    def exit_code(self) -> int:
-        """1 where something is refuted anew or in a new way; 3 where something else fails so, or a proof is lost; else 0."""
+    def words(self) -> list[str]:
+        """What it comes to, as words that exit codes have: what fails anew or in a new way, advice left out, and what is lost.
+
+        Whatever fails and is not refuted is not known.
+        """
         now = [change.now for change in (*self.new, *self.worse) if not change.advisory]
-        return 1 if "refuted" in now else 3 if now or self.lost else 0
+        return [*("refuted" if word == "refuted" else "unknown" for word in now), *("lost" for _ in self.lost)]
+
+    def exit_code(self) -> Exit:
+        """1 where something is refuted anew or in a new way; 3 where something else fails so, or a proof is lost; else 0."""
+        return exit_of(self.words(), nothing=Exit.HOLDS)
 
     def lines(self) -> Iterator[str]:
         """For people: each change, and one sentence."""

@@ -12,8 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from verifier.base.errors import Contradiction
+from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import FALSE, TRUE, Bits
-from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import call
 from verifier.language.machine import HUGE, LIFTED, Key
@@ -21,8 +23,10 @@ from verifier.language.syntax import BOOL
 from verifier.model.spec import REACHES, Property
 from verifier.model.step import Instance, Step, World, invariants, key_name, level_of, run, state_keys
 from verifier.model.typed import Model
-from verifier.prove.obligations import Aim, Builder, Group, Obligation, Question, Way
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Aim, Group, Obligation, Question, Way
 from verifier.prove.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
+from verifier.prove.step_judge import StepJudge
 
 __all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
 
@@ -62,7 +66,6 @@ class GroupProver:
         self.builder = Builder(model, group, graph, graph_inputs(graph))
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
         self._examples: dict[str, list[tuple[dict[str, int | bool], Move]]] = {}  # of an instance
-        self.least = True  # are the values of counterexamples to be the least? It takes longer than to find some
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
         self._impossible: dict[tuple[str, str], str] = {}  # obligation, instance: no violation of the one in the other, by whom
 
@@ -86,7 +89,7 @@ class GroupProver:
                     raise Contradiction(f"{self.group}: {label}: the solver's values, recomputed, violate nothing")
                 left = {name: bad for (name, bad), violated in zip(left.items(), shown, strict=True) if not violated}
 
-    def decide(self, question: Question) -> Verdict:
+    def decide(self, question: Question, least: bool = True) -> Verdict:
         """The verdict, a failure still without its trace."""
         for label, given in question.given.items():
             values = self._inhabitant(label, given)
@@ -105,7 +108,7 @@ class GroupProver:
                 if isinstance(answer, Undecided):
                     return Unknown("solver", answer.reason)
                 if isinstance(answer, Sat):
-                    return Refuted(self.counterexample(question, way, given), None)
+                    return Refuted(self.counterexample(question, way, given, least), None)
                 assert isinstance(answer, Unsat)
         return Proved(self.inhabitant_of(question))
 
@@ -152,14 +155,6 @@ class GroupProver:
         """Who decided what was decided last, and how."""
         return f"{self.name} ({self.solver.how})" if self.solver.how and self.name == "bits" else self.name
 
-    def assumed(self, question: Question) -> tuple[str, ...]:
-        """The names of what the question takes as given: requirements and axioms."""
-        names: dict[str, None] = {}
-        for way in question.ways:
-            if way.step is not None:
-                names |= dict.fromkeys(way.step.named)
-        return tuple(names)
-
     def _inhabitant(self, label: str, given: tuple[int, ...]) -> dict[str, int | bool] | None:
         if label not in self._inhabitants:
             answer = self.solver.check(given)
@@ -179,9 +174,9 @@ class GroupProver:
         """Every way in which the property can be violated, by name."""
         return tuple(sorted({str(way) for way in question.ways if self.possible(question, way)}))
 
-    def counterexample(self, question: Question, way: Way, given: tuple[int, ...]) -> Counterexample:
+    def counterexample(self, question: Question, way: Way, given: tuple[int, ...], least: bool = True) -> Counterexample:
         """Values that violate the obligation this way, recomputed with plain integers: the least, if such are asked for."""
-        values = self._violating(question, way, [*given, way.bad])
+        values = self._violating(question, way, [*given, way.bad], least)
         if way.sentence:
             return Counterexample(self.parameters(way.sentence, values), None, reached=True, replayed=True)
         if way.instance is None:
@@ -191,12 +186,12 @@ class GroupProver:
             raise Contradiction(f"{question.id}: the solver's values, recomputed, violate nothing")
         return Counterexample(move, way.process, replayed=True)
 
-    def _violating(self, question: Question, way: Way, conditions: list[int]) -> dict[str, int | bool]:
-        if not self.least:
+    def _violating(self, question: Question, way: Way, conditions: list[int], least: bool) -> dict[str, int | bool]:
+        if not least:
             answer = self.solver.check(conditions)
             if isinstance(answer, Sat):
                 return answer.model
-        point = [] if way.step is None else [preference(self.builder, question.property, way.step, [way])]
+        point = [] if way.step is None else [preference(self.builder.judge, question.property, way.step, [way])]
         conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
         return minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
 
@@ -235,7 +230,7 @@ class GroupProver:
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""
         inputs = {name: value for name, value in values.items() if name.startswith((f"{sentence}.", LIFTED))}
-        if not fails(self.model, self.builder.properties(), sentence, inputs):
+        if not fails(self.model, self.builder.judge.properties(), sentence, inputs):
             raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
         return Move("static", False, (), False, inputs, {}, {})
 
@@ -251,13 +246,13 @@ class GroupProver:
         return step_move(self.model, self.group, instance, state, inputs)
 
 
-def preference(builder: Builder, prop: Property, step: Step, ways: Iterable[Way]) -> int:
+def preference(judge: StepJudge, prop: Property, step: Step, ways: Iterable[Way]) -> int:
     """The condition that a property fails in one of these ways and that a reader sees what its `prefers` asks for."""
     if prop.prefers is None:
         return TRUE
-    function, world = builder.model.preferred(prop), builder.after(step)
-    told: list[int] = [builder.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
-    return int(builder.alg.any(*told))
+    function, world = judge.model.preferred(prop), judge.after(step)
+    told: list[int] = [judge.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
+    return int(judge.alg.any(*told))
 
 
 def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]) -> list[int]:
@@ -330,37 +325,37 @@ def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict
 
 
 def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
-    step, builder = _recomputed(model, group, move)
+    step, judge = _recomputed(model, group, move)
     violated = {
-        prop.name for prop in builder.properties() if any(way.bad for way in builder.ways(prop, step))
+        prop.name for prop in judge.properties() if any(way.bad for way in judge.ways(prop, step))
     }
-    return violated, all(step.assumed) and _settled(builder), step.after
+    return violated, all(step.assumed) and _settled(judge), step.after
 
 
-def _settled(builder: Builder) -> bool:
+def _settled(judge: StepJudge) -> bool:
     """Are the answers of helpers settled, with plain integers? Else they say nothing of the step."""
-    return not any(builder.memory.take().values())
+    return not any(judge.memory.take().values())
 
 
-def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
+def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, StepJudge]:
     """The step of a move with plain integers, and what says how it violates properties and what it leads to."""
     reader, alg = input_reader(dict(move.inputs)), Integers()
-    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
+    judge = StepJudge(model, group, alg, reader, model.memory(alg, reader))
     instance = instance_of(model, move)
-    return run(model, alg, dict(move.before), instance, group.code, reader, builder.memory), builder
+    return run(model, alg, dict(move.before), instance, group.code, reader, judge.memory), judge
 
 
 def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
     """Does the move, recomputed, satisfy its assumptions, the invariant among them, and show the effect?"""
-    step, builder = _recomputed(model, group, move)
-    shown = any(bool(condition) for name, condition in builder.effects(step) if name == effect)
-    return shown and all(step.assumed) and _keeps(builder, move.before) and _settled(builder)
+    step, judge = _recomputed(model, group, move)
+    shown = any(bool(condition) for name, condition in judge.effects(step) if name == effect)
+    return shown and all(step.assumed) and _keeps(judge, move.before) and _settled(judge)
 
 
-def _keeps(builder: Builder, state: State) -> bool:
+def _keeps(judge: StepJudge, state: State) -> bool:
     """Does a state satisfy the whole invariant?"""
-    world = World(builder.model, builder.alg, dict(state), builder.fresh, builder.memory)
-    return all(holds for _, _, holds in invariants(builder.model, world, builder.group.code))
+    world = World(judge.model, judge.alg, dict(state), judge.fresh, judge.memory)
+    return all(holds for _, _, holds in invariants(judge.model, world, judge.group.code))
 
 
 def violates(model: Model, group: Group, move: Move, prop: str) -> bool:

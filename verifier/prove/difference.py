@@ -16,15 +16,18 @@ from itertools import islice
 from typing import Any
 
 from verifier.base.errors import UsageError
+from verifier.engine.answers import Sat, Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Sat, Unsat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.language.algebra import Integers
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
 from verifier.model.step import Instance, instances, key_name, run, state_keys
 from verifier.model.typed import Model
 from verifier.prove.bits_way import Contradiction, GroupProver, graph_inputs, input_reader, instance_of, order, replay, step_move
-from verifier.prove.obligations import Builder, Group, Question
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group, Question
 from verifier.prove.results import Move
 
 __all__ = ["Difference", "Differences", "Pair", "here", "lucks", "own"]
@@ -103,9 +106,8 @@ class Differences:
         """The same old, and another new, over the same graph and solver. The state has to be the same."""
         found = copy(self)
         found.pair = replace(self.pair, new=new)
-        found.new = _Side(new, "", copy(self.new.builder))
-        found.new.builder.model, found.new.builder.memory = new, new.memory(self.graph, self.new.builder.fresh)
-        found.new.builder.keep_nothing()
+        builder = self.new.builder
+        found.new = _Side(new, "", builder.with_model(new, new.memory(self.graph, builder.fresh)))
         return found
 
     def _builder(self, model: Model, fresh: Callable[[str, int], Any]) -> Builder:

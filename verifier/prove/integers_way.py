@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import call
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
 from verifier.model.step import World, key_name, run, state_keys
 from verifier.model.typed import Model
-from verifier.prove.obligations import Builder, Group, Question, Way
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group, Question, Way
+from verifier.prove.step_judge import StepJudge
 
 __all__ = ["MOST_BITS", "Plain", "PlainChecker", "Violated"]
 
@@ -144,7 +146,7 @@ class PlainChecker:
         step = run(model, alg, state, way.instance, self.group.code, inputs, memory)
         if not all(step.named.get(name, True) for kind, name in claim.needed if kind == "step"):
             return False
-        plain = Builder.of_steps(model, self.group, alg, inputs, memory)
+        plain = StepJudge(model, self.group, alg, inputs, memory)
         return any(w.bad for w in plain.ways(question.property, step) if w.process == way.process)
 
 

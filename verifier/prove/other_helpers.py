@@ -9,17 +9,18 @@ obligation is about, the verdict is INCOMPLETE: never PROVED on what C leaves op
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from verifier.engine.answers import Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Algebra
 from verifier.language.machine import Memory
 from verifier.model.arch import Layout
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver
-from verifier.prove.obligations import Group, Question
+from verifier.prove.obligations import Aim, Group, Question
 from verifier.prove.results import Incomplete, Verdict
 
 __all__ = ["Substitute", "SubstitutedProver", "substituted"]
@@ -45,20 +46,38 @@ def substituted(model: Model, substitute: Substitute) -> Model:
     return found
 
 
-class SubstitutedProver(GroupProver):
-    """Decides one group whose model has substituted helpers, on the bit graph."""
+class SubstitutedProver:
+    """A Prover of one group whose model has substituted helpers, on the bit graph."""
 
     def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
-        super().__init__(model, group, graph, solver)
+        self._bits = GroupProver(model, group, graph, solver)
+        self.group, self.solver, self.builder, self.name = group, solver, self._bits.builder, self._bits.name
         self._open: dict[tuple[Any, ...], bool] = {}
 
     def helpers(self) -> tuple[str, ...]:
+        """What the memory of lifted helpers says of itself, by group."""
         return tuple(f"{self.group}: {text}" for text in self.builder.memory.says())
 
-    def decide(self, question: Question) -> Verdict:
+    def exclude(self, questions: Sequence[Question]) -> None:
+        """As on arch/'s helpers."""
+        self._bits.exclude(questions)
+
+    def decide(self, question: Question, least: bool = True) -> Verdict:
         """As on arch/'s helpers, but INCOMPLETE where the question's steps meet undefined behaviour."""
         reasons = [reason for reason, unknown in question.unsettled.items() if self._is_open(question, unknown)]
-        return Incomplete("; ".join(reasons)) if reasons else super().decide(question)
+        return Incomplete("; ".join(reasons)) if reasons else self._bits.decide(question, least)
+
+    def decide_aim(self, aim: Aim) -> Verdict:
+        """As on arch/'s helpers."""
+        return self._bits.decide_aim(aim)
+
+    def broken(self, question: Question) -> tuple[str, ...]:
+        """As the bit graph has it."""
+        return self._bits.broken(question)
+
+    def way(self) -> str:
+        """The bit graph, and how."""
+        return self._bits.way()
 
     def _is_open(self, question: Question, unknown: int) -> bool:
         """May the question's steps meet this condition?"""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
-from verifier.base.exits import Exit, worst
+from verifier.base.exits import Exit, exit_of
 from verifier.language.machine import Key
 from verifier.model.spec import ADVISORY
 from verifier.prove.baseline import PROVED, Compared, Said
@@ -196,16 +196,12 @@ def reason(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
-_EXIT = {"proved": Exit.HOLDS, "refuted": Exit.REFUTED, "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN}
-
-
 def exit_code(run: Run) -> Exit:
     """What the run comes to. An advisory property never fails one. Compared with an earlier run: what is new or in a new way."""
-    if run.stopped:
-        return Exit.STOPPED
-    if run.contradictions:
-        return Exit.CONTRADICTION
-    codes = {Exit.OPEN} if run.unfinished or not run.results else set()
+    words = ["contradiction"] if run.contradictions else []
+    words += ["unknown"] if run.unfinished or not run.results else []
     if run.compared is not None:
-        return worst({*codes, run.compared.exit_code()})
-    return worst(codes | {_EXIT[verdict_name(r.verdict)] for r in run.results if r.obligation.kind != "advisory"})
+        words += run.compared.words()
+    else:
+        words += {verdict_name(r.verdict) for r in run.results if r.obligation.kind != "advisory"}
+    return exit_of(words, bool(run.stopped), nothing=Exit.HOLDS)  # advice alone fails no run

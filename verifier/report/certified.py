@@ -13,7 +13,7 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
 from verifier.base.output import clean
 from verifier.evidence.certify.verify import Report
-from verifier.run.plan import Filters
+from verifier.run.filters import Filters
 
 __all__ = ["certified_json", "certified_junit", "certified_parts", "certified_text"]
 

@@ -14,7 +14,7 @@ from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL
 from verifier.model.arch import Layout
 from verifier.report.columns import wrap
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["decode_text", "flags_line", "parse_value"]
 

@@ -13,7 +13,7 @@ from verifier.prove.results import Move
 from verifier.report.columns import wrap
 from verifier.report.moves import moves_text
 from verifier.report.result_json import state
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["difference_data", "difference_text"]
 

@@ -10,7 +10,7 @@ from verifier.prove.results import Counterexample, Result, reason, verdict_name
 from verifier.report.columns import WIDTH, wrap
 from verifier.report.moves import moves_text
 from verifier.report.why import Shown, why
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["explain_text", "more_text", "source_of"]
 
@@ -148,7 +148,7 @@ def _where(library: Library, transition: Transition | None, prop: str) -> Where:
 def more_text(library: Library, result: Result, count: int) -> str:
     """Further counterexamples to one obligation's step, which differ in more than frames and slots."""
     from verifier.engine.bits import Bits
-    from verifier.engine.solve import BitsSolver
+    from verifier.engine.bits_solver import BitsSolver
     from verifier.prove.bits_way import GroupProver
 
     o = result.obligation

@@ -7,7 +7,7 @@ from verifier.base.errors import UsageError, nearest
 from verifier.model.spec import EFFECT, REACHES
 from verifier.report import catalogue
 from verifier.report.columns import table
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["list_text"]
 

@@ -29,7 +29,7 @@ from verifier.prove.results import (
 )
 from verifier.report.moves import reads_as, shown
 from verifier.report.why import why
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["json_parts", "schema"]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from verifier import __version__
 from verifier.prove.results import Result, Run, reason, verdict_name
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["sarif_parts"]
 

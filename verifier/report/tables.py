@@ -10,7 +10,7 @@ from verifier.prove.results import Result, Run, State, reason, verdict_name
 from verifier.report.catalogue import coverage_line
 from verifier.report.columns import table, wrap
 from verifier.report.explain import explain_text, source_of
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["audit_text", "closing_line", "prove_text"]
 

@@ -22,8 +22,9 @@ from verifier.model.spec import Level, Property
 from verifier.model.step import Step, World, run
 from verifier.model.typed import Model
 from verifier.prove.bits_way import input_reader, instance_of
-from verifier.prove.obligations import Builder, Group, Way
+from verifier.prove.obligations import Group, Way
 from verifier.prove.results import Move
+from verifier.prove.step_judge import StepJudge
 
 __all__ = ["Shown", "Term", "decisive", "reasons", "why"]
 
@@ -56,47 +57,47 @@ def why(model: Model, group: Group, move: Move, name: str, process: int | None =
     """What shows that a move violates a property, of `process` if of several; None where it does not."""
     if move.transition in ("init", "static"):
         return None
-    step, builder = _again(model, group, move)
+    step, judge = _again(model, group, move)
     prop = model.spec.properties[name]
-    failing = [way for way in builder.ways(prop, step) if way.bad is True]
+    failing = [way for way in judge.ways(prop, step) if way.bad is True]
     failing.sort(key=lambda way: (way.process is None, way.process != process))
     if not failing:
         return None
     way = failing[0]
     if way.component:
-        return _component(builder, step, prop, way)
+        return _component(judge, step, prop, way)
     if way.process is None:
-        return _asserted(model, builder, step, prop, move)
+        return _asserted(model, judge, step, prop, move)
     if prop.holds is None:
         return Shown(NAMES[way.process], (_entry_changed(step, way.process),), "no other process's entry changes")
-    after = builder.seen(step, prop)
+    after = judge.seen(step, prop)
     return Shown(NAMES[way.process], decisive(model, prop, prop.holds, way.process, step.before, after, move))
 
 
-def _again(model: Model, group: Group, move: Move) -> tuple[Step, Builder]:
+def _again(model: Model, group: Group, move: Move) -> tuple[Step, StepJudge]:
     """The step with plain integers."""
     alg, reader = Integers(), input_reader(dict(move.inputs))
-    builder = Builder.of_steps(model, group, alg, reader, model.memory(alg, reader))
-    return run(model, alg, dict(move.before), instance_of(model, move), group.code, reader, builder.memory), builder
+    judge = StepJudge(model, group, alg, reader, model.memory(alg, reader))
+    return run(model, alg, dict(move.before), instance_of(model, move), group.code, reader, judge.memory), judge
 
 
-def _asserted(model: Model, builder: Builder, step: Step, prop: Property, move: Move) -> Shown | None:
+def _asserted(model: Model, judge: StepJudge, step: Step, prop: Property, move: Move) -> Shown | None:
     """What an assert within the step saw: the state then, of the process of which the sentence fails."""
     moment = step.moments.get(prop.name)
     if moment is None or prop.shows is None:
         return None
-    world = World(model, builder.alg, {**moment, **_was(step.before)}, builder.fresh, builder.memory)
+    world = World(model, judge.alg, {**moment, **_was(step.before)}, judge.fresh, judge.memory)
     for process in (0, 1):
         if not _value(model, prop, prop.shows.text, prop.shows, process, world, move):
             return Shown(NAMES[process], decisive(model, prop, prop.shows, process, step.before, world, move))
     return None
 
 
-def _component(builder: Builder, step: Step, prop: Property, way: Way) -> Shown:
+def _component(judge: StepJudge, step: Step, prop: Property, way: Way) -> Shown:
     """The component of the entry that changed, from what to what, and what the step says of it."""
     process = way.process
     assert process is not None
-    old, new = builder.compared(step, process, prop.compares[way.component])
+    old, new = judge.compared(step, process, prop.compares[way.component])
     transition = step.instance.transition
     change = None if transition is None else transition.changes.get(way.component)
     says = f"{way.component} stays" if change is None else " ".join(change.text.split())

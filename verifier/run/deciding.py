@@ -9,20 +9,22 @@ from itertools import chain
 
 from verifier.base.errors import USERS
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver
+from verifier.engine.bits_solver import BitsSolver
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import Contradiction, GroupProver, obligation_of
 from verifier.prove.obligations import Aim, Obligation, Question, obligation_id
+from verifier.prove.prover import Prover
 from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous
 from verifier.run.depths import depth_for, in_vain
 from verifier.run.group_work import GroupWork, blame
 from verifier.run.messages import At, Done
+from verifier.run.plan import askable
 from verifier.run.recall import stands
 
 __all__ = ["counterexample", "decide", "from_cache", "new_prover", "wanted_transitions"]
 
 
-def new_prover(state: GroupWork) -> GroupProver:
+def new_prover(state: GroupWork) -> Prover:
     """The prover that the task asks for, on a graph of its own."""
     model, group, graph = state.model, state.group, Bits()
     if state.work.library.substitute is not None:
@@ -40,10 +42,11 @@ def new_prover(state: GroupWork) -> GroupProver:
 
 def wanted_transitions(state: GroupWork) -> list[str]:
     """The steps of which an obligation is asked for, in the order of specs/."""
-    return [n for n in step_names(state.model) if any(state.work.task.filters.wants(n, p) for p in state.work.library.asked(n))]
+    filters, library = state.work.task.filters, state.work.library
+    return [n for n in step_names(state.model) if any(filters.wants(n, p) for p in askable(library, n))]
 
 
-def from_cache(state: GroupWork, prover: GroupProver, name: str) -> list[str]:
+def from_cache(state: GroupWork, prover: Prover, name: str) -> list[str]:
     """Tell what is known already; the names of the properties that are left to decide."""
     left, failures = [], []
     for prop in asked(state.model, name, state.group.code):
@@ -92,7 +95,7 @@ def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
     return result
 
 
-def decide(state: GroupWork, prover: GroupProver, name: str, props: list[str]) -> GroupProver:
+def decide(state: GroupWork, prover: Prover, name: str, props: list[str]) -> Prover:
     """Decide a transition's obligations.
 
     The prover to go on with, a new one after an error of its own.
@@ -135,7 +138,7 @@ def counterexample(state: GroupWork, result: Result) -> Counterexample:
     raise Contradiction(f"{result.obligation.id}: it is refuted no more when it is asked for again")
 
 
-def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) -> bool:
+def _decided(state: GroupWork, prover: Prover, question: Question | Aim) -> bool:
     """Decide one obligation, and tell it.
 
     False where the prover failed, and is to be trusted no longer.
@@ -145,9 +148,9 @@ def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) ->
     state.work.say(At(question.id, state.group, (obligation,), "deciding"))
     start = time.perf_counter()
     prover.solver.how = ""
-    prover.least = name in ("init", "static") or state.work.task.solver != "bits" or state.work.task.cross is not None
     try:
-        verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question)
+        last = name in ("init", "static")  # no trace takes the place of its values
+        verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question, last)
         broken = prover.broken(question) if isinstance(verdict, Refuted) and isinstance(question, Question) else ()
     except USERS:
         raise
@@ -155,7 +158,7 @@ def _decided(state: GroupWork, prover: GroupProver, question: Question | Aim) ->
         blame(state, obligation, error)
         return isinstance(error, Contradiction)
     result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
-                    assumptions=() if isinstance(question, Aim) else prover.assumed(question), ways=broken)
+                    assumptions=() if isinstance(question, Aim) else question.assumed(), ways=broken)
     if isinstance(verdict, Proved):
         state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
     if isinstance(verdict, Refuted) and name not in ("init", "static"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from verifier.base.digests import digest, program
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["Grounds", "code", "grounds"]
 

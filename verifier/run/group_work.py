@@ -10,8 +10,8 @@ from verifier.model.typed import Model
 from verifier.prove.obligations import Group, Obligation
 from verifier.prove.results import Counterexample, Result, Unknown
 from verifier.run.cache import Cache
+from verifier.run.library import Library
 from verifier.run.messages import Contradicts, Done, Say, Task
-from verifier.run.plan import Library
 from verifier.search.consequence import Consequences
 from verifier.search.hints import Hints
 from verifier.search.rules import Target

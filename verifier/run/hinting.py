@@ -76,7 +76,9 @@ def known_steps(state: GroupWork, found: Iterable[Labels], group: Group, name: s
 
 
 def _akin(state: GroupWork, search: Search, target: Target) -> Iterator[Labels]:
-    """Steps that led to a failure like it, while there is time; none where another variant was searched in vain.
+    """Steps that led to a failure like it, while there is time.
+
+    None where another variant was searched in vain.
 
     None after a failure, either: what that leads to is looked for where nothing else was found.
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 from verifier.prove.obligations import Group, Obligation
 from verifier.prove.results import Result
-from verifier.run.plan import Filters
+from verifier.run.filters import Filters
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Say", "Task", "Unreached"]
 
@@ -58,9 +58,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """Everything of a group is decided but these: they fail, and how they are reached is searched for next.
+    """Everything of a group is decided but these: they fail, and how they are reached is searched
+    for next.
 
-    Each stands as it is here, as unknown first and as refuted once its trace is found, until its `Done` is told.
+    Each stands as it is here, as unknown first and as refuted once its trace is found, until its
+    `Done` is told.
     """
 
     results: tuple[Result, ...]

@@ -98,9 +98,11 @@ def _search(
 
 
 def _through(state: GroupWork, left: list[Target], elsewhere: set[Target]) -> dict[Target, tuple[Move, ...]]:
-    """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a property.
+    """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a
+    property.
 
-    What was searched in vain on another variant (`elsewhere`) is not searched for again: known steps are tried.
+    What was searched in vain on another variant (`elsewhere`) is not searched for again: known
+    steps are tried.
     """
     left = [t for t in left if state.model.spec.properties[t[1]].kind != "advisory"]
     if not left:
@@ -114,7 +116,8 @@ def with_trace(
     state: GroupWork, result: Result, found: dict[tuple[str, str], tuple[Move, ...]], depth: int,
     after: tuple[Move, ...] = (),
 ) -> Result:
-    """The result as it is told: refuted with its trace, or unknown where no trace of `depth` steps was found.
+    """The result as it is told: refuted with its trace, or unknown where no trace of `depth` steps
+    was found.
 
     `after` is a trace after another failure; it says what to mend first.
     """

@@ -20,9 +20,11 @@ from verifier.model.step import applies, asked, step_names
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.run.filters import Filters, matches
 from verifier.run.grounds import code
+from verifier.run.library import Library
 from verifier.run.messages import At, Contradicts, Done, Failed, Finished, Task, Unreached
-from verifier.run.plan import NOT_COVERED, Filters, Library, matches, nothing_matches
+from verifier.run.plan import NOT_COVERED, askable, groups_of, not_applicable, nothing_matches, variants_of
 from verifier.run.shared import Results, Shared
 from verifier.run.worker import work
 
@@ -101,9 +103,9 @@ def prove(
     processes ended.
     """
     start = time.perf_counter()
-    unproved = [v for v in library.wanted(filters) if v.unproved]
-    groups, skipped = library.groups(filters)
-    if not groups and unproved and unproved == library.wanted(filters):
+    unproved = [v for v in variants_of(library, filters) if v.unproved]
+    groups, skipped = groups_of(library, filters)
+    if not groups and unproved and unproved == variants_of(library, filters):
         raise UsageError(f"nothing to prove for {unproved[0].name}: {unproved[0].unproved}")
     if not groups:
         raise nothing_matches(filters, library)
@@ -124,7 +126,7 @@ def prove(
 
 def nothing(library: Library, filters: Filters, why: str) -> Run:
     """A run that was ended before anything was decided: all that was asked for, as not decided."""
-    groups, skipped = library.groups(filters)
+    groups, skipped = groups_of(library, filters)
     now = time.perf_counter()
     scheduler = _Scheduler(library, Options(), lambda news: None)
     return _finish(library, groups, filters, skipped, scheduler, now, now, why)
@@ -134,7 +136,7 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
     """UsageError where a filter of transitions or properties leaves nothing to ask."""
     events = {f"hw-{e}" for group in groups for e in library.variant(group.variant).hardware}
     if not (any(matches(n, filters.transition) for n in ("init", "static", *library.spec.transitions, *events))
-            and any(matches(p, filters.property) for name in library.spec.transitions for p in library.asked(name))):
+            and any(matches(p, filters.property) for name in library.spec.transitions for p in askable(library, name))):
         raise nothing_matches(filters, library)
     for group in groups:
         model = library.group_model(group)
@@ -301,10 +303,10 @@ def _finish(
     library: Library, groups: Sequence[Group], filters: Filters, skipped: list[dict[str, str]],
     scheduler: _Scheduler, start: float, loaded: float, stopped: str = "",
 ) -> Run:
-    from verifier.engine.solve import solver_versions
+    from verifier.engine.versions import solver_versions
 
     results = scheduler.results.in_order()
-    unproved = [f"variant {v.name}: {v.unproved}" for v in library.wanted(filters) if v.unproved]
+    unproved = [f"variant {v.name}: {v.unproved}" for v in variants_of(library, filters) if v.unproved]
     asked = {group.level for group in groups}
     levels = [f"level {name}: not asked for" for name in library.spec.levels if not matches(name, filters.level)]
     levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked for what in one.covers_not]
@@ -326,7 +328,7 @@ def _finish(
 
 
 def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
-    return library.not_applicable(group, lambda t, p: matches(t, filters.transition))
+    return not_applicable(library, group, lambda t, p: matches(t, filters.transition))
 
 
 def _asked(model: Model, group: Group, filters: Filters) -> int:

@@ -15,8 +15,8 @@ from verifier.run.cache import Cache
 from verifier.run.deciding import decide, from_cache, new_prover, wanted_transitions
 from verifier.run.grounds import code, grounds
 from verifier.run.group_work import GroupWork, Work, blame
+from verifier.run.library import Library
 from verifier.run.messages import At, Contradicts, Failed, Finished, Say, Task, Unreached
-from verifier.run.plan import Library
 from verifier.run.reaching import tell_traces, with_trace
 from verifier.search.consequence import Consequences
 

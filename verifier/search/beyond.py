@@ -17,7 +17,7 @@ from verifier.language.syntax import BOOL
 from verifier.model.step import Step, instances, run
 from verifier.prove.bits_way import instance_of, step_move
 from verifier.prove.difference import LUCKS, Difference, Pair, here, lucks, own
-from verifier.prove.obligations import Builder
+from verifier.prove.step_judge import StepJudge
 from verifier.search.rules import Rules, Target
 from verifier.search.sequences import KIN, Known, akin
 from verifier.search.trace import Search
@@ -39,11 +39,11 @@ class _Kept:
     target: Target
     known: tuple[Mapping[str, int | bool], ...]
 
-    def conditions(self, builder: Builder, step: Step, found: Mapping[str, int]) -> dict[str, int]:
+    def conditions(self, judge: StepJudge, step: Step, found: Mapping[str, int]) -> dict[str, int]:
         transition, prop = self.target
         if step.instance.name != transition or prop not in found:
             return {}
-        return {MARK + prop: builder.alg.all(found[prop], self._kept(builder, step))}
+        return {MARK + prop: judge.alg.all(found[prop], self._kept(judge, step))}
 
     def property(self, name: str) -> str:
         return name.removeprefix(MARK)
@@ -51,11 +51,11 @@ class _Kept:
     def without(self, inputs: Mapping[str, int | bool]) -> dict[str, int | bool]:
         return {name: value for name, value in inputs.items() if not name.startswith(ASIDE)}
 
-    def _kept(self, builder: Builder, step: Step) -> int:
+    def _kept(self, judge: StepJudge, step: Step) -> int:
         """The old takes the step under some luck, and keeps the property under each that is known.
         """
-        alg, fresh = builder.alg, builder.fresh
-        goes, _ = self._old(builder, step, lambda n, k: fresh(ASIDE + n if own(n) else n, k))
+        alg, fresh = judge.alg, judge.fresh
+        goes, _ = self._old(judge, step, lambda n, k: fresh(ASIDE + n if own(n) else n, k))
         conditions = [goes]
         for luck in self.known:
             def chosen(name: str, kind: int, luck: Mapping[str, int | bool] = luck) -> Any:
@@ -64,15 +64,15 @@ class _Kept:
                 value = luck.get(name, 0)
                 return alg.truth(bool(value)) if kind == BOOL else alg.word(int(value), kind)
 
-            conditions.append(alg.neg(alg.all(*self._old(builder, step, chosen))))
+            conditions.append(alg.neg(alg.all(*self._old(judge, step, chosen))))
         return int(alg.all(*conditions))
 
-    def _old(self, builder: Builder, step: Step, fresh: Callable[[str, int], Any]) -> tuple[Any, Any]:
+    def _old(self, judge: StepJudge, step: Step, fresh: Callable[[str, int], Any]) -> tuple[Any, Any]:
         """Where the old takes the step, and where it then violates the property."""
-        old, alg = self.pair.old, builder.alg
+        old, alg = self.pair.old, judge.alg
         memory = old.memory(alg, fresh)
         theirs = run(old, alg, dict(step.before), here(old, step.instance), self.pair.group.code, fresh, memory)
-        asked = Builder.of_steps(old, self.pair.group, alg, fresh, memory)
+        asked = StepJudge(old, self.pair.group, alg, fresh, memory)
         ways = [w.bad for p in asked.properties() if p.name == self.target[1] for w in asked.ways(p, theirs)]
         return alg.all(*theirs.assumed, *map(alg.neg, memory.take().values())), alg.any(*ways)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A fixed sequence of steps from a bad state: does it end in a store that leaks, or in lost content?
+"""A fixed sequence of steps from a bad state: does it end in a store that leaks, or in lost
+content?
 
 Whatever a solver finds is recomputed with plain integers.
 """
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.base.errors import SolverError
+from verifier.engine.answers import Sat, Unsat
 from verifier.engine.bits import FALSE, Bits
-from verifier.engine.solve import BitsSolver, Sat, Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.machine import LIFTED, Key
 from verifier.language.syntax import BOOL
 from verifier.model.step import Instance, Step, World, invariants, key_name, run, state_keys
@@ -43,6 +45,7 @@ class Bad:
 
     @staticmethod
     def of(move: Move) -> Bad:
+        """The bad state that a failing move comes to."""
         return Bad(move.after, move.before, {name: value for name, value in move.inputs.items() if name.startswith(LIFTED)})
 
     def as_open(self, graph: Bits) -> list[int]:
@@ -80,7 +83,9 @@ def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None)
 
 
 def without(model: Model, group: Group, bad: Bad, path: Sequence[Instance]) -> list[Move] | None:
-    """The same steps from the state before the failure where they may end so as well; None where it is decided that they do not.
+    """The same steps from the state before the failure where they may end so as well.
+
+    None where it is decided that they do not.
 
     Where the solver gives up, that is not known, and there are no values: no moves.
     """

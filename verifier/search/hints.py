@@ -23,8 +23,10 @@ class Hints:
     """Traces found elsewhere: tried first, and believed only when they are recomputed.
 
     traces        the last one, by level, encoding, code and target
-    others        the steps of those that differ in steps, by encoding, code and target; the last that was found comes first
-    consequences  what a failure leads to, the last one that was looked for; empty where there was none
+    others        the steps of those that differ in steps, by encoding, code and target; the last
+                  that was found comes first
+    consequences  what a failure leads to, the last one that was looked for; empty where there was
+                  none
     endings       the steps of those, by encoding and code; the shortest first
     """
 

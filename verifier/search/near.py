@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is near some bad states: steps from there that end in a store that leaks, or in lost content.
+"""What is near some bad states: steps from there that end in a store that leaks, or in lost
+content.
 
-It is a search for what is near, not a proof that nothing is. What it begins in is constant, and it leaves
-out what would cost most: hardware acts between steps and not inside them, frames and slots are of a few,
-nobody new comes to be a third process, and steps that begin with another content are taken only where a
-translation is left over that might hurt it.
+It is a search for what is near, not a proof that nothing is. What it begins in is constant, and it
+leaves out what would cost most: hardware acts between steps and not inside them, frames and slots
+are of a few, nobody new comes to be a third process, and steps that begin with another content are
+taken only where a translation is left over that might hurt it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.base.errors import SolverError
+from verifier.engine.answers import Sat, Unsat
 from verifier.engine.bits import FALSE, Bits, Word
-from verifier.engine.solve import STRONG_SAT, BitsSolver, Sat, Unsat
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.sat import STRONG_SAT
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
 from verifier.model.spec import THIRD

@@ -6,15 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from verifier.engine.answers import Sat
 from verifier.engine.bits import TRUE, Bits
-from verifier.engine.solve import BitsSolver, Sat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.language.evaluate import call
 from verifier.language.machine import LIFTED, Key, Memory
 from verifier.language.syntax import BOOL
 from verifier.model.step import Instance, Step, World, key_name, run, state_keys
 from verifier.model.typed import OF_VMA, Model
 from verifier.prove.bits_way import granted, graph_inputs, order, preference, readable
-from verifier.prove.obligations import Builder, Group
+from verifier.prove.obligations import Group
+from verifier.prove.step_judge import StepJudge
 from verifier.search.follow import Plan
 from verifier.search.rules import Rules
 
@@ -36,7 +39,7 @@ class Paths:
         self.init = [call(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
         self._known: dict[tuple[str, ...], Step] = {}
 
-    def steps(self, path: list[Instance]) -> Iterator[tuple[Step, Builder, World]]:
+    def steps(self, path: list[Instance]) -> Iterator[tuple[Step, StepJudge, World]]:
         """Each step, who says what it violates, and the world before it."""
         state, labels = self.start, tuple(instance.label for instance in path)
         for depth, instance in enumerate(path, 1):
@@ -47,7 +50,7 @@ class Paths:
                 step = run(self.model, self.graph, state, instance, self.group.code, fresh, self.memo)
                 step.assumed.append(settled(self.graph, self.memo))
                 self._known[labels[:depth]] = step
-            yield (step, Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo),
+            yield (step, StepJudge(self.model, self.group, self.graph, fresh, self.memo),
                    World(self.model, self.graph, state, fresh, self.memo))
             state = step.after
 
@@ -66,14 +69,14 @@ class Path:
         They are the least ones, unless the paths are asked for any: then those that the solver finds first.
         """
         conditions, wishes = list(self.paths.init), []
-        for depth, (step, builder, before) in enumerate(self.paths.steps(self.path), 1):
+        for depth, (step, judge, before) in enumerate(self.paths.steps(self.path), 1):
             conditions += step.assumed
             last = depth == len(self.path)
-            for name, bad in self.rules.violated(builder, step, self.rules.held(before, self.paths.group.code)).items():
+            for name, bad in self.rules.violated(judge, step, self.rules.held(before, self.paths.group.code)).items():
                 if last and name == prop:
                     conditions.append(bad)
                     told = self.model.spec.properties[self.rules.named(prop)]
-                    wishes.append(preference(builder, told, step, builder.ways(told, step)))
+                    wishes.append(preference(judge, told, step, judge.ways(told, step)))
                 elif not last and not self.rules.tolerates(name):
                     conditions.append(bad ^ 1)
             conditions.append(settled(self.graph, self.paths.memo))

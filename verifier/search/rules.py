@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from verifier.model.step import Step, World, invariants
-from verifier.prove.obligations import Builder
+from verifier.prove.step_judge import StepJudge
 
 __all__ = ["Further", "Rules", "Target"]
 
@@ -21,7 +21,7 @@ class Further(Protocol):
     It has a name of its own.
     """
 
-    def conditions(self, builder: Builder, step: Step, found: Mapping[str, int]) -> dict[str, int]:
+    def conditions(self, judge: StepJudge, step: Step, found: Mapping[str, int]) -> dict[str, int]:
         """Name -> condition, of a step that may be the last.
 
         `found` has the conditions that it breaks properties.
@@ -41,9 +41,9 @@ class Further(Protocol):
 class Rules:
     """What the steps of a trace may break.
 
-    failed   the obligations that induction did not prove; no step breaks anything else
-    good     does every step but the last keep every property? Else these may break any, and the last
-             one breaks a property of `failed` that holds before it
+    failed   the obligations that are asked about: those that induction did not prove, or targets
+    good     does every step but the last keep every property? Else these may break any, and the
+             last one breaks a property of `failed` that holds before it
     mark     what stands before the names under which such traces are kept as hints
     words    what is said of them while they are searched
     further  what the last step has to satisfy beyond that
@@ -70,14 +70,14 @@ class Rules:
                 found[name].append(holds)
         return {name: world.alg.all(*conditions) for name, conditions in found.items()}
 
-    def violated(self, builder: Builder, step: Step, held: Mapping[str, int]) -> dict[str, int]:
+    def violated(self, judge: StepJudge, step: Step, held: Mapping[str, int]) -> dict[str, int]:
         """Of the properties that a step may break: the condition that it does."""
         names = {name for transition, name in self.failed if transition == step.instance.name}
-        found = {p.name: builder.alg.any(*(w.bad for w in builder.ways(p, step)))
-                 for p in builder.properties() if p.name in names}
+        found = {p.name: judge.alg.any(*(w.bad for w in judge.ways(p, step)))
+                 for p in judge.properties() if p.name in names}
         if not self.good:
-            found = {name: builder.alg.all(held[name], bad) for name, bad in found.items()}
-        return found if self.further is None else found | self.further.conditions(builder, step, found)
+            found = {name: judge.alg.all(held[name], bad) for name, bad in found.items()}
+        return found if self.further is None else found | self.further.conditions(judge, step, found)
 
     def named(self, found: str) -> str:
         """The property that a name of `violated` is about."""

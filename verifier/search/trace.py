@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from verifier.base.errors import SolverError
+from verifier.engine.answers import Sat
 from verifier.engine.bits import FALSE
-from verifier.engine.solve import BitsSolver, Sat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.machine import Key
 from verifier.model.step import Instance
 from verifier.model.typed import Model

@@ -2,9 +2,9 @@
 """All sequences of steps from one beginning, as formulas of one graph: one step more at a time.
 
 A step of the unrolling chooses among all instances of both processes and every hardware event. For
-what induction has proved, a step need not be asked whether it keeps it, so only steps that failed some
-obligation are checked. So the invariant holds in every state but the last: it follows, and is said all
-the same, since a solver that knows it finds out much sooner what cannot be reached.
+what induction has proved, a step need not be asked whether it keeps it, so only steps that failed
+some obligation are checked. So the invariant holds in every state but the last: it follows, and is
+said all the same, since a solver that knows it finds out much sooner what cannot be reached.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from verifier.engine.answers import Sat
 from verifier.engine.bits import FALSE, TRUE, Bits, Word
-from verifier.engine.solve import BitsSolver, Sat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.language.evaluate import call
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
 from verifier.model.step import Fresh, Instance, Step, World, instances, invariants, key_name, run, state_keys
 from verifier.model.typed import Model
 from verifier.prove.bits_way import graph_inputs
-from verifier.prove.obligations import Builder, Group
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group
+from verifier.prove.step_judge import StepJudge
 from verifier.search.path import prefixed, settled
 from verifier.search.rules import Rules
 
@@ -52,8 +55,9 @@ class Unrolling:
     instances  what a step may be, by who acts
     fresh      the inputs of the step at a depth
 
-    `state` is where it is now, and may be set before the first step; `given` are the conditions that the
-    steps so far are good ones, and `choices` are what each of them may be, by the number of the choice.
+    `state` is where it is now, and may be set before the first step; `given` are the conditions
+    that the steps so far are good ones, and `choices` are what each of them may be, by the number
+    of the choice.
     """
 
     def __init__(
@@ -102,7 +106,7 @@ class Unrolling:
     def deepen(self) -> Layer:
         """All steps from the present state."""
         fresh = self._fresh(self.graph, self.depth + 1)
-        builder = Builder.of_steps(self.model, self.group, self.graph, fresh, self.memo)
+        judge = StepJudge(self.model, self.group, self.graph, fresh, self.memo)
         steps, enabled, bad = [], [], []
         held = self.rules.held(self._world(self.state), self.group.code)
         for actor in (0, 1):
@@ -116,7 +120,7 @@ class Unrolling:
                 if possible == FALSE or all(step.after[k] is v for k, v in step.before.items()):
                     continue
                 steps.append(step)
-                bad.append(self.rules.violated(builder, step, held))
+                bad.append(self.rules.violated(judge, step, held))
                 enabled.append(self.graph.conj(possible, settled(self.graph, self.memo)))
         width = max(len(steps) - 1, 1).bit_length()
         choice = self.graph.input_word(f"{self.depth + 1}/choice", width)

@@ -22,9 +22,12 @@ from verifier.language.read_yaml import OPENED
 from verifier.model.spec import ADVISORY, EFFECT
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import claim, graph_inputs
-from verifier.prove.obligations import Builder, Group, obligation_id
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group, obligation_id
 from verifier.prove.terms_way import term_inputs
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
+from verifier.run.plan import groups_of
 
 __all__ = ["GRAPHS", "Asked", "Content", "asked_for", "content", "kernels", "spec_digests"]
 
@@ -74,7 +77,7 @@ class Content:
 def asked_for(library: Library, filters: Filters) -> dict[str, Asked]:
     """Every obligation that the filters let through, by id: with a certificate or without."""
     found = {}
-    for group in library.groups(filters)[0]:
+    for group in groups_of(library, filters)[0]:
         model = library.group_model(group)
         for step in step_names(model):
             for prop in asked(model, step, group.code):
@@ -106,7 +109,7 @@ def content(library: Library, unit: str, properties: frozenset[str], constants: 
 
 
 def _architectures(library: Library, filters: Filters) -> list[str]:
-    return sorted({library.variant(group.variant).arch for group in library.groups(filters)[0]})
+    return sorted({library.variant(group.variant).arch for group in groups_of(library, filters)[0]})
 
 
 def kernels(library: Library, filters: Filters) -> dict[str, str]:

@@ -18,13 +18,16 @@ from typing import Any
 from verifier import __version__
 from verifier.base.errors import UsageError
 from verifier.base.workers import Lost, each
-from verifier.engine.solve import PROOF_SAT, refutation, satisfied, solver_versions
+from verifier.engine.refute import refutation, satisfied
+from verifier.engine.sat import PROOF_SAT
+from verifier.engine.versions import solver_versions
 from verifier.evidence.certify.blast import Claims
 from verifier.evidence.certify.content import GRAPHS, Asked, asked_for, content, kernels, spec_digests
 from verifier.evidence.certify.dimacs import write_cnf
 from verifier.evidence.certify.files import INDEX, SCHEMA, UNITS, digest, is_unit_file, unit_path
 from verifier.prove.results import Proved, Run, verdict_name
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 
 __all__ = ["Made", "make", "open_folder"]
 

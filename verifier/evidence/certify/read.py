@@ -19,7 +19,7 @@ from verifier.evidence.certify.content import GRAPHS
 from verifier.evidence.certify.dimacs import parse_cnf
 from verifier.evidence.certify.files import INDEX, KINDS, SCHEMA, Bad, digest, parse_json, read_packed, read_plain, unit_path
 from verifier.evidence.certify.gates import Circuit, read_circuit
-from verifier.run.plan import Filters
+from verifier.run.filters import Filters
 
 __all__ = ["Index", "Row", "Unit", "read_index", "read_unit"]
 

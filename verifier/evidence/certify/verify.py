@@ -23,7 +23,8 @@ from verifier.evidence.certify.content import Asked, asked_for, content, kernels
 from verifier.evidence.certify.files import INDEX, Bad, strangers
 from verifier.evidence.certify.read import Index, Row, Unit, read_index, read_unit
 from verifier.prove.results import Run, verdict_name
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
 
 __all__ = ["Report", "stopped_before", "verify"]
 

@@ -21,7 +21,7 @@ from verifier.evidence.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutan
 from verifier.evidence.mutate.planted import NARROWER, WORSE, judge_patch, patch_mutants
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.language.read_yaml import Table, read_yaml
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["KINDS", "LOST", "PATCHED", "Score", "run", "text"]
 

@@ -16,20 +16,24 @@ from itertools import product
 from typing import Any
 
 from verifier.base.errors import SpecError
+from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Sat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.evidence.mutate.variations import variations
 from verifier.language.machine import Machine
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Field, Layout
+from verifier.model.check import check_model
 from verifier.model.spec import Transition
 from verifier.model.step import Step
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver, graph_inputs
-from verifier.prove.obligations import Builder, Group
+from verifier.prove.builder import Builder
+from verifier.prove.obligations import Group
 from verifier.prove.results import verdict_name
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["AS_AN_EFFECT", "UNPROVED", "Judged", "Mutant", "judge", "mutants"]
 
@@ -141,7 +145,7 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
     for level, (encoding, code) in product(levels, CODES) if not variant.unproved else ():
         group = Group(mutant.variant, level, encoding, code)
         model = Model(library.spec, changed, library.spec.encodings[encoding], level)
-        model.check()
+        check_model(model)
         before = _baseline(library, group, None)
         told = _changed_verdict(group, before, model, None)
         if told:
@@ -170,7 +174,7 @@ def _used(variant: str, level: str, library_id: int) -> frozenset[str]:
     left: list[Any] = []
     for encoding in dict.fromkeys(encoding for encoding, _ in CODES):
         model = _LIBRARY[0].model(variant, encoding, level)
-        model.check()
+        check_model(model)
         left += model.typed()
     seen: set[int] = set()
     while left:

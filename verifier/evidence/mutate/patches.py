@@ -7,12 +7,24 @@ What stands for code of the kernel is told by specs/mistakes.yaml; the rest of a
 from __future__ import annotations
 
 import ast
-import copy
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
+from verifier.evidence.mutate.changes import (
+    Change,
+    become,
+    drop,
+    invert,
+    put,
+    rename,
+    set_argument,
+    set_part,
+    swap,
+    without,
+    wrap,
+)
+from verifier.evidence.mutate.folded import filled, folded_text
 from verifier.evidence.mutate.rules import Rules
 
 __all__ = ["KINDS", "patches"]
@@ -20,7 +32,6 @@ __all__ = ["KINDS", "patches"]
 KINDS = ("flush", "test", "re-read", "split", "mark", "order", "branch", "twin", "return", "state")
 WORLD_NAMES = {"tracks_new"}
 BY_REFERENCE = ("ptep_", "pmdp_", "huge_ptep_", "set_", "pte_clear", "pmd_clear", "huge_pte_clear")  # helpers that change
-Change = Callable[[Any], None]
 Made = Iterator[tuple[str, ast.AST, str, Change]]
 
 
@@ -29,7 +40,7 @@ def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, 
 
     Texts that differ in what never runs are the same mistake, which the first of them stands for.
 
-    >>> from verifier.run.plan import load_library
+    >>> from verifier.run.library import load_library
     >>> library = load_library()
     >>> from verifier.evidence.mutate.rules import read_rules
     >>> rules = read_rules(library.spec_folder, library.spec)
@@ -37,65 +48,17 @@ def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, 
     ['pass', 'flush_later(p)']
     """
     tree = ast.parse(text)
-    seen = {_folded(ast.parse(text))}
+    seen = {folded_text(ast.parse(text))}
     said: Counter[str] = Counter()
     for kind, what, place, change in _Planter(tree, rules, level).all():
         changed = ast.parse(text)  # a copy of the tree would take ten times as long
         change(list(ast.walk(changed))[place])
         ast.fix_missing_locations(changed)
-        new, folded = ast.unparse(_filled(changed)), _folded(changed)
+        new, folded = ast.unparse(filled(changed)), folded_text(changed)
         if folded not in seen:
             seen.add(folded)
             said[what] += 1
             yield kind, what if said[what] == 1 else f"{what} ({said[what]})", new
-
-
-def _filled(tree: ast.AST) -> ast.AST:
-    """Bodies that have become empty get a pass."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.If, ast.For, ast.Module)) and not node.body:
-            node.body = [ast.Pass()]
-    return tree
-
-
-def _folded(tree: ast.AST) -> str:
-    """The text without what never runs, by its constants, or does nothing. The tree is used up."""
-    return ast.unparse(_filled(_Fold().visit(tree)))
-
-
-class _Fold(ast.NodeTransformer):
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        self.generic_visit(node)
-        if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Constant):
-            return ast.Constant(not node.operand.value)
-        return node.operand.operand if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.UnaryOp) else node
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        self.generic_visit(node)
-        stop = isinstance(node.op, ast.Or)
-        known = [v for v in node.values if isinstance(v, ast.Constant)]
-        if any(v.value is stop for v in known):
-            return ast.Constant(stop)
-        node.values = [v for v in node.values if v not in known]
-        return ast.Constant(not stop) if not node.values else node.values[0] if len(node.values) == 1 else node
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        self.generic_visit(node)
-        return (node.body if node.test.value else node.orelse) if isinstance(node.test, ast.Constant) else node
-
-    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt] | None:
-        self.generic_visit(node)
-        node.body, node.orelse = ([s for s in body if not isinstance(s, ast.Pass)] for body in (node.body, node.orelse))
-        if isinstance(node.test, ast.Constant):
-            return node.body if node.test.value else node.orelse
-        return node if node.body or node.orelse else None
-
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
-        self.generic_visit(node)
-        return None if ast.unparse(node.targets[0]) == ast.unparse(node.value) else node
-
-    def visit_Pass(self, node: ast.Pass) -> None:
-        return None
 
 
 def _name(node: ast.AST) -> str:
@@ -111,10 +74,6 @@ def _of_level(name: str) -> str:
     """The level whose entries a helper is about by its name, or nothing."""
     starts = (("pmd_", "pmd"), ("huge_pte_", "hugetlb"), ("pte_", "pte"))
     return next((level for start, level in starts if name.startswith(start)), "")
-
-
-def _statements(lines: str) -> list[ast.stmt]:
-    return ast.parse(lines).body
 
 
 class _Planter:
@@ -170,21 +129,21 @@ class _Planter:
         for node, part, number, stmt in self.in_bodies():
             name = _name(stmt.value) if isinstance(stmt, ast.Expr) else ""
             if name in self.rules.actions:
-                yield "flush", node, f"drop `{_short(stmt)}`", _drop(part, number)
+                yield "flush", node, f"drop `{_short(stmt)}`", drop(part, number)
         for node in self.kernel():
             name = _name(node)
             if name in self.rules.weaker and isinstance(node, ast.Call):
-                yield "flush", node, f"`{self.rules.weaker[name]}` for `{_short(node)}`", _rename(self.rules.weaker[name])
+                yield "flush", node, f"`{self.rules.weaker[name]}` for `{_short(node)}`", rename(self.rules.weaker[name])
             if name in self.rules.actions and isinstance(node, ast.Call):
                 for number, arg in enumerate(node.args[1:], 1):
                     for value in (False, True):
-                        yield "flush", node, f"`{_short(arg)}` is {value} in `{_short(node)}`", _argument(number, value)
+                        yield "flush", node, f"`{_short(arg)}` is {value} in `{_short(node)}`", set_argument(number, value)
 
     def tests(self) -> Made:
         for node in self.kernel():
             if _name(node) in self.rules.tests:
                 for value in (False, True):
-                    yield "test", node, f"`{_short(node)}` is {value}", _become(ast.Constant(value))
+                    yield "test", node, f"`{_short(node)}` is {value}", become(ast.Constant(value))
 
     def reading(self, node: ast.AST) -> str:
         """The entry that an expression reads, and nothing else; empty where it does not."""
@@ -204,7 +163,7 @@ class _Planter:
                     stmt.value, ast.Call) and stmt.value.args else ""
                 if entry:
                     for known in held.get(entry, ()):
-                        yield "re-read", stmt.value, f"`{known}` for `{_short(stmt.value)}`", _become(ast.Name(known))
+                        yield "re-read", stmt.value, f"`{known}` for `{_short(stmt.value)}`", become(ast.Name(known))
                 elif taken and id(stmt.value) not in done:
                     for known in held.get(taken, ()):
                         yield from self.stale(stmt, known)
@@ -231,7 +190,7 @@ class _Planter:
         where, part, number = self.parent(stmt)
         local = ast.unparse(stmt.targets[0])
         lines = ast.unparse(stmt.value) + (f"\n{local} = {known}" if local != known else "")
-        yield "re-read", where, f"`{known}` for what `{_short(stmt.value)}` gives", _put(part, number, lines)
+        yield "re-read", where, f"`{known}` for what `{_short(stmt.value)}` gives", put(part, number, lines)
 
     def stale_parts(self, node: ast.AST, held: dict[str, list[str]], done: set[int]) -> Made:
         """Reads within an expression, but not the entries that a helper is given by reference."""
@@ -240,7 +199,7 @@ class _Planter:
         entry = self.reading(node)
         if entry:
             for known in held.get(entry, ()):
-                yield "re-read", node, f"`{known}` for `{_short(node)}`", _become(ast.Name(known))
+                yield "re-read", node, f"`{known}` for `{_short(node)}`", become(ast.Name(known))
             return
         by_reference = _name(node).startswith(BY_REFERENCE)
         for number, child in enumerate(ast.iter_child_nodes(node)):
@@ -261,15 +220,15 @@ class _Planter:
                     continue
                 words = [ast.unparse(arg) for arg in value.args]
                 new = lines.replace("{x}", result).replace("{e}", words[0]).replace("{1}", words[1] if len(words) > 1 else "")
-                yield "split", node, f"`{_short(stmt)}` as `{new}`", _put(part, number, new)
+                yield "split", node, f"`{_short(stmt)}` as `{new}`", put(part, number, new)
 
     def marks(self) -> Made:
         for node in self.kernel():
             if _name(node) in self.rules.marks and isinstance(node, ast.Call) and node.args:
-                yield "mark", node, f"no `{_name(node)}` in `{_short(node)}`", _become(node.args[0])
+                yield "mark", node, f"no `{_name(node)}` in `{_short(node)}`", become(node.args[0])
         for node, part, number, stmt in self.in_bodies():
             if isinstance(stmt, ast.Expr) and _name(stmt.value) in ("set_exclusive", "clear_exclusive"):
-                yield "mark", node, f"drop `{_short(stmt)}`", _drop(part, number)
+                yield "mark", node, f"drop `{_short(stmt)}`", drop(part, number)
         yield from self.added()
 
     def added(self) -> Made:
@@ -281,9 +240,9 @@ class _Planter:
             where = self.rules.stores[_name(call)]
             present, other = self.rules.added.get(_name(call), ((), ()))
             for mark in other if self.no_present(call.args[where]) else present:
-                yield "mark", call, f"{mark} in `{_short(stmt)}`", _wrap(where, mark)
+                yield "mark", call, f"{mark} in `{_short(stmt)}`", wrap(where, mark)
             for marker in ("set_exclusive()", "clear_exclusive()") if flag else ():
-                yield "mark", node, f"`{marker}` before `{_short(stmt)}`", _put(part, number, f"{marker}\n{ast.unparse(stmt)}")
+                yield "mark", node, f"`{marker}` before `{_short(stmt)}`", put(part, number, f"{marker}\n{ast.unparse(stmt)}")
 
     def no_present(self, value: ast.expr) -> bool:
         """Is it made, somewhere in the text, as what is no present entry?"""
@@ -298,7 +257,7 @@ class _Planter:
             mine = [(n, s) for n, s in enumerate(body) if id(s) not in self.kept and not isinstance(s, ast.Pass)]
             for (i, one), (j, two) in pairwise(mine):
                 if self.dependent(one, two):
-                    yield "order", node, f"`{_short(two)}` before `{_short(one)}`", _swap(part, i, j)
+                    yield "order", node, f"`{_short(two)}` before `{_short(one)}`", swap(part, i, j)
 
     def dependent(self, one: ast.stmt, two: ast.stmt) -> bool:
         """May it matter which of two statements comes first: both look outside, or one sets what the other reads or sets?"""
@@ -329,34 +288,34 @@ class _Planter:
         for node in self.kernel():
             if isinstance(node, (ast.If, ast.IfExp)) and id(node.test) not in self.kept:
                 shown = _short(node.test)
-                yield "branch", node, f"not `{shown}`", _invert
+                yield "branch", node, f"not `{shown}`", invert
                 for value in (True, False):
-                    yield "branch", node, f"`{shown}` is {value}", _set("test", ast.Constant(value))
+                    yield "branch", node, f"`{shown}` is {value}", set_part("test", ast.Constant(value))
             elif isinstance(node, ast.BoolOp):
                 for number, part in enumerate(node.values):
                     if id(part) not in self.kept and not self.of_world(part):
-                        yield "branch", node, f"without `{_short(part)}` in `{_short(node)}`", _without(number)
+                        yield "branch", node, f"without `{_short(part)}` in `{_short(node)}`", without(number)
         for _, _, body in self.bodies:
             for one, two in pairwise(body):
                 if all(isinstance(s, ast.If) and id(s) not in self.kept and id(s.test) not in self.kept for s in (one, two)):
                     for mine, other in ((one, two), (two, one)):
                         yield ("branch", mine, f"`{_short(mine.test)}` and `{_short(other.test)}`",
-                               _set("test", ast.BoolOp(ast.And(), [mine.test, other.test])))
+                               set_part("test", ast.BoolOp(ast.And(), [mine.test, other.test])))
 
     def twins(self) -> Made:
         for node in self.kernel():
             for twin in self.rules.twins.get(_name(node), ()):
                 if _of_level(twin) in ("", _of_level(_name(node)) or self.level):
-                    yield "twin", node, f"`{twin}` for `{_short(node)}`", _rename(twin)
+                    yield "twin", node, f"`{twin}` for `{_short(node)}`", rename(twin)
 
     def returns(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
             if isinstance(stmt, ast.Return) and stmt.value is None:
                 test = f" under `{_short(node.test)}`" if isinstance(node, ast.If) else ""
-                yield "return", node, f"no return{test}", _drop(part, number)
+                yield "return", node, f"no return{test}", drop(part, number)
             elif isinstance(stmt, ast.Return) and stmt.value is not None:
                 for value in (True, False):
-                    yield "return", stmt, f"`{_short(stmt)}` is {value}", _set("value", ast.Constant(value))
+                    yield "return", stmt, f"`{_short(stmt)}` is {value}", set_part("value", ast.Constant(value))
 
     def states(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
@@ -364,71 +323,6 @@ class _Planter:
                 target = stmt.targets[0]
                 stored = isinstance(target, ast.Subscript) or (isinstance(target, ast.Name) and target.id in self.rules.sets)
                 if stored:
-                    yield "state", node, f"drop `{_short(stmt)}`", _drop(part, number)
+                    yield "state", node, f"drop `{_short(stmt)}`", drop(part, number)
             elif isinstance(stmt, ast.Expr) and (self.is_act(stmt) or _name(stmt.value) in self.rules.marks):
-                yield "state", node, f"drop `{_short(stmt)}`", _drop(part, number)
-
-
-def _drop(part: str, number: int) -> Change:
-    return lambda node: getattr(node, part).pop(number)
-
-
-def _put(part: str, number: int, lines: str) -> Change:
-    def change(node: Any) -> None:
-        getattr(node, part)[number:number + 1] = _statements(lines)
-
-    return change
-
-
-def _swap(part: str, i: int, j: int) -> Change:
-    def change(node: Any) -> None:
-        body = getattr(node, part)
-        body[i], body[j] = body[j], body[i]
-
-    return change
-
-
-def _set(name: str, value: ast.AST) -> Change:
-    return lambda node: setattr(node, name, copy.deepcopy(value))
-
-
-def _become(other: ast.AST) -> Change:
-    """The node turns into another one, in its place."""
-    def change(node: Any) -> None:
-        new = copy.deepcopy(other)
-        node.__class__ = new.__class__
-        node.__dict__.clear()
-        node.__dict__.update(new.__dict__)
-
-    return change
-
-
-def _rename(name: str) -> Change:
-    return lambda node: setattr(node, "func", ast.Name(name, ast.Load()))
-
-
-def _argument(number: int, value: bool) -> Change:
-    def change(node: Any) -> None:
-        node.args[number] = ast.Constant(value)
-
-    return change
-
-
-def _wrap(number: int, mark: str) -> Change:
-    def change(node: Any) -> None:
-        node.args[number] = ast.Call(ast.Name(mark, ast.Load()), [node.args[number]], [])
-
-    return change
-
-
-def _invert(node: Any) -> None:
-    node.test = ast.UnaryOp(ast.Not(), node.test)
-
-
-def _without(number: int) -> Change:
-    def change(node: Any) -> None:
-        node.values.pop(number)
-        if len(node.values) == 1:
-            _become(node.values[0])(node)
-
-    return change
+                yield "state", node, f"drop `{_short(stmt)}`", drop(part, number)

@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
 
 from verifier.base.errors import SpecError, Where
+from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat
+from verifier.engine.bits_solver import BitsSolver
 from verifier.evidence.mutate.judge import AS_AN_EFFECT, Judged, Mutant
 from verifier.evidence.mutate.patches import patches
 from verifier.evidence.mutate.rules import Rules, read_rules
@@ -33,9 +33,11 @@ from verifier.model.spec import STATIC, Level, Transition, name_of
 from verifier.model.step import Fresh, Instance, Step, instances, key_name, run, state_keys
 from verifier.model.typed import Model
 from verifier.prove.bits_way import graph_inputs
+from verifier.prove.builder import Builder
 from verifier.prove.difference import Differences, Pair
-from verifier.prove.obligations import Builder, Group, obligation_id
-from verifier.run.plan import Library
+from verifier.prove.obligations import Group, obligation_id
+from verifier.prove.step_judge import StepJudge
+from verifier.run.library import Library
 
 __all__ = ["NARROWER", "PAIRS", "WORSE", "judge_patch", "patch_mutants"]
 
@@ -217,11 +219,9 @@ class _Session:
     def step(self, model: Model, instance: Instance, fresh: Fresh) -> Step:
         return run(model, self.graph, self.builder.state, instance, self.group.code, fresh, self.builder.memory)
 
-    def of(self, model: Model) -> Builder:
+    def of(self, model: Model) -> StepJudge:
         """What says how steps of a model violate properties."""
-        found = copy(self.builder)
-        found.model = model
-        return found
+        return StepJudge(model, self.group, self.graph, self.builder.fresh, self.builder.memory)
 
     def base(self, name: str) -> _Base:
         if name not in self._bases:
@@ -241,10 +241,10 @@ class _Session:
 
     def bad(self, one: _Taken) -> Iterator[tuple[str, int]]:
         """Each property, and where a step violates it."""
-        builder = self.of(one.model)
-        for prop in builder.properties():
+        judge = self.of(one.model)
+        for prop in judge.properties():
             if prop.kind != STATIC:
-                yield prop.name, int(self.graph.any(*(w.bad for w in builder.ways(prop, one.step))))
+                yield prop.name, int(self.graph.any(*(w.bad for w in judge.ways(prop, one.step))))
 
     def refuted(self, name: str, planted: list[_Taken]) -> str:
         """The first obligation that was proved and is no more; all of an instance are asked about at once."""

@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits, Word
-from verifier.engine.solve import BitsSolver, Sat
-from verifier.kernel.conform.laws import Law, LawResult, judge_law, load_laws
+from verifier.engine.bits_solver import BitsSolver
+from verifier.kernel.conform.laws import LawResult, judge_law
 from verifier.language.evaluate import call, evaluated
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
+from verifier.model.laws import Law, load_laws
 from verifier.prove.bits_way import graph_inputs
-from verifier.run.plan import Library
+from verifier.run.library import Library
 
 __all__ = ["Row", "table"]
 

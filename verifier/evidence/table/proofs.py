@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.prove.results import Counterexample, Result, Run, verdict_name
-from verifier.run.plan import Filters, Library
+from verifier.run.filters import Filters
+from verifier.run.library import Library
+from verifier.run.plan import variants_of
 from verifier.run.scheduler import Options, prove
 
 __all__ = ["THEOREMS", "Failure", "Proofs", "Theorem", "proofs"]
@@ -62,9 +64,9 @@ def proofs(
     """The theorems of the variants that the globs match."""
     encodings, codes = zip(*THEOREMS, strict=True)
     filters = Filters(arch, encoding=tuple(dict.fromkeys(encodings)), code=tuple(dict.fromkeys(codes)))
-    unproved = {v.name: v.unproved for v in library.wanted(filters) if v.unproved}
+    unproved = {v.name: v.unproved for v in variants_of(library, filters) if v.unproved}
     claims = {name: prop.claim for name, prop in library.spec.properties.items()}
-    if len(unproved) == len(library.wanted(filters)):
+    if len(unproved) == len(variants_of(library, filters)):
         return Proofs((), unproved, claims)
     run = prove(library, filters, options, progress)
     return Proofs(tuple(_theorems(run)), unproved, claims, run.contradictions)

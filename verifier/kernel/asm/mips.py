@@ -7,7 +7,7 @@ configuration; either way they change nothing.
 
 from __future__ import annotations
 
-from verifier.kernel.asm.x86_arm64 import Asm, Statement, nothing
+from verifier.kernel.asm.templates import Asm, Statement, nothing
 from verifier.kernel.llvm.instructions import compare_exchange
 from verifier.kernel.llvm.values import Incomplete, Value, Word
 

@@ -7,7 +7,7 @@ stores, the high half first.
 
 from __future__ import annotations
 
-from verifier.kernel.asm.x86_arm64 import Asm, Statement, nothing
+from verifier.kernel.asm.templates import Asm, Statement, nothing
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.values import Incomplete, Value, Word
 

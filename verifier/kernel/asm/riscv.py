@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from verifier.kernel.asm.x86_arm64 import Asm, Statement, nothing
+from verifier.kernel.asm.templates import Asm, Statement, nothing
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.values import Incomplete, Value, Word

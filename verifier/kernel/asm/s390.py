@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.kernel.asm.x86_arm64 import Asm, Model, Statement, nothing
+from verifier.kernel.asm.templates import Asm, Model, Statement, nothing
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.instructions import compare_exchange

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from verifier.kernel.asm.x86_arm64 import Asm, Statement, nothing, symbol
+from verifier.kernel.asm.templates import Asm, Statement, nothing, symbol
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 
 __all__ = ["ARM", "HEXAGON", "LOONGARCH"]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.kernel.asm import mips, powerpc, powerpc32, riscv, s390, small, sparc
-from verifier.kernel.asm.x86_arm64 import Branch, Statement, run_asm, take_branch
+from verifier.kernel.asm.inline import run_asm, take_branch
+from verifier.kernel.asm.templates import Branch, Statement
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.intrinsics import intrinsic
 from verifier.kernel.llvm.ir import AsmText, Instr, Int, Void

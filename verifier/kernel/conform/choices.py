@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.base.errors import SolverError
+from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import BitsSolver, Sat, Undecided, Unsat, minimise
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
 from verifier.kernel.conform.inputs import Given
 from verifier.kernel.conform.outcomes import Choose, Outcome, Side, all_outcomes, same
 from verifier.kernel.conform.questions import Backend

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from verifier.engine.solve import Sat, Undecided, Unsat
+from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.kernel.conform.inputs import Free, Given
 from verifier.kernel.conform.questions import Backend
 from verifier.kernel.llvm.undefined import Undefinedness

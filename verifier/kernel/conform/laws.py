@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from verifier.base.errors import SpecError, UsageError
-from verifier.base.exits import Exit, worst
+from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform import decide
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.lifted_library import KernelAnswers
@@ -27,38 +27,12 @@ from verifier.kernel.tree.builds import build_for, load_builds, named_build
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine
 from verifier.language.parse import parse_function, parse_signature
-from verifier.language.read_yaml import Source, Table, read_yaml
+from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, Function
-from verifier.model.arch import Layout, data_folder
+from verifier.model.arch import Layout
+from verifier.model.laws import Law, load_laws
 
-__all__ = [
-    "Contradicted",
-    "Fails",
-    "Holds",
-    "Law",
-    "LawReport",
-    "NotApplicable",
-    "NotKnown",
-    "judge_laws",
-    "laws_json",
-    "laws_text",
-    "load_laws",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """One law at one level: a statement about all values of its parameters."""
-
-    name: str
-    level: str
-    key: Source
-    when: Source | None
-    holds: Source
-    needs: tuple[str, ...]
-    not_for: Mapping[str, str]  # glob of VARIANT/LEVEL -> why it says nothing there
-    source: str
-    option_c: str
+__all__ = ["Contradicted", "Fails", "Holds", "LawReport", "NotApplicable", "NotKnown", "judge_laws", "laws_json", "laws_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,43 +98,7 @@ class LawReport:
     @property
     def exit_code(self) -> Exit:
         """4 a contradiction, 1 a law refuted, 3 one not known, else 0; 2 where none applied; 130 where it was stopped."""
-        if self.undecided:
-            return Exit.STOPPED
-        kinds = {type(r) for r in self.results}
-        codes = {Contradicted: Exit.CONTRADICTION, Fails: Exit.REFUTED, NotKnown: Exit.OPEN, Holds: Exit.HOLDS}
-        found = {codes[kind] for kind in kinds if kind in codes}
-        return worst(found) if found else Exit.WRONG_USE
-
-
-def load_laws(path: Path | None = None) -> list[Law]:
-    """Every law at every level that it is stated for."""
-    table = read_yaml(path or data_folder("specs") / "laws.yaml", "specs/laws.yaml")
-    table.only(("laws",), "the laws")
-    laws = table.need("laws", Table, "the laws")
-    found = []
-    for key in laws:
-        record = laws.need(key, Table, "the laws")
-        record.only(("levels", "needs", "not_for", "source", "when", "holds", "option_c"), f"law {key}")
-        for level in record.texts("levels", "levels"):
-            when = _at(record.need("when", Source, "a law"), level) if "when" in record else None
-            found.append(Law(
-                key.split("(")[0], level, _at(Source(key, laws.key_at[key]), level), when,
-                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), _not_for(record),
-                record.text("source", "a law"), record.text("option_c", "a law") if "option_c" in record else "",
-            ))
-    return found
-
-
-def _not_for(record: Table) -> Mapping[str, str]:
-    """Where a law says nothing, and why: a list of globs where the level is folded into another, else a record."""
-    if isinstance(record.get("not_for"), Table):
-        table = record.need("not_for", Table, "a law")
-        return {glob: table.text(glob, "not_for") for glob in table}
-    return dict.fromkeys(record.texts("not_for", "not_for"), "the level is folded into another")
-
-
-def _at(source: Source, level: str) -> Source:
-    return Source(source.text.replace("{L}", level), source.where)
+        return exit_of((_WORDS[type(result)] for result in self.results), bool(self.undecided))
 
 
 def judge_laws(

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.base.errors import SolverError, UsageError
+from verifier.engine.answers import Answer, Sat, Solver, Undecided, Unsat
 from verifier.engine.bits import Bits
-from verifier.engine.solve import Answer, BitsSolver, Sat, Solver, Undecided, Unsat, minimise, z3_solver
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.least_model import minimise
+from verifier.engine.z3_solver import z3_solver
 from verifier.kernel.conform.inputs import Free
 from verifier.language.algebra import Algebra
 

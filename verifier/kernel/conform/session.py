@@ -14,8 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.base.errors import UsageError
-from verifier.base.exits import Exit, worst
-from verifier.kernel.conform.conform import Contradicted, Differs, Equal, Inconclusive, Result, TooAtomic, conform_variant
+from verifier.base.exits import Exit, exit_of
+from verifier.kernel.conform.conform import (
+    Absent,
+    Contradicted,
+    Differs,
+    Equal,
+    Inconclusive,
+    Result,
+    TooAtomic,
+    Unwritten,
+    conform_variant,
+)
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.lifted_library import KernelHelpers
 from verifier.kernel.tree.builds import Build, build_for, load_builds, named_build
@@ -184,17 +194,21 @@ def conform(
 
 def exit_code(results: Iterable[Result]) -> Exit:
     """0 all equal, 1 something differs, 3 something is not known, 4 a difference that does not replay, 2 nothing compared."""
-    found: set[Exit] = set()
-    for result in results:
-        match result:
-            case Equal():
-                found.add(Exit.HOLDS)
-            case Differs():
-                found.add(Exit.REFUTED)
-            case Contradicted():
-                found.add(Exit.CONTRADICTION)
-            case TooAtomic(more=more):
-                found.add(Exit.REFUTED if more.run.replayed else Exit.CONTRADICTION)
-            case Inconclusive():
-                found.add(Exit.OPEN)
-    return worst(found) if found else Exit.WRONG_USE
+    return exit_of(_word(result) for result in results)
+
+
+def _word(result: Result) -> str:
+    """What a result of conform is, as a word that exit codes have."""
+    match result:
+        case Equal():
+            return "proved"
+        case Differs():
+            return "refuted"
+        case Contradicted():
+            return "contradiction"
+        case TooAtomic(more=more):
+            return "refuted" if more.run.replayed else "contradiction"
+        case Inconclusive():
+            return "incomplete"
+        case Absent() | Unwritten():
+            return "not applicable"

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The least model of conditions: no solver's luck shows in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from verifier.base.errors import SolverError
+from verifier.engine.bits import FALSE, TRUE
+from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.sat import QUICK_SAT, GraphSat
+
+__all__ = ["minimise"]
+
+
+def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]) -> dict[str, int | bool]:
+    """The least model of satisfiable conditions: the first input as small as it can be, then the
+    second, and so on.
+
+    There is one such model, so no solver's luck shows in it; it has the inputs of `order` only.
+    Raises SolverError if the conditions cannot be satisfied.
+    """
+    sat = GraphSat(solver.graph, QUICK_SAT)
+    literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
+    try:
+        if FALSE not in literals:
+            sat.fix(literals)
+        if FALSE in literals or not sat.solve(()):
+            raise SolverError("nothing to minimise: the conditions do not hold together")
+        model = sat.values(order)
+        for name in order:
+            bits = [bit for bit in solver.graph.inputs[name] if sat.knows(bit)]
+            if model[name] and sat.solve([bit ^ 1 for bit in bits]):
+                model = sat.values(order)
+            if model[name]:
+                model = _minimise_input(sat, name, model, order)
+            else:
+                sat.fix([bit ^ 1 for bit in bits])
+    finally:
+        sat.close()
+    return model
+
+
+def _minimise_input(
+    sat: GraphSat, name: str, model: dict[str, int | bool], order: Sequence[str]
+) -> dict[str, int | bool]:
+    """The model with the least value of one input, from the highest bit down.
+
+    The input keeps it from here on.
+    """
+    for number, bit in reversed(list(enumerate(sat.graph.inputs[name]))):
+        if sat.knows(bit):
+            if int(model[name]) >> number & 1 and sat.solve([bit ^ 1]):
+                model = sat.values(order)
+            sat.fix([bit ^ (int(model[name]) >> number & 1 ^ 1)])
+    return model

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Nodes of an and-inverter graph as clauses, told to one incremental SAT solver when they are
+needed.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from verifier.base.errors import SolverError
+from verifier.engine.bits import Bits
+
+__all__ = ["GraphSat", "PROOF_SAT", "QUICK_SAT", "STRONG_SAT", "sat_solver"]
+
+QUICK_SAT = "minisat22"  # these are python-sat's names
+STRONG_SAT = "cadical153"
+PROOF_SAT = "glucose4"
+SLICE = 5_000  # conflicts, after which a solver that has a clock looks at it
+LOADED = 8_000  # nodes that a SAT solver may have been told of before it starts afresh
+NEVER = 1 << 62
+ROOM = 4096
+
+
+def sat_solver(name: str, **options: Any) -> Any:
+    """A fresh SAT solver of python-sat's, by its name there, with options of that package."""
+    from pysat.solvers import Solver as SatSolver
+
+    return SatSolver(name=name, **options)
+
+
+class GraphSat:
+    """One incremental SAT solver over a graph.
+
+    A node gets a variable, and its clauses, when it is first needed.
+
+    Where it has been told of much that the present questions do not need, it starts afresh, unless
+    it is to keep all.
+    """
+
+    def __init__(self, graph: Bits, name: str, keep: bool = False) -> None:
+        self.graph = graph
+        self.name = name
+        self._keep = keep
+        self._start()
+
+    def _start(self) -> None:
+        self._sat = sat_solver(self.name)
+        self._variable = array("i", [0]) * (len(self.graph.left) + ROOM)  # of a node; 0: it has none yet
+        self._count = 0
+        self._limit = 0
+
+    def _load(self, literals: Iterable[int]) -> list[int]:
+        """Tell the solver of everything that the literals depend on; the literals as it knows them.
+        """
+        if self._limit and self._count > self._limit:
+            self.close()
+            self._start()
+        variable = self._variable
+        if len(variable) < len(self.graph.left):
+            variable.extend(array("i", [0]) * (len(self.graph.left) + ROOM - len(variable)))
+        todo = []
+        for literal in literals:
+            node = literal >> 1
+            if not variable[node]:
+                self._count += 1
+                variable[node] = self._count
+                todo.append(node)
+        if todo:
+            self._sat.append_formula(self._clauses(todo))
+        self._limit = self._limit or (NEVER if self._keep else max(LOADED, 4 * self._count))
+        return [-variable[c >> 1] if c & 1 else variable[c >> 1] for c in literals]
+
+    def _clauses(self, todo: list[int]) -> Iterator[list[int]]:
+        """The clauses of nodes and of what they depend on.
+
+        A choice has four, and its halves have no variables.
+        """
+        left, right, variable, mux_of = self.graph.left, self.graph.right, self._variable, self.graph.mux_of
+        count = self._count
+        while todo:
+            node = todo.pop()
+            a, b = left[node], right[node]
+            if a <= 0:
+                continue
+            choice = mux_of(node) if a & b & 1 else None
+            own = variable[node]
+            known = []
+            for literal in choice or (a, b):
+                under = literal >> 1
+                found = variable[under]
+                if not found:
+                    count += 1
+                    found = variable[under] = count
+                    todo.append(under)
+                known.append(-found if literal & 1 else found)
+            if choice is None:
+                x, y = known
+                yield from ([-own, x], [-own, y], [own, -x, -y])
+            else:
+                c, x, y = known
+                yield from ([-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y])
+        self._count = count
+
+    def solve(self, literals: Iterable[int], conflicts: int = 0, late: Callable[[], bool] | None = None) -> bool | None:
+        """Do the literals hold together?
+
+        None where that takes more conflicts than allowed (0: no bound), or it is late.
+        """
+        assumed = self._load(literals)
+        found: bool | None = None
+        try:
+            if not conflicts:
+                return bool(self._sat.solve(assumptions=assumed))
+            while found is None and conflicts > 0 and not (late is not None and late()):
+                now = min(conflicts, SLICE) if late is not None else conflicts
+                self._sat.conf_budget(now)
+                found = self._sat.solve_limited(assumptions=assumed)
+                conflicts -= now
+        except Exception as error:  # python-sat has a kind of its own
+            if "keyboard interrupt" in str(error):  # it has heard one in our place
+                raise KeyboardInterrupt from None
+            raise SolverError(f"the SAT solver {self.name} failed: {error}") from error
+        return found
+
+    def core(self, literals: Sequence[int]) -> list[int] | None:
+        """Some of the literals that cannot hold together; None where all can."""
+        assumed = self._load(literals)
+        if self._sat.solve(assumptions=assumed):
+            return None
+        used = set(self._sat.get_core() or ())
+        return [literal for literal, known in zip(literals, assumed, strict=True) if known in used]
+
+    def fix(self, literals: Iterable[int]) -> None:
+        """Let the literals hold from here on. The solver does not start afresh any more."""
+        self._sat.append_formula([[c] for c in self._load(literals)])
+        self._limit = NEVER
+
+    def knows(self, literal: int) -> bool:
+        """Has the solver been told of the literal's node?"""
+        node = literal >> 1
+        return node < len(self._variable) and self._variable[node] > 0
+
+    def values(self, names: Iterable[str]) -> dict[str, int | bool]:
+        """The inputs' values in the model just found; a bit that the solver was never told of is 0.
+        """
+        graph, variable, model = self.graph, self._variable, [0, *(self._sat.get_model() or ())]
+        model += [0] * (self._count + 1 - len(model))
+        values: dict[str, int | bool] = {}
+        for name in names:
+            value = 0
+            for bit, literal in enumerate(graph.inputs[name]):
+                if literal >> 1 < len(variable) and model[variable[literal >> 1]] > 0:
+                    value |= 1 << bit
+            values[name] = bool(value) if name in graph.bools else value
+        return values
+
+    def close(self) -> None:
+        """The SAT solver is let go; nothing is asked after that."""
+        self._sat.delete()

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a text of a section may name, at a level of a model: as the language's typer asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from verifier.base.errors import SpecError, Where
+from verifier.language.machine import WAS
+from verifier.language.parse import StateVar
+from verifier.language.syntax import INDEX, Const, Function, Param
+from verifier.model.arch import Layout
+from verifier.model.sections import (
+    Section,
+)
+from verifier.model.spec import Level, Variable
+
+__all__ = ["TRACKS", "Scope", "Typed"]
+
+TRACKS = "tracks_new"
+
+
+class Typed(Protocol):
+    """What a scope asks of a model: what there is to name, and what it is."""
+
+    layout: Layout
+    variables: dict[str, Variable]
+    observations: dict[str, tuple[Param, ...]]
+
+    def variable(self, name: str) -> StateVar | None:
+        """The type of a state variable and how many there are."""
+        ...
+
+    def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None:
+        """The typed definition of a section of the world, or None."""
+        ...
+
+    def before(self, name: str, at: Where, level: Level) -> Function | None:
+        """A view of a process, as it was before the step."""
+        ...
+
+    def reader(self, level: Level, at: Where | None = None) -> Function | None:
+        """By what helper code reads an entry, where memory has another form than code sees."""
+        ...
+
+    def names(self, section: str) -> list[str]:
+        """What a section defines."""
+        ...
+
+
+class Scope:
+    """A Section over a Model, at a level, as the language's typer asks for it."""
+
+    def __init__(self, model: Typed, section: Section, level: Level) -> None:
+        self.model = model
+        self.section = section
+        self.level = level
+        self.width = model.layout.width
+        self.ulong = model.layout.ulong
+        self.marks = False  # points are put by verifier.model.points
+
+    def constant(self, name: str) -> Const | int | None:
+        """A constant or field of arch/, where the section may name helpers."""
+        return self.model.layout.constant(self.named(name)) if self.section.helpers else None
+
+    def named(self, name: str) -> str:
+        """What a name of arch/ is called at the level of the text."""
+        return self.level.translated(name) if self.section.shared else name
+
+    def state(self, name: str) -> StateVar | None:
+        """A state variable, where the section may read it, and whether it may be set."""
+        if name == TRACKS and (self.section.read_visible or self.section.read_truth):
+            return StateVar(INDEX, None, False)
+        if self.section.before and name.startswith(WAS):
+            found = self.model.variable(name.removeprefix(WAS))
+            return None if found is None else StateVar(found.type, found.count, False)
+        variable = self.model.variables.get(name)
+        if variable is None:
+            return None
+        section = self.section
+        readable = section.read_truth if variable.truth else section.read_visible
+        if not readable:
+            return None
+        typed = self.model.variable(name)
+        assert typed is not None
+        return StateVar(typed.type, typed.count, section.write_truth if variable.truth else section.write_visible)
+
+    def through(self, name: str, at: Where) -> Function | None:
+        """By what the entry is read, where code sees another form of it than memory has."""
+        return self.model.reader(self.level, at) if name.removeprefix(WAS) == "entry" else None
+
+    def function(self, name: str, at: Where) -> Function | None:
+        """A definition or helper that the section may call. SpecError where the level has not got it."""
+        for section in self.section.calls:
+            found = self.model.definition(section, name, at, self.level)
+            if found is not None:
+                return found
+        if self.section.before and name.startswith(WAS):
+            found = self.model.before(name.removeprefix(WAS), at, self.level)
+            if found is not None:
+                return found
+        if not self.section.helpers:
+            return None
+        named = self.named(name)
+        found = self.model.layout.function(named, at)
+        if found is None and named != name:
+            variant = self.model.layout.variant.name
+            raise SpecError(at, f"{name} is {named} at level {self.level.name}, and {variant} has no {named}")
+        return found
+
+    def observation(self, name: str) -> tuple[Param, ...] | None:
+        """The parameters of an observation, where the section may make one."""
+        return self.model.observations.get(name) if self.section.observe else None
+
+    def names(self) -> Iterable[str]:
+        """All that the section may name, for hints."""
+        known = [name for name in self.model.variables if self.state(name) is not None]
+        for section in self.section.calls:
+            known += self.model.names(section)
+        if self.section.observe:
+            known += self.model.observations
+        return [*known, *(self.model.layout.names() if self.section.helpers else ())]
