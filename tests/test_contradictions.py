@@ -56,7 +56,7 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 @pytest.mark.parametrize("error", [SolverError("it broke"), AssertionError("so not"), RecursionError("deep"), MemoryError()])
 def test_an_error_while_deciding_is_that_obligations(library: Library, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    instead(monkeypatch, GroupProver, "decide", raising(error), lambda self, q: q.id.endswith(PINS))
+    instead(monkeypatch, GroupProver, "decide", raising(error), lambda self, q, *_: q.id.endswith(PINS))
     run = prove(library, GOOD, Options())
     (identity,) = failed(run)
     assert identity == "x86_64/pte/option-c/tlb-flush/option-c/pin-stays"
@@ -102,7 +102,7 @@ def test_an_error_in_what_a_failure_leads_to_does_not_lose_the_failure(library: 
 
 
 def test_a_crash_names_the_obligation(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    instead(monkeypatch, GroupProver, "decide", lambda: os._exit(7), lambda self, q: q.id.endswith(PINS))
+    instead(monkeypatch, GroupProver, "decide", lambda: os._exit(7), lambda self, q, *_: q.id.endswith(PINS))
     run = prove(library, GOOD, Options())
     (identity,) = failed(run)
     assert identity.endswith(PINS) and "died with 7" in run.contradictions[0]
@@ -111,6 +111,6 @@ def test_a_crash_names_the_obligation(library: Library, monkeypatch: pytest.Monk
 
 def test_what_a_user_can_mend_stays_a_usage_error(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = raising(SpecError(Where("specs/x.yaml", 3, 1), "no such word"))
-    instead(monkeypatch, GroupProver, "decide", wrong, lambda self, q: True)
+    instead(monkeypatch, GroupProver, "decide", wrong, lambda self, *_: True)
     with pytest.raises(UsageError, match=r"x\.yaml:3:1: error: no such word"):
         prove(library, GOOD, Options())

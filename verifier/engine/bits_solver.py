@@ -47,10 +47,11 @@ class BitsSolver:
         self._late = late
         self.how = ""  # the costliest way that was taken since this was emptied
 
-    def check(self, conditions: Iterable[int], names: Iterable[str] | None = None) -> Answer:
+    def check(self, conditions: Iterable[int], names: Iterable[str] | None = None, hard: bool = True) -> Answer:
         """Do the conditions hold together?
 
-        A model has the inputs called `names`, else all that they depend on.
+        A model has the inputs called `names`, else all that they depend on. What the quick solver gives up on is
+        not asked further unless it may be `hard`.
         """
         literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
         if FALSE in self.graph.conjuncts(literals):
@@ -66,13 +67,13 @@ class BitsSolver:
         holds = sat.solve(literals, self._conflicts, self._late)
         if holds is None and self._late is not None and self._late():
             return Undecided("the time is over")
-        if holds is None and not self._alone:
+        if holds is None and not self._alone and hard:
             if self._strong is None:
                 self._strong = GraphSat(self.graph, STRONG_SAT)
             sat, self.how = self._strong, STRONG_SAT
             holds = sat.solve(literals, self._limit)
         if holds is None:
-            return Undecided(f"more than {self._limit} conflicts")
+            return Undecided(f"more than {self._limit if hard else self._conflicts} conflicts")
         if not holds:
             return Unsat()
         return Sat(sat.values(sorted(self.graph.support(literals)) if names is None else names))
