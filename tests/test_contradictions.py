@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import verifier.prove.obligations
+import verifier.prove.builder
 from verifier.base.errors import SolverError, SpecError, UsageError, Where, internal
 from verifier.model.step import run as one_step
 from verifier.prove.bits_way import GroupProver
@@ -69,9 +69,9 @@ def test_an_error_while_deciding_is_that_obligations(library: Library, monkeypat
 
 
 def test_an_error_while_a_step_is_built_is_that_transitions(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert verifier.prove.obligations.run is one_step
+    assert verifier.prove.builder.run is one_step
     deep = raising(RecursionError("deep"))
-    instead(monkeypatch, verifier.prove.obligations, "run", deep, lambda model, alg, state, i, *_: i.name == "tlb-flush")
+    instead(monkeypatch, verifier.prove.builder, "run", deep, lambda model, alg, state, i, *_: i.name == "tlb-flush")
     run = prove(library, GOOD, Options())
     found = failed(run)
     assert len(found) > 20 and all("/tlb-flush/" in identity for identity in found)
