@@ -70,7 +70,7 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
     options = Options(
         given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"], given["search_seconds"],
         None if given["no_cache"] or lifted or given["cross"] else cache_folder(), solver,
-        Path("pteproof-disagreement") if given["cross"] else None,
+        Path("pteproof-disagreement") if given["cross"] else None, _thorough(filters, given),
     )
     with Progress(not given["quiet"] and sys.stderr.isatty()) as progress, builds(given["no_cache"]) as kept:
         try:
@@ -89,6 +89,12 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
             return run
         except Stopped as stopped:
             return stopped.run
+
+
+def _thorough(filters: Filters, given: dict[str, Any]) -> bool:
+    """Is it wanted what failures lead to? Where nothing is said: if few are asked for, or a file is written."""
+    said: bool | None = given["consequences"]
+    return said if said is not None else not filters.whole() or any(given[key] for key in _FILES.values())
 
 
 class Progress:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from verifier.run.filters import Filters
     from verifier.run.library import Library
 
-__all__ = ["GLOB", "filtering", "load", "make_filters", "running", "writing"]
+__all__ = ["FILTERS", "GLOB", "filtering", "load", "make_filters", "running", "writing"]
 
 GLOB = "a shell glob; may be given several times"
+FILTERS = ("arch", "level", "encoding", "code", "transition", "property")
 
 
 def load(context: click.Context) -> Library:
@@ -28,7 +29,7 @@ def load(context: click.Context) -> Library:
 
 def filtering(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which obligations are asked for."""
-    for name in ("property", "transition", "code", "encoding", "level", "arch"):
+    for name in reversed(FILTERS):
         command = click.option(f"--{name}", multiple=True, metavar="G", help=GLOB)(command)
     return command
 
@@ -39,7 +40,10 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores"),
         click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
         click.option("--depth", type=click.IntRange(1, 40), default=8, help="steps of the longest trace"),
-        click.option("--search-seconds", type=click.FloatRange(0), default=30.0, help="seconds of one group's search"),
+        click.option("--search-seconds", type=click.FloatRange(0), default=30.0, show_default=True,
+                     help="seconds of one theorem's search for how failures are reached"),
+        click.option("--consequences/--no-consequences", default=None,
+                     help="search also for what failures lead to; default: where it is shown or written"),
         click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]), default="auto",
                      help="who decides; auto is bits: folding, then SAT solvers on one and-inverter graph"),
         click.option("--cross-check", "cross", is_flag=True,
@@ -71,4 +75,4 @@ def make_filters(given: dict[str, Any]) -> Filters:
     """What the options of `filtering` let through; they are taken out of what was given."""
     from verifier.run.filters import Filters
 
-    return Filters(*(given.pop(name) for name in ("arch", "level", "encoding", "code", "transition", "property")))
+    return Filters(**{name: given.pop(name) for name in FILTERS}, theorems=tuple(given.pop("theorems", ())))

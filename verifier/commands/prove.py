@@ -13,7 +13,7 @@ from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import tell
 from verifier.commands.execute import Progress, color, execute, finish, write_files
-from verifier.commands.options import filtering, load, make_filters, running, writing
+from verifier.commands.options import FILTERS, filtering, load, make_filters, running, writing
 from verifier.commands.told import keep, tell_again
 
 if TYPE_CHECKING:
@@ -25,7 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["audit", "explain", "prove"]
 
 
+# What most people have, and what the question is about: the first answer.
+FIRST = tuple(f"{variant}/pte/{theorem}" for variant in ("x86_64", "arm64-4k+dbm")
+              for theorem in ("page-flag/today", "option-c/thread", "option-c/option-c"))
+GO_ON = """\
+pteproof explain ID        how one obligation fails: values, steps, what it leads to
+pteproof prove s390        another architecture; pteproof list variants has all
+pteproof prove --all       every variant, level, encoding and code: an hour
+pteproof audit             what option C breaks in today's code, place by place"""
+FIRST_SECONDS = 2.0  # of the search of one theorem, in that answer
+
+
 @click.command()
+@click.argument("theorems", metavar="[THEOREM]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="the whole matrix: every variant, level, encoding and code")
 @filtering
 @running
 @writing
@@ -33,11 +46,19 @@ __all__ = ["audit", "explain", "prove"]
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
               help="the JSON of an earlier run: say what is new, and let the exit code speak of that only")
 @click.pass_context
-def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
-    """Prove or refute the obligations that the filters let through; without filters, all."""
+def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: Any) -> int:
+    """Prove or refute theorems: VARIANT/LEVEL/ENCODING/CODE, or a part of that from the left, each part a glob.
+
+    Without one, without filters and without --all: what most people have, x86_64 and arm64 at level pte.
+    """
     from verifier.prove.baseline import read_baseline
     from verifier.report import forms
 
+    first = not everything and not any(given[key] for key in ("theorems", *FILTERS))
+    if first:
+        given["theorems"] = FIRST
+        if context.get_parameter_source("search_seconds") is click.core.ParameterSource.DEFAULT:
+            given["search_seconds"] = FIRST_SECONDS
     if unneeded:
         return _unneeded(load(context), make_filters(given), given)
     told = tell_again(context, "prove", given)
@@ -51,6 +72,8 @@ def prove(context: click.Context, /, unneeded: bool, **given: Any) -> int:
         run = against(library, filters, run, baseline)
     if not write_files(library, run, given):
         text = forms.prove_text(library, run, given["quiet"], given["verbose"], color(given))
+        if first and not given["quiet"]:
+            text += f"\n\n{GO_ON}"
         tell(text, painted=color(given))
         keep(context, "prove", key, text, run, stopped)
     return finish(run, stopped)

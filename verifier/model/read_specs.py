@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from verifier.base.errors import SpecError, UsageError, nearest
@@ -12,7 +13,6 @@ from verifier.model.read_levels import load_levels
 from verifier.model.read_parts import read_definitions, read_file, read_variables, read_words, sub_table
 from verifier.model.spec import (
     ADVISORY,
-    FALLBACK,
     INVARIANT,
     LEMMA,
     PTE,
@@ -20,6 +20,7 @@ from verifier.model.spec import (
     STATIC,
     STEP,
     Axiom,
+    Code,
     Definition,
     Effect,
     Elsewhere,
@@ -55,14 +56,16 @@ def load_spec(folder: Path) -> Spec:
         if name_of(found) in observations:
             raise SpecError(found.at, f"{name_of(found)} stands twice")
         observations[name_of(found)] = found
+    codes = _read_codes(folder)
     spec = Spec(
         variables, read_definitions(world, "views"), read_definitions(world, "readings"), read_definitions(world, "truths"),
         read_definitions(world, "actions"), read_definitions(world, "procedures"), _flushes(sub_table(world, "flushes")),
         _elsewhere(sub_table(world, "elsewhere")), observations, _axioms(sub_table(world, "init")),
         _properties(read_file(folder / "properties.yaml", folder)),
-        {e.name: e for e in (_encoding(path, folder) for path in sorted((folder / "encodings").glob("*.yaml")))},
-        _transitions(folder),
+        {e.name: e for e in (_encoding(path, folder, codes) for path in sorted((folder / "encodings").glob("*.yaml")))},
+        _transitions(folder, codes),
         load_levels(folder),
+        codes,
     )
     _check_names(spec)
     return spec
@@ -217,7 +220,7 @@ def _sentences(property: Table) -> tuple[Sentence, ...]:
     return tuple(found)
 
 
-def _encoding(path: Path, folder: Path) -> Encoding:
+def _encoding(path: Path, folder: Path, known: Mapping[str, Code]) -> Encoding:
     table = read_file(path, folder)
     table.only(("encoding", "describe", "overlay", "state", "definitions", "codes"), "an encoding")
     name = table.text("encoding", "an encoding")
@@ -225,9 +228,7 @@ def _encoding(path: Path, folder: Path) -> Encoding:
         raise SpecError(table.at["encoding"], f"the file is called {path.stem}, not {name}")
     overlay = table.text("overlay", "an encoding") if "overlay" in table else None
     codes = table.texts("codes", "codes")
-    for code in codes:
-        if code not in FALLBACK:
-            raise SpecError(table.at["codes"], f"unknown code {code!r}{nearest(code, FALLBACK)}")
+    _check_codes(table, codes, known)
     return Encoding(name, table.text("describe", "an encoding"), overlay,
                     tuple(read_variables(table, "state", False).values()), read_definitions(table, "definitions"), codes,
                     table.where)
@@ -237,18 +238,18 @@ _KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires
          "dirties", "third", "needs", "code", "notes", "levels", "into", "reaches")
 
 
-def _transitions(folder: Path) -> dict[str, Transition]:
+def _transitions(folder: Path, codes: Mapping[str, Code]) -> dict[str, Transition]:
     found: dict[str, Transition] = {}
     for path in sorted((folder / "transitions").glob("*.yaml")):
         table = read_file(path, folder)
         for name in table:
             if name in found:
                 raise SpecError(table.key_at[name], f"transition {name} stands already at {found[name].where}")
-            found[name] = _transition(table, name)
+            found[name] = _transition(table, name, codes)
     return found
 
 
-def _transition(table: Table, name: str) -> Transition:
+def _transition(table: Table, name: str, codes: Mapping[str, Code]) -> Transition:
     record = table.need(name, Table, "transitions")
     record.only(_KEYS, "a transition")
     what = f"transition {name}"
@@ -282,34 +283,57 @@ def _transition(table: Table, name: str) -> Transition:
         record.text("dirties", what) if "dirties" in record else "",
         third,
         record.texts("needs", "needs"),
-        _codes(record, what),
+        _codes(record, what, codes),
         read_words(sub_table(record, "notes")),
         table.key_at[name],
         record.texts("levels", "levels") or (PTE,),
         record.text("into", what) if "into" in record else "",
-        _effects(sub_table(record, "reaches")),
+        _effects(sub_table(record, "reaches"), codes),
+        {name: code.order for name, code in codes.items()},
     )
 
 
-def _effects(table: Table) -> tuple[Effect, ...]:
+def _effects(table: Table, known: Mapping[str, Code]) -> tuple[Effect, ...]:
     effects = []
     for name in table:
         record = table.need(name, Table, "an effect")
         record.only(("holds", "needs", "codes", "not_on", "hardware"), "an effect")
         codes = record.texts("codes", "codes")
-        for code in codes:
-            if code not in FALLBACK:
-                raise SpecError(record.at["codes"], f"unknown code {code!r}{nearest(code, FALLBACK)}")
+        _check_codes(record, codes, known)
         effects.append(Effect(name, record.need("holds", Source, "an effect"), record.texts("needs", "needs"), codes,
                               read_words(sub_table(record, "not_on")), record.texts("hardware", "hardware")))
     return tuple(effects)
 
 
-def _codes(record: Table, what: str) -> dict[str, Source]:
+def _check_codes(record: Table, codes: Iterable[str], known: Mapping[str, Code]) -> None:
+    for code in codes:
+        if code not in known:
+            raise SpecError(record.at["codes"], f"unknown code {code!r}{nearest(code, known)}")
+
+
+def _read_codes(folder: Path) -> dict[str, Code]:
+    """specs/codes.yaml. A code falls back on one that stands before it."""
+    top = read_file(folder / "codes.yaml", folder)
+    top.only(("codes",), "the codes")
+    table = sub_table(top, "codes")
+    found: dict[str, Code] = {}
+    for name in table:
+        record = table.need(name, Table, "the codes")
+        record.only(("words", "describe", "else"), "a code")
+        instead = record.text("else", "a code") if "else" in record else ""
+        if instead and instead not in found:
+            raise SpecError(record.at["else"], f"no code {instead!r} stands before {name}{nearest(instead, found)}")
+        order = (name, *(found[instead].order if instead else ()))
+        found[name] = Code(name, record.text("words", "a code"), record.text("describe", "a code"), order)
+    return found
+
+
+def _codes(record: Table, what: str, known: Mapping[str, Code]) -> dict[str, Source]:
     codes = record.need("code", Table, what)
-    codes.only(FALLBACK, "the codes")
-    if "today" not in codes:
-        raise SpecError(codes.where, f"{what} has no code 'today'")
+    codes.only(tuple(known), "the codes")
+    base = next(iter(known))
+    if base not in codes:
+        raise SpecError(codes.where, f"{what} has no code {base!r}")
     return {key: codes.need(key, Source, what) for key in codes}
 
 

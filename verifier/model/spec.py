@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from verifier.base.errors import Where
 from verifier.language.read_yaml import Source
 
-__all__ = ["Axiom", "Definition", "Effect", "Elsewhere", "Encoding", "Flush", "Level", "Observation", "Property", "Spec",
+__all__ = ["Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding", "Flush", "Level", "Observation", "Property", "Spec",
            "Transition", "Variable", "name_of"]
 
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
@@ -165,6 +165,16 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """A name under which steps have texts, in words; `order`: itself, and what runs where a step has none of its own."""
+
+    name: str
+    words: str
+    describe: str
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """Where the kernel keeps "exclusive"."""
 
@@ -232,6 +242,7 @@ class Transition:
     levels: tuple[str, ...] = (PTE,)  # those that the entries of its roles may have
     into: str = ""  # the level of an entry afterwards, where it is another: both have to be there
     reaches: tuple[Effect, ...] = ()
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # code -> itself, and what runs where it is not written
 
     def at(self, level: Level) -> bool:
         """Is it about entries of the level, or of one beside it?"""
@@ -244,18 +255,10 @@ class Transition:
 
     def code(self, name: str) -> tuple[str, Source] | None:
         """The text that runs under this code name, and under which name it was written."""
-        for candidate in FALLBACK[name]:
+        for candidate in self.fallback[name]:
             if candidate in self.codes:
                 return candidate, self.codes[candidate]
         return None
-
-
-# A code that is not written for a transition is the one before it.
-FALLBACK: dict[str, tuple[str, ...]] = {
-    "today": ("today",),
-    "thread": ("thread", "today"),
-    "option-c": ("option-c", "thread", "today"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +279,7 @@ class Spec:
     encodings: Mapping[str, Encoding]
     transitions: Mapping[str, Transition]
     levels: Mapping[str, Level]
+    codes: Mapping[str, Code]
 
     def actions_of(self, variant: str) -> tuple[Definition, ...]:
         """The actions as a variant has them."""

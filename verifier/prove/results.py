@@ -170,10 +170,16 @@ def recounted(theorem: TheoremResult, results: Iterable[Result]) -> TheoremResul
     mine = [r for r in results if r.obligation.group == theorem.group]
     counts = dict.fromkeys(theorem.counts, 0)
     for result in mine:
-        counts[verdict_name(result.verdict)] += 1
+        counts[counted_as(result)] += 1
     words = {verdict_name(r.verdict) for r in mine if r.obligation.kind != ADVISORY}
     verdict = next((w for w in ("refuted", "vacuous", "unknown", "incomplete") if w in words), theorem.verdict)
     return replace(theorem, counts=counts, verdict=verdict)
+
+
+def counted_as(result: Result) -> str:
+    """The word under which a theorem counts a result: its verdict, or `advice` for advice that is not proved."""
+    word = verdict_name(result.verdict)
+    return "advice" if result.obligation.kind == ADVISORY and word != "proved" else word
 
 
 def verdict_name(verdict: Verdict) -> str:

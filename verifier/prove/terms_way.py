@@ -110,7 +110,10 @@ class TermProver:
         """The verdict that the solver gives; values, where there are any, come from the graph."""
         asked = self._terms.question(question)
         for label, given in asked.given.items():
-            if self._terms.inhabited(label, given) is False:
+            inhabited = self._terms.inhabited(label, given)
+            if inhabited is None:
+                return Unknown("solver", f"{self.name} gave up on whether {label} has an inhabitant")
+            if not inhabited:
                 return Vacuous(label)
         for way in asked.ways:
             answer = self._terms.solver.check((*asked.given[way.label], way.bad))

@@ -11,8 +11,8 @@ __all__ = ["WIDTH", "table", "wrap"]
 WIDTH = 102
 
 
-def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
-    """Columns as wide as they have to be, two spaces apart.
+def table(rows: Sequence[Sequence[str]], head: Sequence[str], numbers: int | None = None) -> str:
+    """Columns as wide as they have to be, two spaces apart; from the column `numbers` on they stand to the right.
 
     >>> print(table([["a", "1"], ["bcd", "22"]], ["x", "y"]))
     x    y
@@ -21,7 +21,12 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
     """
     lines = [list(head), *(list(row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    right = len(head) if numbers is None else numbers
+
+    def cell(number: int, text: str) -> str:
+        return text.ljust(widths[number]) if number < right else text.rjust(widths[number])
+
+    return "\n".join("  ".join(cell(i, text) for i, text in enumerate(line)).rstrip() for line in lines)
 
 
 def wrap(text: str, indent: str = "  ") -> str:

@@ -10,10 +10,12 @@ from verifier.prove.results import Result, Run, State, reason, verdict_name
 from verifier.report.catalogue import coverage_line
 from verifier.report.columns import table, wrap
 from verifier.report.explain import explain_text, source_of
+from verifier.report.theorems import sentences, theorem_table
 from verifier.run.library import Library
 
 __all__ = ["audit_text", "closing_line", "prove_text"]
 
+MANY = 100  # lines: more are counted, not listed
 _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
 # Worst first: what a failure of the property costs.
 _COST = (
@@ -54,19 +56,19 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         elif (name != "proved" and result.obligation.kind != ADVISORY) or verbose:
             lines.append(_line(result, color) + (f"  ({result.solver})" if verbose else ""))
             lines += [wrap(f"{reason(result.verdict)}.", "          ")] if reason(result.verdict) else []
-    parts.append("\n".join(lines))
+    if len(lines) > MANY and not verbose:
+        parts.append(f"{len(lines)} obligations are not proved; -v lists them")
+    else:
+        parts.append("\n".join(lines))
     if hidden and not few and not verbose:
         parts.append(f"advisory  {hidden} findings that fail nothing; -v lists them")
     if three:
         parts.append(f"cross-check: {three} of {len(run.results)} obligations by plain integers too, over all values of the bits "
                      "that matter")
-    rows = [
-        [str(t.group), t.verdict if t.whole else f"{t.verdict} (in part)", *(str(t.counts[w]) for w in _WORDS)]
-        for t in run.theorems if any(t.counts.values()) or not run.stopped
-    ]
-    parts.append(table(rows, ["theorem", "verdict", *_WORDS]))
-    if len(rows) < len(run.theorems):
-        parts.append(f"not reached: {len(run.theorems) - len(rows)} theorems, of which nothing is decided")
+    parts += [theorem_table(run), sentences(library, run)]
+    unreached = sum(not any(t.counts.values()) for t in run.theorems) if run.stopped else 0
+    if unreached:
+        parts.append(f"not reached: {unreached} theorems, of which nothing is decided")
     lacking = run.coverage.get("not_applicable")
     left = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
     if isinstance(lacking, list) and lacking:

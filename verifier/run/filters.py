@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Filters", "matches"]
@@ -19,6 +20,7 @@ class Filters:
     code: tuple[str, ...] = ()
     transition: tuple[str, ...] = ()
     property: tuple[str, ...] = ()
+    theorems: tuple[str, ...] = ()  # variant[/level[/encoding[/code]]], each a glob
 
     def whole(self) -> bool:
         """Does every obligation of a group pass?"""
@@ -27,6 +29,17 @@ class Filters:
     def wants(self, transition: str, prop: str) -> bool:
         """Does the obligation of this step and property pass?"""
         return matches(transition, self.transition) and matches(prop, self.property)
+
+
+    def covers(self, names: Iterable[str], level: str = "", encoding: str = "", code: str = "") -> bool:
+        """Does one of the theorems begin so? `names` are those of the variant; what is empty is not asked."""
+        known = tuple(names)
+        return not self.theorems or any(_begins(theorem.split("/"), known, (level, encoding, code)) for theorem in self.theorems)
+
+
+def _begins(parts: Sequence[str], names: Sequence[str], rest: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, parts[0]) for name in names) and all(
+        not name or fnmatch.fnmatchcase(name, glob) for name, glob in zip(rest, parts[1:], strict=False))
 
 
 def matches(name: str, globs: tuple[str, ...]) -> bool:

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from verifier.base.errors import UsageError, nearest
 from verifier.model.arch import Variant
-from verifier.model.spec import FALLBACK, REACHES, Transition
+from verifier.model.spec import REACHES, Transition
 from verifier.prove.obligations import Group
 from verifier.run.filters import Filters, matches
 from verifier.run.library import Library
@@ -26,7 +26,12 @@ NOT_COVERED = (
 def variants_of(library: Library, filters: Filters) -> list[Variant]:
     """The variants that are asked for."""
     return [v for v in library.variants()
-            if any(matches(name, filters.arch) for name in (v.name, v.arch, library.archs[v.arch].kernel))]
+            if any(matches(name, filters.arch) for name in _names(library, v)) and filters.covers(_names(library, v))]
+
+
+def _names(library: Library, variant: Variant) -> tuple[str, str, str]:
+    """What a variant is found by: its name, its architecture's, and the kernel's name of that."""
+    return variant.name, variant.arch, library.archs[variant.arch].kernel
 
 
 def asks_for(library: Library, filters: Filters) -> Callable[[str], bool]:
@@ -36,7 +41,10 @@ def asks_for(library: Library, filters: Filters) -> Callable[[str], bool]:
 
     def asked(identity: str) -> bool:
         variant, level, encoding, transition, code, prop = identity.split("/")
-        mine = variant in names if variant in known else matches(variant, filters.arch)
+        if variant in known:
+            mine = variant in names and filters.covers(_names(library, library.variant(variant)), level, encoding, code)
+        else:
+            mine = matches(variant, filters.arch) and filters.covers((variant,), level, encoding, code)
         return (mine and matches(level, filters.level) and matches(encoding, filters.encoding)
                 and matches(code, filters.code) and filters.wants(transition, prop))
 
@@ -51,15 +59,17 @@ def groups_of(library: Library, filters: Filters) -> tuple[list[Group], list[dic
         if variant.unproved:
             skipped.append({"variant": variant.name, "why": variant.unproved})
             continue
-        levels = []
+        levels, called = [], _names(library, variant)
         for name, level in library.spec.levels.items():
+            if not filters.covers(called, name):
+                continue
             lacks = [need for need in level.needs if need in variant.absent]
             if matches(name, filters.level) and not lacks:
                 levels.append(name)
             elif lacks:
                 skipped.append({"variant": variant.name, "level": name, "why": f"has no {lacks[0]}"})
         for encoding in library.spec.encodings.values():
-            if not matches(encoding.name, filters.encoding):
+            if not (matches(encoding.name, filters.encoding) and filters.covers(called, encoding=encoding.name)):
                 continue
             if encoding.overlay is not None and encoding.overlay not in library.archs[variant.arch].overlays:
                 skipped.append({"variant": variant.name, "encoding": encoding.name,
@@ -72,7 +82,8 @@ def groups_of(library: Library, filters: Filters) -> tuple[list[Group], list[dic
                     continue
             for code in encoding.codes:
                 if matches(code, filters.code):
-                    found += [Group(variant.name, level, encoding.name, code) for level in levels]
+                    found += [Group(variant.name, level, encoding.name, code) for level in levels
+                              if filters.covers(called, level, encoding.name, code)]
     return found, skipped
 
 
@@ -114,7 +125,7 @@ def nothing_matches(filters: Filters, library: Library) -> UsageError:
     """The error for a filter that matches nothing, with the nearest right word."""
     known = {
         "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(library.spec.levels),
-        "encoding": list(library.spec.encodings), "code": list(FALLBACK),
+        "encoding": list(library.spec.encodings), "code": list(library.spec.codes),
         "transition": [*library.spec.transitions, "init", "static"],
         "property": list(dict.fromkeys(name for step in library.spec.transitions for name in askable(library, step))),
     }
@@ -123,4 +134,21 @@ def nothing_matches(filters: Filters, library: Library) -> UsageError:
         for glob in globs:
             if not any(fnmatch.fnmatchcase(name, glob) for name in names):
                 return UsageError(f"--{option} {glob}: matches nothing{nearest(glob, names)}")
+    for theorem in filters.theorems:
+        error = _no_theorem(library, theorem, known)
+        if error is not None:
+            return error
     return UsageError("the filters together match nothing")
+
+
+def _no_theorem(library: Library, theorem: str, known: Mapping[str, Sequence[str]]) -> UsageError | None:
+    """What is wrong with variant/level/encoding/code, if anything is."""
+    parts = theorem.split("/")
+    if len(parts) > 4:
+        return UsageError(f"{theorem!r} is no theorem: variant/level/encoding/code, or a part of it from the left. "
+                          "One obligation is what `explain` shows")
+    names = [*known["arch"], *(arch.kernel for arch in library.archs.values())]
+    for glob, option in zip(parts, ("arch", "level", "encoding", "code"), strict=False):
+        if not any(fnmatch.fnmatchcase(name, glob) for name in (names if option == "arch" else known[option])):
+            return UsageError(f"{theorem}: {glob!r} matches nothing{nearest(glob, known[option])}")
+    return None

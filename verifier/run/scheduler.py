@@ -19,7 +19,7 @@ from verifier.model.spec import ADVISORY
 from verifier.model.step import applies, asked, step_names
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
-from verifier.prove.results import Proved, Result, Run, TheoremResult, Unknown, verdict_name
+from verifier.prove.results import Proved, Result, Run, TheoremResult, Unknown, counted_as, verdict_name
 from verifier.run.filters import Filters, matches
 from verifier.run.grounds import code
 from verifier.run.library import Library
@@ -153,7 +153,7 @@ def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[
         by_code.setdefault((group.encoding, group.code), []).append(group)
     return [
         Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
-             options.cross, options.timeout)
+             options.cross, options.timeout, thorough=options.thorough)
         for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
     ]
 
@@ -337,7 +337,7 @@ def _asked(model: Model, group: Group, filters: Filters) -> int:
 
 
 _ORDER = ("refuted", "vacuous", "unknown", "incomplete")
-_WORDS = ("proved", *_ORDER)
+_WORDS = ("proved", *_ORDER, "advice")
 
 
 def _theorems(
@@ -350,7 +350,7 @@ def _theorems(
     for result in results:
         group, word = result.obligation.group, verdict_name(result.verdict)
         counts = counted.setdefault(group, dict.fromkeys(_WORDS, 0))
-        counts[word] += 1
+        counts[counted_as(result)] += 1
         if result.obligation.kind != ADVISORY:
             serious.setdefault(group, set()).add(word)
     for group in groups:

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Theorems as a table of 80 columns, and one sentence for each."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from verifier.model.spec import ADVISORY
+from verifier.prove.obligations import Group
+from verifier.prove.results import Result, Run, TheoremResult, verdict_name
+from verifier.report.columns import table
+from verifier.run.library import Library
+
+__all__ = ["sentences", "theorem_table"]
+
+COLUMNS = 80
+NAMED = 8  # steps of a theorem that its sentence names
+_WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete", "advice")
+_SHOWN = ("proved", "refuted", "unknown", "advice")  # also where there are none
+_BASE = ("page-flag", "today")  # what the kernel has now: others are compared with it
+
+Failure = tuple[str, str]  # step, property
+
+
+def theorem_table(run: Run) -> str:
+    """A line for each theorem of which something is decided; columns of other verdicts only where there are some."""
+    reached = [t for t in run.theorems if any(t.counts.values()) or not run.stopped]
+    words = [w for w in _WORDS if w in _SHOWN or any(t.counts[w] for t in reached)]
+    rows = [[str(t.group), t.verdict if t.whole else f"{t.verdict} (in part)", *(str(t.counts[w]) for w in words)]
+            for t in reached]
+    return table(rows, ["theorem", "verdict", *words], numbers=2)
+
+
+def sentences(library: Library, run: Run) -> str:
+    """What each theorem says, by variant and level; empty where no whole theorem was decided."""
+    failed = _failures(run.results)
+    parts: dict[str, list[str]] = {}
+    for theorem in run.theorems:
+        if theorem.whole:
+            group = theorem.group
+            lines = parts.setdefault(f"{group.variant}, {group.level}:", [])
+            lines += _wrapped(_sentence(library, theorem, failed, _base_of(run, group)))
+    return "\n\n".join("\n".join([head, *lines]) for head, lines in parts.items())
+
+
+def _failures(results: Iterable[Result]) -> dict[Group, dict[Failure, str]]:
+    """What is not proved of each group, advice left out, and its verdict."""
+    found: dict[Group, dict[Failure, str]] = {}
+    for result in results:
+        o, word = result.obligation, verdict_name(result.verdict)
+        if word != "proved" and o.kind != ADVISORY:
+            found.setdefault(o.group, {})[o.transition, o.property] = word
+    return found
+
+
+def _base_of(run: Run, group: Group) -> Group | None:
+    """Today's theorem of the same variant and level, where it was decided too, and is another."""
+    base = Group(group.variant, group.level, *_BASE)
+    return base if group != base and any(t.group == base and t.whole for t in run.theorems) else None
+
+
+def _sentence(
+    library: Library, theorem: TheoremResult, failed: dict[Group, dict[Failure, str]], base: Group | None,
+) -> str:
+    group = theorem.group
+    code = library.spec.codes[group.code].words
+    what = f"{code}, {group.encoding}" if (group.encoding, group.code) != _BASE else code
+    mine = failed.get(group, {})
+    if not mine:
+        return f"{what}: all {theorem.counts['proved']} obligations are proved."
+    if base is None:
+        return f"{what}: proved, but for {_counted(mine)}."
+    own = {failure: word for failure, word in mine.items() if failure not in failed.get(base, {})}
+    rest = f"{len(mine) - len(own)} fail today as well"
+    if not own:
+        return f"{what}: what today's kernel keeps is proved; {rest}."
+    return f"{what}: breaks {_counted(own)} that today's kernel keeps; {rest}."
+
+
+def _counted(failures: dict[Failure, str]) -> str:
+    """How many obligations of how many steps, and which steps: those with most first."""
+    steps: dict[str, int] = {}
+    for step, _ in failures:
+        steps[step] = steps.get(step, 0) + 1
+    first = sorted(steps, key=lambda step: (-steps[step], step))
+    named = ", ".join(first[:NAMED]) + (f" and {len(first) - NAMED} more" if len(first) > NAMED else "")
+    unknown = sum(word == "unknown" for word in failures.values())
+    open_ = f", {unknown} of them without a trace" if unknown else ""
+    return f"{len(failures)} obligation{'s' * (len(failures) != 1)} of {named}{open_}"
+
+
+def _wrapped(sentence: str) -> Iterator[str]:
+    yield from textwrap.wrap(sentence, COLUMNS, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False,
+                             break_long_words=False)
