@@ -283,9 +283,16 @@ def applies(model: Model, prop: Property, code: str) -> bool:
     return not prop.lacks(model.layout.variant.name, model.layout.variant.absent)
 
 
+def applying(model: Model, code: str) -> list[Property]:
+    """The properties that say anything for this variant, encoding and code, in the order of specs/."""
+    if code not in model.applying:
+        model.applying[code] = [p for p in model.spec.properties.values() if applies(model, p, code)]
+    return model.applying[code]
+
+
 def asked(model: Model, name: str, code: str) -> list[Property]:
     """What the obligations of a transition (or hw-EVENT, `init`, `static`) are about: properties, and what it is there for."""
-    found = [p for p in model.spec.properties.values() if applies(model, p, code)]
+    found = applying(model, code)
     if name == "init":
         return [p for p in found if p.kind in (INVARIANT, LEMMA)]
     if name == "static":
@@ -302,8 +309,8 @@ def step_names(model: Model) -> list[str]:
 
 def invariants(model: Model, world: World, code: str) -> Iterator[tuple[str, int, Any]]:
     """Each invariant and lemma of each process in the world's state: (property, process, condition)."""
-    for prop in model.spec.properties.values():
-        if prop.kind in (INVARIANT, LEMMA) and applies(model, prop, code):
+    for prop in applying(model, code):
+        if prop.kind in (INVARIANT, LEMMA):
             function = model.property(prop)
             for process in (0, 1):
                 yield prop.name, process, call(world, function, (process,))

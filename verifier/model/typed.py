@@ -64,6 +64,7 @@ class Model:
             (name, text) for name in ("views", "readings") for text, found in self._texts[name].items()
             if (params := parse_signature(found.signature, found.at, self._scope(name)).params) and params[0].type == INDEX
         }
+        self.applying: dict[str, list[Property]] = {}  # code -> the properties that say anything there; see step.applying
         self._functions: dict[tuple[str, str, str], Function] = {}
         self._typing: list[tuple[str, str, str]] = []
         self._events: dict[tuple[str, str], tuple[Event, Function, Function]] = {}

@@ -15,7 +15,7 @@ from verifier.model.step import (
     Fresh,
     Step,
     World,
-    applies,
+    applying,
     arguments,
     state_keys,
 )
@@ -33,7 +33,7 @@ class StepJudge:
 
     def properties(self) -> list[Property]:
         """What has to hold in this group."""
-        return [p for p in self.model.spec.properties.values() if applies(self.model, p, self.group.code)]
+        return applying(self.model, self.group.code)
 
     def ways(self, prop: Property, step: Step) -> Iterator[Way]:
         """Each way in which a step may violate a property, with its condition."""

@@ -31,6 +31,7 @@ from verifier.run.worker import work
 __all__ = ["Options", "Stopped", "nothing", "prove"]
 
 STOPPED = "stopped by an interrupt or a request to end"
+FEW = 12  # groups
 GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
 
 
@@ -146,11 +147,16 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
 
 
 def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
-    """One task for each encoding and code: a trace found on one variant is the first guess on the next."""
-    by_code: dict[tuple[str, str], list[Group]] = {}
+    """One task for each encoding and code: a trace found on one variant is the first guess on the next.
+
+    Few groups are a task each, so that no processor waits for another. How many there are depends on the filters alone: a
+    report is the same for every number of processes.
+    """
+    by_code: dict[tuple[str, ...], list[Group]] = {}
     known = "" if options.cache is None else code()
     for group in groups:
-        by_code.setdefault((group.encoding, group.code), []).append(group)
+        alone = (group.variant, group.level) if len(groups) <= FEW else ()
+        by_code.setdefault((group.encoding, group.code, *alone), []).append(group)
     return [
         Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
              options.cross, options.timeout, thorough=options.thorough)
