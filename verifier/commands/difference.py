@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +47,7 @@ def difference(context: click.Context, /, **given: Any) -> int:
     files = {"--json": given["json_file"]}
     open_outputs(files)
     filters = make_filters(given)
-    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+    with Progress(not given["quiet"]) as progress:
         old, new = _libraries(context, filters, given, progress)
         found = list(_compared(old, new, filters, given["depth"], given["search_seconds"], progress))
     if not found:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +54,7 @@ def certify(context: click.Context, /, folder: Path, verify: bool, **given: Any)
             write_outputs(_outputs(given), certified_parts(stopped))
             return Exit.STOPPED
         codes.append(code)
-    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+    with Progress(not given["quiet"]) as progress:
         report = verify_folder(folder, checker, library, _jobs(given), max(given["timeout"], 300), progress)
     if not write_outputs(_outputs(given), certified_parts(report)):
         tell(certified_text(folder, report, given["quiet"], given["verbose"]))
@@ -104,7 +103,7 @@ def _make(
     try:
         if stopped:
             raise KeyboardInterrupt
-        with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+        with Progress(not given["quiet"]) as progress:
             made = make(library, run, filters, folder, _jobs(given), not given["unfolded"], progress)
     except KeyboardInterrupt:
         return library, code, stopped_before(checker, library, filters, run)
@@ -156,7 +155,7 @@ def mutate(context: click.Context, /, **given: Any) -> int:
         raise UsageError(f"no variant matches {', '.join(given['arch'])}")
     files = {"--json": given["json_file"]}
     open_outputs(files)
-    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+    with Progress(not given["quiet"]) as progress:
         score = run(library, wanted, given["kind"] or KINDS, names=given["names"], sample=given["sample"] or 0,
                     jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress,
                     patched=wanted if given["arch"] else PATCHED)

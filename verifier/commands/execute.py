@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ from verifier.base.output import one_line, open_outputs, tell_error, write_outpu
 from verifier.commands.options import load
 
 if TYPE_CHECKING:
-    from verifier.prove.results import Result, Run
+    from verifier.prove.results import Run
     from verifier.run.filters import Filters
     from verifier.run.library import Library
+    from verifier.run.news import Closed, News
 
 __all__ = ["Progress", "color", "execute", "finish", "write_files"]
 
@@ -72,7 +74,7 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
         None if given["no_cache"] or lifted or given["cross"] else cache_folder(), solver,
         Path("pteproof-disagreement") if given["cross"] else None, _thorough(filters, given),
     )
-    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress, builds(given["no_cache"]) as kept:
+    with Progress(not given["quiet"]) as progress, builds(given["no_cache"]) as kept:
         try:
             if lifted and tree is not None:
                 from verifier.kernel.conform.session import kernel_helpers
@@ -98,20 +100,26 @@ def _thorough(filters: Filters, given: dict[str, Any]) -> bool:
 
 
 class Progress:
-    """A bar on standard error where that is a terminal, else nothing."""
+    """What a run says while it goes on, on standard error: a line for each theorem as it closes, and a bar on a terminal.
 
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
-        self.count = 0
+    Nothing where it is not `told`; one theorem alone has no line.
+    """
+
+    def __init__(self, told: bool) -> None:
+        self.told = told
         self.bar: Any = None
+        self.theorems = self.closed = 0
+        self.since = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if self.shown:
+        if self.told and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.table import Column
 
-            self.bar = Progress(SpinnerColumn(), TextColumn("{task.completed} obligations"), TimeElapsedColumn(),
-                                TextColumn("{task.description}"), console=Console(stderr=True), transient=True)
+            what = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+            self.bar = Progress(BarColumn(16), MofNCompleteColumn(), TextColumn("left:"), TimeRemainingColumn(), what,
+                                console=Console(stderr=True), transient=True, expand=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=None)
         return self
@@ -120,13 +128,29 @@ class Progress:
         if self.bar is not None:
             self.bar.stop()
 
-    def __call__(self, news: Result | str) -> None:
-        if self.bar is None:
-            return
-        if isinstance(news, str):
+    def __call__(self, news: News) -> None:
+        from verifier.run.news import Closed, Total
+
+        if isinstance(news, Total):
+            self.theorems = news.theorems
+            if self.bar is not None:
+                self.bar.update(self.task, total=news.obligations)
+        elif isinstance(news, Closed):
+            self.closed += 1
+            if self.told and self.theorems > 1:
+                self._line(news)
+        elif self.bar is not None and isinstance(news, str):
             self.bar.update(self.task, description=news)
-        else:
+        elif self.bar is not None:
             self.bar.advance(self.task)
+
+    def _line(self, closed: Closed) -> None:
+        counts = ", ".join(f"{number} {word}" for word, number in closed.counts.items())
+        line = f"[{self.closed}/{self.theorems}, {time.monotonic() - self.since:.0f} s] {closed.group}: {counts}"
+        if self.bar is not None:
+            self.bar.console.print(line, highlight=False, markup=False)
+        else:
+            tell_error(line)
 
 
 def color(given: dict[str, Any]) -> bool:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -113,7 +112,7 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
     wanted = [v.name for v in variants_of(library, Filters(arch))]
     if not wanted:
         raise UsageError(f"no variant matches {', '.join(arch)}")
-    with Progress(not quiet and sys.stderr.isatty()) as progress:
+    with Progress(not quiet) as progress:
         rows = table(library, wanted, progress)
         if proving["proofs"]:
             cache = None if proving["no_cache"] else cache_folder()

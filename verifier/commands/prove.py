@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "explain", "prove"]
 
-
-# What most people have, and what the question is about: the first answer.
-FIRST = tuple(f"{variant}/pte/{theorem}" for variant in ("x86_64", "arm64-4k+dbm")
-              for theorem in ("page-flag/today", "option-c/thread", "option-c/option-c"))
 GO_ON = """\
 pteproof explain ID        how one obligation fails: values, steps, what it leads to
 pteproof prove s390        another architecture; pteproof list variants has all
@@ -56,7 +51,9 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
 
     first = not everything and not any(given[key] for key in ("theorems", *FILTERS))
     if first:
-        given["theorems"] = FIRST
+        from verifier.run.plan import FIRST, FIRST_CODES
+
+        given["theorems"] = tuple(f"{variant}/pte/{'/'.join(theorem)}" for variant in FIRST for theorem in FIRST_CODES)
         if context.get_parameter_source("search_seconds") is click.core.ParameterSource.DEFAULT:
             given["search_seconds"] = FIRST_SECONDS
     if unneeded:
@@ -100,7 +97,7 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
     from verifier.evidence.unneeded import lines, needs
     from verifier.run.plan import nothing_matches
 
-    with Progress(not given["quiet"] and sys.stderr.isatty()) as progress:
+    with Progress(not given["quiet"]) as progress:
         found = needs(library, filters, progress)
     if not found.proofs:
         raise nothing_matches(filters, library)

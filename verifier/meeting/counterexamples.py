@@ -28,8 +28,9 @@ from verifier.model.arch import Layout
 from verifier.model.typed import Model
 from verifier.prove.bits_way import fails, input_reader, replay, with_trace
 from verifier.prove.obligations import Group
-from verifier.prove.results import Counterexample, Incomplete, Move, Refuted, Result, Run, recounted
+from verifier.prove.results import Counterexample, Incomplete, Move, Refuted, Run, recounted
 from verifier.run.library import Library
+from verifier.run.news import Watch
 
 __all__ = ["replay_run"]
 
@@ -130,7 +131,7 @@ class _Kernel:
 
 
 def replay_run(
-    library: Library, run: Run, tree: Path, progress: Callable[[Result | str], None] = lambda r: None, cache: Path | None = None,
+    library: Library, run: Run, tree: Path, progress: Watch = lambda news: None, cache: Path | None = None,
 ) -> Run:
     """The run with each counterexample replayed.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,6 +24,7 @@ from verifier.run.filters import Filters, matches
 from verifier.run.grounds import code
 from verifier.run.library import Library
 from verifier.run.messages import At, Contradicts, Done, Failed, Finished, Task, Unreached
+from verifier.run.news import Closed, Total, Watch
 from verifier.run.plan import NOT_COVERED, askable, groups_of, not_applicable, nothing_matches, variants_of
 from verifier.run.shared import Results, Shared
 from verifier.run.worker import work
@@ -96,7 +97,7 @@ def _sender(pipe: Connection) -> Callable[[object], None]:
 
 
 def prove(
-    library: Library, filters: Filters, options: Options, progress: Callable[[Result | str], None] = lambda r: None
+    library: Library, filters: Filters, options: Options, progress: Watch = lambda news: None
 ) -> Run:
     """Decide all that the filters let through.
 
@@ -116,6 +117,7 @@ def prove(
     try:
         library.check(groups)
         loaded = time.perf_counter()
+        progress(Total(sum(_asked(library.group_model(group), group, filters) for group in groups), len(groups)))
         scheduler.run(_tasks(groups, filters, options))
     except KeyboardInterrupt:
         scheduler.stop()
@@ -160,12 +162,12 @@ def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[
     return [
         Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
              options.cross, options.timeout, thorough=options.thorough)
-        for found in sorted(by_code.values(), key=lambda found: found[0].code != "thread")
+        for found in by_code.values()
     ]
 
 
 class _Scheduler:
-    def __init__(self, library: Library, options: Options, progress: Callable[[Result | str], None]) -> None:
+    def __init__(self, library: Library, options: Options, progress: Watch) -> None:
         self.library, self.options, self.progress = library, options, progress
         self.context = mp.get_context("fork")
         self.running: dict[Connection, _Process] = {}
@@ -174,6 +176,7 @@ class _Scheduler:
         self.contradictions: list[str] = []
         self.unfinished: list[tuple[Group, str]] = []
         self.finished: set[Group] = set()
+        self.counts: dict[Group, Counter[str]] = {}
         self.helpers: list[str] = []
 
     def run(self, tasks: list[Task]) -> None:
@@ -233,6 +236,7 @@ class _Scheduler:
             running.unreached |= {r.obligation.id: self.shared.result(r) for r in message.results}
         elif isinstance(message, Finished):
             self.finished.add(message.group)
+            self.progress(Closed(message.group, dict(self.counts.get(message.group, {}))))
             self.helpers += message.helpers
         elif isinstance(message, Failed):
             raise UsageError(message.message)
@@ -284,6 +288,7 @@ class _Scheduler:
 
     def _tell(self, result: Result) -> None:
         self.results.append(result)
+        self.counts.setdefault(result.obligation.group, Counter())[counted_as(result)] += 1
         self.progress(result)
 
     def stop(self) -> None:

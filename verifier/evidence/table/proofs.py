@@ -7,12 +7,13 @@ after the step that shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.prove.results import Counterexample, Result, Run, verdict_name
 from verifier.run.filters import Filters
 from verifier.run.library import Library
+from verifier.run.news import Watch
 from verifier.run.plan import variants_of
 from verifier.run.scheduler import Options, prove
 
@@ -59,7 +60,7 @@ class Proofs:
 
 
 def proofs(
-    library: Library, arch: tuple[str, ...], options: Options, progress: Callable[[Result | str], None] = lambda r: None
+    library: Library, arch: tuple[str, ...], options: Options, progress: Watch = lambda news: None
 ) -> Proofs:
     """The theorems of the variants that the globs match."""
     encodings, codes = zip(*THEOREMS, strict=True)
