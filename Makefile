@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make prove: the first answer, half a minute. make matrix: everything, an hour. make test: all tests. Both set up a virtual environment in .venv first.
+# make prove: the first answer, half a minute. make matrix: everything, an hour. make test: all tests.
+# Each sets up a virtual environment in .venv first.
 
 PYTHON ?= python3
 VENV := .venv

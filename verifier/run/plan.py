@@ -13,7 +13,9 @@ from verifier.prove.obligations import Group
 from verifier.run.filters import Filters, matches
 from verifier.run.library import Library
 
-__all__ = ["FIRST", "FIRST_CODES", "NOT_COVERED", "askable", "asks_for", "groups_of", "not_applicable", "nothing_matches", "variants_of"]
+__all__ = [
+    "FIRST", "FIRST_CODES", "NOT_COVERED", "askable", "asks_for", "groups_of", "not_applicable", "nothing_matches", "variants_of",
+]
 
 FIRST = ("x86_64", "arm64-4k+dbm")  # variants: what most people have comes first
 FIRST_CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "thread"))  # and what the question is about
