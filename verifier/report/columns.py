@@ -29,6 +29,7 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str], numbers: int | Non
     return "\n".join("  ".join(cell(i, text) for i, text in enumerate(line)).rstrip() for line in lines)
 
 
-def wrap(text: str, indent: str = "  ") -> str:
-    """Text in lines of WIDTH columns."""
-    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+def wrap(text: str, indent: str = "  ", later: str | None = None) -> str:
+    """Text in lines of WIDTH columns, the first indented by `indent`, the others by `later`, or as the first."""
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent if later is None else later,
+                         break_on_hyphens=False)

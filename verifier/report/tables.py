@@ -75,7 +75,7 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         left.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
     left += [line for line in (coverage_line(run.coverage.get("catalogue")),) if line]
     left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
-    parts.append("\n".join(left))
+    parts.append("\n".join(wrap(line, "", "  ") for line in left))
     parts.append("\n".join([closing_line(run), *against]))
     return "\n\n".join(p for p in parts if p)
 

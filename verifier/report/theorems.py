@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from verifier.model.spec import ADVISORY
@@ -11,6 +12,7 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Result, Run, TheoremResult, verdict_name
 from verifier.report.columns import table
 from verifier.run.library import Library
+from verifier.run.plan import FIRST_CODES
 
 __all__ = ["sentences", "theorem_table"]
 
@@ -64,30 +66,37 @@ def _sentence(
     library: Library, theorem: TheoremResult, failed: dict[Group, dict[Failure, str]], base: Group | None,
 ) -> str:
     group = theorem.group
-    code = library.spec.codes[group.code].words
-    what = f"{code}, {group.encoding}" if (group.encoding, group.code) != _BASE else code
+    what = library.spec.codes[group.code].words
+    if (group.encoding, group.code) not in FIRST_CODES:
+        what += f", under {group.encoding}"
     mine = failed.get(group, {})
     if not mine:
         return f"{what}: all {theorem.counts['proved']} obligations are proved."
     if base is None:
-        return f"{what}: proved, but for {_counted(mine)}."
+        return f"{what}: proved, but for {_many(mine)}, of {_steps(mine)}.{_open(mine)}"
     own = {failure: word for failure, word in mine.items() if failure not in failed.get(base, {})}
-    rest = f"{len(mine) - len(own)} fail today as well"
+    too = len(mine) - len(own)
+    rest = f"{too} fail{'s' * (too == 1)} today as well" if too else "nothing that fails today fails here"
     if not own:
         return f"{what}: what today's kernel keeps is proved; {rest}."
-    return f"{what}: breaks {_counted(own)} that today's kernel keeps; {rest}."
+    return f"{what}: breaks {_many(own)} that today's kernel keeps, of {_steps(own)}.{_open(own)} {rest[0].upper()}{rest[1:]}."
 
 
-def _counted(failures: dict[Failure, str]) -> str:
-    """How many obligations of how many steps, and which steps: those with most first."""
-    steps: dict[str, int] = {}
-    for step, _ in failures:
-        steps[step] = steps.get(step, 0) + 1
+def _many(failures: dict[Failure, str]) -> str:
+    return f"{len(failures)} obligation{'s' * (len(failures) != 1)}"
+
+
+def _steps(failures: dict[Failure, str]) -> str:
+    """How many steps, and which: those with most first."""
+    steps = Counter(step for step, _ in failures)
     first = sorted(steps, key=lambda step: (-steps[step], step))
-    named = ", ".join(first[:NAMED]) + (f" and {len(first) - NAMED} more" if len(first) > NAMED else "")
+    more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
+    return f"{len(first)} step{'s' * (len(first) != 1)}: {', '.join(first[:NAMED])}{more}"
+
+
+def _open(failures: dict[Failure, str]) -> str:
     unknown = sum(word == "unknown" for word in failures.values())
-    open_ = f", {unknown} of them without a trace" if unknown else ""
-    return f"{len(failures)} obligation{'s' * (len(failures) != 1)} of {named}{open_}"
+    return f" To {unknown} of them no trace was found." if unknown else ""
 
 
 def _wrapped(sentence: str) -> Iterator[str]:
