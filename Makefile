@@ -9,7 +9,7 @@ JOBS ?= 2
 DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
 OF_VARIANTS := $(addprefix tests/kernel/test_,archs.py native.py emulated.py hugetlb_blocks.py hugetlb_pages.py parisc_hugetlb.py powerpc_hugetlb.py)
 
-.PHONY: all prove matrix mistakes test test-whole test-kernel docs bench clean
+.PHONY: all prove matrix mistakes test test-whole test-kernel coverage docs hints bench clean
 all: prove
 
 $(VENV)/ready: pyproject.toml
@@ -34,6 +34,11 @@ test: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel
 
+# Which lines of verifier/ the tests run: the same tests in one process for each file, and a table at the end. Slower than `make test`.
+coverage: $(VENV)/ready
+	$(BIN)/pip install --quiet --editable '.[test,coverage]'
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel --cov=verifier --cov-report=term:skip-covered
+
 # What `make test` samples, all of it: minutes more.
 test-whole: $(VENV)/ready
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --whole --ignore=tests/kernel
@@ -53,6 +58,13 @@ test-kernel: $(VENV)/ready
 # Writes docs/transitions.md and the console blocks of README.md and docs/ anew, and runs all variants that their ids name: minutes.
 docs: $(VENV)/ready
 	$(BIN)/pytest tests/test_catalogue.py tests/test_pages.py --update-docs
+
+# Writes hints/sequences.yaml anew, from the traces that a run of the whole matrix keeps in the cache: half an hour or more.
+# Hints decide nothing: what they lead to is recomputed.
+hints: $(VENV)/ready
+	@mkdir -p build
+	@$(BIN)/pteproof prove --jobs $(JOBS); code=$$?; [ $$code -le 1 ] || exit $$code
+	$(BIN)/python bench/sequences.py > build/sequences.yaml && mv build/sequences.yaml hints/sequences.yaml
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/matrix.py

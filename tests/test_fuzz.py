@@ -29,7 +29,7 @@ from verifier.run.library import Library, load_library
 from verifier.run.messages import Contradicts, Done, Task
 from verifier.run.plan import groups_of
 from verifier.run.worker import work
-from verifier.search.sequences import read_sequences
+from verifier.search.sequences import FILE, read_sequences
 
 LIMIT = 2.0  # seconds for one mutant
 MOST = 200  # mutants of one file, where few are refused: what a few random ones hit changes with every edit of the file
@@ -212,7 +212,6 @@ def test_mutants_that_load_are_proved(file: str, tmp_path: Path) -> None:
 
 def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> None:
     explanations(folder)
-    read_sequences(folder)
     for name, shipped in LAWS.items():
         if (folder / name).read_bytes() == shipped:
             continue
@@ -243,6 +242,15 @@ def test_mutated_specs(name: str, tmp_path: Path) -> None:
         (folder / name).write_bytes(mutate(rng, raw))
         outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding), f"mutant {number} of {name}")
         number += 1
+    assert outcomes.enough(3, 1, 2)
+
+
+def test_mutated_hints(tmp_path: Path) -> None:
+    raw = (data_folder("hints") / FILE).read_bytes()
+    rng, outcomes = random.Random(FILE), Outcomes()
+    for number in range(40):
+        (tmp_path / FILE).write_bytes(mutate(rng, raw))
+        outcomes.of(lambda: read_sequences(tmp_path), f"mutant {number} of {FILE}")
     assert outcomes.enough(3, 1, 2)
 
 

@@ -153,8 +153,8 @@ OBSERVED = sorted(SPEC.observations)
 PLACES = {
     "code": ("transitions/gup.yaml", "      pte = ptep_get(entry[p])\n",
              "      if {}:\n          return\n      pte = ptep_get(entry[p])\n"),
-    "requires": ("transitions/gup.yaml", 'holds: "maps(p)", because: "mm/gup.c:follow_page_pte',
-                 'holds: "{} and maps(p)", because: "mm/gup.c:follow_page_pte'),
+    "requires": ("transitions/gup.yaml", 'holds: "maps(p)"\n      because: >-\n        mm/gup.c:follow_page_pte',
+                 'holds: "{} and maps(p)"\n      because: >-\n        mm/gup.c:follow_page_pte'),
     "view": ("world.yaml", "  maps(p:process): ", "  maps(p:process): ({}) and "),
     "reading": ("world.yaml", "    (maps(p) and not ksm", "    (({}) and maps(p) and not ksm"),
     "procedure": ("world.yaml", "    if maps(p) and stores:", "    if ({}) and maps(p) and stores:"),

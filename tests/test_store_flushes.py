@@ -76,7 +76,8 @@ def test_a_copy_of_hugetlb_is_flushed_when_it_is_stored_on_parisc(
     library: Library, tmp_path: Path, variant: str, pair: tuple[str, str],
 ) -> None:
     assert failing(library, variant, "hugetlb", pair) == set()
-    forgotten = changed(tmp_path, "world.yaml", ('      "parisc*": "arch/parisc/mm', '      "no parisc": "arch/parisc/mm'))
+    here = '      "parisc*": >-\n        arch/parisc/mm'
+    forgotten = changed(tmp_path, "world.yaml", (here, here.replace("parisc*", "no parisc")))
     assert ("hugetlb-wp-copy", "translation-follows") in failing(forgotten, variant, "hugetlb", pair)
 
 
@@ -91,7 +92,7 @@ def test_a_store_that_flushes_nothing_is_noticed(tmp_path: Path, helper: str) ->
 
 def test_what_is_asked_for_is_no_flush(tmp_path: Path) -> None:
     """No translation ends when mmu_gather asks for it: the effect of tlb-flush, claimed of sparc64 too, is not to be had."""
-    here = ', not_on: {"sparc64*": "stores have flushed; nothing is left to do"}'
+    here = '      not_on: {"sparc64*": "stores have flushed; nothing is left to do"}\n'
     claimed = changed(tmp_path, "transitions/gup.yaml", (here, ""))
     group, graph = Group("sparc64-sun4v", "pte", *TODAY), Bits()
     prover = GroupProver(claimed.group_model(group), group, graph, BitsSolver(graph))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a command told is told again while arch/, specs/ and the program are the same."""
+"""What a command told is told again while arch/, specs/, hints/ and the program are the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEY = "verifier.commands.told"  # where the context has what was keyed before a
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What a command tells from: its key, and the digests of all files of arch/ and specs/."""
+    """What a command tells from: its key, and the digests of all files of arch/, specs/ and hints/."""
 
     key: str
     files: Mapping[Path, str]
@@ -44,7 +44,7 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
     from verifier.base.digests import digest, digest_files, program
     from verifier.model.arch import data_folder
 
-    folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs")]
+    folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs"), data_folder("hints")]
     words = {name: value for name, value in given.items() if name != "jobs"}
     try:
         files = [digest_files(folder) for folder in folders]

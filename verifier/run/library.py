@@ -88,12 +88,13 @@ class Library:
                 del self._layouts[layout]
 
     def sequences(self) -> Known:
-        """What steps led to failures before, read when it is first asked for.
+        """What steps led to failures before, read when it is first asked for: the shipped hints,
+        whatever arch/ and specs/ are, for they are only tried.
 
         SpecError where the form is wrong.
         """
         if self._sequences is None:
-            self._sequences = read_sequences(self.spec_folder)
+            self._sequences = read_sequences(data_folder("hints"))
         return self._sequences
 
     def group_model(self, group: Group) -> Model:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sequences of steps that led to a failure on some variant: specs/sequences.yaml.
+"""Sequences of steps that led to a failure on some variant: hints/sequences.yaml, which `make hints` writes.
 
 They are tried before anything is searched, with values of the variant's own, and what they lead to is recomputed as any other
 trace is. So they save time, and decide nothing: without the file the same is found, later.
@@ -30,15 +30,15 @@ LABEL = re.compile(r"[a-z0-9_-]+\[[AB3]+\+?(:[a-z0-9]+)?\]")
 
 
 def read_sequences(folder: Path) -> Known:
-    """The sequences of a spec folder, the shorter ones first; none where it has no such file.
+    """The sequences of a folder of hints, the shorter ones first; none where it has no such file.
 
-    Names are not looked up: what a folder of specs has no more is a hint that helps nobody. SpecError where the form is wrong.
+    Names are not looked up: what specs/ has no more is a hint that helps nobody. SpecError where the form is wrong.
     """
     path = folder / FILE
     if not os.path.lexists(path):
         return {}
     found: dict[tuple[str, str, str], list[Labels]] = {}
-    encodings = read_yaml(path, f"specs/{FILE}" if folder.name == "specs" else str(path))
+    encodings = read_yaml(path, f"hints/{FILE}" if folder.name == "hints" else str(path))
     for encoding in encodings:
         codes = encodings.need(encoding, Table, "the file")
         for code in codes:

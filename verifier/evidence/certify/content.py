@@ -31,7 +31,7 @@ from verifier.run.plan import groups_of
 
 __all__ = ["GRAPHS", "Asked", "Content", "asked_for", "content", "kernels", "spec_digests"]
 
-APART = ("laws.yaml", "sequences.yaml", "survivors.yaml", "traits.yaml")  # files of specs/ that no obligation is made from
+APART = ("laws.yaml", "survivors.yaml", "traits.yaml")  # files of specs/ that no obligation is made from
 GRAPHS = {True: "constants folded", False: "nothing folded"}  # how the index names a graph's kind
 
 

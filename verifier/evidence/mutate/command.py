@@ -114,8 +114,7 @@ class _State:
         self.path = path
         self.cut = ""
         files = [digest_files(folder) for folder in (library.arch_folder, library.spec_folder, PACKAGE)]
-        for hint in ("survivors.yaml", "sequences.yaml"):
-            files[1].pop(hint, None)
+        files[1].pop("survivors.yaml", None)
         self.digest = digest(program("verifier.evidence.mutate.command"), files, library.archs, library.generic, library.spec)
         self.judged: dict[str, Judged] = {}
         for line in self._lines():
