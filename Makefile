@@ -34,7 +34,7 @@ test: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel
 
-# Which lines of verifier/ the tests run: the same tests in one process for each file, and a table at the end. Slower than `make test`.
+# Which lines of verifier/ the tests run: a table at the end. What runs in processes that a test starts does not count.
 coverage: $(VENV)/ready
 	$(BIN)/pip install --quiet --editable '.[test,coverage]'
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/kernel --cov=verifier --cov-report=term:skip-covered

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What README.md and docs/ quote, in the four forms that a test can run.
+"""What README.md, CONTRIBUTING.md and docs/ quote, in the four forms that a test can run.
 
 block     lines indented by four columns that begin with `$ pteproof ...`: what follows is what the command prints; `...` leaves
           lines out
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 _VERDICT = r"(?:\s+\((?P<verdict>proved|vacuous|unknown|incomplete|refuted)\))?"
 PROPERTIES = set(re.findall(r"^([a-z][-a-z]+):$", (ROOT / "specs" / "properties.yaml").read_text(), re.MULTILINE))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import stat
@@ -224,7 +225,8 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(data_folder("specs"), folder)
     shown = ascii(EVIL)[1:-1]
     text = (folder / "properties.yaml").read_text()
-    assert text.count("\n  claim: \"") > 20
+    text = re.sub(r"\n  claim: >-\n((?:    .*\n)+)", lambda m: f'\n  claim: "{" ".join(m[1].split())}"\n', text)
+    assert text.count("\n  claim: \"") > 50
     (folder / "properties.yaml").write_text(text.replace("\n  claim: \"", f"\n  claim: \"{shown}"))
     return folder
 

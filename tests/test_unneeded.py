@@ -27,7 +27,7 @@ def test_a_requirement_that_nothing_needs_is_listed(tmp_path: Path) -> None:
     shutil.copytree(load_library().spec_folder, tmp_path / "specs")
     path = tmp_path / "specs" / "transitions" / "fork.yaml"
     text = path.read_text()
-    path.write_text(text.replace("    child-empty: {", '    idle: {holds: "True", because: "nobody"}\n    child-empty: {', 1))
+    path.write_text(text.replace("    child-empty:\n", '    idle: {holds: "True", because: "nobody"}\n    child-empty:\n', 1))
     assert path.read_text() != text
     result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded", "--arch", "x86_64",
                                        "--level", "pte", "--encoding", "page-flag", "--transition", "fork-pte"])
