@@ -117,7 +117,8 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
         if proving["proofs"]:
             cache = None if proving["no_cache"] else cache_folder()
             try:
-                found = proofs(library, arch, Options(proving["jobs"] or os.cpu_count() or 1, cache=cache, thorough=False), progress)
+                options = Options(proving["jobs"] or os.cpu_count() or 1, cache=cache, thorough=False)
+                found = proofs(library, arch, options, progress)
             except Stopped as stopped:
                 return finish(stopped.run, True)
     tell(show(rows, form, verbose, found))

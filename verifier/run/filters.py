@@ -38,7 +38,7 @@ class Filters:
 
 
 def _begins(parts: Sequence[str], names: Sequence[str], rest: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, parts[0]) for name in names) and all(
+    return len(parts) <= 1 + len(rest) and any(fnmatch.fnmatchcase(name, parts[0]) for name in names) and all(
         not name or fnmatch.fnmatchcase(name, glob) for name, glob in zip(rest, parts[1:], strict=False))
 
 
