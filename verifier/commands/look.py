@@ -15,15 +15,23 @@ from verifier.commands.execute import Progress, finish
 from verifier.commands.options import GLOB, load
 
 if TYPE_CHECKING:
-    from verifier.run.library import Library
+    from verifier.model.arch import Layout
 
 __all__ = ["call", "decode", "encode", "list_command", "table_command"]
 
 
-def _check_own(context: click.Context, library: Library, arch: str) -> None:
-    """A user's own architecture is checked whole, also what one value does not need."""
-    if context.obj[0] is not None:
-        library.layout(library.variant(arch).name).check()
+def _layout(context: click.Context, arch: str) -> Layout:
+    """The layout of a variant, read from its file alone. A user's own is checked whole, also what one value does not need."""
+    from verifier.model.read_arch import load_layout
+
+    folder = context.obj[0]
+    found = load_layout(arch, folder)
+    if found is None:
+        library = load(context)
+        found = library.layout(library.variant(arch).name)
+    if folder is not None:
+        found.check()
+    return found
 
 
 @click.command()
@@ -36,8 +44,9 @@ def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding:
     """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
     from verifier.report import forms
 
-    library = load(context)
-    _check_own(context, library, arch)
+    library = load(context, arch)
+    if context.obj[0] is not None:
+        library.layout(library.variant(arch).name).check()
     if encoding not in library.spec.encodings:
         from verifier.base.errors import nearest
         raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, library.spec.encodings)}")
@@ -53,9 +62,7 @@ def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
     """The entry value for fields and abstract states, such as PFN=0x12345 present=1 write=0 dirty=1."""
     from verifier.model.encode import encode_entry
 
-    library = load(context)
-    _check_own(context, library, arch)
-    layout = library.layout(library.variant(arch).name)
+    layout = _layout(context, arch)
     tell(f"{encode_entry(layout, settings):0{layout.width // 4}x}")
     return Exit.HOLDS
 
@@ -68,9 +75,7 @@ def call(context: click.Context, arch: str, texts: tuple[str, ...]) -> int:
     """What helpers make of values, such as 'pte_write(pte_wrprotect(0x867))'; ptep=0x867 names an entry in memory."""
     from verifier.model.apply import apply_text
 
-    library = load(context)
-    _check_own(context, library, arch)
-    tell(apply_text(library.layout(library.variant(arch).name), texts))
+    tell(apply_text(_layout(context, arch), texts))
     return Exit.HOLDS
 
 

@@ -4,31 +4,33 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from verifier.base.errors import SpecError, UsageError, Where, nearest
 from verifier.language.read_yaml import Items, Source, Table, read_yaml
-from verifier.model.arch import GENERIC, Arch, Event, Text, Variant, data_folder, globs_of, source_of
+from verifier.model.arch import GENERIC, Arch, Event, Layout, Text, Variant, data_folder, globs_of, source_of
 
-__all__ = ["load_archs", "load_generic"]
+__all__ = ["load_archs", "load_generic", "load_layout"]
 
 _ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources",
               "fields", "helpers", "hardware", "overlays")
 _VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "absent", "one_cpu", "unproved")
 
 
-def load_archs(folder: Path | None = None) -> dict[str, Arch]:
-    """Every architecture of the folder by name. SpecError where a file is wrong or two share a variant."""
+def load_archs(folder: Path | None = None, only: str = "") -> dict[str, Arch]:
+    """Every architecture of the folder by name, or the `only` one that has a variant, or the name, of that name if there is one.
+
+    SpecError where a file is wrong, or two share a variant.
+    """
     folder = folder or data_folder("arch")
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of architectures")
     generic = load_generic(folder)
     archs: dict[str, Arch] = {}
     seen: dict[str, Where] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        if path.stem == GENERIC:
-            continue
+    for path in _about(folder, only):
         arch = _read_arch(path, generic)
         for variant in arch.variants.values():
             if variant.name in seen:
@@ -38,6 +40,29 @@ def load_archs(folder: Path | None = None) -> dict[str, Arch]:
     if not archs:
         raise UsageError(f"{folder}: holds no architecture")
     return archs
+
+
+def _about(folder: Path, only: str) -> list[Path]:
+    """The files of architectures; if one is about the variant or architecture `only`, that one."""
+    found = [path for path in sorted(folder.glob("*.yaml")) if path.stem != GENERIC]
+    if only:
+        variant = re.compile(rf"^  {re.escape(only)}:", re.MULTILINE)
+        mine = [path for path in found if path.stem == only or variant.search(path.read_text(encoding="utf-8", errors="replace"))]
+        return mine if len(mine) == 1 else found
+    return found
+
+
+def load_layout(name: str, folder: Path | None = None) -> Layout | None:
+    """The layout of a variant, or of an architecture's default, from its file alone; None where there is none."""
+    folder = folder or data_folder("arch")
+    archs = load_archs(folder, name)
+    for arch in archs.values():
+        variants = list(arch.variants.values())
+        default = next((v for v in variants if v.default), variants[0]) if arch.name == name else None
+        found = default or next((v for v in variants if v.name == name), None)
+        if found is not None:
+            return Layout(arch, found, load_generic(folder))
+    return None
 
 
 def load_generic(folder: Path) -> Arch | None:

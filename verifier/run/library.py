@@ -116,11 +116,13 @@ class Library:
             gc.enable()
 
 
-def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:
-    """Everything of arch/ and specs/."""
+def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None, only: str = "") -> Library:
+    """Everything of arch/ and specs/; or, to look something up, the architecture of the variant `only`, without the catalogue."""
     arch_folder = arch_folder or data_folder("arch")
     spec_folder = spec_folder or data_folder("specs")
-    archs, spec = load_archs(arch_folder), load_spec(spec_folder)
+    archs, spec = load_archs(arch_folder, only), load_spec(spec_folder)
+    if only and len(archs) == 1:
+        return Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder)
     catalogue = load_catalogue(spec_folder, spec.transitions.values(), archs.values())
     found = Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder, catalogue)
     _check_flushes(found)
