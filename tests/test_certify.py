@@ -126,8 +126,8 @@ def test_what_was_proved_wrongly_gets_no_certificate(tmp_path: Path, monkeypatch
     """The engine calls everything unsatisfiable that has no model asked for, so it proves what is false."""
     right = BitsSolver.check
 
-    def broken(self: BitsSolver, conditions: Any, names: Any = None) -> Any:
-        return Unsat() if names == () else right(self, conditions, names)
+    def broken(self: BitsSolver, conditions: Any, names: Any = None, hard: bool = True) -> Any:
+        return Unsat() if names == () else right(self, conditions, names, hard)
 
     monkeypatch.setattr(BitsSolver, "check", broken)
     result = certify(tmp_path / "d", "--arch", "x86_64", "--encoding", "option-c", "--code", "today", "--transition", "fork-pte",

@@ -157,7 +157,7 @@ def story(model: Model) -> tuple[Move, ...] | None:
     steps = steps_named(model, STORY)
     assert steps is not None
     path = Path(LOST, Paths(model, group), steps)
-    values = path.minimal("dropped-newer")
+    values = path.values("dropped-newer")
     return None if values is None else follow(model, group, path.plan(values), path.start(values), "dropped-newer", through=True)
 
 

@@ -24,7 +24,7 @@ from verifier.run.plan import groups_of
 from verifier.run.worker import work
 
 # Of an id that names many variants, make test runs these of them, else the first; make docs runs all.
-QUICK = ("call", "decode", "encode", "explain", "list")  # commands whose output a page may quote
+QUICK = ("call", "decode", "encode", "explain", "list", "prove")  # commands whose output a page may quote
 SAMPLE = ("x86_64", "mips64")
 TAIL = re.compile(r"\s+\S+ ?(\(.*\))?, (\d+ ms|from cache)$", re.MULTILINE)
 
@@ -115,7 +115,8 @@ class Tool:
             if words[1] == "explain" and len(words) == 3:
                 self.said[command] = self.explain(words[2])[1].splitlines()
             else:
-                with patch("verifier.commands.look.load", lambda context: self.library):  # not read anew for each command
+                # not read anew for each command
+                with patch("verifier.commands.look.load", lambda context, only="": self.library):
                     result = CliRunner().invoke(main, words[1:])
                 assert result.exit_code in (0, 1), f"{command}: exit code {result.exit_code}: {result.output}"
                 self.said[command] = result.output.splitlines()

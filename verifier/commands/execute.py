@@ -74,7 +74,7 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
         None if given["no_cache"] or lifted or given["cross"] else cache_folder(), solver,
         Path("pteproof-disagreement") if given["cross"] else None, _thorough(filters, given),
     )
-    with Progress(not given["quiet"]) as progress, builds(given["no_cache"]) as kept:
+    with Progress(not given["quiet"], filters.whole()) as progress, builds(given["no_cache"]) as kept:
         try:
             if lifted and tree is not None:
                 from verifier.kernel.conform.session import kernel_helpers
@@ -102,11 +102,11 @@ def _thorough(filters: Filters, given: dict[str, Any]) -> bool:
 class Progress:
     """What a run says while it goes on, on standard error: a line for each theorem as it closes, and a bar on a terminal.
 
-    Nothing where it is not `told`; one theorem alone has no line.
+    Nothing where it is not `told`; no line where not `whole` theorems are asked for, nor for one alone.
     """
 
-    def __init__(self, told: bool) -> None:
-        self.told = told
+    def __init__(self, told: bool, whole: bool = False) -> None:
+        self.told, self.whole = told, whole
         self.bar: Any = None
         self.theorems = self.closed = 0
         self.since = time.monotonic()
@@ -137,7 +137,7 @@ class Progress:
                 self.bar.update(self.task, total=news.obligations)
         elif isinstance(news, Closed):
             self.closed += 1
-            if self.told and self.theorems > 1:
+            if self.told and self.whole and self.theorems > 1:
                 self._line(news)
         elif self.bar is not None and isinstance(news, str):
             self.bar.update(self.task, description=news)
