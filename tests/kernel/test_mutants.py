@@ -36,7 +36,7 @@ def test_a_mutant_is_found(tmp_path: Path, arch: str, variant: str, helper: str,
     folder = tmp_path / "arch"
     shutil.copytree(data_folder("arch"), folder)
     path = folder / f"{arch}.yaml"
-    pattern = rf"(^  {helper}\([^\n]*){re.escape(old)}"
+    pattern = rf"(^  {helper}\([^\n]*(?:\n   +[^\n]*)*?){re.escape(old)}"  # in its line, or in those below that belong to it
     changed, count = re.subn(pattern, lambda m: m[1] + new, path.read_text(), count=1, flags=re.M)
     assert count == 1, f"{helper} is written in another way now"
     path.write_text(changed)
