@@ -20,8 +20,8 @@ from verifier.model.scope import TRACKS
 from verifier.model.spec import INVARIANT, LEMMA, STATIC, THIRD, Level, Property, Transition
 from verifier.model.typed import OF_VMA, Model
 
-__all__ = ["Fresh", "Instance", "Step", "World", "applies", "asked", "instances", "invariants", "key_name", "level_of", "run",
-           "state_keys", "step_names"]
+__all__ = ["Fresh", "Instance", "Step", "World", "applies", "applying", "asked", "instances", "invariants", "key_name",
+           "level_of", "run", "state_keys", "step_names"]
 
 Fresh = Callable[[str, int], Any]  # name and type of an input -> its value
 PROCESSES = ("A", "B")

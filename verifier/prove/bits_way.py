@@ -72,11 +72,13 @@ class GroupProver:
     def exclude(self, questions: Sequence[Question]) -> None:
         """Find out of many questions at once what no step of theirs can violate: most hold, and one answer says so of all.
 
-        For each instance the violations of all questions are one condition. A model of it violates some of them: these
-        are left to `decide`, and the others are asked again without them. Where that is hard, all are left.
+        For each instance the violations of all questions that assume the same of it are one condition. A model of it
+        violates some of them: these are left to `decide`, and the others are asked again without them. Where that is
+        hard, all are left.
         """
-        for label, given in {label: given for q in questions for label, given in q.given.items()}.items():
-            left = {q.id: self.graph.any(*(w.bad for w in q.ways if w.label == label)) for q in questions if label in q.given}
+        for label, given in dict.fromkeys(one for q in questions for one in q.given.items()):
+            left = {q.id: self.graph.any(*(w.bad for w in q.ways if w.label == label))
+                    for q in questions if q.given.get(label) == given}
             while left:
                 self.solver.how = ""
                 answer = self.solver.check((*given, self.graph.any(*left.values())), hard=False)

@@ -76,10 +76,14 @@ def _sentence(
         return f"{what}: proved, but for {_many(mine)}, of {_steps(mine)}.{_open(mine)}"
     own = {failure: word for failure, word in mine.items() if failure not in failed.get(base, {})}
     too = len(mine) - len(own)
-    rest = f"{too} fail{'s' * (too == 1)} today as well" if too else "nothing that fails today fails here"
+    rest = f"{too} {'is' if too == 1 else 'are'} not proved today either" if too else "nothing else is left open"
     if not own:
-        return f"{what}: what today's kernel keeps is proved; {rest}."
-    return f"{what}: breaks {_many(own)} that today's kernel keeps, of {_steps(own)}.{_open(own)} {rest[0].upper()}{rest[1:]}."
+        return f"{what}: what is proved of today's kernel is proved; {rest}."
+    return f"{what}: {_many(own)} not proved that are proved of today's kernel, of {_steps(own)}.{_open(own)} {_first(rest)}."
+
+
+def _first(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _many(failures: dict[Failure, str]) -> str:
@@ -95,8 +99,9 @@ def _steps(failures: dict[Failure, str]) -> str:
 
 
 def _open(failures: dict[Failure, str]) -> str:
-    unknown = sum(word == "unknown" for word in failures.values())
-    return f" To {unknown} of them no trace was found." if unknown else ""
+    """How many of them are refuted, where not all are."""
+    refuted = sum(word == "refuted" for word in failures.values())
+    return "" if refuted == len(failures) else f" {refuted} are refuted; to the others no trace is known."
 
 
 def _wrapped(sentence: str) -> Iterator[str]:
