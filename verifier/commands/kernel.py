@@ -44,7 +44,7 @@ _OPTIONS = (
     click.option(
         "--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"
     ),
-    click.option("--build", help="a kernel build of verifier/kernel/configs, in place of each variant's own"),
+    click.option("--build", help="a kernel build of verifier/kernel/archs, in place of each variant's own"),
     click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
     click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
     click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),

@@ -4,7 +4,7 @@
 The second look at what is lifted, above all at look-alikes: nothing here goes through clang, its intermediate representation
 or the lifter. The configured headers are compiled by gcc; what the code names and the build has not got is put in its place:
 functions that return 0, and globals of zeros, but for those that a variant's features and axioms set. Which compiler, with
-which flags, and which emulator is data: `emulated` of configs/.
+which flags, and which emulator is data: `emulated` of archs/.
 """
 
 from __future__ import annotations

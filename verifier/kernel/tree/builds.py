@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel builds of configs/: which configuration stands for which variants, and what it has set up at run time."""
+"""The kernel builds of archs/: which configuration stands for which variants, and what it has set up at run time."""
 
 from __future__ import annotations
 
@@ -170,10 +170,10 @@ class Build:
 
 def load_builds(folder: Path | None = None) -> dict[str, Build]:
     """Every build of the folder's files that names an architecture."""
-    folder = folder or Path(__file__).with_name("configs")
-    table = Table(Where("verifier/kernel/tree/configs", 1, 1))
+    folder = folder or Path(__file__).parents[1] / "archs"
+    table = Table(Where("verifier/kernel/archs", 1, 1))
     for path in sorted(folder.glob("*.yaml")):
-        top = read_yaml(path, f"verifier/kernel/tree/configs/{path.name}")
+        top = read_yaml(path, f"verifier/kernel/archs/{path.name}")
         top.only(("builds",), "the file")
         own = top.need("builds", Table, "the file")
         for name in own:
