@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What README.md, CONTRIBUTING.md and docs/ quote, in the four forms that a test can run.
 
-block     lines indented by four columns that begin with `$ pteproof ...`: what follows is what the command prints; `...` leaves
-          lines out
+block     lines indented by four columns that begin with `$ pteproof ...`: what follows is what
+          the command prints; `...` leaves lines out. A command that ends in a backslash goes on in
+          the next line
 id        `variant/level/encoding/transition/code/property` in backquotes, globs allowed: refuted, unless (proved) or another
           verdict stands behind it
 law       `variant/level/law/name`, of specs/laws.yaml or specs/traits.yaml: the same
@@ -30,7 +31,10 @@ _TEST = re.compile(r"tests/[\w/]+\.py")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A command and the lines that are quoted of what it prints; `first` is the line of the page of its `$`."""
+    """A command and the lines that are quoted of what it prints.
+
+    `first` is the line of the page, from 1, where the command ends.
+    """
 
     command: str
     lines: tuple[str, ...]
@@ -92,6 +96,8 @@ def sections(page: Path, text: str | None = None) -> list[Section]:
         elif line.startswith("    $ "):
             block = _ended(found[-1], block)
             block = (number, line.removeprefix("    $ "), [])
+        elif block is not None and block[1].endswith("\\"):
+            block = (number, f"{block[1][:-1].rstrip()} {line.strip()}", [])
         elif block is not None and (line.startswith("    ") or not line.strip()):
             if not line.strip().startswith("#"):  # a comment on the command that goes on
                 block[2].append(line.removeprefix("    ").rstrip())

@@ -140,3 +140,14 @@ def test_a_page_is_written_anew(tool: Tool, tmp_path: Path) -> None:
     section = sections(page)[1]
     assert not blocks(tool, section, True)
     assert page.read_text() == f"# Page\n\n    $ {command}\n    pte_write(0x867) = true\n\nText.\n"
+
+
+def test_a_command_goes_on_in_the_next_line(tool: Tool, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n    $ pteproof call x86_64 \\\n        'pte_write(0x867)'\n    maybe\n\nText.\n")
+    section = sections(page)[1]
+    (block,) = section.blocks
+    assert (block.command, block.lines, block.first) == ("pteproof call x86_64 'pte_write(0x867)'", ("maybe",), 4)
+    assert not blocks(tool, section, True)
+    assert page.read_text().splitlines()[2:5] == [
+        "    $ pteproof call x86_64 \\", "        'pte_write(0x867)'", "    pte_write(0x867) = true"]
