@@ -20,7 +20,7 @@ from verifier.prove.baseline import Baseline, Said, compare, read_baseline
 from verifier.report.result_json import schema
 from verifier.run.library import Library
 
-RESULT = "pteproof.result/1"
+RESULT = "pteproof.result/2"
 WORDS = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--jobs", "1")
 STEPS = ("--transition", "clear-young", "--transition", "uffd-wp-set", "--transition", "mremap-move",
          "--property", "no-*", "--property", "reaches-*", "--property", "translation-follows")
@@ -67,7 +67,7 @@ def test_what_stands_as_before_fails_nothing(earlier: Path, run: Callable[..., R
     validate(told, schema())
     assert found.exit_code == 0, found.output
     assert told["summary"]["refuted"] and not any(told["baseline"][part] for part in ("new", "worse", "gone", "lost"))
-    serious = [r for r in told["results"] if r["verdict"] != "proved"]
+    serious = told["failures"]
     assert told["baseline"]["same"] == len(serious) and all(r["ways"] for r in serious if r["verdict"] == "refuted")
     shown = run(*WORDS, *STEPS, "--baseline", str(earlier), "-q")
     assert shown.exit_code == 0 and "0 fail that did not" in shown.output
@@ -91,7 +91,7 @@ def test_a_new_failure_beside_old_ones(earlier: Path, run: Callable[..., Result]
 def test_what_is_refuted_already_fails_in_a_new_way(
     earlier: Path, run: Callable[..., Result], library: Library, folder: Path
 ) -> None:
-    told = {r["id"]: r for r in json.loads(earlier.read_text())["results"]}
+    told = {r["id"]: r for r in json.loads(earlier.read_text())["failures"]}
     refuted = next(i for i, r in told.items() if r["verdict"] == "refuted" and r["kind"] != "advisory")
     kept = Said("refuted", frozenset(told[refuted]["ways"]))
     ((_, now),) = [("", kept)]
@@ -132,8 +132,9 @@ def test_what_is_gone_and_what_is_lost(earlier: Path, run: Callable[..., Result]
 def test_it_is_read_in_pieces(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read_baseline(earlier, RESULT)
     told = json.loads(earlier.read_text())
-    assert whole.said.keys() == {r["id"] for r in told["results"]}
-    assert {i for i, s in whole.said.items() if s.fails} == {r["id"] for r in told["results"] if r["verdict"] != "proved"}
+    failures = {r["id"] for r in told["failures"]}
+    assert whole.said.keys() == failures | {f"{p['step']}/{name}" for p in told["proofs"] for name in p["proved"]}
+    assert {i for i, s in whole.said.items() if s.fails} == failures
     for size in (7, 1000):
         monkeypatch.setattr(verifier.prove.baseline, "CHUNK", size)
         assert read_baseline(earlier, RESULT) == whole
@@ -143,7 +144,7 @@ def test_it_is_read_in_pieces(earlier: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def result(**changes: Any) -> str:
     row = {"id": "a", "verdict": "refuted", "kind": "step", "ways": ["w"], "counterexample": None} | changes
-    return json.dumps({"schema": RESULT, "results": [row]})
+    return json.dumps({"schema": RESULT, "failures": [row]})
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -151,11 +152,14 @@ def result(**changes: Any) -> str:
     (result()[:-3], "it is not JSON, or cut off"), (result() + "x", "something stands behind its end"),
     (result(ways=[]), "of an earlier version"), (result(ways=[3]), "its ways are no texts"),
     (result(verdict="fine"), "'fine' is no verdict"), (result(verdict=[]), "not as results are"),
-    (result().replace("result/1", "result/2"), "is pteproof.result/2, not pteproof.result/1"),
-    (result().replace("pteproof.result/1", "pteproof.laws/1"), "no earlier run of this command"),
+    (result().replace("result/2", "result/1"), "is pteproof.result/1, not pteproof.result/2"),
+    (result().replace("pteproof.result/2", "pteproof.laws/1"), "no earlier run of this command"),
     ('{"results": [3]}', "not as results are"), ('{"results": ' + "[" * 100000, "not as results are"),
     ('{"summary": 3}', "is no result"),
-    (json.dumps({"schema": RESULT, "results": [{"id": "a", "verdict": "proved"}] * 2}).replace("proved", "vacuous"), "twice"),
+    (json.dumps({"schema": RESULT, "failures": [{"id": "a", "verdict": "vacuous"}] * 2}), "twice"),
+    (json.dumps({"schema": RESULT, "proofs": [{"step": "a", "proved": ["b", "c", "b"]}]}), "twice"),
+    (json.dumps({"schema": RESULT, "proofs": [{"step": "a"}]}), "not as results are"),
+    (json.dumps({"schema": RESULT, "proofs": [{"step": "a", "proved": "b"}]}), "not as results are"),
 ])
 def test_what_is_none_is_one_line(text: str | None, said: str, tmp_path: Path, run: Callable[..., Result]) -> None:
     """Before anything is proved: the architecture that it names does not exist, and that is not what is said."""

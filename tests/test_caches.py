@@ -456,8 +456,9 @@ def test_a_program_that_is_edited_while_it_runs_keeps_nothing(
 # What was told.
 
 def inputs_of(folder: Path, command: str = "prove", **given: Any) -> told._Inputs | None:
-    asked = {"tree": None, "cross": False, "no_cache": False, "json_file": None, "junit_file": None, "sarif_file": None,
-             "dump_smt": None, "verbose": False, "helpers": "yaml", "no_color": True, "jobs": 2, "depth": 8} | given
+    asked = {"tree": None, "cross": False, "no_cache": False, "dump_smt": None, "verbose": False, "helpers": "yaml",
+             "no_color": True, "jobs": 2, "depth": 8}
+    asked |= dict.fromkeys(("json_file", "jsonl_file", "junit_file", "sarif_file")) | given
     return told._inputs(SimpleNamespace(obj=(folder / "arch", folder / "specs")), command, asked)  # type: ignore[arg-type]
 
 

@@ -145,7 +145,7 @@ def test_the_command(library: Library, tmp_path: Path) -> None:
     rows = {row["property"]: row for row in json.loads(told.read_text())["results"]}
     row = rows["no-false-exclusive"]
     new, old = row["new"], row["old"]
-    assert row["verdict"] == "broken" and new["before"] == old["before"] and new["after"] != old["after"]
+    assert row["verdict"] == "broken" and new["before"] == old["before"] and new["changes"] != old["changes"]
     for wrong, said in ((["difference"], "give what to compare with"),
                         ([*words, "--property", "nothing"], "nothing that both have"),
                         (["difference", "--old-spec-dir", str(tmp_path / "no")], "no such folder")):

@@ -250,7 +250,7 @@ def test_reports_show_what_is_not_seen(evil: Path, tmp_path: Path, name: str) ->
         assert not raw(file.read_text()) and file.read_text().isascii()
     case = next(ET.parse(files["junit"]).getroot().iter("failure"))
     assert "\\x1b[31m" in case.attrib["message"]
-    claims = {r["claim"] for r in json.loads(files["json"].read_text())["results"]}
+    claims = {r["claim"] for r in json.loads(files["json"].read_text())["failures"]}
     assert any(EVIL in claim for claim in claims)  # a program gets what stands there
     result = json.loads(files["sarif"].read_text())["runs"][0]["results"][0]
     assert "%1B" in result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 
 from verifier.base.errors import UsageError
 from verifier.cli import main
+from verifier.model.step import key_name
 from verifier.prove.results import Run, verdict_name
 from verifier.report import forms
 from verifier.report.decode import parse_value
@@ -35,15 +38,83 @@ def test_json_is_as_the_schema_says(library: Library, run: Run) -> None:
     found = json.loads("".join(forms.json_parts(library, run)))
     jsonschema.Draft202012Validator.check_schema(schema())
     jsonschema.validate(found, schema())
-    result = next(r for r in found["results"] if r["id"] == SHADOW)
+    result = next(r for r in found["failures"] if r["id"] == SHADOW)
     assert result["verdict"] == "refuted"
-    after = result["counterexample"]["after"]
-    assert after["entry.A"]["exclusive"] and after["entry.B"]["exclusive"]
-    assert after["entry.A"]["value"] == "0x8400000012345825"
-    assert not after["entry.A"]["helpers"]["pte_write"]
+    changes = result["counterexample"]["steps"][-1]["changes"]
+    assert changes["entry.A"]["reads_as"] == changes["entry.B"]["reads_as"] == "exclusive"
+    assert changes["entry.A"]["value"] == "0x8400000012345825"
+    assert changes["entry.A"]["fields"] == {"PRESENT": "0x1", "USER": "0x1", "ACCESSED": "0x1", "SOFT_DIRTY": "0x1",
+                                            "PFN": "0x12345", "SAVED_DIRTY": "0x1", "NX": "0x1"}
+    assert "pte_dirty" in changes["entry.A"]["helpers"] and "pte_write" not in changes["entry.A"]["helpers"]
     assert result["counterexample"]["replay"] == {"evaluator": True, "kernel": None, "why": "not asked for"}
-    assert found["summary"]["refuted"] == sum(r["verdict"] == "refuted" for r in found["results"])
-    assert all(r["inhabitant"] for r in found["results"] if r["verdict"] == "proved" and r["transition"] == "fork-pte")
+    told = {f"{p['step']}/{name}": "proved" for p in found["proofs"] for name in p["proved"]}
+    told |= {f["id"]: f["verdict"] for f in found["failures"]}
+    assert told == {r.obligation.id: verdict_name(r.verdict) for r in run.results}
+    assert not any("inhabitant" in p for p in found["proofs"])
+
+
+def test_json_with_inhabitants(library: Library, run: Run) -> None:
+    found = json.loads("".join(forms.json_parts(library, run, inhabitants=True)))
+    jsonschema.validate(found, schema())
+    forks = [p for p in found["proofs"] if "/fork-pte/" in p["step"]]
+    assert forks and all(p["inhabitant"]["transition"] == "fork-pte" for p in forks)
+
+
+def test_a_story_of_the_json_can_be_told_again(library: Library, run: Run) -> None:
+    """What a state does not name is false or 0x0, and a step without `before` starts where the one before it ended."""
+    found = {f["id"]: f["counterexample"] for f in json.loads("".join(forms.json_parts(library, run)))["failures"]}
+    stories = 0
+    for result in run.results:
+        counterexample = getattr(result.verdict, "counterexample", None)
+        if counterexample is None or not counterexample.trace:
+            continue
+        written, state = found[result.obligation.id], dict[str, object]()
+        real = [*counterexample.trace, *counterexample.leads_to]
+        assert counterexample.trace[-1] == counterexample.move
+        for step, move in zip([*written["steps"], *written["leads_to"]], real, strict=True):
+            if "before" in step:
+                state = {name: value for name, value in plain(step["before"]).items() if value}
+            assert state == {key_name(k): v for k, v in move.before.items() if v}
+            state = {name: value for name, value in (state | plain(step["changes"])).items() if value}
+            assert state == {key_name(k): v for k, v in move.after.items() if v}
+            assert plain(step["inputs"]) == {name: value for name, value in move.inputs.items() if value}
+            stories += 1
+    assert stories > 10
+
+
+def plain(values: dict[str, Any]) -> dict[str, object]:
+    """The values of a state as the JSON has it, as numbers and truths."""
+    found = {name: value["value"] if isinstance(value, dict) else value for name, value in values.items()}
+    return {name: int(value, 16) if isinstance(value, str) else value for name, value in found.items()}
+
+
+def test_lines_of_json_have_the_same_records(library: Library, tmp_path: Path) -> None:
+    files = {form: tmp_path / form for form in ("json", "jsonl")}
+    words = ["prove", "--arch", "x86_64", "--level", "pte", "--transition", "fork-pte", "--property", "no-*", "--no-cache"]
+    done = CliRunner().invoke(main, [*words, *(word for form, file in files.items() for word in (f"--{form}", str(file)))])
+    assert done.exit_code == 1, done.output
+    whole = json.loads(files["json"].read_text())
+    lines = [json.loads(line) for line in files["jsonl"].read_text().splitlines()]
+    check = jsonschema.Draft202012Validator(schema()["$defs"]["line"] | {"$defs": schema()["$defs"]})
+    for line in lines:
+        check.validate(line)
+    assert lines[0]["line"] == "run" and lines[0]["asked"]["transition"] == ["fork-pte"] and lines[-1]["line"] == "end"
+    assert lines[-1].items() >= {"summary": whole["summary"], "theorems": whole["theorems"]}.items()
+    for kind, name in (("proofs", "proofs"), ("failure", "failures")):
+        told = [{k: v for k, v in line.items() if k != "line"} for line in lines if line["line"] == kind]
+        assert sorted(map(str, told)) == sorted(map(str, whole[name])) and told
+    closed = [line["theorem"] for line in lines if line["line"] == "closed"]
+    assert sorted(closed) == sorted(t["theorem"] for t in whole["theorems"])
+    done = CliRunner().invoke(main, [*words, "--jsonl", "-"])
+    assert [json.loads(line)["line"] for line in done.stdout.splitlines()].count("closed") == len(closed)
+
+
+@pytest.mark.parametrize("option", ["--tree", "--baseline"])
+def test_lines_of_json_are_not_of_what_is_judged_later(tmp_path: Path, option: str) -> None:
+    earlier = tmp_path / "earlier"
+    earlier.write_text('{"schema": "pteproof.result/2"}')
+    done = CliRunner().invoke(main, ["prove", "--arch", "x86_64", "--jsonl", "-", option, str(earlier)])
+    assert done.exit_code == 2 and "need --json" in done.output
 
 
 def test_junit_lists_proofs_too(library: Library, run: Run) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from verifier.base.errors import OutputError, UsageError
 
-__all__ = ["STDOUT", "STREAM_ERRORS", "clean", "hold_streams", "one_line",
+__all__ = ["STDOUT", "LineWriter", "STREAM_ERRORS", "clean", "hold_streams", "one_line",
            "open_outputs", "tell", "tell_error", "write_file", "write_outputs"]
 
 STDOUT = "-"
@@ -168,6 +168,29 @@ def _ended(parts: Iterable[str]) -> Iterator[str]:
         yield last
     if not last.endswith("\n"):
         yield "\n"
+
+
+class LineWriter:
+    """Writes a file or standard output line by line, so that another program can read along. OutputError says why not."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        try:
+            self.file = None if name == STDOUT else Path(name).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def __call__(self, line: str) -> None:
+        if self.file is None:
+            tell(line)
+            return
+        try:
+            self.file.write(line + "\n")
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> OutputError:
+        return OutputError(f"{self.name}: cannot be written: {getattr(error, 'strerror', None) or error}")
 
 
 def write_file(name: Path, parts: Iterable[str]) -> None:

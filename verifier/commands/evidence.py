@@ -96,7 +96,7 @@ def _make(
     from verifier.evidence.certify.verify import stopped_before
 
     open_folder(folder)
-    asked = given | {"json_file": None, "junit_file": None, "sarif_file": None}
+    asked = given | dict.fromkeys(("json_file", "jsonl_file", "junit_file", "sarif_file"))
     filters = make_filters(asked)
     library, run, stopped = execute(context, filters, asked)
     code = finish(run, stopped)

@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verifier.base.errors import UsageError
-from verifier.base.output import one_line, open_outputs, tell_error, write_outputs
+from verifier.base.output import STDOUT, LineWriter, one_line, open_outputs, tell_error, write_outputs
 from verifier.commands.options import load
 
 if TYPE_CHECKING:
     from verifier.prove.results import Run
+    from verifier.report.stream import Stream
     from verifier.run.filters import Filters
     from verifier.run.library import Library
-    from verifier.run.news import Closed, News
+    from verifier.run.news import Closed, News, Watch
 
 __all__ = ["Progress", "color", "execute", "finish", "write_files"]
 
-_FILES = {"--json": "json_file", "--junit": "junit_file", "--sarif": "sarif_file"}
+_FILES = {"--json": "json_file", "--junit": "junit_file", "--sarif": "sarif_file"}  # written when the run has ended
+_STREAM = {"--jsonl": "jsonl_file"}  # written while it goes on
 
 
 def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> tuple[Library, Run, bool]:
@@ -32,24 +34,44 @@ def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> 
 
     A request to stop is heard at any time, also while files are read or a kernel is built. What was not decided is told then.
     """
-    open_outputs({option: given[key] for option, key in _FILES.items()})
+    open_outputs({option: given[key] for option, key in (_FILES | _STREAM).items()})
+    if given["jsonl_file"] is not None and (given["tree"] is not None or given.get("baseline") is not None):
+        raise UsageError("--jsonl is written while the run goes on; --tree and --baseline judge afterwards, and need --json")
     library: Library | None = None
+    stream: Stream | None = None
     known: list[Run] = []
     try:
         library = load(context)
-        run = _execute(library, filters, given, known)
-        return library, run, bool(run.stopped)
+        stream = _stream(library, filters, given)
+        run = _execute(library, filters, given, known, stream)
+        stopped = bool(run.stopped)
     except KeyboardInterrupt:
         from verifier.prove.results import Run
         from verifier.run.scheduler import STOPPED, nothing
 
         if library is None:  # nobody has counted what there is to decide
-            write_files(None, Run((), (), {"not_covered": [], "not_applicable": []}, stopped=f"{STOPPED}, while reading"), given)
+            run = Run((), (), {"not_covered": [], "not_applicable": []}, stopped=f"{STOPPED}, while reading")
+            write_files(None, run, given)
+            if (stream := _stream(None, filters, given)) is not None:
+                stream.end(run)
             raise
-        return library, replace(known[-1], stopped=STOPPED) if known else nothing(library, filters, STOPPED), True
+        run, stopped = replace(known[-1], stopped=STOPPED) if known else nothing(library, filters, STOPPED), True
+        stream = stream or _stream(library, filters, given)
+    if stream is not None:
+        stream.end(run)
+    return library, run, stopped
 
 
-def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run]) -> Run:
+def _stream(library: Library | None, filters: Filters, given: dict[str, Any]) -> Stream | None:
+    """What writes --jsonl, if it is asked for."""
+    if given["jsonl_file"] is None:
+        return None
+    from verifier.report.stream import Stream
+
+    return Stream(LineWriter(given["jsonl_file"]), library, filters, given["inhabitants"])
+
+
+def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run], stream: Stream | None) -> Run:
     """The run; what is known of it before its end is put into `known`."""
     from verifier.base.store import cache_folder
     from verifier.kernel.tree.build_store import builds
@@ -83,7 +105,7 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
             if given["dump_smt"]:
                 from verifier.evidence.export import dump_smt
                 dump_smt(library, filters, given["dump_smt"], progress)
-            run = prove(library, filters, options, progress)
+            run = prove(library, filters, options, progress if stream is None else _both(progress, stream))
             known.append(run)
             if tree is not None:
                 from verifier.meeting.counterexamples import replay_run
@@ -93,10 +115,19 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
             return stopped.run
 
 
+def _both(first: Watch, second: Watch) -> Watch:
+    """Who hears what a run tells, if two want to."""
+    def heard(news: News) -> None:
+        first(news)
+        second(news)
+
+    return heard
+
+
 def _thorough(filters: Filters, given: dict[str, Any]) -> bool:
     """Is it wanted what failures lead to? Where nothing is said: if few are asked for, or a file is written."""
     said: bool | None = given["consequences"]
-    return said if said is not None else not filters.whole() or any(given[key] for key in _FILES.values())
+    return said if said is not None else not filters.whole() or any(given[key] for key in (_FILES | _STREAM).values())
 
 
 class Progress:
@@ -159,12 +190,13 @@ def color(given: dict[str, Any]) -> bool:
 
 
 def write_files(library: Library | None, run: Run, given: dict[str, Any]) -> bool:
-    """Write the machine-readable results; was one of them standard output? OutputError where one cannot be written."""
+    """Write the machine-readable results; was one of them, or --jsonl, standard output? OutputError where one cannot be."""
     from verifier.report import forms
 
     return write_outputs({option: given[key] for option, key in _FILES.items()}, {
-        "--json": lambda: forms.json_parts(library, run), "--junit": lambda: forms.junit_parts(library, run),
-        "--sarif": lambda: forms.sarif_parts(library, run)})
+        "--json": lambda: forms.json_parts(library, run, given["inhabitants"]),
+        "--junit": lambda: forms.junit_parts(library, run),
+        "--sarif": lambda: forms.sarif_parts(library, run)}) or given["jsonl_file"] == STDOUT
 
 
 def finish(run: Run, stopped: bool) -> int:

@@ -66,6 +66,10 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def writing(command: Callable[..., Any]) -> Callable[..., Any]:
     """The files that verdicts are written to."""
+    inhabitants = "in JSON, with each proof a step for which all that it assumes is true: files become many times as large"
+    lines = "write lines of JSON while the run goes on: those of a theorem when it closes; - is standard output"
+    command = click.option("--inhabitants", is_flag=True, help=inhabitants)(command)
+    command = click.option("--jsonl", "jsonl_file", metavar="FILE", help=lines)(command)
     for name, what in (("sarif", "SARIF 2.1.0"), ("junit", "JUnit XML"), ("json", "JSON; - is standard output")):
         command = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=f"write the result as {what}")(command)
     return command

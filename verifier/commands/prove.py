@@ -62,7 +62,7 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
     if told is not None:
         return told
     key = dict(given)
-    baseline = read_baseline(given["baseline"], "pteproof.result/1") if given["baseline"] else None
+    baseline = read_baseline(given["baseline"], "pteproof.result/2") if given["baseline"] else None
     filters = make_filters(given)
     library, run, stopped = execute(context, filters, given)
     if baseline is not None:

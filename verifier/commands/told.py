@@ -36,7 +36,7 @@ class _Inputs:
 
 def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inputs | None:
     """What this command tells from; None where it says more than a text, or may not be kept."""
-    more = ("tree", "cross", "no_cache", "json_file", "junit_file", "sarif_file", "dump_smt", "verbose", "baseline")
+    more = ("tree", "cross", "no_cache", "json_file", "jsonl_file", "junit_file", "sarif_file", "dump_smt", "verbose", "baseline")
     if any(given.get(name) for name in more) or given["helpers"] != "yaml":
         return None
     from shutil import get_terminal_size

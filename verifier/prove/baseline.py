@@ -21,6 +21,7 @@ __all__ = ["PROVED", "Baseline", "Change", "Compared", "Said", "compare", "read_
 
 CHUNK = 1 << 20
 LARGEST = 1 << 26  # characters of one result
+_RESULTS = ("results", "proofs", "failures")  # arrays: of conform and laws, of prove
 _WORDS = {"equal": "proved", "differs": "refuted", "too-atomic": "refuted"}  # of conform, in the words of all
 _WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "contradiction": 1, "refuted": 2}
 
@@ -180,10 +181,11 @@ def read_baseline(path: Path, schema: str) -> Baseline:
             for key, value in _members(file):
                 if key == "schema":
                     told = str(value)
-                elif key == "results":
-                    this = said(value)
-                    if this is not None and found.setdefault(str(value["id"]), this) is not this:
-                        raise ValueError(f"it has {value['id']} twice")
+                elif key in _RESULTS:
+                    for identity, this in _all_said(key, value):
+                        if identity in found:
+                            raise ValueError(f"it has {identity} twice")
+                        found[identity] = this
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -194,14 +196,25 @@ def read_baseline(path: Path, schema: str) -> Baseline:
     return Baseline(str(path), found)
 
 
+def _all_said(key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
+    """What a row says, by obligation: of a step the names of all that is proved, else one obligation."""
+    if key == "proofs":
+        if not isinstance(row["proved"], list):
+            raise TypeError("properties")
+        for name in row["proved"]:
+            yield f"{row['step']}/{name}", PROVED
+    elif (this := said(row)) is not None:
+        yield str(row["id"]), this
+
+
 def _members(file: Any) -> Iterator[tuple[str, Any]]:
-    """The members of the object that a file holds; those of the array `results` one by one."""
+    """The members of the object that a file holds; those of arrays of results one by one."""
     stream = _Stream(file)
     stream.take("{")
     while True:
         key = stream.value()
         stream.take(":")
-        if key == "results" and stream.peek() == "[":
+        if key in _RESULTS and stream.peek() == "[":
             stream.take("[")
             while stream.peek() != "]":
                 yield key, stream.value()

@@ -14,6 +14,7 @@ from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL
 from verifier.model.arch import Layout
 from verifier.report.columns import wrap
+from verifier.report.state_json import fields
 from verifier.run.library import Library
 
 __all__ = ["decode_text", "flags_line", "parse_value"]
@@ -73,15 +74,15 @@ def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
     result: dict[str, Any] = {
         "value": f"0x{value:0{layout.width // 4}x}", "variant": layout.variant.name, "flags": flags_line(layout, value),
         "kind": "present" if present else "swap" if swap else "none",
-        "fields": {f.name: (value & f.mask) >> f.low for f in layout.fields.values() if value & f.mask},
+        "fields": fields(layout, value, present),
         "helpers": helpers,
     }
     if present:
-        result["pfn"] = call(machine, layout.helper("pte_pfn"), (value,))
+        result["pfn"] = f"0x{call(machine, layout.helper('pte_pfn'), (value,)):x}"
         result["exclusive"] = None if exclusive is None else exclusive(value)
     elif swap:
         entry = call(machine, layout.helper("pte_to_swp_entry"), (value,))
-        result["swap"] = {name: call(machine, layout.helper(f"swp_{name}"), (entry,)) for name in ("type", "offset")}
+        result["swap"] = {name: f"0x{call(machine, layout.helper(f'swp_{name}'), (entry,)):x}" for name in ("type", "offset")}
         result["swap"]["kind"] = _swap_kind(layout, machine, entry)
     return result
 
@@ -116,12 +117,12 @@ def _decoded_text(found: dict[str, Any]) -> str:
     lines = [f"{found['value']}  {found['flags']}"]
     about = found["kind"]
     if "pfn" in found:
-        about += f", pfn 0x{found['pfn']:x}"
+        about += f", pfn {found['pfn']}"
         if found["exclusive"] is not None:
             about += f", {'exclusive' if found['exclusive'] else 'maybe shared'} if it maps an anonymous page"
     if "swap" in found:
         swap = found["swap"]
-        about += f": {swap['kind']}, type {swap['type']}, offset 0x{swap['offset']:x}"
+        about += f": {swap['kind']}, type {int(swap['type'], 16)}, offset {swap['offset']}"
     lines.append(f"  {about}  ({found['variant']})")
     yes = [n for n, v in found["helpers"].items() if v]
     no = [n for n, v in found["helpers"].items() if not v]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What became of obligations, as text and as JSON (pteproof.difference/1)."""
+"""What became of obligations, as text and as JSON (pteproof.difference/2)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 from verifier.model.typed import Model
 from verifier.prove.difference import Difference
-from verifier.prove.results import Move
 from verifier.report.columns import wrap
 from verifier.report.moves import moves_text
-from verifier.report.result_json import state
+from verifier.report.state_json import move, moves, number
 from verifier.run.library import Library
 
 __all__ = ["difference_data", "difference_text"]
@@ -64,14 +63,8 @@ def difference_data(library: Library, found: Iterable[Difference]) -> dict[str, 
     rows = []
     for one in found:
         model = _model(library, one)
-
-        def shown(move: Move | None, model: Model = model) -> dict[str, Any] | None:
-            if move is None:
-                return None
-            return {"transition": move.transition, "roles": ["AB3"[r] for r in move.roles], "inputs": dict(move.inputs),
-                    "before": state(model, move.before), "after": state(model, move.after)}
-
         rows.append({"id": one.id, "transition": one.transition, "property": one.property, "verdict": one.word,
-                     "note": one.note, "new": shown(one.move), "old": shown(one.old), "trace": [shown(m) for m in one.trace],
-                     "values": {n: int(v) for n, v in one.values.items()} if one.move is None else {}})
-    return {"schema": "pteproof.difference/1", "summary": dict(Counter(row["verdict"] for row in rows)), "results": rows}
+                     "note": one.note, "new": None if one.move is None else move(model, one.move),
+                     "old": None if one.old is None else move(model, one.old), "trace": moves(model, one.trace),
+                     "values": {n: number(v) for n, v in one.values.items()} if one.move is None else {}})
+    return {"schema": "pteproof.difference/2", "summary": dict(Counter(row["verdict"] for row in rows)), "results": rows}

@@ -18,11 +18,11 @@ __all__ = [
 ]
 
 
-def json_parts(library: Library | None, run: Run) -> Iterator[str]:
-    """The run as JSON, in parts: schema pteproof.result/1."""
+def json_parts(library: Library | None, run: Run, inhabitants: bool = False) -> Iterator[str]:
+    """The run as JSON, in parts: schema pteproof.result/2."""
     from verifier.report import result_json
 
-    return result_json.json_parts(library, run)
+    return result_json.json_parts(library, run, inhabitants)
 
 
 def junit_parts(library: Library | None, run: Run) -> Iterator[str]:

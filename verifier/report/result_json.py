@@ -1,63 +1,101 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Run as JSON: the public contract pteproof.result/1, whose schema is schema.json beside this file."""
+"""A Run as JSON: the public contract pteproof.result/2, whose schema is schema.json beside this file.
+
+Most of a run is proofs, which say little: they stand together, a line for each step. What fails is a line each, in full.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from verifier import __version__
-from verifier.language.evaluate import call
-from verifier.model.arch import Layout
-from verifier.model.spec import Level
-from verifier.model.step import key_name
 from verifier.model.typed import Model
 from verifier.prove.results import (
     Counterexample,
     Incomplete,
-    Move,
+    Proved,
     Result,
     Run,
-    State,
+    TheoremResult,
     Unknown,
     Vacuous,
     reason,
     verdict_name,
 )
-from verifier.report.moves import reads_as, shown
+from verifier.report.state_json import NAMES, move, moves
 from verifier.report.why import why
 from verifier.run.library import Library
 
-__all__ = ["json_parts", "schema"]
+__all__ = ["SCHEMA", "head", "json_parts", "opening", "records", "schema", "text"]
 
-_SHOWN = ("pte_present", "pte_write", "pte_dirty", "pte_young", "pte_soft_dirty", "pte_uffd_wp", "pte_swp_exclusive")
+SCHEMA = "pteproof.result/2"
 _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a result."""
+    """The JSON Schema of a result; of each line of `--jsonl` it has one under `$defs`."""
     found: dict[str, Any] = json.loads((Path(__file__).parent / "schema.json").read_text())
     return found
 
 
-def json_parts(library: Library | None, run: Run) -> Iterator[str]:
-    """The text of the whole run, result by result: it can be far larger than the run is."""
-    yield json.dumps(_head(run), separators=(",", ":"))[:-1] + ',"results":['
-    show = _Shown()
-    for number, result in enumerate(run.results):
+def text(value: object) -> str:
+    """One line of JSON, in ASCII."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def json_parts(library: Library | None, run: Run, inhabitants: bool = False) -> Iterator[str]:
+    """The text of the whole run, line by line: it can be far larger than the run is."""
+    yield text(opening(library) | head(run))[:-1]
+    for kind, name in (("proofs", "proofs"), ("failure", "failures")):
+        yield f',\n"{name}":['
+        number = 0
+        for number, (_, record) in enumerate(records(library, run.results, inhabitants, (kind,)), 1):
+            yield (",\n" if number > 1 else "\n") + text(record)
+        yield "\n]" if number else "]"
+    yield "}\n"
+
+
+def records(
+    library: Library | None, results: Iterable[Result], inhabitants: bool, kinds: Collection[str] = ("proofs", "failure"),
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of each step, as results stand together: what is proved of it, and then each obligation that is not.
+
+    inhabitants  with a step for which all is true that was assumed
+    kinds        which of the two
+    """
+    for _, found in groupby(results, lambda r: (r.obligation.group, r.obligation.transition)):
         assert library is not None, "who has results has read specs/"
-        yield ("," if number else "") + _result(library, result, show)
-    yield "]}"
+        failures = []
+        alike: dict[object, list[Result]] = {}
+        for result in found:
+            if not isinstance(result.verdict, Proved):
+                failures.append(result)
+                continue
+            shown = id(result.verdict.inhabitant) if inhabitants else 0
+            alike.setdefault((result.solver, result.cached, result.assumptions, shown), []).append(result)
+        if "proofs" in kinds:
+            yield from (("proofs", _proofs(library, those, inhabitants)) for those in alike.values())
+        if "failure" in kinds:
+            yield from (("failure", _failure(library, one, inhabitants)) for one in failures)
 
 
-def _head(run: Run) -> dict[str, Any]:
+def opening(library: Library | None) -> dict[str, Any]:
+    """What is known before anything is decided: the program, and what the properties claim."""
+    claims = {} if library is None else {
+        p.name: {"kind": p.kind, "claim": p.claim} for p in library.spec.properties.values()}
+    return {"schema": SCHEMA, "tool": {"version": __version__}, "properties": claims}
+
+
+def head(run: Run) -> dict[str, Any]:
+    """What a run comes to, without its results."""
     counts = Counter(verdict_name(r.verdict) for r in run.results)
     return {
-        "schema": "pteproof.result/1",
-        "tool": {"version": __version__, "solvers": dict(run.solvers)},
+        "solvers": dict(run.solvers),
         "summary": {**{word: counts[word] for word in _WORDS}, "undecided": run.undecided},
         "complete": not run.cut_short(),
         "stopped": run.stopped or None,
@@ -65,112 +103,62 @@ def _head(run: Run) -> dict[str, Any]:
         **({} if run.compared is None else {"baseline": run.compared.data()}),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "contradictions": list(run.contradictions),
-        "theorems": [
-            {"variant": t.group.variant, "level": t.group.level, "encoding": t.group.encoding, "code": t.group.code,
-             "verdict": t.verdict, "whole": t.whole, "lemmas": list(t.lemmas), "counts": {**t.counts, "undecided": t.undecided}}
-            for t in run.theorems
-        ],
+        "theorems": [_theorem(t) for t in run.theorems],
     }
 
 
-class _Shown:
-    """Inhabitants as JSON. Obligations that stand together have the same one, which is decoded once."""
-
-    def __init__(self) -> None:
-        self.last: Move | None = None
-        self.text = ""
-
-    def move(self, model: Model, move: Move) -> str:
-        if move is not self.last:
-            self.last, self.text = move, _text(_move(model, move))
-        return self.text
+def _theorem(found: TheoremResult) -> dict[str, Any]:
+    """What a theorem comes to."""
+    return {
+        "theorem": str(found.group), "verdict": found.verdict, "whole": found.whole, "lemmas": list(found.lemmas),
+        "counts": {**found.counts, "undecided": found.undecided},
+    }
 
 
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def _proofs(library: Library, alike: Sequence[Result], inhabitants: bool) -> dict[str, Any]:
+    """What was proved of a step in one way: under the same assumptions, by the same solver."""
+    first = alike[0]
+    return {
+        "step": first.obligation.id.rpartition("/")[0], "catalogue": list(first.obligation.catalogue), "solver": first.solver,
+        "cached": first.cached, "seconds": round(sum(r.seconds for r in alike), 5), "assumptions": list(first.assumptions),
+        "proved": [r.obligation.property for r in alike], **_inhabitant(library, first, inhabitants),
+    }
 
 
-def _result(library: Library, result: Result, show: _Shown) -> str:
-    o = result.obligation
-    model = library.group_model(o.group)
-    verdict = result.verdict
+def _inhabitant(library: Library, result: Result, wanted: bool) -> dict[str, Any]:
+    found = getattr(result.verdict, "inhabitant", None) if wanted else None
+    return {} if found is None else {"inhabitant": move(library.group_model(result.obligation.group), found)}
+
+
+def _failure(library: Library, result: Result, inhabitants: bool) -> dict[str, Any]:
+    """What is not proved, in full."""
+    o, verdict = result.obligation, result.verdict
     found: dict[str, Any] = {
-        "id": o.id, "variant": o.group.variant, "level": o.group.level, "encoding": o.group.encoding,
-        "transition": o.transition, "catalogue": list(o.catalogue), "code": o.group.code, "property": o.property,
-        "kind": o.kind, "claim": o.claim, "verdict": verdict_name(verdict), "seconds": round(result.seconds, 6),
-        "solver": result.solver, "cached": result.cached, "assumptions": list(result.assumptions),
-        "inhabitant": None, "counterexample": None,
+        "id": o.id, "verdict": verdict_name(verdict), "kind": o.kind, "claim": o.claim, "catalogue": list(o.catalogue),
+        "seconds": round(result.seconds, 5), "solver": result.solver, "cached": result.cached,
+        "assumptions": list(result.assumptions), "counterexample": None,
     }
     if result.ways:
         found["ways"] = list(result.ways)
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
-        found["counterexample"] = _counterexample(model, result, counterexample)
+        found["counterexample"] = _counterexample(library.group_model(o.group), result, counterexample)
     if isinstance(verdict, Unknown):
         found["reason"], found["detail"] = verdict.reason, verdict.detail
     elif isinstance(verdict, (Vacuous, Incomplete)):
         found["reason"] = reason(verdict)
-    inhabitant = getattr(verdict, "inhabitant", None)
-    if inhabitant is None:
-        return _text(found)
-    # No string of JSON has these characters in it: a quote in a string has a backslash before it.
-    return _text(found).replace('"inhabitant":null', f'"inhabitant":{show.move(model, inhabitant)}', 1)
+    return found | _inhabitant(library, result, inhabitants)
 
 
 def _counterexample(model: Model, result: Result, found: Counterexample) -> dict[str, Any]:
     shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
     return {
-        "before": state(model, found.move.before), "after": state(model, found.move.after),
-        "inputs": dict(found.move.inputs), "process": found.process, "roles": ["AB3"[r] for r in found.move.roles],
-        "trace": _moves(model, found.trace), "reached": found.reached, "depth": found.depth,
-        "leads_to": _moves(model, found.leads_to), "consequence": found.consequence or None,
-        "searched": found.searched, "rejected": found.rejected, "unproved": list(found.unproved),
+        "steps": moves(model, found.trace or (found.move,)), "reached": found.reached, "depth": found.depth,
+        "process": None if found.process is None else NAMES[found.process],
         "fails": None if shown is None else {
             "process": shown.process, "says": shown.says,
             "terms": [{"term": t.reads, "before": t.before, "after": t.after} for t in shown.terms]},
+        "leads_to": moves(model, found.leads_to, found.move.after), "consequence": found.consequence or None,
+        "searched": found.searched, "rejected": found.rejected, "unproved": list(found.unproved),
         "replay": {"evaluator": found.replayed, "kernel": found.kernel, "why": found.kernel_why},
-    }
-
-
-def _moves(model: Model, moves: Sequence[Move]) -> list[dict[str, Any]]:
-    return [_move(model, move) for move in moves]
-
-
-def _move(model: Model, move: Move) -> dict[str, Any]:
-    return {
-        "transition": move.transition, "roles": ["AB3"[r] for r in move.roles], "tracks_new": move.tracks_new,
-        "inputs": dict(move.inputs), "before": state(model, move.before), "after": state(model, move.after),
-    }
-
-
-def state(model: Model, values: State) -> dict[str, Any]:
-    """A state by the names of its variables; entries decoded."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if not isinstance(key, str) and key[0] == "entry":
-            decoded = entry(model, model.level_in(values, key[1]), int(value))
-            decoded["exclusive"] = reads_as(model, values, key[1]).endswith("exclusive")
-            found[key_name(key)] = decoded
-        else:
-            found[key_name(key)] = value if isinstance(value, bool) else f"0x{value:x}"
-    return found
-
-
-def _fields(layout: Layout, value: int) -> dict[str, int]:
-    """The fields that are not 0; bits without a name under `unknown`."""
-    found = {f.name: (value & f.mask) >> f.low for f in layout.fields.values() if value & f.mask}
-    left = value
-    for f in layout.fields.values():
-        left &= ~f.mask
-    return found | ({"unknown": left} if left else {})
-
-
-def entry(model: Model, level: Level, value: int) -> dict[str, Any]:
-    """An entry of a level: its value, its fields that are not 0, what the helpers say."""
-    machine, layout = shown(model), model.layout
-    names = [name for name in map(level.translated, _SHOWN) if layout.function(name) is not None]
-    return {
-        "value": f"0x{value:0{layout.width // 4}x}",
-        "fields": _fields(layout, value),
-        "helpers": {name: bool(call(machine, layout.helper(name), (model.seen(machine, value, level),))) for name in names},
     }
