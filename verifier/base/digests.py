@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Digests of what a result rests on: data as it was loaded, the program's own code, and the packages that it uses.
+"""Digests of what a result rests on: the loaded data, the program's code, and its packages.
 
-Data is digested as the loaders give it, whole: a new field of a record is in by itself. Code is digested without comments and
-docstrings, which nothing here reads; which modules count follows from what they import, so nobody keeps a list of them.
+Data is digested whole, as the loaders give it, so that a new field of a record counts at once. Code
+is digested without comments and docstrings. Which modules count follows from their imports, so
+nobody keeps a list of them.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def digest(*values: object) -> str:
-    """A digest of data: texts, numbers, records, mappings in their order, sequences and sets of such.
+    """A digest of data: texts, numbers, records, mappings in their order, sequences and sets.
 
-    Places in files (`Where`) do not count. TypeError for anything else, such as a path: its name and what it holds differ.
+    Places in files (`Where`) do not count. Raises TypeError for anything else, such as a path: its
+    name and its contents are two things.
     """
     parts: list[str] = []
     for value in values:
@@ -71,15 +73,19 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def digest_files(folder: Path, pattern: str = "*.yaml") -> dict[str, str]:
-    """Name below the folder -> digest of the contents, of every file of that pattern. OSError where one cannot be read."""
+    """The digest of each file of that pattern, by its path below the folder.
+
+    Raises OSError where a file cannot be read.
+    """
     return {str(path.relative_to(folder)): hashlib.sha256(read_regular(path)).hexdigest()
             for path in sorted(folder.rglob(pattern))}
 
 
 def program(*modules: str) -> str:
-    """A digest of all code that these modules of the package may run: theirs, and of what they import, to the end.
+    """A digest of all code that these modules may run, with the versions of what they use.
 
-    With the version of Python and of every package of others that this code imports.
+    Code is that of the modules and of all that they import within this package. Versions are those
+    of Python and of every other package that this code imports.
     """
     found = modules_of(*modules)
     code = {name: _read(name).code for name in sorted(found)}
@@ -89,7 +95,7 @@ def program(*modules: str) -> str:
 
 
 def modules_of(*modules: str) -> set[str]:
-    """The modules of this package that these import, with themselves, to the end."""
+    """These modules of the package and all that they import within it, directly or not."""
     found: set[str] = set()
     left = list(modules)
     while left:
@@ -101,7 +107,7 @@ def modules_of(*modules: str) -> set[str]:
 
 
 class _Module:
-    """One file of code: a digest without comments and docstrings, what it imports of the package, and whose packages."""
+    """One file of code: its digest, its imports within the package, and the other packages."""
 
     def __init__(self, code: str, imports: list[str], packages: list[str]) -> None:
         self.code, self.imports, self.packages = code, imports, packages
@@ -122,9 +128,13 @@ class _Module:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    """Names of modules, and of what may be one: `from a import b` names a and a.b, and so may a text of this package's name."""
+    """The names that a module imports, and names that may be modules.
+
+    `from a import b` gives a and a.b. A text that begins with the name of this package counts too.
+    """
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{PACKAGE.name}."):
+        if (isinstance(node, ast.Constant) and isinstance(node.value, str)
+                and node.value.startswith(f"{PACKAGE.name}.")):
             yield node.value
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -140,7 +150,10 @@ def _file(name: str) -> Path | None:
 
 
 class _Memo:
-    """What was found in files of code, by the digest of their bytes: parsing all takes half a second."""
+    """What earlier runs found in files of code, by the digest of their bytes.
+
+    Parsing all files takes half a second.
+    """
 
     known: dict[str, list[Any]] | None = None
     new = False
@@ -184,7 +197,7 @@ def _read(name: str) -> _Module:
 
 
 def _versions(top: str) -> list[str]:
-    """The distributions that have this package, with their versions; empty where it is not installed."""
+    """The distributions of this package with their versions; empty where it is not installed."""
     return sorted(f"{name} {metadata.version(name)}" for name in set(_distributions().get(top, ())))
 
 

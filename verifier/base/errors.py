@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every error that a user can cause, under one base. Logic raises; only the command line prints."""
+"""Every error that a user can cause, under one base class.
+
+Logic raises; only the command line prints.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["USERS", "Contradiction", "ExtractionError", "OutputError", "PteproofError", "SolverError", "SpecError", "UsageError",
-           "Where", "internal", "nearest"]
+__all__ = ["USERS", "Contradiction", "ExtractionError", "OutputError", "PteproofError",
+           "SolverError", "SpecError", "UsageError", "Where", "internal", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +28,15 @@ class Where:
 
 
 class PteproofError(Exception):
-    """Any error of this program that is not a defect of it."""
+    """Any error of which the program itself is not the cause."""
 
 
 class UsageError(PteproofError, ValueError):
-    """What was asked for makes no sense: an unknown name, a filter that matches nothing, a malformed value."""
+    """The request makes no sense: an unknown name, an empty filter, a malformed value."""
 
 
 class SpecError(PteproofError, ValueError):
-    """A file of arch/ or specs/ is wrong, at a place."""
+    """A file of arch/ or specs/ is wrong, at the place `where`."""
 
     def __init__(self, where: Where, message: str) -> None:
         super().__init__(f"{where}: error: {message}")
@@ -46,26 +49,27 @@ class ExtractionError(PteproofError, RuntimeError):
 
 
 class OutputError(PteproofError, RuntimeError):
-    """What was found could not be written: standard output or a file."""
+    """A result could not be written to standard output or to a file."""
 
 
 class SolverError(PteproofError, RuntimeError):
     """A solver failed, or two of them disagree."""
 
 
-_SHORT = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open files", errno.ENOMEM: "out of memory",
-          errno.EAGAIN: "no more processes are allowed"}
+_SHORT = {errno.EMFILE: "too many open files", errno.ENFILE: "too many open files",
+          errno.ENOMEM: "out of memory", errno.EAGAIN: "no more processes are allowed"}
 
 
 class Contradiction(Exception):
-    """What one part of the tool says, another part does not: values of a solver, recomputed, do not do what it says."""
+    """Two parts of the tool disagree, such as a solver's values and their recomputation."""
 
 
-USERS = (UsageError, SpecError, ExtractionError)  # those that a user can mend; of the others the program is the cause
+# A user can mend these; the program is the cause of the others.
+USERS = (UsageError, SpecError, ExtractionError)
 
 
 def internal(error: BaseException) -> str:
-    """One line about an error that is nobody's but the program's or the machine's: what it is, and where it came up.
+    """One line about an error that only the program or the machine can cause: what and where.
 
     >>> internal(MemoryError())
     'out of memory'
@@ -79,7 +83,8 @@ def internal(error: BaseException) -> str:
     from traceback import extract_tb
 
     frames = [frame for frame in extract_tb(error.__traceback__) if "verifier" in frame.filename]
-    where = f" ({'/'.join(frames[-1].filename.split('/')[-2:])}:{frames[-1].lineno})" if frames else ""
+    where = (f" ({'/'.join(frames[-1].filename.split('/')[-2:])}:{frames[-1].lineno})" if frames
+             else "")
     return f"internal error: {type(error).__name__}: {str(error)[:300]}{where}"
 
 

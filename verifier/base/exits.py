@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every exit code of every command, and what it says. A verdict's code is never that of a fault: a crash refutes nothing."""
+"""Every exit code of every command, and what it says.
+
+No fault has the code of a verdict: a crash refutes nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ __all__ = ["Exit", "exit_of", "for_bisect", "worst"]
 
 
 class Exit(IntEnum):
-    """An exit code, and in `says` the line that README has of it."""
+    """An exit code; `says` is the line that README has of it."""
 
     says: str
 
@@ -25,7 +28,8 @@ class Exit(IntEnum):
     REFUTED = 1, "refuted"
     WRONG_USE = 2, "usage or spec error: nothing was checked; a filter that matches nothing is one"
     OPEN = 3, "unknown, vacuous or incomplete"
-    CONTRADICTION = 4, "the tool contradicts itself, or failed at an obligation: it is named, and all else is decided and written"
+    CONTRADICTION = (4, "the tool contradicts itself, or failed at an obligation: it is named, and "
+                        "all else is decided and written")
     CRASH = 70, "an internal error: no verdict, whatever was said before"
     NO_OUTPUT = 74, "what was found could not be written: no verdict"
     BISECT_SKIP = 125, "with `--bisect`, in the place of 2 and 3"
@@ -34,12 +38,13 @@ class Exit(IntEnum):
     NO_READER = 141, "whoever read the output has closed it"
 
 
-# Of several results, the first of these that is among them. What is not here ends a command at once.
+# The code of several results is the first of these among them. A code that is not in this table
+# ends a command at once, and never meets another.
 _WORST = (Exit.CONTRADICTION, Exit.REFUTED, Exit.OPEN, Exit.WRONG_USE)
 
 
 def worst(codes: Iterable[int]) -> Exit:
-    """The exit code of several results: 4, then 1, 3, 2 and 0.
+    """The exit code of several results: the first of 4, 1, 3, 2 and 0 that is among them.
 
     >>> worst([0, 3, 1])
     <Exit.REFUTED: 1>
@@ -48,21 +53,24 @@ def worst(codes: Iterable[int]) -> Exit:
     return next((code for code in _WORST if code in found), Exit.HOLDS)
 
 
-# What a verdict's word comes to; None: it says nothing of what was asked.
+# The code of each verdict's word; None says nothing of what was asked.
 _OF_WORD = MappingProxyType({
-    "proved": Exit.HOLDS, "refuted": Exit.REFUTED, "contradiction": Exit.CONTRADICTION, "not applicable": None,
-    "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN, "lost": Exit.OPEN,
+    "proved": Exit.HOLDS, "refuted": Exit.REFUTED, "contradiction": Exit.CONTRADICTION,
+    "not applicable": None, "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN,
+    "lost": Exit.OPEN,
 })
 
 
 def exit_of(words: Iterable[str], stopped: bool = False, nothing: Exit = Exit.WRONG_USE) -> Exit:
-    """The exit code of verdicts by their words: 130 where it was stopped, else the worst of them.
+    """The exit code of verdicts by their words: 130 where the run was stopped, else the worst.
 
-    `nothing` is the code where no word says anything of what was asked. KeyError for a word that is not in the table: what
-    nobody knows of is not taken for proved.
+    `nothing` is the code where no word says anything of what was asked. Raises KeyError for a word
+    that is not in the table, so that an unknown word never passes for proved.
 
-    >>> exit_of(["proved", "unknown"]), exit_of(["not applicable"]), exit_of(["refuted"], stopped=True)
-    (<Exit.OPEN: 3>, <Exit.WRONG_USE: 2>, <Exit.STOPPED: 130>)
+    >>> exit_of(["proved", "unknown"]), exit_of(["not applicable"])
+    (<Exit.OPEN: 3>, <Exit.WRONG_USE: 2>)
+    >>> exit_of(["refuted"], stopped=True)
+    <Exit.STOPPED: 130>
     """
     if stopped:
         return Exit.STOPPED
@@ -71,7 +79,9 @@ def exit_of(words: Iterable[str], stopped: bool = False, nothing: Exit = Exit.WR
 
 
 def for_bisect(code: int) -> int:
-    """The code that `git bisect run` understands: what decides nothing is skipped, and what must not be ends it.
+    """The code that `git bisect run` understands.
+
+    125 skips a commit that decides nothing; 128 ends the search after a fault of the tool.
 
     >>> int(for_bisect(3)), int(for_bisect(1))
     (125, 1)

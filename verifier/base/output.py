@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is written for people and programs: standard output and files. Text is cleaned at this edge, files are there whole.
+"""What is written for people and programs: standard output and files.
 
-Control characters, bidirectional marks and what else is not seen would change what a terminal shows, or make XML that is
-none; they are written as Python writes them in a text (\\x1b).
+Text is cleaned here and nowhere else. Control characters, bidirectional marks and other invisible
+characters could change what a terminal shows, or break XML; they are written as Python escapes them
+(\\x1b). A file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ __all__ = ["STDOUT", "LineWriter", "STREAM_ERRORS", "clean", "hold_streams", "on
 
 STDOUT = "-"
 STREAM_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT)
-_COLOR = re.compile("\x1b\\[(?:0|31|32)m")  # what reports paint with, on a terminal
+_COLOR = re.compile("\x1b\\[(?:0|31|32)m")  # the colours of reports on a terminal
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]")
 
 
 def clean(text: str) -> str:
-    """The text with everything that is not seen written out; lines and tabs stay.
+    """The text with every invisible character escaped; lines and tabs stay.
 
     >>> print(clean("a\\x1b[2Jb\\u202ec"))
     a\\x1b[2Jb\\u202ec
@@ -39,7 +41,7 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same on one line: a file's name may have several.
+    """The cleaned text on one line, for what may contain line breaks, such as file names.
 
     >>> print(one_line("a\\nb"))
     a\\nb
@@ -48,9 +50,10 @@ def one_line(text: str) -> str:
 
 
 def hold_streams() -> None:
-    """Before anything is opened: no file may get the number of a standard stream that is closed.
+    """Prepare the standard streams before any file is opened.
 
-    OutputError where that is standard output. What its encoding has not is written out.
+    No file may get the number of a standard stream that is closed. Characters that the encoding of
+    a stream lacks are escaped. Raises OutputError where standard output is closed.
     """
     for number in (0, 1, 2):
         try:
@@ -67,7 +70,10 @@ def hold_streams() -> None:
 
 
 def tell(text: str, end: str = "\n", painted: bool = False) -> None:
-    """Write to standard output at once. `painted`: the text has colours of ours. OutputError where it cannot be written."""
+    """Write to standard output at once; OutputError where that fails.
+
+    `painted` says that the text has our own colours in it, which are kept.
+    """
     if painted:
         pieces, colors = _COLOR.split(text), _COLOR.findall(text)
         text = "".join(clean(p) + c for p, c in zip(pieces, [*colors, ""], strict=True))
@@ -79,11 +85,16 @@ def tell(text: str, end: str = "\n", painted: bool = False) -> None:
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
-        raise OutputError(f"standard output cannot be written: {getattr(error, 'strerror', None) or error}") from error
+        raise OutputError(
+            f"standard output cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def tell_error(text: str) -> None:
-    """Write lines to standard error. Where that is closed or full there is nobody to tell; the exit code says it."""
+    """Write lines to standard error.
+
+    Where that is closed or full nobody can be told; the exit code says it.
+    """
     try:
         sys.stderr.write(clean(text) + "\n")
         sys.stderr.flush()
@@ -92,9 +103,10 @@ def tell_error(text: str) -> None:
 
 
 def open_outputs(named: Mapping[str, str | None]) -> None:
-    """Before anything is decided: can all these files be written? Option -> file, `-` for standard output, or None.
+    """Check, before anything is decided, that all these files can be written.
 
-    UsageError where one cannot be, and where two are one.
+    `named` maps an option to its file, `-` for standard output, or None. Raises UsageError where a
+    file cannot be written, or where two options name the same one.
     """
     seen: dict[str, str] = {}
     for option, name in named.items():
@@ -109,7 +121,9 @@ def open_outputs(named: Mapping[str, str | None]) -> None:
             try:
                 _try(Path(place))
             except (OSError, ValueError) as error:
-                raise UsageError(f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+                raise UsageError(
+                    f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}"
+                ) from error
 
 
 def _try(path: Path) -> None:
@@ -139,10 +153,13 @@ def _special(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def write_outputs(named: Mapping[str, str | None], render: Mapping[str, Callable[[], Iterable[str]]]) -> bool:
-    """Write all that is asked for; was one of them standard output? One that cannot be written does not keep the others back.
+def write_outputs(
+    named: Mapping[str, str | None], render: Mapping[str, Callable[[], Iterable[str]]]
+) -> bool:
+    """Write all files that are asked for; was one of them standard output?
 
-    Raises OutputError for the first.
+    `render` has the parts of each by its option. A file that cannot be written does not keep the
+    others back; OutputError is raised for the first such file at the end.
     """
     failed: OutputError | None = None
     for option, name in named.items():
@@ -194,9 +211,10 @@ class LineWriter:
 
 
 def write_file(name: Path, parts: Iterable[str]) -> None:
-    """Write a file whole or not at all: what stood there stays until all of it is written. OutputError says why not.
+    """Write a file whole or not at all; OutputError says why not.
 
-    A link stays, and what it points to is replaced; so does a device or a FIFO, which is written to.
+    The old file stays until all of the new one is written. A link stays, and its target is
+    replaced. A device or a FIFO is written to.
     """
     path = Path(os.path.realpath(name))
     try:
@@ -216,7 +234,9 @@ def write_file(name: Path, parts: Iterable[str]) -> None:
             Path(part).unlink(missing_ok=True)
             raise
     except (OSError, ValueError) as error:
-        raise OutputError(f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+        raise OutputError(
+            f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def _mode(path: Path) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How processes end: the first one by an interrupt or a request to stop, its workers when it ends them. What they give back."""
+"""How processes end by interrupts and requests to stop, and how they give memory back."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from types import FrameType
 
 from verifier.base.exits import Exit
 
-__all__ = ["as_worker", "dying_quietly", "give_back", "stop_asked", "stop_on_request", "undisturbed"]
+__all__ = ["as_worker", "dying_quietly", "give_back", "stop_asked", "stop_on_request",
+           "undisturbed"]
 
 _REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _heard: list[int] = []
 
 
 def stop_on_request() -> None:
-    """SIGTERM and SIGHUP stop a command as an interrupt does: workers are ended, and what was decided is told.
+    """Let SIGTERM and SIGHUP stop a command as an interrupt does.
 
-    What whoever started us has ignored (nohup, a job in the background) stays ignored.
+    Workers are ended, and what was decided is told. A signal that our parent made us ignore (nohup,
+    a job in the background) stays ignored.
     """
     _heard.clear()
     for number in _REQUESTS:
@@ -35,13 +37,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def stop_asked() -> bool:
-    """Has somebody asked us to stop? Python loses an exception that comes up while it frees objects."""
+    """Has somebody asked us to stop?
+
+    Python loses an exception that is raised while it frees objects, so the request is kept here
+    too.
+    """
     return bool(_heard)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Requests to stop are heard when this is over: for what must not be done by half."""
+    """Requests to stop wait until the block ends: it must not be done by half."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _REQUESTS)
     try:
         yield
@@ -50,9 +56,10 @@ def undisturbed() -> Iterator[None]:
 
 
 def as_worker() -> None:
-    """For a new worker process: interrupts are its parent's to hear. What it has of its parent is no garbage.
+    """Make this process a worker: its parent hears the interrupts.
 
-    Interrupts are blocked and not only ignored: a SAT solver would hear them.
+    SIGINT is blocked and not only ignored, since a SAT solver would hear it. Objects of the parent
+    are left out of garbage collection.
     """
     for number in _REQUESTS:
         signal.signal(number, signal.SIG_DFL)
@@ -63,7 +70,10 @@ def as_worker() -> None:
 
 @contextmanager
 def dying_quietly() -> Iterator[None]:
-    """For a worker: an error that nobody has taken ends it, and its parent tells of that; PTEPROOF_TRACEBACK=1 shows it."""
+    """End a worker at an error that nobody has caught; its parent tells of it.
+
+    PTEPROOF_TRACEBACK=1 shows the error here.
+    """
     try:
         yield
     except Exception:
@@ -73,7 +83,7 @@ def dying_quietly() -> Iterator[None]:
 
 
 def give_back() -> None:
-    """Give freed memory back to the system, which glibc keeps otherwise; elsewhere nothing."""
+    """Return freed memory to the system, which glibc keeps otherwise; no-op elsewhere."""
     import ctypes
 
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where everything lives that is kept between runs, and how a kept file is believed: it carries a digest of itself.
+"""Files that are kept between runs, each sealed by a digest of itself.
 
-A sealed file begins with a digest of its name and of all that follows. One that was edited, cut off, renamed or copied over
-another is as good as none, and is made anew. That is no guard against whoever writes the digest as well.
+The seal is a digest of the file's name and of all that follows. A file that was edited, cut off,
+renamed or copied over another is ignored and made anew. The seal is no guard against somebody who
+writes a new digest as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _MARK = "pteproof sealed"
 
 
 def cache_folder() -> Path | None:
-    """XDG_CACHE_HOME/pteproof, else ~/.cache/pteproof; None where nobody says where home is: nothing is kept then."""
+    """XDG_CACHE_HOME/pteproof, else ~/.cache/pteproof.
+
+    None where there is no home folder: nothing is kept then.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
     if base:
         return Path(base).absolute() / "pteproof"
@@ -32,7 +36,10 @@ def cache_folder() -> Path | None:
 
 
 def read_regular(path: Path, most: int = -1) -> bytes:
-    """The first bytes of a file, or all. OSError where it is none: who reads a FIFO waits forever, and some devices never end."""
+    """The first `most` bytes of a regular file, or all of it.
+
+    Raises OSError for anything else: reading a FIFO may wait forever, and some devices never end.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -41,7 +48,7 @@ def read_regular(path: Path, most: int = -1) -> bytes:
 
 
 def read_sealed(path: Path | None) -> Any:
-    """What a sealed file holds, as plain data of JSON; None where there is none, or it is not as it was written."""
+    """The data of JSON in a sealed file; None where it is missing or its seal is broken."""
     if path is None:
         return None
     try:
@@ -52,7 +59,10 @@ def read_sealed(path: Path | None) -> Any:
 
 
 def write_sealed(path: Path, data: Any) -> None:
-    """Replace a file by this data of JSON, under its seal. One that cannot be written is no error: it is only for speed."""
+    """Replace a file by this data of JSON, under a seal.
+
+    A file that cannot be written is no error: it only saves time.
+    """
     body = json.dumps(data, separators=(",", ":"))
     write_whole(path, f"{_seal(path, body)}\n{body}")
 
@@ -63,10 +73,14 @@ def _seal(path: Path, body: str) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a file whole. A full or read-only disk is no error: what is kept is only for speed."""
+    """Replace a file whole, or leave it as it was.
+
+    A full or read-only disk is no error: the file only saves time.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp", encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp",
+                                         encoding="utf-8") as file:
             temporary = Path(file.name)
             try:
                 file.write(text)

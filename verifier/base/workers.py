@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tasks in processes that may die: what a killed process was at is lost and named, and everything else goes on."""
+"""Tasks in processes that may die: the task of a killed process is lost and named.
+
+Everything else goes on.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A task without a result. `killed`: its process ended; else the task raised an error, which `why` has in words."""
+    """A task without a result: its process was killed, or it raised the error in `why`."""
 
     why: str
     killed: bool
@@ -33,10 +36,11 @@ class _Worker(Generic[T]):
 
 
 def each(work: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[tuple[T, R | Lost]]:
-    """Every task with what `work` makes of it, as they are done, in `jobs` processes that are forked from this one.
+    """Every task with its result, in the order in which they end.
 
-    Processes are used again, so that what one has cached serves its next task. No process is left behind when the iterator ends
-    or is closed.
+    `work` runs in `jobs` processes that are forked from this one. A process takes one task after
+    the other, so that what it has cached serves the next. No process is left behind when the
+    iterator ends or is closed. A task without a result gives Lost.
     """
     todo = deque(tasks)
     running: dict[Connection, _Worker[T]] = {}
@@ -90,7 +94,10 @@ def _receive(pipe: Connection, process: Any) -> tuple[Any, bool]:
 
 
 def _serve(work: Callable[[Any], Any], pipe: Connection, others: Sequence[Connection]) -> None:
-    """The body of a process. It ends with its parent, whose ends of the pipes it must not hold open."""
+    """The body of a worker process.
+
+    It ends with its parent, so it must not hold open the parent's ends of the pipes.
+    """
     as_worker()
     for other in others:
         other.close()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a word and a boolean are: the operations that every interpretation of the language has.
 
-The evaluator (verifier.language.evaluate) and the lifter of the kernel's C (verifier.kernel.llvm.lift) build values only
-through an Algebra. There are three: plain integers (Integers, here), literals of an
-and-inverter graph (verifier.engine.bits), and z3 terms (verifier.engine.terms).
+The evaluator (verifier.language.evaluate) and the lifter of the kernel's C
+(verifier.kernel.llvm.lift) build values only through an Algebra. There are four: plain integers
+(Integers, here), literals of an and-inverter graph (verifier.engine.bits), z3 terms
+(verifier.engine.terms), and SMT-LIB terms of no solver (verifier.engine.smtlib).
 """
 
 from __future__ import annotations
@@ -17,44 +18,67 @@ B = TypeVar("B")  # a boolean
 
 
 class Algebra(Protocol[W, B]):
-    """Unsigned words of a fixed width and booleans. Every word operation is told the width in bits.
+    """Unsigned words of a fixed width, and booleans.
 
+    `width` is in bits; it is that of the result, and of the operands where nothing else is said.
     Shifts by the width or more give 0 (ashr: all copies of the sign); there is no undefined value.
     """
 
-    def word(self, value: int, width: int) -> W: ...
-    def truth(self, value: bool) -> B: ...
+    def word(self, value: int, width: int) -> W:
+        """The constant `value`, modulo 2**width."""
+    def truth(self, value: bool) -> B:
+        """The constant true or false."""
     def known(self, value: B) -> bool | None:
-        """The boolean's value where it is a constant, else None."""
+        """The value of a boolean that is a constant, else None."""
 
-    def band(self, a: W, b: W, width: int) -> W: ...
-    def bor(self, a: W, b: W, width: int) -> W: ...
-    def bxor(self, a: W, b: W, width: int) -> W: ...
-    def bnot(self, a: W, width: int) -> W: ...
-    def add(self, a: W, b: W, width: int) -> W: ...
-    def sub(self, a: W, b: W, width: int) -> W: ...
-    def mul(self, a: W, b: W, width: int) -> W: ...
-    def shl(self, a: W, b: W, width: int) -> W: ...
-    def lshr(self, a: W, b: W, width: int) -> W: ...
-    def ashr(self, a: W, b: W, width: int) -> W: ...
-    def eq(self, a: W, b: W, width: int) -> B: ...
-    def ult(self, a: W, b: W, width: int) -> B: ...
-    def slt(self, a: W, b: W, width: int) -> B: ...
+    def band(self, a: W, b: W, width: int) -> W:
+        """Bitwise and."""
+    def bor(self, a: W, b: W, width: int) -> W:
+        """Bitwise or."""
+    def bxor(self, a: W, b: W, width: int) -> W:
+        """Bitwise exclusive or."""
+    def bnot(self, a: W, width: int) -> W:
+        """Bitwise complement."""
+    def add(self, a: W, b: W, width: int) -> W:
+        """a + b, modulo 2**width."""
+    def sub(self, a: W, b: W, width: int) -> W:
+        """a - b, modulo 2**width."""
+    def mul(self, a: W, b: W, width: int) -> W:
+        """a * b, modulo 2**width."""
+    def shl(self, a: W, b: W, width: int) -> W:
+        """a shifted left by b bits; 0 where b >= width."""
+    def lshr(self, a: W, b: W, width: int) -> W:
+        """a shifted right by b bits, zeros from the left; 0 where b >= width."""
+    def ashr(self, a: W, b: W, width: int) -> W:
+        """a shifted right by b bits, copies of the highest bit from the left."""
+    def eq(self, a: W, b: W, width: int) -> B:
+        """a equals b."""
+    def ult(self, a: W, b: W, width: int) -> B:
+        """a < b, both unsigned."""
+    def slt(self, a: W, b: W, width: int) -> B:
+        """a < b, both in two's complement."""
     def extract(self, a: W, low: int, width: int) -> W:
         """`width` bits of a, from bit `low` up."""
 
-    def zext(self, a: W, narrow: int, width: int) -> W: ...
-    def sext(self, a: W, narrow: int, width: int) -> W: ...
-    def concat(self, high: W, low: W, high_width: int, low_width: int) -> W: ...
-    def ite(self, c: B, a: W, b: W, width: int) -> W: ...
-    def all(self, *values: B) -> B: ...
-    def any(self, *values: B) -> B: ...
-    def neg(self, a: B) -> B: ...
+    def zext(self, a: W, narrow: int, width: int) -> W:
+        """The `narrow` bits of a with zeros above, `width` bits in all."""
+    def sext(self, a: W, narrow: int, width: int) -> W:
+        """The `narrow` bits of a with copies of the highest above, `width` bits in all."""
+    def concat(self, high: W, low: W, high_width: int, low_width: int) -> W:
+        """`high` above `low`, high_width + low_width bits in all."""
+    def ite(self, c: B, a: W, b: W, width: int) -> W:
+        """The word a where c holds, else b."""
+    def all(self, *values: B) -> B:
+        """Conjunction; true of no values."""
+    def any(self, *values: B) -> B:
+        """Disjunction; false of no values."""
+    def neg(self, a: B) -> B:
+        """Not a."""
     def same(self, a: B, b: B) -> B:
         """a if and only if b."""
 
     def choose(self, c: B, a: B, b: B) -> B:
-        """a where c holds, else b."""
+        """The boolean a where c holds, else b."""
 
 
 class Integers:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The one evaluator: walks a typed program over an algebra.
 
-Both ways of an `if` are walked and merged, so that a program becomes one term; where the algebra
-knows the condition (plain integers always do) only one way is walked. A bare Machine evaluates pure helpers.
+Both ways of an `if` are walked and merged, so that a program becomes one term. Where the algebra
+knows the condition, as plain integers always do, only one way is walked. A bare Machine is enough
+for pure helpers.
 """
 
 from __future__ import annotations
@@ -39,13 +40,21 @@ from verifier.language.syntax import (
 
 __all__ = ["answered", "call", "evaluated"]
 
-def call(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict[str, Any] | None = None) -> Any:
-    """The value that a function returns on these arguments (None where it returns nothing)."""
-    return _walk(machine, function, args, refs) if function.twin is None else _at_level(machine, function, args)
+def call(machine: Machine, function: Function, args: tuple[Any, ...],
+         refs: dict[str, Any] | None = None) -> Any:
+    """The value that a function returns on these arguments; None where it returns nothing.
+
+    `refs` maps each by-reference parameter to the process whose entry it is.
+    """
+    return (_walk(machine, function, args, refs) if function.twin is None
+            else _at_level(machine, function, args))
 
 
 def _at_level(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
-    """What is read of a process, which comes first, at the level of its entry; both where that is not known."""
+    """A reading of a process (the first argument) at the level of its entry.
+
+    Where the level is not known, both readings are merged.
+    """
     assert function.twin is not None
     huge = m.state[HUGE, args[0]]
     known = m.alg.known(huge)
@@ -56,36 +65,47 @@ def _at_level(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
 
 
 def _before(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
-    """What a view of a process says of the state before the step."""
+    """A view of a process, evaluated on the state before the step (the `was_` variables)."""
     now, m.state = m.state, {
         (key[len(WAS):] if isinstance(key, str) else (key[0][len(WAS):], key[1])): value
-        for key, value in m.state.items() if (key if isinstance(key, str) else key[0]).startswith(WAS)}
+        for key, value in m.state.items()
+        if (key if isinstance(key, str) else key[0]).startswith(WAS)}
     try:
         return call(m, function, args)
     finally:
         m.state = now
 
 
-def _walk(machine: Machine, function: Function, args: tuple[Any, ...], refs: dict[str, Any] | None) -> Any:
-    frame = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs or {})
+def _walk(machine: Machine, function: Function, args: tuple[Any, ...],
+          refs: dict[str, Any] | None) -> Any:
+    frame = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)),
+                  refs or {})
     path = machine.path
     _block(machine, frame, function.body)
     machine.path = path
     return frame.result
 
 
-def evaluated(machine: Machine, function: Function, args: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The value of a function on arguments by name (None where it returns nothing), and its parameters' values after it.
+def evaluated(
+    machine: Machine, function: Function, args: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The value of a function on arguments by name, and the values of its parameters after it.
 
-    A parameter by reference is a cell of its own here, of no process.
+    The value is None where the function returns nothing. A parameter by reference is a cell of its
+    own here, which belongs to no process.
     """
     frame = Frame(function, dict(args), {p.name: None for p in function.params if p.by_ref})
     _block(machine, frame, function.body)
     return frame.result, frame.values
 
 
-def answered(machine: Machine, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any]]:
-    """What a call of a helper gives here, and leaves in its by-reference parameters: the memory's answer, or its body's."""
+def answered(
+    machine: Machine, function: Function, args: tuple[Any, ...]
+) -> tuple[Any, dict[str, Any]]:
+    """The result of a helper, and what it leaves in its by-reference parameters.
+
+    The memory's answer is taken where it has one, else the body is evaluated.
+    """
     if function.pure:
         try:
             return machine.memo[function, args], {}
@@ -94,7 +114,9 @@ def answered(machine: Machine, function: Function, args: tuple[Any, ...]) -> tup
     found = machine.memo.by_reference(function, args, Room(machine, {}, 0))
     if found is not None and machine.alg.known(found[2]) is False:
         return found[0], found[1]
-    return evaluated(machine, function, dict(zip((p.name for p in function.params), args, strict=True)))
+    return evaluated(
+        machine, function, dict(zip((p.name for p in function.params), args, strict=True))
+    )
 
 
 def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
@@ -105,6 +127,8 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     if function.twin is not None:
         return _at_level(m, function, args)
     if function.pure:
+        # Algebras intern their words, so equal arguments are equal keys. Each pure call is walked
+        # once.
         key = (function, args)
         try:
             return m.memo[key]
@@ -113,24 +137,33 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
             return value
     if function.name in m.skipped:
         return None
-    refs = {param.name: _process_of(m, frame, arg) for param, arg in zip(function.params, node.args, strict=True) if param.by_ref}
+    refs = {param.name: _process_of(m, frame, arg)
+            for param, arg in zip(function.params, node.args, strict=True) if param.by_ref}
     if args:
         m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
     result = _changing(m, frame, node, args, refs)
+    # A helper that passes its entry on has refs of its own; only the text's call counts.
     if refs and not frame.refs:
         given = next(arg for param, arg in zip(function.params, args, strict=True) if param.by_ref)
         m.leaving(function, next(iter(refs.values())), given, result, node.site)
     return result
 
 
-def _changing(m: Machine, frame: Frame, node: Call, args: tuple[Any, ...], refs: dict[str, Any]) -> Any:
-    """The result of a call that may change the world or the entries that it is given."""
+def _changing(m: Machine, frame: Frame, node: Call, args: tuple[Any, ...],
+              refs: dict[str, Any]) -> Any:
+    """The result of a call that may change the world or the entries that it is given.
+
+    The machine's memory may answer it. Where that answer holds only in part, the body is walked for
+    the rest, and the two are merged.
+    """
     function = node.function
     room = Room(m, refs, node.site)
     answer = m.memo.by_reference(function, args, room)
     if answer is not None and m.alg.known(answer[2]) is False:
         _store_refs(m, frame, node, answer[1])
         return answer[0]
+    # The answer says nothing where answer[2] holds. The body is walked for that part alone: on a
+    # path where it holds, from the state before the call.
     callee = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
     path, after = m.path, None
     if answer is not None:
@@ -146,7 +179,8 @@ def _changing(m: Machine, frame: Frame, node: Call, args: tuple[Any, ...], refs:
     result, entries, unless = answer
     m.state = _join_values(m, unless, m.state, after, m.kinds)
     kinds = {param.name: param.type for param in function.params}
-    merged = {name: _merge(m, unless, callee.values[name], value, kinds[name]) for name, value in entries.items()}
+    merged = {name: _merge(m, unless, callee.values[name], value, kinds[name])
+              for name, value in entries.items()}
     _store_refs(m, frame, node, merged)
     return result if result is None else _merge(m, unless, callee.result, result, function.returns)
 
@@ -160,9 +194,10 @@ def _store_refs(m: Machine, frame: Frame, node: Call, values: dict[str, Any]) ->
 
 
 def _process_of(m: Machine, frame: Frame, target: Expr) -> Any:
-    """Whose entry a target is: the index of entry[p], or what a by-reference parameter was given."""
+    """The process whose entry a target is: the index in entry[p], or a by-reference parameter's."""
     if isinstance(target, State):
-        return _EXPR[type(target.index)](m, frame, target.index) if target.index is not None else None
+        return (_EXPR[type(target.index)](m, frame, target.index) if target.index is not None
+                else None)
     assert isinstance(target, Local)
     return frame.refs.get(target.name)
 
@@ -205,7 +240,8 @@ def _compare(m: Machine, frame: Frame, node: Compare) -> Any:
     right = _EXPR[type(node.right)](m, frame, node.right)
     alg, of = m.alg, node.of
     if of == INDEX:
-        results = {"eq": left == right, "ne": left != right, "ult": left < right, "ule": left <= right}
+        results = {"eq": left == right, "ne": left != right, "ult": left < right,
+                   "ule": left <= right}
         return alg.truth(results[node.op])
     if node.op == "ult":
         return alg.ult(left, right, of)
@@ -216,7 +252,7 @@ def _compare(m: Machine, frame: Frame, node: Compare) -> Any:
 
 
 def _logic(m: Machine, frame: Frame, node: Logic) -> Any:
-    """`and` and `or`; what stands behind a known answer is not looked at."""
+    """`and` and `or`; operands behind a known answer are not evaluated."""
     stop = node.op == "any"
     values = []
     for value_node in node.values:
@@ -247,7 +283,8 @@ def _convert(m: Machine, frame: Frame, node: Convert) -> Any:
         return alg.word(value, width)
     if of == BOOL:
         return alg.ite(value, alg.word(1, width), alg.word(0, width), width)
-    return alg.zext(value, of, width) if of < width else alg.extract(value, 0, width) if of > width else value
+    return (alg.zext(value, of, width) if of < width else alg.extract(value, 0, width) if of > width
+            else value)
 
 
 def _observe(m: Machine, frame: Frame, node: Observe) -> Any:
@@ -255,9 +292,10 @@ def _observe(m: Machine, frame: Frame, node: Observe) -> Any:
     return m.observe(node.name, args, m.label(node.site))
 
 
+# A table by type: a chain of tests would be tried anew at every node.
 _EXPR: dict[type, Callable[[Machine, Frame, Any], Any]] = {
-    Const: _const, Local: _local, State: _state, Not: _not, Binary: _binary, Compare: _compare, Logic: _logic,
-    IfExp: _ifexp, Convert: _convert, Call: _call_expr, Observe: _observe,
+    Const: _const, Local: _local, State: _state, Not: _not, Binary: _binary, Compare: _compare,
+    Logic: _logic, IfExp: _ifexp, Convert: _convert, Call: _call_expr, Observe: _observe,
 }
 
 
@@ -267,7 +305,7 @@ def evaluate(machine: Machine, frame: Frame, node: Expr) -> Any:
 
 
 def _merge(m: Machine, test: Any, then: Any, orelse: Any, kind: int) -> Any:
-    """then where test holds, else orelse; None stands for no value (never read)."""
+    """`then` where the test holds, else `orelse`; None stands for no value, which is never read."""
     if then is orelse or orelse is None or kind == INDEX:
         return then
     if then is None:
@@ -285,11 +323,13 @@ def _store(m: Machine, frame: Frame, target: Local | State, value: Any) -> None:
 
 
 def _block(m: Machine, frame: Frame, body: tuple[Stmt, ...]) -> None:
-    """Run statements; what follows a way that has returned runs only for the other ways."""
+    """Run statements; those behind a `return` run only on the ways that have not returned."""
     for number, stmt in enumerate(body):
         _STMT[type(stmt)](m, frame, stmt)
         if frame.returned is None:
             continue
+        # `returned` is a condition, not a flag. The rest runs under its negation, as one branch
+        # that is merged with the ways that have returned.
         rest = body[number + 1:]
         if rest and not m.alg.known(frame.returned):
             going = m.alg.neg(frame.returned)
@@ -300,7 +340,7 @@ def _block(m: Machine, frame: Frame, body: tuple[Stmt, ...]) -> None:
 
 @dataclass(slots=True)
 class _Way:
-    """Where one way through a program has come to."""
+    """The state that one way through a program has reached."""
 
     state: dict[Key, Any]
     values: dict[str, Any]
@@ -309,23 +349,26 @@ class _Way:
 
 
 def _branch(m: Machine, frame: Frame, test: Any, body: tuple[Stmt, ...]) -> _Way:
-    """Run body where test holds, and put everything back as it was."""
+    """The state after running body where test holds; machine and frame are left as they were."""
     path, before = m.path, _Way(m.state, frame.values, frame.returned, frame.result)
     m.path = m.alg.all(path, test)
-    m.state, frame.values, frame.returned, frame.result = dict(before.state), dict(before.values), None, None
+    m.state, frame.values, frame.returned, frame.result = (dict(before.state), dict(before.values),
+                                                           None, None)
     _block(m, frame, body)
     way = _Way(m.state, frame.values, frame.returned, frame.result)
     m.path = path
-    m.state, frame.values, frame.returned, frame.result = before.state, before.values, before.returned, before.result
+    m.state, frame.values, frame.returned, frame.result = (before.state, before.values,
+                                                           before.returned, before.result)
     return way
 
 
 def _join(m: Machine, frame: Frame, test: Any, then: _Way, orelse: _Way) -> None:
-    """Merge two ways: then where test holds."""
+    """Merge two ways: `then` where the test holds, else `orelse`."""
     m.state = _join_values(m, test, then.state, orelse.state, m.kinds)
     frame.values = _join_values(m, test, then.values, orelse.values, frame.function.kinds)
     if then.returned is None and orelse.returned is None:
         return
+    # None means "on no way so far": code without a return builds no terms for it.
     no = m.alg.truth(False)
     left = no if then.returned is None else then.returned
     right = no if orelse.returned is None else orelse.returned
@@ -338,11 +381,13 @@ def _join(m: Machine, frame: Frame, test: Any, then: _Way, orelse: _Way) -> None
 def _join_values(
     m: Machine, test: Any, then: dict[Any, Any], orelse: dict[Any, Any], kinds: dict[str, int]
 ) -> dict[Any, Any]:
+    # Most values are the same object on both ways, and need no term.
     joined = dict(orelse)
     for key, value in then.items():
         other = joined.get(key)
         if other is not value:
-            joined[key] = _merge(m, test, value, other, kinds[key if isinstance(key, str) else key[0]])
+            joined[key] = _merge(m, test, value, other,
+                                 kinds[key if isinstance(key, str) else key[0]])
     return joined
 
 

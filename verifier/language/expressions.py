@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The types of expressions: what names mean, and how Python's syntax becomes typed terms.
+"""The types of expressions: Python's syntax becomes typed terms.
 
-What a name means is asked of a Scope: an architecture's layout, or a section of the world of the specs.
+A Scope says what a name means: the layout of an architecture, or a section of specs/.
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ __all__ = ["MAX_WIDTH", "ExpressionTyper", "Scope", "StateVar", "loaded", "parse
 
 MAX_WIDTH = 128
 MAX_CALLS = 32
-MAX_NESTING = 200  # with what is called, so that no evaluation runs out of Python's stack
+MAX_NESTING = 200  # with all that is called: no evaluation may run out of Python's stack
 
 BINARY = {
     ast.BitAnd: "band", ast.BitOr: "bor", ast.BitXor: "bxor", ast.LShift: "shl", ast.RShift: "lshr",
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul",
 }
 _COMPARE = {
-    ast.Eq: ("eq", False), ast.NotEq: ("ne", False), ast.Lt: ("ult", False), ast.LtE: ("ule", False),
+    ast.Eq: ("eq", False), ast.NotEq: ("ne", False), ast.Lt: ("ult", False),
+    ast.LtE: ("ule", False),
     ast.Gt: ("ult", True), ast.GtE: ("ule", True),
 }
 _T = TypeVar("_T")
@@ -55,7 +56,10 @@ _WORD = re.compile(r"u([1-9][0-9]{0,2})\Z")
 
 @dataclass(frozen=True, slots=True)
 class StateVar:
-    """A variable of the world: its type, how many there are (None: one), and whether code may set it."""
+    """A variable of the world: its type, how many there are, and whether code may set it.
+
+    `count` is None where there is one without an index.
+    """
 
     type: int
     count: int | None = None
@@ -72,18 +76,24 @@ class Scope(Protocol):
     def constant(self, name: str) -> Const | int | None:
         """A typed constant (a field, a feature), a plain number, or None."""
 
-    def state(self, name: str) -> StateVar | None: ...
+    def state(self, name: str) -> StateVar | None:
+        """The variable of the world of this name, or None."""
     def through(self, name: str, at: Where) -> Function | None:
-        """By what helper a text reads this variable of each process, where memory has another form than code sees."""
+        """The helper by which a text reads this variable of a process, or None.
 
-    def function(self, name: str, at: Where) -> Function | None: ...
-    def observation(self, name: str) -> tuple[Param, ...] | None: ...
+        There is one where memory has another form than code sees, as with huge_ptep_get of s390.
+        """
+
+    def function(self, name: str, at: Where) -> Function | None:
+        """The helper, view or procedure of this name, or None. `at` is where the text calls it."""
+    def observation(self, name: str) -> tuple[Param, ...] | None:
+        """The parameters of the observation of this name, or None."""
     def names(self) -> Iterable[str]:
         """All known names, for hints."""
 
 
 def parse_type(word: str, scope: Scope) -> int | None:
-    """The type that an annotation names, or None."""
+    """The type that an annotation names, or None: bool, process, pte, ulong, u1 to u128."""
     plain = {"bool": BOOL, "process": INDEX, "pte": scope.width, "ulong": scope.ulong}
     if word in plain:
         return plain[word]
@@ -93,7 +103,10 @@ def parse_type(word: str, scope: Scope) -> int | None:
 
 @dataclass(slots=True)
 class ExpressionTyper:
-    """What is known while one text is typed: its names and their types so far."""
+    """Types the expressions of one text, and keeps what is known of its names so far.
+
+    Every method raises SpecError, with the place, at what is not of the language.
+    """
 
     scope: Scope
     source: Source
@@ -111,10 +124,12 @@ class ExpressionTyper:
     unrolled: int = 0
 
     def fail(self, node: ast.AST, message: str) -> SpecError:
-        return SpecError(self.source.at(getattr(node, "lineno", 1), getattr(node, "col_offset", 0)), message)
+        """The error with this message at the place of a node, to be raised."""
+        return SpecError(self.source.at(getattr(node, "lineno", 1), getattr(node, "col_offset", 0)),
+                         message)
 
     def target(self, node: ast.expr, must_exist: bool) -> Local | State | None:
-        """What is assigned to; None for a local that is new."""
+        """What an assignment sets; None for a local that is new."""
         if isinstance(node, ast.Name):
             if node.id in self.loops:
                 raise self.fail(node, f"{node.id} counts a loop and cannot be set")
@@ -138,44 +153,57 @@ class ExpressionTyper:
         return place
 
     def place(self, node: ast.Name | ast.Subscript) -> State:
-        """A variable of the world as memory has it."""
+        """A variable of the world as memory has it, never through a helper."""
         found = self.expr(loaded(node), None) if isinstance(node, ast.Name) else self.cell(node)
         if not isinstance(found, State):
             raise self.fail(node, "cannot be set")
         return found
 
     def new_name(self, node: ast.Name, must_exist: bool) -> None:
+        """Check that a name may become a local variable."""
         if must_exist:
-            raise self.fail(node, f"unknown name {node.id!r}{nearest(node.id, [*self.kinds, *self.scope.names()])}")
+            hint = nearest(node.id, [*self.kinds, *self.scope.names()])
+            raise self.fail(node, f"unknown name {node.id!r}{hint}")
         if self.scope.constant(node.id) is not None:
-            raise self.fail(node, f"{node.id} is a field, a constant or a feature and cannot be set")
+            raise self.fail(
+                node, f"{node.id} is a field, a constant or a feature and cannot be set"
+            )
 
     def number(self, node: ast.expr) -> int | None:
+        """The value of a number or a numeric constant, else None."""
         if isinstance(node, ast.Constant) and type(node.value) is int:
             return node.value
         value = self.scope.constant(node.id) if isinstance(node, ast.Name) else None
         return value if isinstance(value, int) else None
 
     def boolean(self, node: ast.expr) -> Expr:
+        """The typed expression, which must be a boolean."""
         value = self.expr(node, BOOL)
         if value.type != BOOL:
             raise self.fail(node, f"is {type_name(value.type)}, not bool; write `!= 0`")
         return value
 
     def calm(self, nodes: list[ast.expr], typed: Callable[[], _T]) -> _T:
-        """What may not be evaluated, and so must not change anything: no algebra skips what another runs."""
+        """The result of `typed`; its nodes may not be evaluated, so they must change nothing.
+
+        One algebra evaluates both sides of `and`, another only one; so the other side may have no
+        effect.
+        """
         before = self.changes
         found = typed()
         if self.changes != before:
-            raise self.fail(nodes[0], "changes something, but may not be evaluated; use an `if` statement")
+            raise self.fail(
+                nodes[0], "changes something, but may not be evaluated; use an `if` statement"
+            )
         return found
 
     def no_index(self, node: ast.AST, value: Expr) -> None:
-        """An index is always a known number: it does not come out of a choice."""
+        """Refuse an index: it is always a known number and never comes out of a choice."""
         if value.type == INDEX:
             raise self.fail(node, "is an index; only parameters and loops have them")
 
     def agree(self, node: ast.AST, value: Expr, kind: int) -> None:
+        """Refuse a value of another type than `kind`."""
         if value.type != kind:
             raise self.fail(node, f"is {type_name(value.type)}, but {type_name(kind)} is needed")
 
@@ -194,7 +222,8 @@ class ExpressionTyper:
         if isinstance(node, ast.BoolOp):
             op = "all" if isinstance(node.op, ast.And) else "any"
             first, rest = node.values[0], node.values[1:]
-            return Logic(BOOL, op, (self.boolean(first), *self.calm(rest, lambda: [self.boolean(v) for v in rest])))
+            return Logic(BOOL, op, (self.boolean(first),
+                                    *self.calm(rest, lambda: [self.boolean(v) for v in rest])))
         if isinstance(node, ast.Compare):
             return self.compare(node)
         if isinstance(node, ast.IfExp):
@@ -210,6 +239,7 @@ class ExpressionTyper:
         raise self.fail(node, f"{word_of(node)} is not of the language")
 
     def literal(self, node: ast.AST, value: object, want: int | None) -> Expr:
+        """The constant of a number or boolean; a number has the type `want`, else an entry's."""
         if isinstance(value, bool):
             return Const(BOOL, int(value))
         if not isinstance(value, int):
@@ -221,6 +251,7 @@ class ExpressionTyper:
         return Const(kind, value)
 
     def name(self, node: ast.Name, want: int | None) -> Expr:
+        """What a bare name reads: a local, a variable without index, or a constant."""
         name = node.id
         if name in self.kinds:
             if name not in self.assigned:
@@ -237,10 +268,12 @@ class ExpressionTyper:
             return value
         if value is not None:
             return self.literal(node, value, want)
-        raise self.fail(node, f"unknown name {name!r}{nearest(name, [*self.kinds, *self.scope.names()])}")
+        raise self.fail(
+            node, f"unknown name {name!r}{nearest(name, [*self.kinds, *self.scope.names()])}"
+        )
 
     def indexed(self, node: ast.Subscript) -> Expr:
-        """What a text reads of a process."""
+        """What `entry[p]` and its like read, through a helper where the scope says so."""
         cell = self.cell(node)
         reader = self.scope.through(cell.name, self.source.at(node.lineno, node.col_offset))
         if reader is None:
@@ -249,12 +282,15 @@ class ExpressionTyper:
         return Call(reader.returns, reader, (cell,), self.sites)
 
     def cell(self, node: ast.Subscript) -> State:
+        """The state variable of `entry[p]` and its like, as memory has it."""
         if not isinstance(node.value, ast.Name):
             raise self.fail(node, "only a state variable has an index")
         name = node.value.id
         variable = self.scope.state(name)
         if variable is None:
-            raise self.fail(node, f"unknown state variable {name!r}{nearest(name, self.scope.names())}")
+            raise self.fail(
+                node, f"unknown state variable {name!r}{nearest(name, self.scope.names())}"
+            )
         if variable.count is None:
             raise self.fail(node, f"{name} has no index")
         index = self.expr(node.slice, INDEX)
@@ -267,6 +303,7 @@ class ExpressionTyper:
         return State(variable.type, name, index, self.source.at(node.lineno, node.col_offset))
 
     def unary(self, node: ast.UnaryOp, want: int | None) -> Expr:
+        """`not x` and `~x`."""
         if isinstance(node.op, ast.Not):
             return Not(BOOL, self.boolean(node.operand))
         if isinstance(node.op, ast.Invert):
@@ -276,6 +313,7 @@ class ExpressionTyper:
         raise self.fail(node, f"{word_of(node.op)} is not of the language")
 
     def word(self, node: ast.AST, value: Expr) -> None:
+        """Refuse what is not a word."""
         if value.type <= 0:
             raise self.fail(node, f"is {type_name(value.type)}, not a word")
 
@@ -288,6 +326,7 @@ class ExpressionTyper:
         return typed, self.fit(right, typed)
 
     def fit(self, node: ast.expr, other: Expr) -> Expr:
+        """The expression in the type of `other`; an index becomes a word beside a word."""
         value = self.expr(node, other.type)
         if value.type == INDEX and other.type > 0:
             return Convert(other.type, value)
@@ -299,9 +338,11 @@ class ExpressionTyper:
             return self.bare(node.left) and self.bare(node.right)
         if isinstance(node, ast.UnaryOp):
             return self.bare(node.operand)
-        return self.number(node) is not None or (isinstance(node, ast.Name) and self.kinds.get(node.id) == INDEX)
+        return (self.number(node) is not None
+                or (isinstance(node, ast.Name) and self.kinds.get(node.id) == INDEX))
 
     def binary(self, node: ast.BinOp, want: int | None) -> Expr:
+        """Arithmetic, shifts and bitwise operators of two words, or of two indices."""
         op = BINARY.get(type(node.op))
         if op is None:
             raise self.fail(node, f"operator {word_of(node.op)} is not of the language")
@@ -314,6 +355,7 @@ class ExpressionTyper:
         return Binary(left.type, op, left, right)
 
     def compare(self, node: ast.Compare) -> Expr:
+        """One comparison; `>` and `>=` become `<` and `<=` with the sides swapped."""
         if len(node.ops) != 1:
             raise self.fail(node, "one comparison at a time; join them with `and`")
         found = _COMPARE.get(type(node.ops[0]))
@@ -327,7 +369,9 @@ class ExpressionTyper:
         return Compare(BOOL, op, left.type, right if swapped else left, left if swapped else right)
 
     def call(self, node: ast.Call, want: int | None) -> Expr:
-        if not isinstance(node.func, ast.Name) or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+        """A call: a conversion, other(p), an observation, or a function."""
+        if (not isinstance(node.func, ast.Name) or node.keywords
+                or any(isinstance(a, ast.Starred) for a in node.args)):
             raise self.fail(node, "a call is a name with plain arguments")
         name = node.func.id
         if _WORD.match(name):
@@ -354,29 +398,37 @@ class ExpressionTyper:
         self.sites += 1
         return Call(function.returns, function, args, self.sites)
 
-    def args(self, node: ast.Call, name: str, params: tuple[Param, ...], function: Function | None) -> tuple[Expr, ...]:
+    def args(self, node: ast.Call, name: str, params: tuple[Param, ...],
+             function: Function | None) -> tuple[Expr, ...]:
+        """The typed arguments of a call; by-reference ones must be places."""
         if len(node.args) != len(params):
             raise self.fail(node, f"{name} takes {len(params)} arguments, not {len(node.args)}")
         values = []
         for arg, param in zip(node.args, params, strict=True):
-            value = self.cell(arg) if param.by_ref and isinstance(arg, ast.Subscript) else self.expr(arg, param.type)
+            value = (self.cell(arg) if param.by_ref and isinstance(arg, ast.Subscript)
+                     else self.expr(arg, param.type))
             self.agree(arg, value, param.type)
-            reads_only = isinstance(value, State) and function is not None and param.name not in function.sets
+            reads_only = (isinstance(value, State) and function is not None
+                          and param.name not in function.sets)
             if param.by_ref and not reads_only and self.target(arg, must_exist=True) is None:
                 raise self.fail(arg, f"{param.name} of {name} must be something that can be set")
             values.append(value)
         return tuple(values)
 
     def convert(self, node: ast.Call, name: str) -> Expr:
+        """`u64(x)` and its like: one value as a word of that width."""
         kind = parse_type(name, self.scope)
         if kind is None or len(node.args) != 1:
-            raise self.fail(node, f"{name}(x) converts one value to a word of 1 to {MAX_WIDTH} bits")
+            raise self.fail(
+                node, f"{name}(x) converts one value to a word of 1 to {MAX_WIDTH} bits"
+            )
         value = self.expr(node.args[0], kind)
         if value.type == NOTHING:
             raise self.fail(node, "has no value")
         return Convert(kind, value)
 
     def other(self, node: ast.Call) -> Expr:
+        """`other(p)`: the other one of the two processes."""
         if len(node.args) != 1:
             raise self.fail(node, "other(p) takes one process")
         value = self.expr(node.args[0], INDEX)
@@ -385,7 +437,7 @@ class ExpressionTyper:
 
 
 def loaded(node: ast.expr) -> ast.expr:
-    """The same place, read."""
+    """The expression that reads what an assignment sets."""
     if isinstance(node, ast.Name):
         return ast.copy_location(ast.Name(node.id, ast.Load()), node)
     if isinstance(node, ast.Subscript):
@@ -394,4 +446,5 @@ def loaded(node: ast.expr) -> ast.expr:
 
 
 def word_of(node: ast.AST) -> str:
+    """The name of a node's class as an error message has it."""
     return type(node).__name__.lower()

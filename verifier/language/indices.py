@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which process each index is: known while texts are typed, so that none is looked for that is not there.
+"""Which process each index stands for, so that no index is out of range at run time.
 
-An index is a role, a number, a loop's counter, or other(p). A role is bound to one of the two processes, or to the third one,
-of which there is an entry and little else: what a text does with it otherwise stands under a test of the role.
+An index is a role, a number, a loop's counter, or other(p). A role is bound to one of the two
+processes, or to the third. Of the third process there is an entry and little else: a text that does
+more with it has to test the role before.
 """
 
 from __future__ import annotations
@@ -40,25 +41,32 @@ Names: TypeAlias = dict[str, int | None]  # of a body: what its indices are
 
 
 class Indices:
-    """Looks through functions for indices that are out of range. `third` names what there is of the third process."""
+    """Checks functions for indices that are out of range.
+
+    `third` names the state variables that the third process has.
+    """
 
     def __init__(self, third: Collection[str]) -> None:
         self.third = third
         self._seen: set[tuple[int, tuple[int | None, ...]]] = set()
 
     def check(self, function: Function, indices: Sequence[int | None]) -> None:
-        """Raise SpecError at the first index that names no process; `indices` are those of the parameters, None for others."""
+        """Raise SpecError at the first index that names no process.
+
+        `indices` are the values of the parameters; None for one that is not an index.
+        """
         key = (id(function), tuple(indices))
         if function.pure or key in self._seen:  # what is pure reads nothing but its arguments
             return
         self._seen.add(key)
-        names = {p.name: index for p, index in zip(function.params, indices, strict=True) if p.type == INDEX}
+        names = {p.name: index for p, index in zip(function.params, indices, strict=True)
+                 if p.type == INDEX}
         self._block(function.body, names)
         if function.twin is not None:
             self.check(function.twin, indices)
 
     def _block(self, body: Sequence[Stmt], names: Names) -> bool:
-        """Look through statements; does the body end within them, whatever the values are?"""
+        """Check statements; does the body end within them whatever the values are?"""
         for stmt in body:
             match stmt:
                 case Assign(target, value):
@@ -68,7 +76,8 @@ class Indices:
                         names[target.name] = self._value(value, names)
                 case If(test, then, orelse):
                     known = self._test(test, names)
-                    ways = [way for way, wanted in ((then, True), (orelse, False)) if known in (None, wanted)]
+                    ways = [way for way, wanted in ((then, True), (orelse, False))
+                            if known in (None, wanted)]
                     self._expr(test, names)
                     ended = [self._block(way, dict(names)) for way in ways]
                     if all(ended):
@@ -86,13 +95,17 @@ class Indices:
         return False
 
     def _expr(self, node: Expr, names: Names) -> None:
-        """Look through an expression; what stands behind a test of an index that decides is not looked at."""
+        """Check an expression, but for parts that a test of an index rules out."""
         match node:
             case State(_, name, index) if index is not None:
                 found = self._value(index, names)
-                if found is not None and found not in PROCESSES and (found != len(PROCESSES) or name not in self.third):
-                    what = "the third process has none" if found == len(PROCESSES) else f"there is no process {found}"
-                    raise SpecError(node.where, f"{name}: {what}; a test of the role has to stand before it")
+                if (found is not None and found not in PROCESSES
+                        and (found != len(PROCESSES) or name not in self.third)):
+                    what = ("the third process has none" if found == len(PROCESSES)
+                            else f"there is no process {found}")
+                    raise SpecError(
+                        node.where, f"{name}: {what}; a test of the role has to stand before it"
+                    )
             case Logic(_, op, values):
                 for value in values:
                     self._expr(value, names)
@@ -100,12 +113,14 @@ class Indices:
                         return
             case IfExp(_, test, then, orelse):
                 known = self._test(test, names)
-                for part in (test, *([then] if known is not False else []), *([orelse] if known is not True else [])):
+                for part in (test, *([then] if known is not False else []),
+                             *([orelse] if known is not True else [])):
                     self._expr(part, names)
             case Call(_, function, args):
                 for arg in args:
                     self._expr(arg, names)
-                self.check(function, [self._value(arg, names) if arg.type == INDEX else None for arg in args])
+                self.check(function, [self._value(arg, names) if arg.type == INDEX else None
+                                      for arg in args])
             case _:
                 for part in parts(node):
                     self._expr(part, names)
@@ -118,11 +133,12 @@ class Indices:
                 return names.get(name)
             case Binary(_, op, left, right):
                 one, two = self._value(left, names), self._value(right, names)
-                return None if one is None or two is None else one + two if op == "add" else one - two
+                return (None if one is None or two is None else one + two if op == "add"
+                        else one - two)
         return None
 
     def _test(self, node: Expr, names: Names) -> bool | None:
-        """What a test of indices comes to; None where it is about something else, too."""
+        """The value of a test of indices; None where it depends on something else too."""
         match node:
             case Not(_, value):
                 known = self._test(value, names)

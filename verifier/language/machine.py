@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a typed program runs in: the state, the path, what it asserted, and results of calls that were made before."""
+"""What a typed program runs in: state, path, asserts, and results of earlier calls."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from verifier.language.syntax import BOOL, Function
 __all__ = ["HUGE", "LIFTED", "WAS", "Frame", "Key", "Machine", "Memory"]
 
 Key = str | tuple[str, int]  # a state variable, or one of an indexed one
-WAS = "was_"  # a variable, and a view of a process, of the state before a step
-LIFTED = "kernel "  # begins the name of an input that lifted helpers leave free; it is the same at every step of a trace
-HUGE = "huge"  # the variable that says of a process whether its entry is of the larger level
+WAS = "was_"  # begins the name of a variable or a view that is about the state before a step
+# Begins the name of an input that lifted helpers leave free. Such an input has one value for all
+# steps of a trace.
+LIFTED = "kernel "
+HUGE = "huge"  # the variable of each process that says whether its entry is of the larger level
 
 
 @dataclass(slots=True)
@@ -24,27 +26,36 @@ class Frame:
 
     function: Function
     values: dict[str, Any]
-    refs: dict[str, Any] = field(default_factory=dict)  # by-reference parameter -> index of the process
+    # by-reference parameter -> index of the process
+    refs: dict[str, Any] = field(default_factory=dict)
     returned: Any = None  # boolean of the algebra: has it returned? None: on no way so far
     result: Any = None
 
 
 class Memory(dict[Any, Any]):
-    """Results of calls of pure functions, by function and arguments. What answers calls itself derives from it."""
+    """Results of calls of pure functions, by function and arguments.
 
-    def by_reference(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
-        """The result of a helper that changes entries, these by parameter, and where not: its body stands there.
+    A subclass may answer calls itself, such as with the kernel's own helpers.
+    """
 
-        `room` lets the hardware act within it. None: walk its body everywhere.
+    def by_reference(self, function: Function, args: tuple[Any, ...],
+                     room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+        """The answer to a call of a helper that changes entries: (result, entries, unless).
+
+        `entries` has the new value of each by-reference parameter. Where the condition `unless`
+        holds the answer says nothing, and the helper's body is walked. `room` lets the hardware act
+        within the call. None: there is no answer, and the body is walked everywhere.
         """
         return None
 
     def take(self) -> dict[str, Any]:
-        """Of the answers since the last time: why they are not settled, and under which condition; here none."""
+        """What is not settled in the answers since the last call: reason -> condition. Here none.
+        """
         return {}
 
     def says(self) -> tuple[str, ...]:
-        """Which helpers were answered, which were not and why, and what the answers rest on."""
+        """Lines on which helpers were answered, which were not and why, and what answers rest on.
+        """
         return ()
 
 
@@ -61,7 +72,8 @@ class Machine:
     """
 
     def __init__(
-        self, alg: Algebra[Any, Any], state: dict[Key, Any] | None = None, kinds: dict[str, int] | None = None
+        self, alg: Algebra[Any, Any], state: dict[Key, Any] | None = None,
+        kinds: dict[str, int] | None = None
     ) -> None:
         self.alg = alg
         self.kinds: dict[str, int] = kinds or {}
@@ -75,16 +87,17 @@ class Machine:
         self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
 
     def observe(self, name: str, args: tuple[Any, ...], label: str) -> Any:
-        """A fresh observation; a bare machine has none."""
+        """A fresh observation; a bare machine has none and raises NotImplementedError."""
         raise NotImplementedError(f"{name}: no world to observe")
 
     def hardware(self, process: Any, entry: Any, label: str) -> Any:
-        """The entry after the hardware may have acted; a bare machine has no hardware."""
+        """The entry after the hardware may have acted on it; a bare machine has no hardware."""
         return entry
 
     def mark(self) -> Callable[[], None]:
-        """What puts the machine back to how it is now."""
-        state, violations, assumed, path = dict(self.state), dict(self.violations), list(self.assumed), self.path
+        """A function that puts the machine back to how it is now."""
+        state, violations, assumed, path = (dict(self.state), dict(self.violations),
+                                            list(self.assumed), self.path)
 
         def back() -> None:
             self.state, self.violations, self.assumed, self.path = state, violations, assumed, path
@@ -92,18 +105,20 @@ class Machine:
         return back
 
     def entering(self, name: str, process: Any, site: int) -> None:
-        """A call begins, about the entry of a process; a world may have to do with that."""
+        """Called when a call about the entry of a process begins, for subclasses."""
 
     def leaving(self, helper: Function, process: Any, before: Any, result: Any, site: int) -> None:
-        """A text's call of a helper on the entry of a process has ended; a world may have to do with that, too.
+        """Called when a text's call of a helper on a process's entry has ended, for subclasses.
 
-        `before` is the entry that it was given.
+        `before` is the entry that the helper was given.
         """
 
     def label(self, site: int) -> str:
+        """The name of this place in the program: the sites of all calls around it, and `site`."""
         return ".".join([*self.stack, str(site)])
 
     def violate(self, name: str, condition: Any) -> None:
+        """Record that the property `name` fails on this path where the condition holds."""
         failed = self.alg.all(self.path, condition)
         if self.alg.known(failed):
             self.moments.setdefault(name, dict(self.state))
@@ -114,22 +129,23 @@ class Machine:
 class Room:
     """Lets the hardware of a machine act within a call that is answered elsewhere.
 
-    refs    by-reference parameter -> the process whose entry it is; None: nobody's
+    refs    by-reference parameter -> the process whose entry it is; None where it is nobody's
     site    of the call
     """
 
     def __init__(self, machine: Machine, refs: dict[str, Any], site: int) -> None:
         self.machine, self.refs, self.site = machine, refs, site
-        self._back: Callable[[], None] | None = None  # what undoes all that has happened, if anything has
+        # Undoes everything that has happened; None where nothing has.
+        self._back: Callable[[], None] | None = None
         self._violations: dict[str, Any] = {}
 
     @property
     def place(self) -> str:
-        """The call, as labels of what happens in it begin."""
+        """The call, as the labels of everything within it begin."""
         return self.machine.label(self.site)
 
     def act(self, parameter: str, entry: Any, where: Any, label: str) -> Any:
-        """The entry behind a parameter, after the hardware may have acted where the condition holds."""
+        """The entry behind a parameter, after the hardware may have acted where `where` holds."""
         m, process = self.machine, self.refs.get(parameter)
         if self._back is None:
             self._back, self._violations = m.mark(), dict(m.violations)
@@ -146,21 +162,27 @@ class Room:
         for key, old in before.items():
             if state[key] is not old:
                 kind = self.machine.kinds[key if isinstance(key, str) else key[0]]
-                state[key] = alg.choose(where, state[key], old) if kind == BOOL else alg.ite(where, state[key], old, kind)
+                state[key] = (alg.choose(where, state[key], old) if kind == BOOL
+                              else alg.ite(where, state[key], old, kind))
 
     def undo(self) -> None:
-        """As if nothing had happened within the call."""
+        """Undo everything that happened within the call."""
         if self._back is not None:
             self._back()
 
     def leave(self, unless: Any) -> dict[Key, Any]:
-        """Let what happened hold but where the condition does: the state after it. The machine goes on from the state before."""
+        """The state after the call, where `unless` does not hold.
+
+        The machine goes back to the state before the call, but keeps the violations and assumptions
+        made within it.
+        """
         m = self.machine
         if self._back is None:
             after, m.state = m.state, dict(m.state)
             return after
         after, no = m.state, m.alg.truth(False)
-        failed = {name: m.alg.any(self._violations.get(name, no), m.alg.all(condition, m.alg.neg(unless)))
+        failed = {name: m.alg.any(self._violations.get(name, no),
+                                  m.alg.all(condition, m.alg.neg(unless)))
                   for name, condition in m.violations.items()}
         assumed = m.assumed
         self._back()

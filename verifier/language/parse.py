@@ -44,7 +44,8 @@ from verifier.language.syntax import (
     type_name,
 )
 
-__all__ = ["MAX_WIDTH", "Scope", "Signature", "StateVar", "parse_function", "parse_signature", "parse_type"]
+__all__ = ["MAX_WIDTH", "Scope", "Signature", "StateVar", "parse_function", "parse_signature",
+           "parse_type"]
 
 MAX_TEXT = 16 * 1024
 MAX_DEPTH = 64
@@ -58,14 +59,17 @@ _SIGNATURE = re.compile(r"\s*\w+\s*(\([^()#]*\)\s*)?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A name and its parameters, as written in a key."""
+    """A name and its parameters, as a key of a YAML file has them."""
 
     name: str
     params: tuple[Param, ...]
 
 
 def parse_signature(text: str, where: Where, scope: Scope) -> Signature:
-    """`pte_mkwrite(pte, shadow_stack: bool)`, or a bare name without parameters."""
+    """The signature in `pte_mkwrite(pte, shadow_stack: bool)`, or in a name without parameters.
+
+    Raises SpecError at `where`.
+    """
     tree = _parse(Source(f"def {text if '(' in text else text + '()'}: pass", where), where).tree
     node = tree.body[0] if len(tree.body) == 1 else None
     if not isinstance(node, ast.FunctionDef) or not _SIGNATURE.match(text):
@@ -77,9 +81,11 @@ def parse_signature(text: str, where: Where, scope: Scope) -> Signature:
     for arg in a.args:
         kind: int | None = scope.width
         if arg.annotation is not None:
-            kind = parse_type(arg.annotation.id, scope) if isinstance(arg.annotation, ast.Name) else None
+            kind = (parse_type(arg.annotation.id, scope) if isinstance(arg.annotation, ast.Name)
+                    else None)
         if kind is None:
-            raise SpecError(where, f"unknown type of parameter {arg.arg!r}; bool, pte, ulong, process or u1 to u128")
+            raise SpecError(where, f"unknown type of parameter {arg.arg!r}; bool, pte, ulong, "
+                                   "process or u1 to u128")
         if arg.arg in [p.name for p in params]:
             raise SpecError(where, f"parameter {arg.arg!r} stands twice")
         params.append(Param(arg.arg, kind, arg.arg in _REFS))
@@ -87,7 +93,7 @@ def parse_signature(text: str, where: Where, scope: Scope) -> Signature:
 
 
 def parse_function(signature: Signature, body: Source, scope: Scope, source: str = "") -> Function:
-    """The typed function. Raises SpecError at whatever is not of the language."""
+    """The typed function; SpecError at whatever is not of the language."""
     refs = {p.name for p in signature.params if p.by_ref}
     typer = _Typer(scope, body, {p.name: p.type for p in signature.params}, refs)
     parsed = _parse(body, body.where)
@@ -96,8 +102,8 @@ def parse_function(signature: Signature, body: Source, scope: Scope, source: str
     pure = typer.pure and not any(p.by_ref for p in signature.params)
     sets = frozenset(p.name for p in signature.params if p.by_ref and sets_in(stmts, p.name))
     return Function(
-        signature.name, signature.params, NOTHING if typer.returns is None else typer.returns, stmts, typer.kinds, pure,
-        body.where, body.text, source, typer.depth, typer.nesting,
+        signature.name, signature.params, NOTHING if typer.returns is None else typer.returns,
+        stmts, typer.kinds, pure, body.where, body.text, source, typer.depth, typer.nesting,
         typer.changes > 0 or bool(sets), sets,
     )
 
@@ -114,7 +120,10 @@ class _Parsed:
 
 @lru_cache(maxsize=1 << 14)
 def _parsed(text: str) -> _Parsed:
-    """The syntax of a text, once for all the variants and levels that it is typed for; without recursion."""
+    """The syntax of a text, without recursion.
+
+    It is parsed once for all the variants and levels that it is typed for.
+    """
     tree = ast.parse(text)
     todo: list[tuple[ast.AST, int]] = [(tree, 0)]
     depths: dict[int, int] = {}
@@ -205,11 +214,15 @@ class _Typer(ExpressionTyper):
             return self.effect(node), False
         raise self.fail(node, f"{word_of(node)} is not of the language")
 
-    def assign(self, node: ast.stmt, target: ast.expr, value: ast.expr, op: ast.operator | None) -> Stmt:
+    def assign(self, node: ast.stmt, target: ast.expr, value: ast.expr,
+               op: ast.operator | None) -> Stmt:
         place = self.target(target, must_exist=op is not None)
         if op is not None:
-            if isinstance(place, State) and self.scope.through(place.name, self.source.where) is not None:
-                raise self.fail(target, "what is read here is not what is set; use a helper that changes it")
+            if (isinstance(place, State)
+                    and self.scope.through(place.name, self.source.where) is not None):
+                raise self.fail(
+                    target, "what is read here is not what is set; use a helper that changes it"
+                )
             value = ast.copy_location(ast.BinOp(loaded(target), op, value), node)
         typed = self.expr(value, None if place is None else place.type)
         if typed.type == NOTHING:
@@ -239,7 +252,8 @@ class _Typer(ExpressionTyper):
 
     def loop(self, node: ast.For) -> tuple[list[Stmt], bool]:
         call = node.iter
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range"
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+                and call.func.id == "range"
                 and len(call.args) == 1 and not call.keywords and isinstance(node.target, ast.Name)
                 and not node.orelse):
             raise self.fail(node, "a loop is `for i in range(n):`")
@@ -247,7 +261,9 @@ class _Typer(ExpressionTyper):
         name = node.target.id
         if count is None or not 0 < count <= MAX_LOOP:
             raise self.fail(call.args[0], f"a loop runs a known number of times, 1 to {MAX_LOOP}")
-        taken = name in self.kinds or self.scope.state(name) or self.scope.constant(name) is not None
+        taken = (
+            name in self.kinds or self.scope.state(name) or self.scope.constant(name) is not None
+        )
         if taken and (self.kinds.get(name) != INDEX or name in self.loops):
             raise self.fail(node.target, f"{name} already means something else")
         self.kinds[name] = INDEX
@@ -278,13 +294,15 @@ class _Typer(ExpressionTyper):
             raise self.fail(node, 'an assert names its property: assert c, "store-leak"')
         self.pure = False
         self.changes += 1
-        return Assert(self.boolean(node.test), node.msg.value, self.source.at(node.lineno, node.col_offset))
+        return Assert(self.boolean(node.test), node.msg.value,
+                      self.source.at(node.lineno, node.col_offset))
 
     def effect(self, node: ast.Expr) -> list[Stmt]:
         call = node.value
         if isinstance(call, ast.Call) and _is_hardware(call):
             if not self.scope.marks:
-                raise self.fail(node, "where the hardware acts is not said here: it may before every access of an entry")
+                raise self.fail(node, "where the hardware acts is not said here: it may before "
+                                      "every access of an entry")
             if len(call.args) != 1 or call.keywords:
                 raise self.fail(node, "hardware() takes one entry")
             place = self.target(call.args[0], must_exist=True)
@@ -300,4 +318,5 @@ class _Typer(ExpressionTyper):
 
 
 def _is_hardware(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hardware"
+    return (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            and node.func.id == "hardware")

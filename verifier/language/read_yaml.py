@@ -30,7 +30,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)\Z")
 _TAG = "tag:yaml.org,2002:"
 
-OPENED: dict[Path, str] = {}  # every file that this process has read here, and the digest of what it read last
+# every file that this process has read here, and the digest of what it read last
+OPENED: dict[Path, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Source:
 
 
 class Table(dict[str, Any]):
-    """A mapping with the place of every key and value, and checked access."""
+    """A mapping that keeps the place of every key and value, with checked access."""
 
     def __init__(self, where: Where) -> None:
         super().__init__()
@@ -59,7 +60,9 @@ class Table(dict[str, Any]):
         known = list(known)
         for key in self:
             if key not in known:
-                raise SpecError(self.key_at[key], f"unknown key {key!r} in {what}{nearest(key, known)}")
+                raise SpecError(
+                    self.key_at[key], f"unknown key {key!r} in {what}{nearest(key, known)}"
+                )
 
     def need(self, key: str, kind: type | tuple[type, ...], what: str) -> Any:
         """The value under key; SpecError where it is missing or of another kind."""
@@ -68,6 +71,7 @@ class Table(dict[str, Any]):
         return self.get_as(key, kind, None)
 
     def get_as(self, key: str, kind: type | tuple[type, ...], default: Any) -> Any:
+        """The value under key, or the default; SpecError where it is of another kind."""
         if key not in self:
             return default
         value = self[key]
@@ -78,7 +82,7 @@ class Table(dict[str, Any]):
         return value
 
     def text(self, key: str, what: str) -> str:
-        """A one-paragraph text: white space folded."""
+        """A text of one paragraph, with its white space folded."""
         return " ".join(str(self.need(key, Source, what).text).split())
 
     def texts(self, key: str, what: str) -> tuple[str, ...]:
@@ -100,6 +104,7 @@ class Items(list[Any]):
         self.at: list[Where] = []
 
     def texts(self, what: str) -> list[str]:
+        """The items, which must all be words; SpecError at the first that is not."""
         for item, where in zip(self, self.at, strict=True):
             if not isinstance(item, Source):
                 raise SpecError(where, f"{what} must be a list of words")
@@ -112,9 +117,9 @@ _KIND_NAMES: dict[type, str] = {
 
 
 def read_yaml(path: Path, shown: str | None = None) -> Table:
-    """The mapping that a YAML file holds; texts are Source, numbers int, true and false bool.
+    """The mapping that a YAML file holds: texts are Source, numbers int, true and false bool.
 
-    Raises SpecError with the place of whatever is wrong. `shown` is the name used in places.
+    `shown` is the file's name in places. Raises SpecError with the place of whatever is wrong.
     """
     name = shown or str(path)
     start = Where(name, 1, 1)
@@ -152,14 +157,16 @@ def _decode(raw: bytes, start: Where) -> str:
         raise SpecError(Where(start.path, line, 1), "is not UTF-8") from error
     for number, line_text in enumerate(text.splitlines(), 1):
         if len(line_text) > MAX_LINE:
-            raise SpecError(Where(start.path, number, 1), f"line is longer than {MAX_LINE} characters")
+            raise SpecError(Where(start.path, number, 1),
+                            f"line is longer than {MAX_LINE} characters")
     return text
 
 
 def _check_events(text: str, name: str, loader: Any = _LOADER) -> None:
-    """Refuse tags, anchors and aliases, and what nests too deep: libyaml's composer recurses without a bound.
+    """Refuse tags, anchors and aliases, and what nests too deep.
 
-    Newer versions of libyaml have a bound, and meet it before the first event; Python's own parser then says where ours is.
+    libyaml's composer recurses without a bound. Newer versions have one and meet it before the
+    first event; then Python's own parser says where ours is.
     """
     try:
         _check_each(yaml.parse(text, Loader=loader), name)
@@ -177,7 +184,9 @@ def _check_each(events: Iterable[Any], name: str) -> None:
             raise SpecError(where, "anchors and aliases are not allowed")
         if getattr(event, "tag", None) is not None:
             raise SpecError(where, f"tags such as {event.tag!r} are not allowed")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
+            event, yaml.CollectionEndEvent
+        )
         if depth > MAX_DEPTH + 1:
             raise SpecError(where, f"nests deeper than {MAX_DEPTH}")
 
@@ -215,7 +224,8 @@ class _Reader:
                 raise SpecError(place, "merge keys are not allowed")
             key = self.value(key_node, depth + 1)
             if not isinstance(key, Source):
-                raise SpecError(place, f"a key must be a word; quote {key_node.value!r}" if isinstance(
+                raise SpecError(place, f"a key must be a word; quote {key_node.value!r}"
+                                if isinstance(
                     key_node, yaml.ScalarNode) else "a key must be a word")
             if key.text in table:
                 first = table.key_at[key.text]
@@ -239,7 +249,8 @@ class _Reader:
         if resolved == _TAG + "int" and _INT.match(text):
             return int(text, 0)
         kind = resolved.removeprefix(_TAG)
-        raise SpecError(where, f"{text!r} would be read as a {kind}; write true, false, a plain number, or quote it")
+        raise SpecError(where, f"{text!r} would be read as a {kind}; write true, false, a plain "
+                               "number, or quote it")
 
     def text_start(self, node: yaml.ScalarNode, where: Where) -> Where:
         """Where the first character of a quoted or block text stands."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The typed program: what the language's texts become once they are parsed and typed.
+"""The typed program: what the texts of the language become once they are parsed and typed.
 
 A type is an int: BOOL, INDEX (a process or a loop's counter, always a known number), NOTHING, or
-the width of a word in bits (1 to 128). Places are left out of equality.
+the width of a word in bits (1 to 128). The place `where` of a node is no part of its equality.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TypeAlias
 from verifier.base.errors import Where
 
 __all__ = [
-    "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert", "Do", "Expr",
-    "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe", "Param", "Return", "State",
-    "Stmt", "asserts", "calls", "parts", "passes_on", "sets_in", "type_name",
+    "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert",
+    "Do", "Expr", "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe",
+    "Param", "Return", "State", "Stmt", "asserts", "calls", "parts", "passes_on", "sets_in",
+    "type_name",
 ]
 
 BOOL = 0
@@ -39,12 +40,16 @@ def _place() -> Where:
 
 @dataclass(frozen=True, slots=True)
 class Const:
+    """A known value."""
+
     type: int
     value: int  # a word, an index, or 0 and 1 for a boolean
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
+    """A parameter or a local variable, read or set."""
+
     type: int
     name: str
     where: Where = field(default_factory=_place, compare=False)
@@ -91,6 +96,8 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Logic:
+    """The conjunction ("all") or disjunction ("any") of booleans."""
+
     type: int
     op: str  # all, any
     values: tuple[Expr, ...]
@@ -98,6 +105,8 @@ class Logic:
 
 @dataclass(frozen=True, slots=True)
 class IfExp:
+    """`then` where the test holds, else `orelse`; both have one type."""
+
     type: int
     test: Expr
     then: Expr
@@ -106,7 +115,7 @@ class IfExp:
 
 @dataclass(frozen=True, slots=True)
 class Convert:
-    """Zero-extend, truncate, a word of a boolean, or a word of an index."""
+    """A word of `type` bits: zero-extended, truncated, or made of a boolean or an index."""
 
     type: int
     value: Expr
@@ -114,6 +123,8 @@ class Convert:
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """A call of a function; `site` numbers the calls of one text from 1."""
+
     type: int
     function: Function
     args: tuple[Expr, ...]
@@ -122,7 +133,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """A fresh observation, bound to the truth by its axioms at this point."""
+    """A fresh observation, which its axioms bind to the truth at this point."""
 
     type: int
     name: str
@@ -130,11 +141,13 @@ class Observe:
     site: int
 
 
-Expr: TypeAlias = Const | Local | State | Not | Binary | Compare | Logic | IfExp | Convert | Call | Observe
+Expr: TypeAlias = (
+    Const | Local | State | Not | Binary | Compare | Logic | IfExp | Convert | Call | Observe
+)
 
 
 def parts(value: Expr) -> tuple[Expr, ...]:
-    """The expressions that one is made of."""
+    """The operands of an expression; none of a constant, a local or a state variable."""
     if isinstance(value, (Not, Convert)):
         return (value.value,)
     if isinstance(value, (Binary, Compare)):
@@ -148,12 +161,16 @@ def parts(value: Expr) -> tuple[Expr, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
+    """A store of a value into a local or a variable of the world."""
+
     target: Local | State
     value: Expr
 
 
 @dataclass(frozen=True, slots=True)
 class If:
+    """A branch."""
+
     test: Expr
     then: tuple[Stmt, ...]
     orelse: tuple[Stmt, ...]
@@ -161,11 +178,15 @@ class If:
 
 @dataclass(frozen=True, slots=True)
 class Return:
+    """The end of a call, with its value if it has one."""
+
     value: Expr | None
 
 
 @dataclass(frozen=True, slots=True)
 class Assert:
+    """The step violates `property` where the test fails."""
+
     test: Expr
     property: str
     where: Where = field(default_factory=_place, compare=False)
@@ -173,7 +194,7 @@ class Assert:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A point at which the hardware may act on the entry that target holds."""
+    """A point at which the hardware may act on the entry in `target`."""
 
     target: Local | State
     site: int
@@ -181,6 +202,8 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Do:
+    """An expression that is evaluated for its effect."""
+
     value: Expr
 
 
@@ -189,6 +212,8 @@ Stmt: TypeAlias = Assign | If | Return | Assert | Hardware | Do
 
 @dataclass(frozen=True, slots=True)
 class Param:
+    """A parameter; `by_ref` says that it stands for the caller's entry (ptep, pmdp, pudp)."""
+
     name: str
     type: int
     by_ref: bool = False
@@ -198,7 +223,7 @@ class Param:
 class Function:
     """A helper, a procedure or a code: its typed body and where it comes from.
 
-    `pure` is true where it reads nothing but its arguments and changes nothing; `changes` where it changes something.
+    `pure`: it reads nothing but its arguments and changes nothing. `changes`: it changes something.
     """
 
     name: str
@@ -213,20 +238,22 @@ class Function:
     depth: int = 1  # of calls
     nesting: int = 0  # of statements and expressions, with what it calls
     changes: bool = False
-    sets: frozenset[str] = frozenset()  # the parameters by reference that it may set, or on which the hardware may act within
+    # the parameters by reference that it may set, or on which the hardware may act within
+    sets: frozenset[str] = frozenset()
     twin: Function | None = None  # of a reading of a process: the same for one whose entry is huge
     before: bool = False  # of a view of a process: is it about the state before the step?
 
 
 def sets_in(body: tuple[Stmt, ...], name: str) -> bool:
-    """May a body set this parameter, or the hardware act on it within?"""
+    """May a body set this parameter, or may the hardware act on it there?"""
     return any(_sets(stmt, name) for stmt in body)
 
 
 def _sets(stmt: Stmt, name: str) -> bool:
     if isinstance(stmt, If):
         return _hands_on(stmt.test, name) or sets_in((*stmt.then, *stmt.orelse), name)
-    if isinstance(stmt, (Assign, Hardware)) and isinstance(stmt.target, Local) and stmt.target.name == name:
+    if (isinstance(stmt, (Assign, Hardware)) and isinstance(stmt.target, Local)
+            and stmt.target.name == name):
         return True
     if isinstance(stmt, Hardware):
         return False
@@ -238,23 +265,28 @@ def _hands_on(value: Expr, name: str) -> bool:
     """Does an expression give the parameter to a call that may set it?"""
     if isinstance(value, Call):
         for param, arg in zip(value.function.params, value.args, strict=True):
-            if param.by_ref and isinstance(arg, Local) and arg.name == name and param.name in value.function.sets:
+            if (param.by_ref and isinstance(arg, Local) and arg.name == name
+                    and param.name in value.function.sets):
                 return True
     return any(_hands_on(part, name) for part in parts(value))
 
 
 def calls(body: tuple[Stmt, ...], name: str) -> bool:
-    """Does a body call a function of this name, itself?"""
+    """Does a body itself call a function of this name?"""
     for stmt in body:
         if isinstance(stmt, If) and (calls(stmt.then, name) or calls(stmt.orelse, name)):
             return True
-        if isinstance(stmt, (Do, Assign)) and isinstance(stmt.value, Call) and stmt.value.function.name == name:
+        if (isinstance(stmt, (Do, Assign)) and isinstance(stmt.value, Call)
+                and stmt.value.function.name == name):
             return True
     return False
 
 
 def passes_on(helper: Function) -> Function | None:
-    """The helper that one is another name for: its text is a call of that on the same entry, and nothing else."""
+    """The helper that `helper` only passes its entry on to; None where it does more.
+
+    Such a helper is one call of another on the same entry, and nothing else.
+    """
     only = helper.body[0] if len(helper.body) == 1 else None
     made = only.value if isinstance(only, (Return, Do)) else None
     if not isinstance(made, Call):
@@ -265,7 +297,7 @@ def passes_on(helper: Function) -> Function | None:
 
 
 def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:
-    """The asserts of a body, also in branches."""
+    """The asserts of a body, those in branches too."""
     for stmt in body:
         if isinstance(stmt, Assert):
             yield stmt
