@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from verifier.kernel.asm import riscv as asm_riscv
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.llvm.context import Program
 from verifier.kernel.llvm.lift import Lifter
@@ -122,8 +121,9 @@ def test_unknown_assembly_is_given_up() -> None:
         code = f'  %r = call i64 asm sideeffect "{template}", "=r,=*A,r,*A"(ptr elementtype(i64) %p, i64 %a, ptr elementtype(i64) %p)\n  ret i64 %r'
         with pytest.raises(Incomplete, match="assembly"):
             run(code)
-    with pytest.raises(Incomplete):
-        asm_riscv.branch(None, "j ${0:l}", [], 2)  # type: ignore[arg-type]
+    code = '  callbr void asm sideeffect "j ${0:l}", "!i"() to label %on [label %off]\non:\n  ret i64 1\noff:\n  ret i64 2'
+    with pytest.raises(Incomplete, match="asm goto"):
+        run(code)
 
 
 def test_hexagons_atomic_set() -> None:

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.asm.unlifted import KernelModels, calls_of
 from verifier.kernel.llvm.context import Program
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
@@ -32,7 +30,7 @@ class Free:
 def run(lines: str, memory: int, *args: int, kind: str = "i64") -> tuple[int | None, int, bool]:
     """f(ptr %p, i64 %a, i64 %b): its result, the eight bytes behind %p, and whether a way was given up."""
     text = f"{LAYOUT}{PHYS}define {kind} @f(ptr %p, i64 %a, i64 %b) {{\nentry:\n{lines}\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "s390"), Free(), KernelModels(actions=calls()))
+    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "s390"), Free(), KernelModels(actions=calls_of("s390")))
     entry = Object("p", 8, 8, lambda unit: Word(64, memory, memory))
     a, b = (*args, 0, 0)[:2]
     result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a), Word(64, b, b)])
@@ -43,12 +41,6 @@ def run(lines: str, memory: int, *args: int, kind: str = "i64") -> tuple[int | N
         int(after.term),
         any(u.condition for u in lifter.lost),
     )
-
-
-def calls() -> Any:
-    from verifier.kernel.asm.unlifted import CALLS
-
-    return CALLS["s390"]
 
 
 def fetch(op: str, width: int) -> str:

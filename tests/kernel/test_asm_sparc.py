@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from verifier.kernel.asm.sparc import CALLS
-from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.asm.unlifted import KernelModels, calls_of
 from verifier.kernel.conform.atomicity import lets_hardware_in
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.llvm.context import Program
@@ -75,7 +74,7 @@ def run(name: str, actions: Mapping[str, Any], a: int = 9, undefined: int = 0) -
 
 
 def test_a_counter_is_set() -> None:
-    assert run("set", CALLS)[0] == 9
+    assert run("set", calls_of("sparc"))[0] == 9
 
 
 def test_a_call_through_a_table_is_what_the_models_know_it_for() -> None:

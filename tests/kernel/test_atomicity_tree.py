@@ -6,16 +6,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
-from verifier.kernel.asm import inline as assembly
-from verifier.kernel.asm import unlifted as models
+from verifier.kernel.asm import inline
+from verifier.kernel.asm.read_table import Assembly, assembly_of
 from verifier.kernel.conform import choices
 from verifier.kernel.conform.atomicity import (
     Atomicity,
@@ -72,11 +72,11 @@ def judged(variant: str, changed: Layout | None = None) -> Mapping[str, Atomicit
 
 def splitting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every statement of assembly is its accesses, each on its own."""
-    def split(table: Mapping[str, tuple[assembly.Statement, ...]]) -> dict[str, Any]:
-        return {arch: tuple(s._replace(atomic=False) for s in statements) for arch, statements in table.items()}
+    def split(kernel: str) -> Assembly:
+        found = assembly_of(kernel)
+        return replace(found, statements=tuple(s._replace(atomic=False) for s in found.statements))
 
-    monkeypatch.setattr(assembly, "_MODELS", split(assembly._MODELS))
-    monkeypatch.setattr(models, "_ASSEMBLY", split(models._ASSEMBLY))
+    monkeypatch.setattr(inline, "assembly_of", split)
 
 
 @pytest.mark.parametrize(("variant", "steps"), [("x86_64", 4), ("riscv64+svadu", 2)])

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any, TypeAlias
+from typing import Any
 
 from verifier.kernel.asm.arm import run_code
+from verifier.kernel.asm.templates import Action
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.context import Context, OutOfScope
@@ -16,9 +17,7 @@ from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.values import Incomplete, Value
 from verifier.kernel.llvm.ways import State
 
-__all__ = ["Action", "assembly", "call_of", "clearing", "leave", "returning"]
-
-Action: TypeAlias = Callable[[Context, Instr, list[Any], State], Value | None]
+__all__ = ["assembly", "call_of", "clearing", "leave", "returning"]
 
 
 def leave(why: str) -> Action:

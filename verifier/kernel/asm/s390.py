@@ -8,10 +8,12 @@ to its entry belong together is the callers' duty, and noted. What an instructio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.kernel.asm.templates import Asm, Model, Statement, nothing
+from verifier.kernel.asm.operations import Operation, fixed
+from verifier.kernel.asm.templates import Asm
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.instructions import compare_exchange
@@ -21,7 +23,7 @@ from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import Address, Incomplete, Value, Word
 from verifier.kernel.llvm.ways import State
 
-__all__ = ["CALLS", "MODELS", "Physical"]
+__all__ = ["OPERATIONS", "Physical", "physical_address"]
 
 PAGE_INVALID, PAGE_PROTECT, TABLE_INVALID = 0x400, 0x200, 0x20
 _PREMISE = "that is what the address given with it is translated by"
@@ -43,32 +45,7 @@ def _lowcore(asm: Asm) -> Value:
     return l.pointer(l.globals[key])
 
 
-def _fetch(op: str) -> Model:
-    """laa, lan, lao, lax: memory and the register are combined into memory, and the register gets what was there."""
-
-    def model(asm: Asm) -> Value:
-        l, size = asm.lifter, 8 if asm.match["wide"] else 4
-        old = l.values.as_word(load_scalar(l, asm.address("mem"), size, asm.state))
-        value = l.values.as_word(asm.arg("value"))
-        store_scalar(l, asm.address("mem"), size, l.ops.binary(op, old, value, ()), asm.state)
-        return asm.results({int(asm.match["old"]): old})
-
-    return model
-
-
-def _store(asm: Asm) -> None:
-    size = 8 if asm.match["wide"] else 4
-    store_scalar(asm.lifter, asm.address("mem"), size, asm.lifter.values.as_word(asm.arg("value")), asm.state)
-
-
-def _compare_and_swap(asm: Asm) -> Value:
-    """cs: compares with the tied register, which gets what was there."""
-    number = int(asm.match["old"])
-    old, _ = compare_exchange(asm.lifter, asm.address("mem"), asm.tied(number), asm.arg("new"), asm.state)
-    return asm.results({number: old})
-
-
-def _compare_and_swap_pair(asm: Asm) -> Value:
+def _compare_and_swap_pair(asm: Asm) -> Value | None:
     """csp: of a pair of registers the even one is compared with four bytes and gets what was there, the odd one is stored."""
     l, number = asm.lifter, int(asm.match["pair"])
     pair = asm.tied(number)
@@ -115,7 +92,7 @@ def _ipte(asm: Asm) -> None:
     _change(asm, _memory(asm), "or", PAGE_INVALID)
 
 
-def _ipte_options(asm: Asm) -> Value:
+def _ipte_options(asm: Asm) -> Value | None:
     """ipte with options: the entry is at a physical address. The low byte of the options is the number of further entries."""
     table = asm.arg("table")
     if not isinstance(table, Physical) or table.place is None:
@@ -139,7 +116,7 @@ def _rdp(asm: Asm) -> None:
     _change(asm, _memory(asm), "and", ~PAGE_PROTECT)
 
 
-def _phys_addr(l: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+def physical_address(l: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
     """__pa() of the address of an object is any number, and remembered; of a number it is what C computes."""
     (place,) = args
     if isinstance(place, Address) and any(isinstance(c.base, Object) for c in place.cases):
@@ -154,27 +131,11 @@ def _phys_addr(l: Context, instr: Instr, args: list[Any], state: State) -> Value
     return value
 
 
-_LOWCORE = (r'\.pushsection \.altinstr_replacement, "ax" 6641: llilh \$0,\$1 6651: \.popsection 661: llilh \$0,0 662: '
-            r'\.pushsection \.altinstructions,"a" .* \.popsection')
-_FETCH = r"(?P<wide>g?) \$(?P<old>\d+),\$(?P<value>\d+),\$(?P<mem>\d+)(?: bcr 14,0)?"
-
-MODELS: tuple[Statement, ...] = (
-    Statement(_LOWCORE, _lowcore),
-    Statement(r"laa" + _FETCH, _fetch("add"), atomic=True),
-    Statement(r"lan" + _FETCH, _fetch("and"), atomic=True),
-    Statement(r"lao" + _FETCH, _fetch("or"), atomic=True),
-    Statement(r"lax" + _FETCH, _fetch("xor"), atomic=True),
-    Statement(r"st(?P<wide>g?) \$(?P<value>\d+),\$(?P<mem>\d+)", _store, atomic=True),
-    Statement(r"csg? \$(?P<old>\d+),\$(?P<new>\d+),\$(?P<mem>\d+)", _compare_and_swap, atomic=True),
-    Statement(r"csp \$(?P<pair>\d+),\$(?P<address>\d+)", _compare_and_swap_pair, atomic=True),
-    Statement(r"ipte \$\d+,\$\d+,0,\$\d+", _ipte, atomic=True),
-    Statement(r"ipte \$(?P<table>\d+),\$(?P<address>\d+),\$(?P<options>\d+),\$\d+", _ipte_options, atomic=True),
-    Statement(r"idte \$\d+,(?:0|\$\d+),\$(?P<address>\d+),\$\d+", _idte, atomic=True),
-    Statement(r"\.insn rrf,0xb98b0000,\$\d+,\$\d+,%r0,\$\d+", _rdp, atomic=True),
-    Statement(
-        r"0: mc 0,0 \.section \.rodata\.str,.* \.section __bug_table,.*",
-        nothing("WARN: a warning is printed and execution goes on"),
-    ),
-    Statement(r"bcr 1[45],0", nothing("memory barriers")),
-)
-CALLS = {"__phys_addr": _phys_addr}
+OPERATIONS: Mapping[str, Operation] = {
+    "lowcore": fixed(_lowcore),
+    "compare-exchange-pair": fixed(_compare_and_swap_pair, "pair"),
+    "ipte": fixed(_ipte),
+    "ipte-at-physical-address": fixed(_ipte_options, "table", "options"),
+    "idte": fixed(_idte, "address"),
+    "rdp": fixed(_rdp),
+}

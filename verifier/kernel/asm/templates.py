@@ -1,26 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Templates of inline assembly as data: operands, patterns of whole templates, and what common ones
-give.
+"""A piece of inline assembly: its template, its operands, and the statement that it matches.
 
-A template matches in full or not at all; what matches nothing makes the helper incomplete.
-Barriers, cache and translation-buffer instructions do nothing to an entry's value and are noted. A
-statement that is `atomic` is one event for whoever else looks at memory; of any other each access
-is.
+A template matches in full or not at all; one that matches nothing makes the helper incomplete. A
+statement that is `atomic` is one event for whoever else looks at memory; of any other, each access
+is one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from verifier.kernel.llvm.context import Context
-from verifier.kernel.llvm.ir import Instr, Int
-from verifier.kernel.llvm.values import Address, Group, Incomplete, Value, Word
+from verifier.kernel.llvm.ir import AsmText, Instr
+from verifier.kernel.llvm.values import Address, Group, Incomplete, Value
 from verifier.kernel.llvm.ways import State
 
-__all__ = ["Asm", "Branch", "Model", "Statement", "nothing", "operands", "position", "symbol"]
+__all__ = ["Action", "Asm", "Model", "Statement", "operands", "position"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,11 @@ def operands(text: str) -> Operands:
 
 @dataclass(slots=True)
 class Asm:
-    """One piece of assembly being run."""
+    """One piece of assembly being run.
+
+    `match` is the match of its template, whose groups are numbers of operands. `sizes`: suffix of an
+    instruction (group `size`) -> bytes of memory.
+    """
 
     lifter: Context
     match: re.Match[str]
@@ -78,14 +81,35 @@ class Asm:
     instr: Instr
     args: list[Value]
     state: State
+    sizes: Mapping[str, int]
+
+    def has(self, group: str) -> bool:
+        """Has the pattern this group, and did the template have something for it?"""
+        return group in self.match.re.groupindex and self.match[group] is not None
+
+    def number(self, group: str) -> int:
+        """The number of the operand that a group names."""
+        return int(self.match[group])
 
     def arg(self, group: str) -> Value:
         """The argument that a named group of the template's pattern is the operand number of."""
-        return self.args[self.operands.argument(int(self.match[group]))]
+        return self.args[self.operands.argument(self.number(group))]
+
+    def given(self, group: str) -> Value:
+        """The argument of this group, or, where the pattern has no such group, what `old` is tied to."""
+        return self.arg(group) if self.has(group) else self.tied(self.number("old"))
 
     def address(self, group: str) -> Address:
         """The argument as an address."""
         return self.lifter.values.as_address(self.arg(group), self.lifter.pointer_width)
+
+    def size(self, otherwise: int | None = None) -> int:
+        """Bytes of memory that the instruction's suffix names; else what the operation says."""
+        if self.has("size"):
+            return self.sizes[self.match["size"]]
+        if otherwise is None:
+            raise Incomplete("assembly that does not say how many bytes it works on")
+        return otherwise
 
     def tied(self, number: int) -> Value:
         """The input that shares a register with output `number`."""
@@ -95,28 +119,42 @@ class Asm:
                 return self.args[self.operands.argument(index)]
         raise Incomplete("assembly that takes no input where one is needed")
 
-    def results(self, parts: dict[int, Value]) -> Value:
-        """The result, from its parts by operand number.
+    def outputs(self) -> list[int]:
+        """The numbers of the operands that are parts of the result."""
+        return [n for n, o in enumerate(self.operands.outputs) if o >= 0]
+
+    def results(self, parts: dict[int, Value]) -> Value | None:
+        """The result, from its parts by operand number; None where assembly has none.
 
         Parts that are not given may be anything, so must be unused.
         """
-        outs = [n for n, o in enumerate(self.operands.outputs) if o >= 0]
-        values = [parts[n] if n in parts else self.lifter.values.poison_word(64) for n in outs]
-        return values[0] if len(values) == 1 else Group(tuple(values))
+        values = [parts[n] if n in parts else self.lifter.values.poison_word(64) for n in self.outputs()]
+        return None if not values else values[0] if len(values) == 1 else Group(tuple(values))
 
 
 Model: TypeAlias = "Callable[[Asm], Value | None]"
-Branch: TypeAlias = "Callable[[Context, str, list[Any], int], list[Any]]"
+# What a call does: of a context, the call, its arguments and the state, which it may change.
+Action: TypeAlias = Callable[[Context, Instr, list[Any], State], Value | None]
 
 
 class Statement(NamedTuple):
-    """A pattern for a whole template, what it gives and does, and whether it is one event for
-    whoever else looks at memory.
+    """A pattern for a whole template and what it gives and does.
+
+    atomic  is it one event for whoever else looks at memory? The name of a group: where the
+            template has something for that group, such as a prefix that locks the bus
+    sizes   suffix of an instruction -> bytes
     """
 
-    pattern: str
+    pattern: re.Pattern[str]
     model: Model
-    atomic: bool = False
+    atomic: bool | str = False
+    sizes: Mapping[str, int] = {}
+
+    def run(self, lifter: Context, match: re.Match[str], text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
+        """What a template that matches gives and does."""
+        one = match[self.atomic] is not None if isinstance(self.atomic, str) else self.atomic
+        with lifter.one_event() if one else nullcontext():
+            return self.model(Asm(lifter, match, operands(text.constraints), instr, args, state, self.sizes))
 
 
 def position(asm: Asm, *constraints: str) -> int | None:
@@ -125,34 +163,3 @@ def position(asm: Asm, *constraints: str) -> int | None:
         if constraint in constraints:
             return number
     return None
-
-
-def symbol(name: str, note: str) -> Model:
-    """The result's first part is a free word of this name; the others are 0."""
-
-    def model(asm: Asm) -> Value:
-        l = asm.lifter
-        l.note(note)
-        outs = [n for n, o in enumerate(asm.operands.outputs) if o >= 0]
-        from verifier.kernel.llvm.ir import Struct
-
-        kinds = asm.instr.type.fields if isinstance(asm.instr.type, Struct) else (asm.instr.type,)
-        parts: dict[int, Value] = {}
-        for number, (out, kind) in enumerate(zip(outs, kinds, strict=True)):
-            if not isinstance(kind, Int):
-                raise Incomplete(f"{name} is no word")
-            free = Word(kind.width, l.inputs.word(name, kind.width))
-            parts[out] = free if number == 0 else l.values.word(0, kind.width)
-        return asm.results(parts)
-
-    return model
-
-
-def nothing(note: str) -> Model:
-    """It does nothing to an entry, has no result, and is noted."""
-    def model(asm: Asm) -> None:
-        if any(o >= 0 for o in asm.operands.outputs):
-            raise Incomplete(f"{note} with a result")
-        asm.lifter.note(note)
-
-    return model

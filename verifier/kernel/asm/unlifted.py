@@ -1,98 +1,67 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a helper calls that is not lifted: functions that do nothing to entries, and whoever else must be named.
+"""What a helper calls that is not lifted: assembly, functions that do nothing to entries, and others
+that must be named.
 
-The list is short on purpose: a function is on it only where it cannot change an entry, a vma's flags or a folio.
+Which functions do nothing is data (`harmless` of archs/*.yaml), and short on purpose: a function is
+there only where it cannot change an entry, a vma's flags or a folio.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from verifier.kernel.asm import mips, powerpc, powerpc32, riscv, s390, small, sparc
 from verifier.kernel.asm.inline import run_asm, take_branch
-from verifier.kernel.asm.templates import Branch, Statement
+from verifier.kernel.asm.read_table import assembly_of
+from verifier.kernel.asm.templates import Action
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.intrinsics import intrinsic
 from verifier.kernel.llvm.ir import AsmText, Instr, Int, Void
 from verifier.kernel.llvm.values import Incomplete, Truth, Value, Word
 from verifier.kernel.llvm.ways import State
 
-Action = Callable[[Context, Instr, list[Any], State], Value | None]
+__all__ = ["KernelModels", "calls_of", "harmless"]
 
-__all__ = ["CALLS", "HARMLESS", "KernelModels"]
 
-# Function (a glob) -> why it leaves entries alone.
-HARMLESS: Mapping[str, str] = {
-    "flush_tlb_*": "flushes the translation buffer",
-    "local_flush_tlb_*": "flushes the translation buffer",
-    "flush_p[mu]d_tlb_range": "flushes the translation buffer",
-    "__flush_tlb_*": "flushes the translation buffer",
-    "native_flush_tlb_*": "flushes the translation buffer",
-    "__warn_printk": "prints",
-    "_printk": "prints",
-    "warn_slowpath_fmt": "prints",
-    "__mmu_notifier_arch_invalidate_secondary_tlbs": "tells devices to flush",
-    "__sync_icache_dcache": "cleans caches of a page, and a flag of its folio",
-    "flush_dcache_range": "cleans caches",
-    "flush_icache_pte": "cleans caches of a page, and a flag of its folio",
-    "sync_icache_dcache": "cleans caches of a page",
-    "flush_dcache_folio_all": "cleans caches of a page",
-    "dcache_wb_line": "writes a line of the cache back",
-    "mte_sync_tags": "clears the tags of a page",
-    "__mte_sync_tags": "clears the tags of a page",
-    "_tlbie": "flushes the translation buffer",
-    "migrate_flush_tlb_page": "flushes the translation buffer",
-    "__update_cache": "cleans caches of a page, and a flag of its folio",
-    "flush_[di]cache_page_asm": "cleans caches of a page",
-    "tlb_batch_add": "notes what is to be flushed, and cleans caches of a page",
-    "__set_pmd_acct": "counts huge entries, and notes what is to be flushed",
-    "sparc32_cachetlb_ops->tlb_*": "flushes the translation buffer",
-    "flush_hugetlb_page": "flushes the translation buffer",
-    "dump_page": "prints",
-    "__cond_resched": "lets others run",
-    "hpte_need_flush": "flushes an entry of the hash table, now or at the end of a batch",
-    "hpte_do_hugepage_flush": "flushes entries of the hash table",
-    "flush_hash_table_pmd_range": "flushes entries of the hash table",
-    "serialize_against_pte_lookup": "waits until no other CPU walks the tables",
-    "radix__flush_*": "flushes the translation buffer",
-    "radix__local_flush_*": "flushes the translation buffer",
-}
+def calls_of(kernel: str) -> Mapping[str, Action]:
+    """Functions of a folder of the kernel's arch/ that are not lifted -> what they do."""
+    return assembly_of(kernel).calls
 
-# Architecture -> models of its assembly, and of functions by name.
-_ASSEMBLY: Mapping[str, tuple[Statement, ...]] = {
-    "s390": s390.MODELS,
-    "riscv": riscv.MODELS,
-    "loongarch": small.LOONGARCH,
-    "hexagon": small.HEXAGON,
-    "arm": small.ARM,
-    "mips": mips.MODELS,
-    "powerpc": (*powerpc.MODELS, *powerpc32.MODELS),
-}
-_BRANCHES: Mapping[str, Branch] = {"riscv": riscv.branch}
-CALLS: Mapping[str, Mapping[str, Action]] = {"s390": s390.CALLS, "sparc": sparc.CALLS}
+
+def harmless(kernel: str, name: str, more: Mapping[str, str] = {}) -> str | None:
+    """Why a function leaves entries alone; None where it is not known to. `more`: further globs."""
+    known = chain(assembly_of(kernel).harmless.items(), more.items())
+    return next((why for glob, why in known if fnmatch.fnmatchcase(name, glob)), None)
 
 
 @dataclass(slots=True)
 class KernelModels:
-    """The models of one run. `actions` go before everything else, also before a function's own body."""
+    """What a lifter is told of what is not in the intermediate representation.
+
+    actions  function -> what it does, in the place of its own body too
+    more     further functions (globs) that leave entries alone -> why
+    """
 
     actions: Mapping[str, Action] = field(default_factory=dict)
-    harmless: Mapping[str, str] = field(default_factory=lambda: HARMLESS)
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def asm(self, lifter: Context, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
-        return run_asm(lifter, text, instr, args, state, _ASSEMBLY)
+        """What a piece of assembly gives and does."""
+        return run_asm(lifter, text, instr, args, state)
 
     def branch(self, lifter: Context, text: AsmText, args: list[Value], labels: int) -> list[Any]:
-        return take_branch(lifter, text, args, labels, _BRANCHES)
+        """When an asm goto falls through, and when it goes to each label."""
+        return take_branch(lifter, text, args, labels)
 
-    def known(self, name: str) -> bool:
-        return name in self.actions or name.startswith("llvm.") or self._why(name) is not None
+    def known(self, lifter: Context, name: str) -> bool:
+        """Is it said what a function does, so that its body is not looked at?"""
+        return name in self.actions or name.startswith("llvm.") or self._why(lifter, name) is not None
 
-    def _why(self, name: str) -> str | None:
-        return next((why for glob, why in self.harmless.items() if fnmatch.fnmatchcase(name, glob)), None)
+    def _why(self, lifter: Context, name: str) -> str | None:
+        return harmless(lifter.program.arch, name, self.more)
 
     def call(self, lifter: Context, name: str, instr: Instr, args: list[Any], state: State) -> Value | None:
         """What a call of a function gives, that has no body here."""
@@ -100,7 +69,7 @@ class KernelModels:
             return self.actions[name](lifter, instr, args, state)
         if name.startswith("llvm."):
             return intrinsic(lifter, name, instr, args, state)
-        why = self._why(name)
+        why = self._why(lifter, name)
         if why is None:
             raise Incomplete(f"calls {name}, which is neither here nor modelled")
         lifter.note(f"{name} {why}")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.kernel.asm.actions import Action
-from verifier.kernel.asm.unlifted import HARMLESS, KernelModels
+from verifier.kernel.asm.templates import Action
+from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform.helpers import Library, reverse_bytes
 from verifier.kernel.conform.inputs import Free, KernelInputs
 from verifier.kernel.llvm.context import Context
@@ -30,7 +30,6 @@ __all__ = ["BlockLifting", "Tables", "lift_block"]
 ENTRIES = ("pte", "orig_pte", "entry")  # what C calls a parameter that is an entry
 FIRST_LEVEL = 4  # bytes of an entry of the first level, where a block has tables
 _HARMLESS = {
-    **HARMLESS,
     "__tlbi*": "flushes the translation buffer",
     "*tlb*": "flushes the translation buffer",
     "mmu_notifier*": "tells devices to flush",

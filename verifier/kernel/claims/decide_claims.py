@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.kernel.asm.actions import Action
+from verifier.kernel.asm.templates import Action
 from verifier.kernel.claims.blocks import Tables, lift_block
 from verifier.kernel.conform.decide import Fails, Question, Setting, Verdict, assumed, decide, why, word
 from verifier.kernel.conform.helpers import Library, known_features

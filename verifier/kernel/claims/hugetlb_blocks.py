@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from verifier.kernel.asm.actions import Action, returning
+from verifier.kernel.asm.actions import returning
+from verifier.kernel.asm.templates import Action
 from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.conform.decide import Question, Setting, decide, word
 from verifier.kernel.conform.helpers import Library

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from verifier.kernel.asm.actions import Action, returning
+from verifier.kernel.asm.actions import returning
+from verifier.kernel.asm.templates import Action
 from verifier.kernel.claims.blocks import Tables
 from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.conform.helpers import Library

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.base.errors import ExtractionError
-from verifier.kernel.asm.actions import Action, assembly, call_of, clearing, leave, returning
-from verifier.kernel.asm.unlifted import CALLS, KernelModels
+from verifier.kernel.asm.actions import assembly, call_of, clearing, leave, returning
+from verifier.kernel.asm.templates import Action
+from verifier.kernel.asm.unlifted import KernelModels, calls_of, harmless
 from verifier.kernel.conform.inputs import Free, KernelInputs, Nothing
 from verifier.kernel.llvm.assembled import read_code
 from verifier.kernel.llvm.context import Program
@@ -210,12 +211,12 @@ class Library:
 
     def actions(self) -> dict[str, Action]:
         """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
-        found = {**CALLS.get(self.build.kernel, {}), **{name: leave(why) for name, why in self.build.out_of_scope.items()}}
+        found = {**calls_of(self.build.kernel), **{name: leave(why) for name, why in self.build.out_of_scope.items()}}
         found |= {outside(premise.name): leave(premise.otherwise) for premise in self.build.premises}
         for table, member in self.build.members():
             operation = f"{table[1:]}->{member}"
             offset = self.constant(f"constant_{operation_name(table, member)}") if table.startswith("*") else None
-            if offset is not None and KernelModels().known(operation):
+            if offset is not None and harmless(self.build.kernel, operation) is not None:
                 found[f"**@{table[1:]}[0][{offset}]"] = call_of(operation)
         found |= {name: returning(number, self.build.returns[name][1]) for name, number in self.returned().items()}
         for operation, (function, why) in self.build.bound.items():

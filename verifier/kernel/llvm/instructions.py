@@ -188,7 +188,7 @@ def _call_operation(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
     if not isinstance(address, Address) or len(address.cases) != 1 or not isinstance(address.cases[0].base, Object):
         raise Incomplete("a call through a pointer")
     target = address.cases[0].base
-    if not l.models.known(target.name) or address.cases[0].offset.number != 0:
+    if not l.models.known(l, target.name) or address.cases[0].offset.number != 0:
         raise Incomplete(f"a call through a pointer: {target.name[1:]}")
     l.notes.pop(f"{target.name[1:]} points to an object of its own, or is 0", None)  # it is known where it points
     args = [l.promised(s, value_of(l, f, a, s), a.noundef, a.bounds, f"argument of {target.name[1:]}") for a in i.operands]
@@ -208,7 +208,7 @@ def _call(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
         if (
             typed.element is not None
             and not name.startswith("llvm.")
-            and not l.models.known(name)
+            and not l.models.known(l, name)
             and l.program.find(name, f.module) is None
         ):
             raise Incomplete(f"{name} is given a struct by reference")
@@ -216,7 +216,7 @@ def _call(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
         args.append(
             None if metadata else l.promised(s, value_of(l, f, typed, s), typed.noundef, typed.bounds, f"argument of {name}")
         )
-    if not l.models.known(name):
+    if not l.models.known(l, name):
         found = l.program.find(name, f.module)
         if found is not None:
             value, after = l.run(found[0], found[1], args, s)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifier.base.errors import SpecError, UsageError, Where, nearest
+from verifier.kernel.tree.arch_files import SHOWN, arch_files
 from verifier.kernel.tree.lookalike import Lookalike
-from verifier.language.read_yaml import Source, Table, read_yaml
+from verifier.language.read_yaml import Source, Table
 
 __all__ = [
     "BIG_ENDIAN",
@@ -170,11 +171,8 @@ class Build:
 
 def load_builds(folder: Path | None = None) -> dict[str, Build]:
     """Every build of the folder's files that names an architecture."""
-    folder = folder or Path(__file__).parents[1] / "archs"
-    table = Table(Where("verifier/kernel/archs", 1, 1))
-    for path in sorted(folder.glob("*.yaml")):
-        top = read_yaml(path, f"verifier/kernel/archs/{path.name}")
-        top.only(("builds",), "the file")
+    table = Table(Where(SHOWN, 1, 1))
+    for top in arch_files(folder):
         own = top.need("builds", Table, "the file")
         for name in own:
             if name in table:
