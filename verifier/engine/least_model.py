@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The least model of conditions: no solver's luck shows in it."""
+"""The least model of conditions: there is one, so it does not depend on the solver's luck."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from verifier.engine.sat import QUICK_SAT, GraphSat
 __all__ = ["minimise"]
 
 
-def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]) -> dict[str, int | bool]:
-    """The least model of satisfiable conditions: the first input as small as it can be, then the
-    second, and so on.
+def minimise(solver: BitsSolver, conditions: Iterable[int],
+             order: Sequence[str]) -> dict[str, int | bool]:
+    """The least model: the first input as small as it can be, then the second, and so on.
 
-    There is one such model, so no solver's luck shows in it; it has the inputs of `order` only.
-    Raises SolverError if the conditions cannot be satisfied.
+    There is only one such model. It has the inputs of `order` only. Raises SolverError if the
+    conditions cannot be satisfied.
     """
     sat = GraphSat(solver.graph, QUICK_SAT)
     literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
@@ -30,6 +30,7 @@ def minimise(solver: BitsSolver, conditions: Iterable[int], order: Sequence[str]
         model = sat.values(order)
         for name in order:
             bits = [bit for bit in solver.graph.inputs[name] if sat.knows(bit)]
+            # Most inputs can be 0: one question for the whole word, before any for single bits.
             if model[name] and sat.solve([bit ^ 1 for bit in bits]):
                 model = sat.values(order)
             if model[name]:
@@ -46,9 +47,10 @@ def _minimise_input(
 ) -> dict[str, int | bool]:
     """The model with the least value of one input, from the highest bit down.
 
-    The input keeps it from here on.
+    The input is fixed to that value from here on.
     """
     for number, bit in reversed(list(enumerate(sat.graph.inputs[name]))):
+        # A bit that no clause names is free, and 0 in the model.
         if sat.knows(bit):
             if int(model[name]) >> number & 1 and sat.solve([bit ^ 1]):
                 model = sat.values(order)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clauses refuted with a proof, or satisfied, by a fresh SAT solver."""
+"""Sets of clauses, refuted with a proof or satisfied by a fresh SAT solver."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ __all__ = ["refutation", "satisfied"]
 
 
 def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
-    """The lines of a DRAT proof that the clauses cannot all hold, from a fresh solver.
-
-    None where they can.
-    """
+    """The lines of a DRAT proof that the clauses cannot all hold; None where they can."""
     sat = sat_solver(PROOF_SAT, bootstrap_with=clauses, with_proof=True)
     try:
         if sat.solve():
@@ -25,13 +22,15 @@ def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
         raise SolverError(f"the SAT solver {PROOF_SAT} failed: {error}") from error
     finally:
         sat.delete()
-    return lines if lines and lines[-1] == "0" else [*lines, "0"]  # a conflict at the start is found before there is a proof
+    # A conflict that needs no decision leaves no line of proof; the empty clause ends it all the same.
+    return lines if lines and lines[-1] == "0" else [*lines, "0"]
 
 
 def satisfied(clauses: Sequence[Sequence[int]], literals: Iterable[int]) -> list[set[int] | None]:
-    """For each literal: the variables that are true where the clauses and the literal hold.
+    """For each literal, the variables that are true in a model of the clauses and the literal.
 
-    None where they cannot.
+    None where there is no model.
     """
     with sat_solver(QUICK_SAT, bootstrap_with=clauses) as sat:
-        return [{v for v in sat.get_model() if v > 0} if sat.solve(assumptions=[x]) else None for x in literals]
+        return [{v for v in sat.get_model() if v > 0} if sat.solve(assumptions=[x]) else None
+                for x in literals]

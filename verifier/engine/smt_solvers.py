@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Solvers of terms by their names. bitwuzla and cvc5 get the spec's own terms (verifier.engine.smtlib).
+"""Solvers of terms by their names.
 
-Both are optional: `pip install pteproof[solvers]`.
+bitwuzla and cvc5 get the spec's own terms (verifier.engine.smtlib). Both are optional: `pip install
+pteproof[solvers]`.
 """
 
 from __future__ import annotations
@@ -17,24 +18,30 @@ from verifier.language.syntax import BOOL
 
 __all__ = ["SMT_SOLVERS", "find_package", "term_solver"]
 
-# the algebra's operation -> the name of the kind in either package
+# the algebra's operation -> the name of its kind in the package
 _BITWUZLA = {
-    "band": "BV_AND", "bor": "BV_OR", "bxor": "BV_XOR", "bnot": "BV_NOT", "add": "BV_ADD", "sub": "BV_SUB",
-    "mul": "BV_MUL", "shl": "BV_SHL", "lshr": "BV_SHR", "ashr": "BV_ASHR", "eq": "EQUAL", "ult": "BV_ULT",
-    "slt": "BV_SLT", "extract": "BV_EXTRACT", "zext": "BV_ZERO_EXTEND", "sext": "BV_SIGN_EXTEND", "concat":
-    "BV_CONCAT", "ite": "ITE", "all": "AND", "any": "OR", "neg": "NOT", "same": "EQUAL",
+    "band": "BV_AND", "bor": "BV_OR", "bxor": "BV_XOR", "bnot": "BV_NOT", "add": "BV_ADD",
+    "sub": "BV_SUB", "mul": "BV_MUL", "shl": "BV_SHL", "lshr": "BV_SHR", "ashr": "BV_ASHR",
+    "eq": "EQUAL", "ult": "BV_ULT", "slt": "BV_SLT", "extract": "BV_EXTRACT",
+    "zext": "BV_ZERO_EXTEND", "sext": "BV_SIGN_EXTEND", "concat": "BV_CONCAT", "ite": "ITE",
+    "all": "AND", "any": "OR", "neg": "NOT", "same": "EQUAL",
 }
 _CVC5 = {
-    "band": "BITVECTOR_AND", "bor": "BITVECTOR_OR", "bxor": "BITVECTOR_XOR", "bnot": "BITVECTOR_NOT", "add":
-    "BITVECTOR_ADD", "sub": "BITVECTOR_SUB", "mul": "BITVECTOR_MULT", "shl": "BITVECTOR_SHL", "lshr":
-    "BITVECTOR_LSHR", "ashr": "BITVECTOR_ASHR", "eq": "EQUAL", "ult": "BITVECTOR_ULT", "slt": "BITVECTOR_SLT",
-    "extract": "BITVECTOR_EXTRACT", "zext": "BITVECTOR_ZERO_EXTEND", "sext": "BITVECTOR_SIGN_EXTEND", "concat":
-    "BITVECTOR_CONCAT", "ite": "ITE", "all": "AND", "any": "OR", "neg": "NOT", "same": "EQUAL",
+    "band": "BITVECTOR_AND", "bor": "BITVECTOR_OR", "bxor": "BITVECTOR_XOR",
+    "bnot": "BITVECTOR_NOT", "add": "BITVECTOR_ADD", "sub": "BITVECTOR_SUB",
+    "mul": "BITVECTOR_MULT", "shl": "BITVECTOR_SHL", "lshr": "BITVECTOR_LSHR",
+    "ashr": "BITVECTOR_ASHR", "eq": "EQUAL", "ult": "BITVECTOR_ULT", "slt": "BITVECTOR_SLT",
+    "extract": "BITVECTOR_EXTRACT", "zext": "BITVECTOR_ZERO_EXTEND",
+    "sext": "BITVECTOR_SIGN_EXTEND", "concat": "BITVECTOR_CONCAT", "ite": "ITE", "all": "AND",
+    "any": "OR", "neg": "NOT", "same": "EQUAL",
 }
 
 
 def indices(term: Term) -> list[int]:
-    """The indices of SMT-LIB's indexed operators: extract's high and low, the bits that an extension adds."""
+    """The indices of an indexed operator of SMT-LIB.
+
+    extract has its high and low bit, an extension the number of bits that it adds.
+    """
     match term.op:
         case "extract":
             low, width = term.params
@@ -46,7 +53,7 @@ def indices(term: Term) -> list[int]:
 
 
 class _Translated:
-    """One incremental solver; a term is told to it when it is first needed."""
+    """An incremental solver that is told of a term when it first needs it."""
 
     name: str
 
@@ -55,14 +62,18 @@ class _Translated:
         self._known: dict[int, Any] = {}
 
     def check(self, conditions: Iterable[Term]) -> Answer:
-        """Do the conditions hold together? A model has the inputs that they depend on."""
+        """Do the conditions hold together? A model has the inputs that they depend on.
+
+        Raises SolverError where the solver fails.
+        """
         wanted = list(conditions)
         below = cone(wanted)
         try:
             for term in below:
                 if term.at not in self._known:
                     self._known[term.at] = self._translate(term)
-            return self._ask([self._known[c.at] for c in wanted], [t for t in below if t.op == "input"])
+            return self._ask([self._known[c.at] for c in wanted],
+                             [t for t in below if t.op == "input"])
         except RuntimeError as error:
             raise SolverError(f"{self.name} failed: {error}") from error
 
@@ -113,7 +124,8 @@ class _Bitwuzla(_Translated):
             values: dict[str, int | bool] = {}
             for term in inputs:
                 value = self.solver.get_value(self._known[term.at])
-                values[term.name] = bool(value.value()) if term.width == BOOL else int(value.value(10))
+                values[term.name] = (bool(value.value()) if term.width == BOOL
+                                     else int(value.value(10)))
             return Sat(values)
         finally:
             self.solver.pop(1)
@@ -134,7 +146,9 @@ class _Cvc5(_Translated):
             self.solver.setOption("tlimit-per", str(max(1, int(timeout * 1000))))
 
     def _sort(self, width: int) -> Any:
-        return self.manager.getBooleanSort() if width == BOOL else self.manager.mkBitVectorSort(width)
+        return (
+            self.manager.getBooleanSort() if width == BOOL else self.manager.mkBitVectorSort(width)
+        )
 
     def _translate(self, term: Term) -> Any:
         make = self.manager
@@ -146,7 +160,8 @@ class _Cvc5(_Translated):
             return make.mkConst(self._sort(term.width), term.name)
         kind: Any = getattr(self.c.Kind, _CVC5[term.op])
         found = indices(term)
-        return make.mkTerm(make.mkOp(kind, *found) if found else kind, *(self._known[a.at] for a in term.args))
+        return make.mkTerm(make.mkOp(kind, *found) if found else kind,
+                           *(self._known[a.at] for a in term.args))
 
     def _ask(self, conditions: list[Any], inputs: list[Term]) -> Answer:
         self.solver.push(1)
@@ -161,7 +176,8 @@ class _Cvc5(_Translated):
             values: dict[str, int | bool] = {}
             for term in inputs:
                 value = self.solver.getValue(self._known[term.at])
-                told = value.getBooleanValue() if term.width == BOOL else int(value.getBitVectorValue(10))
+                told = (value.getBooleanValue() if term.width == BOOL
+                        else int(value.getBitVectorValue(10)))
                 values[term.name] = told
             return Sat(values)
         finally:
@@ -172,7 +188,7 @@ SMT_SOLVERS = {"bitwuzla": _Bitwuzla, "cvc5": _Cvc5}
 
 
 def find_package(name: str) -> Any:
-    """The Python package of bitwuzla or cvc5. UsageError where it is not installed."""
+    """The Python package of bitwuzla or cvc5; UsageError where it is not installed."""
     try:
         if name == "bitwuzla":
             import bitwuzla
@@ -180,13 +196,19 @@ def find_package(name: str) -> Any:
         import cvc5
         return cvc5
     except ImportError:
-        raise UsageError(f"--solver {name}: its package is not installed; pip install 'pteproof[solvers]'") from None
+        raise UsageError(
+            f"--solver {name}: its package is not installed; pip install 'pteproof[solvers]'"
+        ) from None
 
 
-def term_solver(name: str, incremental: bool = True, timeout: float | None = None) -> tuple[Any, Solver]:
-    """Terms, and a solver of conditions that are built over them; `timeout` in seconds is its own, soft one.
+def term_solver(
+    name: str, incremental: bool = True, timeout: float | None = None
+) -> tuple[Any, Solver]:
+    """An algebra of terms, and a solver of conditions that are built over it.
 
-    Raises UsageError where the solver's package is not installed. Only z3 can be asked afresh for each question.
+    `timeout` is for one question, in seconds; the solver itself keeps to it, roughly. Only z3 can
+    be asked afresh for each question (`incremental=False`). Raises UsageError where the solver's
+    package is not installed.
     """
     if name == "z3":
         from verifier.engine.terms import Terms

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The term interpretation without a solver: a graph of SMT-LIB terms, as the spec has them, each kept once.
+"""The term interpretation without a solver: a graph of SMT-LIB terms, each kept once.
 
-Only operations on constants are computed. What is printed from it (SMT-LIB 2 here, C in verifier.engine.c_program) and what
-other solvers are given (verifier.engine.smt_solvers) is so the spec's own text, and shares no blasting with the bit graph.
+Only operations on constants are computed, so the terms are the spec's own text. Scripts in SMT-LIB
+2 (here), C programs (verifier.engine.c_program) and other solvers (verifier.engine.smt_solvers) get
+them, and so share no bit-blasting with the bit graph.
 """
 
 from __future__ import annotations
@@ -19,36 +20,45 @@ _INTEGERS = Integers()
 
 # the algebra's operation -> SMT-LIB's
 OPERATORS = {
-    "band": "bvand", "bor": "bvor", "bxor": "bvxor", "bnot": "bvnot", "add": "bvadd", "sub": "bvsub", "mul": "bvmul",
-    "shl": "bvshl", "lshr": "bvlshr", "ashr": "bvashr", "eq": "=", "ult": "bvult", "slt": "bvslt", "extract": "extract",
-    "zext": "zero_extend", "sext": "sign_extend", "concat": "concat", "ite": "ite", "all": "and", "any": "or",
+    "band": "bvand", "bor": "bvor", "bxor": "bvxor", "bnot": "bvnot", "add": "bvadd",
+    "sub": "bvsub", "mul": "bvmul", "shl": "bvshl", "lshr": "bvlshr", "ashr": "bvashr", "eq": "=",
+    "ult": "bvult", "slt": "bvslt", "extract": "extract", "zext": "zero_extend",
+    "sext": "sign_extend", "concat": "concat", "ite": "ite", "all": "and", "any": "or",
     "neg": "not", "same": "=", "choose": "ite",
 }
 
 
 class Term:
-    """A node: an operation on others, an input (`op` is "input", its name in `name`) or a constant ("const")."""
+    """A node of the graph: an operation on other nodes, an input, or a constant.
+
+    `op` is the algebra's operation, "input" (its name in `name`) or "const" (its value in
+    `number`). `width` is in bits; a boolean's is BOOL.
+    """
 
     __slots__ = ("args", "at", "name", "number", "op", "params", "width")
 
     def __init__(
-        self, at: int, op: str, args: tuple[Term, ...], params: tuple[int, ...], width: int, number: int | None,
-        name: str,
+        self, at: int, op: str, args: tuple[Term, ...], params: tuple[int, ...], width: int,
+        number: int | None, name: str,
     ) -> None:
         self.at, self.op, self.args, self.params, self.width = at, op, args, params, width
         self.number, self.name = number, name
 
     def __repr__(self) -> str:
-        return self.name or (str(self.number) if self.number is not None else f"{self.op}@{self.at}")
+        return (
+            self.name or (str(self.number) if self.number is not None else f"{self.op}@{self.at}")
+        )
 
 
 class Smt:
-    """The Algebra over such terms. A boolean's width is verifier.language.syntax.BOOL.
+    """The Algebra over such terms; a boolean's width is verifier.language.syntax.BOOL.
 
     >>> smt = Smt()
     >>> x = smt.input_word("x", 8)
-    >>> smt.add(x, smt.word(1, 8), 8) is smt.add(x, smt.word(1, 8), 8), smt.add(smt.word(2, 8), smt.word(3, 8), 8)
-    (True, 5)
+    >>> smt.add(x, smt.word(1, 8), 8) is smt.add(x, smt.word(1, 8), 8)
+    True
+    >>> smt.add(smt.word(2, 8), smt.word(3, 8), 8)
+    5
     """
 
     def __init__(self) -> None:
@@ -58,8 +68,8 @@ class Smt:
         self._true, self._false = self.truth(True), self.truth(False)
 
     def _node(
-        self, op: str, args: tuple[Term, ...], params: tuple[int, ...], width: int, number: int | None = None,
-        name: str = "",
+        self, op: str, args: tuple[Term, ...], params: tuple[int, ...], width: int,
+        number: int | None = None, name: str = "",
     ) -> Term:
         key = (op, args, params, width, number, name)
         found = self._known.get(key)
@@ -69,7 +79,10 @@ class Smt:
         return found
 
     def _make(self, op: str, args: tuple[Term, ...], width: int, *params: int) -> Term:
-        """An operation, computed if it is on constants only. `params` are what the algebra is told besides."""
+        """An operation; its value where all operands are constants.
+
+        `params` are the numbers that the algebra's method takes behind the operands.
+        """
         numbers = [a.number for a in args]
         if None not in numbers:
             given = [bool(n) if a.width == BOOL else n for a, n in zip(args, numbers, strict=True)]
@@ -165,7 +178,7 @@ def cone(terms: Iterable[Term]) -> list[Term]:
 
 
 def quoted(name: str) -> str:
-    """A name as SMT-LIB takes it."""
+    """A name, quoted for SMT-LIB."""
     return f"|{name}|"
 
 
@@ -196,8 +209,13 @@ class Script:
         self.lines = [*(f"; {line}" for line in header), "(set-logic QF_BV)"]
         self._texts: dict[int, str] = {}
 
-    def ask(self, comments: Sequence[str], conditions: Sequence[Term], status: str = "", alone: bool = False) -> None:
-        """Do the conditions hold together? A question that stands alone is not put between push and pop."""
+    def ask(self, comments: Sequence[str], conditions: Sequence[Term], status: str = "",
+            alone: bool = False) -> None:
+        """Add a question: do the conditions hold together?
+
+        A question that stands `alone` is not put between push and pop. `status` is the known
+        answer, sat or unsat.
+        """
         self._define(conditions)
         self.lines += [f"; {line}" for line in comments]
         said = [f"(set-info :status {status})"] if status else []
@@ -210,16 +228,21 @@ class Script:
                 continue
             if term.op == "const":
                 truth = "true" if term.number else "false"
-                self._texts[term.at] = truth if term.width == BOOL else f"(_ bv{term.number} {term.width})"
+                self._texts[term.at] = (
+                    truth if term.width == BOOL else f"(_ bv{term.number} {term.width})"
+                )
             elif term.op == "input":
                 self._texts[term.at] = quoted(term.name)
                 self.lines.append(f"(declare-const {quoted(term.name)} {_sort(term.width)})")
             else:
                 args = " ".join(self._texts[a.at] for a in term.args)
-                self.lines.append(f"(define-fun t{term.at} () {_sort(term.width)} ({_head(term)} {args}))")
+                self.lines.append(
+                    f"(define-fun t{term.at} () {_sort(term.width)} ({_head(term)} {args}))"
+                )
                 self._texts[term.at] = f"t{term.at}"
 
     def text(self) -> str:
+        """The whole script."""
         return "\n".join([*self.lines, "(exit)"]) + "\n"
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The term interpretation: words and booleans are z3 terms, as the spec has them.
 
-z3 is imported when this module is, so it is imported only where a term is wanted. Terms are made with z3's C
-functions: the operators of its Python classes take five times as long.
+Importing this module imports z3, so it is imported only where a term is wanted. Terms are made with
+z3's C functions: the operators of its Python classes take five times as long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _INTEGERS = Integers()
 
 
 class Terms:
-    """The Algebra over z3's bitvectors and booleans. Only constants, neutral operands and parts of what was shifted are folded.
+    """The Algebra over z3's bitvectors and booleans.
+
+    Only constants, neutral operands and parts of a shifted word are folded.
 
     >>> terms = Terms()
     >>> x = terms.input_word("x", 8)
@@ -51,7 +53,7 @@ class Terms:
             self.inputs[name] = z3.Bool(name, self.context)
         return self.inputs[name]
 
-    # constants are one object for each value, and carry it
+    # Each constant is one object that carries its value, so that folding asks nothing of z3.
 
     def word(self, value: int, width: int) -> Any:
         found = self._constants.get((value, width))
@@ -104,7 +106,8 @@ class Terms:
 
     def bnot(self, a: Any, width: int) -> Any:
         number = _number(a)
-        return self._word(z3core.Z3_mk_bvnot(self._ref, a.ast)) if number is None else self.word(~number, width)
+        return (self._word(z3core.Z3_mk_bvnot(self._ref, a.ast)) if number is None
+                else self.word(~number, width))
 
     def add(self, a: Any, b: Any, width: int) -> Any:
         if _number(a) == 0:
@@ -121,9 +124,10 @@ class Terms:
         return a if _number(b) == 0 else self._two("shl", z3core.Z3_mk_bvshl, a, b, width)
 
     def lshr(self, a: Any, b: Any, width: int) -> Any:
-        found, amount = a if _number(b) == 0 else self._two("lshr", z3core.Z3_mk_bvlshr, a, b, width), _number(b)
+        amount = _number(b)
+        found = a if amount == 0 else self._two("lshr", z3core.Z3_mk_bvlshr, a, b, width)
         if amount is not None and 0 < amount < width and _number(found) is None:
-            found.shifted = a, amount, width  # for extract, which takes the part of `a`
+            found.shifted = a, amount, width  # extract takes its bits from `a`, without the shift
         return found
 
     def ashr(self, a: Any, b: Any, width: int) -> Any:
@@ -179,7 +183,8 @@ class Terms:
             return a if known else b
         return a if _same(a, b) else self._word(z3core.Z3_mk_ite(self._ref, c.ast, a.ast, b.ast))
 
-    def _join(self, make: Callable[..., Any], neutral: Any, strong: Any, values: tuple[Any, ...]) -> Any:
+    def _join(self, make: Callable[..., Any], neutral: Any, strong: Any,
+              values: tuple[Any, ...]) -> Any:
         kept = [v for v in values if v is not neutral]
         if any(v is strong for v in kept):
             return strong
@@ -196,7 +201,8 @@ class Terms:
 
     def neg(self, a: Any) -> Any:
         known = self.known(a)
-        return self._truth(z3core.Z3_mk_not(self._ref, a.ast)) if known is None else self.truth(not known)
+        return (self._truth(z3core.Z3_mk_not(self._ref, a.ast)) if known is None
+                else self.truth(not known))
 
     def same(self, a: Any, b: Any) -> Any:
         for one, other in ((a, b), (b, a)):
@@ -213,7 +219,7 @@ class Terms:
 
 
 def _number(word: Any) -> int | None:
-    """The value of a constant."""
+    """The value of a constant word, else None."""
     found: int | None = getattr(word, "number", None)
     return found
 

@@ -50,7 +50,8 @@ class _Z3Solver:
         if found == self.z3.unsat:
             return Unsat()
         if found == self.z3.unknown:
-            if "interrupted from keyboard" in solver.reason_unknown():  # z3 has heard it in our place
+            # z3 caught the interrupt in our place
+            if "interrupted from keyboard" in solver.reason_unknown():
                 raise KeyboardInterrupt
             return Undecided(solver.reason_unknown())
         return Sat(self._values(solver.model()))
@@ -67,5 +68,8 @@ class _Z3Solver:
 
 
 def z3_solver(terms: Any, incremental: bool = True, timeout: float | None = None) -> Solver:
-    """z3 for conditions built over these Terms; `timeout` in seconds is z3's own, soft one."""
+    """z3 for conditions built over these Terms.
+
+    `timeout` is for one question, in seconds; z3 keeps to it only roughly.
+    """
     return _Z3Solver(terms, incremental, timeout)

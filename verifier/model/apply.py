@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What helpers say of given values: an expression of the small language, computed with plain integers."""
+"""Expressions over helpers, computed with plain integers on given values."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SETTING = re.compile(r"[a-z_]\w*=[^=]", re.IGNORECASE)
 
 
 def apply_text(layout: Layout, texts: Sequence[str]) -> str:
-    """Each expression with its value, and with what it leaves in entries that it changes.
+    """Each expression with its value, and with the entries that it changes.
 
-    NAME=VALUE before them names an entry; a form on pointers changes one that is called ptep, pmdp or pudp.
-
-    Raises UsageError where a text is not of the language or a value does not fit.
+    NAME=VALUE before an expression names an entry. An entry called ptep, pmdp or pudp is passed by
+    reference, so helpers on pointers may change it. Raises UsageError where a text is not of the
+    language or a value does not fit.
     """
     given: dict[str, int] = {}
     lines: list[str] = []
@@ -67,5 +67,5 @@ def _applied(layout: Layout, text: str, given: Mapping[str, int]) -> list[str]:
 
 
 def _word(value: int | bool, kind: int) -> str:
-    """A truth as a word, a value with all digits of its type."""
+    """A boolean as a word of English, a value in hexadecimal with all digits of its type."""
     return str(bool(value)).lower() if kind == BOOL else f"0x{value:0{(kind + 3) // 4}x}"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An architecture: its fields, helpers, hardware events and variants, as arch/NAME.yaml has them.
+"""An architecture: its fields, helpers, hardware events and variants, as in arch/NAME.yaml.
 
-`verifier.model.read_arch` reads the files; `Layout` is one variant (perhaps under an overlay) and says what the
-names in its helpers mean. Helpers are typed when they are first asked for; `Layout.check` types all.
+`verifier.model.read_arch` reads the files. `Layout` is one variant, perhaps under an overlay, and
+says what the names in its helpers mean. A helper is typed when it is first asked for;
+`Layout.check` types all.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ GENERIC = "generic"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Bits low to high (inclusive) of an entry, under the kernel's name."""
+    """Bits `low` to `high` (both included, from 0) of an entry, under the kernel's name."""
 
     name: str
     low: int
@@ -35,12 +36,13 @@ class Field:
 
     @property
     def mask(self) -> int:
+        """The word in which exactly the bits of the field are set."""
         return (1 << (self.high + 1)) - (1 << self.low)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A helper as written: not typed yet."""
+    """A helper as it is written: not typed yet."""
 
     key: str
     key_at: Where
@@ -48,7 +50,7 @@ class Text:
     source: str
     variants: tuple[str, ...]
     absent: tuple[str, ...]  # for variants that lack one of these
-    own: bool = False  # its note says that it is ours: no kernel has it
+    own: bool = False  # its note says that it is ours: the kernel has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,17 @@ class Event:
     when: Source
     entry: Source
     stores: bool
-    late: bool = False  # load, then store, without a lock: the store may come after the kernel's, and undo it
+    # It loads, then stores, without a lock: the store may come after the kernel's and undo it.
+    late: bool = False
     past_flush: bool = False  # no flush waits for such a store
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One architecture under one configuration and one kind of CPU."""
+    """One architecture under one configuration and one kind of CPU.
+
+    `width` is the bits of an entry, `ulong` those of an unsigned long: 32, 64 or 128.
+    """
 
     name: str
     arch: str
@@ -81,13 +87,14 @@ class Variant:
     default: bool
     where: Where = field(compare=False)
     absent: frozenset[str] = frozenset()  # what it has not got
-    one_cpu: bool = False  # its machines have one CPU: the hardware acts between steps of the kernel, not within
+    # Its machines have one CPU: the hardware acts between steps of the kernel, not within them.
+    one_cpu: bool = False
     unproved: str = ""  # why transitions are not proved for it, where they are not
 
 
 @dataclass(frozen=True, slots=True)
 class Arch:
-    """One file of arch/, checked but for the types of its helpers."""
+    """One file of arch/, checked except for the types of its helpers."""
 
     name: str
     kernel: str  # the folder of the kernel's arch/, where several files stand for one
@@ -113,20 +120,21 @@ def data_folder(name: str) -> Path:
 
 
 def globs_of(record: Table) -> tuple[str, ...]:
-    """The variants that a record is about; none named are all."""
+    """The globs of variants that a record is about; an empty tuple means all variants."""
     return record.texts("variants", "variants")
 
 
 def source_of(record: Table, sources: Mapping[str, str]) -> str:
-    """The kernel's place of a fact; a short name before the colon is spelled out."""
+    """The place in the kernel of a fact; a short name before its colon is spelled out."""
     text = record.text("source", "a record")
     short, colon, rest = text.partition(":")
     return f"{sources[short]}:{rest}" if colon and short in sources else text
 
 
-# what an architecture has not got -> its helpers of generic.yaml
+# what an architecture lacks -> the helpers of generic.yaml that it lacks then
 _ONLY = {"hugetlb": r"(set_)?huge_(?!pmd_)|mk_huge_pte|arch_make_huge|hugepage_migration",
-         "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|huge_pmd_|is_pmd_|swp_entry_to_pmd", "huge_pud": r"pudp?_|set_pud"}
+         "huge_pmd": r"pmdp?_|set_pmd|mk_huge_pmd|huge_pmd_|is_pmd_|swp_entry_to_pmd",
+         "huge_pud": r"pudp?_|set_pud"}
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 
@@ -136,21 +144,29 @@ class _Renamed:
     def __init__(self, layout: Layout, named: Callable[[str], str]) -> None:
         self.layout, self.named = layout, named
         self.width, self.ulong, self.marks = layout.width, layout.ulong, layout.marks
-        self.constant, self.state, self.observation, self.names = layout.constant, layout.state, layout.observation, layout.names
+        self.constant, self.state, self.observation, self.names = (
+            layout.constant, layout.state, layout.observation, layout.names
+        )
         self.through = layout.through
 
     def function(self, name: str, at: Where | None = None) -> Function | None:
         named = self.named(name)
         found = self.layout.function(named, at)
         if found is None and named != name and at is not None:
-            raise SpecError(at, f"{name} is {named} at this level, and {self.layout.variant.name} has no {named}")
+            raise SpecError(at, f"{name} is {named} at this level, and {self.layout.variant.name} "
+                                f"has no {named}")
         return found
 
 
 class Layout:
-    """One variant, perhaps under an overlay: fields, constants and typed helpers."""
+    """One variant, perhaps under an overlay: its fields, constants and typed helpers.
 
-    def __init__(self, arch: Arch, variant: Variant, generic: Arch | None, overlay: str | None = None) -> None:
+    It is a Scope of the language for the helpers' own texts. They name fields, features and
+    constants, and no state of the world.
+    """
+
+    def __init__(self, arch: Arch, variant: Variant, generic: Arch | None,
+                 overlay: str | None = None) -> None:
         self.arch = arch
         self.variant = variant
         self.overlay = overlay
@@ -167,7 +183,9 @@ class Layout:
                 if chosen is not None:
                     self._texts[name] = chosen
         if generic is not None:
-            shared = {name for name in generic.helpers if self._choose(arch.helpers.get(name, ())) is None}
+            shared = {
+                name for name in generic.helpers if self._choose(arch.helpers.get(name, ())) is None
+            }
             for word in variant.absent & _ONLY.keys():
                 for name in [n for n in shared & self._texts.keys() if re.match(_ONLY[word], n)]:
                     del self._texts[name]
@@ -178,17 +196,22 @@ class Layout:
         self._typing: list[str] = []
 
     def _drop_lacking(self, shared: set[str]) -> None:
-        """Leave out the shared helpers that call what the architecture has not got, such as those of huge entries."""
+        """Leave out shared helpers that call a helper which the architecture lacks."""
         while True:
+            known = self._texts.keys() | {"hardware"}
             lacking = [name for name in shared & self._texts.keys()
-                       if not set(_CALLED.findall(self._texts[name].body.text)) <= self._texts.keys() | {"hardware"}]
+                       if not set(_CALLED.findall(self._texts[name].body.text)) <= known]
             if not lacking:
                 return
             for name in lacking:
                 del self._texts[name]
 
     def _choose(self, versions: tuple[Text, ...]) -> Text | None:
-        """The version that names this variant, else the one for what it lacks, else the one that says neither."""
+        """The version of a helper for this variant, or None.
+
+        A version that names the variant comes first, then one for something that the variant lacks,
+        then one that says neither.
+        """
         for text in versions:
             if any(fnmatch.fnmatchcase(self.variant.name, glob) for glob in text.variants):
                 return text
@@ -202,7 +225,8 @@ class Layout:
         shares: dict[str, tuple[str, ...]] = {}
         for name, record in self.arch.fields.items():
             if not isinstance(record, Table):
-                raise SpecError(self.arch.fields.at[name], f"field {name} must be a mapping with bits and source")
+                raise SpecError(self.arch.fields.at[name],
+                                f"field {name} must be a mapping with bits and source")
             record.only(("bits", "source", "shares", "variants", "note"), "a field")
             globs = globs_of(record)
             if globs and not any(fnmatch.fnmatchcase(self.variant.name, g) for g in globs):
@@ -218,12 +242,16 @@ class Layout:
         value = record.need("bits", (int, Source, Items), "a field")
         ends = list(value) if isinstance(value, Items) else [value]
         constants = self.variant.constants
-        numbers = [constants.get(e.text) if isinstance(e, Source) else e if type(e) is int else None for e in ends]
+        numbers = [constants.get(e.text) if isinstance(e, Source) else e if type(e) is int else None
+                   for e in ends]
         low, high = (numbers[0], numbers[-1]) if 0 < len(numbers) < 3 else (None, None)
         if low is None or high is None:
-            raise SpecError(record.at["bits"], "bits is a number, [low, high], or names of constants")
+            raise SpecError(
+                record.at["bits"], "bits is a number, [low, high], or names of constants"
+            )
         if not 0 <= low <= high < self.width:
-            raise SpecError(record.at["bits"], f"bits {low} to {high} are not within an entry of {self.width} bits")
+            raise SpecError(record.at["bits"],
+                            f"bits {low} to {high} are not within an entry of {self.width} bits")
         return low, high
 
     def _check_overlaps(self, found: dict[str, Field], shares: dict[str, tuple[str, ...]]) -> None:
@@ -236,13 +264,16 @@ class Layout:
                     raise SpecError(where, f"field {name} shares with unknown {other}{hint}")
         for number, one in enumerate(fields):
             for two in fields[:number]:
-                if one.mask & two.mask and two.name not in shares[one.name] and one.name not in shares[two.name]:
+                if (one.mask & two.mask and two.name not in shares[one.name]
+                        and one.name not in shares[two.name]):
                     raise SpecError(
-                        one.where, f"fields {one.name} and {two.name} are on one bit; say `shares: [{two.name}]`"
+                        one.where, f"fields {one.name} and {two.name} are on one bit; say `shares: "
+                                   f"[{two.name}]`"
                     )
 
     @property
     def fields(self) -> Mapping[str, Field]:
+        """The fields of this variant by name."""
         return self._fields
 
     def constant(self, name: str) -> Const | int | None:
@@ -263,25 +294,31 @@ class Layout:
         return None
 
     def names(self) -> Iterable[str]:
+        """All fields, features, constants and helpers, for hints."""
         return [*self._fields, *self.variant.features, *self.variant.constants, *self._texts]
 
     def with_body(self, name: str, body: str) -> Layout:
-        """The same with another text for one helper."""
+        """The same layout with another text for one helper."""
         changed = self._copy()
         text = self._texts[name]
         changed._texts = {**self._texts, name: replace(text, body=Source(body, text.body.where))}
         return changed
 
     def with_field(self, name: str, low: int) -> Layout:
-        """The same with one field on bits from `low` up. SpecError where it does not fit, or lies on another's."""
+        """The same layout with one field on the bits from `low` up.
+
+        Raises SpecError where the field does not fit, or lies on another field.
+        """
         changed = self._copy()
         record = self.arch.fields[name]
         old = self._fields[name]
         moved = replace(old, low=low, high=low + old.high - old.low)
         if moved.high >= self.width:
-            raise SpecError(old.where, f"bits {moved.low} to {moved.high} are not within an entry of {self.width} bits")
+            raise SpecError(old.where, f"bits {moved.low} to {moved.high} are not within an entry "
+                                       f"of {self.width} bits")
         changed._fields = {**self._fields, name: moved}
-        shares = {n: r.texts("shares", "shares") for n, r in self.arch.fields.items() if n in self._fields}
+        shares = {n: r.texts("shares", "shares") for n, r in self.arch.fields.items()
+                  if n in self._fields}
         shares[name] = record.texts("shares", "shares")
         self._check_overlaps(changed._fields, shares)
         return changed
@@ -293,9 +330,11 @@ class Layout:
         return changed
 
     def helpers(self) -> list[str]:
+        """The names of all helpers, sorted."""
         return sorted(self._texts)
 
     def text(self, name: str) -> Text:
+        """A helper as it is written. Raises KeyError for an unknown name."""
         return self._texts[name]
 
     def function(self, name: str, at: Where | None = None) -> Function | None:
@@ -321,31 +360,40 @@ class Layout:
         return found
 
     def helper(self, name: str) -> Function:
-        """The typed helper; SpecError where there is none, at the variant that has not got it."""
+        """The typed helper; SpecError, at the variant, where there is none of that name."""
         found = self.function(name)
         if found is None:
-            raise SpecError(self.variant.where, f"{self.variant.name} has no helper {name!r}{nearest(name, self._texts)}")
+            raise SpecError(self.variant.where, f"{self.variant.name} has no helper "
+                                                f"{name!r}{nearest(name, self._texts)}")
         return found
 
     def events(self) -> list[tuple[Event, Function, Function]]:
-        """This variant's hardware events: when they may happen, and the entry after."""
+        """This variant's hardware events: the record, its condition, and the entry after it."""
         return [self.event(name) for name in self.variant.hardware]
 
-    def event(self, name: str, named: Callable[[str], str] = str, level: str = "") -> tuple[Event, Function, Function]:
-        """An event with its texts typed; `named` gives the helpers of another level than pte."""
+    def event(self, name: str, named: Callable[[str], str] = str,
+              level: str = "") -> tuple[Event, Function, Function]:
+        """An event with its texts typed: the record, its condition, and the entry after it.
+
+        `named` translates the names of helpers for another level than pte.
+        """
         key = (name, level)
         if key not in self._events:
             event = self.arch.events[name]
             params, scope = (Param("pte", self.width),), _Renamed(self, named)
-            when = parse_function(Signature(f"{name}.when", params), event.when, scope, event.source)
-            entry = parse_function(Signature(f"{name}.entry", params), event.entry, scope, event.source)
+            when = parse_function(Signature(f"{name}.when", params), event.when, scope,
+                                  event.source)
+            entry = parse_function(Signature(f"{name}.entry", params), event.entry, scope,
+                                   event.source)
             if when.returns != BOOL or entry.returns != self.width:
-                raise SpecError(event.when.where, f"event {name}: `when` is a boolean and `entry` an entry")
+                raise SpecError(
+                    event.when.where, f"event {name}: `when` is a boolean and `entry` an entry"
+                )
             self._events[key] = (event, when, entry)
         return self._events[key]
 
     def check(self) -> None:
-        """Type everything. SpecError at the first thing that is wrong."""
+        """Type everything; SpecError at the first mistake."""
         for name in self._texts:
             self.function(name)
         self.events()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The catalogue: every place of the kernel that a step has to model, and what models it.
 
-What models a row is derived, from the transitions and hardware events that name it. specs/catalogue.yaml says of the others
-why nothing does.
+What models a row follows from the transitions and hardware events that name it. For other rows,
+specs/catalogue.yaml says why nothing models them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ USES = ("set", "cleared", "asked", "asserted")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One place of the kernel and what happens there; at most one of `out`, `later`, `partly` says what is not modelled."""
+    """One place of the kernel and what happens there.
+
+    At most one of `out`, `later` and `partly` says what is not modelled.
+    """
 
     number: str
     site: str
@@ -37,20 +40,24 @@ class Row:
 
     @property
     def of_hardware(self) -> bool:
+        """Is it about the processor, and not about a function of the kernel?"""
         return self.site == SITE_OF_HARDWARE
 
     @property
     def kind(self) -> str:
-        """What the row says of itself: not, later, partly; or nothing."""
+        """Which of not, later and partly the row has; empty where it has none."""
         return "not" if self.out else "later" if self.later else "partly" if self.partly else ""
 
     @property
     def why(self) -> str:
+        """The reason why something of the row is not modelled; empty where all is."""
         return self.out or self.later or self.partly
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
+    """Rows about one subject, under a title."""
+
     title: str
     rows: tuple[Row, ...]
 
@@ -60,10 +67,13 @@ class Catalogue:
     """All rows, what models each, and where the kernel uses the page flag."""
 
     sections: tuple[Section, ...] = ()
-    uses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # how -> function -> rows
-    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # row -> transitions, and hw-EVENT
+    # how -> function -> rows
+    uses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    # row -> transitions, and hw-EVENT
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
+        """All rows, in the order of the file."""
         return [row for section in self.sections for row in section.rows]
 
     def gaps(self) -> list[Row]:
@@ -75,18 +85,22 @@ class Catalogue:
         return [row for row in self.rows() if self.covered_by(row)]
 
     def coverage(self) -> dict[str, object]:
-        """What a run says of it: how many rows there are, and those of which something is not modelled, with the reason."""
-        gaps = [{"row": row.number, "site": row.site, "what": row.what, "kind": row.kind, "why": row.why} for row in self.gaps()]
+        """Plain data for a run's result: how many rows, how many modelled, and each gap."""
+        gaps = [{"row": row.number, "site": row.site, "what": row.what, "kind": row.kind,
+                 "why": row.why} for row in self.gaps()]
         return {"rows": len(self.rows()), "modelled": len(self.covered()), "open": gaps}
 
     def covered_by(self, row: Row) -> tuple[str, ...]:
+        """The transitions and events that model a row, and the files that prove it another way."""
         return (*self.models[row.number], *row.claims)
 
 
-def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Iterable[Arch]) -> Catalogue:
-    """specs/catalogue.yaml, held against what names its rows. SpecError at whatever does not fit."""
+def load_catalogue(folder: Path, transitions: Iterable[Transition],
+                   archs: Iterable[Arch]) -> Catalogue:
+    """specs/catalogue.yaml, compared with what names its rows; SpecError where they do not fit."""
     path = folder / "catalogue.yaml"
-    table = read_yaml(path, str(Path(folder.name) / path.name) if folder.name == "specs" else str(path))
+    table = read_yaml(path, str(Path(folder.name) / path.name) if folder.name == "specs"
+                      else str(path))
     sections = []
     known: dict[str, Row] = {}
     places: dict[str, Where] = {}
@@ -99,7 +113,8 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Itera
         found = tuple(_row(rows, number) for number in rows)
         for row in found:
             if row.number in known:
-                raise SpecError(rows.key_at[row.number], f"row {row.number} stands already at {places[row.number]}")
+                raise SpecError(rows.key_at[row.number],
+                                f"row {row.number} stands already at {places[row.number]}")
             known[row.number], places[row.number] = row, rows.key_at[row.number]
         sections.append(Section(record.text("title", "a section of the catalogue"), found))
     models = modelled(known, transitions, archs)
@@ -109,8 +124,12 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition], archs: Itera
     return Catalogue(tuple(sections), uses, models)
 
 
-def modelled(known: Iterable[str], transitions: Iterable[Transition], archs: Iterable[Arch]) -> dict[str, tuple[str, ...]]:
-    """Of each row, what names it. SpecError where what is named is no row."""
+def modelled(known: Iterable[str], transitions: Iterable[Transition],
+             archs: Iterable[Arch]) -> dict[str, tuple[str, ...]]:
+    """For each row, the transitions and hw-EVENTs that name it.
+
+    Raises SpecError where one names no row, or a row that is not there.
+    """
     found: dict[str, dict[str, None]] = {number: {} for number in known}
     named = [(t.name, t.catalogue, t.where) for t in transitions]
     named += [(f"hw-{e.name}", e.catalogue, e.when.where) for a in archs for e in a.events.values()]
@@ -119,7 +138,8 @@ def modelled(known: Iterable[str], transitions: Iterable[Transition], archs: Ite
             raise SpecError(where, f"{name} names no row of the catalogue")
         for number in numbers:
             if number not in found:
-                raise SpecError(where, f"{name} names unknown row {number!r} of the catalogue{nearest(number, found)}")
+                raise SpecError(where, f"{name} names unknown row {number!r} of the "
+                                       f"catalogue{nearest(number, found)}")
             found[number][name] = None
     return {number: tuple(names) for number, names in found.items()}
 
@@ -130,32 +150,47 @@ def _row(table: Table, number: str) -> Row:
     record.only(("site", "what", "not", "later", "partly", "claims"), "a row of the catalogue")
     said = [key for key in ("not", "later", "partly") if key in record]
     if len(said) > 1:
-        raise SpecError(record.key_at[said[1]], f"{what} says {said[0]!r} and {said[1]!r}: one of them is wrong")
+        raise SpecError(
+            record.key_at[said[1]], f"{what} says {said[0]!r} and {said[1]!r}: one of them is wrong"
+        )
     site = record.text("site", what)
     file, _, function = site.partition(":")
     if site != SITE_OF_HARDWARE and not (function.isidentifier() and "/" in file):
-        raise SpecError(record.at["site"], f"{what} is at a file:function, or at {SITE_OF_HARDWARE!r}")
+        raise SpecError(
+            record.at["site"], f"{what} is at a file:function, or at {SITE_OF_HARDWARE!r}"
+        )
     claims = record.texts("claims", "claims")
     for name in claims:
         if not (PACKAGE / name).is_file():
-            raise SpecError(record.at["claims"], f"{what} rests on verifier/{name}, which there is not")
+            raise SpecError(
+                record.at["claims"], f"{what} rests on verifier/{name}, which there is not"
+            )
     texts = {key: record.text(key, what) for key in said}
     for key, text in texts.items():
         if not text:
             raise SpecError(record.at[key], f"{what} gives no reason: {key!r} is empty")
-    return Row(number, site, record.text("what", what), texts.get("not", ""), texts.get("later", ""), texts.get("partly", ""),
+    return Row(number, site, record.text("what", what), texts.get("not", ""),
+               texts.get("later", ""), texts.get("partly", ""),
                claims)
 
 
 def _fits(row: Row, models: tuple[str, ...], where: Where) -> None:
-    """What a row says of itself against what models it. Hardware's events may be those of other architectures."""
+    """Compare what a row says of itself with what models it.
+
+    The events that model a row of the hardware may be those of other architectures.
+    """
     reason = row.out or row.later
     if row.partly and not models and not row.claims:
-        raise SpecError(where, f"nothing models row {row.number}, not even in part: `not` or `later`")
+        raise SpecError(
+            where, f"nothing models row {row.number}, not even in part: `not` or `later`"
+        )
     if not models and not row.claims and not reason and not row.of_hardware:
-        raise SpecError(where, f"nothing models row {row.number}, and it does not say why: `not` or `later`")
+        raise SpecError(
+            where, f"nothing models row {row.number}, and it does not say why: `not` or `later`"
+        )
     if models and reason:
-        raise SpecError(where, f"{models[0]} models row {row.number}, which says why nothing does; what is left is `partly`")
+        raise SpecError(where, f"{models[0]} models row {row.number}, which says why nothing does; "
+                               "what is left is `partly`")
 
 
 def _uses(table: Table, known: Mapping[str, Row]) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -170,6 +205,8 @@ def _uses(table: Table, known: Mapping[str, Row]) -> dict[str, dict[str, tuple[s
                 raise SpecError(sites.key_at[site], f"{site} is in no row")
             for number in rows:
                 if number not in known:
-                    raise SpecError(sites.at[site], f"unknown row {number!r}{nearest(number, known)}")
+                    raise SpecError(
+                        sites.at[site], f"unknown row {number!r}{nearest(number, known)}"
+                    )
             found[how][site] = rows
     return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Everything of specs/ typed against one model, and what its texts have to be beside that."""
+"""A check of all of specs/ against one model: every text is typed, and other rules are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_THIRD = ("entry", *OF_VMA, HUGE)  # what step.run puts there of the third pro
 
 
 def check_model(model: Model) -> None:
-    """Type everything. SpecError at the first thing that is wrong."""
+    """Type everything; SpecError at the first mistake."""
     for section in model.sections():
         for name in model.names(section):
             model.definition(section, name)
@@ -47,12 +47,13 @@ def check_model(model: Model) -> None:
 
 
 def _check_needed(model: Model) -> None:
-    """What step.py asks for by name is there, as it asks for it."""
+    """Check that what step.py asks for by name is there, in the form that it needs."""
     for flush in model.texts("flushes").values():
         _check_flush(model, flush)
     event = model.definition("procedures", "hardware_event")
     if event is None or [p.type for p in event.params] != [INDEX, model.layout.width, BOOL]:
-        raise SpecError(Where("specs/world.yaml", 1, 1), "no procedure hardware_event(p:process, after, stores:bool)")
+        raise SpecError(Where("specs/world.yaml", 1, 1),
+                        "no procedure hardware_event(p:process, after, stores:bool)")
     for name in ("entry", *OF_VMA):
         found = model.variable(name)
         if found is None or found.count is None:
@@ -60,7 +61,7 @@ def _check_needed(model: Model) -> None:
 
 
 def _check_flush(model: Model, flush: Definition) -> None:
-    """It is about a helper that is given one entry, and takes what that returns."""
+    """Check that a flush is about a helper that is given one entry, and takes its result."""
     name = name_of(flush)
     helper, text = model.layout.function(name), model.definition("flushes", name)
     assert text is not None
@@ -70,12 +71,13 @@ def _check_flush(model: Model, flush: Definition) -> None:
     if sum(p.by_ref for p in helper.params) != 1:
         raise SpecError(flush.at, f"{name} is given no entry, or several")
     if given not in ([INDEX, helper.returns], [INDEX, width, width]):
-        raise SpecError(flush.at, f"takes the process, and what {name} returns of its entry: {type_name(helper.returns)}; "
+        raise SpecError(flush.at, f"takes the process, and what {name} returns of its entry: "
+                                  f"{type_name(helper.returns)}; "
                                   "or the entry before and after the call")
 
 
 def _check_indices(model: Model) -> None:
-    """No text looks for a process that is not there, however roles are bound."""
+    """Check that no text names a process that is not there, however roles are bound."""
     look = Indices(OF_THIRD)
     for prop in model.spec.properties.values():
         if prop.holds is not None and (not prop.encodings or model.encoding.name in prop.encodings):
@@ -83,28 +85,34 @@ def _check_indices(model: Model) -> None:
                 look.check(model.property(prop), (process, *(None for _ in prop.inputs)))
     for transition in model.spec.transitions.values():
         texts = [text for _, text in model.requires(transition)]
-        texts += [text for code in model.encoding.codes if (text := model.code(transition, code)) is not None]
+        texts += [text for code in model.encoding.codes
+                  if (text := model.code(transition, code)) is not None]
         _check_effects(model, look, transition)
         for third in (None, *transition.third):
-            roles = [THIRD if role == third else 0 if third else number for number, role in enumerate(transition.roles)]
+            roles = [THIRD if role == third else 0 if third else number
+                     for number, role in enumerate(transition.roles)]
             try:
                 for text in texts:
                     look.check(text, (*roles, *(None for _ in transition.inputs)))
             except SpecError as error:
                 if third is None:
                     raise
-                raise SpecError(transition.where, f"{transition.name} with {third} as the third process: {error}") from None
+                raise SpecError(transition.where, f"{transition.name} with {third} as the third "
+                                                  f"process: {error}") from None
 
 
 def _check_effects(model: Model, look: Indices, transition: Transition) -> None:
-    """What a step is there for is asked of no process that is summed up."""
+    """Check that no effect of a step is about a process that is summed up."""
     effects = {e.name: e for code in model.encoding.codes for e in model.effects(transition, code)}
     for effect in effects.values():
-        look.check(model.effect(transition, effect), (*range(len(transition.roles)), *(None for _ in transition.inputs)))
+        look.check(model.effect(transition, effect),
+                   (*range(len(transition.roles)), *(None for _ in transition.inputs)))
 
 
 def _check_give_ups(model: Model, transition: Transition, code: str) -> None:
-    """A code gives exclusivity up if, and only if, its transition declares why."""
+    """Check that a code gives exclusivity up if and only if its transition says why."""
     typed = model.code(transition, code)
     if typed is not None and calls(typed.body, "give_up") and not transition.gives_up:
-        raise SpecError(typed.where, f"{transition.name} gives exclusivity up, but declares no `gives_up`")
+        raise SpecError(
+            typed.where, f"{transition.name} gives exclusivity up, but declares no `gives_up`"
+        )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From fields and abstract states to an entry value, by asking the solver for the least that has them."""
+"""From fields and abstract states to an entry value: a solver finds the least that has them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ __all__ = ["encode_entry"]
 def encode_entry(layout: Layout, settings: Sequence[str]) -> int:
     """The least entry value that has all settings.
 
-    FIELD=V sets a field, name=0 or 1 what pte_name() says, pfn=V the frame.
-
-    Raises UsageError where a name is unknown, a value does not fit, or no entry has them all.
+    FIELD=V sets a field, NAME=0 or NAME=1 what pte_NAME() says, pfn=V the frame. Raises UsageError
+    where a name is unknown, a value does not fit, or no entry has all settings.
     """
     graph = Bits()
     entry = graph.input_word("entry", layout.width)
@@ -51,7 +50,8 @@ def _condition(layout: Layout, graph: Bits, machine: Machine, entry: Any, text: 
     helper = name if name.startswith("pte_") else f"pte_{name}"
     function = layout.function(helper)
     if function is None or len(function.params) != 1 or function.params[0].type != layout.width:
-        known = [*layout.fields, *(h.removeprefix("pte_") for h in layout.helpers() if h.startswith("pte_"))]
+        known = [*layout.fields, *(h.removeprefix("pte_") for h in layout.helpers()
+                                   if h.startswith("pte_"))]
         raise UsageError(f"unknown field or state {name!r}{nearest(name, known)}")
     result = call(machine, function, (entry,))
     if function.returns == BOOL:

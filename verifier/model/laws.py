@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""specs/laws.yaml and specs/traits.yaml read and checked: statements about the values that helpers
-take and give.
-"""
+"""Laws and traits: statements about the values of helpers, from specs/laws.yaml and traits.yaml."""
 
 from __future__ import annotations
 
@@ -31,27 +29,35 @@ class Law:
 
 
 def load_laws(path: Path | None = None) -> list[Law]:
-    """Every law at every level that it is stated for."""
+    """Every law, once for each level that it is stated for.
+
+    Raises SpecError at whatever is wrong in the file.
+    """
     table = read_yaml(path or data_folder("specs") / "laws.yaml", "specs/laws.yaml")
     table.only(("laws",), "the laws")
     laws = table.need("laws", Table, "the laws")
     found = []
     for key in laws:
         record = laws.need(key, Table, "the laws")
-        record.only(("levels", "needs", "not_for", "source", "when", "holds", "option_c"), f"law {key}")
+        record.only(("levels", "needs", "not_for", "source", "when", "holds", "option_c"),
+                    f"law {key}")
         for level in record.texts("levels", "levels"):
             when = _at(record.need("when", Source, "a law"), level) if "when" in record else None
             found.append(Law(
                 key.split("(")[0], level, _at(Source(key, laws.key_at[key]), level), when,
-                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"), _not_for(record),
-                record.text("source", "a law"), record.text("option_c", "a law") if "option_c" in record else "",
+                _at(record.need("holds", Source, "a law"), level), record.texts("needs", "needs"),
+                _not_for(record),
+                record.text("source", "a law"), record.text("option_c", "a law")
+                if "option_c" in record else "",
             ))
     return found
 
 
 def _not_for(record: Table) -> Mapping[str, str]:
-    """Where a law says nothing, and why: a list of globs where the level is folded into another,
-    else a record.
+    """Where a law says nothing, and why.
+
+    A list of globs means that the level is folded into another there; a table has a reason for
+    each.
     """
     if isinstance(record.get("not_for"), Table):
         table = record.need("not_for", Table, "a law")

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the hardware may act within a transition: a pass over its typed code, which says so at every place.
+"""Where the hardware may act within a transition: a pass over its typed code puts points there.
 
-An *access* is what reads or sets entry[p] or huge[p]: a name in the code itself, a helper that is given the entry, a view or
-procedure that names it within. Before each access stands a point, at which the hardware may act on the entry: between two
-accesses of one statement too, whose values are locals then. No point stands where no change of the world and no access can have
-come before, on any way to there: what the hardware does then is a step of its own. And none stands between a change of huge[p]
-and the store that completes it: the table that the entry is to lie in is not linked yet.
+An *access* is what reads or sets entry[p] or huge[p]: a name in the code itself, a helper that is
+given the entry, a view or procedure that names it within. Before each access stands a point, at
+which the hardware may act on the entry. A point stands between two accesses of one statement too;
+their values become locals then.
 
-Observations are no accesses, since they ask counters and locks; nor are asserts, which say what holds and do nothing.
+No point stands where no access and no change of the world can have come before: what the hardware
+does there is a step of its own. No point stands between a change of huge[p] and the store that
+completes it: the table that will hold the entry is not linked yet. Observations are no accesses,
+since they ask counters and locks. Nor are asserts, which say what holds and do nothing.
 """
 
 from __future__ import annotations
@@ -52,13 +54,14 @@ class _Before:
     """What may have come before a place, on some way to it."""
 
     begun: bool = False  # an access, or a change of the world
-    unlinked: tuple[Expr, ...] = ()  # the processes whose entry changes its level, and is not stored yet
+    # the processes whose entry changes its level, and is not stored yet
+    unlinked: tuple[Expr, ...] = ()
 
 
 def with_points(function: Function, width: int) -> Function:
-    """The same function with a `Hardware` statement wherever the hardware may act; it has none of its own.
+    """The function with a `Hardware` statement wherever the hardware may act.
 
-    width  of an entry
+    It must have none of its own. `width` is the bits of an entry.
     """
     found = _Pass(function, width)
     body, _ = found.block(function.body, _Before())
@@ -66,19 +69,25 @@ def with_points(function: Function, width: int) -> Function:
 
 
 class _Pass:
-    """One function on its way."""
+    """The pass over one function."""
 
     def __init__(self, function: Function, width: int) -> None:
         self.width = width
         self.kinds = dict(function.kinds)
-        self.site = max((node.site for stmt in _deep(function.body) for node in _all(stmt) if isinstance(node, (Call, Observe))),
+        self.site = max((node.site for stmt in _deep(function.body) for node in _all(stmt)
+                         if isinstance(node, (Call, Observe))),
                         default=0)
-        self.left = 0  # of the accesses and changes of the statement that is looked at
+        self.left = 0  # accesses and changes of the statement in hand that are still to come
         self.names = 0
         self.within: dict[Function, tuple[Expr, ...]] = {}
 
-    def block(self, body: tuple[Stmt, ...], before: _Before) -> tuple[tuple[Stmt, ...], _Before | None]:
-        """The statements with points, and what may have come before their end; None where no way leads there."""
+    def block(
+        self, body: tuple[Stmt, ...], before: _Before
+    ) -> tuple[tuple[Stmt, ...], _Before | None]:
+        """The statements with points, and what may have come before their end.
+
+        The latter is None where every way returns before.
+        """
         result: list[Stmt] = []
         now: _Before | None = before
         for stmt in body:
@@ -87,6 +96,7 @@ class _Pass:
         return tuple(result), now
 
     def stmt(self, stmt: Stmt, before: _Before, out: list[Stmt]) -> _Before | None:
+        """Append a statement with its points to `out`; what may have come before the next one."""
         match stmt:
             case If(test, then, orelse):
                 test, now = self.linear(test, before, out)
@@ -109,7 +119,9 @@ class _Pass:
                 return before
         raise AssertionError("the code of a transition marks no points itself")
 
-    def assign(self, target: Local | State, value: Expr, before: _Before, out: list[Stmt]) -> _Before:
+    def assign(self, target: Local | State, value: Expr, before: _Before,
+               out: list[Stmt]) -> _Before:
+        """Append an assignment with its points; what may have come before the next statement."""
         at = self.accesses(target)
         value, now = self.linear(value, before, out, later=bool(at))
         self.point(at, now, out)
@@ -121,21 +133,24 @@ class _Pass:
         return _Before(True, tuple(p for p in now.unlinked if p not in at))
 
     def point(self, at: tuple[Expr, ...], before: _Before, out: list[Stmt]) -> None:
-        """A point on each of these processes' entries, where the hardware may have something to do with it."""
+        """Append a point for each process's entry, unless it is first or the entry is unlinked."""
         for process in at:
             if before.begun and process not in before.unlinked:
                 self.site += 1
                 out.append(Hardware(State(self.width, ENTRY, process), self.site))
 
-    def linear(self, value: Expr, before: _Before, out: list[Stmt], later: bool = False) -> tuple[Expr, _Before]:
-        """An expression whose accesses and changes are statements before it, in their order, with points; but for the last.
+    def linear(self, value: Expr, before: _Before, out: list[Stmt],
+               later: bool = False) -> tuple[Expr, _Before]:
+        """An expression whose accesses and changes, but for the last, become statements before it.
 
-        `later`: the statement has another one behind the expression.
+        They stay in their order, with points between them. `later` says that the statement has
+        another access behind the expression, such as the place that it sets.
         """
         self.left = sum(self.is_ordered(node) for node in _nodes(value)) + later
         return self.walk(value, before, out)
 
     def walk(self, node: Expr, before: _Before, out: list[Stmt]) -> tuple[Expr, _Before]:
+        """A part of an expression for `linear`, with what may have come before its end."""
         if not any(self.is_ordered(one) for one in _nodes(node)):
             return node, before
         new, now = [], before
@@ -149,7 +164,8 @@ class _Pass:
         at = self.accesses(node)
         self.point(at, now, out)
         stored = {arg.index for param, arg in zip(node.function.params, node.args, strict=True)
-                  if param.name in node.function.sets and isinstance(arg, State)} if isinstance(node, Call) else set()
+                  if param.name in node.function.sets
+                  and isinstance(arg, State)} if isinstance(node, Call) else set()
         now = _Before(True, tuple(p for p in now.unlinked if p not in stored))
         self.left -= 1
         if not self.left:
@@ -181,7 +197,8 @@ class _Pass:
         if function not in self.within:
             bodies = (function.body, *([function.twin.body] if function.twin is not None else []))
             self.within[function] = tuple(dict.fromkeys(
-                index for body in bodies for stmt in _deep(body) for node in _all(stmt) for index in self.accesses(node)))
+                index for body in bodies for stmt in _deep(body) for node in _all(stmt)
+                for index in self.accesses(node)))
         return self.within[function]
 
 
@@ -192,13 +209,14 @@ def _joined(one: _Before | None, two: _Before | None) -> _Before | None:
 
 
 def _is_place(node: Expr, part: Expr) -> bool:
-    """Is a part of a call the entry that the helper is given, and no value?"""
+    """Is a part of a call the entry that the helper is given by reference, and not a value?"""
     return (isinstance(node, Call) and isinstance(part, State)
-            and any(arg is part and param.by_ref for param, arg in zip(node.function.params, node.args, strict=True)))
+            and any(arg is part and param.by_ref
+                    for param, arg in zip(node.function.params, node.args, strict=True)))
 
 
 def _nodes(value: Expr) -> Iterator[Expr]:
-    """An expression and all within it, but for entries that a helper is given."""
+    """An expression and all its parts, except entries that a helper is given by reference."""
     yield value
     for part in parts(value):
         if not _is_place(value, part):
@@ -206,7 +224,7 @@ def _nodes(value: Expr) -> Iterator[Expr]:
 
 
 def _made_of(node: Expr, new: tuple[Expr, ...]) -> Expr:
-    """The same with other parts."""
+    """The same expression with other parts."""
     match node:
         case Not() | Convert():
             return replace(node, value=new[0])
@@ -230,7 +248,7 @@ def _deep(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
 
 
 def _all(stmt: Stmt) -> Iterator[Expr]:
-    """All expressions of a statement with their parts, and what it sets; not of the statements within it."""
+    """All expressions of a statement with their parts, and what it sets; not nested statements."""
     match stmt:
         case If(test) | Assert(test):
             todo: list[Expr] = [test]
@@ -247,7 +265,7 @@ def _all(stmt: Stmt) -> Iterator[Expr]:
 
 
 def _bound(index: Expr, given: dict[str, Expr]) -> tuple[Expr, ...]:
-    """An index of a function as its caller says it; both processes where the text does not tell which it is."""
+    """A function's index in terms of its caller; both processes where the text does not tell."""
     match index:
         case Const():
             return (index,)

@@ -10,19 +10,31 @@ from pathlib import Path
 
 from verifier.base.errors import SpecError, UsageError, Where, nearest
 from verifier.language.read_yaml import Items, Source, Table, read_yaml
-from verifier.model.arch import GENERIC, Arch, Event, Layout, Text, Variant, data_folder, globs_of, source_of
+from verifier.model.arch import (
+    GENERIC,
+    Arch,
+    Event,
+    Layout,
+    Text,
+    Variant,
+    data_folder,
+    globs_of,
+    source_of,
+)
 
 __all__ = ["load_archs", "load_generic", "load_layout"]
 
-_ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent", "variants", "sources",
-              "fields", "helpers", "hardware", "overlays")
-_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware", "absent", "one_cpu", "unproved")
+_ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent",
+              "variants", "sources", "fields", "helpers", "hardware", "overlays")
+_VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware",
+                 "absent", "one_cpu", "unproved")
 
 
 def load_archs(folder: Path | None = None, only: str = "") -> dict[str, Arch]:
-    """Every architecture of the folder by name, or the `only` one that has a variant, or the name, of that name if there is one.
+    """The architectures of a folder by name; with `only`, one of them if one fits.
 
-    SpecError where a file is wrong, or two share a variant.
+    `only` is the name of an architecture or of one of its variants. Raises SpecError where a file
+    is wrong, or two files share a variant.
     """
     folder = folder or data_folder("arch")
     if not folder.is_dir():
@@ -34,7 +46,9 @@ def load_archs(folder: Path | None = None, only: str = "") -> dict[str, Arch]:
         arch = _read_arch(path, generic)
         for variant in arch.variants.values():
             if variant.name in seen:
-                raise SpecError(variant.where, f"variant {variant.name} stands already at {seen[variant.name]}")
+                raise SpecError(
+                    variant.where, f"variant {variant.name} stands already at {seen[variant.name]}"
+                )
             seen[variant.name] = variant.where
         archs[arch.name] = arch
     if not archs:
@@ -47,18 +61,23 @@ def _about(folder: Path, only: str) -> list[Path]:
     found = [path for path in sorted(folder.glob("*.yaml")) if path.stem != GENERIC]
     if only:
         variant = re.compile(rf"^  {re.escape(only)}:", re.MULTILINE)
-        mine = [path for path in found if path.stem == only or variant.search(path.read_text(encoding="utf-8", errors="replace"))]
+        mine = [path for path in found if path.stem == only
+                or variant.search(path.read_text(encoding="utf-8", errors="replace"))]
         return mine if len(mine) == 1 else found
     return found
 
 
 def load_layout(name: str, folder: Path | None = None) -> Layout | None:
-    """The layout of a variant, or of an architecture's default, from its file alone; None where there is none."""
+    """The layout of a variant, or of an architecture's default one; None where there is none.
+
+    Only the file of that architecture is read, and generic.yaml.
+    """
     folder = folder or data_folder("arch")
     archs = load_archs(folder, name)
     for arch in archs.values():
         variants = list(arch.variants.values())
-        default = next((v for v in variants if v.default), variants[0]) if arch.name == name else None
+        default = (next((v for v in variants if v.default), variants[0]) if arch.name == name
+                   else None)
         found = default or next((v for v in variants if v.name == name), None)
         if found is not None:
             return Layout(arch, found, load_generic(folder))
@@ -83,7 +102,8 @@ def _read_arch(path: Path, generic: Arch | None) -> Arch:
     declared = _table(table, "features")
     features = dict(generic.features) if generic else {}
     features |= {key: _feature_text(declared, key) for key in declared}
-    events = {key: _event(_table(table, "hardware"), key, sources) for key in _table(table, "hardware")}
+    events = {key: _event(_table(table, "hardware"), key, sources)
+              for key in _table(table, "hardware")}
     overlays: dict[str, Mapping[str, tuple[Text, ...]]] = {}
     describes: dict[str, str] = {}
     for key in _table(table, "overlays"):
@@ -95,17 +115,19 @@ def _read_arch(path: Path, generic: Arch | None) -> Arch:
     arch = Arch(
         name, table.text("kernel", "an architecture") if "kernel" in table else name, _shown(path),
         table.text("read", "an architecture"), sources, constants, features,
-        _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays, describes,
+        _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays,
+        describes,
         {}, frozenset(absent),
     )
-    variants = {key: _variant(_table(table, "variants"), key, table, arch) for key in _table(table, "variants")}
+    variants = {key: _variant(_table(table, "variants"), key, table, arch)
+                for key in _table(table, "variants")}
     if name != GENERIC and not variants:
         raise SpecError(table.where, "an architecture has no variants")
     return Arch(**{**{s: getattr(arch, s) for s in Arch.__slots__}, "variants": variants})
 
 
 def _shown(path: Path) -> str:
-    """The path as users know it: relative to where they stand, or arch/x86.yaml for what is shipped."""
+    """The path as users know it: relative to where they are, or arch/NAME.yaml as shipped."""
     for base, prefix in ((Path.cwd(), Path()), (data_folder("arch").parent, Path())):
         try:
             return str(prefix / path.resolve().relative_to(base.resolve()))
@@ -139,7 +161,8 @@ def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ..
                 raise SpecError(table.at[key], f"{key} must be a mapping with source and body")
             record.only(("source", "body", "variants", "absent", "note"), "a helper")
             body = record.need("body", Source, "a helper")
-            texts.append(Text(key, table.key_at[key], body, source_of(record, sources), globs_of(record),
+            texts.append(Text(key, table.key_at[key], body, source_of(record, sources),
+                              globs_of(record),
                               record.texts("absent", "absent"), _own(record)))
         name = key.split("(")[0].strip()
         if name in found:
@@ -156,12 +179,14 @@ def _own(record: Table) -> bool:
 
 def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
     record = table.need(key, Table, "hardware")
-    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late", "past_flush"), "an event")
+    record.only(("catalogue", "source", "describe", "when", "entry", "stores", "late",
+                 "past_flush"), "an event")
     late, past_flush = record.get_as("late", bool, False), record.get_as("past_flush", bool, False)
     if past_flush and not late:
         raise SpecError(record.at["past_flush"], "only what stores late can store past a flush")
     return Event(
-        key, record.texts("catalogue", "catalogue"), source_of(record, sources), record.text("describe", "an event"),
+        key, record.texts("catalogue", "catalogue"), source_of(record, sources),
+        record.text("describe", "an event"),
         record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
         record.get_as("stores", bool, False), late, past_flush,
     )
@@ -175,11 +200,15 @@ def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
     values = {name: features.need(name, bool, "features") for name in features}
     missing = [name for name in arch.features if name not in values]
     if missing:
-        raise SpecError(table.key_at[key], f"variant {key} does not say whether it has {missing[0]}")
+        raise SpecError(
+            table.key_at[key], f"variant {key} does not say whether it has {missing[0]}"
+        )
     hardware = record.texts("hardware", "hardware")
     for event in hardware:
         if event not in arch.events:
-            raise SpecError(record.at["hardware"], f"unknown event {event!r}{nearest(event, arch.events)}")
+            raise SpecError(
+                record.at["hardware"], f"unknown event {event!r}{nearest(event, arch.events)}"
+            )
     width = record.get_as("width", int, top.get_as("width", int, 64))
     ulong = record.get_as("ulong", int, top.get_as("ulong", int, 64))
     for size in (width, ulong):
@@ -187,8 +216,10 @@ def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
             raise SpecError(record.where, f"an entry has 32, 64 or 128 bits, not {size}")
     constants = dict(arch.constants) | _numbers(_table(record, "constants"))
     return Variant(
-        key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values, hardware,
-        record.get_as("default", bool, False), table.key_at[key], arch.absent | set(record.texts("absent", "absent")),
+        key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values,
+        hardware,
+        record.get_as("default", bool, False), table.key_at[key],
+        arch.absent | set(record.texts("absent", "absent")),
         record.get_as("one_cpu", bool, False),
         record.text("unproved", "a variant") if "unproved" in record else "",
     )

@@ -6,7 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from verifier.base.errors import SpecError
-from verifier.model.read_parts import read_definitions, read_file, read_variables, read_words, sub_table
+from verifier.model.read_parts import (
+    read_definitions,
+    read_file,
+    read_variables,
+    read_words,
+    sub_table,
+)
 from verifier.model.spec import (
     PTE,
     Level,
@@ -16,8 +22,10 @@ __all__ = ["load_levels"]
 
 
 def load_levels(folder: Path) -> dict[str, Level]:
-    """The levels of a spec folder, the base level first. Raises SpecError at whatever is wrong in them."""
-    return {x.name: x for x in (_level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first))}
+    """The levels of a spec folder by name, the base level first; SpecError at a mistake."""
+    return {x.name: x for x in (
+        _level(path, folder) for path in sorted((folder / "levels").glob("*.yaml"), key=_base_first)
+    )}
 
 
 def _base_first(path: Path) -> tuple[bool, str]:
@@ -26,7 +34,8 @@ def _base_first(path: Path) -> tuple[bool, str]:
 
 def _level(path: Path, folder: Path) -> Level:
     table = read_file(path, folder)
-    table.only(("level", "describe", "needs", "beside", "through", "names", "state", "views", "readings", "covers_not"),
+    table.only(("level", "describe", "needs", "beside", "through", "names", "state", "views",
+                "readings", "covers_not"),
                "a level")
     name = table.text("level", "a level")
     if name != path.stem:

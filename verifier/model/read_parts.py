@@ -36,7 +36,8 @@ def read_variables(world: Table, section: str, truth: bool) -> dict[str, Variabl
     for name in table:
         record = table.need(name, Table, section)
         record.only(("type", "each", "describe"), "a variable")
-        found[name] = Variable(name, record.text("type", "a variable"), record.get_as("each", bool, False), truth,
+        found[name] = Variable(name, record.text("type", "a variable"),
+                               record.get_as("each", bool, False), truth,
                                record.text("describe", "a variable"))
     return found
 
@@ -44,7 +45,8 @@ def read_variables(world: Table, section: str, truth: bool) -> dict[str, Variabl
 def read_definitions(table: Table, section: str) -> tuple[Definition, ...]:
     """The definitions of a section, in their order."""
     found = sub_table(table, section)
-    return tuple(Definition(key, found.key_at[key], found.need(key, Source, section)) for key in found)
+    return tuple(Definition(key, found.key_at[key], found.need(key, Source, section))
+                 for key in found)
 
 
 def read_words(table: Table) -> dict[str, str]:

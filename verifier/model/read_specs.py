@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Read specs/, strictly: the world, its properties, encodings, levels and transitions, checked but for their types."""
+"""Reads specs/ strictly: the world, properties, encodings, levels and transitions.
+
+Texts are not typed here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,13 @@ from verifier.base.errors import SpecError, UsageError, nearest
 from verifier.language.machine import HUGE
 from verifier.language.read_yaml import Source, Table
 from verifier.model.read_levels import load_levels
-from verifier.model.read_parts import read_definitions, read_file, read_variables, read_words, sub_table
+from verifier.model.read_parts import (
+    read_definitions,
+    read_file,
+    read_variables,
+    read_words,
+    sub_table,
+)
 from verifier.model.spec import (
     ADVISORY,
     INVARIANT,
@@ -38,12 +47,12 @@ __all__ = ["load_spec"]
 
 
 def load_spec(folder: Path) -> Spec:
-    """Everything under a spec folder. Raises SpecError at whatever is wrong."""
+    """Everything under a spec folder; UsageError where there is none, SpecError at a mistake."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of specs")
     world = read_file(folder / "world.yaml", folder)
-    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes", "elsewhere",
-                "observations", "init"),
+    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures",
+                "flushes", "elsewhere", "observations", "init"),
                "the world")
     variables = read_variables(world, "visible", False)
     for name, variable in read_variables(world, "truth", True).items():
@@ -58,11 +67,15 @@ def load_spec(folder: Path) -> Spec:
         observations[name_of(found)] = found
     codes = _read_codes(folder)
     spec = Spec(
-        variables, read_definitions(world, "views"), read_definitions(world, "readings"), read_definitions(world, "truths"),
-        read_definitions(world, "actions"), read_definitions(world, "procedures"), _flushes(sub_table(world, "flushes")),
+        variables, read_definitions(world, "views"), read_definitions(world, "readings"),
+        read_definitions(world, "truths"),
+        read_definitions(world, "actions"), read_definitions(world, "procedures"),
+        _flushes(sub_table(world, "flushes")),
         _elsewhere(sub_table(world, "elsewhere")), observations, _axioms(sub_table(world, "init")),
         _properties(read_file(folder / "properties.yaml", folder)),
-        {e.name: e for e in (_encoding(path, folder, codes) for path in sorted((folder / "encodings").glob("*.yaml")))},
+        {e.name: e for e in (
+            _encoding(path, folder, codes) for path in sorted((folder / "encodings").glob("*.yaml"))
+        )},
         _transitions(folder, codes),
         load_levels(folder),
         codes,
@@ -72,35 +85,43 @@ def load_spec(folder: Path) -> Spec:
 
 
 def _check_levels(spec: Spec) -> None:
-    """Refuse levels that there are not, and definitions that take no other's place."""
+    """Refuse unknown levels, and definitions of a level that replace nothing."""
     if PTE not in spec.levels:
         raise UsageError(f"levels/: no {PTE}.yaml, the level that all others are told from")
     for level in spec.levels.values():
         if level.beside and level.beside != PTE:
             raise SpecError(level.where, f"a level stands beside {PTE} or alone")
         if [v.name for v in level.state if v.each] != ([HUGE] if level.beside else []):
-            raise SpecError(level.where, f"a level beside another has the variable {HUGE} of each process, and none else")
+            raise SpecError(level.where, f"a level beside another has the variable {HUGE} of each "
+                                         "process, and none else")
         for own, theirs in ((level.views, spec.views), (level.readings, spec.readings)):
             known = {name_of(d): d.signature for d in theirs}
             for text in own:
                 if known.get(name_of(text)) != text.signature:
                     hint = nearest(name_of(text), known)
-                    raise SpecError(text.at, f"{text.signature} takes the place of none of the world's{hint}")
-    named = [(t.name, t.where, (*t.levels, *((t.into,) if t.into else ()))) for t in spec.transitions.values()]
-    named += [(p.name, p.where, (*p.levels, *(x for s in p.sentences for x in s.levels))) for p in spec.properties.values()]
+                    raise SpecError(
+                        text.at, f"{text.signature} takes the place of none of the world's{hint}"
+                    )
+    named = [(t.name, t.where, (*t.levels, *((t.into,) if t.into else ())))
+             for t in spec.transitions.values()]
+    named += [(p.name, p.where, (*p.levels, *(x for s in p.sentences for x in s.levels)))
+              for p in spec.properties.values()]
     for what, where, levels in named:
         for name in levels:
             if name not in spec.levels:
-                raise SpecError(where, f"{what} names unknown level {name!r}{nearest(name, spec.levels)}")
+                raise SpecError(
+                    where, f"{what} names unknown level {name!r}{nearest(name, spec.levels)}"
+                )
 
 
 def _check_elsewhere(spec: Spec) -> None:
-    """Refuse actions that take no other's place."""
+    """Refuse actions of `elsewhere` that replace nothing."""
     known = {name_of(text): text.signature for text in spec.actions}
     for one in spec.elsewhere:
         for text in one.actions:
             if known.get(name_of(text)) != text.signature:
-                raise SpecError(text.at, f"{text.signature} takes the place of no action{nearest(name_of(text), known)}")
+                raise SpecError(text.at, f"{text.signature} takes the place of no "
+                                         f"action{nearest(name_of(text), known)}")
 
 
 def _check_names(spec: Spec) -> None:
@@ -109,8 +130,11 @@ def _check_names(spec: Spec) -> None:
     _check_elsewhere(spec)
     seen = set(spec.variables)
     world: tuple[Definition | Observation, ...] = (
-        *spec.views, *spec.readings, *spec.truths, *spec.actions, *spec.procedures, *spec.observations.values())
-    sections: list[tuple[Definition | Observation, ...]] = [world, *(e.definitions for e in spec.encodings.values())]
+        *spec.views, *spec.readings, *spec.truths, *spec.actions, *spec.procedures,
+        *spec.observations.values())
+    sections: list[tuple[Definition | Observation, ...]] = [
+        world, *(e.definitions for e in spec.encodings.values())
+    ]
     for texts in sections:
         known = seen if texts is world else set(seen)
         for text in texts:
@@ -120,12 +144,15 @@ def _check_names(spec: Spec) -> None:
     causes = [c for p in spec.properties.values() for c in p.causes]
     components = [c for p in spec.properties.values() for c in p.compares]
     for t in spec.transitions.values():
-        named = (("cause", (t.dirties,) if t.dirties else (), causes), ("component", t.changes, components),
+        named = (("cause", (t.dirties,) if t.dirties else (), causes),
+                 ("component", t.changes, components),
                  ("role", (*t.baseline, *t.baseline.values()), t.roles))
         for what, words, right in named:
             for word in words:
                 if word not in right:
-                    raise SpecError(t.where, f"{t.name} names unknown {what} {word!r}{nearest(word, right)}")
+                    raise SpecError(
+                        t.where, f"{t.name} names unknown {what} {word!r}{nearest(word, right)}"
+                    )
         for name in t.inputs:
             if name in t.roles:
                 raise SpecError(t.where, f"{t.name} has a role and an input {name}")
@@ -140,7 +167,8 @@ def _flushes(table: Table) -> tuple[Flush, ...]:
         for helper in record.texts("of", "of") or (name,):
             does = record.need("does", Source, "what a helper does")
             text = Definition(helper + key.removeprefix(name), table.key_at[key], does)
-            found.append(Flush(text, read_words(sub_table(record, "not_on")), record.get_as("waits", bool, False),
+            found.append(Flush(text, read_words(sub_table(record, "not_on")),
+                               record.get_as("waits", bool, False),
                                read_words(sub_table(record, "only_on"))))
     return tuple(found)
 
@@ -150,7 +178,8 @@ def _elsewhere(table: Table) -> tuple[Elsewhere, ...]:
     for glob in table:
         record = table.need(glob, Table, "elsewhere")
         record.only(("because", "actions"), "what is elsewhere")
-        found.append(Elsewhere(glob, record.text("because", "what is elsewhere"), read_definitions(record, "actions")))
+        found.append(Elsewhere(glob, record.text("because", "what is elsewhere"),
+                               read_definitions(record, "actions")))
     return tuple(found)
 
 
@@ -163,7 +192,9 @@ def _axioms(table: Table) -> tuple[Axiom, ...]:
         only = record.text("only", "a sentence") if "only" in record else ""
         if only not in ("", "traces"):
             raise SpecError(record.at["only"], f"`only` is traces, not {only!r}")
-        axioms.append(Axiom(name, record.need("holds", Source, "a sentence"), because, only == "traces"))
+        axioms.append(
+            Axiom(name, record.need("holds", Source, "a sentence"), because, only == "traces")
+        )
     return tuple(axioms)
 
 
@@ -181,10 +212,13 @@ def _properties(table: Table) -> dict[str, Property]:
     found = {}
     for name in table:
         record = table.need(name, Table, "properties")
-        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares", "causes",
-                     "sentences", "codes", "levels", "inputs", "shows", "prefers", "not_on"), "a property")
+        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares",
+                     "causes", "sentences", "codes", "levels", "inputs", "shows", "prefers",
+                     "not_on"), "a property")
         if name.startswith(REACHES):
-            raise SpecError(table.key_at[name], f"{REACHES}... is what a step's effects are called: no property")
+            raise SpecError(
+                table.key_at[name], f"{REACHES}... is what a step's effects are called: no property"
+            )
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
             kinds = "invariant, lemma, step, advisory or static"
@@ -192,20 +226,24 @@ def _properties(table: Table) -> dict[str, Property]:
         found[name] = Property(
             name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
             record.text("because", "a property") if "because" in record else "",
-            record.texts("encodings", "encodings"), table.key_at[name], record.texts("needs", "needs"),
+            record.texts("encodings", "encodings"), table.key_at[name],
+            record.texts("needs", "needs"),
             record.texts("codes", "codes"),
-            read_words(sub_table(record, "compares")), _sentences(record), record.texts("causes", "causes"),
+            read_words(sub_table(record, "compares")), _sentences(record),
+            record.texts("causes", "causes"),
             record.texts("levels", "levels"), record.texts("inputs", "inputs"),
-            record.get_as("shows", Source, None), record.get_as("prefers", Source, None), read_words(sub_table(record, "not_on")),
+            record.get_as("shows", Source, None), record.get_as("prefers", Source, None),
+            read_words(sub_table(record, "not_on")),
         )
         _can_be_shown(found[name])
     return found
 
 
 def _can_be_shown(prop: Property) -> None:
-    """A reader of a refutation has to see what failed: SpecError where nothing says what that is."""
+    """Refuse a property of which a refutation could not show what failed."""
     if prop.shows is None and prop.holds is None and not prop.compares and not prop.sentences:
-        raise SpecError(prop.where, f"{prop.name} has no `holds`, so it has to say what a refutation shows: `shows`")
+        raise SpecError(prop.where, f"{prop.name} has no `holds`, so it has to say what a "
+                                    "refutation shows: `shows`")
 
 
 def _sentences(property: Table) -> tuple[Sentence, ...]:
@@ -230,12 +268,14 @@ def _encoding(path: Path, folder: Path, known: Mapping[str, Code]) -> Encoding:
     codes = table.texts("codes", "codes")
     _check_codes(table, codes, known)
     return Encoding(name, table.text("describe", "an encoding"), overlay,
-                    tuple(read_variables(table, "state", False).values()), read_definitions(table, "definitions"), codes,
+                    tuple(read_variables(table, "state", False).values()),
+                    read_definitions(table, "definitions"), codes,
                     table.where)
 
 
-_KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires", "gives_up", "changes", "baseline",
-         "dirties", "third", "needs", "code", "notes", "levels", "into", "reaches")
+_KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires", "gives_up",
+         "changes", "baseline", "dirties", "third", "needs", "code", "notes", "levels", "into",
+         "reaches")
 
 
 def _transitions(folder: Path, codes: Mapping[str, Code]) -> dict[str, Transition]:
@@ -244,7 +284,9 @@ def _transitions(folder: Path, codes: Mapping[str, Code]) -> dict[str, Transitio
         table = read_file(path, folder)
         for name in table:
             if name in found:
-                raise SpecError(table.key_at[name], f"transition {name} stands already at {found[name].where}")
+                raise SpecError(
+                    table.key_at[name], f"transition {name} stands already at {found[name].where}"
+                )
             found[name] = _transition(table, name, codes)
     return found
 
@@ -255,7 +297,9 @@ def _transition(table: Table, name: str, codes: Mapping[str, Code]) -> Transitio
     what = f"transition {name}"
     roles = record.texts("roles", "roles") or ("p",)
     if len(roles) > 2:
-        raise SpecError(record.at["roles"], "a transition has one role or two: there are two processes")
+        raise SpecError(
+            record.at["roles"], "a transition has one role or two: there are two processes"
+        )
     third = record.texts("third", "third")
     for role in third:
         if role not in roles:
@@ -263,11 +307,13 @@ def _transition(table: Table, name: str, codes: Mapping[str, Code]) -> Transitio
     tracks = record.texts("tracks", "tracks") or ("old",)
     for track in tracks:
         if track not in ("old", "new"):
-            raise SpecError(record.at["tracks"], f"what is tracked is the old page or the new one, not {track!r}")
+            raise SpecError(record.at["tracks"],
+                            f"what is tracked is the old page or the new one, not {track!r}")
     requires = _axioms(sub_table(record, "requires"))
     for axiom in requires:
         if not axiom.because:
-            raise SpecError(axiom.holds.where, f"requirement {axiom.name} does not name the kernel line: `because`")
+            raise SpecError(axiom.holds.where,
+                            f"requirement {axiom.name} does not name the kernel line: `because`")
     return Transition(
         name,
         record.texts("catalogue", "catalogue"),
@@ -300,8 +346,10 @@ def _effects(table: Table, known: Mapping[str, Code]) -> tuple[Effect, ...]:
         record.only(("holds", "needs", "codes", "not_on", "hardware"), "an effect")
         codes = record.texts("codes", "codes")
         _check_codes(record, codes, known)
-        effects.append(Effect(name, record.need("holds", Source, "an effect"), record.texts("needs", "needs"), codes,
-                              read_words(sub_table(record, "not_on")), record.texts("hardware", "hardware")))
+        effects.append(Effect(name, record.need("holds", Source, "an effect"),
+                              record.texts("needs", "needs"), codes,
+                              read_words(sub_table(record, "not_on")),
+                              record.texts("hardware", "hardware")))
     return tuple(effects)
 
 
@@ -312,7 +360,7 @@ def _check_codes(record: Table, codes: Iterable[str], known: Mapping[str, Code])
 
 
 def _read_codes(folder: Path) -> dict[str, Code]:
-    """specs/codes.yaml. A code falls back on one that stands before it."""
+    """specs/codes.yaml; a code falls back on one that stands before it."""
     top = read_file(folder / "codes.yaml", folder)
     top.only(("codes",), "the codes")
     table = sub_table(top, "codes")
@@ -322,9 +370,11 @@ def _read_codes(folder: Path) -> dict[str, Code]:
         record.only(("words", "describe", "else"), "a code")
         instead = record.text("else", "a code") if "else" in record else ""
         if instead and instead not in found:
-            raise SpecError(record.at["else"], f"no code {instead!r} stands before {name}{nearest(instead, found)}")
+            raise SpecError(record.at["else"],
+                            f"no code {instead!r} stands before {name}{nearest(instead, found)}")
         order = (name, *(found[instead].order if instead else ()))
-        found[name] = Code(name, record.text("words", "a code"), record.text("describe", "a code"), order)
+        found[name] = Code(name, record.text("words", "a code"), record.text("describe", "a code"),
+                           order)
     return found
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a text of a section may name, at a level of a model: as the language's typer asks for it."""
+"""What a text of a section may name at a level of a model, in the form that the typer asks for."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ TRACKS = "tracks_new"
 
 
 class Typed(Protocol):
-    """What a scope asks of a model: what there is to name, and what it is."""
+    """The part of a model that a scope asks: what there is to name, and what it is."""
 
     layout: Layout
     variables: dict[str, Variable]
     observations: dict[str, tuple[Param, ...]]
 
     def variable(self, name: str) -> StateVar | None:
-        """The type of a state variable and how many there are."""
+        """The type of a state variable and how many there are; None for an unknown name."""
         ...
 
-    def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None:
+    def definition(self, section: str, name: str, at: Where | None = None,
+                   level: Level | None = None) -> Function | None:
         """The typed definition of a section of the world, or None."""
         ...
 
     def before(self, name: str, at: Where, level: Level) -> Function | None:
-        """A view of a process, as it was before the step."""
+        """A view of a process as it was before the step, or None."""
         ...
 
     def reader(self, level: Level, at: Where | None = None) -> Function | None:
-        """By what helper code reads an entry, where memory has another form than code sees."""
+        """The helper by which code reads an entry, or None where memory has what code sees."""
         ...
 
     def names(self, section: str) -> list[str]:
-        """What a section defines."""
+        """The names that a section defines."""
         ...
 
 
 class Scope:
-    """A Section over a Model, at a level, as the language's typer asks for it."""
+    """The names of a Section over a Model at a level, as the language's typer asks for them."""
 
     def __init__(self, model: Typed, section: Section, level: Level) -> None:
         self.model = model
@@ -61,15 +62,15 @@ class Scope:
         self.marks = False  # points are put by verifier.model.points
 
     def constant(self, name: str) -> Const | int | None:
-        """A constant or field of arch/, where the section may name helpers."""
+        """A constant or field of arch/, where the section may name helpers; else None."""
         return self.model.layout.constant(self.named(name)) if self.section.helpers else None
 
     def named(self, name: str) -> str:
-        """What a name of arch/ is called at the level of the text."""
+        """The name that a name of arch/ has at the level of the text."""
         return self.level.translated(name) if self.section.shared else name
 
     def state(self, name: str) -> StateVar | None:
-        """A state variable, where the section may read it, and whether it may be set."""
+        """A state variable and whether it may be set; None where the section may not read it."""
         if name == TRACKS and (self.section.read_visible or self.section.read_truth):
             return StateVar(INDEX, None, False)
         if self.section.before and name.startswith(WAS):
@@ -84,14 +85,19 @@ class Scope:
             return None
         typed = self.model.variable(name)
         assert typed is not None
-        return StateVar(typed.type, typed.count, section.write_truth if variable.truth else section.write_visible)
+        return StateVar(typed.type, typed.count, section.write_truth if variable.truth
+                        else section.write_visible)
 
     def through(self, name: str, at: Where) -> Function | None:
-        """By what the entry is read, where code sees another form of it than memory has."""
+        """The helper that reads the entry, where code sees another form of it than memory has."""
         return self.model.reader(self.level, at) if name.removeprefix(WAS) == "entry" else None
 
     def function(self, name: str, at: Where) -> Function | None:
-        """A definition or helper that the section may call. SpecError where the level has not got it."""
+        """A definition or helper that the section may call, or None.
+
+        Raises SpecError where a helper has another name at this level and the variant lacks that
+        one.
+        """
         for section in self.section.calls:
             found = self.model.definition(section, name, at, self.level)
             if found is not None:
@@ -106,11 +112,13 @@ class Scope:
         found = self.model.layout.function(named, at)
         if found is None and named != name:
             variant = self.model.layout.variant.name
-            raise SpecError(at, f"{name} is {named} at level {self.level.name}, and {variant} has no {named}")
+            raise SpecError(
+                at, f"{name} is {named} at level {self.level.name}, and {variant} has no {named}"
+            )
         return found
 
     def observation(self, name: str) -> tuple[Param, ...] | None:
-        """The parameters of an observation, where the section may make one."""
+        """The parameters of an observation, where the section may make one; else None."""
         return self.model.observations.get(name) if self.section.observe else None
 
     def names(self) -> Iterable[str]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may name what, as data: for each section of the specs, what its texts see, set and call.
+"""Who may name what, as data: what the texts of each section see, set and call.
 
-The separation that makes a verdict worth anything: code and `requires` see visible state and observations; actions see truth
-and never an entry; only properties and axioms see both.
+This separation makes a verdict worth something. Code and `requires` see visible state and
+observations. Actions see truth and never an entry. Only properties and axioms see both.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ class Section:
     helpers: bool = False
     calls: tuple[str, ...] = ()
     observe: bool = False
-    shared: bool = True  # written about ptes, and read at every level; else its names are those of its own level
+    # written about ptes, and read at every level; else its names are those of its own level
+    shared: bool = True
 
 
 VIEW = Section("views", read_visible=True, helpers=True, calls=("views",))
-ENCODING = Section("encoding", read_visible=True, write_visible=True, helpers=True, calls=("views",))
-READING = Section("readings", read_visible=True, helpers=True, calls=("views", "encoding", "readings"))
+ENCODING = Section("encoding", read_visible=True, write_visible=True, helpers=True,
+                   calls=("views",))
+READING = Section("readings", read_visible=True, helpers=True,
+                  calls=("views", "encoding", "readings"))
 TRUTH = Section("truths", read_truth=True, calls=("truths",))
 ACTION = Section("actions", read_truth=True, write_truth=True, calls=("truths",))
 CODE = Section("code", read_visible=True, write_visible=True, helpers=True, observe=True,
@@ -41,9 +44,11 @@ CODE = Section("code", read_visible=True, write_visible=True, helpers=True, obse
 PROCEDURE = Section("procedures", read_visible=True, write_visible=True, helpers=True, observe=True,
                     calls=("views", "encoding", "procedures", "actions"))
 FLUSH = Section("flushes", helpers=True, observe=True, calls=("actions",), shared=False)
-REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"), shared=False)
+REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", "encoding"),
+                   shared=False)
 STATIC = Section("statements about entries alone", helpers=True, calls=("views", "encoding"))
-AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True, calls=("views", "truths"))
+AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True,
+                calls=("views", "truths"))
 PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
                    calls=("views", "readings", "truths", "encoding"))
 EFFECT = replace(PROPERTY, name="effects", shared=False)

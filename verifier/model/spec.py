@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""World, encoding, transition, property: what specs/ says, as frozen data; verifier.model.read_specs reads it.
+"""World, encoding, transition, property: what specs/ says, as frozen data.
 
-The texts in here are typed later, against one variant's layout (verifier.model.typed).
+verifier.model.read_specs makes these records. Their texts are typed later, against one variant's
+layout (verifier.model.typed).
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from dataclasses import dataclass, field, replace
 from verifier.base.errors import Where
 from verifier.language.read_yaml import Source
 
-__all__ = ["Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding", "Flush", "Level", "Observation", "Property", "Spec",
-           "Transition", "Variable", "name_of"]
+__all__ = ["Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding", "Flush", "Level",
+           "Observation", "Property", "Spec", "Transition", "Variable", "name_of"]
 
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
 PTE = "pte"
 INVARIANT, LEMMA, STEP, ADVISORY, STATIC = "invariant", "lemma", "step", "advisory", "static"
-EFFECT, REACHES = "effect", "reaches-"  # the kind of an effect's obligation, and how its name starts
+# the kind of an effect's obligation, and how its name starts
+EFFECT, REACHES = "effect", "reaches-"
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of the world; `each`: one for each of the two processes."""
+    """A variable of the world; `each` says that there is one for each of the two processes."""
 
     name: str
     type: str
@@ -44,18 +46,20 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """What a helper does beside changing the entry: run when a text's call of it has ended.
+    """What a helper does beside changing the entry, run when a text's call of it has ended.
 
-    It takes the process and what the helper returned, or the process and its entry before and after the call.
+    The text takes the process and the helper's result, or the process and its entry before and
+    after the call.
     """
 
     text: Definition
     not_on: Mapping[str, str]  # glob of variants -> why it does not
-    waits: bool = False  # for handlers under way, from its beginning on
-    only_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why it does there; none: on all
+    waits: bool = False  # does it wait for handlers under way, from its beginning on?
+    # glob of variants -> why it does there; empty: on all
+    only_on: Mapping[str, str] = field(default_factory=dict)
 
     def lacks(self, variant: str) -> bool:
-        """Is it another helper on this variant?"""
+        """Does the helper do nothing of this on the variant?"""
         if self.only_on and not _named(variant, self.only_on):
             return True
         return _named(variant, self.not_on)
@@ -63,7 +67,7 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Actions that are other ones on some variants."""
+    """Actions that are different on some variants."""
 
     glob: str
     because: str
@@ -80,7 +84,7 @@ def _named(variant: str, globs: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A statement about entries alone: it holds for all values of its parameters for which `given` holds."""
+    """A statement about entries alone: it holds for all parameters for which `given` holds."""
 
     signature: str
     at: Where
@@ -97,11 +101,16 @@ class Axiom:
     name: str
     holds: Source
     because: str
-    traces: bool = False  # no proof rests on it: it keeps traces to what the kernel does
+    traces: bool = False  # only keeps traces realistic: no proof rests on it
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
+    """Something that code looks up outside of entries, with the axioms that bind it to the truth.
+
+    `kernel` names the kernel's functions for it.
+    """
+
     signature: str
     at: Where
     kernel: str
@@ -110,11 +119,16 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What has to hold: of each process p where the text names p.
+    """What has to hold; of each process p, where the text names p.
 
-    kind is invariant (part of the theorem), lemma (strengthens it), step (of one step: old state was_...),
-    advisory (a step property that never fails a run), static (of entries alone) or effect (what a step is there for: some
-    state leads it to one in which this holds).
+    The kinds are
+
+    - invariant, which holds in every reachable state: part of the theorem
+    - lemma, which strengthens the invariant
+    - step, which compares the state after a step with the one before (was_...)
+    - advisory, a step property that never fails a run
+    - static, which is about entries alone
+    - effect, what a step is there for: some state leads to one in which it holds
     """
 
     name: str
@@ -126,17 +140,22 @@ class Property:
     where: Where = field(compare=False)
     needs: tuple[str, ...] = ()  # features of an architecture without which it says nothing
     codes: tuple[str, ...] = ()  # the codes that it is about; none: all
-    compares: Mapping[str, str] = field(default_factory=dict)  # component of an entry -> the view that reads it
+    # component of an entry -> the view that reads it
+    compares: Mapping[str, str] = field(default_factory=dict)
     sentences: tuple[Sentence, ...] = ()  # of a static property
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
     levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
-    inputs: tuple[str, ...] = ()  # of a step: booleans that a transition leaves open, and that the sentence names
-    shows: Source | None = None  # of one that asserts record: the sentence that fails then, for the report
-    prefers: Source | None = None  # what holds after the step in a counterexample that a reader understands, where one can be had
-    not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why it says nothing there
+    # of a step property: inputs of transitions that the sentence names
+    inputs: tuple[str, ...] = ()
+    # of one that asserts record: the sentence that fails then, for reports
+    shows: Source | None = None
+    # what had better hold after the step, so that a reader understands the counterexample
+    prefers: Source | None = None
+    # glob of variants -> why it says nothing there
+    not_on: Mapping[str, str] = field(default_factory=dict)
 
     def lacks(self, variant: str, absent: Iterable[str]) -> list[str]:
-        """Why it says nothing of a variant that lacks this; empty where it says something."""
+        """Why it says nothing of a variant that lacks `absent`; empty where it says something."""
         why = [text for glob, text in self.not_on.items() if fnmatch.fnmatchcase(variant, glob)]
         return why + [f"has no {need}" for need in self.needs if need in absent]
 
@@ -149,24 +168,33 @@ class Effect:
     holds: Source
     needs: tuple[str, ...] = ()  # of an architecture, as a transition's
     codes: tuple[str, ...] = ()  # none: all
-    not_on: Mapping[str, str] = field(default_factory=dict)  # glob of variants -> why no state leads there
+    # glob of variants -> why no state leads there
+    not_on: Mapping[str, str] = field(default_factory=dict)
     hardware: tuple[str, ...] = ()  # events that it takes, from another CPU within the step
 
     def lacks(self, variant: str, absent: Iterable[str], events: Iterable[str]) -> str:
-        """Why it is not asked for on a variant that lacks this and has these events; empty where it is."""
+        """Why no such state is asked for on a variant that lacks `absent`; empty where one is.
+
+        `events` are the hardware events that other CPUs may cause within a step.
+        """
         why = [text for glob, text in self.not_on.items() if fnmatch.fnmatchcase(variant, glob)]
         why += [f"has no {need}" for need in self.needs if need in absent]
-        why += [f"no other CPU's event {event!r} comes between" for event in self.hardware if event not in events]
+        why += [f"no other CPU's event {event!r} comes between" for event in self.hardware
+                if event not in events]
         return why[0] if why else ""
 
     def as_property(self) -> Property:
-        """What an obligation about it is called, and what it says."""
-        return Property(REACHES + self.name, EFFECT, self.holds, self.holds.text.strip(), "", (), self.holds.where)
+        """The property of its obligation, named reaches-NAME."""
+        return Property(REACHES + self.name, EFFECT, self.holds, self.holds.text.strip(), "", (),
+                        self.holds.where)
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A name under which steps have texts, in words; `order`: itself, and what runs where a step has none of its own."""
+    """A name under which steps have texts.
+
+    `order` is the name itself, then those whose text runs where a step has none under it.
+    """
 
     name: str
     words: str
@@ -191,14 +219,16 @@ class Encoding:
 class Level:
     """A level of leaf entries, and how texts that are written about ptes read there.
 
-    Where it stands `beside` another level, a process's entry is of either, and a variable of the world says of which.
+    Where it stands `beside` another level, the entry of a process is of either level, and a
+    variable of the world says of which.
     """
 
     name: str
     describe: str
     needs: tuple[str, ...]  # what an architecture must not lack
     beside: str
-    through: Mapping[str, str]  # what an architecture may lack -> the helper by which texts then read what memory holds
+    # what an architecture may lack -> the helper by which texts then read what memory holds
+    through: Mapping[str, str]
     names: Mapping[str, str]  # name, or start of a name that ends in _ -> what it is here
     state: tuple[Variable, ...]
     views: tuple[Definition, ...]  # in the place of the world's of the same name
@@ -220,7 +250,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One atomic step on the world, with its codes. Codes are looked up along `fallback`."""
+    """One atomic step of the world, with its codes; a code is looked up along `fallback`."""
 
     name: str
     catalogue: tuple[str, ...]
@@ -242,19 +272,23 @@ class Transition:
     levels: tuple[str, ...] = (PTE,)  # those that the entries of its roles may have
     into: str = ""  # the level of an entry afterwards, where it is another: both have to be there
     reaches: tuple[Effect, ...] = ()
-    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # code -> itself, and what runs where it is not written
+    # code -> itself, then the codes whose text runs in its place
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def at(self, level: Level) -> bool:
-        """Is it about entries of the level, or of one beside it?"""
+        """Is it about entries of this level, or of one beside it?"""
         there = level.present()
         return bool(set(self.levels) & set(there)) and (not self.into or self.into in there)
 
     def takes(self, level: Level) -> bool:
-        """Is it about entries of the level itself, before it or after?"""
+        """Is it about entries of this level itself, before the step or after?"""
         return self.at(level) and level.name in {*self.levels, self.into}
 
     def code(self, name: str) -> tuple[str, Source] | None:
-        """The text that runs under this code name, and under which name it was written."""
+        """The text that runs under this code name, behind the name that it is written under.
+
+        None where no text runs.
+        """
         for candidate in self.fallback[name]:
             if candidate in self.codes:
                 return candidate, self.codes[candidate]
@@ -283,13 +317,15 @@ class Spec:
 
     def actions_of(self, variant: str) -> tuple[Definition, ...]:
         """The actions as a variant has them."""
-        own = {name_of(text): text for one in self.elsewhere if one.on(variant) for text in one.actions}
+        own = {name_of(text): text for one in self.elsewhere if one.on(variant)
+               for text in one.actions}
         return tuple(own.get(name_of(text), text) for text in self.actions)
 
     def at(self, level: Level) -> Spec:
-        """What of it is about entries of a level."""
+        """The part of specs/ that is about entries of this level."""
         return replace(
-            self, properties={n: p for n, p in self.properties.items() if not p.levels or level.name in p.levels},
+            self, properties={n: p for n, p in self.properties.items() if not p.levels
+                              or level.name in p.levels},
             transitions={n: t for n, t in self.transitions.items() if t.at(level)},
         )
 

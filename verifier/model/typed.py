@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may name what: the spec's texts, typed against one variant under one encoding.
+"""The texts of specs/, typed against one variant under one encoding.
 
-What sections may name (verifier/model/sections.py) is enforced here, by typing: a text that names what its section must not see
-does not load.
+Typing enforces who may name what (verifier/model/sections.py): a text that names what its section
+must not see does not load.
 """
 
 from __future__ import annotations
@@ -23,17 +23,30 @@ from verifier.model.arch import Event, Layout
 from verifier.model.points import with_points
 from verifier.model.scope import TRACKS, Scope
 from verifier.model.sections import Section
-from verifier.model.spec import PTE, Definition, Effect, Encoding, Level, Property, Spec, Transition, Variable, name_of
+from verifier.model.spec import (
+    PTE,
+    Definition,
+    Effect,
+    Encoding,
+    Level,
+    Property,
+    Spec,
+    Transition,
+    Variable,
+    name_of,
+)
 
 __all__ = ["Model"]
 
-OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")  # what a vma says; that of a third process, anything
+# what a vma says; that of a third process, anything
+OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")
 
 
 class Model:
-    """All of specs/ typed against one layout under one encoding, at a level. Typing happens on first use.
+    """All of specs/ typed against one layout under one encoding, at a level; on first use.
 
-    Where the level stands beside another, what is read of a process is typed for both: the entry's own level decides.
+    Where the level stands beside another, what is read of a process is typed for both, and the
+    level of the process's own entry decides.
     """
 
     def __init__(self, spec: Spec, layout: Layout, encoding: Encoding, level: str = PTE) -> None:
@@ -43,41 +56,56 @@ class Model:
         self.layout = layout
         self.encoding = encoding
         self.variables: dict[str, Variable] = (
-            dict(spec.variables) | {v.name: v for v in encoding.state} | {v.name: v for v in self.level.state})
+            dict(spec.variables) | {v.name: v for v in encoding.state}
+            | {v.name: v for v in self.level.state})
         self._typed_variables: dict[str, StateVar] = {}
         sections = {
-            "views": (may.VIEW, spec.views), "readings": (may.READING, spec.readings), "truths": (may.TRUTH, spec.truths),
-            "actions": (may.ACTION, spec.actions_of(layout.variant.name)), "encoding": (may.ENCODING, encoding.definitions),
+            "views": (may.VIEW, spec.views), "readings": (may.READING, spec.readings),
+            "truths": (may.TRUTH, spec.truths),
+            "actions": (may.ACTION, spec.actions_of(layout.variant.name)),
+            "encoding": (may.ENCODING, encoding.definitions),
             "procedures": (may.PROCEDURE, spec.procedures),
-            "flushes": (may.FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))),
+            "flushes": (
+                may.FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))
+            ),
         }
-        self.waits = {name_of(f.text) for f in spec.flushes if f.waits and not f.lacks(layout.variant.name)}
+        self.waits = {name_of(f.text) for f in spec.flushes if f.waits
+                      and not f.lacks(layout.variant.name)}
         self._sections = {name: section for name, (section, _) in sections.items()}
         self._texts: dict[str, dict[str, Definition]] = {
             name: {name_of(d): d for d in texts} for name, (_, texts) in sections.items()
         }
         self._own: dict[tuple[str, str], dict[str, Definition]] = {
             (section, one.name): {name_of(d): d for d in texts}
-            for one in (self.base, self.level) for section, texts in (("views", one.views), ("readings", one.readings))
+            for one in (self.base, self.level)
+            for section, texts in (("views", one.views), ("readings", one.readings))
         }
-        self._of_process = {  # what is read of one process, at the level of its entry
-            (name, text) for name in ("views", "readings") for text, found in self._texts[name].items()
-            if (params := parse_signature(found.signature, found.at, self._scope(name)).params) and params[0].type == INDEX
+        self._of_process = {  # what reads one process, at the level of its entry
+            (name, text) for name in ("views", "readings")
+            for text, found in self._texts[name].items()
+            if (params := parse_signature(found.signature, found.at, self._scope(name)).params)
+            and params[0].type == INDEX
         }
-        self.applying: dict[str, list[Property]] = {}  # code -> the properties that say anything there; see step.applying
+        # code -> the properties that say anything there; see step.applying
+        self.applying: dict[str, list[Property]] = {}
         self._functions: dict[tuple[str, str, str], Function] = {}
         self._typing: list[tuple[str, str, str]] = []
         self._events: dict[tuple[str, str], tuple[Event, Function, Function]] = {}
         view = self._scope("views")
         self.observations: dict[str, tuple[Param, ...]] = {
-            name: parse_signature(o.signature, o.at, view).params for name, o in spec.observations.items()
+            name: parse_signature(o.signature, o.at, view).params
+            for name, o in spec.observations.items()
         }
         self._cache: dict[tuple[object, ...], Function] = {}
-        self.memory: Callable[[Any, Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
+        self.memory: Callable[[Any,
+                               Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
         self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
 
     def varied(self, name: str, text: Source, code: str = "") -> Model:
-        """A model in which one text is another, and which shares all else that was typed: a transition's code, or a procedure."""
+        """A model with another text for a transition's code or, without `code`, for a procedure.
+
+        It shares everything else that was typed.
+        """
         found = copy(self)
         found.replayed = {}
         found._cache = {key: typed for key, typed in self._cache.items() if key[1] != "code"}
@@ -87,8 +115,11 @@ class Model:
             found.spec = replace(self.spec, transitions={**self.spec.transitions, name: changed})
         else:
             texts = self._texts["procedures"]
-            found._texts = {**self._texts, "procedures": {**texts, name: replace(texts[name], body=text)}}
-            found._functions = {key: typed for key, typed in self._functions.items() if key[0] != "procedures"}
+            found._texts = {
+                **self._texts, "procedures": {**texts, name: replace(texts[name], body=text)}
+            }
+            found._functions = {key: typed for key, typed in self._functions.items()
+                                if key[0] != "procedures"}
         return found
 
     def machine(self, alg: Any, fresh: Callable[[str, int], Any]) -> Machine:
@@ -101,29 +132,36 @@ class Model:
         return Scope(self, self._sections[section], level or self.base)
 
     def variable(self, name: str) -> StateVar | None:
-        """The type of a state variable and how many there are."""
+        """The type of a state variable and how many there are; None for an unknown name."""
         if name not in self._typed_variables:
             raw = self.variables.get(name)
             if raw is None:
                 return None
             kind = parse_type(raw.type, self._scope("views"))
             if kind is None:
-                raise SpecError(Where("specs/world.yaml", 1, 1), f"variable {name} has unknown type {raw.type!r}")
+                raise SpecError(Where("specs/world.yaml", 1, 1),
+                                f"variable {name} has unknown type {raw.type!r}")
             self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
         return self._typed_variables[name]
 
     def parse(self, signature: Signature, text: Source, scope: Scope) -> Function:
-        """The typed text; none of its parameters and locals has the name of a variable, seen or not."""
+        """The typed text. SpecError where a parameter or local has the name of a variable.
+
+        That holds of variables that the text may not see, too.
+        """
         found = parse_function(signature, text, scope)
         for name in found.kinds:
             if name in self.variables or name == TRACKS or name.removeprefix(WAS) in self.variables:
-                raise SpecError(text.where, f"{name} is a variable of the world, and so no name for a local")
+                raise SpecError(
+                    text.where, f"{name} is a variable of the world, and so no name for a local"
+                )
         for stmt in asserts(found.body):
             if stmt.property not in self.spec.properties:
                 hint = nearest(stmt.property, self.spec.properties)
                 raise SpecError(stmt.where, f"unknown property {stmt.property!r}{hint}")
             if self.spec.properties[stmt.property].shows is None:
-                raise SpecError(stmt.where, f"{stmt.property} does not say what is shown where this fails: `shows`")
+                raise SpecError(stmt.where, f"{stmt.property} does not say what is shown where "
+                                            "this fails: `shows`")
         return found
 
     def sections(self) -> list[str]:
@@ -135,26 +173,27 @@ class Model:
         return self._texts[section]
 
     def names(self, section: str) -> list[str]:
-        """What a section defines."""
+        """The names that a section defines."""
         return list(self._texts[section])
 
     @property
     def mixed(self) -> bool:
-        """Are there entries of two levels?"""
+        """Does the world have entries of two levels?"""
         return self.base is not self.level
 
     def named_level(self, name: str) -> Level:
-        """The level of that name in this world; what says none is about the lower one."""
+        """The level of that name in this world; the lower one for an empty name."""
         return self.level if name == self.level.name else self.base
 
     def level_in(self, state: Mapping[Key, Any], process: int) -> Level:
         """The level of a process's entry in a state of plain values."""
         return self.level if not self.mixed or state[HUGE, process] else self.base
 
-    def definition(self, section: str, name: str, at: Where | None = None, level: Level | None = None) -> Function | None:
+    def definition(self, section: str, name: str, at: Where | None = None,
+                   level: Level | None = None) -> Function | None:
         """The typed definition of a section of the world, or None.
 
-        Where levels are mixed, what is read of a process has a twin.
+        Where levels are mixed, a definition that reads a process has a twin for the larger level.
         """
         level = level or self.base
         if self.mixed and (section, name) in self._of_process:
@@ -170,16 +209,17 @@ class Model:
         return self._functions[key]
 
     def beside(self, helper: Function) -> Function | None:
-        """What a helper does beside changing the entry: what `flushes` says of it, or of the one that it passes on to."""
+        """What `flushes` says of a helper, or of the one that it passes its entry on to."""
         inner: Function | None = helper
         while inner is not None:
             if inner.name in self._texts["flushes"]:
-                return self.definition("flushes", inner.name) if self.layout.function(inner.name) is inner else None
+                return (self.definition("flushes", inner.name)
+                        if self.layout.function(inner.name) is inner else None)
             inner = passes_on(inner)
         return None
 
     def before(self, name: str, at: Where, level: Level) -> Function | None:
-        """A view of a process, as it was before the step."""
+        """A view of a process as it was before the step, or None."""
         if ("views", name) not in self._of_process:
             return None
         found = self.definition("views", name, at, level)
@@ -201,8 +241,9 @@ class Model:
         finally:
             self._typing.pop()
 
-    def sentence(self, text: Source, section: Section, params: tuple[Param, ...] = (), level: Level | None = None) -> Function:
-        """A boolean text with these parameters."""
+    def sentence(self, text: Source, section: Section, params: tuple[Param, ...] = (),
+                 level: Level | None = None) -> Function:
+        """A text with these parameters, which must be a boolean."""
         level = level or self.base
         key = (text.where, section.name, params, level.name)
         if key not in self._cache:
@@ -210,41 +251,46 @@ class Model:
             if found.returns != BOOL:
                 raise SpecError(text.where, "is not a boolean")
             if self.mixed and section is may.PROPERTY and level is self.base:
-                found = replace(found, twin=self.sentence(text, section, params, self.level), pure=False)
+                found = replace(found, twin=self.sentence(text, section, params, self.level),
+                                pure=False)
             self._cache[key] = found
         return self._cache[key]
 
     def property(self, prop: Property) -> Function:
         """The sentence of a property, about process p and the inputs that it names."""
         assert prop.holds is not None
-        return self.sentence(prop.holds, may.PROPERTY, (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+        return self.sentence(prop.holds, may.PROPERTY,
+                             (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
 
     def preferred(self, prop: Property) -> Function:
-        """What a counterexample had better show of process p."""
+        """The sentence that a counterexample about process p had better satisfy."""
         assert prop.prefers is not None
         return self.sentence(prop.prefers, may.PROPERTY, (Param("p", INDEX),))
 
     def part(self, text: Source, prop: Property, level: Level) -> Function:
-        """A part of a property's sentence, of any type, as it reads of an entry of a level."""
+        """A part of a property's sentence, of any type, for an entry of a level."""
         key = (text, prop.name, level.name)
         if key not in self._cache:
-            signature = Signature("part", (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+            signature = Signature(
+                "part", (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs))
+            )
             self._cache[key] = self.parse(signature, text, Scope(self, may.PROPERTY, level))
         return self._cache[key]
 
     def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
-        """A hardware event on an entry of a level: what it is, when it may happen, and the entry after."""
+        """A hardware event on an entry of a level: record, condition, and the entry after."""
         key = (name, level.name)
         if key not in self._events:
             self._events[key] = self.layout.event(name, level.translated, level.name)
         return self._events[key]
 
     def sentences(self, prop: Property) -> list[tuple[str, Function | None, Function]]:
-        """What a static property says at this level of this variant: name, what is given of the parameters, what holds."""
+        """The statements of a static property at this level: name, what is given, what holds."""
         scope = Scope(self, may.STATIC, self.level)
         found: list[tuple[str, Function | None, Function]] = []
         for text in prop.sentences:
-            lacks = any(self.level.translated(need) in self.layout.variant.absent for need in text.needs)
+            lacks = any(self.level.translated(need) in self.layout.variant.absent
+                        for need in text.needs)
             if lacks or (text.levels and self.level.name not in text.levels):
                 continue
             signature = parse_signature(text.signature, text.at, scope)
@@ -261,13 +307,15 @@ class Model:
         return self._cache[key]
 
     def init(self) -> list[tuple[str, Function]]:
+        """The sentences about initial states, by name."""
         return [(axiom.name, self.sentence(axiom.holds, may.AXIOM)) for axiom in self.spec.init]
 
     def axioms(self, observation: str) -> list[tuple[str, Function]]:
-        """The axioms of an observation, over its parameters and its own value (last)."""
+        """The axioms of an observation, over its parameters and, last, its own value."""
         params = (*self.observations[observation], Param(observation, BOOL))
         found = self.spec.observations[observation]
-        return [(axiom.name, self.sentence(axiom.holds, may.AXIOM, params)) for axiom in found.axioms]
+        return [(axiom.name, self.sentence(axiom.holds, may.AXIOM, params))
+                for axiom in found.axioms]
 
     def params(self, transition: Transition) -> tuple[Param, ...]:
         """The parameters of a transition's texts: its roles, then its inputs."""
@@ -276,55 +324,68 @@ class Model:
         for name, word in transition.inputs.items():
             kind = parse_type(word, scope)
             if kind is None or kind == INDEX:
-                raise SpecError(transition.where, f"input {name} of {transition.name} has unknown type {word!r}")
+                raise SpecError(
+                    transition.where, f"input {name} of {transition.name} has unknown type {word!r}"
+                )
             found.append(Param(name, kind))
         return tuple(found)
 
     def requires(self, transition: Transition) -> list[tuple[str, Function]]:
+        """The requirements of a transition by name, over its parameters."""
         params, level = self.params(transition), self.level_of(transition)
-        return [(a.name, self.sentence(a.holds, may.REQUIRES, params, level)) for a in transition.requires]
+        return [(a.name, self.sentence(a.holds, may.REQUIRES, params, level))
+                for a in transition.requires]
 
     def level_of(self, transition: Transition) -> Level:
         """The level that a transition's texts are written at."""
         return self.base if self.base.name in transition.levels else self.level
 
     def effects(self, transition: Transition, code: str) -> list[Effect]:
-        """What the transition is there for under this code, on this variant; asked for at the first level that has it."""
+        """The effects that are asked for of a transition under this code, on this variant.
+
+        They are asked for at the first level that has the transition.
+        """
         if self.level is not next(one for one in self.spec.levels.values() if transition.at(one)):
             return []
         variant = self.layout.variant
         events = () if variant.one_cpu else variant.hardware
         return [e for e in transition.reaches
-                if (not e.codes or code in e.codes) and not e.lacks(variant.name, variant.absent, events)]
+                if (not e.codes or code in e.codes)
+                and not e.lacks(variant.name, variant.absent, events)]
 
     def effect(self, transition: Transition, effect: Effect) -> Function:
-        """Its sentence, over the transition's parameters and the states after and before, with the names of its own level."""
-        return self.sentence(effect.holds, may.EFFECT, self.params(transition), self.level_of(transition))
+        """The sentence of an effect, over the transition's parameters and both states."""
+        return self.sentence(effect.holds, may.EFFECT, self.params(transition),
+                             self.level_of(transition))
 
     def change(self, transition: Transition, component: str, kind: int) -> Function:
-        """How a component of the entry may change: a sentence over the parameters, `before` and `after`."""
+        """How a component of the entry may change, over the parameters, `before` and `after`."""
         params = (*self.params(transition), Param("before", kind), Param("after", kind))
-        return self.sentence(transition.changes[component], may.REQUIRES, params, self.level_of(transition))
+        return self.sentence(transition.changes[component], may.REQUIRES, params,
+                             self.level_of(transition))
 
     def reader(self, level: Level, at: Where | None = None) -> Function | None:
-        """By what helper code reads an entry, where memory has another form than code sees; None: they are the same."""
-        helper = next((h for lacking, h in level.through.items() if lacking in self.layout.variant.absent), None)
+        """The helper by which code reads an entry, or None where memory has what code sees."""
+        helper = next((h for lacking, h in level.through.items()
+                       if lacking in self.layout.variant.absent), None)
         if helper is None:
             return None
         found = self.layout.function(helper, at)
         if found is None:
-            raise SpecError(level.where, f"{self.layout.variant.name} has no {helper}, by which level {level.name} reads entries")
+            raise SpecError(level.where, f"{self.layout.variant.name} has no {helper}, by which "
+                                         f"level {level.name} reads entries")
         return found
 
     def seen(self, machine: Machine, entry: Any, level: Level | None = None) -> Any:
-        """What code sees of an entry that memory holds."""
+        """What code sees of an entry in memory."""
         reader = self.reader(level or self.base)
         return entry if reader is None else call(machine, reader, (entry,))
 
     def reading(self, name: str, level: Level | None = None) -> Function:
-        """A view or helper of one entry of a level, by its name for a pte."""
+        """A view or helper of one entry of a level, by the name that it has for a pte."""
         level = level or self.base
-        return self.definition("views", name, level=level) or self.layout.helper(level.translated(name))
+        return (self.definition("views", name, level=level)
+                or self.layout.helper(level.translated(name)))
 
     def code(self, transition: Transition, name: str) -> Function | None:
         """The typed code that runs for this transition under a code's name."""
@@ -334,13 +395,18 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            found = self.parse(signature, chosen[1], Scope(self, may.CODE, self.level_of(transition)))
-            self._cache[key] = found if self.layout.variant.one_cpu else with_points(found, self.layout.width)
+            found = self.parse(
+                signature, chosen[1], Scope(self, may.CODE, self.level_of(transition))
+            )
+            self._cache[key] = (
+                found if self.layout.variant.one_cpu else with_points(found, self.layout.width)
+            )
         return self._cache[key]
 
     def typed(self) -> list[Function]:
-        """All functions that were typed so far, and how the components of entries are read."""
-        read = [self.reading(view, level) for prop in self.spec.properties.values() for view in prop.compares.values()
+        """All functions that were typed so far, and those that read components of entries."""
+        read = [self.reading(view, level) for prop in self.spec.properties.values()
+                for view in prop.compares.values()
                 for level in (self.base, self.level)]
         events = [f for _, when, after in self._events.values() for f in (when, after)]
         return [*self._functions.values(), *self._cache.values(), *events, *read]
