@@ -60,9 +60,11 @@ class Graph:
         return found
 
     def disj(self, a: int, b: int) -> int:
+        """The literal of a or b."""
         return self.conj(a ^ 1, b ^ 1) ^ 1
 
     def xor(self, a: int, b: int) -> int:
+        """The literal of a exclusive or b."""
         if a < 2 or b < 2:
             return a ^ b
         if a >> 1 == b >> 1:

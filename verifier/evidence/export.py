@@ -22,24 +22,28 @@ __all__ = ["conditions", "dump_smt", "harness", "named", "script", "steps", "wri
 
 
 def steps(library: Library, group: Group, filters: Filters) -> list[str]:
-    """The steps of a group that are asked for: init, static, transitions and hardware events."""
+    """The names of a group's steps that are asked for: init, static, transitions, events."""
     model = library.group_model(group)
     names = ["init", "static", *dict.fromkeys(i.name for i in instances(model))]
     return [n for n in names if any(filters.wants(n, p) for p in model.spec.properties)]
 
 
 def conditions(smt: Smt, question: Question) -> list[Term]:
-    """What holds together if and only if the obligation is violated."""
+    """Conditions that hold together if and only if the obligation is violated."""
     given = {label: smt.all(*found) for label, found in question.given.items()}
     return [smt.any(*(smt.all(given[way.label], way.bad) for way in question.ways))]
 
 
 def script(library: Library, group: Group, step: str, filters: Filters, status: str = "") -> str:
-    """A step's obligations as one SMT-LIB 2 script: each is unsat where it is proved."""
+    """The obligations of a step as one SMT-LIB 2 script; a question is unsat where it is proved.
+
+    `status` is the known answer, sat or unsat, for the script to tell.
+    """
     model = library.group_model(group)
     smt = Smt()
     builder = Builder(model, group, smt, term_inputs(smt))
-    told = Script([f"pteproof: {group}, {step}", f"{library.archs[library.variant(group.variant).arch].read}",
+    told = Script([f"pteproof: {group}, {step}",
+                   f"{library.archs[library.variant(group.variant).arch].read}",
                    "each question asks for a violation: unsat is proved"])
     for question in builder.questions(lambda t, p: t == step and filters.wants(t, p)):
         told.ask([question.id, claim(model, group, question)], conditions(smt, question), status)
@@ -47,7 +51,10 @@ def script(library: Library, group: Group, step: str, filters: Filters, status: 
 
 
 def harness(library: Library, identity: str) -> str:
-    """One obligation as a C program whose assertion fails where it is violated. UsageError where there is no such obligation."""
+    """One obligation as a C program whose assertion fails where it is violated.
+
+    Raises UsageError where there is no such obligation.
+    """
     group, step, filters = named(library, identity)
     model = library.group_model(group)
     smt = Smt()
@@ -59,10 +66,12 @@ def harness(library: Library, identity: str) -> str:
 
 
 def named(library: Library, identity: str) -> tuple[Group, str, Filters]:
-    """Group, step and filters of an obligation's id. UsageError where it is none."""
+    """The group, step and filters of an obligation's id; UsageError for anything else."""
     parts = identity.split("/")
     if len(parts) != 6:
-        raise UsageError(f"{identity!r} is no obligation: variant/level/encoding/transition/code/property")
+        raise UsageError(
+            f"{identity!r} is no obligation: variant/level/encoding/transition/code/property"
+        )
     variant, level, encoding, transition, code, prop = (part.replace("[", "[[]") for part in parts)
     filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
     groups = groups_of(library, filters)[0]
@@ -75,13 +84,18 @@ def _scripts(library: Library, filters: Filters) -> Iterator[tuple[str, str]]:
     """File names and their contents."""
     for group in groups_of(library, filters)[0]:
         for step in steps(library, group, filters):
-            yield f"{group}/{step}".replace("/", "--") + ".smt2", script(library, group, step, filters)
+            yield (f"{group}/{step}".replace("/", "--") + ".smt2",
+                   script(library, group, step, filters))
 
 
 def dump_smt(
-    library: Library, filters: Filters, folder: Path, progress: Callable[[str], None] = lambda _: None,
+    library: Library, filters: Filters, folder: Path,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Write the scripts of what is asked for into a folder; how many. UsageError where it cannot be written."""
+    """Write the scripts of everything that is asked for into a folder; how many there are.
+
+    Raises UsageError where a file cannot be written.
+    """
     count = 0
     for name, text in _scripts(library, filters):
         progress(f"writing {name}")
@@ -91,7 +105,7 @@ def dump_smt(
 
 
 def write(path: Path, text: str) -> None:
-    """A file, with the folders above it. UsageError where it cannot be written."""
+    """Write a file and the folders above it; UsageError where that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

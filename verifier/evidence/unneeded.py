@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which assumptions does nothing need? Each conjunct of the invariant, axiom and requirement is left out in turn.
+"""Assumptions that no proof needs: each is left out of every proof in turn.
 
-One that no proof needs hides a mistake: it does not say what it was meant to say, or something else says too much.
+They are the conjuncts of the invariant, the axioms and the requirements. One that no proof needs
+hides a mistake: it does not say what it was meant to say, or something else says too much.
 """
 
 from __future__ import annotations
@@ -26,29 +27,41 @@ __all__ = ["Assumption", "Needs", "needs"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Assumption:
-    """A conjunct of what proofs assume: `kind` is invariant, lemma, axiom or requires; `place` is where it stands."""
+    """A conjunct of what proofs assume.
+
+    `kind` is invariant, lemma, axiom or requires; `place` is where it stands in specs/.
+    """
 
     kind: str
     name: str
     place: str
 
 
-WHEN = Assumption("event", "when", "")  # when a hardware event may happen: part of the event, not an assumption of a proof
+# when a hardware event may happen: part of the event, not an assumption of a proof
+WHEN = Assumption("event", "when", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """needed: an obligation that is no longer proved without it. unneeded: every proof that was asked for holds without it."""
+    """Which assumptions are needed, and by how many proofs that was asked.
+
+    needed    assumption -> an obligation that is not proved without it
+    unneeded  assumptions without which every proof still holds
+    proofs    the number of proofs that were tried
+    """
 
     needed: dict[Assumption, str]
     unneeded: tuple[Assumption, ...]
     proofs: int
 
 
-def needs(library: Library, filters: Filters, progress: Callable[[str], None] = lambda _: None) -> Needs:
+def needs(
+    library: Library, filters: Filters, progress: Callable[[str], None] = lambda _: None
+) -> Needs:
     """Leave each assumption out of every proof that uses it, until one fails.
 
-    Requirements that are there for traces only are not counted: no proof may rest on them, and a test says that none does.
+    Requirements that are only there for traces are not counted: no proof may rest on them, and a
+    test checks that none does.
     """
     needed: dict[Assumption, str] = {}
     seen: dict[Assumption, None] = {}
@@ -68,14 +81,16 @@ def needs(library: Library, filters: Filters, progress: Callable[[str], None] = 
                 proofs += 1
                 seen |= dict.fromkeys(given.keys() - {WHEN})
                 for one in given.keys() - needed.keys() - {WHEN}:
-                    rest = [literal for other, literals in given.items() if other != one for literal in literals]
+                    rest = [literal for other, literals in given.items() if other != one
+                            for literal in literals]
                     if not isinstance(solver.check((*rest, way.bad), ()), Unsat):
                         needed[one] = question.id
     return Needs(needed, tuple(sorted(seen.keys() - needed.keys())), proofs)
 
 
-def _named(library: Library, builder: Builder, question: Question, way: Way) -> dict[Assumption, list[int]]:
-    """What the proof of one way assumes, in parts. Those for traces only are among them, but of no kind that is counted."""
+def _named(library: Library, builder: Builder, question: Question,
+           way: Way) -> dict[Assumption, list[int]]:
+    """What the proof of one way assumes, by assumption; requirements for traces are left out."""
     spec = library.spec
     found: dict[Assumption, list[int]] = {}
     for (name, _), literal in builder.invariant.items():
@@ -89,7 +104,8 @@ def _named(library: Library, builder: Builder, question: Question, way: Way) -> 
             transition = spec.transitions[question.transition]
             axiom = next(a for a in transition.requires if a.name == rest)
             if not axiom.traces:
-                found.setdefault(Assumption(kind, f"{transition.name}.{rest}", _place(axiom.holds)), []).append(literal)
+                found.setdefault(Assumption(kind, f"{transition.name}.{rest}", _place(axiom.holds)),
+                                 []).append(literal)
         elif kind == "axiom":
             observation, _, sentence = rest.partition(".")
             axiom = next(a for a in spec.observations[observation].axioms if a.name == sentence)
@@ -104,8 +120,9 @@ def _place(source: Source | None) -> str:
 
 
 def lines(found: Needs) -> Iterator[str]:
-    """The report, for people."""
+    """The report as lines of text."""
     for one in found.unneeded:
         yield f"unneeded  {one.kind} {one.name}  ({one.place})"
-    yield (f"{found.proofs} proofs, each without each of its assumptions: {len(found.needed)} assumptions are needed, "
+    yield (f"{found.proofs} proofs, each without each of its assumptions: {len(found.needed)} "
+           "assumptions are needed, "
            f"{len(found.unneeded)} by none of these proofs.")

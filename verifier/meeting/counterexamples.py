@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Counterexamples of `prove`, run through the kernel's own helpers: as machine code where this machine runs it, else lifted.
+"""Counterexamples of `prove`, run through the kernel's own helpers.
 
-Each step of a trace is taken again with plain integers, every call of a helper answered by the kernel's code. It is
-reproduced where each step comes to the same state and the last violates the same property. Where it does not, the first
-call that is answered in another way is named. If that call was arch/'s, this kernel is another than arch/ describes:
-nothing is known of the obligation here. If it was lifted code, the tool contradicts itself.
+They run as machine code where this machine can, else as lifted. Each step of a trace is taken again
+with plain integers, and the kernel's code answers every call of a helper. The trace is reproduced
+where each step comes to the same state and the last violates the same property. Otherwise the first
+call with another answer is named. If arch/ answered it, this kernel is not the one that arch/
+describes, and nothing is known of the obligation here. If lifted code did, the tool contradicts
+itself.
 """
 
 from __future__ import annotations
@@ -49,9 +51,11 @@ class _Answers(Memory):
         self.native: set[bool] = set()
         self._missing: dict[str, str] = {}
         self.without: set[str] = set()  # helpers of the kernel's that its code did not answer
-        self.answered: dict[Any, tuple[Any, dict[str, Any]]] = {}  # calls in their order: the result, and entries by parameter
+        # calls in their order: the result, and entries by parameter
+        self.answered: dict[Any, tuple[Any, dict[str, Any]]] = {}
         self._pointed: dict[Any, tuple[Any, dict[str, Any], bool] | None] = {}
-        self.lifted: KernelAnswers | None = None  # of the helpers that the trace was found with, if these are the kernel's
+        # of the helpers that the trace was found with, if these are the kernel's
+        self.lifted: KernelAnswers | None = None
 
     def again(self) -> _Answers:
         """The same code, as if nothing had been asked of it."""
@@ -70,8 +74,12 @@ class _Answers(Memory):
         self.answered[key] = result, {}
         return result
 
-    def by_reference(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
-        """As machine code; but one within which the hardware acts as lifted, since nothing acts within machine code here."""
+    def by_reference(self, function: Function, args: tuple[Any, ...],
+                     room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+        """The answer of machine code; of lifted code where the hardware acts within the call.
+
+        Nothing can act within machine code here.
+        """
         if self.lifted is not None and self.lifted.lets_hardware_in(function):
             self.native.add(False)
             return self.lifted.by_reference(function, args, room)
@@ -82,7 +90,9 @@ class _Answers(Memory):
             self.without.add(function.name)
         return self._pointed[key]
 
-    def _through(self, function: Function, args: tuple[Any, ...]) -> tuple[Any, dict[str, Any], bool] | None:
+    def _through(
+        self, function: Function, args: tuple[Any, ...]
+    ) -> tuple[Any, dict[str, Any], bool] | None:
         try:
             apart = self.lifted is None and lets_hardware_in(
                 function.body
@@ -108,7 +118,8 @@ class _Answers(Memory):
         if found.outcome is None:
             if found.why.startswith("behaviour"):
                 raise _Unanswered(f"{name}: {found.why}")
-            self._missing[name] = found.why  # arch/'s helper stands: the kernel has none, or not whole
+            # arch/'s helper stands: the kernel has none, or not whole
+            self._missing[name] = found.why
             self._stands(name)
             return None
         self.native.add(found.native)
@@ -131,13 +142,15 @@ class _Kernel:
 
 
 def replay_run(
-    library: Library, run: Run, tree: Path, progress: Watch = lambda news: None, cache: Path | None = None,
+    library: Library, run: Run, tree: Path, progress: Watch = lambda news: None,
+    cache: Path | None = None,
 ) -> Run:
     """The run with each counterexample replayed.
 
-    One of arch/'s helpers that the kernel's code does not show is INCOMPLETE, with the call that makes the difference; one of
-    lifted helpers that the compiled ones do not show, or one without such a call, is a contradiction.
-    Raises ExtractionError and UsageError where the tree cannot be compiled.
+    A counterexample with arch/'s helpers that the kernel's code does not show becomes INCOMPLETE,
+    with the call that makes the difference. It is a contradiction where no call differs, or where
+    the helpers were lifted ones. Raises ExtractionError and UsageError where the tree cannot be
+    compiled.
     """
     results, contradictions = [], []
     with Replayer(tree, cache) as replayer:
@@ -155,12 +168,14 @@ def replay_run(
             found = _replayed(models[key], group, counterexample, result.obligation.property)
             verdict = with_trace(result.verdict, found.counterexample)
             if found.differs and library.substitute is None:
-                verdict = Incomplete(found.counterexample.kernel_why) if isinstance(verdict, Refuted) else verdict
+                verdict = (Incomplete(found.counterexample.kernel_why)
+                           if isinstance(verdict, Refuted) else verdict)
             elif found.counterexample.kernel is False:
                 contradictions.append(f"{result.obligation.id}: {found.counterexample.kernel_why}")
             results.append(replace(result, verdict=verdict))
     theorems = tuple(recounted(theorem, results) for theorem in run.theorems)
-    return replace(run, results=tuple(results), theorems=theorems, contradictions=(*run.contradictions, *contradictions))
+    return replace(run, results=tuple(results), theorems=theorems,
+                   contradictions=(*run.contradictions, *contradictions))
 
 
 def _kernel_model(library: Library, replayer: Replayer, group: Group) -> _Kernel | str:
@@ -189,13 +204,14 @@ def _answered_by(model: Model, answers: _Answers) -> Model:
 
 @dataclass(frozen=True, slots=True)
 class _Replayed:
-    """A counterexample as the kernel's code has it; `differs`: a call is answered in another way there, and named."""
+    """A counterexample in the kernel's code; `differs`: a call there has another answer."""
 
     counterexample: Counterexample
     differs: bool = False
 
 
-def _replayed(where: _Kernel | str, group: Group, counterexample: Counterexample, prop: str) -> _Replayed:
+def _replayed(where: _Kernel | str, group: Group, counterexample: Counterexample,
+              prop: str) -> _Replayed:
     def told(kernel: bool | None, why: str, differs: bool = False) -> _Replayed:
         return _Replayed(replace(counterexample, kernel=kernel, kernel_why=why), differs)
 
@@ -211,11 +227,15 @@ def _replayed(where: _Kernel | str, group: Group, counterexample: Counterexample
                 continue
             found = _difference(where, group, move, wanted)
             if found is None:
-                return told(False, f"step {number}, {move.transition}, goes another way in the kernel's code")
-            left_open = [n.removeprefix(LIFTED) for n, value in move.inputs.items() if n.startswith(LIFTED) and value]
+                return told(False, f"step {number}, {move.transition}, goes another way in the "
+                                   "kernel's code")
+            left_open = [n.removeprefix(LIFTED) for n, value in move.inputs.items()
+                         if n.startswith(LIFTED) and value]
             if left_open:
-                return told(None, f"{found}; no machine code was run in which {', '.join(left_open)} is as in the trace")
-            return told(False, f"step {number}, {move.transition}, goes another way in the kernel's code: {found}", True)
+                return told(None, f"{found}; no machine code was run in which "
+                                  f"{', '.join(left_open)} is as in the trace")
+            return told(False, f"step {number}, {move.transition}, goes another way in the "
+                               f"kernel's code: {found}", True)
     except (_Unanswered, PteproofError) as error:
         return told(None, str(error))
     if not answers.native:
@@ -226,16 +246,20 @@ def _replayed(where: _Kernel | str, group: Group, counterexample: Counterexample
 
 
 def _shows(model: Model, group: Group, move: Move, prop: str | None) -> bool:
-    """Does a step go as it does in the trace, and break the property, if one is given? A statement about entries fails."""
+    """Does a step go as in the trace, and break the property, if there is one?
+
+    A statement about entries alone has to fail.
+    """
     if move.transition == "static":
-        sentence = next(name.partition(".")[0] for name in move.inputs if not name.startswith(LIFTED))
+        sentence = next(name.partition(".")[0] for name in move.inputs
+                        if not name.startswith(LIFTED))
         return fails(model, model.spec.properties.values(), sentence, dict(move.inputs))
     violated, allowed, after = replay(model, group, move)
     return allowed and dict(after) == dict(move.after) and (prop is None or prop in violated)
 
 
 def _difference(where: _Kernel, group: Group, move: Move, prop: str | None) -> str | None:
-    """The first call of a step that the kernel's code answers in another way than the helper of the trace, with both answers."""
+    """The first call of a step that the kernel's code answers differently, with both answers."""
     answers = where.answers.again()
     _shows(_answered_by(where.traced, answers), group, move, prop)
     ours = where.traced.machine(Integers(), input_reader(dict(move.inputs)))
@@ -248,12 +272,14 @@ def _difference(where: _Kernel, group: Group, move: Move, prop: str | None) -> s
 
 
 def _told(
-    function: Function, args: tuple[Any, ...], theirs: tuple[Any, Mapping[str, Any]], ours: tuple[Any, Mapping[str, Any]]
+    function: Function, args: tuple[Any, ...], theirs: tuple[Any, Mapping[str, Any]],
+    ours: tuple[Any, Mapping[str, Any]]
 ) -> str:
     def side(answer: tuple[Any, Mapping[str, Any]]) -> str:
         result, entries = answer
         words = [] if result is None else [f"gives {int(result):#x}"]
-        return " and ".join([*words, *(f"leaves {int(entries[p.name]):#x}" for p in function.params if p.name in theirs[1])])
+        return " and ".join([*words, *(f"leaves {int(entries[p.name]):#x}" for p in function.params
+                                       if p.name in theirs[1])])
 
     given = ", ".join(f"{p.name}={int(a):#x}" for p, a in zip(function.params, args, strict=True))
     return f"{function.name}({given}) {side(theirs)} there, and {side(ours)} in the trace"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Functions of mm/ that decide what happens to entries, lifted, and held against what the specs say they do today.
+"""Functions of mm/ that decide what happens to entries, compared with what specs/ says they do.
 
-mm.yaml has a wrapper for each, which fixes what the model has (a private anonymous mapping, a page that is there) and
-leaves everything else of the vma and the page free.
+They are lifted from the kernel's C. mm.yaml has a wrapper for each. It fixes what the model has, a
+private anonymous mapping and a page that is there, and leaves everything else of the vma and the
+page free.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ from typing import Any
 
 from verifier.base.errors import ExtractionError, SpecError
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.conform.decide import Fails, Question, Setting, Unknown, Verdict, decide, why, word
+from verifier.kernel.conform.decide import (
+    Fails,
+    Question,
+    Setting,
+    Unknown,
+    Verdict,
+    decide,
+    why,
+    word,
+)
 from verifier.kernel.conform.helpers import Library, entry_object, known_features
 from verifier.kernel.conform.inputs import KernelInputs
 from verifier.kernel.conform.questions import make_backend
@@ -42,8 +52,9 @@ from verifier.run.library import load_library
 __all__ = ["MmClaim", "MmResult", "judge_mm", "load_mm"]
 
 _MACROS = """\
-#define PTEPROOF_VMA(vma, flags) (*(vm_flags_t *)&(vma)->vm_flags = ((vma)->vm_flags & ~(vm_flags_t)(VM_WRITE | VM_SHARED | \\
-  VM_MAYSHARE | VM_MAYWRITE | VM_SOFTDIRTY | VM_UFFD_WP)) | (flags))
+#define PTEPROOF_VMA(vma, flags) (*(vm_flags_t *)&(vma)->vm_flags = ((vma)->vm_flags \\
+  & ~(vm_flags_t)(VM_WRITE | VM_SHARED | VM_MAYSHARE | VM_MAYWRITE | VM_SOFTDIRTY | VM_UFFD_WP)) \\
+  | (flags))
 #define PTEPROOF_PAGE(page, exclusive, ksm) do { (page)->compound_head = 0; \\
   (page)->mapping = (void *)(unsigned long)((ksm) ? PAGE_MAPPING_KSM : PAGE_MAPPING_ANON); \\
   (page)->flags = ((page)->flags & ~((1UL << PG_anon_exclusive) | (1UL << PG_head))) \\
@@ -70,7 +81,7 @@ class SpecStep:
 
 @dataclass(frozen=True, slots=True)
 class MmClaim:
-    """One function of mm/: its wrapper, its parameters, and what is claimed of its result and of entries."""
+    """One function of mm/: its wrapper, its parameters, and claims about result and entries."""
 
     name: str
     file: str
@@ -83,7 +94,7 @@ class MmClaim:
 
 @dataclass(frozen=True, slots=True)
 class MmResult:
-    """What was found of a claim: equal, differs (with values), incomplete (with a reason), or contradiction."""
+    """The outcome of a claim: equal, differs, incomplete or contradiction."""
 
     variant: str
     function: str
@@ -93,13 +104,16 @@ class MmResult:
 
     @property
     def verdict(self) -> str:
+        """The word for the outcome."""
         return {"proved": "equal", "refuted": "differs"}.get(word(self.found), word(self.found))
 
     @property
     def reason(self) -> str:
+        """Why it is not equal; both values where it differs."""
         match self.found:
             case Fails(shown=sides):
-                return f"{why(self.found)}: it is {int(sides.found):#x}, and not {int(sides.expected):#x}"
+                return (f"{why(self.found)}: it is {int(sides.found):#x}, and not "
+                        f"{int(sides.expected):#x}")
             case _:
                 return why(self.found)
 
@@ -113,7 +127,7 @@ class Sides:
 
 
 def load_mm(path: Path | None = None) -> list[MmClaim]:
-    """The functions of mm.yaml; what is said of a definition of specs/world.yaml is taken from there."""
+    """The functions of mm.yaml; claims that name specs/world.yaml are taken from there."""
     table = read_yaml(path or Path(__file__).with_name("mm.yaml"), "verifier/meeting/mm.yaml")
     table.only(("functions",), "the file")
     functions = table.need("functions", Table, "the file")
@@ -124,8 +138,10 @@ def load_mm(path: Path | None = None) -> list[MmClaim]:
         claims = record.need("claims", Table, "a function")
         parts = tuple((key, _statement(claims.need(key, Table, "claims"))) for key in claims)
         when = record.need("when", Source, "a function") if "when" in record else None
-        found.append(MmClaim(name, record.text("file", "a function"), record.need("wrapper", Source, "a function").text,
-                             record.texts("takes", "takes"), when, record.text("because", "a function") if when else "", parts))
+        found.append(MmClaim(name, record.text("file", "a function"),
+                             record.need("wrapper", Source, "a function").text,
+                             record.texts("takes", "takes"), when,
+                             record.text("because", "a function") if when else "", parts))
     return found
 
 
@@ -134,7 +150,8 @@ def _statement(record: Table) -> Source | SpecStep:
     if "transition" in record:
         takes = record.need("takes", Table, "a claim")
         return SpecStep(record.text("transition", "a claim"), record.text("role", "a claim"),
-                        tuple((key, takes.text(key, "takes")) for key in takes), record.texts("never", "never"),
+                        tuple((key, takes.text(key, "takes")) for key in takes),
+                        record.texts("never", "never"),
                         record.texts("always", "always"))
     if "body" in record:
         body: Source = record.need("body", Source, "a claim")
@@ -150,7 +167,8 @@ def _statement(record: Table) -> Source | SpecStep:
     raise SpecError(record.at["spec"], f"specs/world.yaml defines no {name}")
 
 
-def judge_mm(configured: Configured, library: Library, layout: Layout, claims: list[MmClaim], backend: str = "z3",
+def judge_mm(configured: Configured, library: Library, layout: Layout, claims: list[MmClaim],
+             backend: str = "z3",
              timeout: float | None = 60, cache: Path | None = None) -> list[MmResult]:
     """Every claim about every function. ExtractionError where a wrapper does not compile."""
     found: list[MmResult] = []
@@ -159,28 +177,34 @@ def judge_mm(configured: Configured, library: Library, layout: Layout, claims: l
         try:
             program = _program(configured, library, claim, cache)
         except (Incomplete, ExtractionError) as error:
-            found.append(MmResult(layout.variant.name, claim.name, "*", Unknown(str(error)), time.perf_counter() - start))
+            found.append(MmResult(layout.variant.name, claim.name, "*", Unknown(str(error)),
+                                  time.perf_counter() - start))
             continue
         for name, body in claim.claims:
             start = time.perf_counter()
-            verdict = decide(make_backend(backend, timeout), partial(_put, program, library, layout, claim, name, body),
+            verdict = decide(make_backend(backend, timeout),
+                             partial(_put, program, library, layout, claim, name, body),
                              [text.partition(":")[0] for text in claim.takes])
-            found.append(MmResult(layout.variant.name, claim.name, name, verdict, time.perf_counter() - start))
+            found.append(MmResult(layout.variant.name, claim.name, name, verdict,
+                                  time.perf_counter() - start))
     return found
 
 
-def _program(configured: Configured, library: Library, claim: MmClaim, cache: Path | None) -> Program:
+def _program(configured: Configured, library: Library, claim: MmClaim,
+             cache: Path | None) -> Program:
     """The wrapper and its file as a module, before the build's own."""
     text = f'#include "{configured.tree.path / claim.file}"\n{_MACROS}{claim.wrapper}'
 
     def make(part: Path) -> set[Path]:
         source = part / "mm.c"
         source.write_text(text, encoding="utf-8")
-        compile_file(configured, source, part / "mm.ll", (f"-I{configured.tree.path / Path(claim.file).parent}",))
+        compile_file(configured, source, part / "mm.ll",
+                     (f"-I{configured.tree.path / Path(claim.file).parent}",))
         return read_by_compiler(part)
 
     folder = entry(
-        cache or cache_folder(), f"{configured.key}-mm", [configured.rests_on, configured.build, claim], make, configured.origin
+        cache or cache_folder(), f"{configured.key}-mm",
+        [configured.rests_on, configured.build, claim], make, configured.origin
     )
     module = parse_module((folder / "mm.ll").read_text(encoding="utf-8"), "mm")
     return Program((module, *library.program.modules), library.program.arch)
@@ -188,16 +212,19 @@ def _program(configured: Configured, library: Library, claim: MmClaim, cache: Pa
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
-    """A wrapper called with free arguments: what it returned and left in entries, by name, and where that is not known."""
+    """A wrapper called with free arguments: its result and entries, and what is undefined."""
 
     args: dict[str, Any]
     after: dict[str, Any]
     undefined: tuple[Undefinedness, ...]
 
 
-def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim, setting: Setting) -> Lifted:
+def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim,
+            setting: Setting) -> Lifted:
     alg, free = setting.alg, setting.free
-    inputs = KernelInputs(alg, free, library.build, known_features(library, layout.variant.features))
+    inputs = KernelInputs(
+        alg, free, library.build, known_features(library, layout.variant.features)
+    )
     lifter = Lifter(alg, program, inputs, KernelModels(actions=library.actions()))
     function = program.modules[0].function("pteproof_mm")
     if function is None:
@@ -218,7 +245,8 @@ def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim, 
             values.append(Truth(args[name]))
         elif isinstance(param.type, Int):
             args[name] = free.input_word(name, param.type.width)
-            values.append(Word(param.type.width, args[name], args[name] if isinstance(alg, Integers) else None))
+            values.append(Word(param.type.width, args[name], args[name] if isinstance(alg, Integers)
+                               else None))
     value, state = lifter.call("pteproof_mm", values)
     after: dict[str, Any] = {}
     for name, obj in objects.items():
@@ -239,7 +267,8 @@ def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim, 
 
 
 def _put(
-    program: Program, library: Library, layout: Layout, claim: MmClaim, name: str, body: Source | SpecStep, setting: Setting
+    program: Program, library: Library, layout: Layout, claim: MmClaim, name: str,
+    body: Source | SpecStep, setting: Setting
 ) -> Question[Sides]:
     """One claim about a function, over an algebra."""
     alg = setting.alg
@@ -251,7 +280,9 @@ def _put(
         expected = _after_step(setting, layout, body, args)
     else:
         expected_function = _parse(claim, layout, args, name, body)
-        expected = call(machine, expected_function, tuple(args[p.name] for p in expected_function.params))
+        expected = call(
+            machine, expected_function, tuple(args[p.name] for p in expected_function.params)
+        )
         truth = expected_function.returns == BOOL
     given = []
     if claim.when is not None:
@@ -262,7 +293,7 @@ def _put(
 
 
 def _after_step(setting: Setting, layout: Layout, step: SpecStep, args: dict[str, Any]) -> Any:
-    """The entry that the specs' own text gives, on the wrapper's arguments and any state of the world."""
+    """The entry that the specs' own text makes of the wrapper's arguments, in any state."""
     model = load_library().model(layout.variant.name, "page-flag")
     transition = model.spec.transitions[step.transition]
     given = {name: args[parameter] for name, parameter in step.takes}
@@ -275,15 +306,19 @@ def _after_step(setting: Setting, layout: Layout, step: SpecStep, args: dict[str
             return setting.alg.truth(False)
         if "@" in name and observed in step.always:
             return setting.alg.truth(True)
-        return setting.free.input_bool(name) if kind == BOOL else setting.free.input_word(name, kind)
+        return (
+            setting.free.input_bool(name) if kind == BOOL else setting.free.input_word(name, kind)
+        )
 
     roles = tuple(range(len(transition.roles)))
     instance = Instance(transition.name, transition, None, roles)
-    found = run(model, setting.alg, symbolic_state(model, fresh), instance, "today", fresh, Memory())
+    found = run(model, setting.alg, symbolic_state(model, fresh), instance, "today", fresh,
+                Memory())
     return found.after["entry", roles[transition.roles.index(step.role)]]
 
 
-def _parse(claim: MmClaim, layout: Layout, args: dict[str, Any], name: str, body: Source) -> Function:
+def _parse(claim: MmClaim, layout: Layout, args: dict[str, Any], name: str,
+           body: Source) -> Function:
     """A statement as a function of the wrapper's parameters that the model knows."""
     texts = [t if t.partition(":")[0] in args else "" for t in claim.takes]
     known = ", ".join(t for t in texts if t and t.partition(":")[0] != "addr")

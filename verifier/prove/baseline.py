@@ -37,6 +37,7 @@ class Said:
 
     @property
     def fails(self) -> bool:
+        """Does it say that the obligation is not proved?"""
         return self.verdict != "proved"
 
 

@@ -58,6 +58,7 @@ class Difference:
     note: str = ""
 
     def worse(self) -> bool:
+        """Does the new break or lose something that the old has?"""
         return self.word in ("broken", "widened", "lost")
 
 

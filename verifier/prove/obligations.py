@@ -110,6 +110,7 @@ class Obligation:
 
     @builtins.property
     def id(self) -> str:
+        """The obligation's name: variant/level/encoding/transition/code/property."""
         return obligation_id(self.group, self.transition, self.property)
 
     @builtins.property

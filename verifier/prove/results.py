@@ -66,11 +66,15 @@ class Counterexample:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
+    """No step violates the property; the inhabitant is a step that satisfies what is assumed."""
+
     inhabitant: Move | None
 
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
+    """A trace from an initial state leads to a step that violates the property."""
+
     counterexample: Counterexample
     inhabitant: Move | None = None
 
@@ -94,6 +98,8 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
+    """A part of what the obligation is about is not modelled, so nothing is claimed."""
+
     reason: str
 
 

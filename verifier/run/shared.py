@@ -68,6 +68,7 @@ class Shared:
                        ways=self.one(result.ways))
 
     def verdict(self, verdict: Verdict) -> Verdict:
+        """The verdict, with its moves shared."""
         match verdict:
             case Proved(inhabitant):
                 return Proved(inhabitant and self.move(inhabitant))
@@ -79,10 +80,12 @@ class Shared:
                 return verdict
 
     def counterexample(self, found: Counterexample) -> Counterexample:
+        """The counterexample, with its moves shared."""
         return replace(found, move=self.move(found.move), trace=tuple(map(self.move, found.trace)),
                        leads_to=tuple(map(self.move, found.leads_to)))
 
     def move(self, move: Move) -> Move:
+        """The step, with its names and states shared."""
         return Move(self.one(move.transition), move.event, self.one(move.roles), move.tracks_new,
                     self.packed(move.inputs), self.packed(move.before), self.packed(move.after))
 
@@ -111,6 +114,7 @@ class Results(Sequence[Result]):
         self._seconds = array("d")
 
     def append(self, result: Result) -> None:
+        """Add a result behind the others."""
         o = result.obligation
         if not self._verdicts or self._verdicts[-1] is not result.verdict:
             self._verdicts.append(result.verdict)

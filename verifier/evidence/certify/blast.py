@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The CNF of what is claimed, from a graph that is not folded: none of our rewriting stands behind a certificate.
+"""The CNF of a claim, from a graph that is not folded: no certificate rests on our rewriting.
 
-One CNF belongs to one step of a group (all proofs of one transition), and says that some proved obligation is violated.
-It is unsatisfiable where all of them hold.
+One CNF belongs to one step of a group, that is, to all proofs of one transition. It says that some
+proved obligation is violated, and is unsatisfiable where all of them hold.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ __all__ = ["Claims", "Unfolded", "claims_cnf"]
 
 
 class Unfolded(Bits):
-    """The bit graph without any rewriting: equality is bit by bit, and equal conjunctions are one node.
+    """The bit graph without any rewriting: equality is bit by bit.
 
-    `constants`: a conjunction with a constant, with itself or with its complement is no node; without, it is one too.
+    Equal conjunctions are still one node. With `constants`, a conjunction with a constant, with
+    itself or with its complement is folded; without, it is a node as well.
 
     >>> g = Unfolded(constants=False)
     >>> x = g.input_bool("x")
@@ -58,11 +59,11 @@ class Unfolded(Bits):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """A CNF, and what its variables are.
+    """A CNF, and the meaning of its variables.
 
-    violated  obligation id -> the variable that says that it is violated; the last clause has exactly these
-    assumed   label of an instance -> the variables that hold where all that is assumed of it holds
-    inputs    name -> the variables of its bits, lowest first; 0 where the CNF does not depend on a bit
+    violated  obligation id -> the variable that says that it is violated; these are the last clause
+    assumed   label of an instance -> the variable that says that all its assumptions hold
+    inputs    name -> the variables of its bits, lowest first; 0 where nothing depends on a bit
     """
 
     variables: int
@@ -73,10 +74,11 @@ class Claims:
 
 
 def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
-    """The CNF that some of these obligations is violated. It is the same for the same specs, byte for byte.
+    """The CNF that some of these obligations is violated.
 
-    Gates are numbered behind what they depend on, so that inputs determine all others in one pass. A gate is the
-    conjunction of two literals, or a choice between two, whose halves have no variables.
+    The same specs give the same bytes. A gate has a higher number than what it depends on, so that
+    the inputs determine all other variables in one pass. A gate is the conjunction of two literals,
+    or a choice between two, whose halves have no variables.
     """
     given = {label: graph.all(*found) for q in questions for label, found in q.given.items()}
     bad = {q.id: graph.any(*(graph.conj(given[w.label], w.bad) for w in q.ways)) for q in questions}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Checkers of DRAT proofs, each run as a program of its own. What they say counts by its exact words and code.
+"""Checkers of DRAT proofs, each run as a program of its own.
 
-drat-trim is run where it is on PATH, else dratify (a Python package, with an engine in Rust where that is installed):
-one process for many proofs. Neither has found the proofs that it checks.
+drat-trim is run where it is on PATH, else dratify, a Python package with an optional engine in
+Rust; one process checks many proofs. Neither has found the proofs that it checks. The answer of a
+checker counts by its exact words and its exit code.
 """
 
 from __future__ import annotations
@@ -65,9 +66,10 @@ class Checker:
         return f"{self.name} {self.version}"
 
     def check(self, pairs: Sequence[Pair], timeout: float) -> list[Said]:
-        """What it says of each pair of a CNF and a proof; `timeout` in seconds is for each.
+        """The answer for each pair of a CNF and a proof; `timeout` in seconds is for each.
 
-        Where it dies or hangs, it has said nothing of the pair that it was at, and starts again behind it.
+        Where the checker dies or hangs, the pair in hand has no answer, and it starts again behind
+        it.
         """
         if self.name == DRAT_TRIM:
             return [self._drat_trim(cnf, proof, timeout) for cnf, proof in pairs]
@@ -83,7 +85,8 @@ class Checker:
         """What one process says, and how it ended."""
         asked = "".join(f"{cnf}\t{proof}\n" for cnf, proof in pairs)
         try:
-            done = subprocess.run([sys.executable, "-I", "-c", _DRATIFY], input=asked.encode(), capture_output=True,
+            done = subprocess.run([sys.executable, "-I", "-c", _DRATIFY], input=asked.encode(),
+                                  capture_output=True,
                                   timeout=timeout * len(pairs) + 10, check=False)
             told, how = done.stdout, f"died with {done.returncode}"
         except subprocess.TimeoutExpired as error:
@@ -94,18 +97,22 @@ class Checker:
         if how != FINE and len(lines) == len(pairs):
             lines.pop()  # it ended wrongly all the same
         return [Said("", verified=True) if line == VERIFIED else
-                Said(f"{self.name} says {line!r}", rejected=line.startswith("s REJECTED")) for line in lines], how
+                Said(f"{self.name} says {line!r}", rejected=line.startswith("s REJECTED"))
+                for line in lines], how
 
     def _drat_trim(self, cnf: Path, proof: Path, timeout: float) -> Said:
         try:
-            done = subprocess.run([DRAT_TRIM, str(cnf), str(proof), "-t", str(int(timeout) + 1)], capture_output=True,
-                                  text=True, errors="replace", timeout=timeout + 10, check=False)
+            done = subprocess.run([DRAT_TRIM, str(cnf), str(proof), "-t", str(int(timeout) + 1)],
+                                  capture_output=True, text=True, errors="replace",
+                                  timeout=timeout + 10, check=False)
         except subprocess.TimeoutExpired:
             return Said(f"{DRAT_TRIM} took too long")
-        said = [line for line in done.stdout.replace("\r", "\n").split("\n") if line.startswith("s ")]
+        said = [line for line in done.stdout.replace("\r", "\n").split("\n")
+                if line.startswith("s ")]
         if done.returncode == 0 and said == [VERIFIED]:
             return Said("", verified=True)
-        return Said(f"{DRAT_TRIM} says {said} with code {done.returncode}", rejected=done.returncode == 1 and said == [REJECTED])
+        return Said(f"{DRAT_TRIM} says {said} with code {done.returncode}",
+                    rejected=done.returncode == 1 and said == [REJECTED])
 
 
 def checkers() -> list[Checker]:
@@ -128,8 +135,11 @@ def find_checker(name: str = AUTO) -> Checker:
         if name in (AUTO, one.name):
             return one
     if name == DRAT_TRIM:
-        raise UsageError("drat-trim is not on PATH: install Debian's package drat-trim (from Debian 13 on), or build it; "
+        raise UsageError("drat-trim is not on PATH: install Debian's package drat-trim (from "
+                         "Debian 13 on), or build it; "
                          "or --checker dratify")
     if name == DRATIFY:
-        raise UsageError("dratify is not installed: pip install 'pteproof[certify]'; or --checker drat-trim")
+        raise UsageError(
+            "dratify is not installed: pip install 'pteproof[certify]'; or --checker drat-trim"
+        )
     raise UsageError("no checker of proofs: install drat-trim, or pip install 'pteproof[certify]'")

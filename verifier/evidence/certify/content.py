@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a run has obligations of, and what the certificate of a unit says, both from the specs: made here to be written, and
-made here again to be compared with what somebody hands over.
+"""The obligations of a run, and what the certificate of a unit says, both made from specs/.
 
-A unit is the proved obligations of one step of a group. It is built in a graph of its own, so that it has the same bytes
-whatever else was asked for.
+`make` writes what is made here; `verify` makes it again and compares it with what somebody hands
+over. A unit is the proved obligations of one step of a group. It is built in a graph of its own, so
+that it has the same bytes whatever else was asked for.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from verifier.run.plan import groups_of
 
 __all__ = ["GRAPHS", "Asked", "Content", "asked_for", "content", "kernels", "spec_digests"]
 
-APART = ("laws.yaml", "survivors.yaml", "traits.yaml")  # files of specs/ that no obligation is made from
+# files of specs/ that no obligation is made from
+APART = ("laws.yaml", "survivors.yaml", "traits.yaml")
 GRAPHS = {True: "constants folded", False: "nothing folded"}  # how the index names a graph's kind
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An obligation: its unit's name, its property, and the kind of that."""
+    """An obligation: the name of its unit, its property, and the kind of the property."""
 
     unit: str
     property: str
@@ -45,18 +46,18 @@ class Asked:
 
     @builtins.property
     def advisory(self) -> bool:
-        """Does no run fail by it?"""
+        """Is it one that fails no run?"""
         return self.kind == ADVISORY
 
     @builtins.property
     def effect(self) -> bool:
-        """Is it what a step is there for? It is proved by showing one, and has no certificate."""
+        """Is it what a step is there for? A step that shows it proves it, without a certificate."""
         return self.kind == EFFECT
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A unit's claims: as a CNF with what its variables are, in words (by obligation), and as SMT-LIB."""
+    """The claims of a unit: as a CNF, in words by obligation, and as SMT-LIB."""
 
     name: str
     claims: Claims
@@ -64,35 +65,43 @@ class Content:
     smt2: str
 
     def text(self, inhabitants: Mapping[str, Mapping[str, int]]) -> str:
-        """What the variables of the CNF are, with an inhabitant of each set of assumptions, as JSON."""
+        """What the CNF's variables mean, with an inhabitant of each set of assumptions, as JSON."""
         found = self.claims
         told: dict[str, Any] = {
             "unit": self.name, "variables": found.variables, "clauses": len(found.clauses),
-            "obligations": [{"id": i, "claim": self.said[i], "violated": found.violated[i]} for i in found.violated],
+            "obligations": [{"id": i, "claim": self.said[i], "violated": found.violated[i]}
+                            for i in found.violated],
             "assumed": found.assumed, "inputs": found.inputs, "inhabitants": inhabitants,
         }
         return json.dumps(told, indent=1) + "\n"
 
 
 def asked_for(library: Library, filters: Filters) -> dict[str, Asked]:
-    """Every obligation that the filters let through, by id: with a certificate or without."""
+    """Every obligation that the filters let through, by id, with a certificate or without."""
     found = {}
     for group in groups_of(library, filters)[0]:
         model = library.group_model(group)
         for step in step_names(model):
             for prop in asked(model, step, group.code):
                 if filters.wants(step, prop.name):
-                    found[obligation_id(group, step, prop.name)] = Asked(f"{group}/{step}", prop.name, prop.kind)
+                    found[obligation_id(group, step, prop.name)] = Asked(
+                        f"{group}/{step}", prop.name, prop.kind
+                    )
     return found
 
 
 def content(library: Library, unit: str, properties: frozenset[str], constants: bool) -> Content:
-    """The claims of a unit. Bad where the specs have no such step, or not all of these properties of it."""
+    """The claims of a unit.
+
+    Raises Bad where the specs have no such step, or not all of these properties of it.
+    """
     variant, level, encoding, code, step = unit.split("/")
     group = Group(variant, level, encoding, code)
     model = library.group_model(group)
     graph, smt = Unfolded(constants), Smt()
-    bits, terms = Builder(model, group, graph, graph_inputs(graph)), Builder(model, group, smt, term_inputs(smt))
+    bits, terms = Builder(model, group, graph, graph_inputs(graph)), Builder(
+        model, group, smt, term_inputs(smt)
+    )
 
     def wanted(name: str, prop: str) -> bool:
         return name == step and prop in properties
@@ -113,13 +122,17 @@ def _architectures(library: Library, filters: Filters) -> list[str]:
 
 
 def kernels(library: Library, filters: Filters) -> dict[str, str]:
-    """By architecture: the version of Linux that its facts were read in."""
+    """The version of Linux that the facts of each architecture were read in."""
     return {name: library.archs[name].read for name in _architectures(library, filters)}
 
 
 def spec_digests(library: Library, filters: Filters) -> dict[str, str]:
-    """SHA-256 of each file of arch/ and specs/ that these obligations are made from, by its path there, as it was read."""
-    archs = {library.arch_folder.absolute() / f"{name}.yaml" for name in (*_architectures(library, filters), "generic")}
+    """The SHA-256 of each file of arch/ and specs/ that these obligations are made from.
+
+    Keys are paths such as arch/x86.yaml. The digest is of the bytes that were read.
+    """
+    archs = {library.arch_folder.absolute() / f"{name}.yaml"
+             for name in (*_architectures(library, filters), "generic")}
     specs = library.spec_folder.absolute()
     found = {f"arch/{path.name}": OPENED[path] for path in archs if path in OPENED}
     found |= {f"specs/{path.relative_to(specs)}": its for path, its in OPENED.items()

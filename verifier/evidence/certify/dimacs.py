@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""CNF files, written and read strictly: checkers are known to accept malformed ones, so none sees a file before this.
+"""CNF files, written and read strictly.
 
-The form is one: a header `p cnf VARIABLES CLAUSES`, then each clause on a line of its own, ended by ` 0`.
+Checkers are known to accept malformed files, so none sees a file before this. The only form is a
+header `p cnf VARIABLES CLAUSES`, then each clause on a line of its own, ended by ` 0`.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ _CLAUSE = re.compile(r"(?:-?[1-9][0-9]{0,8} )+0", re.ASCII)
 
 
 def write_cnf(variables: int, clauses: Sequence[Sequence[int]]) -> str:
-    """The text of a CNF. Literals are signed numbers of variables, which count from 1."""
-    lines = [f"p cnf {variables} {len(clauses)}", *(" ".join(map(str, (*clause, 0))) for clause in clauses)]
+    """The text of a CNF; a literal is the signed number of a variable, which count from 1."""
+    lines = [f"p cnf {variables} {len(clauses)}",
+             *(" ".join(map(str, (*clause, 0))) for clause in clauses)]
     return "\n".join(lines) + "\n"
 
 
 def parse_cnf(text: str, name: str) -> tuple[int, list[list[int]]]:
-    """Variables and clauses of the text of a CNF; `name` is the file's, for errors.
+    """The number of variables and the clauses of a CNF's text; `name` is the file's, for errors.
 
-    Raises UsageError at the first line that is not of the form: another header, a count that is not the file's, a
-    variable out of range, an empty clause, a comment, anything behind the last clause.
+    Raises UsageError at the first line that is not of the form: another header, a count that is not
+    the file's, a variable out of range, an empty clause, a comment, anything behind the last
+    clause.
     """
     if not text.endswith("\n"):
         raise UsageError(f"{name}: the last line does not end")
@@ -38,7 +41,9 @@ def parse_cnf(text: str, name: str) -> tuple[int, list[list[int]]]:
         raise UsageError(f"{name}:1:1: error: not a header `p cnf VARIABLES CLAUSES`")
     variables, count = int(header[1]), int(header[2])
     if len(lines) - 1 != count:
-        raise UsageError(f"{name}:1:1: error: the header promises {count} clauses, the file has {len(lines) - 1}")
+        raise UsageError(
+            f"{name}:1:1: error: the header promises {count} clauses, the file has {len(lines) - 1}"
+        )
     body = text[len(lines[0]) + 1:]
     if _BODY.fullmatch(body) is None:
         number = next(n for n, line in enumerate(lines[1:], 2) if _CLAUSE.fullmatch(line) is None)

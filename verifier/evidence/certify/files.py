@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The files of a folder of certificates: their names, and how they are read where nobody vouches for them.
+"""The files of a folder of certificates: their names, and how untrusted ones are read.
 
-A file is plain and lies where its unit's name says: no link, no pipe, nothing that no unit has.
+A file is plain and lies where the name of its unit says. Links, pipes and files of no unit are
+refused.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 from verifier.base.store import read_regular
 
-__all__ = ["INDEX", "KINDS", "SCHEMA", "UNITS", "Bad", "digest", "is_unit_file", "parse_json", "read_packed", "read_plain",
-           "strangers", "unit_path"]
+__all__ = ["INDEX", "KINDS", "SCHEMA", "UNITS", "Bad", "digest", "is_unit_file", "parse_json",
+           "read_packed", "read_plain", "strangers", "unit_path"]
 
 SCHEMA = "pteproof.certificates/2"
 INDEX = "index.json"
@@ -29,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9][A-Za-z0-9_.+-]*)
 
 
 class Bad(Exception):
-    """A certificate, or a file of one, is not as it has to be."""
+    """A certificate, or a file of one, is not in the form that it must have."""
 
 
 def digest(data: bytes) -> str:
@@ -38,7 +39,9 @@ def digest(data: bytes) -> str:
 
 
 def unit_path(name: str, kind: str) -> str:
-    """Where a unit variant/level/encoding/code/step has its file of a kind, within the folder. Bad where it is no name of a unit.
+    """The path, within the folder, of a unit's file of one kind.
+
+    A unit's name is variant/level/encoding/code/step; Bad for anything else.
 
     >>> unit_path("x86_64/pte/option-c/today/zap", "cnf")
     'units/x86_64--pte--option-c--today--zap.cnf.gz'
@@ -55,7 +58,10 @@ def is_unit_file(name: str) -> bool:
 
 
 def strangers(folder: Path, known: set[str]) -> dict[str, str]:
-    """What lies in the folder and should not, as a path within it, and why; `known` has the paths of all units' files."""
+    """What should not lie in the folder, by its path within it, and why.
+
+    `known` has the paths of all units' files.
+    """
     units = folder / UNITS
     found = {path.name for path in folder.iterdir()} - {INDEX, UNITS}
     if units.is_symlink() or not units.is_dir():
@@ -65,14 +71,20 @@ def strangers(folder: Path, known: set[str]) -> dict[str, str]:
 
 
 def read_plain(path: Path) -> bytes:
-    """The contents of a plain file. Bad where it is a link or too large; OSError where it is none, or cannot be read."""
+    """The contents of a plain file.
+
+    Raises Bad where it is a link or too large, OSError where it cannot be read.
+    """
     if path.is_symlink():
         raise Bad("is a link, not a file")
     return _whole(read_regular(path, LARGEST + 1))
 
 
 def read_packed(path: Path) -> bytes:
-    """What a plain file that is packed with gzip holds. Bad where it is not; OSError where it cannot be read."""
+    """The contents of a plain file that is packed with gzip.
+
+    Raises Bad where it is not one, OSError where it cannot be read.
+    """
     data = io.BytesIO(read_plain(path))
     try:
         with gzip.open(data) as stream:
@@ -88,9 +100,13 @@ def _whole(data: bytes) -> bytes:
 
 
 def parse_json(data: bytes) -> dict[str, Any]:
-    """A JSON object as every reader has to read it. Bad where it is none, or has a key twice at any depth."""
+    """A JSON object, read so strictly that all readers agree on it.
+
+    Raises Bad where it is none, or has a key twice at any depth.
+    """
     try:
-        found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_no_number)
+        found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number,
+                           parse_float=_no_number)
     except (ValueError, RecursionError) as error:
         raise Bad(f"not JSON: {error}") from error
     if not isinstance(found, dict):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A CNF read as a circuit: every clause is a constant's, part of a gate's definition, a name's, or the violation.
+"""A CNF read as a circuit.
 
-Gates are defined once, each behind what it depends on. So whatever values the inputs have, there is exactly one assignment that
-satisfies all clauses but the last: nothing is assumed by the CNF itself, and it is the violation that cannot be.
+Every clause belongs to the constant, to the definition of a gate, to a name, or is the violation.
+Each gate is defined once, behind what it depends on. So whatever values the inputs have, exactly
+one assignment satisfies all clauses but the last: the CNF itself assumes nothing, and only the
+violation can make it unsatisfiable.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ NAME, AND, CHOICE = 2, 3, 4  # clauses of a definition
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """What a CNF defines. Variable 1 is false; variables count from 1, and literals are signed variables.
+    """The gates that a CNF defines.
+
+    Variable 1 is false. Variables count from 1; a literal is a signed variable.
 
     inputs     variables that nothing defines
     gates      (own, a, b, 0): own is a and b; (own, a, b, c): own is a where c holds, else b
@@ -34,9 +38,10 @@ class Circuit:
     violation: list[int]
 
     def values(self, inputs: Mapping[int, int], count: int) -> list[int]:
-        """Each literal's values in `count` assignments at once, as bits of a number; index it with literals of either sign.
+        """The values of each literal in `count` assignments at once, as the bits of a number.
 
-        `inputs` has the values of input variables likewise; one that is missing is 0.
+        The list is indexed with literals of either sign. `inputs` has the values of input variables
+        in the same form; one that is missing is 0.
         """
         all_true = (1 << count) - 1
         found = [0] * (2 * self.variables + 1)
@@ -53,7 +58,7 @@ class Circuit:
 
 
 def read_circuit(variables: int, clauses: Sequence[list[int]]) -> Circuit:
-    """The circuit of a CNF. Bad at the first clause (they count from 1) that is no part of one."""
+    """The circuit of a CNF; Bad at the first clause, counted from 1, that is no part of one."""
     if not clauses or clauses[0] != [-1]:
         raise Bad("clause 1 does not say that variable 1 is false")
     gates: list[tuple[int, int, int, int]] = []
@@ -64,7 +69,8 @@ def read_circuit(variables: int, clauses: Sequence[list[int]]) -> Circuit:
         if not size or (names and size != NAME):
             raise Bad(f"clause {at + 1} is neither part of a definition nor the violation")
         if own <= last or own > variables or any(not -own < x < own for x in under):
-            raise Bad(f"clause {at + 1} defines variable {own} again, or out of order, or by what comes behind it")
+            raise Bad(f"clause {at + 1} defines variable {own} again, or out of order, or by what "
+                      "comes behind it")
         if size == NAME:
             names.append((own, under[0]))
         else:
@@ -78,7 +84,10 @@ def read_circuit(variables: int, clauses: Sequence[list[int]]) -> Circuit:
 
 
 def _definition(some: Sequence[list[int]]) -> tuple[int, int, tuple[int, ...]]:
-    """How many of these clauses define a variable, which one, and by what literals; 0 where they define none."""
+    """The number of these clauses that define a variable, the variable, and the literals.
+
+    The number is 0 where they define none.
+    """
     first = some[0]
     if len(first) == 2 and len(some) >= NAME:
         own, x = -first[0], first[1]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Certificates of what a run proved: a folder of claims, SMT-LIB, CNF and DRAT that others check without this program.
+"""Certificates of what a run proved: claims, SMT-LIB, CNF and DRAT in a folder.
 
-docs/certificates.md says what each file holds. A unit is one step of a group: its proofs share a CNF, which says that
-some of them is violated, and a proof that this cannot be.
+Others check them without this program; docs/certificates.md says what each file holds. A unit is
+one step of a group. Its proofs share a CNF, which says that some of them is violated, and a proof
+that this cannot be.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from verifier.engine.refute import refutation, satisfied
 from verifier.engine.sat import PROOF_SAT
 from verifier.engine.versions import solver_versions
 from verifier.evidence.certify.blast import Claims
-from verifier.evidence.certify.content import GRAPHS, Asked, asked_for, content, kernels, spec_digests
+from verifier.evidence.certify.content import (
+    GRAPHS,
+    Asked,
+    asked_for,
+    content,
+    kernels,
+    spec_digests,
+)
 from verifier.evidence.certify.dimacs import write_cnf
 from verifier.evidence.certify.files import INDEX, SCHEMA, UNITS, digest, is_unit_file, unit_path
 from verifier.prove.results import Proved, Run, verdict_name
@@ -38,13 +46,14 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Made:
-    """What has no certificate though it was proved: contradictions in words, and by unit why a process was lost."""
+    """What was proved and has no certificate: contradictions, and units whose process was lost."""
 
     contradictions: list[str] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
 
 
-Files = dict[str, tuple[bytes, str]]  # by kind: what to write, and the digest of what it is packed from
+# by kind: what to write, and the digest of what it is packed from
+Files = dict[str, tuple[bytes, str]]
 
 
 def open_folder(folder: Path) -> None:
@@ -62,9 +71,10 @@ def make(
     library: Library, run: Run, filters: Filters, folder: Path, jobs: int, constants: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Made:
-    """Write the certificates of everything that a run of these filters proved; what has none though it was proved.
+    """Write the certificates of everything that a run of these filters proved.
 
-    The index is written last, so that a run that was killed leaves none. Raises UsageError where files cannot be written.
+    The index is written last, so that a run that was killed leaves none. Raises UsageError where
+    files cannot be written.
     """
     open_folder(folder)
     asked = asked_for(library, filters)
@@ -77,7 +87,8 @@ def make(
         for path in (folder / UNITS).iterdir():
             if is_unit_file(path.name):
                 path.unlink()
-        for (unit, properties), found in each(partial(_unit, library, constants), units.items(), jobs):
+        for (unit, properties), found in each(partial(_unit, library, constants), units.items(),
+                                              jobs):
             if isinstance(found, Lost) and found.killed:
                 made.lost[unit] = found.why
             elif isinstance(found, Lost):
@@ -90,7 +101,9 @@ def make(
         index = _index(library, run, filters, asked, rows, constants)
         (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+        raise UsageError(
+            f"{error.filename or folder}: cannot be written: {error.strerror}"
+        ) from error
     return made
 
 
@@ -105,7 +118,8 @@ def _units(run: Run, asked: Mapping[str, Asked]) -> dict[str, frozenset[str]]:
 
 
 def _index(
-    library: Library, run: Run, filters: Filters, asked: Mapping[str, Asked], rows: list[dict[str, Any]], constants: bool,
+    library: Library, run: Run, filters: Filters, asked: Mapping[str, Asked],
+    rows: list[dict[str, Any]], constants: bool,
 ) -> dict[str, Any]:
     certified = {row["name"] for row in rows}
     verdicts = {r.obligation.id: r.verdict for r in run.results}
@@ -120,7 +134,8 @@ def _index(
         elif not isinstance(verdict, Proved):
             left[identity] = verdict_name(verdict)
     return {
-        "schema": SCHEMA, "tool": {"name": "pteproof", "version": __version__, "solvers": solver_versions()},
+        "schema": SCHEMA, "tool": {"name": "pteproof", "version": __version__,
+                                   "solvers": solver_versions()},
         "proofs": f"DRAT, by {PROOF_SAT}", "graph": GRAPHS[constants],
         "asked": {name: list(globs) for name, globs in asdict(filters).items()},
         "kernel": kernels(library, filters), "specs": spec_digests(library, filters),
@@ -145,17 +160,20 @@ def _unit(library: Library, constants: bool, task: tuple[str, frozenset[str]]) -
         texts = _texts(library, *task, constants)
     except Refused as error:
         return str(error)
-    return {kind: (gzip.compress(text.encode(), 1, mtime=0), digest(text.encode())) for kind, text in texts.items()}
+    return {kind: (gzip.compress(text.encode(), 1, mtime=0), digest(text.encode()))
+            for kind, text in texts.items()}
 
 
-def _texts(library: Library, unit: str, properties: frozenset[str], constants: bool) -> dict[str, str]:
+def _texts(library: Library, unit: str, properties: frozenset[str],
+           constants: bool) -> dict[str, str]:
     found = content(library, unit, properties, constants)
     claims = found.claims
     proof = refutation(claims.clauses)
     if proof is None:
         raise Refused("what was proved is satisfiable as a CNF without folding")
     return {
-        "cnf": write_cnf(claims.variables, claims.clauses), "drat": "\n".join(proof) + "\n", "smt2": found.smt2,
+        "cnf": write_cnf(claims.variables, claims.clauses), "drat": "\n".join(proof) + "\n",
+        "smt2": found.smt2,
         "json": found.text(_inhabitants(claims)),
     }
 

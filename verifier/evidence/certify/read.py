@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a folder of certificates says, believed in nothing: the form of the index, and each unit checked from its files alone.
+"""What a folder of certificates says, read without trust: its index, and each unit by its files.
 
-Of a unit: its files have the digests of the index; the CNF, parsed strictly, is gates, names and the violation of exactly the
-obligations that are told; every set of assumptions has an inhabitant; the proof has DRAT's form. What the gates have to do
-with the claims is not seen here (verifier.evidence.certify.verify).
+For a unit, its files have the digests of the index. The CNF, parsed strictly, consists of gates,
+names and the violation of exactly the obligations that are listed. Every set of assumptions has an
+inhabitant. The proof has DRAT's form. Whether the gates mean the claims is checked elsewhere
+(verifier.evidence.certify.verify).
 """
 
 from __future__ import annotations
@@ -17,14 +18,25 @@ from typing import Any
 from verifier.base.errors import UsageError
 from verifier.evidence.certify.content import GRAPHS
 from verifier.evidence.certify.dimacs import parse_cnf
-from verifier.evidence.certify.files import INDEX, KINDS, SCHEMA, Bad, digest, parse_json, read_packed, read_plain, unit_path
+from verifier.evidence.certify.files import (
+    INDEX,
+    KINDS,
+    SCHEMA,
+    Bad,
+    digest,
+    parse_json,
+    read_packed,
+    read_plain,
+    unit_path,
+)
 from verifier.evidence.certify.gates import Circuit, read_circuit
 from verifier.run.filters import Filters
 
 __all__ = ["Index", "Row", "Unit", "read_index", "read_unit"]
 
 _PROOF = re.compile(r"(?:(?:d )?+(?:-?[1-9][0-9]{0,8} )*+0\n)++", re.ASCII)
-_KEYS = ("schema", "tool", "proofs", "graph", "asked", "kernel", "specs", "units", "not_certified", "shown")
+_KEYS = ("schema", "tool", "proofs", "graph", "asked", "kernel", "specs", "units", "not_certified",
+         "shown")
 _TOLD = ("unit", "variables", "clauses", "obligations", "assumed", "inputs", "inhabitants")
 
 
@@ -57,7 +69,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit whose files hold together: each obligation's claim by its id, and its files' texts by kind."""
+    """A unit whose files fit together: each obligation's claim by its id, and texts by kind."""
 
     name: str
     said: Mapping[str, str]
@@ -75,7 +87,9 @@ def read_index(folder: Path) -> Index:
             raise Bad(f"no index of {SCHEMA}")
         return _index(found)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; a run that was stopped leaves no index") from error
+        raise UsageError(
+            f"{path}: {error.strerror}; a run that was stopped leaves no index"
+        ) from error
     except Bad as error:
         raise UsageError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -84,20 +98,24 @@ def read_index(folder: Path) -> Index:
 
 def _index(found: dict[str, Any]) -> Index:
     asked, graphs = found["asked"], {text: constants for constants, text in GRAPHS.items()}
-    if set(found) != set(_KEYS) or set(asked) != {f.name for f in fields(Filters)} or found["graph"] not in graphs:
+    if (set(found) != set(_KEYS) or set(asked) != {f.name for f in fields(Filters)}
+            or found["graph"] not in graphs):
         raise Bad("not as an index is")
     rows = tuple(_row(row) for row in found["units"])
     names = [row.name for row in rows]
     if not rows or len(set(names)) != len(names):
         raise Bad("names no unit, or one twice")
     return Index(
-        str(found["tool"]["version"]), graphs[found["graph"]], Filters(*(_words(asked[f.name]) for f in fields(Filters))),
-        _texts(found["kernel"]), _texts(found["specs"]), rows, _texts(found["not_certified"]), _words(found["shown"]))
+        str(found["tool"]["version"]), graphs[found["graph"]],
+        Filters(*(_words(asked[f.name]) for f in fields(Filters))),
+        _texts(found["kernel"]), _texts(found["specs"]), rows, _texts(found["not_certified"]),
+        _words(found["shown"]))
 
 
 def _row(row: dict[str, Any]) -> Row:
     name, count, files = row["name"], row["obligations"], row["files"]
-    if set(row) != {"name", "obligations", "files"} or type(count) is not int or set(files) != set(KINDS):
+    if (set(row) != {"name", "obligations", "files"} or type(count) is not int
+            or set(files) != set(KINDS)):
         raise Bad("a unit's row is not as one is")
     for kind, entry in files.items():
         if set(entry) != {"path", "sha256"} or entry["path"] != unit_path(name, kind):
@@ -118,7 +136,10 @@ def _texts(found: Any) -> dict[str, str]:
 
 
 def read_unit(folder: Path, row: Row) -> Unit:
-    """A unit of which everything holds that its files alone can show, but for the proof itself. Bad where it does not."""
+    """A unit, with everything checked that its files alone can show, but for the proof itself.
+
+    Raises Bad at the first thing that does not hold.
+    """
     try:
         texts = {kind: _text(folder, row, kind) for kind in KINDS}
         told = parse_json(texts["json"].encode())
@@ -148,7 +169,8 @@ def _text(folder: Path, row: Row, kind: str) -> str:
 
 def _obligations(row: Row, told: dict[str, Any], variables: int, clauses: int) -> dict[str, str]:
     """The claims of the obligations that are told, by id. They are some of the unit's, each once."""
-    if set(told) != set(_TOLD) or any(set(o) != {"id", "claim", "violated"} for o in told["obligations"]):
+    if (set(told) != set(_TOLD)
+            or any(set(o) != {"id", "claim", "violated"} for o in told["obligations"])):
         raise Bad("not a unit: it tells something else")
     said = {str(o["id"]): o["claim"] for o in told["obligations"]}
     if told["unit"] != row.name or (told["variables"], told["clauses"]) != (variables, clauses):
@@ -165,8 +187,12 @@ def _obligations(row: Row, told: dict[str, Any], variables: int, clauses: int) -
 
 
 def _meant(told: dict[str, Any], circuit: Circuit) -> None:
-    """The variables are what is told of them, and every set of assumptions holds for some values, which violate nothing."""
-    violated, assumed, inputs = [o["violated"] for o in told["obligations"]], told["assumed"], told["inputs"]
+    """Check the meaning of the variables, and that every set of assumptions has an inhabitant.
+
+    The inhabitants must violate nothing.
+    """
+    violated, assumed, inputs = [o["violated"]
+                                 for o in told["obligations"]], told["assumed"], told["inputs"]
     if circuit.violation != violated:
         raise Bad("the last clause does not say that one of the obligations is violated")
     if not assumed:

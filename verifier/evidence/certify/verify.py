@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Certificates checked: nothing of the run that made them is trusted.
+"""Certificates checked without trust in the run that made them.
 
-Each unit holds together (verifier.evidence.certify.read), and a checker that is not the solver verifies its
-proof. Where there are specs, all that a unit says is made from them again and has to be the same, and the
-units together with what the index says was not proved have to be all obligations of the run. Without specs,
-what the gates mean is not checked.
+The files of each unit fit together (verifier.evidence.certify.read), and a checker that is not the
+solver verifies its proof. Where there are specs, all that a unit says is made from them again and
+has to be the same. The units, and what the index says was not proved, have to be all obligations of
+the run. Without specs, the meaning of the gates is not checked.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Report:
     wrong      what does not hold, and why: by unit, or by file
     unchecked  units that could not be checked, and why
     left       obligations without a certificate, with the verdicts that the index gives them
-    shown      how many steps were shown to lead to what they are there for, as the index says: there are no certificates of that
-    open       those of them by which a run fails: all but the advisory; without specs nobody knows, and it is empty
+    shown      the number of steps that show what they are there for; the index alone says so
+    open       those of `left` by which a run fails; without specs nobody knows, and it is empty
     meaning    were gates, claims and the list of obligations compared with the specs?
     """
 
@@ -57,6 +57,7 @@ class Report:
 
     @property
     def obligations(self) -> int:
+        """The number of obligations that certificates prove."""
         return sum(self.good.values())
 
 
@@ -64,12 +65,14 @@ def verify(
     folder: Path, checker: Checker, library: Library | None, jobs: int = 1, timeout: float = 300,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Check every certificate of a folder, against these specs or from its files alone; `timeout` in seconds is for one proof.
+    """Check every certificate of a folder, against these specs or from its files alone.
 
-    Raises UsageError where the folder has no index of certificates, the index is not one, or it is of other specs.
+    `timeout` in seconds is for one proof. Raises UsageError where the folder has no index of
+    certificates, the index is malformed, or it is of other specs.
     """
     index = read_index(folder)
-    report = Report(str(checker), index.filters, library is not None, index.not_certified, len(index.shown))
+    report = Report(str(checker), index.filters, library is not None, index.not_certified,
+                    len(index.shown))
     report.wrong |= strangers(folder, index.paths())
     expected: dict[str, frozenset[str]] = {}
     if library is not None:
@@ -78,7 +81,8 @@ def verify(
     rows = [row for row in index.rows if row.name not in report.wrong]
     try:
         for start in range(0, len(rows), BATCH):
-            _batch(report, partial(_unit, folder, index, library, expected), rows[start:start + BATCH], checker, jobs, timeout)
+            _batch(report, partial(_unit, folder, index, library, expected),
+                   rows[start:start + BATCH], checker, jobs, timeout)
             progress(f"{len(report.good) + len(report.wrong)} of {len(rows)} certificates")
     except KeyboardInterrupt:
         report.stopped = True
@@ -92,12 +96,13 @@ def stopped_before(checker: Checker, library: Library, filters: Filters, run: Ru
     asked = asked_for(library, filters)
     verdicts = {r.obligation.id: verdict_name(r.verdict) for r in run.results}
     left = {identity: verdicts.get(identity, "unknown") for identity in asked}
-    return Report(str(checker), filters, True, left, open=tuple(i for i in asked if not asked[i].advisory), stopped=True)
+    return Report(str(checker), filters, True, left,
+                  open=tuple(i for i in asked if not asked[i].advisory), stopped=True)
 
 
 def _batch(
-    report: Report, work: Callable[[Path, tuple[int, Row]], int | str], rows: Sequence[Row], checker: Checker, jobs: int,
-    timeout: float,
+    report: Report, work: Callable[[Path, tuple[int, Row]], int | str], rows: Sequence[Row],
+    checker: Checker, jobs: int, timeout: float,
 ) -> None:
     """Check some units, whose CNF and proof lie unpacked meanwhile."""
     with tempfile.TemporaryDirectory(prefix="pteproof-") as scratch:
@@ -114,23 +119,30 @@ def _batch(
 
 
 def _same_specs(folder: Path, index: Index, library: Library) -> None:
-    """UsageError at the first file of arch/ and specs/ that is not the one that the certificates were made from."""
+    """Raise UsageError at the first file of arch/ or specs/ that the certificates do not have."""
     here = spec_digests(library, index.filters)
     for name in sorted({*here, *index.specs}):
         if here.get(name) != index.specs.get(name):
-            raise UsageError(f"{folder / INDEX}: of other specs: {name} is not the file that is here; --arch-dir and --spec-dir "
+            raise UsageError(f"{folder / INDEX}: of other specs: {name} is not the file that is "
+                             "here; --arch-dir and --spec-dir "
                              "say where theirs are, --files-only does without")
     if dict(index.kernel) != kernels(library, index.filters):
         raise UsageError(f"{folder / INDEX}: of other specs: they were read in another Linux")
 
 
-def _expected(report: Report, index: Index, asked: Mapping[str, Asked]) -> dict[str, frozenset[str]]:
-    """By unit: the obligations that it has to certify, for the index gives them no verdict. Units that there should not be, and
-    those that are missing, are told as wrong."""
+def _expected(
+    report: Report, index: Index, asked: Mapping[str, Asked]
+) -> dict[str, frozenset[str]]:
+    """The obligations that each unit has to certify: those that the index gives no verdict.
+
+    Units that should not be there, and units that are missing, go into what is wrong.
+    """
     told = [*index.not_certified, *index.shown]
     report.wrong |= {i: "the run has no such obligation" for i in told if i not in asked}
-    report.wrong |= {i: "is shown, and is nothing that a step is there for, or has another verdict as well"
-                     for i in index.shown if i in asked and (not asked[i].effect or i in index.not_certified)}
+    report.wrong |= {i: "is shown, and is nothing that a step is there for, or has another verdict "
+                        "as well"
+                     for i in index.shown if i in asked
+                     and (not asked[i].effect or i in index.not_certified)}
     report.open = tuple(i for i in index.not_certified if i in asked and not asked[i].advisory)
     found: dict[str, set[str]] = {}
     for identity, one in asked.items():
@@ -139,9 +151,12 @@ def _expected(report: Report, index: Index, asked: Mapping[str, Asked]) -> dict[
         elif not one.effect and identity not in index.not_certified:
             found.setdefault(one.unit, set()).add(identity)
     rows = {row.name for row in index.rows}
-    report.wrong |= {unit: f"the index leaves it out: {min(ids)} has neither a certificate nor a verdict"
+    report.wrong |= {unit: f"the index leaves it out: {min(ids)} has neither a certificate nor a "
+                           "verdict"
                      for unit, ids in found.items() if unit not in rows}
-    report.wrong |= dict.fromkeys(rows - found.keys(), "the run has no such unit with anything left to certify")
+    report.wrong |= dict.fromkeys(
+        rows - found.keys(), "the run has no such unit with anything left to certify"
+    )
     return {unit: frozenset(ids) for unit, ids in found.items()}
 
 
@@ -150,10 +165,11 @@ def _pair(scratch: Path, number: int) -> Pair:
 
 
 def _unit(
-    folder: Path, index: Index, library: Library | None, expected: Mapping[str, frozenset[str]], scratch: Path,
+    folder: Path, index: Index, library: Library | None, expected: Mapping[str, frozenset[str]],
+    scratch: Path,
     task: tuple[int, Row],
 ) -> int | str:
-    """Leave a unit's CNF and proof for a checker; the number of its obligations, or why it does not hold."""
+    """Leave a unit's CNF and proof for a checker; its number of obligations, or what is wrong."""
     number, row = task
     try:
         unit = read_unit(folder, row)
@@ -161,25 +177,29 @@ def _unit(
             _as_specs_say(library, index, unit, expected[row.name])
     except Bad as error:
         return str(error)
-    for path, text in zip(_pair(scratch, number), (unit.texts["cnf"], unit.texts["drat"]), strict=True):
+    for path, text in zip(_pair(scratch, number), (unit.texts["cnf"], unit.texts["drat"]),
+                          strict=True):
         path.write_text(text)
     return len(unit.said)
 
 
 def _as_specs_say(library: Library, index: Index, unit: Unit, expected: frozenset[str]) -> None:
-    """Bad where the obligations are not those that are expected, or anything is not what the specs make of them."""
+    """Raise Bad where the obligations or anything else is not what the specs make of them."""
     for identity in sorted(expected ^ unit.said.keys()):
         if identity in expected:
             raise Bad(f"{identity} has neither a certificate nor a verdict")
         raise Bad(f"{identity} is not asked for" if identity not in index.not_certified else
                   f"{identity} is certified, and the index says that it is not")
-    here = content(library, unit.name, frozenset(identity.rpartition("/")[2] for identity in expected), index.constants)
+    here = content(library, unit.name,
+                   frozenset(identity.rpartition("/")[2] for identity in expected), index.constants)
     for identity, claim in here.said.items():
         if unit.said[identity] != claim:
             raise Bad(f"the claim of {identity} is not the specs': it should say {claim!r}")
-    made_by = "" if index.made_by == __version__ else f" (made by version {index.made_by}, checked by {__version__})"
+    made_by = ("" if index.made_by == __version__
+               else f" (made by version {index.made_by}, checked by {__version__})")
     if unit.clauses != here.claims.clauses:
-        raise Bad(f"the gates are not those of its obligations: clause {_differs(unit.clauses, here.claims.clauses)}{made_by}")
+        raise Bad("the gates are not those of its obligations: clause "
+                  f"{_differs(unit.clauses, here.claims.clauses)}{made_by}")
     if unit.texts["json"] != here.text(unit.inhabitants):
         raise Bad("what is told of the CNF's variables is not what they are")
     if unit.texts["smt2"] != here.smt2:
@@ -189,18 +209,22 @@ def _as_specs_say(library: Library, index: Index, unit: Unit, expected: frozense
 
 def _differs(found: Sequence[object], wanted: Sequence[object]) -> str:
     """The first place where two differ, and what is there."""
-    at = next((n for n, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), min(len(found), len(wanted)))
+    at = next((n for n, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b),
+              min(len(found), len(wanted)))
     shown = [repr(lines[at])[:80] if at < len(lines) else "missing" for lines in (found, wanted)]
     return f"{at + 1} is {shown[0]}, and should be {shown[1]}"
 
 
 def _proofs(
-    report: Report, checker: Checker, pairs: Mapping[str, Pair], counts: Mapping[str, int], jobs: int, timeout: float,
+    report: Report, checker: Checker, pairs: Mapping[str, Pair], counts: Mapping[str, int],
+    jobs: int, timeout: float,
 ) -> None:
     """Have the proofs checked, and sort the units by what is said of them."""
     names = list(pairs)
-    shares: Sequence[list[str]] = [share for share in (names[n::jobs] for n in range(jobs)) if share]
-    for share, said in each(lambda s: checker.check([pairs[name] for name in s], timeout), shares, jobs):
+    shares: Sequence[list[str]] = [share for share in (names[n::jobs] for n in range(jobs))
+                                   if share]
+    for share, said in each(lambda s: checker.check([pairs[name] for name in s], timeout), shares,
+                            jobs):
         if isinstance(said, Lost):
             report.unchecked |= dict.fromkeys(share, said.why)
             continue

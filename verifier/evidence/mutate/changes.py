@@ -8,7 +8,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Change", "become", "drop", "invert", "put", "rename", "set_argument", "set_part", "swap", "without", "wrap"]
+__all__ = ["Change", "become", "drop", "invert", "put", "rename", "set_argument", "set_part",
+           "swap", "without", "wrap"]
 
 Change = Callable[[Any], None]
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All mutants judged, in processes; what was judged before is not judged again; survivors with their explanations."""
+"""All mutants judged, in processes.
+
+A judgement that was made before is not made again. Survivors come with their explanations.
+"""
 
 from __future__ import annotations
 
@@ -27,47 +30,60 @@ __all__ = ["KINDS", "LOST", "PATCHED", "Score", "run", "text"]
 
 MOST = 64 << 20  # bytes of a file of judgements
 KEYS = {"digest", "mutant", "verdict", "by"}
-LOST = "lost"  # a verdict: nobody knows, for the process that judged it died or failed. It is not kept
+# A verdict: the process that judged the mutant died or failed. It is not kept.
+LOST = "lost"
 PATCH = "patch"
 SPECIFIED = ("helper", "field", "code", "requires")
 KINDS = (*SPECIFIED, PATCH)
 PATCHED = ("x86_64",)  # variants that decide mistakes of patches, where none are named
 VARIANTS = (  # decide transitions
-    "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64", "xtensa", "mips64")
+    "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64",
+    "xtensa", "mips64")
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Every judgement, and of the survivors those that specs/survivors.yaml explains (glob of ids -> why)."""
+    """Every judgement, and the survivors that specs/survivors.yaml explains.
+
+    `explained` maps globs of ids to reasons.
+    """
 
     judged: tuple[Judged, ...]
     explained: dict[str, str]
     stale: tuple[str, ...]  # explanations that no survivor needs, where all mutants were judged
 
     def lost(self) -> list[Judged]:
+        """Mutants whose process ended without a judgement."""
         return [j for j in self.judged if j.verdict == LOST]
 
     def unexplained(self) -> list[Judged]:
-        return [j for j in self.judged if j.verdict == "survived" and j.mutant.id not in self.explained]
+        """Survivors without an explanation."""
+        return [
+            j for j in self.judged if j.verdict == "survived" and j.mutant.id not in self.explained
+        ]
 
 
 def _drawn(mutant: Mutant) -> bytes:
-    """Where a mutant stands in the order that samples are drawn by: its own place, whatever others there are."""
+    """A mutant's place in the order of samples; other mutants do not change it."""
     return hashlib.sha256(mutant.id.encode()).digest()
 
 
 def run(
-    library: Library, variants: Sequence[str], kinds: Sequence[str], *, names: Sequence[str] = (), sample: int = 0, jobs: int = 1,
-    state: Path | None = None, progress: Callable[[str], None] = lambda _: None, patched: Sequence[str] = PATCHED,
+    library: Library, variants: Sequence[str], kinds: Sequence[str], *, names: Sequence[str] = (),
+    sample: int = 0, jobs: int = 1,
+    state: Path | None = None, progress: Callable[[str], None] = lambda _: None,
+    patched: Sequence[str] = PATCHED,
 ) -> Score:
-    """Judge every mutant of these kinds whose helper or transition matches, or a fixed sample of them.
+    """Judge every mutant of these kinds whose helper or transition matches, or a fixed sample.
 
-    `state` is a file that keeps judgements: a run that was stopped goes on from there. Raises UsageError where nothing matches.
+    `state` is a file that keeps judgements, so that a run that was stopped goes on from there.
+    Raises UsageError where nothing matches.
     """
     def wanted(name: str) -> bool:
         return not names or any(fnmatch.fnmatchcase(name, g) for g in names)
 
-    found = mutants(library, variants, kinds, wanted) + (patch_mutants(library, patched, wanted) if PATCH in kinds else [])
+    found = (mutants(library, variants, kinds, wanted)
+             + (patch_mutants(library, patched, wanted) if PATCH in kinds else []))
     if not found:
         raise UsageError("no mutant matches")
     whole = len(found)
@@ -87,59 +103,77 @@ def run(
     reasons = explanations(library.spec_folder)
     survivors = [j.mutant.id for j in judged if j.verdict == "survived"]
     explained = {j.mutant.id: j.by for j in judged if j.by.startswith(UNPROVED)}
-    explained |= {i: why for i in survivors for glob, why in reasons.items() if fnmatch.fnmatchcase(i, glob)}
+    explained |= {i: why for i in survivors for glob, why in reasons.items()
+                  if fnmatch.fnmatchcase(i, glob)}
     partly = bool(len(found) < whole or names or any(j.verdict == LOST for j in judged))
     stale = () if partly else unneeded_reasons(reasons, survivors, kinds, patched)
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
 
 
 def unneeded_reasons(
-    reasons: Mapping[str, str], survivors: Sequence[str], kinds: Sequence[str], patched: Sequence[str],
+    reasons: Mapping[str, str], survivors: Sequence[str], kinds: Sequence[str],
+    patched: Sequence[str],
 ) -> tuple[str, ...]:
     """The globs that no survivor needs, where all mutants that they may be about were judged."""
     judged = {*SPECIFIED} if {*SPECIFIED} <= {*kinds} else set()
     if PATCH in kinds and {*PATCHED} <= {*patched}:
         judged.add(PATCH)
-    return tuple(g for g in reasons if g.partition(" ")[0] in judged and not any(fnmatch.fnmatchcase(i, g) for i in survivors))
+    return tuple(g for g in reasons if g.partition(" ")[0] in judged
+                 and not any(fnmatch.fnmatchcase(i, g) for i in survivors))
 
 
 def _judge(library: Library, compared: frozenset[str], mutant: Mutant) -> Judged:
-    return judge_patch(library, mutant) if mutant.kind == PATCH else judge(library, mutant, compared, VARIANTS)
+    return (judge_patch(library, mutant) if mutant.kind == PATCH
+            else judge(library, mutant, compared, VARIANTS))
 
 
 class _State:
-    """Judgements in a file, one JSON object a line, with a digest of what they rest on and of itself. Others are ignored."""
+    """Judgements in a file, one JSON object a line.
+
+    Each has a digest of what it rests on and of itself; lines with another digest are ignored.
+    """
 
     def __init__(self, path: Path | None, library: Library) -> None:
         self.path = path
         self.cut = ""
-        files = [digest_files(folder) for folder in (library.arch_folder, library.spec_folder, PACKAGE)]
+        files = [
+            digest_files(folder) for folder in (library.arch_folder, library.spec_folder, PACKAGE)
+        ]
         files[1].pop("survivors.yaml", None)
-        self.digest = digest(program("verifier.evidence.mutate.command"), files, library.archs, library.generic, library.spec)
+        self.digest = digest(program("verifier.evidence.mutate.command"), files, library.archs,
+                             library.generic, library.spec)
         self.judged: dict[str, Judged] = {}
         for line in self._lines():
             try:
                 row = json.loads(line)
                 if row["digest"] == digest(self.digest, row["mutant"], row["verdict"], row["by"]):
-                    self.judged[Mutant(*row["mutant"]).id] = Judged(Mutant(*row["mutant"]), row["verdict"], row["by"])
+                    self.judged[Mutant(*row["mutant"]).id] = Judged(
+                        Mutant(*row["mutant"]), row["verdict"], row["by"]
+                    )
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
 
     def _lines(self) -> list[str]:
-        """The whole lines of the file. UsageError where one is no judgement: nothing is put behind what is somebody else's."""
+        """The whole lines of the file.
+
+        Raises UsageError where one is no judgement: nothing is appended to somebody else's file.
+        """
         if self.path is None or not self.path.exists():
             return []
         try:
             *lines, self.cut = read_regular(self.path, MOST).decode("utf-8").split("\n")
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self.path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+            raise UsageError(
+                f"{self.path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+            ) from error
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
                 row = None
             if not isinstance(row, dict) or row.keys() != KEYS:
-                raise UsageError(f"{self.path}:{number}: is no judgement of a mutant; --state names a file of these")
+                raise UsageError(f"{self.path}:{number}: is no judgement of a mutant; --state "
+                                 "names a file of these")
         return lines
 
     def keep(self, one: Judged) -> None:
@@ -147,7 +181,8 @@ class _State:
             return
         m = one.mutant
         mutant = [m.kind, m.variant, m.name, m.what, m.text, m.place]
-        row = {"digest": digest(self.digest, mutant, one.verdict, one.by), "mutant": mutant, "verdict": one.verdict, "by": one.by}
+        row = {"digest": digest(self.digest, mutant, one.verdict, one.by), "mutant": mutant,
+               "verdict": one.verdict, "by": one.by}
         try:
             if self.cut:  # the end of a line that a run was stopped in
                 os.truncate(self.path, self.path.stat().st_size - len(self.cut.encode()))
@@ -159,7 +194,7 @@ class _State:
 
 
 def explanations(spec_folder: Path) -> dict[str, str]:
-    """Glob of mutants' ids -> why nothing has to notice them. SpecError where the file is not as it should be."""
+    """Glob of mutants' ids -> why nothing has to notice them; SpecError at a mistake."""
     path = spec_folder / "survivors.yaml"
     if not os.path.lexists(path):
         return {}
@@ -177,17 +212,21 @@ def text(score: Score, verbose: bool) -> Iterator[str]:
     for one in score.judged:
         if one.verdict == "survived":
             why = score.explained.get(one.mutant.id)
-            yield f"{'explained' if why else 'SURVIVED':<10}  {one.mutant.id}  ({one.mutant.place}): {why or one.by}"
+            yield (f"{'explained' if why else 'SURVIVED':<10}  {one.mutant.id}  "
+                   f"({one.mutant.place}): {why or one.by}")
     for glob in score.stale:
         yield f"stale       specs/survivors.yaml explains {glob!r}, which nothing needs"
     counts = Counter(j.verdict for j in score.judged)
     killed = [j for j in score.judged if j.verdict == "killed"]
-    by = Counter("conform" if j.by.startswith("conform") else "an effect" if j.by.startswith(AS_AN_EFFECT) else
+    by = Counter("conform" if j.by.startswith("conform") else "an effect"
+                 if j.by.startswith(AS_AN_EFFECT) else
                  "worse" if j.by.startswith(WORSE) else "a verdict" for j in killed)
     left = len(score.unexplained())
     yield from _of_patches(score)
-    yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a verdict, "
-           f"{by['an effect']} as an effect, {by['conform']} by conform{f', {n} as worse' if (n := by['worse']) else ''}), "
+    yield (f"{len(score.judged)} mutants: {counts['killed']} killed ({by['a verdict']} by a "
+           "verdict, "
+           f"{by['an effect']} as an effect, {by['conform']} by "
+           f"conform{f', {n} as worse' if (n := by['worse']) else ''}), "
            f"{counts['refused']} refused, {counts['equivalent']} equivalent by proof, "
            f"{counts['survived']} survived ({counts['survived'] - left} explained)"
            f"{f', {counts[LOST]} lost' if counts[LOST] else ''}.")
@@ -197,16 +236,17 @@ COLUMNS = ("refuted", "effect", "worse", "equivalent", "narrower", "surviving")
 
 
 def patch_word(one: Judged) -> str:
-    """What became of a mistake of a patch; empty where it is no text of the language, or nobody knows."""
+    """What became of a mistake of a patch; empty where it does not load, or nobody knows."""
     if one.verdict == "killed":
-        return "effect" if one.by.startswith(AS_AN_EFFECT) else "worse" if one.by.startswith(WORSE) else "refuted"
+        return ("effect" if one.by.startswith(AS_AN_EFFECT) else "worse" if one.by.startswith(WORSE)
+                else "refuted")
     if one.verdict == "equivalent":
         return "narrower" if one.by.startswith(NARROWER) else "equivalent"
     return "surviving" if one.verdict == "survived" else ""
 
 
 def _of_patches(score: Score) -> Iterator[str]:
-    """How many mistakes of patches were planted, by level and by what kind of mistake, and what became of them."""
+    """The number of patches' mistakes by level, by kind, and by what became of them."""
     rows: dict[str, Counter[str]] = {}
     for one in score.judged:
         word = patch_word(one) if one.mutant.kind == PATCH else ""
@@ -215,9 +255,11 @@ def _of_patches(score: Score) -> Iterator[str]:
             for row in (f"{level} {encoding}/{code}", one.mutant.what.partition(":")[0], "all"):
                 rows.setdefault(row, Counter())[word] += 1
     if rows:
-        yield f"{'mistakes of patches':<28}{'planted':>9}" + "".join(f"{word:>12}" for word in COLUMNS)
+        yield (f"{'mistakes of patches':<28}{'planted':>9}"
+               + "".join(f"{word:>12}" for word in COLUMNS))
     for row in sorted(rows, key=lambda r: (r == "all", " " not in r, r)):
-        yield f"{row:<28}{rows[row].total():>9}" + "".join(f"{rows[row][word]:>12}" for word in COLUMNS)
+        yield (f"{row:<28}{rows[row].total():>9}"
+               + "".join(f"{rows[row][word]:>12}" for word in COLUMNS))
 
 
 def as_json(score: Score) -> dict[str, object]:
@@ -225,10 +267,13 @@ def as_json(score: Score) -> dict[str, object]:
     counts = Counter(j.verdict for j in score.judged)
     return {
         "schema": "pteproof.mutants/1",
-        "summary": {"mutants": len(score.judged), **dict(sorted(counts.items())), "unexplained": len(score.unexplained()),
+        "summary": {"mutants": len(score.judged), **dict(sorted(counts.items())),
+                    "unexplained": len(score.unexplained()),
                     "stale": list(score.stale)},
         "mutants": [
-            {"id": j.mutant.id, "kind": j.mutant.kind, "variant": j.mutant.variant, "name": j.mutant.name, "what": j.mutant.what,
-             "place": j.mutant.place, "verdict": j.verdict, "by": j.by, "reason": score.explained.get(j.mutant.id)}
+            {"id": j.mutant.id, "kind": j.mutant.kind, "variant": j.mutant.variant,
+             "name": j.mutant.name, "what": j.mutant.what,
+             "place": j.mutant.place, "verdict": j.verdict, "by": j.by,
+             "reason": score.explained.get(j.mutant.id)}
             for j in score.judged],
     }

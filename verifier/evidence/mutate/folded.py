@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A text without what never runs or does nothing: what two texts have in common that are the same
-mistake.
-"""
+"""A text without what never runs or does nothing, to tell which texts are the same mistake."""
 
 from __future__ import annotations
 
@@ -28,7 +26,8 @@ class _Fold(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Constant):
             return ast.Constant(not node.operand.value)
-        return node.operand.operand if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.UnaryOp) else node
+        return (node.operand.operand if isinstance(node.op, ast.Not)
+                and isinstance(node.operand, ast.UnaryOp) else node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         self.generic_visit(node)
@@ -37,15 +36,18 @@ class _Fold(ast.NodeTransformer):
         if any(v.value is stop for v in known):
             return ast.Constant(stop)
         node.values = [v for v in node.values if v not in known]
-        return ast.Constant(not stop) if not node.values else node.values[0] if len(node.values) == 1 else node
+        return (ast.Constant(not stop) if not node.values else node.values[0]
+                if len(node.values) == 1 else node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         self.generic_visit(node)
-        return (node.body if node.test.value else node.orelse) if isinstance(node.test, ast.Constant) else node
+        return ((node.body if node.test.value else node.orelse)
+                if isinstance(node.test, ast.Constant) else node)
 
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt] | None:
         self.generic_visit(node)
-        node.body, node.orelse = ([s for s in body if not isinstance(s, ast.Pass)] for body in (node.body, node.orelse))
+        node.body, node.orelse = ([s for s in body if not isinstance(s, ast.Pass)]
+                                  for body in (node.body, node.orelse))
         if isinstance(node.test, ast.Constant):
             return node.body if node.test.value else node.orelse
         return node if node.body or node.orelse else None

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which mistakes are noticed, and by what.
 
-A mutant of arch/ is killed if `conform` compares the helper (then it tells any two functions that differ, and a value is
-shown), or if a verdict changes. A mutant of specs/ is killed if a verdict changes, or if what is refuted already is violated
-from a state from which the original keeps it. One that does not load is refused. One that is the same function or step as
-the original is equivalent, by proof. All others survive.
+A mutant of arch/ is killed if `conform` compares the helper, or if a verdict changes; conform tells
+any two different functions apart by a value. A mutant of specs/ is killed if a verdict changes, or
+if something that is already refuted is violated from a state from which the original keeps it. A
+mutant that does not load is refused. One that is proved to be the same function or step as the
+original is equivalent. All others survive.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ __all__ = ["AS_AN_EFFECT", "UNPROVED", "Judged", "Mutant", "judge", "mutants"]
 
 AS_AN_EFFECT = "as an effect:"
 UNPROVED = "conform does not compare it, and transitions are not proved:"
-CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"), ("option-c", "thread"))
+CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"),
+         ("option-c", "thread"))
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One mistake: in a helper or field of a variant, or in the code (or requirement) of a transition.
+    """One mistake in a helper or field of a variant, or in a code or requirement of a transition.
 
     kind  helper, field, code or requires
     name  the helper or field, or TRANSITION.CODE, TRANSITION.REQUIREMENT
@@ -59,12 +61,17 @@ class Mutant:
 
     @property
     def id(self) -> str:
-        return f"{self.kind} {self.variant} {self.name}: {self.what}" if self.variant else f"{self.kind} {self.name}: {self.what}"
+        """The name in reports and in specs/survivors.yaml."""
+        return (f"{self.kind} {self.variant} {self.name}: {self.what}" if self.variant
+                else f"{self.kind} {self.name}: {self.what}")
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """verdict is killed, survived, equivalent or refused; `by` says by what, with a value or an obligation."""
+    """The judgement of a mutant; `verdict` is killed, survived, equivalent, refused or lost.
+
+    `by` says what decides it, with a value or an obligation.
+    """
 
     mutant: Mutant
     verdict: str
@@ -72,9 +79,10 @@ class Judged:
 
 
 def mutants(
-    library: Library, variants: Iterable[str], kinds: Iterable[str], wanted: Callable[[str], bool] = lambda name: True,
+    library: Library, variants: Iterable[str], kinds: Iterable[str],
+    wanted: Callable[[str], bool] = lambda name: True,
 ) -> list[Mutant]:
-    """Every mutant of these variants' helpers and fields, and of the transitions, where its name is wanted."""
+    """Every mutant of these variants' helpers and fields, and of transitions, by wanted names."""
     found = []
     for variant in variants if {"helper", "field"} & set(kinds) else ():
         layout = library.layout(variant)
@@ -86,20 +94,24 @@ def mutants(
             if not wanted(name):
                 continue
             low = _free_place(layout, field)
-            found.append(Mutant("field", variant, name, f"from bit {low} up, not {field.low}", str(low), str(field.where)))
+            found.append(Mutant("field", variant, name, f"from bit {low} up, not {field.low}",
+                                str(low), str(field.where)))
     for transition in library.spec.transitions.values():
         for code, source in transition.codes.items() if "code" in kinds else ():
             if wanted(f"{transition.name}.{code}"):
-                found += [Mutant("code", "", f"{transition.name}.{code}", what, new, str(source.where))
+                found += [Mutant("code", "", f"{transition.name}.{code}", what, new,
+                                 str(source.where))
                           for what, new in variations(source.text)]
         if "requires" in kinds:
-            found += [Mutant("requires", "", f"{transition.name}.{a.name}", "left out", "", str(a.holds.where))
-                      for a in transition.requires if not a.traces and wanted(f"{transition.name}.{a.name}")]
+            found += [Mutant("requires", "", f"{transition.name}.{a.name}", "left out", "",
+                             str(a.holds.where))
+                      for a in transition.requires if not a.traces
+                      and wanted(f"{transition.name}.{a.name}")]
     return found
 
 
 def _free_place(layout: Layout, field: Field) -> int:
-    """The next place, upwards and around, where the field lies on no other; one bit higher where there is none."""
+    """The next place, upwards and around, where the field overlaps no other; else one bit up."""
     taken = 0
     for other in layout.fields.values():
         taken |= other.mask if other is not field else 0
@@ -109,8 +121,13 @@ def _free_place(layout: Layout, field: Field) -> int:
     return next(free, field.low + 1)
 
 
-def judge(library: Library, mutant: Mutant, compared: frozenset[str], variants: tuple[str, ...]) -> Judged:
-    """Is the mutant noticed? `compared`: helpers that conform knows how to call; `variants`: on which transitions are decided."""
+def judge(library: Library, mutant: Mutant, compared: frozenset[str],
+          variants: tuple[str, ...]) -> Judged:
+    """Is the mutant noticed?
+
+    `compared` has the helpers that conform knows how to call; `variants` are those on which
+    transitions are decided.
+    """
     try:
         if mutant.kind in ("helper", "field"):
             return _judge_layout(library, mutant, compared)
@@ -154,16 +171,18 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
     if effect:
         return Judged(mutant, "killed", effect)
     told = "no verdict changes" if levels else "nothing uses it"
-    why = f"{UNPROVED} {variant.unproved}" if variant.unproved else f"{told}, and conform does not compare it"
+    why = (f"{UNPROVED} {variant.unproved}" if variant.unproved
+           else f"{told}, and conform does not compare it")
     return Judged(mutant, "survived", why)
 
 
 def _levels_of(library: Library, mutant: Mutant) -> list[str]:
-    """That of ptes, where it uses a helper; else those that do. A field is judged at the first that there is."""
+    """The level of ptes where it uses a helper, else the levels that do; the first for a field."""
     _LIBRARY[:] = [library]
     absent = library.variant(mutant.variant).absent
     levels = [n for n, level in library.spec.levels.items() if not absent.intersection(level.needs)]
-    users = [n for n in levels if mutant.kind == "field" or mutant.name in _used(mutant.variant, n, id(library))]
+    users = [n for n in levels if mutant.kind == "field"
+             or mutant.name in _used(mutant.variant, n, id(library))]
     return users[:1] if levels[:1] == users[:1] else users
 
 
@@ -214,7 +233,7 @@ def _difference(layout: Layout, changed: Layout, name: str) -> str | None:
 
 
 def _evaluated(graph: Bits, function: Any, args: Mapping[str, Any]) -> list[tuple[Any, int | None]]:
-    """What a helper returns and what it leaves in the entries that it is given by reference, with their types."""
+    """What a helper returns and what it leaves in its by-reference entries, with their types."""
     from verifier.language.evaluate import evaluated
 
     result, values = evaluated(Machine(graph), function, args)
@@ -227,14 +246,19 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
     transition = library.spec.transitions[name]
     if mutant.kind == "code":
         source = transition.codes[part]
-        changed = replace(transition, codes={**transition.codes, part: Source(mutant.text, source.where)})
+        changed = replace(
+            transition, codes={**transition.codes, part: Source(mutant.text, source.where)}
+        )
     else:
-        changed = replace(transition, requires=tuple(a for a in transition.requires if a.name != part))
+        changed = replace(
+            transition, requires=tuple(a for a in transition.requires if a.name != part)
+        )
     spec = replace(library.spec, transitions={**library.spec.transitions, name: changed})
     same, ran, effect = True, False, ""
     for variant in variants:
         absent = library.variant(variant).absent
-        among = [n for n, one in spec.levels.items() if (transition.takes(one) if mutant.kind == "code" else transition.at(one))]
+        among = [n for n, one in spec.levels.items()
+                 if (transition.takes(one) if mutant.kind == "code" else transition.at(one))]
         levels = [level for level in among if not absent.intersection(spec.levels[level].needs)]
         for level, (encoding, code) in product(levels, CODES):
             written = transition.code(code)
@@ -247,7 +271,8 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
             record = spec.encodings[encoding]
             model = Model(spec, library.layout(variant, record.overlay), record, level)
             before = _baseline(library, group, name)
-            told = _changed_verdict(group, before, model, name) or _violated_elsewhere(library, group, before, model, name)
+            told = (_changed_verdict(group, before, model, name)
+                    or _violated_elsewhere(library, group, before, model, name))
             if told:
                 return Judged(mutant, "killed", told)
             effect = effect or _changed_effect(group, before, model, name)
@@ -287,7 +312,8 @@ def _verdicts(model: Model, group: Group, transition: str | None) -> dict[str, s
             return transition in (None, step)
 
         found = {q.id: _word(prover, q) for q in prover.builder.questions(wanted)}
-        return found | {aim.id: verdict_name(prover.decide_aim(aim)) for aim in prover.builder.aims(wanted)}
+        return (found | {aim.id: verdict_name(prover.decide_aim(aim))
+                         for aim in prover.builder.aims(wanted)})
     finally:
         prover.solver.close()
 
@@ -295,10 +321,12 @@ def _verdicts(model: Model, group: Group, transition: str | None) -> dict[str, s
 def _word(prover: GroupProver, question: Any) -> str:
     if any(prover.possible(question, way) for way in question.ways):
         return "refuted"
-    return "proved" if all(prover.inhabited(label, g) for label, g in question.given.items()) else "vacuous"
+    return ("proved" if all(prover.inhabited(label, g) for label, g in question.given.items())
+            else "vacuous")
 
 
-def _changed_verdict(group: Group, before: Mapping[str, str], model: Model, transition: str | None) -> str:
+def _changed_verdict(group: Group, before: Mapping[str, str], model: Model,
+                     transition: str | None) -> str:
     """The first verdict on a property that is another than before."""
     prover = _prover(model, group)
     try:
@@ -311,7 +339,8 @@ def _changed_verdict(group: Group, before: Mapping[str, str], model: Model, tran
     return ""
 
 
-def _changed_effect(group: Group, before: Mapping[str, str], model: Model, transition: str | None) -> str:
+def _changed_effect(group: Group, before: Mapping[str, str], model: Model,
+                    transition: str | None) -> str:
     """As `_changed_verdict`, on what the steps are there for."""
     prover = _prover(model, group)
     try:
@@ -324,10 +353,12 @@ def _changed_effect(group: Group, before: Mapping[str, str], model: Model, trans
     return ""
 
 
-def _violated_elsewhere(library: Library, group: Group, before: Mapping[str, str], changed: Model, name: str) -> str:
-    """An obligation that is refuted, as before, and violated by a step that does not violate it as the original has it.
+def _violated_elsewhere(library: Library, group: Group, before: Mapping[str, str], changed: Model,
+                        name: str) -> str:
+    """An obligation that stays refuted, and that a step violates which does not with the original.
 
-    Both are given the same luck: an observation says the same wherever they look, and the hardware acts always or never.
+    Both run under the same choices: an observation says the same wherever they look, and the
+    hardware acts always or never.
     """
     refuted = [i for i, word in before.items() if word == "refuted"]
     if not refuted:
@@ -336,7 +367,8 @@ def _violated_elsewhere(library: Library, group: Group, before: Mapping[str, str
     solver, inputs = BitsSolver(graph), graph_inputs(graph)
     asked = []
     for model in (library.group_model(group), changed):
-        builder = Builder(model, group, graph, lambda name, kind: inputs(name.partition("@")[0], kind))
+        builder = Builder(model, group, graph, lambda name,
+                          kind: inputs(name.partition("@")[0], kind))
         asked.append({q.id: q for q in builder.questions(lambda t, p: t == name)})
     try:
         for one, two in ((asked[0][i], asked[1][i]) for i in refuted):
@@ -351,7 +383,7 @@ def _violated_elsewhere(library: Library, group: Group, before: Mapping[str, str
 
 
 def _same_step(library: Library, group: Group, changed: Model, name: str) -> bool:
-    """Do both codes lead from every state that satisfies the assumptions to the same state, with the same violations?"""
+    """Do both codes give the same state and violations, from every state that is assumed?"""
     graph = Bits()
     solver = BitsSolver(graph)
     steps: list[list[Step]] = []
@@ -362,10 +394,13 @@ def _same_step(library: Library, group: Group, changed: Model, name: str) -> boo
         steps.append(_steps(builder, name))
     try:
         for one, two in zip(*steps, strict=True):
-            wrong = [graph.neg(_equal(graph, a, two.after[key], changed.layout.width)) for key, a in one.after.items()]
-            wrong += [graph.xor(one.violations.get(p, 0), two.violations.get(p, 0)) for p in {*one.violations, *two.violations}]
+            wrong = [graph.neg(_equal(graph, a, two.after[key], changed.layout.width))
+                     for key, a in one.after.items()]
+            wrong += [graph.xor(one.violations.get(p, 0), two.violations.get(p, 0))
+                      for p in {*one.violations, *two.violations}]
             for given, other in ((one.assumed, two.assumed), (two.assumed, one.assumed)):
-                if isinstance(solver.check([*hypothesis, *given, graph.any(*wrong, *(x ^ 1 for x in other))], ()), Sat):
+                if isinstance(solver.check([*hypothesis, *given,
+                                            graph.any(*wrong, *(x ^ 1 for x in other))], ()), Sat):
                     return False
     finally:
         solver.close()
@@ -375,7 +410,8 @@ def _same_step(library: Library, group: Group, changed: Model, name: str) -> boo
 def _steps(builder: Builder, name: str) -> list[Step]:
     from verifier.model.step import instances, run
 
-    return [run(builder.model, builder.alg, builder.state, i, builder.group.code, builder.fresh, builder.memory)
+    return [run(builder.model, builder.alg, builder.state, i, builder.group.code, builder.fresh,
+                builder.memory)
             for i in instances(builder.model) if i.name == name]
 
 
@@ -384,4 +420,5 @@ def _equal(graph: Bits, a: Any, b: Any, width: int) -> int:
 
 
 def transition_of(mutant: Mutant, library: Library) -> Transition | None:
+    """The transition that a mutant is about; None for a helper, a field or a procedure."""
     return library.spec.transitions.get(mutant.name.partition(".")[0])

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The mistakes that patches to the kernel make, planted in a text of the small language, from its syntax.
+"""The mistakes that patches to the kernel make, planted in a text by its syntax.
 
-What stands for code of the kernel is told by specs/mistakes.yaml; the rest of a text says what that means, and stays as it is.
+specs/mistakes.yaml says which statements stand for code of the kernel. The rest of a text says what
+that code means, and stays as it is.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ __all__ = ["KINDS", "patches"]
 
 KINDS = ("flush", "test", "re-read", "split", "mark", "order", "branch", "twin", "return", "state")
 WORLD_NAMES = {"tracks_new"}
-BY_REFERENCE = ("ptep_", "pmdp_", "huge_ptep_", "set_", "pte_clear", "pmd_clear", "huge_pte_clear")  # helpers that change
+# helpers that change
+BY_REFERENCE = ("ptep_", "pmdp_", "huge_ptep_", "set_", "pte_clear", "pmd_clear", "huge_pte_clear")
 Made = Iterator[tuple[str, ast.AST, str, Change]]
 
 
 def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, str, str]]:
-    """(kind, what was done, the text with it done), each text different from the others and from the given one.
+    """Each mistake of a text: its kind, what was done, and the new text.
 
-    Texts that differ in what never runs are the same mistake, which the first of them stands for.
+    The texts differ from each other and from the given one. Texts that differ only in what never
+    runs are one mistake, and the first of them stands for it.
 
     >>> from verifier.run.library import load_library
     >>> library = load_library()
@@ -77,7 +80,7 @@ def _of_level(name: str) -> str:
 
 
 class _Planter:
-    """All mistakes of one text: kind, what, the place of a node in ast.walk, and what is done to it."""
+    """All mistakes of one text: kind, what was done, a node's place in ast.walk, the change."""
 
     def __init__(self, tree: ast.Module, rules: Rules, level: str) -> None:
         self.tree, self.rules, self.level = tree, rules, level
@@ -92,12 +95,17 @@ class _Planter:
                        if isinstance(body := getattr(node, part, None), list) and body]
 
     def all(self) -> Iterator[tuple[str, str, int, Change]]:
-        for kind, node, what, change in (*self.flushes(), *self.tests(), *self.rereads(), *self.splits(), *self.marks(),
-                                         *self.orders(), *self.branches(), *self.twins(), *self.returns(), *self.states()):
+        for kind, node, what, change in (*self.flushes(), *self.tests(), *self.rereads(),
+                                         *self.splits(), *self.marks(),
+                                         *self.orders(), *self.branches(), *self.twins(),
+                                         *self.returns(), *self.states()):
             yield kind, f"{kind}: {what}", self.place[id(node)], change
 
     def truth(self, stmt: ast.AST) -> bool:
-        """Does a statement say what is true, and not what the kernel does? So does a branch of such statements alone."""
+        """Does a statement only say what is true, and stand for no code of the kernel?
+
+        A branch that has only such statements does so too.
+        """
         if isinstance(stmt, ast.Assert):
             return True
         if isinstance(stmt, ast.Expr):
@@ -133,11 +141,14 @@ class _Planter:
         for node in self.kernel():
             name = _name(node)
             if name in self.rules.weaker and isinstance(node, ast.Call):
-                yield "flush", node, f"`{self.rules.weaker[name]}` for `{_short(node)}`", rename(self.rules.weaker[name])
+                yield "flush", node, f"`{self.rules.weaker[name]}` for `{_short(node)}`", rename(
+                    self.rules.weaker[name]
+                )
             if name in self.rules.actions and isinstance(node, ast.Call):
                 for number, arg in enumerate(node.args[1:], 1):
                     for value in (False, True):
-                        yield "flush", node, f"`{_short(arg)}` is {value} in `{_short(node)}`", set_argument(number, value)
+                        yield ("flush", node, f"`{_short(arg)}` is {value} in `{_short(node)}`",
+                               set_argument(number, value))
 
     def tests(self) -> Made:
         for node in self.kernel():
@@ -149,21 +160,25 @@ class _Planter:
         """The entry that an expression reads, and nothing else; empty where it does not."""
         if _name(node) in self.rules.reads and isinstance(node, ast.Call) and len(node.args) == 1:
             return ast.unparse(node.args[0])
-        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "entry":
+        if (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+                and node.value.id == "entry"):
             return ast.unparse(node)
         return ""
 
     def rereads(self) -> Made:
-        held: dict[str, list[str]] = {}  # entry -> locals that were read from it, as the text goes on
+        # entry -> locals that were read from it, as the text goes on
+        held: dict[str, list[str]] = {}
         done = set[int]()
         for stmt in self.in_order(self.tree.body):
             if isinstance(stmt, ast.Assign) and isinstance(stmt.targets[0], ast.Name):
                 local, entry = stmt.targets[0].id, self.reading(stmt.value)
-                taken = ast.unparse(stmt.value.args[0]) if _name(stmt.value) in self.rules.split and isinstance(
-                    stmt.value, ast.Call) and stmt.value.args else ""
+                splits = _name(stmt.value) in self.rules.split
+                taken = (ast.unparse(stmt.value.args[0])
+                         if splits and isinstance(stmt.value, ast.Call) and stmt.value.args else "")
                 if entry:
                     for known in held.get(entry, ()):
-                        yield "re-read", stmt.value, f"`{known}` for `{_short(stmt.value)}`", become(ast.Name(known))
+                        yield ("re-read", stmt.value, f"`{known}` for `{_short(stmt.value)}`",
+                               become(ast.Name(known)))
                 elif taken and id(stmt.value) not in done:
                     for known in held.get(taken, ()):
                         yield from self.stale(stmt, known)
@@ -175,7 +190,8 @@ class _Planter:
                 if (entry or taken) and local not in held.setdefault(entry or taken, []):
                     held[entry or taken].append(local)
             else:
-                yield from self.stale_parts(stmt.test if isinstance(stmt, ast.If) else stmt, held, done)
+                yield from self.stale_parts(stmt.test if isinstance(stmt, ast.If) else stmt, held,
+                                            done)
 
     def in_order(self, body: list[ast.stmt]) -> Iterator[ast.stmt]:
         for stmt in body:
@@ -190,7 +206,9 @@ class _Planter:
         where, part, number = self.parent(stmt)
         local = ast.unparse(stmt.targets[0])
         lines = ast.unparse(stmt.value) + (f"\n{local} = {known}" if local != known else "")
-        yield "re-read", where, f"`{known}` for what `{_short(stmt.value)}` gives", put(part, number, lines)
+        yield "re-read", where, f"`{known}` for what `{_short(stmt.value)}` gives", put(
+            part, number, lines
+        )
 
     def stale_parts(self, node: ast.AST, held: dict[str, list[str]], done: set[int]) -> Made:
         """Reads within an expression, but not the entries that a helper is given by reference."""
@@ -207,7 +225,8 @@ class _Planter:
                 yield from self.stale_parts(child, held, done)
 
     def parent(self, stmt: ast.stmt) -> tuple[ast.AST, str, int]:
-        return next((node, part, number) for node, part, body in self.bodies for number, s in enumerate(body) if s is stmt)
+        return next((node, part, number) for node, part, body in self.bodies
+                    for number, s in enumerate(body) if s is stmt)
 
     def splits(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
@@ -219,7 +238,9 @@ class _Planter:
                 if "{x}" in lines and not result:
                     continue
                 words = [ast.unparse(arg) for arg in value.args]
-                new = lines.replace("{x}", result).replace("{e}", words[0]).replace("{1}", words[1] if len(words) > 1 else "")
+                new = lines.replace("{x}", result).replace("{e}", words[0]).replace(
+                    "{1}", words[1] if len(words) > 1 else ""
+                )
                 yield "split", node, f"`{_short(stmt)}` as `{new}`", put(part, number, new)
 
     def marks(self) -> Made:
@@ -227,12 +248,14 @@ class _Planter:
             if _name(node) in self.rules.marks and isinstance(node, ast.Call) and node.args:
                 yield "mark", node, f"no `{_name(node)}` in `{_short(node)}`", become(node.args[0])
         for node, part, number, stmt in self.in_bodies():
-            if isinstance(stmt, ast.Expr) and _name(stmt.value) in ("set_exclusive", "clear_exclusive"):
+            if (isinstance(stmt, ast.Expr)
+                    and _name(stmt.value) in ("set_exclusive", "clear_exclusive")):
                 yield "mark", node, f"drop `{_short(stmt)}`", drop(part, number)
         yield from self.added()
 
     def added(self) -> Made:
-        flag = any(_name(node) in ("set_exclusive", "clear_exclusive") for node in ast.walk(self.tree))
+        flag = any(_name(node) in ("set_exclusive", "clear_exclusive")
+                   for node in ast.walk(self.tree))
         for node, part, number, stmt in self.in_bodies():
             call = stmt.value if isinstance(stmt, ast.Expr) else None
             if not isinstance(call, ast.Call) or _name(call) not in self.rules.stores:
@@ -242,7 +265,9 @@ class _Planter:
             for mark in other if self.no_present(call.args[where]) else present:
                 yield "mark", call, f"{mark} in `{_short(stmt)}`", wrap(where, mark)
             for marker in ("set_exclusive()", "clear_exclusive()") if flag else ():
-                yield "mark", node, f"`{marker}` before `{_short(stmt)}`", put(part, number, f"{marker}\n{ast.unparse(stmt)}")
+                yield "mark", node, f"`{marker}` before `{_short(stmt)}`", put(
+                    part, number, f"{marker}\n{ast.unparse(stmt)}"
+                )
 
     def no_present(self, value: ast.expr) -> bool:
         """Is it made, somewhere in the text, as what is no present entry?"""
@@ -254,15 +279,21 @@ class _Planter:
 
     def orders(self) -> Made:
         for node, part, body in self.bodies:
-            mine = [(n, s) for n, s in enumerate(body) if id(s) not in self.kept and not isinstance(s, ast.Pass)]
+            mine = [(n, s) for n, s in enumerate(body) if id(s) not in self.kept
+                    and not isinstance(s, ast.Pass)]
             for (i, one), (j, two) in pairwise(mine):
                 if self.dependent(one, two):
                     yield "order", node, f"`{_short(two)}` before `{_short(one)}`", swap(part, i, j)
 
     def dependent(self, one: ast.stmt, two: ast.stmt) -> bool:
-        """May it matter which of two statements comes first: both look outside, or one sets what the other reads or sets?"""
-        sets = [{n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} for s in (one, two)]
-        reads = [{n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} for s in (one, two)]
+        """May the order of two statements matter?
+
+        It may where both look outside, or one sets what the other reads or sets.
+        """
+        sets = [{n.id for n in ast.walk(s) if isinstance(n, ast.Name)
+                 and isinstance(n.ctx, ast.Store)} for s in (one, two)]
+        reads = [{n.id for n in ast.walk(s) if isinstance(n, ast.Name)
+                  and isinstance(n.ctx, ast.Load)} for s in (one, two)]
         if sets[0] & (sets[1] | reads[1]) or sets[1] & reads[0]:
             return True
         return all(self.outside(s) for s in (one, two)) and any(self.acts(s) for s in (one, two))
@@ -270,19 +301,22 @@ class _Planter:
     def outside(self, stmt: ast.stmt) -> bool:
         """Does it read or change more than locals?"""
         known = self.rules.world | self.rules.sets
-        return any((isinstance(n, ast.Name) and n.id in known) or self.is_act(n) or _name(n) in self.rules.tests
+        return any((isinstance(n, ast.Name) and n.id in known) or self.is_act(n)
+                   or _name(n) in self.rules.tests
                    or isinstance(n, ast.Return) for n in ast.walk(stmt))
 
     def acts(self, stmt: ast.stmt) -> bool:
         """Does it change something, or end the text?"""
         known = self.rules.world | self.rules.sets
-        return any(self.is_act(n) or isinstance(n, ast.Return) or (
-            isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id in known) for n in ast.walk(stmt))
+        return any(self.is_act(n) or isinstance(n, ast.Return)
+                   or (isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id in known)
+                   for n in ast.walk(stmt))
 
     def is_act(self, node: ast.AST) -> bool:
         name = _name(node)
-        return name in self.rules.actions or name in self.rules.split or name in self.rules.stores or (
-            isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+        rules = self.rules
+        return (name in rules.actions or name in rules.split or name in rules.stores
+                or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)))
 
     def branches(self) -> Made:
         for node in self.kernel():
@@ -290,14 +324,18 @@ class _Planter:
                 shown = _short(node.test)
                 yield "branch", node, f"not `{shown}`", invert
                 for value in (True, False):
-                    yield "branch", node, f"`{shown}` is {value}", set_part("test", ast.Constant(value))
+                    yield "branch", node, f"`{shown}` is {value}", set_part(
+                        "test", ast.Constant(value)
+                    )
             elif isinstance(node, ast.BoolOp):
                 for number, part in enumerate(node.values):
                     if id(part) not in self.kept and not self.of_world(part):
-                        yield "branch", node, f"without `{_short(part)}` in `{_short(node)}`", without(number)
+                        yield ("branch", node, f"without `{_short(part)}` in `{_short(node)}`",
+                               without(number))
         for _, _, body in self.bodies:
             for one, two in pairwise(body):
-                if all(isinstance(s, ast.If) and id(s) not in self.kept and id(s.test) not in self.kept for s in (one, two)):
+                if all(isinstance(s, ast.If) and id(s) not in self.kept
+                       and id(s.test) not in self.kept for s in (one, two)):
                     for mine, other in ((one, two), (two, one)):
                         yield ("branch", mine, f"`{_short(mine.test)}` and `{_short(other.test)}`",
                                set_part("test", ast.BoolOp(ast.And(), [mine.test, other.test])))
@@ -315,14 +353,18 @@ class _Planter:
                 yield "return", node, f"no return{test}", drop(part, number)
             elif isinstance(stmt, ast.Return) and stmt.value is not None:
                 for value in (True, False):
-                    yield "return", stmt, f"`{_short(stmt)}` is {value}", set_part("value", ast.Constant(value))
+                    yield "return", stmt, f"`{_short(stmt)}` is {value}", set_part(
+                        "value", ast.Constant(value)
+                    )
 
     def states(self) -> Made:
         for node, part, number, stmt in self.in_bodies():
             if isinstance(stmt, ast.Assign):
                 target = stmt.targets[0]
-                stored = isinstance(target, ast.Subscript) or (isinstance(target, ast.Name) and target.id in self.rules.sets)
+                stored = (isinstance(target, ast.Subscript)
+                          or (isinstance(target, ast.Name) and target.id in self.rules.sets))
                 if stored:
                     yield "state", node, f"drop `{_short(stmt)}`", drop(part, number)
-            elif isinstance(stmt, ast.Expr) and (self.is_act(stmt) or _name(stmt.value) in self.rules.marks):
+            elif (isinstance(stmt, ast.Expr)
+                    and (self.is_act(stmt) or _name(stmt.value) in self.rules.marks)):
                 yield "state", node, f"drop `{_short(stmt)}`", drop(part, number)

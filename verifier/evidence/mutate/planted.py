@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes of kernel patches, planted in the codes of one group after the other, and what notices them.
+"""Mistakes of kernel patches, planted in the codes of one group, and what notices them.
 
-A mistake is refuted where a property that was proved of the step can be violated in one step from a state that satisfies the
-invariant; shows as an effect where no state leads any more to what the step is there for; makes things worse where a property
-was refuted already, and is violated in a state in which the text as it was keeps it, whatever it observes. It is equivalent
-where the step is the same from every state. All others survive. No traces are searched for: a state that breaks the
-induction is enough, for the text without the mistake has none.
+A mistake is
 
-Narrower, by proof too, is a mistake all of whose steps are steps of the text as it was, if that had observed something else or
-had been given another boolean to choose by, or that change nothing.
+- refuted, where a property that was proved of the step can be violated in one step from a state
+  that satisfies the invariant
+- an effect, where no state leads any more to what the step is there for
+- worse, where a property that was already refuted is violated in a state in which the original
+  text keeps it, whatever it observes
+- equivalent, by proof, where the step is the same from every state
+- narrower, by proof, where each of its steps changes nothing, or is a step of the original text if
+  that observes something else or is given another boolean to choose by
+- surviving, otherwise
+
+No traces are searched for. A state that breaks the induction is enough, since the original text has
+none.
 """
 
 from __future__ import annotations
@@ -50,8 +56,12 @@ NODES = 4_000_000  # of a graph, after which a session starts afresh
 OURS = ("hardware_event", "hardware_load")  # procedures that are the hardware's
 
 
-def patch_mutants(library: Library, variants: Iterable[str], wanted: Callable[[str], bool] = lambda name: True) -> list[Mutant]:
-    """Every mistake in every code and procedure of these variants' groups; its variant is written as the group."""
+def patch_mutants(library: Library, variants: Iterable[str],
+                  wanted: Callable[[str], bool] = lambda name: True) -> list[Mutant]:
+    """Every mistake in every code and procedure of these variants' groups.
+
+    The variant of such a mutant is written as the group.
+    """
     rules, spec, found = read_rules(library.spec_folder, library.spec), library.spec, []
     for variant in variants:
         absent = library.variant(variant).absent
@@ -60,7 +70,8 @@ def patch_mutants(library: Library, variants: Iterable[str], wanted: Callable[[s
                 continue
             for encoding, code in PAIRS:
                 overlay = spec.encodings[encoding].overlay
-                if overlay is not None and overlay not in library.archs[library.variant(variant).arch].overlays:
+                if (overlay is not None
+                        and overlay not in library.archs[library.variant(variant).arch].overlays):
                     continue
                 group = str(Group(variant, level, encoding, code))
                 for name, text in _texts(library, record, code, absent):
@@ -83,12 +94,15 @@ def _planted(text: str, rules: Rules, level: str) -> tuple[tuple[str, str, str],
     return _kept(text, id(rules), level)
 
 
-def _texts(library: Library, level: Level, code: str, absent: frozenset[str] | set[str]) -> Iterator[tuple[str, Source]]:
+def _texts(
+    library: Library, level: Level, code: str, absent: frozenset[str] | set[str]
+) -> Iterator[tuple[str, Source]]:
     """TRANSITION.CODE, or a procedure, and its text: what runs in a group on entries of the level."""
     used = set[str]()
     for transition in library.spec.transitions.values():
         written = transition.code(code)
-        if transition.takes(level) and written is not None and not set(absent).intersection(transition.needs):
+        if (transition.takes(level) and written is not None
+                and not set(absent).intersection(transition.needs)):
             used |= _called(written[1].text)
             yield f"{transition.name}.{written[0]}", written[1]
     for procedure in library.spec.procedures:
@@ -97,7 +111,8 @@ def _texts(library: Library, level: Level, code: str, absent: frozenset[str] | s
 
 
 def _called(text: str) -> set[str]:
-    return {n.func.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    return {n.func.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)
+            and isinstance(n.func, ast.Name)}
 
 
 def judge_patch(library: Library, mutant: Mutant) -> Judged:
@@ -124,7 +139,8 @@ def _judged(session: _Session, mutant: Mutant, about: str, code: str) -> Judged:
     if all(session.same(name, model, planted[name]) for name in names):
         return Judged(mutant, "equivalent", "the same step from every state")
     if all(session.within(name, planted[name]) for name in names):
-        return Judged(mutant, "equivalent", f"{NARROWER} no step that the text as it was may not take, or nothing")
+        return Judged(mutant, "equivalent",
+                      f"{NARROWER} no step that the text as it was may not take, or nothing")
     for name in names:
         told = session.worse(name, model)
         if told:
@@ -134,7 +150,7 @@ def _judged(session: _Session, mutant: Mutant, about: str, code: str) -> Judged:
 
 @dataclass(slots=True)
 class _Taken:
-    """A step as a text has it: what may be assumed of it, and its inputs in the order they were asked for."""
+    """A step by one text: its assumptions, and its inputs in the order they were asked for."""
 
     model: Model
     step: Step
@@ -144,7 +160,7 @@ class _Taken:
 
 @dataclass(slots=True)
 class _Base:
-    """What is known of a step as it was: the properties that are proved, and refuted; the effects that show."""
+    """What is known of the original step: properties proved, properties refuted, effects shown."""
 
     proved: frozenset[str]
     refuted: frozenset[str]
@@ -202,22 +218,28 @@ class _Session:
         def uses(t: Transition) -> bool:
             written = t.code(self.group.code)
             missing = set(self.model.layout.variant.absent).intersection(t.needs)
-            return t.takes(self.model.level) and not missing and written is not None and procedure in _called(written[1].text)
+            return (t.takes(self.model.level) and not missing and written is not None
+                    and procedure in _called(written[1].text))
 
         return [t.name for t in self.model.spec.transitions.values() if uses(t)]
 
-    def taken(self, model: Model, name: str, called: Callable[[str], str] | None = None) -> list[_Taken]:
+    def taken(
+        self, model: Model, name: str, called: Callable[[str], str] | None = None
+    ) -> list[_Taken]:
         """The steps of a name, whose inputs may be `called` otherwise."""
         found = []
         for instance in instances(model):
             if instance.name == name:
                 names: dict[str, None] = {}
                 step = self.step(model, instance, _listening(names, called, self.inputs))
-                found.append(_Taken(model, step, (*self.builder.hypothesis, *step.assumed), list(names)))
+                found.append(
+                    _Taken(model, step, (*self.builder.hypothesis, *step.assumed), list(names))
+                )
         return found
 
     def step(self, model: Model, instance: Instance, fresh: Fresh) -> Step:
-        return run(model, self.graph, self.builder.state, instance, self.group.code, fresh, self.builder.memory)
+        return run(model, self.graph, self.builder.state, instance, self.group.code, fresh,
+                   self.builder.memory)
 
     def of(self, model: Model) -> StepJudge:
         """What says how steps of a model violate properties."""
@@ -247,11 +269,12 @@ class _Session:
                 yield prop.name, int(self.graph.any(*(w.bad for w in judge.ways(prop, one.step))))
 
     def refuted(self, name: str, planted: list[_Taken]) -> str:
-        """The first obligation that was proved and is no more; all of an instance are asked about at once."""
+        """The first obligation that was proved and is no more; one question an instance."""
         proved = self.base(name).proved
         for one in planted:
             bad = [(prop, where) for prop, where in self.bad(one) if prop in proved]
-            answer = self.solver.check((*one.given, self.graph.any(*(where for _, where in bad))), ())
+            answer = self.solver.check((*one.given, self.graph.any(*(where for _, where in bad))),
+                                       ())
             if isinstance(answer, Undecided):
                 return f"the solver gave up: {answer.reason}"
             if isinstance(answer, Sat):
@@ -264,12 +287,14 @@ class _Session:
         found = set[str]()
         for one in taken:
             for effect, condition in self.of(one.model).effects(one.step):
-                if effect not in found and isinstance(self.solver.check((*one.given, condition), ()), Sat):
+                if (effect not in found and isinstance(
+                    self.solver.check((*one.given, condition), ()), Sat
+                )):
                     found.add(effect)
         return found
 
     def lost_effect(self, name: str, planted: list[_Taken]) -> str:
-        """What the step was there for and does no more, or an instance that no state takes any more."""
+        """What the step was there for and does no more, or an instance that no state takes."""
         lost = sorted(self.base(name).effects - self.shown(planted))
         if lost:
             return f"{obligation_id(self.group, name, lost[0])} is vacuous, was proved"
@@ -277,7 +302,8 @@ class _Session:
         return "" if gone is None else f"no state takes {gone.step.instance.label} any more"
 
     def worse(self, name: str, model: Model) -> str:
-        """An obligation that is refuted, as before, and violated in a state in which the text as it was keeps it."""
+        """An obligation that stays refuted and is violated in a state where the original keeps it.
+        """
         refuted = self.base(name).refuted
         if not refuted:
             return ""
@@ -289,8 +315,9 @@ class _Session:
     def same(self, name: str, model: Model, planted: list[_Taken]) -> bool:
         """Is it the same step from every state that satisfies the invariant?
 
-        What is observed at corresponding places is the same, and what has no place in the other is free: under these names of
-        the inputs, which are as good as any, both have the same assumptions, violations and state after.
+        Observations at corresponding places are the same, and one without a counterpart is free.
+        Under these names of the inputs, which are as good as any, both texts have the same
+        assumptions, violations and state after.
         """
         for number, (one, two) in enumerate(zip(self.base(name).taken, planted, strict=True)):
             names = _corresponding(one.names, two.names)
@@ -306,18 +333,23 @@ class _Session:
         """The first may not be taken, or does not come to the same."""
         graph = self.graph
         return int(graph.any(
-            *(x ^ 1 for x in one.assumed), *(self.unequal(a, two.after[key]) for key, a in one.after.items()),
-            *(graph.xor(one.violations.get(p, 0), two.violations.get(p, 0)) for p in {*one.violations, *two.violations})))
+            *(x ^ 1 for x in one.assumed),
+            *(self.unequal(a, two.after[key]) for key, a in one.after.items()),
+            *(graph.xor(one.violations.get(p, 0), two.violations.get(p, 0))
+              for p in {*one.violations, *two.violations})))
 
     def unequal(self, a: Any, b: Any) -> int:
         graph = self.graph
-        return int(graph.xor(a, b) if isinstance(a, int) else graph.neg(graph.eq(a, b, len(a.bits))))
+        return int(
+            graph.xor(a, b) if isinstance(a, int) else graph.neg(graph.eq(a, b, len(a.bits)))
+        )
 
     def within(self, name: str, planted: list[_Taken]) -> bool:
-        """Is every step one that the text as it was may take from the same state, or no change at all?
+        """Is every step one that the original may take from the same state, or no change at all?
 
-        What that text observes is its own affair, and so are booleans that the transition leaves open: it is tried as the
-        mistake has them, and with each of them true, false, or turned round; what has no place in the mistake does not happen.
+        What the original observes is free, and so are the booleans that the transition leaves open.
+        The original is tried with these as the mistake has them, and with each of them true, false
+        or negated. An event without a counterpart in the mistake does not happen.
         """
         graph = self.graph
         for one, two in zip(self.base(name).taken, planted, strict=True):
@@ -326,14 +358,17 @@ class _Session:
             tried: list[tuple[tuple[str, int], ...]] = [
                 (), *(((n, value),) for n in open_ for value in (0, 1, graph.inputs[n][0] ^ 1))]
             step = two.step
-            still = graph.any(*step.violations.values(), *(self.unequal(step.before[key], a) for key, a in step.after.items()))
-            unlike = [self.unlike(self.chosen(one.step.instance, values, two.names), step) for values in tried]
+            still = graph.any(*step.violations.values(),
+                              *(self.unequal(step.before[key], a) for key, a in step.after.items()))
+            unlike = [self.unlike(self.chosen(one.step.instance, values, two.names), step)
+                      for values in tried]
             if not self.never((*two.given, still, *unlike)):
                 return False
         return True
 
-    def chosen(self, instance: Instance, values: tuple[tuple[str, int], ...], after: list[str]) -> Step:
-        """A step as it was, with some of what is left open fixed, and the rest as at the corresponding places of another."""
+    def chosen(self, instance: Instance, values: tuple[tuple[str, int], ...],
+               after: list[str]) -> Step:
+        """The original step with some open inputs fixed, the others as at corresponding places."""
         key = (instance.label, values)
         fixed = dict(values)
         if key not in self._chosen:
@@ -374,12 +409,17 @@ def _listening(names: dict[str, None], called: Callable[[str], str] | None, inpu
 
 
 def _corresponding(before: list[str], after: list[str]) -> dict[str, str]:
-    """Observations of one run -> those of another at the corresponding places, or names of their own: one to one."""
+    """Observations of one run -> those of another at corresponding places, or new names.
+
+    The mapping is one to one.
+    """
     old, new = ([n for n in names if "@" in n] for names in (before, after))
     mine, theirs = ([n.partition("@")[0] for n in names] for names in (old, new))
     found = {n: f"new {n}" for n in new}
     for block in SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks():
-        found |= dict(zip(new[block.b:block.b + block.size], old[block.a:block.a + block.size], strict=True))
+        found |= dict(
+            zip(new[block.b:block.b + block.size], old[block.a:block.a + block.size], strict=True)
+        )
     return found
 
 

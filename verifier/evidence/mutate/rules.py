@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""specs/mistakes.yaml: which statements of a text stand for code of the kernel, and what a patch takes for what."""
+"""specs/mistakes.yaml: which statements stand for code of the kernel, and which names are twins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from verifier.model.spec import Spec, name_of
 
 __all__ = ["Rules", "read_rules"]
 
-KEYS = ("actions", "observations", "variables", "weaker", "split", "reads", "stores", "marks", "added", "not_present", "twins")
+KEYS = ("actions", "observations", "variables", "weaker", "split", "reads", "stores", "marks",
+        "added", "not_present", "twins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,10 @@ class Rules:
 
 
 def read_rules(folder: Path, spec: Spec) -> Rules:
-    """The rules beside the spec. SpecError where the form is wrong, or an action, observation or variable stands in no list."""
+    """The rules beside the spec.
+
+    Raises SpecError where the form is wrong, or an action, observation or variable is in no list.
+    """
     top = read_yaml(folder / "mistakes.yaml", "specs/mistakes.yaml")
     top.only(KEYS, "the file")
     actions, observations, variables = (top.need(key, Table, "the file") for key in KEYS[:3])
@@ -66,12 +70,16 @@ def read_rules(folder: Path, spec: Spec) -> Rules:
     twins: dict[str, tuple[str, ...]] = {}
     for group in top.need("twins", Items, "the file").texts("twins"):
         for name in group.split():
-            twins[name] = (*twins.get(name, ()), *(t for t in group.split() if t != name and t not in twins.get(name, ())))
+            twins[name] = (*twins.get(name, ()), *(t for t in group.split() if t != name
+                                                   and t not in twins.get(name, ())))
     return Rules(
         kernel, truth, tests, given, sets, world, _texts(top.need("weaker", Table, "the file")),
-        {name: top.need("split", Table, "the file").texts(name, "split") for name in top.need("split", Table, "the file")},
-        _words(top, "reads"), {name: stores.need(name, int, "stores") for name in stores}, _words(top, "marks"),
-        {name: _added(top.need("added", Table, "the file").need(name, Table, "added")) for name in top.need("added", Table, "")},
+        {name: top.need("split", Table, "the file").texts(name, "split")
+         for name in top.need("split", Table, "the file")},
+        _words(top, "reads"), {name: stores.need(name, int, "stores") for name in stores},
+        _words(top, "marks"),
+        {name: _added(top.need("added", Table, "the file").need(name, Table, "added"))
+         for name in top.need("added", Table, "")},
         _words(top, "not_present"), twins,
     )
 
@@ -90,14 +98,18 @@ def _words(table: Table, key: str) -> frozenset[str]:
 
 def _added(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
     table.only(("present", "other"), "added")
-    found = [tuple(table.get_as(key, Source, Source("", table.where)).text.split()) for key in ("present", "other")]
+    found = [tuple(table.get_as(key, Source, Source("", table.where)).text.split())
+             for key in ("present", "other")]
     return found[0], found[1]
 
 
-def _each_once(table: Table, what: str, known: set[str], one: frozenset[str], two: frozenset[str]) -> None:
+def _each_once(table: Table, what: str, known: set[str], one: frozenset[str],
+               two: frozenset[str]) -> None:
     for name in sorted(one & two):
         raise SpecError(table.where, f"{what} {name} stands in both lists")
     for name in sorted((one | two) - known):
         raise SpecError(table.where, f"there is no {what} {name!r}{nearest(name, known)}")
     for name in sorted(known - one - two):
-        raise SpecError(table.where, f"{what} {name} stands in neither list: is it code of the kernel?")
+        raise SpecError(
+            table.where, f"{what} {name} stands in neither list: is it code of the kernel?"
+        )

@@ -14,19 +14,21 @@ __all__ = ["variations"]
 Change = Callable[[Any], Any]
 
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
+    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr, ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
 }
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
 }
 
 
 def variations(text: str) -> Iterator[tuple[str, str]]:
-    """(what was done, the text with it done), each different from the others and from the text, in words and in what it is.
+    """Each mistake of a text: what was done, and the new text.
 
-    Statements are dropped; conditions are made true, and false; operators and comparisons are exchanged with their nearest
-    relatives; a complement or negation is dropped; a number is one more.
+    Each differs from the others and from the text, in words and in meaning. Statements are dropped.
+    Conditions are made true, and false. Operators and comparisons are exchanged with their nearest
+    relatives. A complement or negation is dropped. A number becomes one more.
 
     >>> [new for _, new in variations("pte | 1")]
     ['pte & 1', 'pte | 2']
@@ -73,13 +75,19 @@ def _of_expressions(tree: ast.Module) -> Iterator[tuple[str, int, Change]]:
         match node:
             case ast.If() | ast.IfExp():
                 for value in (True, False):
-                    yield f"`{_short(node.test)}` is {value}", place, _set("test", ast.Constant(value))
+                    yield f"`{_short(node.test)}` is {value}", place, _set(
+                        "test", ast.Constant(value)
+                    )
             case ast.BinOp() if type(node.op) in _OPERATORS:
                 yield f"another operator in {shown}", place, _set("op", _OPERATORS[type(node.op)]())
             case ast.Compare() if type(node.ops[0]) in _COMPARISONS:
-                yield f"another comparison in {shown}", place, _set("ops", [_COMPARISONS[type(node.ops[0])]()])
+                yield f"another comparison in {shown}", place, _set(
+                    "ops", [_COMPARISONS[type(node.ops[0])]()]
+                )
             case ast.BoolOp():
-                yield f"another operator in {shown}", place, _set("op", ast.Or() if isinstance(node.op, ast.And) else ast.And())
+                yield f"another operator in {shown}", place, _set(
+                    "op", ast.Or() if isinstance(node.op, ast.And) else ast.And()
+                )
             case ast.UnaryOp():
                 yield f"{shown} without its operator", place, _operand
             case ast.Constant() if type(node.value) is int:
@@ -99,7 +107,7 @@ def _set(name: str, value: object) -> Change:
 
 
 def _operand(node: Any) -> None:
-    """The node becomes what it negates, as `x and x`, or complements, as `x | x`, which are the same."""
+    """Drop a negation or complement: the node becomes `x and x` or `x | x`, which are x."""
     operand, negates = node.operand, isinstance(node.op, ast.Not)
     node.__class__ = ast.BoolOp if negates else ast.BinOp
     if negates:

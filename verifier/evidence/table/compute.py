@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which architecture does what: computed from the helpers, never written down.
 
-Bits: one carries a truth of entries where flipping it alone changes what the helper says of some entry. Spare bits: no
-helper on one entry looks at them, none changes them, and no field has them. Traits and laws: statements (specs/traits.yaml,
-specs/laws.yaml) that are proved, or refuted with a value.
+A bit carries a truth of entries where flipping it alone changes what the helper says of some entry.
+A bit is spare where no helper on one entry looks at it, none changes it, and no field has it.
+Traits and laws are statements (specs/traits.yaml, specs/laws.yaml) that are proved, or refuted with
+a value.
 """
 
 from __future__ import annotations
@@ -26,16 +27,19 @@ from verifier.run.library import Library
 
 __all__ = ["Row", "table"]
 
-CARRIED = {"write": "pte_write", "dirty": "pte_dirty", "young": "pte_young", "soft-dirty": "pte_soft_dirty",
-           "uffd-wp": "pte_uffd_wp", "special": "pte_special", "swap-exclusive": "pte_swp_exclusive"}
+CARRIED = {"write": "pte_write", "dirty": "pte_dirty", "young": "pte_young",
+           "soft-dirty": "pte_soft_dirty", "uffd-wp": "pte_uffd_wp", "special": "pte_special",
+           "swap-exclusive": "pte_swp_exclusive"}
 # What takes a word that is no entry out of one.
-NO_ENTRY = ("pte_pfn", "pte_pgprot", "pte_protection", "pte_memory_type", "pte_val", "pte_to_pgoff", "pte_to_phys")
-CHANGES = {"set_wrprotect": "ptep_set_wrprotect", "get_and_clear": "ptep_get_and_clear", "access_flags": "ptep_set_access_flags"}
+NO_ENTRY = ("pte_pfn", "pte_pgprot", "pte_protection", "pte_memory_type", "pte_val", "pte_to_pgoff",
+            "pte_to_phys")
+CHANGES = {"set_wrprotect": "ptep_set_wrprotect", "get_and_clear": "ptep_get_and_clear",
+           "access_flags": "ptep_set_access_flags"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One variant: which bits carry what, spare bits, who sets dirty, statements with the values that refute them.
+    """One variant: its bits, its spare bits, who sets dirty, and statements about helpers.
 
     carried  truth -> bits, with the names of their fields
     spare    bits of a present entry that no helper on one pte reads or writes
@@ -52,7 +56,9 @@ class Row:
     unproved: str
 
 
-def table(library: Library, variants: Sequence[str], progress: Callable[[str], None] = lambda _: None) -> list[Row]:
+def table(
+    library: Library, variants: Sequence[str], progress: Callable[[str], None] = lambda _: None
+) -> list[Row]:
     """A row for each variant."""
     files = [library.spec_folder / name for name in ("traits.yaml", "laws.yaml")]
     laws = [law for file in files if file.is_file() for law in load_laws(file)]
@@ -69,27 +75,33 @@ def _row(layout: Layout, laws: Sequence[Law]) -> Row:
         carried = {}
         for truth, helper in CARRIED.items():
             function, swap = layout.function(helper), "swp" in helper
-            bits = [b for b in range(layout.width) if function is not None and entry.decides(function, b, not swap)]
+            bits = [b for b in range(layout.width) if function is not None
+                    and entry.decides(function, b, not swap)]
             carried[truth] = tuple(_named(layout, bit, swap) for bit in bits)
         spare = tuple(b for b in range(layout.width) if _is_spare(entry, layout, b))
     finally:
         entry.solver.close()
     steps = {name: _one_step(layout, layout.helper(helper)) for name, helper in CHANGES.items()}
     told = [judge_law(law, layout, None) for law in laws]
-    return Row(layout.variant.name, layout.width, carried, spare, layout.variant.hardware, steps, tuple(told),
+    return Row(layout.variant.name, layout.width, carried, spare, layout.variant.hardware, steps,
+               tuple(told),
                layout.variant.unproved)
 
 
 def _named(layout: Layout, bit: int, swap: bool) -> str:
     """A bit with the name of a field that is this bit alone, else of one that has it."""
     found = [f for f in layout.fields.values() if f.low <= bit <= f.high]
-    single = sorted((f for f in found if f.low == f.high), key=lambda f: f.name.startswith("SWP") is not swap)
+    single = sorted((f for f in found if f.low == f.high),
+                    key=lambda f: f.name.startswith("SWP") is not swap)
     name = single[0].name if single else found[0].name if found else "-"
     return f"{bit} {name}"
 
 
 class _Entry:
-    """A present (or, for helpers about swap, not present) entry of a layout, and the same with one bit flipped."""
+    """An entry of a layout, and the same with one bit flipped.
+
+    It is present, or for helpers about swap not present.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout, self.graph = layout, Bits()
@@ -99,7 +111,8 @@ class _Entry:
         self.present = call(self.machine, layout.helper("pte_present"), (self.pte,))
 
     def flipped(self, bit: int) -> Word:
-        return self.graph.bxor(self.pte, self.graph.word(1 << bit, self.layout.width), self.layout.width)
+        return self.graph.bxor(self.pte, self.graph.word(1 << bit, self.layout.width),
+                               self.layout.width)
 
     def says(self, function: Function, pte: Word) -> Any:
         return call(self.machine, function, (pte,))
@@ -108,31 +121,38 @@ class _Entry:
         return isinstance(self.solver.check(conditions, ()), Sat)
 
     def decides(self, function: Function, bit: int, present: bool) -> bool:
-        """Does flipping the bit change a truth, for some entry that is present (or not) with the bit and without?"""
+        """Does flipping the bit change a truth, for an entry that is present, or not, both ways?"""
         other = self.flipped(bit)
-        both = [self.says(self.layout.helper("pte_present"), pte) ^ int(not present) for pte in (self.pte, other)]
-        return self.possible(*both, self.graph.xor(self.says(function, self.pte), self.says(function, other)))
+        both = [self.says(self.layout.helper("pte_present"), pte) ^ int(not present)
+                for pte in (self.pte, other)]
+        return self.possible(
+            *both, self.graph.xor(self.says(function, self.pte), self.says(function, other))
+        )
 
     def touches(self, function: Function, bit: int) -> bool:
-        """Does what a helper makes of a present entry depend on the bit, but for handing it on; or does it change the bit?"""
+        """Does a helper look at the bit of a present entry, or change it, and not only keep it?"""
         first, second = self.says(function, self.pte), self.says(function, self.flipped(bit))
         if function.returns == BOOL:
             return self.possible(self.present, self.graph.xor(first, second))
-        wrong = [self.graph.xor(a, b) for i, (a, b) in enumerate(zip(first.bits, second.bits, strict=True)) if i != bit]
-        wrong += [self.graph.same(first.bits[bit], second.bits[bit]), self.graph.xor(first.bits[bit], self.pte.bits[bit])]
+        wrong = [self.graph.xor(a, b)
+                 for i, (a, b) in enumerate(zip(first.bits, second.bits, strict=True)) if i != bit]
+        wrong += [self.graph.same(first.bits[bit], second.bits[bit]),
+                  self.graph.xor(first.bits[bit], self.pte.bits[bit])]
         return self.possible(self.present, self.graph.any(*wrong))
 
 
 def _on_one_entry(layout: Layout, name: str) -> Function | None:
     """The helper, if it takes one pte and gives a truth or a pte."""
     function = layout.helper(name)
-    alone = len(function.params) == 1 and function.params[0].type == layout.width and not function.params[0].by_ref
+    alone = (len(function.params) == 1 and function.params[0].type == layout.width
+             and not function.params[0].by_ref)
     fits = alone and function.returns in (BOOL, layout.width) and name.startswith("pte_")
-    return function if fits and "swp" not in name and name not in NO_ENTRY and not name.startswith("pte_marker") else None
+    return (function if fits and "swp" not in name and name not in NO_ENTRY
+            and not name.startswith("pte_marker") else None)
 
 
 def _is_spare(entry: _Entry, layout: Layout, bit: int) -> bool:
-    """No helper on one present entry looks at the bit or changes it, and no field of present entries has it."""
+    """Does no helper on one present entry look at the bit or change it, and no field have it?"""
     if any(f.low <= bit <= f.high for f in layout.fields.values() if not f.name.startswith("SWP")):
         return False
     found = (_on_one_entry(layout, name) for name in layout.helpers())
@@ -153,5 +173,7 @@ def _one_step(layout: Layout, function: Function) -> bool:
     """Does the read-modify-write let nothing in between?"""
     graph = Bits()
     machine = _Watching(graph)
-    evaluated(machine, function, {p.name: graph_inputs(graph)(p.name, p.type) for p in function.params})
+    evaluated(
+        machine, function, {p.name: graph_inputs(graph)(p.name, p.type) for p in function.params}
+    )
     return not machine.seen

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which variant's theorems hold, and what refutes the others: proved anew, or from the cache of earlier proofs.
+"""Which variants' theorems hold, and what refutes the others.
 
-A theorem that is not proved names its serious obligations (all but advisory ones) that are not, each with the entry before and
-after the step that shows it.
+They are proved anew, or told from the cache. A theorem that is not proved names its serious
+obligations that are not, that is, all but the advisory ones, each with the entry before and after
+the step that shows it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from verifier.run.scheduler import Options, prove
 __all__ = ["THEOREMS", "Failure", "Proofs", "Theorem", "proofs"]
 
 # encoding and code: today's, what option C would do to today's, and the code that option C takes
-THEOREMS = (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"), ("option-c-saved", "option-c"))
+THEOREMS = (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"),
+            ("option-c-saved", "option-c"))
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A serious obligation that is not proved. `entry` is the entry before and after, where a step shows it."""
+    """A serious obligation that is not proved.
+
+    `entry` is the entry before and after, where a step shows it.
+    """
 
     transition: str
     property: str
@@ -64,7 +69,8 @@ def proofs(
 ) -> Proofs:
     """The theorems of the variants that the globs match."""
     encodings, codes = zip(*THEOREMS, strict=True)
-    filters = Filters(arch, encoding=tuple(dict.fromkeys(encodings)), code=tuple(dict.fromkeys(codes)))
+    filters = Filters(arch, encoding=tuple(dict.fromkeys(encodings)),
+                      code=tuple(dict.fromkeys(codes)))
     unproved = {v.name: v.unproved for v in variants_of(library, filters) if v.unproved}
     claims = {name: prop.claim for name, prop in library.spec.properties.items()}
     if len(unproved) == len(variants_of(library, filters)):
@@ -82,8 +88,10 @@ def _theorems(run: Run) -> list[Theorem]:
     for theorem in run.theorems:
         group, results = theorem.group, serious.get(theorem.group, [])
         failures = tuple(_failure(r) for r in results if verdict_name(r.verdict) != "proved")
-        found.append(Theorem(group.variant, group.level, group.encoding, group.code, theorem.verdict,
-                             len(results) - len(failures), failures, frozenset(r.obligation.property for r in results)))
+        found.append(Theorem(group.variant, group.level, group.encoding, group.code,
+                             theorem.verdict,
+                             len(results) - len(failures), failures,
+                             frozenset(r.obligation.property for r in results)))
     return found
 
 

@@ -14,31 +14,36 @@ from verifier.kernel.conform.laws import Fails, Holds, LawResult, NotApplicable
 
 __all__ = ["show"]
 
-HEADS = ("variant", "write", "dirty", "soft-dirty", "uffd-wp", "swap-exclusive", "spare bits", "sets dirty by itself",
-         "not one step", "laws")
+HEADS = ("variant", "write", "dirty", "soft-dirty", "uffd-wp", "swap-exclusive", "spare bits",
+         "sets dirty by itself", "not one step", "laws")
 
 
 def show(rows: Sequence[Row], form: str, verbose: bool, proofs: Proofs | None = None) -> str:
     """`form` is text, markdown or json; the theorems too where they were asked for."""
     if form == "json":
         more = show_proofs.plain(proofs) if proofs is not None else {}
-        return json.dumps({"schema": "pteproof.table/1", "variants": [_plain(row) for row in rows], **more}, indent=1)
+        return json.dumps({"schema": "pteproof.table/1", "variants": [_plain(row) for row in rows],
+                           **more}, indent=1)
     parts: list[tuple[Sequence[str], list[tuple[str, ...]], list[str]]] = [
         (HEADS, [_cells(row) for row in rows], _apart(rows, verbose))]
     if proofs is not None:
-        parts.append((show_proofs.heads(), show_proofs.rows(proofs), show_proofs.lines(proofs, verbose)))
+        parts.append(
+            (show_proofs.heads(), show_proofs.rows(proofs), show_proofs.lines(proofs, verbose))
+        )
     write = _markdown if form == "markdown" else _text
     return "\n\n".join("\n".join(write(*part)) for part in parts)
 
 
-def _markdown(heads: Sequence[str], cells: Sequence[Sequence[str]], apart: Sequence[str]) -> list[str]:
+def _markdown(heads: Sequence[str], cells: Sequence[Sequence[str]],
+              apart: Sequence[str]) -> list[str]:
     told = [f"- {line.strip()}" if line.startswith("  ") else f"\n**{line}**\n" for line in apart]
     return [_line(heads), _line(["---"] * len(heads)), *(_line(row) for row in cells), "", *told]
 
 
 def _text(heads: Sequence[str], cells: Sequence[Sequence[str]], apart: Sequence[str]) -> list[str]:
     widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(len(heads))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (heads, *cells)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+             for row in (heads, *cells)]
     return [*lines, "", *apart]
 
 
@@ -54,7 +59,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     if verdicts["NotKnown"]:
         laws += f", {verdicts['NotKnown']} ?"
     slow = ", ".join(name for name, one in row.steps.items() if not one) or "-"
-    return (row.variant, *carried, _ranges(row.spare) or "-", ", ".join(row.setters) or "-", slow, laws)
+    return (row.variant, *carried, _ranges(row.spare) or "-", ", ".join(row.setters) or "-", slow,
+            laws)
 
 
 def _ranges(bits: Sequence[int]) -> str:
@@ -97,10 +103,14 @@ def _values(result: Fails) -> str:
 
 
 def _plain(row: Row) -> dict[str, object]:
-    words = {"Holds": "proved", "Fails": "refuted", "NotKnown": "incomplete", "NotApplicable": "not applicable"}
+    words = {"Holds": "proved", "Fails": "refuted", "NotKnown": "incomplete",
+             "NotApplicable": "not applicable"}
     return {
-        "variant": row.variant, "width": row.width, "carried": {k: list(v) for k, v in row.carried.items()},
-        "spare": list(row.spare), "hardware": list(row.setters), "one_step": dict(row.steps), "unproved": row.unproved,
+        "variant": row.variant, "width": row.width,
+        "carried": {k: list(v) for k, v in row.carried.items()},
+        "spare": list(row.spare), "hardware": list(row.setters), "one_step": dict(row.steps),
+        "unproved": row.unproved,
         "statements": {f"{r.law.level}/{r.law.name}": {"verdict": words[type(r).__name__]} | (
-            {"values": {k: f"{v:#x}" for k, v in r.values.items()}} if isinstance(r, Fails) else {}) for r in row.statements},
+            {"values": {k: f"{v:#x}" for k, v in r.values.items()}} if isinstance(r, Fails) else {})
+                       for r in row.statements},
     }

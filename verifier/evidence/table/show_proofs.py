@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The theorems of a table: a line for each variant and level, then each property that tells variants apart."""
+"""The theorems of a table as text: variants and levels, then properties that tell them apart."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ __all__ = ["heads", "lines", "plain", "rows"]
 
 
 def heads() -> tuple[str, ...]:
+    """The titles of the columns."""
     return ("theorems of", *(f"{encoding}/{code}" for encoding, code in THEOREMS))
 
 
@@ -20,7 +21,8 @@ def rows(found: Proofs) -> list[tuple[str, ...]]:
     cells: dict[str, dict[tuple[str, str], str]] = {}
     for theorem in found.theorems:
         cells.setdefault(_name(theorem), {})[theorem.encoding, theorem.code] = _cell(theorem)
-    told = [(name, *(of_one.get(which, "-") for which in THEOREMS)) for name, of_one in cells.items()]
+    told = [(name, *(of_one.get(which, "-") for which in THEOREMS))
+            for name, of_one in cells.items()]
     return [*told, *((name, *["not decided"] * len(THEOREMS)) for name in found.unproved)]
 
 
@@ -31,14 +33,17 @@ def _name(theorem: Theorem) -> str:
 def _cell(theorem: Theorem) -> str:
     """proved, or how many serious obligations are not."""
     counts = Counter(f.verdict for f in theorem.failures)
-    said = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items(), key=lambda item: item[0] != "refuted"))
+    said = ", ".join(f"{n} {verdict}" for verdict, n in sorted(
+        counts.items(), key=lambda item: item[0] != "refuted"
+    ))
     return said or theorem.verdict
 
 
 def lines(found: Proofs, verbose: bool) -> list[str]:
-    """Each theorem's properties that some variant violates: where, by which steps, with an entry before and after; where not.
+    """The properties that some variant violates, by theorem.
 
-    Lemmas, which only serve the proofs, are told of where `verbose`.
+    Each has the variants, the steps, an entry before and after, and where it holds. Lemmas, which
+    only serve the proofs, are told where `verbose`.
     """
     told = [f"{name}: not decided: {why}" for name, why in found.unproved.items()]
     for encoding, code in THEOREMS:
@@ -63,18 +68,22 @@ def _steps(failures: Sequence[Failure], verbose: bool) -> str:
 
 
 def _step(failure: Failure, entry: bool) -> str:
-    shown = f" {failure.entry[0]:#x} -> {failure.entry[1]:#x}" if entry and failure.entry is not None else ""
-    return f"{failure.transition}{shown}" + ("" if failure.verdict == "refuted" else f" ({failure.verdict})")
+    shown = (f" {failure.entry[0]:#x} -> {failure.entry[1]:#x}" if entry
+             and failure.entry is not None else "")
+    return (f"{failure.transition}{shown}"
+            + ("" if failure.verdict == "refuted" else f" ({failure.verdict})"))
 
 
 def plain(found: Proofs) -> dict[str, object]:
     """As JSON."""
     return {
         "theorems": [{
-            "variant": t.variant, "level": t.level, "encoding": t.encoding, "code": t.code, "verdict": t.verdict,
-            "proved": t.proved,
-            "failures": [{"transition": f.transition, "property": f.property, "kind": f.kind, "verdict": f.verdict,
-                          "entry": None if f.entry is None else [f"{value:#x}" for value in f.entry], "steps": f.steps}
+            "variant": t.variant, "level": t.level, "encoding": t.encoding, "code": t.code,
+            "verdict": t.verdict, "proved": t.proved,
+            "failures": [{"transition": f.transition, "property": f.property, "kind": f.kind,
+                          "verdict": f.verdict,
+                          "entry": None if f.entry is None
+                          else [f"{value:#x}" for value in f.entry], "steps": f.steps}
                          for f in t.failures]} for t in found.theorems],
         "not_decided": dict(found.unproved),
     }
