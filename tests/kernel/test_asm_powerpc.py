@@ -10,7 +10,7 @@ import pytest
 
 from verifier.base.errors import SpecError
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.entries import entry_value, laid_object
 from verifier.kernel.llvm.context import Program
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
@@ -159,14 +159,12 @@ def test_entries_lie_big_endian_where_a_build_says_so(tmp_path: Path) -> None:
     assert build.features["cpu_radix"].expression == "sizeof(mmu_feature_keys[0]) * __builtin_ctzl(MMU_FTR_TYPE_RADIX)"
     text = f"{LAYOUT}define i64 @f(ptr %p) {{\nentry:\n  %v = load i64, ptr %p\n  store i64 1, ptr %p\n  ret i64 %v\n}}\n"
     program = Program((parse_module(text, "test"),), "powerpc")
-    library = Library.__new__(Library)
-    library.build = build
     lifter = Lifter(Integers(), program, Free(), KernelModels())
-    entry = library.entry_object(lifter, "p", 0x0102030405060708, 8)
+    entry = laid_object(lifter, build.entries, "p", 0x0102030405060708, 8)
     result, state = lifter.call("f", [lifter.pointer(entry)])
     assert result is not None
     assert lifter.values.as_word(result).term == 0x0807060504030201
-    assert library._entry(lifter, state, entry) == 1 << 56
+    assert entry_value(lifter, build.entries, state, entry) == 1 << 56
     assert lifter.values.as_word(lifter.memory.read({}, entry, 8, 8)).term == 0x5A5A5A5A5A5A5A5B
 
 

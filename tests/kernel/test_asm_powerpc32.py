@@ -10,13 +10,14 @@ import pytest
 from verifier.engine.answers import Sat
 from verifier.kernel.asm.actions import clearing, returning
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.entries import entry_value, laid_object
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.llvm.context import Program
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
 from verifier.kernel.llvm.values import EndlessLoop, Incomplete, Value, Word
+from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import load_builds
 from verifier.language.algebra import Integers
 
@@ -135,27 +136,25 @@ def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
         assert result is not None and int(lifter.values.as_word(result).term) == null
 
 
-def library(tmp_path: Path, entries: str) -> Library:
-    """A library of nothing but a build whose entries lie so."""
+def build_of(tmp_path: Path, entries: str) -> Build:
+    """A build whose entries lie so."""
     (tmp_path / "x.yaml").write_text(
         f"builds:\n  b:\n    kernel: powerpc\n    make: powerpc\n    base: d\n    entries: [{entries}]\n", encoding="utf-8"
     )
-    found = Library.__new__(Library)
-    found.build = load_builds(tmp_path)["b"]
-    return found
+    return load_builds(tmp_path)["b"]
 
 
 @pytest.mark.parametrize(("stored", "equal"), [(4, True), (3, False)])
 def test_an_entry_of_four_words_has_to_stay_so(tmp_path: Path, stored: int, equal: bool) -> None:
-    lib = library(tmp_path, "four times")
+    lies = build_of(tmp_path, "four times").entries
     lines = "\n".join(f"  %q{n} = getelementptr i8, ptr %p, i32 {4 * n}\n  store i32 5, ptr %q{n}" for n in range(stored))
     text = f"{LAYOUT}define i32 @f(ptr %p) {{\nentry:\n  %v = load i32, ptr %p\n{lines}\n  ret i32 %v\n}}\n"
     lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
-    entry = lib.entry_object(lifter, "p", 0x12345621, 4)
+    entry = laid_object(lifter, lies, "p", 0x12345621, 4)
     result, state = lifter.call("f", [lifter.pointer(entry)])
     assert entry.size == 16
     assert result is not None and int(lifter.values.as_word(result).term) == 0x12345621
-    assert lib._entry(lifter, state, entry) == 5
+    assert entry_value(lifter, lies, state, entry) == 5
     assert [u.condition for u in lifter.undefined] == [not equal]
 
 

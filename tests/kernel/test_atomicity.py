@@ -16,7 +16,7 @@ from verifier.base.errors import SpecError
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform import choices
 from verifier.kernel.conform.choices import Escape, GaveUp, Question, bits_backend
-from verifier.kernel.conform.helpers import entry_object
+from verifier.kernel.conform.entries import entry_object
 from verifier.kernel.conform.model_side import Pairing
 from verifier.kernel.conform.outcomes import AFTER, BEFORE, ArchSide, Choose, Happening, Hardware, Outcome, happenings
 from verifier.kernel.conform.session import layouts, level_names

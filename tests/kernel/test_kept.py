@@ -19,7 +19,8 @@ from verifier.kernel.replay import emulated, native
 from verifier.kernel.tree import build_store as store
 from verifier.kernel.tree import compile as compiling
 from verifier.kernel.tree import toolchain
-from verifier.kernel.tree.builds import Build, load_builds
+from verifier.kernel.tree.build import Build
+from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.compile import Compiled, Configured, compile_build, configure
 from verifier.kernel.tree.shapes import Shape, load_shapes
 from verifier.kernel.tree.toolchain import Toolchain, stamp
@@ -202,7 +203,7 @@ def test_native_code_rests_on_what_is_compiled_and_by_whom(
     compiled = Compiled(configured(tmp_path, tree, build), {"wrappers": "define i64 @f() {\n  ret i64 1\n}"}, frozenset(), 0.0)
 
     def rests(one: Compiled = compiled, returned: dict[str, int] = {}) -> str:  # noqa: B006
-        return rests_of(monkeypatch, native, lambda: native.native_code(one, SimpleNamespace(returned=lambda: returned)))  # type: ignore[arg-type]
+        return rests_of(monkeypatch, native, lambda: native.native_code(one, SimpleNamespace(facts=SimpleNamespace(returned=lambda: returned))))  # type: ignore[arg-type]
 
     known = {rests()}
     assert known == {rests()}

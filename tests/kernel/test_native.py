@@ -88,7 +88,7 @@ def test_what_a_build_takes_to_return_a_constant_does_as_machine_code_too() -> N
     """huge_page_shift is 24 there, which no level of the tables maps: nothing of that size migrates, whatever the struct says."""
     compiled, library, layout = opened("powerpc64-hash-4k")
     features = known_features(library, layout.variant.features)
-    assert library.returned()["huge_page_shift"] == 24
+    assert library.facts.returned()["huge_page_shift"] == 24
     with Native(native_code(compiled, library, emulate=True, features=features), library, features) as native:
         found = native.call(library.shapes["hugepage_migration_supported"], {})
         assert found is not None and found.result == 0

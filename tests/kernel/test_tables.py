@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from verifier.base.errors import SpecError
-from verifier.kernel.asm.read_table import assembly_of
+from verifier.kernel.asm.read_table import assembly_of, read_assembly
 from verifier.kernel.asm.unlifted import KernelModels, calls_of, harmless
 from verifier.kernel.llvm.context import Program
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
 from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.tree.arch_files import arch_files
 from verifier.kernel.tree.builds import load_builds
 from verifier.language.algebra import Integers
 
@@ -77,7 +78,7 @@ assembly:
     - {template: 'store(?P<size>[wd]) \${value}, \${mem}', does: store}
     - {template: fence, does: nothing, note: orders memory}
 """)
-    monkeypatch.setattr("verifier.kernel.asm.inline.assembly_of", lambda kernel: assembly_of(kernel, folder))
+    monkeypatch.setattr("verifier.kernel.asm.inline.assembly_of", lambda kernel: read_assembly(kernel, arch_files(folder)))
     exchange = '  %r = call i64 asm sideeffect "swap r$0, [$2]", "=r,0,r"(i64 %a, ptr %p)\n  ret i64 %r'
     assert run("new", exchange, 3, 5) == (3, 5)
     store = '  %v = trunc i64 %a to i32\n  call void asm sideeffect "storew $0, $1", "r,r"(i32 %v, ptr %p)\n  ret i64 1'
@@ -120,11 +121,11 @@ def test_what_x86_locks_is_one_event(prefix: str, atomic: bool) -> None:
 ])
 def test_what_cannot_be_is_an_error_with_its_place(tmp_path: Path, text: str, place: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
-        assembly_of("new", table(tmp_path, BUILD + text))
+        read_assembly("new", arch_files(table(tmp_path, BUILD + text)))
     assert str(caught.value).startswith(f"verifier/kernel/archs/new.yaml:{place}: error: ")
     assert message in caught.value.message
 
 
 def test_operations_of_one_architecture_are_known_there(tmp_path: Path) -> None:
     text = OF_X86 + "assembly:\n  statements:\n    - {template: 'a {mem} {new}', does: cmpxchg}\n"
-    assert len(assembly_of("x86", table(tmp_path, text)).statements) == 1
+    assert len(read_assembly("x86", arch_files(table(tmp_path, text))).statements) == 1

@@ -14,8 +14,9 @@ import pytest
 
 from verifier.base.errors import ExtractionError, SpecError, UsageError
 from verifier.kernel.tree import toolchain, tree
+from verifier.kernel.tree.build import Feature
 from verifier.kernel.tree.build_store import Origin, entry
-from verifier.kernel.tree.builds import Feature, build_for, load_builds
+from verifier.kernel.tree.builds import build_for, load_builds
 from verifier.kernel.tree.shapes import load_shapes, wrapper_file
 
 MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\nEXTRAVERSION = -rc2\n"

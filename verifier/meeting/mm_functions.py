@@ -27,7 +27,8 @@ from verifier.kernel.conform.decide import (
     why,
     word,
 )
-from verifier.kernel.conform.helpers import Library, entry_object, known_features
+from verifier.kernel.conform.entries import entry_object
+from verifier.kernel.conform.helpers import Library, known_features
 from verifier.kernel.conform.inputs import KernelInputs
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.llvm.context import Program
@@ -225,7 +226,7 @@ def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim,
     inputs = KernelInputs(
         alg, free, library.build, known_features(library, layout.variant.features)
     )
-    lifter = Lifter(alg, program, inputs, KernelModels(actions=library.actions()))
+    lifter = Lifter(alg, program, inputs, KernelModels(actions=library.facts.actions()))
     function = program.modules[0].function("pteproof_mm")
     if function is None:
         raise Incomplete("no wrapper")

@@ -26,10 +26,9 @@ or the group that has something where the statement is one event.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from verifier.base.errors import SpecError, nearest
@@ -43,7 +42,7 @@ from verifier.kernel.llvm.ways import State
 from verifier.kernel.tree.arch_files import arch_files, kernels_of
 from verifier.language.read_yaml import Items, Source, Table
 
-__all__ = ["Assembly", "Branch", "assembly_of"]
+__all__ = ["Assembly", "Branch", "assembly_of", "read_assembly"]
 
 # What `does:` may name: operations of all architectures, and those of one.
 _OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
@@ -89,13 +88,18 @@ class Assembly:
 
 
 @cache
-def assembly_of(kernel: str, folder: Path | None = None) -> Assembly:
-    """What the files of a folder (archs/) say of a folder of the kernel's arch/, and of all.
+def assembly_of(kernel: str) -> Assembly:
+    """What archs/ says of a folder of the kernel's arch/ and of all of them.
 
     SpecError where a file says something that cannot be, with its place.
     """
+    return read_assembly(kernel, arch_files())
+
+
+def read_assembly(kernel: str, files: Iterable[Table]) -> Assembly:
+    """What these files say of a folder of the kernel's arch/: those that have a build of it, or none."""
     found = Assembly()
-    for top in arch_files(folder):
+    for top in files:
         kernels = kernels_of(top)
         if not kernels or kernel in kernels:
             found = found.with_(_read(top, kernel))

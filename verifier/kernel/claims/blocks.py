@@ -13,7 +13,8 @@ from typing import Any
 
 from verifier.kernel.asm.templates import Action
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.conform.helpers import Library, reverse_bytes
+from verifier.kernel.conform.entries import laid_object, reverse_bytes
+from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.inputs import Free, KernelInputs
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.ir import Function, Instr, Int, Pointer
@@ -22,7 +23,7 @@ from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import Group, Incomplete, Truth, Value, Word
 from verifier.kernel.llvm.ways import State
-from verifier.kernel.tree.builds import BIG_ENDIAN
+from verifier.kernel.tree.build import BIG_ENDIAN
 from verifier.language.algebra import Algebra, Integers
 
 __all__ = ["BlockLifting", "Tables", "lift_block"]
@@ -151,7 +152,7 @@ def _arguments(
             if name in ("ptep", "orig_ptep"):
                 values.append(ptep)
                 continue
-            obj = library.entry_object(lifter, name, args[name], entry) if name in args else lifter.object(name, None)
+            obj = laid_object(lifter, library.build.entries, name, args[name], entry) if name in args else lifter.object(name, None)
             returned = obj if name == "agg.result" else returned
             values.append(lifter.pointer(obj))
         elif isinstance(param.type, Int):

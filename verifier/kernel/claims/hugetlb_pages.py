@@ -19,7 +19,7 @@ from verifier.kernel.claims.blocks import Tables
 from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.questions import make_backend
-from verifier.kernel.tree.builds import Build
+from verifier.kernel.tree.build import Build
 from verifier.language.evaluate import evaluated
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout

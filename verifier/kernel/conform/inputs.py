@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from verifier.kernel.llvm.values import Incomplete
-from verifier.kernel.tree.builds import Build
+from verifier.kernel.tree.build import Build
 from verifier.language.algebra import Algebra
 
 __all__ = ["Free", "Given", "KernelInputs", "Nothing"]

@@ -28,7 +28,8 @@ from verifier.kernel.conform.conform import (
 )
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.lifted_library import KernelHelpers
-from verifier.kernel.tree.builds import Build, build_for, load_builds, named_build
+from verifier.kernel.tree.build import Build
+from verifier.kernel.tree.builds import build_for, load_builds, named_build
 from verifier.kernel.tree.compile import compile_build, configure
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain

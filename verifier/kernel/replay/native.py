@@ -21,8 +21,8 @@ from types import TracebackType
 from verifier.base.errors import ExtractionError
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.llvm.ir import Int, Void
+from verifier.kernel.tree.build import BIG_ENDIAN
 from verifier.kernel.tree.build_store import cache_folder, entry
-from verifier.kernel.tree.builds import BIG_ENDIAN
 from verifier.kernel.tree.compile import Compiled
 from verifier.kernel.tree.shapes import Parameter, Shape
 from verifier.kernel.tree.toolchain import clean_environment, find_toolchain, jailed, run, stamp
@@ -82,7 +82,7 @@ def native_code(
         raise ExtractionError(f"{kernel} code does not run on this computer ({platform.machine()})"
                               + (f"; {', '.join(lacking)} is missing" if emulate and kind and any(lacking) else ""))
     runner = Path(__file__).with_name("native_runner.c")
-    returned = library.returned()
+    returned = library.facts.returned()
     sources = {
         name: _returning(_patched(text, features) if kernel == "powerpc" else text, returned)
         for name, text in compiled.texts.items()

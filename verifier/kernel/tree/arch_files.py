@@ -18,10 +18,20 @@ SHOWN = "verifier/kernel/archs"  # what places of errors begin with
 _KEYS = ("builds", "assembly", "calls", "harmless")
 
 
-@cache
 def arch_files(folder: Path | None = None) -> tuple[Table, ...]:
-    """The contents of each file of the folder, by name. SpecError where one is no such file."""
-    folder = folder or Path(__file__).parents[1] / "archs"
+    """The contents of each file of a folder, by name; without one, of archs/, which is read once.
+
+    SpecError where one is no such file.
+    """
+    return _shipped() if folder is None else _read(folder)
+
+
+@cache
+def _shipped() -> tuple[Table, ...]:
+    return _read(Path(__file__).parents[1] / "archs")
+
+
+def _read(folder: Path) -> tuple[Table, ...]:
     found = []
     for path in sorted(folder.glob("*.yaml")):
         top = read_yaml(path, f"{SHOWN}/{path.name}")

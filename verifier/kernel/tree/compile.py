@@ -23,8 +23,8 @@ from pathlib import Path
 
 from verifier.base.errors import ExtractionError
 from verifier.kernel.tree import lookalike
+from verifier.kernel.tree.build import Build, constant_name, operation_name
 from verifier.kernel.tree.build_store import Origin, cache_folder, entry, manifest_digest
-from verifier.kernel.tree.builds import Build, constant_name, operation_name
 from verifier.kernel.tree.jail import NONE, kind
 from verifier.kernel.tree.lookalike import Lookalike, filtered, write_compiler
 from verifier.kernel.tree.shapes import HEAD, Shape, wrapper_file
