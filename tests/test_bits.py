@@ -110,8 +110,8 @@ def test_gates_over_all_values_of_four_inputs() -> None:
         assert both == tuple(p and q for p, q in zip(tables[x], tables[y], strict=True))
         assert parity == tuple(p != q for p, q in zip(tables[x], tables[y], strict=True))
     choices = 0
-    for node in range(1, len(graph.left)):
-        choice = graph.mux_of(node)
+    for node in range(1, len(graph.nodes)):
+        choice = graph.nodes.mux_of(node)
         if choice is not None:
             rows_of = zip(*map(table, choice), strict=True)
             assert table(2 * node) == tuple(yes if chosen else no for chosen, yes, no in rows_of)
@@ -138,19 +138,20 @@ def test_what_folds() -> None:
     assert graph.eq(graph.ite(c, x, y, 64), graph.ite(c, x, y, 64), 64) == TRUE
 
 
-def test_conjuncts_find_contradictions() -> None:
+def test_conjunctions_that_are_taken_apart_contradict() -> None:
     graph = Bits()
     a, b, c = (graph.input_bool(name) for name in "abc")
     both = graph.all(a, b, c ^ 1)
-    assert graph.conjuncts([both, TRUE]) >= {a, b, c ^ 1}
-    assert FALSE not in graph.conjuncts([both, graph.disj(a, c)])
-    assert FALSE in graph.conjuncts([both, c])
-    assert FALSE in graph.conjuncts([graph.conj(a, b), graph.conj(a, b) ^ 1])
-    assert FALSE in graph.conjuncts([a, b, graph.conj(a, b) ^ 1])
-    assert FALSE in graph.conjuncts([FALSE])
+    contradict = graph.nodes.contradict
+    assert not contradict([both, TRUE]) and not contradict([both, graph.disj(a, c)]) and not contradict([])
+    for part in (a, b, c ^ 1):
+        assert contradict([both, part ^ 1]) and not contradict([both, part])
+    assert contradict([graph.conj(a, b), graph.conj(a, b) ^ 1])
+    assert contradict([a, b, graph.conj(a, b) ^ 1])
+    assert contradict([FALSE]) and contradict([TRUE, FALSE])
 
 
-def test_inputs_cone_and_support() -> None:
+def test_inputs_and_support() -> None:
     graph = Bits()
     x, flag = graph.input_word("x", 8), graph.input_bool("flag")
     assert graph.input_word("x", 8) is x
@@ -158,5 +159,6 @@ def test_inputs_cone_and_support() -> None:
     low = graph.eq(graph.extract(x, 0, 2), graph.word(3, 2), 2)
     assert graph.support([low]) == {"x"}
     assert graph.support([graph.any(low, flag), TRUE]) == {"x", "flag"}
-    assert graph.cone([low]) == [x.bits[0] >> 1, x.bits[1] >> 1, low >> 1]
-    assert graph.cone([TRUE]) == []
+    assert graph.support([TRUE]) == set()
+    assert graph.nodes.sides(low >> 1) == x.bits[:2]
+    assert graph.nodes.sides(x.bits[0] >> 1)[0] < 0 and graph.input_of[x.bits[1] >> 1] == ("x", 1)

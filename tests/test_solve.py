@@ -55,7 +55,7 @@ def test_solvers_agree_and_models_are_true(width: int, data: st.DataObject) -> N
 def test_a_truth_table_says_of_every_row_whether_it_holds(tree: Any, other: Any) -> None:
     graph = Bits()
     literals = [build(graph, t, 2, reader(graph)) for t in (tree, other)]
-    found = rows(graph, literals)
+    found = rows(graph.nodes, literals)
     assert found is not None
     inputs, table = found
     assert len(inputs) <= 8 and table < 1 << (1 << len(inputs))
@@ -71,8 +71,8 @@ def test_a_truth_table_says_of_every_row_whether_it_holds(tree: Any, other: Any)
 
 def test_what_depends_on_much_has_no_truth_table() -> None:
     graph = Bits()
-    assert rows(graph, list(graph.input_word("few", INPUTS).bits)) is not None
-    assert rows(graph, list(graph.input_word("many", INPUTS + 1).bits)) is None
+    assert rows(graph.nodes, list(graph.input_word("few", INPUTS).bits)) is not None
+    assert rows(graph.nodes, list(graph.input_word("many", INPUTS + 1).bits)) is None
 
 
 def test_who_decided_is_told() -> None:

@@ -132,8 +132,17 @@ def _let_go() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from verifier.engine.native import core
+
+        click.echo(f"pteproof, version {__version__} ({core()})")
+        context.exit()
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="pteproof")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version,
+              help="Show the version, and which core decides; then exit.")
 @click.option("--arch-dir", type=click.Path(path_type=Path), help="load architectures from here, not the shipped ones")
 @click.option("--spec-dir", type=click.Path(path_type=Path), help="load specs from here, not the shipped ones")
 @click.pass_context

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from verifier.base.compiled import compiled
 from verifier.base.errors import Where
 from verifier.base.store import cache_folder, read_regular, read_sealed, write_sealed
 
@@ -144,9 +145,10 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 
 def _file(name: str) -> Path | None:
-    """The file of a module of the package; None where that is no module."""
+    """The file of a module of the package, one that is used compiled among them; None where that is no module."""
     path = PACKAGE.joinpath(*name.split(".")[1:])
-    return next((p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()), None)
+    found = next((p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()), None)
+    return found or compiled(path.with_suffix(".c"))
 
 
 class _Memo:
@@ -188,6 +190,8 @@ def _read(name: str) -> _Module:
     path = _file(name)
     assert path is not None
     text = path.read_bytes()
+    if path.suffix == ".so":
+        return _Module(hashlib.sha256(text).hexdigest(), [], [])
     key, memo = hashlib.sha256(text).hexdigest(), _Memo.all()
     if key not in memo:
         found = _Module.parsed(text)

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The bit interpretation: words are tuples of literals of one hash-consed and-inverter graph (verifier.engine.graph).
 
+The graph knows inputs by numbers, and this algebra by names.
+
 An operation on words that was done before costs one look-up, so that what many obligations share is built once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from verifier.engine.graph import FALSE, TRUE, Graph
+from verifier.engine.native import new_graph
 
 __all__ = ["FALSE", "TRUE", "Bits", "Word"]
-
-WIDE = 8  # bits from which on an equality is looked into
-SPLITS = 4  # choices, one in another
 
 
 class Word:
@@ -28,8 +28,13 @@ class Word:
         return f"Word{self.bits}"
 
 
-class Bits(Graph):
+class Bits:
     """The Algebra over an and-inverter graph. One graph serves a whole run.
+
+    nodes     the graph: a new one, unless one is given
+    inputs    name -> literals, lowest bit first
+    bools     the names of inputs that are booleans, not words
+    input_of  node -> name of its input, bit
 
     >>> g = Bits()
     >>> x = g.input_word("x", 4)
@@ -37,8 +42,12 @@ class Bits(Graph):
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, nodes: Graph | None = None) -> None:
+        self.nodes = new_graph() if nodes is None else nodes
+        self.inputs: dict[str, tuple[int, ...]] = {}
+        self.bools: set[str] = set()
+        self.input_of: dict[int, tuple[str, int]] = {}
+        self._groups: list[str] = []  # number of a group of inputs -> their name
         self._words: dict[tuple[int, ...], Word] = {}
         self._constants: dict[tuple[int, int], Word] = {}
         self._done: dict[tuple[object, ...], Word] = {}
@@ -48,6 +57,45 @@ class Bits(Graph):
         """Let go of what was done with words, which only saves time: the nodes stay, and so does what they are."""
         for known in (self._words, self._constants, self._done, self._done_bools):
             known.clear()
+
+    def input_bits(self, name: str, width: int) -> tuple[int, ...]:
+        """The literals of a free input, lowest bit first; the same name gives the same."""
+        found = self.inputs.get(name)
+        if found is None:
+            first = self.nodes.new_inputs(width)
+            self._groups.append(name)
+            for bit in range(width):
+                self.input_of[(first >> 1) + bit] = (name, bit)
+            found = self.inputs[name] = tuple(range(first, first + 2 * width, 2))
+        return found
+
+    def input_bool(self, name: str) -> int:
+        """A free boolean; the same name gives the same literal."""
+        self.bools.add(name)
+        return self.input_bits(name, 1)[0]
+
+    def support(self, literals: Iterable[int]) -> set[str]:
+        """The names of the inputs that the literals depend on."""
+        return {self._groups[group] for group in self.nodes.support(literals)}
+
+    def evaluate(self, literals: Iterable[int], values: Mapping[str, int | bool]) -> list[bool]:
+        """The literals' values where the inputs have these (an input that is not named: 0)."""
+        held = [literal for name, value in values.items() if value
+                for bit, literal in enumerate(self.inputs.get(name, ())) if int(value) >> bit & 1]
+        return self.nodes.evaluate(literals, held)
+
+    def conj(self, a: int, b: int) -> int:
+        return self.nodes.conj(a, b)
+
+    def disj(self, a: int, b: int) -> int:
+        return self.nodes.disj(a, b)
+
+    def xor(self, a: int, b: int) -> int:
+        return self.nodes.xor(a, b)
+
+    def mux(self, c: int, a: int, b: int) -> int:
+        """a where c holds, else b."""
+        return self.nodes.mux(c, a, b)
 
     def intern(self, bits: tuple[int, ...]) -> Word:
         """The one word that has these bits."""
@@ -73,21 +121,26 @@ class Bits(Graph):
     def known(self, value: int) -> bool | None:
         return bool(value) if value < 2 else None
 
-    def _bitwise(self, op: str, gate: Callable[[int, int], int], a: Word, b: Word) -> Word:
-        key = (op, a, b)
+    def band(self, a: Word, b: Word, width: int) -> Word:
+        key = ("band", a, b)
         found = self._done.get(key)
         if found is None:
-            found = self._done[key] = self.intern(tuple(map(gate, a.bits, b.bits)))
+            found = self._done[key] = self.intern(self.nodes.conj_each(a.bits, b.bits))
         return found
 
-    def band(self, a: Word, b: Word, width: int) -> Word:
-        return self._bitwise("band", self.conj, a, b)
-
     def bor(self, a: Word, b: Word, width: int) -> Word:
-        return self._bitwise("bor", self.disj, a, b)
+        key = ("bor", a, b)
+        found = self._done.get(key)
+        if found is None:
+            found = self._done[key] = self.intern(self.nodes.disj_each(a.bits, b.bits))
+        return found
 
     def bxor(self, a: Word, b: Word, width: int) -> Word:
-        return self._bitwise("bxor", self.xor, a, b)
+        key = ("bxor", a, b)
+        found = self._done.get(key)
+        if found is None:
+            found = self._done[key] = self.intern(self.nodes.xor_each(a.bits, b.bits))
+        return found
 
     def bnot(self, a: Word, width: int) -> Word:
         return self.intern(tuple([bit ^ 1 for bit in a.bits]))
@@ -118,7 +171,7 @@ class Bits(Graph):
             total = self.word(0, width)
             for i, bit in enumerate(b.bits):
                 if bit:
-                    row = (FALSE,) * i + tuple([self.conj(x, bit) for x in a.bits[: width - i]])
+                    row = (FALSE,) * i + self.nodes.conj_each(a.bits[: width - i], (bit,) * (width - i))
                     total = self._sum(total, row, FALSE)
             self._done[key] = total
         return self._done[key]
@@ -142,8 +195,8 @@ class Bits(Graph):
                 moved = (FALSE,) * step + a[: width - step]
             else:
                 moved = a[step:] + (fill,) * step
-            a = tuple([self.mux(amount, x, y) for x, y in zip(moved, a, strict=True)])
-        return tuple([self.mux(beyond, fill, x) for x in a])
+            a = self.nodes.mux_each(amount, moved, a)
+        return self.nodes.mux_each(beyond, (fill,) * width, a)
 
     def shl(self, a: Word, b: Word, width: int) -> Word:
         return self._shift("shl", a, b, width)
@@ -160,85 +213,8 @@ class Bits(Graph):
         key = ("eq", a, b)
         found = self._done_bools.get(key)
         if found is None:
-            found = self._done_bools[key] = self._done_bools["eq", b, a] = self._equal(a, b)
-        return found
-
-    def _equal(self, a: Word, b: Word) -> int:
-        pairs = [(x, y) for x, y in zip(a.bits, b.bits, strict=True) if x != y]
-        for x, y in pairs:
-            if x ^ 1 == y:
-                return FALSE
-        if len(pairs) >= WIDE:
-            found = self._split(pairs, SPLITS)
-            if found is not None:
-                return found
-        return self._atom(pairs)
-
-    def _split(self, pairs: list[tuple[int, int]], depth: int) -> int | None:
-        """Equality of words that are choices, as a choice between equalities of words that are not; None if too deep.
-
-        So the same few equalities stand behind all questions, and no proof has to find them again bit by bit.
-        """
-        counts: dict[int, int] = {}
-        for x, y in pairs:
-            for selector in {*self._selectors(x), *self._selectors(y)}:
-                counts[selector] = counts.get(selector, 0) + 1
-        best = max(counts, key=lambda s: (counts[s], -s), default=0)
-        if not best or 2 * counts[best] < len(pairs):
-            return self._atom(pairs)
-        if not depth:
-            return None
-        ways = []
-        for value in (1, 0):
-            way = [(self._where(x, best, value), self._where(y, best, value)) for x, y in pairs]
-            way = [(x, y) for x, y in way if x != y]
-            found = FALSE if any(x ^ 1 == y for x, y in way) else self._split(way, depth - 1)
-            if found is None:
-                return None
-            ways.append(found)
-        return self.mux(best, ways[0], ways[1])
-
-    def _selectors(self, literal: int) -> tuple[int, ...]:
-        """What a literal chooses by, is masked by or flipped by: positive literals."""
-        node = literal >> 1
-        if self.left[node] <= 0:
-            return ()
-        choice = self.mux_of(node)
-        if choice is None:
-            return self.left[node] & ~1, self.right[node] & ~1
-        selector, yes, no = choice
-        return (selector & ~1, yes & ~1) if yes ^ 1 == no else (selector & ~1,)
-
-    def _where(self, literal: int, selector: int, value: int) -> int:
-        """The literal where the selector has this value; looks one level deep."""
-        node, flip = literal >> 1, literal & 1
-        if node == selector >> 1:
-            return value ^ flip
-        a, b = self.left[node], self.right[node]
-        if a <= 0:
-            return literal
-        choice = self.mux_of(node)
-        if choice is not None:
-            c, yes, no = choice
-            if c >> 1 == selector >> 1:
-                return (yes if value ^ (c & 1) else no) ^ flip
-            if yes ^ 1 == no and yes >> 1 == selector >> 1:
-                return c ^ (value ^ (yes & 1) ^ 1) ^ flip
-            return literal
-        for one, other in ((a, b), (b, a)):
-            if one >> 1 == selector >> 1:
-                return (other if value ^ (one & 1) else FALSE) ^ flip
-        return literal
-
-    def _atom(self, pairs: list[tuple[int, int]]) -> int:
-        """All pairs are equal; what is compared with a constant comes first, for it is shared most."""
-        found = TRUE
-        for x, y in pairs:
-            if x < 2 or y < 2:
-                found = self.conj(found, x ^ y ^ 1)
-        for x, y in pairs:
-            if x > 1 and y > 1:
-                found = self.conj(found, self.xor(x, y) ^ 1)
+            found = self.nodes.equal(a.bits, b.bits)
+            self._done_bools[key] = self._done_bools["eq", b, a] = found
         return found
 
     def ult(self, a: Word, b: Word, width: int) -> int:
@@ -282,27 +258,20 @@ class Bits(Graph):
         key = ("ite", c, a, b)
         found = self._done.get(key)
         if found is None:
-            mux = self.mux
-            found = self._done[key] = self.intern(tuple([mux(c, x, y) for x, y in zip(a.bits, b.bits, strict=True)]))
+            found = self._done[key] = self.intern(self.nodes.mux_each(c, a.bits, b.bits))
         return found
 
     def all(self, *values: int) -> int:
-        result = TRUE
-        for value in values:
-            result = self.conj(result, value)
-        return result
+        return self.nodes.all(*values)
 
     def any(self, *values: int) -> int:
-        result = TRUE
-        for value in values:
-            result = self.conj(result, value ^ 1)
-        return result ^ 1
+        return self.nodes.any(*values)
 
     def neg(self, a: int) -> int:
         return a ^ 1
 
     def same(self, a: int, b: int) -> int:
-        return self.xor(a, b) ^ 1
+        return self.nodes.xor(a, b) ^ 1
 
     def choose(self, c: int, a: int, b: int) -> int:
-        return self.mux(c, a, b)
+        return self.nodes.mux(c, a, b)

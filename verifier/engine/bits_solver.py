@@ -54,10 +54,10 @@ class BitsSolver:
         not asked further unless it may be `hard`.
         """
         literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
-        if FALSE in self.graph.conjuncts(literals):
+        if self.graph.nodes.contradict(literals):
             self.how = self.how or "folding"
             return Unsat()
-        found = rows(self.graph, literals) if self._tables and len(literals) <= FEW else None
+        found = rows(self.graph.nodes, literals) if self._tables and len(literals) <= FEW else None
         if found is not None:
             self.how = self.how or "truth table"
             return self._from_table(*found, names)

@@ -1,34 +1,53 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One hash-consed and-inverter graph: what every boolean and every bit of a word is, for the bit interpretation.
+"""A hash-consed and-inverter graph: what every boolean and every bit of a word is, for the bit interpretation.
 
 A literal is an int: 0 is false, 1 is true, 2*n is node n, and a literal xor 1 is its complement. A node is an
 input or the conjunction of two literals, and stands behind both in the order of numbers. Constants fold as
-the graph is built.
+the graph is built. `_graph.c` beside this file is the same in C: a change here is one there.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
-__all__ = ["FALSE", "TRUE", "WIDTH", "Graph"]
+__all__ = ["FALSE", "TRUE", "Graph"]
 
 FALSE, TRUE = 0, 1
 WIDTH = 32  # bits that hold any literal
+INPUT = -1  # what stands in the place of an input's first side
+WIDE = 8  # bits from which on an equality is looked into
+SPLITS = 4  # choices, one in another
 
 
 class Graph:
-    """Conjunctions over free inputs. Exclusive or and choice are built from them, and recognised again by mux_of."""
+    """Conjunctions over free inputs. Exclusive or and choice are built from them, and recognised again by mux_of.
+
+    A word is a tuple of literals, lowest bit first. len() is the number of nodes; node 0 is the constant.
+    """
 
     def __init__(self) -> None:
-        self.left = array("i", [0])  # of node n; an input has -1
-        self.right = array("i", [0])
+        self._left = array("i", [0])  # of node n; an input has INPUT
+        self._right = array("i", [0])  # of node n; an input has the number of its group
         self._nodes: dict[int, int] = {}  # the two literals, as one number -> literal
-        self.inputs: dict[str, tuple[int, ...]] = {}  # name -> literals, lowest bit first
-        self.bools: set[str] = set()
-        self.input_of: dict[int, tuple[str, int]] = {}  # node -> input, bit
-        self._below: list[int] = [0]  # of a node: the inputs that it depends on, as a set of bits
+        self._groups = 0
+        self._below: list[int] = [0]  # of a node: the groups that it depends on, as a set of bits
         self._parts: dict[int, set[int]] = {}  # conjunction -> what it is a conjunction of
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def sides(self, node: int) -> tuple[int, int]:
+        """The two literals that a node is the conjunction of; (-1, group) of an input, (0, 0) of node 0."""
+        return self._left[node], self._right[node]
+
+    def new_inputs(self, width: int) -> int:
+        """A group of free inputs, which get numbers in a row; the literal of the first. Groups count from 0."""
+        first = len(self._left)
+        self._left.extend([INPUT] * width)
+        self._right.extend([self._groups] * width)
+        self._groups += 1
+        return first << 1
 
     def conj(self, a: int, b: int) -> int:
         """The literal of a and b."""
@@ -44,7 +63,7 @@ class Graph:
         # One level deep: a and (a and c) is that node; a and (not a and c) is false; a and not (not a and c) is a;
         # a and not (a and c) is a and not c.
         node = b >> 1
-        left, right = self.left[node], self.right[node]
+        left, right = self._left[node], self._right[node]
         if left > 0:
             if left == a or right == a:
                 return self.conj(a, (right if left == a else left) ^ 1) if b & 1 else b
@@ -54,9 +73,9 @@ class Graph:
 
     def _new(self, a: int, b: int) -> int:
         """A node of its own for two literals, the smaller one first."""
-        found = self._nodes[a << WIDTH | b] = len(self.left) << 1
-        self.left.append(a)
-        self.right.append(b)
+        found = self._nodes[a << WIDTH | b] = len(self._left) << 1
+        self._left.append(a)
+        self._right.append(b)
         return found
 
     def disj(self, a: int, b: int) -> int:
@@ -90,11 +109,11 @@ class Graph:
 
     def mux_of(self, node: int) -> tuple[int, int, int] | None:
         """(c, a, b) where the node is `a if c else b`; None where it does not have that form. An input has not."""
-        a, b = self.left[node], self.right[node]
+        a, b = self._left[node], self._right[node]
         if a < 0 or not a & b & 1:
             return None
-        p, q = self.left[a >> 1], self.right[a >> 1]
-        r, s = self.left[b >> 1], self.right[b >> 1]
+        p, q = self._left[a >> 1], self._right[a >> 1]
+        r, s = self._left[b >> 1], self._right[b >> 1]
         if p < 2 or r < 2:
             return None
         if p ^ 1 == r:
@@ -107,30 +126,136 @@ class Graph:
             return q, p ^ 1, r ^ 1
         return None
 
-    def conjuncts(self, literals: Iterable[int]) -> set[int]:
-        """Everything that has to hold where all literals hold, found by taking conjunctions apart.
+    def all(self, *literals: int) -> int:
+        result = TRUE
+        for literal in literals:
+            result = self.conj(result, literal)
+        return result
 
-        Holds FALSE where two of these contradict each other, or a conjunction of them is denied.
+    def any(self, *literals: int) -> int:
+        result = TRUE
+        for literal in literals:
+            result = self.conj(result, literal ^ 1)
+        return result ^ 1
+
+    def conj_each(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+        """The conjunctions of two words of one width, bit by bit. ValueError where they differ in width."""
+        return tuple([self.conj(x, y) for x, y in zip(a, b, strict=True)])
+
+    def disj_each(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+        return tuple([self.disj(x, y) for x, y in zip(a, b, strict=True)])
+
+    def xor_each(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+        return tuple([self.xor(x, y) for x, y in zip(a, b, strict=True)])
+
+    def mux_each(self, c: int, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+        """Word a where c holds, else b."""
+        return tuple([self.mux(c, x, y) for x, y in zip(a, b, strict=True)])
+
+    def equal(self, a: Sequence[int], b: Sequence[int]) -> int:
+        """The literal that says that two words of one width are equal."""
+        pairs = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
+        for x, y in pairs:
+            if x ^ 1 == y:
+                return FALSE
+        if len(pairs) >= WIDE:
+            found = self._split(pairs, SPLITS)
+            if found is not None:
+                return found
+        return self._atom(pairs)
+
+    def _split(self, pairs: list[tuple[int, int]], depth: int) -> int | None:
+        """Equality of words that are choices, as a choice between equalities of words that are not; None if too deep.
+
+        So the same few equalities stand behind all questions, and no proof has to find them again bit by bit.
         """
-        left, right, parts = self.left, self.right, self._parts
+        counts: dict[int, int] = {}
+        for x, y in pairs:
+            for selector in {*self._selectors(x), *self._selectors(y)}:
+                counts[selector] = counts.get(selector, 0) + 1
+        best = max(counts, key=lambda s: (counts[s], -s), default=0)
+        if not best or 2 * counts[best] < len(pairs):
+            return self._atom(pairs)
+        if not depth:
+            return None
+        ways = []
+        for value in (1, 0):
+            way = [(self._where(x, best, value), self._where(y, best, value)) for x, y in pairs]
+            way = [(x, y) for x, y in way if x != y]
+            found = FALSE if any(x ^ 1 == y for x, y in way) else self._split(way, depth - 1)
+            if found is None:
+                return None
+            ways.append(found)
+        return self.mux(best, ways[0], ways[1])
+
+    def _selectors(self, literal: int) -> tuple[int, ...]:
+        """What a literal chooses by, is masked by or flipped by: positive literals."""
+        node = literal >> 1
+        if self._left[node] <= 0:
+            return ()
+        choice = self.mux_of(node)
+        if choice is None:
+            return self._left[node] & ~1, self._right[node] & ~1
+        selector, yes, no = choice
+        return (selector & ~1, yes & ~1) if yes ^ 1 == no else (selector & ~1,)
+
+    def _where(self, literal: int, selector: int, value: int) -> int:
+        """The literal where the selector has this value; looks one level deep."""
+        node, flip = literal >> 1, literal & 1
+        if node == selector >> 1:
+            return value ^ flip
+        a, b = self._left[node], self._right[node]
+        if a <= 0:
+            return literal
+        choice = self.mux_of(node)
+        if choice is not None:
+            c, yes, no = choice
+            if c >> 1 == selector >> 1:
+                return (yes if value ^ (c & 1) else no) ^ flip
+            if yes ^ 1 == no and yes >> 1 == selector >> 1:
+                return c ^ (value ^ (yes & 1) ^ 1) ^ flip
+            return literal
+        for one, other in ((a, b), (b, a)):
+            if one >> 1 == selector >> 1:
+                return (other if value ^ (one & 1) else FALSE) ^ flip
+        return literal
+
+    def _atom(self, pairs: list[tuple[int, int]]) -> int:
+        """All pairs are equal; what is compared with a constant comes first, for it is shared most."""
+        found = TRUE
+        for x, y in pairs:
+            if x < 2 or y < 2:
+                found = self.conj(found, x ^ y ^ 1)
+        for x, y in pairs:
+            if x > 1 and y > 1:
+                found = self.conj(found, self.xor(x, y) ^ 1)
+        return found
+
+    def contradict(self, literals: Iterable[int]) -> bool:
+        """Can the literals not hold together, as is seen by taking conjunctions apart?
+
+        They cannot where two of their parts are complements, or a conjunction is denied both sides of which have to hold.
+        """
+        left, right, parts = self._left, self._right, self._parts
         found: set[int] = set()
         for literal in literals:
             if literal & 1 or left[literal >> 1] <= 0:
                 found.add(literal)
             else:
                 found |= parts.get(literal) or self._take_apart(literal)
+        if FALSE in found:
+            return True
         found.discard(TRUE)
         for literal in found:
             if literal & 1:
                 node = literal >> 1
                 if literal ^ 1 in found or (left[node] in found and right[node] in found):
-                    found.add(FALSE)
-                    break
-        return found
+                    return True
+        return False
 
     def _take_apart(self, literal: int) -> set[int]:
         """The conjunction, its two sides, and theirs."""
-        left, right = self.left, self.right
+        left, right = self._left, self._right
         found: set[int] = set()
         todo = [literal]
         while todo:
@@ -142,26 +267,34 @@ class Graph:
         self._parts[literal] = found
         return found
 
-    def input_bits(self, name: str, width: int) -> tuple[int, ...]:
-        """The literals of a free input, lowest bit first; the same name gives the same."""
-        found = self.inputs.get(name)
-        if found is None:
-            first = len(self.left)
-            self.left.extend([-1] * width)
-            self.right.extend([-1] * width)
-            for bit in range(width):
-                self.input_of[first + bit] = (name, bit)
-            found = self.inputs[name] = tuple(range(first << 1, (first + width) << 1, 2))
-        return found
+    def support(self, literals: Iterable[int]) -> list[int]:
+        """The groups of inputs that the literals depend on, ascending."""
+        left, right, below = self._left, self._right, self._below
+        for node in range(len(below), len(left)):
+            a = left[node]
+            below.append(1 << right[node] if a < 0 else below[a >> 1] | below[right[node] >> 1])
+        found = 0
+        for literal in literals:
+            found |= below[literal >> 1]
+        return [group for group in range(found.bit_length()) if found >> group & 1]
 
-    def input_bool(self, name: str) -> int:
-        """A free boolean; the same name gives the same literal."""
-        self.bools.add(name)
-        return self.input_bits(name, 1)[0]
+    def evaluate(self, literals: Iterable[int], held: Iterable[int]) -> list[bool]:
+        """The literals' values where just these inputs hold, which are given as their positive literals."""
+        wanted = list(literals)
+        left, right = self._left, self._right
+        known = {0: 0, 1: 1}  # literal -> its value
+        for literal in held:
+            known[literal], known[literal ^ 1] = 1, 0
+        for node in self._cone(wanted):
+            a = left[node]
+            value = known.get(2 * node, 0) if a < 0 else known[a] & known[right[node]]
+            known[2 * node] = value
+            known[2 * node + 1] = value ^ 1
+        return [bool(known[literal]) for literal in wanted]
 
-    def cone(self, literals: Iterable[int]) -> list[int]:
+    def _cone(self, literals: Iterable[int]) -> list[int]:
         """The nodes that the literals depend on, in topological order."""
-        left, right = self.left, self.right
+        left, right = self._left, self._right
         seen = {0}
         todo = [literal >> 1 for literal in literals]
         while todo:
@@ -173,30 +306,37 @@ class Graph:
                     todo.append(right[node] >> 1)
         return sorted(seen)[1:]
 
-    def support(self, literals: Iterable[int]) -> set[str]:
-        """The names of the inputs that the literals depend on."""
-        left, right, below = self.left, self.right, self._below
-        number = {name: 1 << i for i, name in enumerate(self.inputs)}
-        for node in range(len(below), len(left)):
-            a = left[node]
-            below.append(number[self.input_of[node][0]] if a < 0 else below[a >> 1] | below[right[node] >> 1])
-        found = 0
-        for literal in literals:
-            found |= below[literal >> 1]
-        return {name for name, bit in number.items() if found & bit}
+    def clauses(self, literals: Iterable[int], variables: array[int], last: int) -> tuple[list[list[int]], int]:
+        """The clauses of the literals' nodes, and of what these depend on and has no variable yet; the last variable then.
 
-    def evaluate(self, literals: Iterable[int], values: Mapping[str, int | bool]) -> list[bool]:
-        """The literals' values where the inputs have these (an input that is not named: 0)."""
-        wanted = list(literals)
-        left, right, input_of = self.left, self.right, self.input_of
-        known = {0: 0, 1: 1}  # literal -> its value
-        for node in self.cone(wanted):
-            a = left[node]
-            if a < 0:
-                name, bit = input_of[node]
-                value = int(values.get(name, 0)) >> bit & 1
+        variables  of each node its variable, from 1; 0: it has none yet, and gets the next. The literals' nodes have one.
+        last       the last variable that was given
+
+        A choice has four clauses, and its halves have no variables.
+        """
+        left, right, mux_of = self._left, self._right, self.mux_of
+        todo = [literal >> 1 for literal in literals]
+        clauses: list[list[int]] = []
+        while todo:
+            node = todo.pop()
+            a, b = left[node], right[node]
+            if a <= 0:
+                continue
+            choice = mux_of(node) if a & b & 1 else None
+            own = variables[node]
+            known = []
+            for literal in choice or (a, b):
+                under = literal >> 1
+                found = variables[under]
+                if not found:
+                    last += 1
+                    found = variables[under] = last
+                    todo.append(under)
+                known.append(-found if literal & 1 else found)
+            if choice is None:
+                x, y = known
+                clauses += [-own, x], [-own, y], [own, -x, -y]
             else:
-                value = known[a] & known[right[node]]
-            known[2 * node] = value
-            known[2 * node + 1] = value ^ 1
-        return [bool(known[literal]) for literal in wanted]
+                c, x, y = known
+                clauses += [-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y]
+        return clauses, last

@@ -6,7 +6,7 @@ needed.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from verifier.base.errors import SolverError
@@ -41,13 +41,14 @@ class GraphSat:
 
     def __init__(self, graph: Bits, name: str, keep: bool = False) -> None:
         self.graph = graph
+        self._nodes = graph.nodes
         self.name = name
         self._keep = keep
         self._start()
 
     def _start(self) -> None:
         self._sat = sat_solver(self.name)
-        self._variable = array("i", [0]) * (len(self.graph.left) + ROOM)  # of a node; 0: it has none yet
+        self._variable = array("i", [0]) * (len(self._nodes) + ROOM)  # of a node; 0: it has none yet
         self._count = 0
         self._limit = 0
 
@@ -58,50 +59,20 @@ class GraphSat:
             self.close()
             self._start()
         variable = self._variable
-        if len(variable) < len(self.graph.left):
-            variable.extend(array("i", [0]) * (len(self.graph.left) + ROOM - len(variable)))
+        if len(variable) < len(self._nodes):
+            variable.extend(array("i", [0]) * (len(self._nodes) + ROOM - len(variable)))
         todo = []
         for literal in literals:
             node = literal >> 1
             if not variable[node]:
                 self._count += 1
                 variable[node] = self._count
-                todo.append(node)
+                todo.append(literal)
         if todo:
-            self._sat.append_formula(self._clauses(todo))
+            clauses, self._count = self._nodes.clauses(todo, variable, self._count)
+            self._sat.append_formula(clauses)
         self._limit = self._limit or (NEVER if self._keep else max(LOADED, 4 * self._count))
         return [-variable[c >> 1] if c & 1 else variable[c >> 1] for c in literals]
-
-    def _clauses(self, todo: list[int]) -> Iterator[list[int]]:
-        """The clauses of nodes and of what they depend on.
-
-        A choice has four, and its halves have no variables.
-        """
-        left, right, variable, mux_of = self.graph.left, self.graph.right, self._variable, self.graph.mux_of
-        count = self._count
-        while todo:
-            node = todo.pop()
-            a, b = left[node], right[node]
-            if a <= 0:
-                continue
-            choice = mux_of(node) if a & b & 1 else None
-            own = variable[node]
-            known = []
-            for literal in choice or (a, b):
-                under = literal >> 1
-                found = variable[under]
-                if not found:
-                    count += 1
-                    found = variable[under] = count
-                    todo.append(under)
-                known.append(-found if literal & 1 else found)
-            if choice is None:
-                x, y = known
-                yield from ([-own, x], [-own, y], [own, -x, -y])
-            else:
-                c, x, y = known
-                yield from ([-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y])
-        self._count = count
 
     def solve(self, literals: Iterable[int], conflicts: int = 0, late: Callable[[], bool] | None = None) -> bool | None:
         """Do the literals hold together?

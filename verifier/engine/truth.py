@@ -20,24 +20,24 @@ def rows(graph: Graph, literals: Sequence[int]) -> tuple[list[int], int] | None:
     Bit r of the table says whether all literals hold where input k has the value of bit k of r.
 
     >>> graph = Graph()
-    >>> x, y = graph.input_bits("x", 2)
-    >>> rows(graph, [graph.xor(x, y)])
+    >>> x = graph.new_inputs(2)
+    >>> rows(graph, [graph.xor(x, x + 2)])
     ([1, 2], 6)
     """
     nodes = _few(graph, literals)
     if nodes is None:
         return None
-    left, right = graph.left, graph.right
-    inputs = [node for node in nodes if left[node] < 0]
+    sides = {node: graph.sides(node) for node in nodes}
+    inputs = [node for node, (left, _) in sides.items() if left < 0]
     all_rows = (1 << (1 << len(inputs))) - 1
     known = {0: 0, 1: all_rows}
     number = 0
-    for node in nodes:
-        if left[node] < 0:
+    for node, (left, right) in sides.items():
+        if left < 0:
             value = _column(number, len(inputs))
             number += 1
         else:
-            value = known[left[node]] & known[right[node]]
+            value = known[left] & known[right]
         known[2 * node] = value
         known[2 * node + 1] = value ^ all_rows
     table = all_rows
@@ -48,7 +48,6 @@ def rows(graph: Graph, literals: Sequence[int]) -> tuple[list[int], int] | None:
 
 def _few(graph: Graph, literals: Iterable[int]) -> list[int] | None:
     """The nodes that the literals depend on, in topological order; None as soon as there are too many."""
-    left, right = graph.left, graph.right
     seen = {0}
     inputs = 0
     todo = [literal >> 1 for literal in literals]
@@ -57,11 +56,11 @@ def _few(graph: Graph, literals: Iterable[int]) -> list[int] | None:
         if node in seen:
             continue
         seen.add(node)
-        if left[node] < 0:
+        left, right = graph.sides(node)
+        if left < 0:
             inputs += 1
         else:
-            todo.append(right[node] >> 1)
-            todo.append(left[node] >> 1)
+            todo += right >> 1, left >> 1
         if inputs > INPUTS or len(seen) > NODES:
             return None
     return sorted(seen)[1:]

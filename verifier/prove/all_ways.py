@@ -165,7 +165,6 @@ def dimacs(graph: Bits, literals: Sequence[int]) -> str:
 
     Comment lines say which variable is which bit of which input: `c input NAME BIT VARIABLE`.
     """
-    left, right = graph.left, graph.right
     number: dict[int, int] = {0: 1}  # node 0 is the constant
     clauses: list[list[int]] = []
 
@@ -181,7 +180,7 @@ def dimacs(graph: Bits, literals: Sequence[int]) -> str:
         if node in seen:
             continue
         seen.add(node)
-        a, b = left[node], right[node]
+        a, b = graph.nodes.sides(node)
         if node == 0 or a <= 0:
             continue
         own, x, y = variable(node), signed(a), signed(b)

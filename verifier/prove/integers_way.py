@@ -115,13 +115,13 @@ class PlainChecker:
 
     def _set(self, literal: int) -> int:
         graph, depends = self.graph, self._depends
-        for node in range(len(depends), len(graph.left)):
-            a = graph.left[node]
+        for node in range(len(depends), len(graph.nodes)):
+            a, b = graph.nodes.sides(node)
             if a < 0:
                 depends.append(1 << len(self._places))
                 self._places.append(graph.input_of[node])
             else:
-                depends.append(depends[a >> 1] | depends[graph.right[node] >> 1] if node else 0)
+                depends.append(depends[a >> 1] | depends[b >> 1] if node else 0)
         return depends[literal >> 1]
 
     def _violated(self, question: Question, claim: _Claim, inputs: _Inputs) -> bool:

@@ -10,33 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier.engine.bits import Bits, Word
-from verifier.engine.graph import WIDTH
+from verifier.engine.bits import Bits
+from verifier.engine.graph import WIDTH, Graph
 from verifier.prove.obligations import Question
 
 __all__ = ["Claims", "Unfolded", "claims_cnf"]
 
 
-class Unfolded(Bits):
-    """The bit graph without any rewriting: equality is bit by bit.
+class _Nodes(Graph):
+    """The graph in Python without any rewriting; words are compared bit by bit."""
 
-    Equal conjunctions are still one node. With `constants`, a conjunction with a constant, with
-    itself or with its complement is folded; without, it is a node as well.
-
-    >>> g = Unfolded(constants=False)
-    >>> x = g.input_bool("x")
-    >>> g.conj(x, 0) > 1, g.conj(x, 0) == g.conj(0, x)
-    (True, True)
-    """
-
-    def __init__(self, constants: bool = True) -> None:
+    def __init__(self, constants: bool) -> None:
         super().__init__()
-        self.constants = constants
+        self._constants = constants
 
     def conj(self, a: int, b: int) -> int:
         if a > b:
             a, b = b, a
-        if self.constants:
+        if self._constants:
             if a < 2:
                 return b if a else 0
             if a >> 1 == b >> 1:
@@ -50,11 +41,28 @@ class Unfolded(Bits):
     def mux(self, c: int, a: int, b: int) -> int:
         return self.conj(self.conj(c, a) ^ 1, self.conj(c ^ 1, b) ^ 1) ^ 1
 
-    def _equal(self, a: Word, b: Word) -> int:
+    def equal(self, a: Sequence[int], b: Sequence[int]) -> int:
         found = 1
-        for x, y in zip(a.bits, b.bits, strict=True):
+        for x, y in zip(a, b, strict=True):
             found = self.conj(found, self.xor(x, y) ^ 1)
         return found
+
+
+class Unfolded(Bits):
+    """The bit graph without any rewriting: equality is bit by bit.
+
+    Equal conjunctions are still one node. With `constants`, a conjunction with a constant, with
+    itself or with its complement is folded; without, it is a node as well. The graph is the one in
+    Python, whatever else there is.
+
+    >>> g = Unfolded(constants=False)
+    >>> x = g.input_bool("x")
+    >>> g.conj(x, 0) > 1, g.conj(x, 0) == g.conj(0, x)
+    (True, True)
+    """
+
+    def __init__(self, constants: bool = True) -> None:
+        super().__init__(_Nodes(constants))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
     """
     given = {label: graph.all(*found) for q in questions for label, found in q.given.items()}
     bad = {q.id: graph.any(*(graph.conj(given[w.label], w.bad) for w in q.ways)) for q in questions}
-    left, right = graph.left, graph.right
+    sides, mux_of = graph.nodes.sides, graph.nodes.mux_of
     choices: dict[int, tuple[int, int, int]] = {}
     seen = {0}
     todo = [literal >> 1 for literal in (*given.values(), *bad.values())]
@@ -91,10 +99,10 @@ def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
         if node in seen:
             continue
         seen.add(node)
-        a, b = left[node], right[node]
+        a, b = sides(node)
         if a < 0:
             continue
-        choice = graph.mux_of(node) if a & b & 1 and a > 1 else None
+        choice = mux_of(node) if a & b & 1 and a > 1 else None
         if choice is None:
             todo += a >> 1, b >> 1
         else:
@@ -110,8 +118,8 @@ def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
         if node in choices:
             c, x, y = map(signed, choices[node])
             clauses += [-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y]
-        elif node and left[node] >= 0:
-            x, y = signed(left[node]), signed(right[node])
+        elif node and sides(node)[0] >= 0:
+            x, y = map(signed, sides(node))
             clauses += [-own, x], [-own, y], [own, -x, -y]
     count = len(number)
     named: dict[str, dict[str, int]] = {"violated": {}, "assumed": {}}

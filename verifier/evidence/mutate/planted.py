@@ -175,7 +175,7 @@ def _session(library: Library, group: Group) -> _Session:
     """The session of a group; one is kept, as mistakes come group by group."""
     key = (id(library), group)
     known = _SESSIONS.get(key)
-    if known is None or len(known.graph.left) > NODES:
+    if known is None or len(known.graph.nodes) > NODES:
         while _SESSIONS:
             _SESSIONS.popitem()[1].close()
         _SESSIONS[key] = known = _Session(library, group)
