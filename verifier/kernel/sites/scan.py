@@ -168,6 +168,8 @@ def _kind(node: Node, helper: str) -> str | None:
         return _declared(parent)
     if above in ("parameter_declaration", "init_declarator", "declaration") or _is_local(node, helper):
         return "variable"
+    if above == "argument_list" and _text(parent.prev_sibling).startswith("EXPORT_SYMBOL"):
+        return "declaration"
     return "value" if node.type == "identifier" else None
 
 
