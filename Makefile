@@ -9,7 +9,7 @@ JOBS ?= 2
 DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
 OF_VARIANTS := $(addprefix tests/kernel/test_,archs.py native.py emulated.py hugetlb_blocks.py hugetlb_pages.py parisc_hugetlb.py powerpc_hugetlb.py)
 
-.PHONY: all prove matrix mistakes test test-whole test-kernel coverage docs hints bench clean
+.PHONY: all prove matrix mistakes test test-whole test-kernel coverage docs hints sites bench clean
 all: prove
 
 $(VENV)/ready: pyproject.toml
@@ -65,6 +65,10 @@ hints: $(VENV)/ready
 	@mkdir -p build
 	@$(BIN)/pteproof prove --jobs $(JOBS); code=$$?; [ $$code -le 1 ] || exit $$code
 	$(BIN)/python bench/sequences.py > build/sequences.yaml && mv build/sequences.yaml hints/sequences.yaml
+
+# Writes hints/sites.tsv anew: the uses of helpers that other kernels are compared with. Seconds.
+sites: $(VENV)/ready
+	$(BIN)/pteproof sites --tree "$(KERNEL_TREE)" --keep hints/sites.tsv
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/matrix.py

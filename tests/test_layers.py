@@ -25,13 +25,15 @@ PACKAGE = ROOT / "verifier"
 # From the ground up. A room is a folder; what lies in none is the roof.
 ROOMS = (
     "base", "language", "engine", "model", "prove", "search", "run", "kernel/tree", "kernel/llvm", "kernel/asm", "kernel/conform",
-    "kernel/claims", "kernel/replay", "meeting", "evidence", "evidence/certify", "evidence/mutate", "evidence/table", "report",
+    "kernel/claims", "kernel/replay", "kernel/sites", "meeting", "evidence", "evidence/certify", "evidence/mutate",
+    "evidence/table", "report",
     "commands", "",
 )
 # Each tool is used in one place: no other module names it.
 TOOLS = {
     "z3": {"engine/terms", "engine/z3_solver"}, "pysat": {"engine/sat"}, "bitwuzla": {"engine/smt_solvers"},
     "cvc5": {"engine/smt_solvers"}, "yaml": {"language/read_yaml"}, "rich": {"commands/execute"}, "click": {"cli", "commands"},
+    "tree_sitter": {"kernel/sites/scan"}, "tree_sitter_c": {"kernel/sites/scan"},
     "llvmlite": {"kernel/replay/native"}, "junitparser": {"report/junit", "report/certified", "kernel/conform/report"},
 }
 

@@ -20,19 +20,39 @@ __all__ = ["sites_command"]
 
 
 @click.command("sites")
-@click.option("--tree", type=click.Path(path_type=Path),
-              help="a Linux source tree, which is read and never run; default: the one that one stands in")
-@click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE",
-              help="what --keep wrote of another kernel: say what moved, changed, came and went; "
-                   "default: what is shipped of 6.12, on another version")
-@click.option("--keep", "keep_file", metavar="FILE", help="write the uses, a line each, for a later --baseline")
+@click.option(
+    "--tree",
+    type=click.Path(path_type=Path),
+    help="a Linux source tree, which is read and never run; default: the one that one stands in",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="what --keep wrote of another kernel: say what moved, changed, came and went; "
+    "default: what is shipped of 6.12, on another version",
+)
+@click.option(
+    "--keep",
+    "keep_file",
+    metavar="FILE",
+    help="write the uses, a line each, for a later --baseline",
+)
 @click.option("--json", "json_file", metavar="FILE", help="every use as JSON; - is standard output")
 @click.option("-v", "--verbose", is_flag=True, help="every use, with what models it")
 @click.pass_context
 def sites_command(
-    context: click.Context, tree: Path | None, baseline: Path | None, keep_file: str | None, json_file: str | None, verbose: bool
+    context: click.Context,
+    tree: Path | None,
+    baseline: Path | None,
+    keep_file: str | None,
+    json_file: str | None,
+    verbose: bool,
 ) -> int:
-    """Find every use of a dirty, write, soft-dirty, uffd-wp, exclusive or entry-replacing helper, and what models it.
+    """Find every use of a helper of entries, and what models it.
+
+    Looked for are helpers of dirty, write, soft-dirty, uffd-wp and exclusive marks, and those that
+    replace entries.
 
     Exit code 3 where a use is in a function that nobody has looked at, or was not understood.
     """
@@ -59,16 +79,25 @@ def sites_command(
     uses = [Use(s.use.file, s.use.function, s.use.helper, s.use.digest) for s in sites]
     changes = (before[0], compare_uses(before[1], uses)) if before else None
     gone = claims.gone(sites)
-    took = write_outputs(files, {
-        "--json": lambda: [json.dumps(sites_data(opened.version, sites, gone, changes), indent=2)],
-        "--keep": lambda: [write_uses(opened.version, uses)]})
+    took = write_outputs(
+        files,
+        {
+            "--json": lambda: [
+                json.dumps(sites_data(opened.version, sites, gone, changes), indent=2)
+            ],
+            "--keep": lambda: [write_uses(opened.version, uses)],
+        },
+    )
     if not took:
         tell(sites_text(opened.version, sites, gone, changes, verbose))
     return Exit.OPEN if any(site.status in (UNCLAIMED, UNPARSED) for site in sites) else Exit.HOLDS
 
 
 def _baseline(given: Path | None, version: str) -> tuple[str, list[Use]] | None:
-    """What the uses are compared with: the file that was given, else the shipped one of another version."""
+    """What the uses are compared with: the file that was given, else the shipped one.
+
+    None where the tree is of the version that the shipped one is of.
+    """
     from verifier.meeting.site_changes import read_uses
     from verifier.model.arch import data_folder
 

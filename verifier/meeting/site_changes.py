@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What became of the uses of helpers from one kernel to another: which stayed, moved, changed, came and went."""
+"""What became of the uses of helpers from one kernel to another: moved, changed, came or went."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True, order=True)
 class Use:
-    """A use of a helper without its line. `digest` stands for the text of the statement around it."""
+    """A use of a helper without its line. `digest` stands for the statement around it."""
 
     file: str
     function: str
@@ -32,7 +32,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`moved` and `changed` are pairs of before and now: the same text elsewhere, another text in the same function."""
+    """What two kernels have: `moved` and `changed` are pairs of before and now.
+
+    moved    the same statement in another function or file
+    changed  another statement in the same function
+    """
 
     same: int
     moved: tuple[tuple[Use, Use], ...]
@@ -46,7 +50,9 @@ class Changes:
 
 
 def compare_uses(before: Iterable[Use], now: Iterable[Use]) -> Changes:
-    """Pair the uses of two kernels: first what is equal, then the same text elsewhere, then the same helper in the same function.
+    """Pair the uses of two kernels.
+
+    First what is equal, then the same statement elsewhere, then the same helper in the same function.
 
     >>> old, new = Use("a.c", "f", "pte_dirty", "1"), Use("b.c", "g", "pte_dirty", "1")
     >>> compare_uses([old], [new]).moved == ((old, new),)
@@ -78,11 +84,22 @@ def _pair(
 
 def write_uses(version: str, uses: Iterable[Use]) -> str:
     """The uses of one kernel as a text, a line each, for `read_uses` on another day."""
-    return "\n".join([f"{HEADER}{version}", *("\t".join((u.file, u.function, u.helper, u.digest)) for u in sorted(uses))]) + "\n"
+    return (
+        "\n".join(
+            [
+                f"{HEADER}{version}",
+                *("\t".join((u.file, u.function, u.helper, u.digest)) for u in sorted(uses)),
+            ]
+        )
+        + "\n"
+    )
 
 
 def read_uses(path: Path) -> tuple[str, list[Use]]:
-    """The version and the uses of a text of `write_uses`. UsageError, with the line, where it is none."""
+    """The version and the uses of a text of `write_uses`.
+
+    UsageError, with the line, where it is none.
+    """
     try:
         lines = read_regular(path, MOST_BYTES).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -93,6 +110,8 @@ def read_uses(path: Path) -> tuple[str, list[Use]]:
     for number, line in enumerate(lines[1:], 2):
         parts = line.split("\t")
         if len(parts) != 4:
-            raise UsageError(f"{path}:{number}: file, function, helper and digest are wanted, with tabs between them")
+            raise UsageError(
+                f"{path}:{number}: file, function, helper and digest are wanted, with tabs between them"
+            )
         found.append(Use(*parts))
     return lines[0].removeprefix(HEADER), found

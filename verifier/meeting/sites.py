@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What becomes of each place that uses a helper of entries: a transition models it, a reason says why none has to, or
-nobody has looked at it.
+"""What becomes of each use of a helper of entries.
 
-specs/catalogue.yaml says which function a row is about; specs/sites.yaml adds the functions that its rows are about
-besides, and the reasons of all others. A function that neither names is `unclaimed`.
+A transition models it, a reason says why none has to, or nobody has looked at it.
+specs/catalogue.yaml says which function a row is about. specs/sites.yaml adds further functions to
+rows, and gives the reasons of all others. A function that neither names is `unclaimed`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,28 @@ from verifier.kernel.sites.scan import Occurrence
 from verifier.language.read_yaml import Items, Table, read_yaml
 from verifier.model.catalogue import Catalogue
 
-__all__ = ["CLAIMED", "LATER", "OUT", "STATUSES", "UNCLAIMED", "UNPARSED", "USES", "Claims", "Site", "judge", "load_claims"]
+__all__ = [
+    "CLAIMED",
+    "LATER",
+    "OUT",
+    "STATUSES",
+    "UNCLAIMED",
+    "UNPARSED",
+    "USES",
+    "Claims",
+    "Site",
+    "judge",
+    "load_claims",
+]
 
 USES = ("call", "macro", "value")  # kinds of occurrences that do something to an entry or read it
-CLAIMED, LATER, OUT, UNCLAIMED, UNPARSED = STATUSES = ("claimed", "later", "out of scope", "unclaimed", "unparsed")
+CLAIMED, LATER, OUT, UNCLAIMED, UNPARSED = STATUSES = (
+    "claimed",
+    "later",
+    "out of scope",
+    "unclaimed",
+    "unparsed",
+)
 
 Place = tuple[str, str]  # file, function
 
@@ -61,7 +79,11 @@ class Claims:
         """The rows that are about a function."""
         named = [row.number for row in self.catalogue.rows() if row.site == ":".join(place)]
         uses = [rows.get(":".join(place), ()) for rows in self.catalogue.uses.values()]
-        return tuple(dict.fromkeys([*named, *self.rows.get(place, ()), *(row for rows in uses for row in rows)]))
+        return tuple(
+            dict.fromkeys(
+                [*named, *self.rows.get(place, ()), *(row for rows in uses for row in rows)]
+            )
+        )
 
 
 def judge(claims: Claims, found: Iterable[Occurrence]) -> Iterator[Site]:
@@ -78,7 +100,9 @@ def judge(claims: Claims, found: Iterable[Occurrence]) -> Iterator[Site]:
             yield Site(use, kind, *known[place])
 
 
-def _judge_function(claims: Claims, place: Place) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
+def _judge_function(
+    claims: Claims, place: Place
+) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
     """Status, rows, what models them, and the reason where nothing does."""
     if place in claims.out:
         return OUT, (), (), claims.out[place]
@@ -96,7 +120,9 @@ def _judge_function(claims: Claims, place: Place) -> tuple[str, tuple[str, ...],
 def load_claims(folder: Path, catalogue: Catalogue) -> Claims:
     """specs/sites.yaml, held against the catalogue. SpecError at whatever does not fit."""
     path = folder / "sites.yaml"
-    table = read_yaml(path, str(Path(folder.name) / path.name) if folder.name == "specs" else str(path))
+    table = read_yaml(
+        path, str(Path(folder.name) / path.name) if folder.name == "specs" else str(path)
+    )
     table.only(("files", "helpers", "rows", "why", "out"), "the sites")
     why = table.need("why", Table, "the sites")
     rows = _places(table.need("rows", Table, "the sites"), "rows")
@@ -105,17 +131,23 @@ def load_claims(folder: Path, catalogue: Catalogue) -> Claims:
         for number in numbers:
             if number not in known:
                 place = table["rows"][file].at[function]
-                raise SpecError(place, f"unknown row {number!r} of the catalogue{nearest(number, known)}")
+                raise SpecError(
+                    place, f"unknown row {number!r} of the catalogue{nearest(number, known)}"
+                )
     out: dict[Place, str] = {}
     reasons = table.need("out", Table, "the sites")
     for reason in reasons:
         if reason not in why:
-            raise SpecError(reasons.key_at[reason], f"{reason!r} is no reason of `why`{nearest(reason, why)}")
+            raise SpecError(
+                reasons.key_at[reason], f"{reason!r} is no reason of `why`{nearest(reason, why)}"
+            )
         files = reasons.need(reason, Table, "a reason")
         for file in files:
             for function in files.texts(file, "functions"):
                 if (file, function) in out or (file, function) in rows:
-                    raise SpecError(files.at[file], f"{file}:{function} stands already in another place")
+                    raise SpecError(
+                        files.at[file], f"{file}:{function} stands already in another place"
+                    )
                 out[file, function] = why.text(reason, "the reasons")
     unused = [reason for reason in why if reason not in reasons]
     if unused:
@@ -130,7 +162,9 @@ def _wanted(table: Table) -> Wanted:
             try:
                 re.compile(name)
             except re.error as error:
-                raise SpecError(helpers.at[kind], f"{name!r} is no regular expression: {error}") from None
+                raise SpecError(
+                    helpers.at[kind], f"{name!r} is no regular expression: {error}"
+                ) from None
     kinds = {kind: helpers.texts(kind, "names of helpers") for kind in helpers}
     files = table.need("files", Items, "the sites")
     for glob, where in zip(files.texts("globs"), files.at, strict=True):

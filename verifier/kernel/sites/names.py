@@ -36,6 +36,6 @@ class Wanted:
         raise KeyError(helper)
 
     def find_files(self, tree: Path) -> Iterator[Path]:
-        """The regular files of a tree that are read, in the order of their names. Symbolic links are left out."""
+        """The regular files of a tree that are read, by name. Symbolic links are left out."""
         found = {path for glob in self.files for path in tree.glob(glob)}
         return iter(sorted(path for path in found if path.is_file() and not path.is_symlink()))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every textual occurrence of a helper's name in C source: what it is there, and in which function.
 
-The text is searched for names; a parser (tree-sitter) then says what each occurrence is. So nothing that stands in
-the text is missed: what the parser does not understand is `unparsed`, and somebody has to look at it.
+The text is searched for names; a parser (tree-sitter) then says what each occurrence is. So nothing
+that stands in the text is missed: what the parser does not understand is `unparsed`, and somebody
+has to look at it.
 """
 
 from __future__ import annotations
@@ -23,20 +24,38 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Occurrence", "scan_text", "scan_tree"]
 
-# What an occurrence can be. A `call` is one in a function's body; `macro` is one in a macro's body; a `value` is a
-# function that is named and not called; `variable` is a variable or a label that has a helper's name.
-KINDS = ("call", "macro", "value", "definition", "declaration", "variable", "preprocessor", "comment", "unparsed")
+# What an occurrence can be. A `call` is one in a function's body; `macro` is one in a macro's body;
+# a `value` is a function that is named and not called; `variable` is a variable or a label that has
+# a helper's name.
+KINDS = (
+    "call",
+    "macro",
+    "value",
+    "definition",
+    "declaration",
+    "variable",
+    "preprocessor",
+    "comment",
+    "unparsed",
+)
 MOST_BYTES = 16 << 20  # of one file
 
-# Words that the kernel writes into declarations, and that a parser without its headers takes for types or names.
+# Words that the kernel writes into declarations. A parser without its headers takes them for types
+# or names.
 _ATTRIBUTES = re.compile(
-    rb"\b(?:__init|__meminit|__ref|__refdata|__initdata|__exit|__always_inline|__always_unused|__maybe_unused|__must_check"
-    rb"|__kprobes|__sched|__latent_entropy|__visible|__weak|__cold|__user|__iomem|__percpu|__rcu|__force|__noreturn"
-    rb"|__no_sanitize_address|__ro_after_init|__read_mostly|__page_aligned_bss|noinline|noinline_for_stack|asmlinkage"
-    rb"|notrace|nokprobe_inline|noinstr|__no_kcsan|__mm_flags_none|__inittext|__flatten|__used|__pure)\b")
+    rb"\b(?:__init|__meminit|__ref|__refdata|__initdata|__exit|__always_inline|__always_unused"
+    rb"|__maybe_unused|__must_check|__kprobes|__sched|__latent_entropy|__visible|__weak|__cold"
+    rb"|__user|__iomem|__percpu|__rcu|__force|__noreturn|__no_sanitize_address|__ro_after_init"
+    rb"|__read_mostly|__page_aligned_bss|noinline|noinline_for_stack|asmlinkage|notrace"
+    rb"|nokprobe_inline|noinstr|__no_kcsan|__inittext|__flatten|__used|__pure)\b"
+)
 # A directive with the lines that it is continued on.
-_DIRECTIVE = re.compile(rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif|else|endif)\b(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
-_KEYWORDS = frozenset("if else for while do switch return sizeof case default goto break continue".split())
+_DIRECTIVE = re.compile(
+    rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif|else|endif)\b(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE
+)
+_KEYWORDS = frozenset(
+    "if else for while do switch return sizeof case default goto break continue".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +64,8 @@ class Occurrence:
 
     function  whose body or signature it stands in, or the macro's name; empty outside of all
     line      counts from 1
-    digest    12 hex digits of the statement around it with white space folded: the same text at another line has the same
+    digest    12 hex digits of the statement around it with white space folded: the same text at
+              another line has the same
     """
 
     file: str
@@ -57,7 +77,10 @@ class Occurrence:
 
 
 def scan_tree(tree: Path, wanted: Wanted) -> Iterator[Occurrence]:
-    """All occurrences in a tree's files, file by file. UsageError where the parser is not installed."""
+    """All occurrences in a tree's files, file by file.
+
+    UsageError where the parser is not installed.
+    """
     parser = _parser()
     for path in wanted.find_files(tree):
         text = read_regular(path, MOST_BYTES + 1)
@@ -69,7 +92,8 @@ def scan_text(file: str, text: bytes, wanted: Wanted) -> list[Occurrence]:
     """The occurrences in one text.
 
     >>> wanted = Wanted({"dirty": ("pte_mkdirty",)}, ())
-    >>> [(o.function, o.kind, o.line) for o in scan_text("a.c", b"pte_t f(pte_t e)\\n{ return pte_mkdirty(e); }", wanted)]
+    >>> text = b"pte_t f(pte_t e)\\n{ return pte_mkdirty(e); }"
+    >>> [(o.function, o.kind, o.line) for o in scan_text("a.c", text, wanted)]
     [('f', 'call', 2)]
     """
     return list(_scan(_parser(), file, text, wanted))
@@ -98,13 +122,22 @@ def _scan(parser: Parser, file: str, text: bytes, wanted: Wanted) -> Iterator[Oc
             found = _what(root, hit.start(), hit.end(), helper)
             if found is not None:
                 break
-        kind, function, around = found or ("unparsed", "", text[hit.start():text.find(b"\n", hit.start()) + 1 or None])
+        kind, function, around = found or (
+            "unparsed",
+            "",
+            text[hit.start() : text.find(b"\n", hit.start()) + 1 or None],
+        )
         digest = hashlib.sha256(b" ".join(around.split())).hexdigest()[:12]
-        yield Occurrence(file, function, helper, kind, text.count(b"\n", 0, hit.start()) + 1, digest)
+        yield Occurrence(
+            file, function, helper, kind, text.count(b"\n", 0, hit.start()) + 1, digest
+        )
 
 
 def _readings(parser: Parser, text: bytes) -> Iterator[Node]:
-    """The text's tree, and that of the text with both ways of each #if. Places are those of the text in both."""
+    """The text's tree, and that of the text with both ways of each #if.
+
+    Places are those of the text in both.
+    """
     plain = _ATTRIBUTES.sub(_blank, text)
     yield parser.parse(plain).root_node
     yield parser.parse(_DIRECTIVE.sub(_blank, plain)).root_node
@@ -116,7 +149,10 @@ def _blank(found: re.Match[bytes]) -> bytes:
 
 
 def _what(root: Node, start: int, end: int, helper: str) -> tuple[str, str, bytes] | None:
-    """Kind, function and statement of what stands at these bytes; None where the parser did not understand it."""
+    """Kind, function and statement of what stands at these bytes.
+
+    None where the parser did not understand it.
+    """
     node = root.descendant_for_byte_range(start, end)
     if node is None:
         return None
@@ -144,7 +180,7 @@ def _broken(node: Node | None) -> bool:
 def _in_macro(node: Node, start: int) -> tuple[str, str, bytes]:
     """In the text of a directive: a macro's body, a condition, or a comment in either."""
     text = node.text or b""
-    before = text[:start - node.start_byte]
+    before = text[: start - node.start_byte]
     parent = node.parent
     name = parent.child_by_field_name("name") if parent is not None else None
     if before.rfind(b"/*") > before.rfind(b"*/"):
@@ -166,7 +202,9 @@ def _kind(node: Node, helper: str) -> str | None:
         return "call"
     if above == "function_declarator":
         return _declared(parent)
-    if above in ("parameter_declaration", "init_declarator", "declaration") or _is_local(node, helper):
+    if above in ("parameter_declaration", "init_declarator", "declaration") or _is_local(
+        node, helper
+    ):
         return "variable"
     if above == "argument_list" and _text(parent.prev_sibling).startswith("EXPORT_SYMBOL"):
         return "declaration"
@@ -176,7 +214,9 @@ def _kind(node: Node, helper: str) -> str | None:
 def _declared(node: Node | None) -> str:
     while node is not None and node.type not in ("function_definition", "declaration"):
         node = node.parent
-    return "definition" if node is not None and node.type == "function_definition" else "declaration"
+    return (
+        "definition" if node is not None and node.type == "function_definition" else "declaration"
+    )
 
 
 def _is_local(node: Node, helper: str) -> bool:
@@ -185,7 +225,10 @@ def _is_local(node: Node, helper: str) -> bool:
     while above is not None and above.type != "function_definition":
         above = above.parent
     declarator = above.child_by_field_name("declarator") if above is not None else None
-    return declarator is not None and re.search(rf"\b{helper}\b[^(]*[,)]".encode(), declarator.text or b"") is not None
+    return (
+        declarator is not None
+        and re.search(rf"\b{helper}\b[^(]*[,)]".encode(), declarator.text or b"") is not None
+    )
 
 
 def _function(node: Node) -> str | None:
@@ -195,7 +238,11 @@ def _function(node: Node) -> str | None:
         above = above.parent
     while above is not None and above.type != "identifier":
         inner = above.child_by_field_name("declarator")
-        above = inner if inner is not None else next((c for c in above.named_children if "declarator" in c.type), None)
+        above = (
+            inner
+            if inner is not None
+            else next((c for c in above.named_children if "declarator" in c.type), None)
+        )
         if above is None:
             return None
     name = _text(above)
