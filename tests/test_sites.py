@@ -67,7 +67,7 @@ def kinds(text: str) -> list[tuple[str, str]]:
         ("void f(void) { a->pte_dirty = 1; }", [("variable", "f")]),
         ("EXPORT_SYMBOL_GPL(pte_dirty);", [("declaration", "")]),
         (
-            "void f(void)\n{\n#ifdef A\n\tif (a) {\n#else\n\tif (b) {\n#endif\n\t\tpte_dirty(e);\n\t}\n}",
+            "void f(void) {\n#ifdef A\n\tif (a) {\n#else\n\tif (b) {\n#endif\n\tpte_dirty(e);\n\t}\n}",
             [("call", "f")],
         ),
         (
@@ -209,7 +209,7 @@ def test_uses_are_kept_and_read(tmp_path: Path) -> None:
     path.write_text(write_uses("6.12.1", uses))
     assert read_uses(path) == ("6.12.1", sorted(uses))
     path.write_text(write_uses("6.12.1", uses) + "one\n")
-    with pytest.raises(UsageError, match=r"uses\.tsv:4: file, function, helper and digest"):
+    with pytest.raises(UsageError, match=r"uses\.tsv:4: not file, function, helper and digest"):
         read_uses(path)
     path.write_text("other\n")
     with pytest.raises(UsageError, match="no uses of helpers"):

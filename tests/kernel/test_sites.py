@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every use of a helper in the kernel has been looked at: a transition models it, or a reason stands."""
+"""Every use of a helper in the kernel is modelled by a transition, or a reason says why not."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_no_occurrence_is_passed_over(claims: Claims, found: list[Occurrence]) -
 def test_a_call_that_somebody_adds_is_noticed(claims: Claims) -> None:
     """In a function of its own it is unclaimed, whatever the file."""
     text = (Path(str(TREE)) / "mm/memory.c").read_bytes()
-    more = b"\nstatic void make_writable(pte_t *p)\n{\n\tset_pte(p, pte_mkwrite_novma(ptep_get(p)));\n}\n"
+    more = b"\nstatic void make_writable(pte_t *p) { set_pte(p, pte_mkwrite_novma(ptep_get(p))); }\n"
     new = [
         site
         for site in judge(claims, scan_text("mm/memory.c", text + more, claims.wanted))

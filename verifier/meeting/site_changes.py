@@ -52,7 +52,8 @@ class Changes:
 def compare_uses(before: Iterable[Use], now: Iterable[Use]) -> Changes:
     """Pair the uses of two kernels.
 
-    First what is equal, then the same statement elsewhere, then the same helper in the same function.
+    First what is equal, then the same statement elsewhere, then another statement with the same
+    helper in the same function.
 
     >>> old, new = Use("a.c", "f", "pte_dirty", "1"), Use("b.c", "g", "pte_dirty", "1")
     >>> compare_uses([old], [new]).moved == ((old, new),)
@@ -111,7 +112,7 @@ def read_uses(path: Path) -> tuple[str, list[Use]]:
         parts = line.split("\t")
         if len(parts) != 4:
             raise UsageError(
-                f"{path}:{number}: file, function, helper and digest are wanted, with tabs between them"
+                f"{path}:{number}: not file, function, helper and digest with tabs between them"
             )
         found.append(Use(*parts))
     return lines[0].removeprefix(HEADER), found

@@ -34,7 +34,8 @@ def sites_text(
     files = len({site.use.file for site in sites})
     functions = len({(site.use.file, site.use.function) for site in sites})
     lines = [
-        f"Linux {version}: {len(sites):,} uses of helpers of entries, in {functions:,} functions of {files:,} files",
+        f"Linux {version}: {len(sites):,} uses of helpers of entries, "
+        f"in {functions:,} functions of {files:,} files",
         "",
     ]
     counts = Counter(site.status for site in sites)
@@ -58,7 +59,8 @@ def sites_text(
 def _listed(sites: Sequence[Site]) -> Iterator[str]:
     for site in sites:
         use = site.use
-        yield f"{use.file}:{use.line}: {use.function or '(outside of functions)'}: {use.helper}: {site.status}"
+        function = use.function or "(outside of functions)"
+        yield f"{use.file}:{use.line}: {function}: {use.helper}: {site.status}"
         if site.by:
             yield f"    {', '.join(site.rows)}: {', '.join(site.by)}"
         elif site.why:
@@ -67,7 +69,8 @@ def _listed(sites: Sequence[Site]) -> Iterator[str]:
 
 def _changed(before: str, changes: Changes, verbose: bool) -> Iterator[str]:
     yield (
-        f"Against Linux {before}: {changes.same:,} the same, {len(changes.moved)} moved, {len(changes.changed)} changed, "
+        f"Against Linux {before}: {changes.same:,} the same, {len(changes.moved)} moved, "
+        f"{len(changes.changed)} changed, "
         f"{len(changes.came)} came, {len(changes.went)} went"
     )
     for old, new in changes.moved:
