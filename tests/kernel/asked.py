@@ -14,10 +14,28 @@ __all__ = ["TREE", "asked", "needs", "needs_tree"]
 
 TREE = os.environ.get("KERNEL_TREE")
 NAMES = os.environ.get("ARCH", "").split()
-# clang's own targets of both byte orders and both sizes, look-alikes of both, entries of several words, assembly of their own, code patched at boot
-FIXED = ("x86_64", "x86_64+shstk", "arm64-4k", "arm64-4k+dbm", "arm64-64k", "riscv64", "riscv64+svadu", "s390", "s390-nonx",
-         "arm-lpae", "alpha", "m68k", "powerpc64-hash-4k", "powerpc-e500", "powerpc-e500-64", "powerpc-8xx",
-         "parisc+hugetlb", "sparc64-sun4v")
+# clang's own targets of both byte orders and both sizes, look-alikes of both, entries of several
+# words, assembly of their own, code patched at boot
+FIXED = (
+    "x86_64",
+    "x86_64+shstk",
+    "arm64-4k",
+    "arm64-4k+dbm",
+    "arm64-64k",
+    "riscv64",
+    "riscv64+svadu",
+    "s390",
+    "s390-nonx",
+    "arm-lpae",
+    "alpha",
+    "m68k",
+    "powerpc64-hash-4k",
+    "powerpc-e500",
+    "powerpc-e500-64",
+    "powerpc-8xx",
+    "parisc+hugetlb",
+    "sparc64-sun4v",
+)
 VARIANTS = [layout.variant.name for layout in layouts(NAMES)] if NAMES else list(FIXED)
 
 needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -32,5 +50,6 @@ def needs(*variants: str) -> pytest.MarkDecorator:
     """A test about these variants, which takes a tree."""
     missing = [v for v in variants if v not in VARIANTS]
     return pytest.mark.skipif(
-        not TREE or bool(missing), reason=f"make test-kernel ARCH='{' '.join(variants)}' runs it, where there is a tree"
+        not TREE or bool(missing),
+        reason=f"make test-kernel ARCH='{' '.join(variants)}' runs it, where there is a tree",
     )

@@ -54,10 +54,24 @@ class ChangedTree:
             contents = [{"name": at.name, "type": "file", "external-contents": str(file)}]
             roots.append({"name": str(at.parent), "type": "directory", "contents": contents})
         overlay = folder / "overlay.yaml"
-        overlay.write_text(json.dumps({"version": 0, "case-sensitive": "true", "use-external-names": "false", "roots": roots}))
+        overlay.write_text(
+            json.dumps(
+                {
+                    "version": 0,
+                    "case-sensitive": "true",
+                    "use-external-names": "false",
+                    "roots": roots,
+                }
+            )
+        )
         what = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
         command = (*configured.command, "-ivfsoverlay", str(overlay))
-        changed = replace(configured, key=f"changed-{what[:16]}", rests_on=(*configured.rests_on, what), command=command)
+        changed = replace(
+            configured,
+            key=f"changed-{what[:16]}",
+            rests_on=(*configured.rests_on, what),
+            command=command,
+        )
         self.compiled: Compiled = compile_build(changed, load_shapes(), folder)
         self.library = Library(self.compiled, load_shapes())
 
@@ -82,5 +96,9 @@ class _Replayer(Replayer):
             self._natives[variant] = None
             if changed.compiled.configured.build.kernel == "x86":
                 folder = native_code(changed.compiled, changed.library, changed.folder)
-                self._natives[variant] = Native(folder, changed.library, known_features(changed.library, layout.variant.features))
+                self._natives[variant] = Native(
+                    folder,
+                    changed.library,
+                    known_features(changed.library, layout.variant.features),
+                )
         return changed.library, self._natives[variant]

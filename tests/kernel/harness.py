@@ -25,10 +25,34 @@ from verifier.language.algebra import Integers
 
 SNIPPETS = Path(__file__).with_name("snippets")
 CLANG = next((c for c in ("clang-19", "clang") if shutil.which(c)), None)
-needs_clang = pytest.mark.skipif(CLANG is None, reason="needs clang; on Debian: apt install clang-19")
+needs_clang = pytest.mark.skipif(
+    CLANG is None, reason="needs clang; on Debian: apt install clang-19"
+)
 WORDS = 4  # behind each pointer
-CORNERS = (0, 1, 2, 3, 0x41, 0x42, 0x80, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 58, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
-_C_TYPES = {1: ctypes.c_bool, 8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64}
+CORNERS = (
+    0,
+    1,
+    2,
+    3,
+    0x41,
+    0x42,
+    0x80,
+    0xFF,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    1 << 58,
+    (1 << 63) - 1,
+    1 << 63,
+    (1 << 64) - 1,
+)
+_C_TYPES = {
+    1: ctypes.c_bool,
+    8: ctypes.c_uint8,
+    16: ctypes.c_uint16,
+    32: ctypes.c_uint32,
+    64: ctypes.c_uint64,
+}
 
 
 @dataclass(frozen=True)
@@ -77,14 +101,18 @@ def to_library(source: Path, folder: Path) -> ctypes.CDLL:
     """A file as code of this machine, by another optimisation level."""
     output = folder / f"{source.stem}.so"
     subprocess.run(
-        [str(CLANG), "-O0", "-fwrapv", "-shared", "-fPIC", "-o", str(output), str(source)], check=True, capture_output=True
+        [str(CLANG), "-O0", "-fwrapv", "-shared", "-fPIC", "-o", str(output), str(source)],
+        check=True,
+        capture_output=True,
     )
     return ctypes.CDLL(str(output))
 
 
 def exported(source: Path) -> list[str]:
     """The functions of a snippet file that are not static."""
-    return re.findall(r"^(?!static|struct|union|typedef)\w[\w ]*?\b(\w+)\(.*\{", source.read_text(), re.M)
+    return re.findall(
+        r"^(?!static|struct|union|typedef)\w[\w ]*?\b(\w+)\(.*\{", source.read_text(), re.M
+    )
 
 
 def arguments(function: Function, seed: int, count: int) -> list[tuple[Any, ...]]:
@@ -92,11 +120,17 @@ def arguments(function: Function, seed: int, count: int) -> list[tuple[Any, ...]
     rng = random.Random(seed)
 
     def number(width: int) -> int:
-        value = rng.choice(CORNERS) if rng.random() < 0.5 else rng.getrandbits(64) >> rng.choice((0, 0, 8, 32, 52))
+        value = (
+            rng.choice(CORNERS)
+            if rng.random() < 0.5
+            else rng.getrandbits(64) >> rng.choice((0, 0, 8, 32, 52))
+        )
         return value & ((1 << width) - 1)
 
     def one(kind: Any) -> Any:
-        return number(kind.width) if isinstance(kind, Int) else tuple(number(64) for _ in range(WORDS))
+        return (
+            number(kind.width) if isinstance(kind, Int) else tuple(number(64) for _ in range(WORDS))
+        )
 
     return [tuple(one(p.type) for p in function.params) for _ in range(count)]
 
@@ -115,7 +149,9 @@ def run_native(library: ctypes.CDLL, function: Function, args: tuple[Any, ...]) 
     return Outcome(None if result is None else int(result), tuple(tuple(b) for b in buffers))
 
 
-def lift(module: Module, name: str, args: list[Any], alg: Any, word: Any) -> tuple[Value | None, list[list[Any]], Lifter]:
+def lift(
+    module: Module, name: str, args: list[Any], alg: Any, word: Any
+) -> tuple[Value | None, list[list[Any]], Lifter]:
     """A snippet over an algebra. `word` makes a term of an argument: (argument, width) -> term."""
     arch = "x86" if module.layout.pointer_bytes == 8 and not module.layout.big_endian else "none"
     lifter = Lifter(alg, Program((module,), arch), NoInputs(), KernelModels())
@@ -125,7 +161,12 @@ def lift(module: Module, name: str, args: list[Any], alg: Any, word: Any) -> tup
     objects = []
     for param, arg in zip(function.params, args, strict=True):
         if isinstance(param.type, Pointer):
-            obj = Object(param.name, 8 * WORDS, 16, lambda unit, arg=arg: _word(alg, word(arg[unit // 8], 64), 64))
+            obj = Object(
+                param.name,
+                8 * WORDS,
+                16,
+                lambda unit, arg=arg: _word(alg, word(arg[unit // 8], 64), 64),
+            )
             objects.append(obj)
             values.append(lifter.pointer(obj))
         elif param.type == Int(1):
@@ -138,7 +179,9 @@ def lift(module: Module, name: str, args: list[Any], alg: Any, word: Any) -> tup
     for obj in objects:
         contents = state.memory.get(obj, {})
         row = [lifter.memory.read(contents, obj, 8 * n, 8) for n in range(WORDS)]
-        assert all((isinstance(w, Word) and w.poison is None) or not isinstance(w, Address) for w in row)
+        assert all(
+            (isinstance(w, Word) and w.poison is None) or not isinstance(w, Address) for w in row
+        )
         memory.append([w.term for w in row if isinstance(w, Word)])
     return result, memory, lifter
 
@@ -149,7 +192,9 @@ def _word(alg: Any, term: Any, width: int) -> Word:
 
 def run_lifted(module: Module, name: str, args: tuple[Any, ...]) -> Outcome:
     """A snippet with plain integers. Undefined behaviour fails the test: no snippet has any."""
-    result, memory, lifter = lift(module, name, list(args), Integers(), lambda a, width: bool(a) if width == 0 else a)
+    result, memory, lifter = lift(
+        module, name, list(args), Integers(), lambda a, width: bool(a) if width == 0 else a
+    )
     assert not [u for u in lifter.undefined if u.condition], lifter.undefined
     value = None
     if isinstance(result, (Word, Truth)):

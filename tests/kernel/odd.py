@@ -36,6 +36,10 @@ def odd_backend(change: Change) -> Backend:
 def other_bit(name: str, bit: int) -> Change:
     """A bit of an input is the other one in every model."""
     def change(number: int, answer: Answer) -> Answer:
-        return Sat({**answer.model, name: int(answer.model.get(name, 0)) ^ 1 << bit}) if isinstance(answer, Sat) else answer
+        return (
+            Sat({**answer.model, name: int(answer.model.get(name, 0)) ^ 1 << bit})
+            if isinstance(answer, Sat)
+            else answer
+        )
 
     return change

@@ -26,11 +26,18 @@ def load(data: bytes, patches: tuple[str, ...]) -> Image:
     """An ELF object of 64 bits. What the sections of these names hold is put in its place: `.word ADDRESS`, instructions."""
     start, = struct.unpack(">Q", data[40:48])
     count, names = struct.unpack(">HH", data[60:64])
-    headers = [struct.unpack(">IIQQQQIIQQ", data[start + 64 * n:start + 64 * n + 64]) for n in range(count)]
+    headers = [
+        struct.unpack(">IIQQQQIIQQ", data[start + 64 * n : start + 64 * n + 64])
+        for n in range(count)
+    ]
     contents = [data[h[4]:h[4] + h[5]] for h in headers]
     named = [_string(contents[names], h[0]) for h in headers]
-    symbols = [(_string(contents[h[6]], s[0]), s[3], s[4]) for n, h in enumerate(headers) if h[1] == 2
-               for s in struct.iter_unpack(">IBBHQQ", contents[n])]
+    symbols = [
+        (_string(contents[h[6]], s[0]), s[3], s[4])
+        for n, h in enumerate(headers)
+        if h[1] == 2
+        for s in struct.iter_unpack(">IBBHQQ", contents[n])
+    ]
     at = named.index(".text")
     text = bytearray(contents[at])
     for patch in patches:
@@ -42,7 +49,9 @@ def load(data: bytes, patches: tuple[str, ...]) -> Image:
                 assert symbols[info >> 32][1] == at
                 place = symbols[info >> 32][2] + addend
                 text[place:place + size] = contents[h[7]][offset + 4:offset + 4 + size]
-    return Image(bytes(text), {name: value for name, section, value in symbols if section == at and name})
+    return Image(
+        bytes(text), {name: value for name, section, value in symbols if section == at and name}
+    )
 
 
 def _string(table: bytes, at: int) -> str:
@@ -111,8 +120,14 @@ def _step(cpu: Cpu, word: int) -> tuple[int, bool]:
 
 
 _ARITHMETIC: dict[int, Callable[[int, int], int]] = {
-    0: lambda a, b: a + b, 1: lambda a, b: a & b, 2: lambda a, b: a | b, 3: lambda a, b: a ^ b, 4: lambda a, b: a - b,
-    5: lambda a, b: a & ~b, 6: lambda a, b: a | ~b, 7: lambda a, b: ~(a ^ b),
+    0: lambda a, b: a + b,
+    1: lambda a, b: a & b,
+    2: lambda a, b: a | b,
+    3: lambda a, b: a ^ b,
+    4: lambda a, b: a - b,
+    5: lambda a, b: a & ~b,
+    6: lambda a, b: a | ~b,
+    7: lambda a, b: ~(a ^ b),
 }
 
 
@@ -135,7 +150,14 @@ def _branch_or_sethi(cpu: Cpu, word: int) -> tuple[int, bool]:
 
 def _holds(condition: int, value: int) -> bool:
     signed = _signed(value, 64)
-    return {1: signed == 0, 2: signed <= 0, 3: signed < 0, 5: signed != 0, 6: signed > 0, 7: signed >= 0}[condition]
+    return {
+        1: signed == 0,
+        2: signed <= 0,
+        3: signed < 0,
+        5: signed != 0,
+        6: signed > 0,
+        7: signed >= 0,
+    }[condition]
 
 
 def _signed(value: int, bits: int) -> int:

@@ -25,7 +25,8 @@ def library(build: str) -> Library:
 def test_every_helper_is_the_kernels(variant: str) -> None:
     build = build_for(load_builds(), variant)
     assert build is not None
-    (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]  # not all of an architecture's
+    # not all of an architecture's
+    (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]
     results = conform_variant(library(build.name), layout, timeout=30, levels=level_names())
     assert [r.helper for r in results if isinstance(r, TooAtomic)] == []
     assert [r.helper for r in results if isinstance(r, Differs)] == []

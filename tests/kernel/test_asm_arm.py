@@ -35,18 +35,30 @@ class Nothing:
 
 def disassembled(*lines: str) -> str:
     """What llvm-objdump prints of a function f at 0x10."""
-    return "00000010 <f>:\n" + "".join(f"      {0x10 + 4 * n:x}:      \t{line}\n" for n, line in enumerate(lines))
+    return "00000010 <f>:\n" + "".join(
+        f"      {0x10 + 4 * n:x}:      \t{line}\n" for n, line in enumerate(lines)
+    )
 
 
 def lifter(text: str = LAYOUT, assembly: str = "") -> Lifter:
-    return Lifter(Integers(), Program((parse_module(text, "test"),), "arm", read_code(assembly)), Nothing(), KernelModels())
+    return Lifter(
+        Integers(),
+        Program((parse_module(text, "test"),), "arm", read_code(assembly)),
+        Nothing(),
+        KernelModels(),
+    )
 
 
 def run(lines: tuple[str, ...], *words: int, size: int = 4, width: int = 32, start: int = 0) -> int:
     """f(address of an object, words): what the object holds afterwards."""
     l = lifter()
     entry, state = Object("entry", size, 8, lambda unit: Word(64, start, start)), State((), {}, {})
-    run_code(l, read_code(disassembled(*lines))["f"], [l.pointer(entry), *(Word(width, w, w) for w in words)], state)
+    run_code(
+        l,
+        read_code(disassembled(*lines))["f"],
+        [l.pointer(entry), *(Word(width, w, w) for w in words)],
+        state,
+    )
     after = l.values.as_word(l.memory.read(state.memory.get(entry, {}), entry, 0, size))
     assert after.poison is None
     return int(after.term)
@@ -80,7 +92,13 @@ def test_conditions_follow_the_last_test_that_ran(value: int, result: int) -> No
 
 @pytest.mark.parametrize(("value", "result"), [(0, 1), (1, 1), (2, 1), (3, 0)])
 def test_a_test_that_does_not_run_leaves_the_flag(value: int, result: int) -> None:
-    assert run(("tst r1, #1", "tstne r1, #2", "mov r3, #0", "moveq r3, #1", "str r3, [r0]", "bx lr"), value) == result
+    assert (
+        run(
+            ("tst r1, #1", "tstne r1, #2", "mov r3, #0", "moveq r3, #1", "str r3, [r0]", "bx lr"),
+            value,
+        )
+        == result
+    )
 
 
 @pytest.mark.parametrize(("value", "result"), [(0, 0), (1, 0x21), (3, 0x113)])
@@ -116,13 +134,23 @@ def test_a_register_that_was_not_set_is_poison(value: int, poison: bool) -> None
 def test_a_condition_on_a_register_that_was_not_set_is_undefined() -> None:
     l = lifter()
     entry, state = Object("entry", 4, 8), State((), {}, {})
-    lines = ("tst r1, #1", "orrne r12, r1, #8", "tst r12, #8", "orrne r1, r1, #16", "str r1, [r0]", "bx lr")
+    lines = (
+        "tst r1, #1",
+        "orrne r12, r1, #8",
+        "tst r12, #8",
+        "orrne r1, r1, #16",
+        "str r1, [r0]",
+        "bx lr",
+    )
     run_code(l, read_code(disassembled(*lines))["f"], [l.pointer(entry), Word(32, 0, 0)], state)
     assert [u.reason for u in l.undefined if u.condition] == ["a condition depends on poison"]
 
 
 def test_a_pair_is_passed_in_even_registers_and_stored_as_one() -> None:
-    assert run(("orr r3, r3, #1", "strd r2, r3, [r0]", "bx lr"), 0x8000000012345678, size=8, width=64) == 0x8000000112345678
+    assert (
+        run(("orr r3, r3, #1", "strd r2, r3, [r0]", "bx lr"), 0x8000000012345678, size=8, width=64)
+        == 0x8000000112345678
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,11 +176,16 @@ def test_the_hardwares_copy_is_stored_where_there_is_room_for_it() -> None:
     both, state = Object("both", 2052, 8), State((), {}, {})
     run_code(
         l,
-        read_code(disassembled("str r1, [r0], #2048", "orr r1, r1, #1", "str r1, [r0]", "bx lr"))["f"],
+        read_code(disassembled("str r1, [r0], #2048", "orr r1, r1, #1", "str r1, [r0]", "bx lr"))[
+            "f"
+        ],
         [l.pointer(both), Word(32, 8, 8)],
         state,
     )
-    assert [int(l.values.as_word(l.memory.read(state.memory[both], both, at, 4)).term) for at in (0, 2048)] == [8, 9]
+    assert [
+        int(l.values.as_word(l.memory.read(state.memory[both], both, at, 4)).term)
+        for at in (0, 2048)
+    ] == [8, 9]
 
 
 @pytest.mark.parametrize(
@@ -201,13 +234,26 @@ def test_a_call_through_a_table_leads_to_the_function_that_is_bound() -> None:
 
 def test_a_global_is_one_object_in_all_files_that_see_it() -> None:
     first = parse_module(
-        LAYOUT + "@shared = external global i32\n@own = internal global i32 1\ndefine i32 @f() {\nentry:\n  call void @set()\n"
-        "  %x = load i32, ptr @shared\n  %y = load i32, ptr @own\n  %z = add i32 %x, %y\n  ret i32 %z\n}\ndeclare void @set()\n",
+        LAYOUT
+        + "@shared = external global i32\n@own = internal global i32 1\ndefine i32 @f() {\nentry:\n"
+        "  call void @set()\n  %x = load i32, ptr @shared\n  %y = load i32, ptr @own\n  %z = add"
+        " i32 %x, %y\n  ret i32 %z\n}\ndeclare void @set()\n",
         "first",
     )
-    second = parse_module(LAYOUT + "@shared = global i32 0\n@own = internal global i32 2\ndefine void @set() {\nentry:\n"
-                          "  store i32 40, ptr @shared\n  store i32 7, ptr @own\n  ret void\n}\n", "second")
-    l = Lifter(Integers(), Program((first, second), "arm"), Nothing(), KernelModels(), None, frozenset({"own", "shared"}))
+    second = parse_module(
+        LAYOUT
+        + "@shared = global i32 0\n@own = internal global i32 2\ndefine void @set() {\nentry:\n"
+        "  store i32 40, ptr @shared\n  store i32 7, ptr @own\n  ret void\n}\n",
+        "second",
+    )
+    l = Lifter(
+        Integers(),
+        Program((first, second), "arm"),
+        Nothing(),
+        KernelModels(),
+        None,
+        frozenset({"own", "shared"}),
+    )
     result, _ = l.call("f", [])
     assert result is not None
     assert int(l.values.as_word(result).term) == 41

@@ -13,15 +13,21 @@ from verifier.kernel.llvm.read_module import parse_module
 from verifier.kernel.llvm.values import Incomplete, Word
 from verifier.language.algebra import Integers
 
-LAYOUT = 'target datalayout = "e-m:m-i8:8:32-i16:16:32-i64:64-n32:64-S128"\n@table = external global [512 x i64]\n'
+LAYOUT = (
+    'target datalayout = "e-m:m-i8:8:32-i16:16:32-i64:64-n32:64-S128"\n@table = external global'
+    " [512 x i64]\n"
+)
 BARRIER = (
-    ".if (( 0x00 ) != -1) && ( {} ); .set push; .set mips64r2; .rept 1; sync 0x00; .endr; .set pop; .else; ; .endif\\09\\0A"
+    ".if (( 0x00 ) != -1) && ( {} ); .set push; .set mips64r2; .rept 1; sync 0x00; .endr; .set pop;"
+    " .else; ; .endif\\09\\0A"
 )
 CMPXCHG = (
     "\\09.set\\09push\\0A\\09.set\\09noat\\0A\\09.set\\09push\\0A\\09.set\\09arch=r4000\\0A\\09"
     + BARRIER.format(0)
-    + "1:\\09ll{d}\\09$0, $2\\09# __cmpxchg_asm \\0A\\09bne\\09$0, ${{3:z}}, 2f\\0A\\09.set\\09pop\\0A\\09move\\09$$1, ${{4:z}}\\0A"
-    + "\\09.set\\09arch=r4000\\0A\\09sc{s}\\09$$1, $1\\0A\\09{again}\\09$$1, 1b\\09\\0A\\09.set\\09pop\\0A2:\\09"
+    + "1:\\09ll{d}\\09$0, $2\\09# __cmpxchg_asm \\0A\\09bne\\09$0, ${{3:z}},"
+    " 2f\\0A\\09.set\\09pop\\0A\\09move\\09$$1, ${{4:z}}\\0A"
+    + "\\09.set\\09arch=r4000\\0A\\09sc{s}\\09$$1, $1\\0A\\09{again}\\09$$1,"
+    " 1b\\09\\0A\\09.set\\09pop\\0A2:\\09"
     + BARRIER.format("(1 << 31)")
 )
 
@@ -50,15 +56,20 @@ def run(lines: str, memory: int = 0, a: int = 0, *, size: int = 8) -> tuple[int,
     entry = Object("p", size, size, lambda unit: Word(64, memory, memory))
     result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
-    assert result is not None and after.poison is None and not any(u.condition for u in (*lifter.undefined, *lifter.lost))
+    assert (
+        result is not None
+        and after.poison is None
+        and not any(u.condition for u in (*lifter.undefined, *lifter.lost))
+    )
     return int(lifter.values.as_word(result).term), int(after.term)
 
 
 def exchange(d: str, s: str, again: str, kind: str, target: str = "%p") -> str:
     text = CMPXCHG.format(d=d, s=s, again=again)
     return (
-        f'  %v = trunc i64 %a to {kind}\n  %r = call {kind} asm sideeffect "{text}", "=&r,=*^ZC,*^ZC,Jr,Jr,~{{memory}},~{{$1}}"'
-        f"(ptr elementtype({kind}) {target}, ptr elementtype({kind}) %p, {kind} 5, {kind} %v)\n"
+        f'  %v = trunc i64 %a to {kind}\n  %r = call {kind} asm sideeffect "{text}",'
+        f' "=&r,=*^ZC,*^ZC,Jr,Jr,~{{memory}},~{{$1}}"(ptr elementtype({kind}) {target}, ptr'
+        f" elementtype({kind}) %p, {kind} 5, {kind} %v)\n"
     )
 
 
@@ -70,7 +81,9 @@ def test_a_compare_and_exchange_of_eight_bytes(again: str, before: int, after: i
 
 def test_a_compare_and_exchange_of_four_bytes_leaves_the_rest() -> None:
     high = 0xABCD << 32
-    assert run(exchange("", "", "beqz", "i32") + "  %w = zext i32 %r to i64\n  ret i64 %w", high | 5, 9) == (5, high | 9)
+    assert run(
+        exchange("", "", "beqz", "i32") + "  %w = zext i32 %r to i64\n  ret i64 %w", high | 5, 9
+    ) == (5, high | 9)
 
 
 @pytest.mark.parametrize("code", [
@@ -83,19 +96,29 @@ def test_what_is_no_compare_and_exchange_is_given_up(code: str) -> None:
 
 
 def test_barriers_change_nothing() -> None:
-    assert run(f'  call void asm sideeffect "{BARRIER.format("(1 << 0)")}", "~{{memory}}"()\n  ret i64 1', 7) == (1, 7)
+    assert run(
+        f'  call void asm sideeffect "{BARRIER.format("(1 << 0)")}", "~{{memory}}"()\n  ret i64 1',
+        7,
+    ) == (1, 7)
 
 
 XOR = "  %n = ptrtoint ptr %p to i64\n  %x = xor i64 %n, {}\n  %q = inttoptr i64 %x to ptr\n"
 
 
 def test_the_other_of_a_pair_is_an_entry_of_its_own() -> None:
-    assert run(XOR.format(8) + "  %r = load i64, ptr %q, align 8\n  store i64 1, ptr %q, align 8\n  ret i64 %r", 7) == (0x80, 7)
+    assert run(
+        XOR.format(8)
+        + "  %r = load i64, ptr %q, align 8\n  store i64 1, ptr %q, align 8\n  ret i64 %r",
+        7,
+    ) == (0x80, 7)
 
 
 def test_the_other_of_the_other_is_the_entry() -> None:
     assert run(
-        XOR.format(8) + "  %y = xor i64 %x, 8\n  %b = inttoptr i64 %y to ptr\n  store i64 1, ptr %b, align 8\n  ret i64 0", 7
+        XOR.format(8)
+        + "  %y = xor i64 %x, 8\n  %b = inttoptr i64 %y to ptr\n  store i64 1, ptr %b, align 8\n "
+        " ret i64 0",
+        7,
     ) == (0, 1)
 
 
@@ -106,7 +129,10 @@ def test_another_mask_is_no_neighbour(mask: int) -> None:
 
 
 def test_the_address_of_a_table_is_a_number() -> None:
-    code = "  store i64 ptrtoint (ptr @table to i64), ptr %p, align 8\n  %t = icmp eq i64 %a, ptrtoint (ptr @table to i64)\n  %r = zext i1 %t to i64\n  ret i64 %r"
+    code = (
+        "  store i64 ptrtoint (ptr @table to i64), ptr %p, align 8\n  %t = icmp eq i64 %a, ptrtoint"
+        " (ptr @table to i64)\n  %r = zext i1 %t to i64\n  ret i64 %r"
+    )
     assert run(code, 0, 0x4000) == (1, 0x4000)
     assert run(code, 0, 0x4008) == (0, 0x4000)
 

@@ -23,7 +23,8 @@ from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "E-m:e-p:32:32-Fn32-i64:64-n32"\n'
 UPDATE = (
-    '"1:\\09lwarx\\09$0, 0, $3\\0A\\09andc\\09$1, $0, $4\\0A\\09or\\09$1, $1, $5\\0A\\09stwcx.\\09$1, 0, $3\\0A\\09bne-\\091b"'
+    '"1:\\09lwarx\\09$0, 0, $3\\0A\\09andc\\09$1, $0, $4\\0A\\09or\\09$1, $1,'
+    ' $5\\0A\\09stwcx.\\09$1, 0, $3\\0A\\09bne-\\091b"'
 )
 
 
@@ -41,10 +42,15 @@ def run(lines: str, memory: int, *args: tuple[int, int], size: int = 4) -> tuple
     """f(ptr %p, %a0, %a1, ...) of (value, bits): its result, and the bytes behind %p."""
     declared = ", ".join(["ptr %p", *(f"i{bits} %a{n}" for n, (_, bits) in enumerate(args))])
     text = f"{LAYOUT}define i32 @f({declared}) {{\nentry:\n{lines}\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
+    lifter = Lifter(
+        Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels()
+    )
     first = memory << (64 - 8 * size)
     entry = Object("p", size, size, lambda unit: Word(64, first, first))
-    values: list[Value] = [lifter.pointer(entry), *(Word(bits, value, value) for value, bits in args)]
+    values: list[Value] = [
+        lifter.pointer(entry),
+        *(Word(bits, value, value) for value, bits in args),
+    ]
     result, state = lifter.call("f", values)
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, size))
     assert after.poison is None and not any(u.condition for u in lifter.undefined)
@@ -62,7 +68,10 @@ def update(part: int) -> str:
 def test_an_update_clears_then_sets_and_gives_what_was_there() -> None:
     assert run(update(0), 0x12345785, (0x400, 32), (0x80, 32)) == (0x12345785, 0x12345385)
     assert run(update(0), 0x12345785, (0x485, 32), (0x1, 32)) == (0x12345785, 0x12345301)
-    assert run(update(0), 0x12345787, (0xFFFFFFFD, 32), (0xABCDE105, 32)) == (0x12345787, 0xABCDE107)
+    assert run(update(0), 0x12345787, (0xFFFFFFFD, 32), (0xABCDE105, 32)) == (
+        0x12345787,
+        0xABCDE107,
+    )
 
 
 def test_the_other_register_has_what_is_there_now() -> None:
@@ -96,12 +105,19 @@ FLUSH = "  %r = call i32 @flush(ptr %p)\n  ret i32 {}"
 def flushed(returned: str) -> tuple[int, int]:
     """f(ptr %p), which calls @flush, a function that clears bit 1 of the entry at %p."""
     entries: dict[str, Object] = {}
-    text = f"{LAYOUT}declare i32 @flush(ptr)\ndefine i32 @f(ptr %p) {{\nentry:\n{FLUSH.format(returned)}\n}}\n"
+    text = (
+        f"{LAYOUT}declare i32 @flush(ptr)\ndefine i32 @f(ptr %p)"
+        f" {{\nentry:\n{FLUSH.format(returned)}\n}}\n"
+    )
     models = KernelModels(actions={"flush": clearing(entries, 2, "a flush")})
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), models)
+    lifter = Lifter(
+        Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), models
+    )
     entries["p"] = Object("p", 4, 4, lambda unit: Word(64, 0x103 << 32, 0x103 << 32))
     result, state = lifter.call("f", [lifter.pointer(entries["p"])])
-    after = lifter.values.as_word(lifter.memory.read(state.memory.get(entries["p"], {}), entries["p"], 0, 4))
+    after = lifter.values.as_word(
+        lifter.memory.read(state.memory.get(entries["p"], {}), entries["p"], 0, 4)
+    )
     assert list(lifter.notes) == ["a flush"]
     assert result is not None
     found = lifter.values.as_word(result)
@@ -121,7 +137,10 @@ def test_what_a_flush_returns_is_not_known() -> None:
 
 @pytest.mark.parametrize(("value", "null"), [(0, 1), (4, None)])
 def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
-    text = f"{LAYOUT}declare ptr @page()\ndefine i32 @f() {{\nentry:\n  %r = call ptr @page()\n  %n = icmp eq ptr %r, null\n  %v = zext i1 %n to i32\n  ret i32 %v\n}}\n"
+    text = (
+        f"{LAYOUT}declare ptr @page()\ndefine i32 @f() {{\nentry:\n  %r = call ptr @page()\n  %n ="
+        " icmp eq ptr %r, null\n  %v = zext i1 %n to i32\n  ret i32 %v\n}\n"
+    )
     lifter = Lifter(
         Integers(),
         Program((parse_module(text, "test"),), "powerpc"),
@@ -139,7 +158,9 @@ def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
 def build_of(tmp_path: Path, entries: str) -> Build:
     """A build whose entries lie so."""
     (tmp_path / "x.yaml").write_text(
-        f"builds:\n  b:\n    kernel: powerpc\n    make: powerpc\n    base: d\n    entries: [{entries}]\n", encoding="utf-8"
+        "builds:\n  b:\n    kernel: powerpc\n    make: powerpc\n    base: d\n    entries:"
+        f" [{entries}]\n",
+        encoding="utf-8",
     )
     return load_builds(tmp_path)["b"]
 
@@ -147,9 +168,17 @@ def build_of(tmp_path: Path, entries: str) -> Build:
 @pytest.mark.parametrize(("stored", "equal"), [(4, True), (3, False)])
 def test_an_entry_of_four_words_has_to_stay_so(tmp_path: Path, stored: int, equal: bool) -> None:
     lies = build_of(tmp_path, "four times").entries
-    lines = "\n".join(f"  %q{n} = getelementptr i8, ptr %p, i32 {4 * n}\n  store i32 5, ptr %q{n}" for n in range(stored))
-    text = f"{LAYOUT}define i32 @f(ptr %p) {{\nentry:\n  %v = load i32, ptr %p\n{lines}\n  ret i32 %v\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels())
+    lines = "\n".join(
+        f"  %q{n} = getelementptr i8, ptr %p, i32 {4 * n}\n  store i32 5, ptr %q{n}"
+        for n in range(stored)
+    )
+    text = (
+        f"{LAYOUT}define i32 @f(ptr %p) {{\nentry:\n  %v = load i32, ptr %p\n{lines}\n  ret i32"
+        " %v\n}\n"
+    )
+    lifter = Lifter(
+        Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels()
+    )
     entry = laid_object(lifter, lies, "p", 0x12345621, 4)
     result, state = lifter.call("f", [lifter.pointer(entry)])
     assert entry.size == 16
@@ -174,11 +203,19 @@ out:
 
 def test_the_end_of_a_loop_is_asked_of_the_solver() -> None:
     backend = make_backend("z3", 30)
-    program = Program((parse_module(f"{LAYOUT}define i32 @f(i32 %n) {{\n{LOOP}}}\n", "test"),), "powerpc")
+    program = Program(
+        (parse_module(f"{LAYOUT}define i32 @f(i32 %n) {{\n{LOOP}}}\n", "test"),), "powerpc"
+    )
     n = backend.free.input_word("n", 32)
     with pytest.raises(EndlessLoop, match="does not end"):
         Lifter(backend.alg, program, Nothing(), KernelModels()).call("f", [Word(32, n)])
-    lifter = Lifter(backend.alg, program, Nothing(), KernelModels(), lambda way: isinstance(backend.check([way]), Sat))
+    lifter = Lifter(
+        backend.alg,
+        program,
+        Nothing(),
+        KernelModels(),
+        lambda way: isinstance(backend.check([way]), Sat),
+    )
     result, _ = lifter.call("f", [Word(32, n)])
     assert result is not None
     found = lifter.values.as_word(result).term

@@ -14,7 +14,9 @@ from verifier.kernel.llvm.values import Incomplete, Word
 from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "E-m:e-i1:8:16-i8:8:16-i64:64-f128:64-v128:64-a:8:16-n32:64"\n'
-PHYS = "define internal i64 @__phys_addr(i64 %x) {\nentry:\n  %r = add i64 %x, 4096\n  ret i64 %r\n}\n"
+PHYS = (
+    "define internal i64 @__phys_addr(i64 %x) {\nentry:\n  %r = add i64 %x, 4096\n  ret i64 %r\n}\n"
+)
 
 
 class Free:
@@ -30,7 +32,12 @@ class Free:
 def run(lines: str, memory: int, *args: int, kind: str = "i64") -> tuple[int | None, int, bool]:
     """f(ptr %p, i64 %a, i64 %b): its result, the eight bytes behind %p, and whether a way was given up."""
     text = f"{LAYOUT}{PHYS}define {kind} @f(ptr %p, i64 %a, i64 %b) {{\nentry:\n{lines}\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "s390"), Free(), KernelModels(actions=calls_of("s390")))
+    lifter = Lifter(
+        Integers(),
+        Program((parse_module(text, "test"),), "s390"),
+        Free(),
+        KernelModels(actions=calls_of("s390")),
+    )
     entry = Object("p", 8, 8, lambda unit: Word(64, memory, memory))
     a, b = (*args, 0, 0)[:2]
     result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a), Word(64, b, b)])
@@ -47,30 +54,53 @@ def fetch(op: str, width: int) -> str:
     value = "%a" if width == 64 else "%v"
     narrow = "" if width == 64 else "  %v = trunc i64 %a to i32\n"
     wide = "  ret i64 %r" if width == 64 else "  %z = zext i32 %r to i64\n  ret i64 %z"
-    return (f'{narrow}  %r = call i{width} asm sideeffect "{op}\\09$0,$2,$1\\0A\\0A", "=d,=*QS,d,*QS,~{{cc}},~{{memory}}"'
-            f"(ptr elementtype(i{width}) %p, i{width} {value}, ptr elementtype(i{width}) %p)\n{wide}")
+    return (
+        f'{narrow}  %r = call i{width} asm sideeffect "{op}\\09$0,$2,$1\\0A\\0A",'
+        f' "=d,=*QS,d,*QS,~{{cc}},~{{memory}}"(ptr elementtype(i{width}) %p, i{width} {value}, ptr'
+        f" elementtype(i{width}) %p)\n{wide}"
+    )
 
 
-OPS = {"laa": lambda x, y: x + y, "lan": lambda x, y: x & y, "lao": lambda x, y: x | y, "lax": lambda x, y: x ^ y}
+OPS = {
+    "laa": lambda x, y: x + y,
+    "lan": lambda x, y: x & y,
+    "lao": lambda x, y: x | y,
+    "lax": lambda x, y: x ^ y,
+}
 
 
 @pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize(("memory", "value"), [(0x0123456789ABCDEF, 0xFF), (0xFFFFFFFFFFFFFFFF, 1), (0, 0xFFFFFFFFFFFFFFFF)])
-def test_interlocked_access_gives_the_old_and_stores_the_new(op: str, memory: int, value: int) -> None:
-    assert run(fetch(op + "g", 64), memory, value) == (memory, OPS[op](memory, value) & (1 << 64) - 1, False)
-    high, low = memory >> 32, memory & 0xFFFFFFFF  # big-endian: four bytes at the address are the high half
+@pytest.mark.parametrize(
+    ("memory", "value"),
+    [(0x0123456789ABCDEF, 0xFF), (0xFFFFFFFFFFFFFFFF, 1), (0, 0xFFFFFFFFFFFFFFFF)],
+)
+def test_interlocked_access_gives_the_old_and_stores_the_new(
+    op: str, memory: int, value: int
+) -> None:
+    assert run(fetch(op + "g", 64), memory, value) == (
+        memory,
+        OPS[op](memory, value) & (1 << 64) - 1,
+        False,
+    )
+    # big-endian: four bytes at the address are the high half
+    high, low = memory >> 32, memory & 0xFFFFFFFF
     new = OPS[op](high, value & 0xFFFFFFFF) & 0xFFFFFFFF
     assert run(fetch(op, 32), memory, value) == (high, new << 32 | low, False)
 
 
 @pytest.mark.parametrize(("expected", "after"), [(0x400, 0x123), (0x401, 0x400)])
 def test_compare_and_swap(expected: int, after: int) -> None:
-    lines = '  %r = call i64 asm sideeffect "\\09csg\\09$0,$2,$1", "=d,=*QS,d,0,*QS,~{cc},~{memory}"(ptr elementtype(i64) %p, i64 %b, i64 %a, ptr elementtype(i64) %p)\n  ret i64 %r'
+    lines = (
+        '  %r = call i64 asm sideeffect "\\09csg\\09$0,$2,$1",'
+        ' "=d,=*QS,d,0,*QS,~{cc},~{memory}"(ptr elementtype(i64) %p, i64 %b, i64 %a, ptr'
+        " elementtype(i64) %p)\n  ret i64 %r"
+    )
     assert run(lines, 0x400, expected, 0x123) == (0x400, after, False)
 
 
 @pytest.mark.parametrize(
-    ("old", "after", "even"), [(0x00001000, 0xABCD000000001020, 0x00001000), (0x00001004, 0xABCD000000001000, 0x00001000)]
+    ("old", "after", "even"),
+    [(0x00001000, 0xABCD000000001020, 0x00001000), (0x00001004, 0xABCD000000001000, 0x00001000)],
 )
 def test_compare_and_swap_and_purge_swaps_the_low_half(old: int, after: int, even: int) -> None:
     lines = """  %q = getelementptr i8, ptr %p, i64 4
@@ -90,7 +120,10 @@ def test_compare_and_swap_and_purge_swaps_the_low_half(old: int, after: int, eve
 def entry_asm(template: str, address: str = "%a") -> str:
     more = ", i64 %b" if "$4" in template else ""
     constraints = "=*m,a,a,a,i,*m" if more else "=*m,a,a,i,*m"
-    return f'  call void asm sideeffect "{template}", "{constraints}"(ptr elementtype(i64) %p, i64 4096, i64 {address}{more}, i32 0, ptr elementtype(i64) %p)\n  ret void'
+    return (
+        f'  call void asm sideeffect "{template}", "{constraints}"(ptr elementtype(i64) %p, i64'
+        f" 4096, i64 {address}{more}, i32 0, ptr elementtype(i64) %p)\n  ret void"
+    )
 
 
 @pytest.mark.parametrize(("template", "before", "after"), [
@@ -103,7 +136,10 @@ def test_instructions_on_an_entry_change_one_bit(template: str, before: int, aft
     assert run(entry_asm(template), before, 0x1000, kind="void") == (None, after, False)
 
 
-@pytest.mark.parametrize(("address", "given_up"), [(0x100000, False), (0x103000, False), (0x100800, True), (0x100001, True)])
+@pytest.mark.parametrize(
+    ("address", "given_up"),
+    [(0x100000, False), (0x103000, False), (0x100800, True), (0x100001, True)],
+)
 def test_idte_of_more_than_one_entry_is_given_up(address: int, given_up: bool) -> None:
     assert run(entry_asm("\\09idte\\09$1,0,$2,$3"), 0x400, address, kind="void")[2] is given_up
 
@@ -114,8 +150,13 @@ OPTIONS = """  %n = ptrtoint ptr %p to i64
   ret void"""
 
 
-@pytest.mark.parametrize(("options", "given_up"), [(0x7FFFF000, False), (0x7FFFFC00, False), (0x1, True), (0x7FFFF0FF, True)])
-def test_ipte_with_options_finds_its_entry_by_the_physical_address(options: int, given_up: bool) -> None:
+@pytest.mark.parametrize(
+    ("options", "given_up"),
+    [(0x7FFFF000, False), (0x7FFFFC00, False), (0x1, True), (0x7FFFF0FF, True)],
+)
+def test_ipte_with_options_finds_its_entry_by_the_physical_address(
+    options: int, given_up: bool
+) -> None:
     _, after, lost = run(OPTIONS.replace("TABLE", "%t"), 0x12345013F, 0x1000, options, kind="void")
     assert after == 0x12345053F and lost is given_up
 
@@ -137,16 +178,25 @@ def test_the_physical_address_of_a_number_is_what_c_computes() -> None:
 
 def test_the_lowcore_is_one_object() -> None:
     template = (
-        ".pushsection .altinstr_replacement, \\22ax\\22\\0A6641:\\0A\\09llilh $0,$1\\0A6651:\\0A.popsection\\0A661:\\0A\\09llilh $0,0\\0A662:\\0A"
-        ".pushsection .altinstructions,\\22a\\22\\0A\\09.long 661b - .\\0A.popsection\\0A"
+        ".pushsection .altinstr_replacement, \\22ax\\22\\0A6641:\\0A\\09llilh"
+        " $0,$1\\0A6651:\\0A.popsection\\0A661:\\0A\\09llilh $0,0\\0A662:\\0A.pushsection"
+        " .altinstructions,\\22a\\22\\0A\\09.long 661b - .\\0A.popsection\\0A"
     )
     call = f'call ptr asm "{template}", "=d,i"(i64 7)'
-    lines = f"  %x = {call}\n  %y = {call}\n  store i64 %a, ptr %x\n  %r = load i64, ptr %y\n  ret i64 %r"
+    lines = (
+        f"  %x = {call}\n  %y = {call}\n  store i64 %a, ptr %x\n  %r = load i64, ptr %y\n  ret"
+        " i64 %r"
+    )
     assert run(lines, 0, 0x1234)[0] == 0x1234
 
 
 @pytest.mark.parametrize(
-    "template", ["\\09ipte\\09$1,$2,0,$3\\0A\\09ipte\\09$1,$2,0,$3", "\\09iske\\09$1,$2", "\\09idte\\09$1,$2,0,$3,0"]
+    "template",
+    [
+        "\\09ipte\\09$1,$2,0,$3\\0A\\09ipte\\09$1,$2,0,$3",
+        "\\09iske\\09$1,$2",
+        "\\09idte\\09$1,$2,0,$3,0",
+    ],
 )
 def test_other_assembly_is_incomplete(template: str) -> None:
     with pytest.raises(Incomplete, match="assembly"):

@@ -64,8 +64,15 @@ class Nothing:
         return False
 
 
-def run(name: str, actions: Mapping[str, Any], a: int = 9, undefined: int = 0) -> tuple[int, Lifter]:
-    lifter = Lifter(Integers(), Program((parse_module(TEXT, "test"),), "sparc"), Nothing(), KernelModels(actions))
+def run(
+    name: str, actions: Mapping[str, Any], a: int = 9, undefined: int = 0
+) -> tuple[int, Lifter]:
+    lifter = Lifter(
+        Integers(),
+        Program((parse_module(TEXT, "test"),), "sparc"),
+        Nothing(),
+        KernelModels(actions),
+    )
     entry = Object("p", 4, 4, lambda unit: Word(64, 7 << 32, 7 << 32))
     result, _ = lifter.call(name, [lifter.pointer(entry), Word(32, a)])
     assert result is not None and not any(u.condition for u in (*lifter.lost, *lifter.outside))
@@ -79,7 +86,9 @@ def test_a_counter_is_set() -> None:
 
 def test_a_call_through_a_table_is_what_the_models_know_it_for() -> None:
     told = []
-    found, _ = run("through", {"**@ops[0][28]": lambda l, instr, args, state: told.append(len(args))})
+    found, _ = run(
+        "through", {"**@ops[0][28]": lambda l, instr, args, state: told.append(len(args))}
+    )
     assert found == 7 and told == [2]
 
 
@@ -93,7 +102,9 @@ def test_what_a_pointer_leads_to_is_an_object_of_its_own() -> None:
     assert run("others", {})[0] == 2
 
 
-@pytest.mark.parametrize(("length", "left"), [(0, 7), (1, 0xFF000007), (3, 0xFFFFFF07), (4, 0xFFFFFFFF)])
+@pytest.mark.parametrize(
+    ("length", "left"), [(0, 7), (1, 0xFF000007), (3, 0xFFFFFF07), (4, 0xFFFFFFFF)]
+)
 def test_as_many_bytes_are_set_as_a_length_says(length: int, left: int) -> None:
     assert run("clear", {}, length)[0] == left
 

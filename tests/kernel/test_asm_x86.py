@@ -14,8 +14,14 @@ from verifier.kernel.llvm.read_module import parse_module
 from verifier.kernel.llvm.values import Incomplete, Word
 from verifier.language.algebra import Integers
 
-LAYOUT = 'target datalayout = "e-m:e-p:32:32-p270:32:32-i64:32-i128:128-f64:32:64-f80:32-n8:16:32-S128"\n'
-LOCK = ".pushsection .smp_locks,\\22a\\22\\0A.balign 4\\0A.long 671f - .\\0A.popsection\\0A671:\\0A\\09lock "
+LAYOUT = (
+    "target datalayout ="
+    ' "e-m:e-p:32:32-p270:32:32-i64:32-i128:128-f64:32:64-f80:32-n8:16:32-S128"\n'
+)
+LOCK = (
+    ".pushsection .smp_locks,\\22a\\22\\0A.balign 4\\0A.long 671f -"
+    " .\\0A.popsection\\0A671:\\0A\\09lock "
+)
 TRY = LOCK + "cmpxchg8b $1\\0A\\09/* output condition code e*/\\0A"
 OPERANDS = '"={@cce},=*m,={ax},={dx},{bx},{cx},*m,2,3,~{memory},~{dirflag},~{fpsr},~{flags}"'
 OLD, NEW = 0x8000000012345067, 0x0000000700000005
@@ -33,7 +39,12 @@ class Nothing:
 
 def run(text: str, memory: int, arg: int) -> tuple[int, int]:
     """f(ptr %p, i64 %a): its result, and the eight bytes behind %p."""
-    lifter = Lifter(Integers(), Program((parse_module(LAYOUT + text, "test"),), "x86"), Nothing(), KernelModels())
+    lifter = Lifter(
+        Integers(),
+        Program((parse_module(LAYOUT + text, "test"),), "x86"),
+        Nothing(),
+        KernelModels(),
+    )
     entry = Object("p", 8, 4, lambda unit: Word(64, memory, memory))
     result, state = lifter.call("f", [lifter.pointer(entry), Word(64, arg, arg)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
@@ -98,7 +109,9 @@ end:
 }}
 """
     terms = Terms()
-    lifter = Lifter(terms, Program((parse_module(LAYOUT + text, "test"),), "x86"), Nothing(), KernelModels())
+    lifter = Lifter(
+        terms, Program((parse_module(LAYOUT + text, "test"),), "x86"), Nothing(), KernelModels()
+    )
     entry = Object("p", 8, 4, lambda unit: Word(64, terms.input_word("p", 64)))
     _, state = lifter.call("f", [lifter.pointer(entry), Word(64, terms.input_word("a", 64))])
     assert lifter._walked == 3
@@ -130,6 +143,10 @@ def test_a_structure_by_value_is_a_copy() -> None:
 
 
 def test_a_structure_for_a_function_that_is_not_here_is_given_up() -> None:
-    text = BYVAL[:BYVAL.index("define internal")] + "declare i64 @set(ptr, ptr)\n" + BYVAL[BYVAL.index("define i64 @f"):]
+    text = (
+        BYVAL[: BYVAL.index("define internal")]
+        + "declare i64 @set(ptr, ptr)\n"
+        + BYVAL[BYVAL.index("define i64 @f") :]
+    )
     with pytest.raises(Incomplete, match="a struct by reference"):
         run(text, OLD, NEW)

@@ -18,7 +18,16 @@ from verifier.kernel.conform import choices
 from verifier.kernel.conform.choices import Escape, GaveUp, Question, bits_backend
 from verifier.kernel.conform.entries import entry_object
 from verifier.kernel.conform.model_side import Pairing
-from verifier.kernel.conform.outcomes import AFTER, BEFORE, ArchSide, Choose, Happening, Hardware, Outcome, happenings
+from verifier.kernel.conform.outcomes import (
+    AFTER,
+    BEFORE,
+    ArchSide,
+    Choose,
+    Happening,
+    Hardware,
+    Outcome,
+    happenings,
+)
 from verifier.kernel.conform.session import layouts, level_names
 from verifier.kernel.llvm.context import Program
 from verifier.kernel.llvm.lift import Lifter
@@ -72,14 +81,20 @@ class Snippet:
     def boolean(self, name: str) -> Any:
         raise AssertionError(name)
 
-    def outcome(self, alg: Algebra[Any, Any], free: Any, args: Mapping[str, Any], choose: Choose) -> Outcome:
+    def outcome(
+        self, alg: Algebra[Any, Any], free: Any, args: Mapping[str, Any], choose: Choose
+    ) -> Outcome:
         hardware = Hardware(alg, self.events, 64, choose)
-        feasible = None if isinstance(alg, Integers) or self.backend is None else self.backend.possible
+        feasible = (
+            None if isinstance(alg, Integers) or self.backend is None else self.backend.possible
+        )
         lifter = Lifter(alg, Program((self.module,), self.arch), self, KernelModels(), feasible)
         lifter.most_rounds = 24
         obj = entry_object(lifter, "p", hardware.act(BEFORE, args["p"], alg.truth(True)), 8)
         if self.inner:
-            lifter.windows = Windows(lambda _, place, entry, where: hardware.act(place, entry, where), {obj: "p"})
+            lifter.windows = Windows(
+                lambda _, place, entry, where: hardware.act(place, entry, where), {obj: "p"}
+            )
         value, state = lifter.call(self.name, [lifter.pointer(obj)])
         left = lifter.values.as_word(lifter.memory.read(state.memory.get(obj, {}), obj, 0, 8)).term
         within = alg.all(*[alg.neg(u.condition) for u in (*lifter.undefined, *lifter.lost)])
@@ -92,7 +107,9 @@ class Snippet:
         )
         accesses = tuple(lifter.windows.met.values()) if lifter.windows else ()
         left = hardware.act(AFTER, left, alg.truth(True))
-        return Outcome(left, result, width, hardware.stored, within, (), tuple(hardware.happened), accesses)
+        return Outcome(
+            left, result, width, hardware.stored, within, (), tuple(hardware.happened), accesses
+        )
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +137,14 @@ def ask(one: Any, two: Any) -> Escape | GaveUp | None:
         one = Snippet(one.module, one.name, one.events, one.inner, one.arch, backend)
     if isinstance(two, Snippet):
         two = Snippet(two.module, two.name, two.events, two.inner, two.arch, backend)
-    question = Question(backend, {"p": backend.free.input_word("p", 64)}, {"p": 64}, 64, (), time.process_time() + 60)
+    question = Question(
+        backend,
+        {"p": backend.free.input_word("p", 64)},
+        {"p": 64},
+        64,
+        (),
+        time.process_time() + 60,
+    )
     return question.escaping(one, question.free(one, "one: "), two, "two: ")
 
 
@@ -130,15 +154,29 @@ def text(layout: Layout, events: tuple[Happening, ...], name: str) -> ArchSide:
     return ArchSide(layout.with_body(helper, TEXTS[name]).helper(helper), [entry], events, entry)
 
 
-@pytest.mark.parametrize(("name", "body", "more", "less"), [
-    ("at_once", "wrprotect", False, False), ("at_once", "wrprotect-with-room", False, True),
-    ("in_two", "wrprotect", True, False), ("in_two", "wrprotect-with-room", False, False),
-    ("until_it_fits", "wrprotect", False, False), ("until_it_fits", "wrprotect-with-room", False, True),
-    ("taken", "take", False, False), ("taken", "take-with-room", False, True),
-    ("taken_in_two", "take", True, False), ("taken_in_two", "take-with-room", False, False),
-])
+@pytest.mark.parametrize(
+    ("name", "body", "more", "less"),
+    [
+        ("at_once", "wrprotect", False, False),
+        ("at_once", "wrprotect-with-room", False, True),
+        ("in_two", "wrprotect", True, False),
+        ("in_two", "wrprotect-with-room", False, False),
+        ("until_it_fits", "wrprotect", False, False),
+        ("until_it_fits", "wrprotect-with-room", False, True),
+        ("taken", "take", False, False),
+        ("taken", "take-with-room", False, True),
+        ("taken_in_two", "take", True, False),
+        ("taken_in_two", "take-with-room", False, False),
+    ],
+)
 def test_a_helper_against_a_text(
-    layout: Layout, events: tuple[Happening, ...], module: Module, name: str, body: str, more: bool, less: bool,
+    layout: Layout,
+    events: tuple[Happening, ...],
+    module: Module,
+    name: str,
+    body: str,
+    more: bool,
+    less: bool,
 ) -> None:
     """An exchange that is split in two is noticed, unless the text says so too; and a text that leaves room for nothing is told."""
     kernel, arch = Snippet(module, name, events), text(layout, events, body)
@@ -161,7 +199,9 @@ def test_a_helper_against_a_text(
         ("looked_at_twice", True),
     ],
 )
-def test_one_step_or_not(events: tuple[Happening, ...], module: Module, name: str, one_step: bool) -> None:
+def test_one_step_or_not(
+    events: tuple[Happening, ...], module: Module, name: str, one_step: bool
+) -> None:
     """Two loads of which only the latter's bits show are one step: they mean the same."""
     found = ask(Snippet(module, name, events), Snippet(module, name, events, inner=False))
     assert (found is None) == one_step
@@ -183,10 +223,17 @@ def test_windows_are_named_by_place(events: tuple[Happening, ...], module: Modul
     names = [a.name for a in symbolic.accesses]
     assert len(names) == len(set(names)) > 2
     for value in (0, 0x17, 0xD7):
-        plain = Snippet(module, "until_it_fits", events).outcome(Integers(), None, {"p": value}, lambda n: "store" in n)
+        plain = Snippet(module, "until_it_fits", events).outcome(
+            Integers(), None, {"p": value}, lambda n: "store" in n
+        )
         assert {a.name for a in plain.accesses} <= set(names)
-    taken = Snippet(module, "taken_in_two", events).outcome(Integers(), None, {"p": 0}, lambda n: False)
-    assert [(a.plain, a.part, a.inner) for a in taken.accesses] == [(True, False, False), (True, False, True)]
+    taken = Snippet(module, "taken_in_two", events).outcome(
+        Integers(), None, {"p": 0}, lambda n: False
+    )
+    assert [(a.plain, a.part, a.inner) for a in taken.accesses] == [
+        (True, False, False),
+        (True, False, True),
+    ]
     halves = Snippet(module, "halves", events).outcome(Integers(), None, {"p": 0}, lambda n: False)
     assert all(a.part for a in halves.accesses) and len(halves.accesses) == 3
     once = Snippet(module, "at_once", events).outcome(Integers(), None, {"p": 0}, lambda n: False)
@@ -201,11 +248,15 @@ class Points:
     width: int
     count: int
 
-    def outcome(self, alg: Algebra[Any, Any], free: Any, args: Mapping[str, Any], choose: Choose) -> Outcome:
+    def outcome(
+        self, alg: Algebra[Any, Any], free: Any, args: Mapping[str, Any], choose: Choose
+    ) -> Outcome:
         hardware, entry = Hardware(alg, self.events, self.width, choose), args["p"]
         for number in range(self.count):
             entry = hardware.act(str(number), entry, alg.truth(True))
-        return Outcome(entry, None, None, hardware.stored, alg.truth(True), (), tuple(hardware.happened))
+        return Outcome(
+            entry, None, None, hardware.stored, alg.truth(True), (), tuple(hardware.happened)
+        )
 
 
 def test_once_at_each_point_is_enough() -> None:
@@ -228,7 +279,12 @@ def test_once_at_each_point_is_enough() -> None:
                 time.process_time() + 60,
             )
             two = Points(events, its.width, 2)
-            assert question.escaping(two, question.free(two, "two: "), Points(events, its.width, 1), "one: ") is None
+            assert (
+                question.escaping(
+                    two, question.free(two, "two: "), Points(events, its.width, 1), "one: "
+                )
+                is None
+            )
             asked += bool(events)
     assert asked > 100
 
@@ -246,39 +302,75 @@ def test_what_is_not_decided_is_not_equal(
     assert isinstance(found, GaveUp) and "time" in found.reason
 
 
-LOCKED = (".pushsection .smp_locks,\\22a\\22 .balign 4 .long 671f - . .popsection 671: lock btrq $1, $0", True)
+LOCKED = (
+    ".pushsection .smp_locks,\\22a\\22 .balign 4 .long 671f - . .popsection 671: lock btrq $1, $0",
+    True,
+)
 ASSEMBLY = {
     "x86": [LOCKED, ("btrq $1, $0", False)],
     "riscv": [("amoand.d zero, $1, $0", True)],
 }
 
 
-@pytest.mark.parametrize(("arch", "template", "atomic"), [(a, t, b) for a, rows in ASSEMBLY.items() for t, b in rows])
+@pytest.mark.parametrize(
+    ("arch", "template", "atomic"), [(a, t, b) for a, rows in ASSEMBLY.items() for t, b in rows]
+)
 def test_assembly_says_whether_it_is_one_event(
     events: tuple[Happening, ...], tmp_path: Path, arch: str, template: str, atomic: bool,
 ) -> None:
     """A plain btr reads and writes; the hardware's store that comes between is lost."""
     if arch == "x86":
-        body = f'%r = call i8 asm sideeffect "{template}", "=*m,={{@ccc}},Ir,*m"(ptr elementtype(i64) %p, i64 2, ptr elementtype(i64) %p)'
+        body = (
+            f'%r = call i8 asm sideeffect "{template}", "=*m,={{@ccc}},Ir,*m"(ptr elementtype(i64)'
+            " %p, i64 2, ptr elementtype(i64) %p)"
+        )
         body = body.replace("$1, $0", "$2, $0")
     else:
-        body = f'call void asm sideeffect "{template}", "=*m,r,*m"(ptr elementtype(i64) %p, i64 -5, ptr elementtype(i64) %p)'
+        body = (
+            f'call void asm sideeffect "{template}", "=*m,r,*m"(ptr elementtype(i64) %p, i64 -5,'
+            " ptr elementtype(i64) %p)"
+        )
     module = parse_module(
-        'target datalayout = "e-m:e-i64:64-n32:64-S128"\n' + f"define void @f(ptr %p) {{\n  {body}\n  ret void\n}}\n", "test"
+        'target datalayout = "e-m:e-i64:64-n32:64-S128"\n'
+        + f"define void @f(ptr %p) {{\n  {body}\n  ret void\n}}\n",
+        "test",
     )
     found = ask(Snippet(module, "f", events, arch=arch), Snippet(module, "f", events, False, arch))
     assert (found is None) == atomic
     assert not isinstance(found, Escape) or found.replayed
 
 
-@pytest.mark.parametrize(("asm", "op"), [
-    ('__asm__ volatile ("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p) : "memory");', "xchg"),
-    ('__asm__ volatile ("casx [%2], %3, %0" : "=&r" (v) : "0" (v), "r" (p), "r" (o) : "memory");', "cmpxchg"),
-])
-def test_sparcs_exchanges_are_one_event(events: tuple[Happening, ...], tmp_path: Path, asm: str, op: str) -> None:
+@pytest.mark.parametrize(
+    ("asm", "op"),
+    [
+        ('__asm__ volatile ("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p) : "memory");', "xchg"),
+        (
+            (
+                '__asm__ volatile ("casx [%2], %3, %0" : "=&r" (v) : "0" (v), "r" (p), "r" (o) :'
+                ' "memory");'
+            ),
+            "cmpxchg",
+        ),
+    ],
+)
+def test_sparcs_exchanges_are_one_event(
+    events: tuple[Happening, ...], tmp_path: Path, asm: str, op: str
+) -> None:
     source = tmp_path / f"{op}.c"
-    source.write_text(strip_asm(f"unsigned long f(unsigned long *p) {{ unsigned long v = 0, o = 7; {asm} return v; }}\n"))
+    source.write_text(
+        strip_asm(
+            f"unsigned long f(unsigned long *p) {{ unsigned long v = 0, o = 7; {asm} return v; }}\n"
+        )
+    )
     module = to_ir(source, tmp_path, "sparcv9-linux-gnu")
-    assert ask(Snippet(module, "f", events, arch="sparc"), Snippet(module, "f", events, False, "sparc")) is None
+    assert (
+        ask(
+            Snippet(module, "f", events, arch="sparc"), Snippet(module, "f", events, False, "sparc")
+        )
+        is None
+    )
     function = module.function("f")
-    assert function is not None and sum(i.op in ("cmpxchg", "atomicrmw") for b in function.blocks for i in b.instrs) == 1
+    assert (
+        function is not None
+        and sum(i.op in ("cmpxchg", "atomicrmw") for b in function.blocks for i in b.instrs) == 1
+    )

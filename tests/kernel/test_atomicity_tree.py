@@ -30,7 +30,14 @@ from verifier.kernel.conform.atomicity import (
 from verifier.kernel.conform.conform import Inconclusive, TooAtomic, conform_variant
 from verifier.kernel.conform.helpers import Library, known_features
 from verifier.kernel.conform.report import as_json, as_junit, as_text
-from verifier.kernel.conform.session import Conformance, build_library, exit_code, kernel_helpers, layouts, level_names
+from verifier.kernel.conform.session import (
+    Conformance,
+    build_library,
+    exit_code,
+    kernel_helpers,
+    layouts,
+    level_names,
+)
 from verifier.kernel.tree.builds import load_builds
 from verifier.model.arch import Layout
 from verifier.model.typed import Model
@@ -64,7 +71,9 @@ def judged(variant: str, changed: Layout | None = None) -> Mapping[str, Atomicit
     its, lib = changed or layout(variant), library(variant)
     judge = Judge(lib, its, known_features(lib, its.variant.features), level_names())
     wanted = [
-        s for name, s in lib.shapes.items() if name in its.helpers() and level_of(name) in level_names() and "pud" not in name
+        s
+        for name, s in lib.shapes.items()
+        if name in its.helpers() and level_of(name) in level_names() and "pud" not in name
     ]
     found = {s.helper: judge.helper(s, level_of(s.helper)) for s in wanted}
     return {name: a for name, a in found.items() if a is not None}
@@ -96,7 +105,9 @@ def test_arch_is_as_atomic_as_the_kernel(variant: str, steps: int) -> None:
 
 
 @pytest.mark.parametrize(("variant", "least"), [("x86_64", 20), ("riscv64+svadu", 20)])
-def test_exchanges_that_are_split_are_noticed(monkeypatch: pytest.MonkeyPatch, variant: str, least: int) -> None:
+def test_exchanges_that_are_split_are_noticed(
+    monkeypatch: pytest.MonkeyPatch, variant: str, least: int
+) -> None:
     before = judged(variant)
     splitting(monkeypatch)
     found = {name: a for name, a in judged(variant).items() if isinstance(a.compared, MoreAtomic)}
@@ -104,7 +115,11 @@ def test_exchanges_that_are_split_are_noticed(monkeypatch: pytest.MonkeyPatch, v
     for name, a in found.items():
         assert isinstance(a.compared, MoreAtomic) and a.compared.run.replayed, name
         assert isinstance(before[name].compared, Same)
-    assert "ptep_set_wrprotect" in found and "ptep_get_and_clear" in found and "pmdp_establish" in found
+    assert (
+        "ptep_set_wrprotect" in found
+        and "ptep_get_and_clear" in found
+        and "pmdp_establish" in found
+    )
 
 
 def test_points_that_arch_forgets_are_noticed() -> None:
@@ -124,10 +139,21 @@ def test_points_that_arch_forgets_are_noticed() -> None:
 
 
 def test_a_needless_point_is_told() -> None:
-    changed = layout("x86_64").with_body("ptep_get_and_clear", "pte = ptep\nhardware(ptep)\nptep = 0\nreturn pte\n")
-    found = {r.helper: r for r in conform_variant(library("x86_64"), changed, ["ptep_get_and_clear"], levels=level_names())}
+    changed = layout("x86_64").with_body(
+        "ptep_get_and_clear", "pte = ptep\nhardware(ptep)\nptep = 0\nreturn pte\n"
+    )
+    found = {
+        r.helper: r
+        for r in conform_variant(
+            library("x86_64"), changed, ["ptep_get_and_clear"], levels=level_names()
+        )
+    }
     atomicity = found["ptep_get_and_clear"].atomicity  # type: ignore[union-attr]
-    assert atomicity is not None and isinstance(atomicity.compared, LessAtomic) and atomicity.compared.run.replayed
+    assert (
+        atomicity is not None
+        and isinstance(atomicity.compared, LessAtomic)
+        and atomicity.compared.run.replayed
+    )
 
 
 def test_conform_tells_of_it_in_every_format() -> None:
@@ -135,15 +161,24 @@ def test_conform_tells_of_it_in_every_format() -> None:
     its = layout("x86_64")
     body = re.sub(r"hardware\((\w+)\)", r"\1 = \1", its.text("pmdp_invalidate_ad").body.text)
     results = conform_variant(
-        library("x86_64"), its.with_body("pmdp_invalidate_ad", body), ["pmdp_invalidate_ad", "ptep_get"], levels=level_names()
+        library("x86_64"),
+        its.with_body("pmdp_invalidate_ad", body),
+        ["pmdp_invalidate_ad", "ptep_get"],
+        levels=level_names(),
     )
     found = {r.helper: r for r in results}
     assert isinstance(found["pmdp_invalidate_ad"], TooAtomic) and exit_code(results) == 1
-    alone = conform_variant(library("x86_64"), its.with_body("pmdp_invalidate_ad", body), ["pmdp_invalidate_ad"])
+    alone = conform_variant(
+        library("x86_64"), its.with_body("pmdp_invalidate_ad", body), ["pmdp_invalidate_ad"]
+    )
     assert exit_code(alone) == 0  # without asking for atomicity they are equal
     report = Conformance("tree", "6.12", tuple(results), (), (), ())
     text = as_text(report, {its.variant.name: its})
-    assert "arch/ is more atomic than the kernel" in text and len(LINE.findall(text)) >= 2 and "1 arch more atomic" in text
+    assert (
+        "arch/ is more atomic than the kernel" in text
+        and len(LINE.findall(text)) >= 2
+        and "1 arch more atomic" in text
+    )
     rows = {r["helper"]: r for r in as_json(report)["results"]}
     assert (
         rows["pmdp_invalidate_ad"]["verdict"] == "too-atomic"
@@ -157,7 +192,11 @@ def test_conform_tells_of_it_in_every_format() -> None:
         "seconds": 0,
     }
     told = said(rows["pmdp_invalidate_ad"])
-    assert told is not None and told.verdict == "refuted" and told.ways == {"another outcome while the hardware acts"}
+    assert (
+        told is not None
+        and told.verdict == "refuted"
+        and told.ways == {"another outcome while the hardware acts"}
+    )
     assert any("compiler" in note for note in rows["ptep_get"]["rests_on"])
     assert as_junit(report).count("<failure") == 1 and re.search(
         r"<system-out>.*the same\s+one step", as_junit(report), re.DOTALL
@@ -166,8 +205,14 @@ def test_conform_tells_of_it_in_every_format() -> None:
 
 def test_what_is_not_decided_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choices, "MOST_TRIED", 1)
-    (result,) = conform_variant(library("x86_64"), layout("x86_64"), ["ptep_get_and_clear_full"], levels=level_names())
-    assert isinstance(result, Inconclusive) and "while the hardware acts" in result.reason and exit_code([result]) == 3
+    (result,) = conform_variant(
+        library("x86_64"), layout("x86_64"), ["ptep_get_and_clear_full"], levels=level_names()
+    )
+    assert (
+        isinstance(result, Inconclusive)
+        and "while the hardware acts" in result.reason
+        and exit_code([result]) == 3
+    )
 
 
 def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[str, bool], str]:
@@ -192,7 +237,9 @@ def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[st
     return found, "\n".join(prover.helpers())
 
 
-def test_prove_lets_the_hardware_in_where_the_kernels_code_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prove_lets_the_hardware_in_where_the_kernels_code_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Write protecting in two steps loses a dirty bit that the walker sets in between; arch/'s text, which is one, is not asked."""
     found, told = fork()
     assert len(found) > 40 and all(found.values()) and "the hardware may act" not in told
@@ -200,7 +247,11 @@ def test_prove_lets_the_hardware_in_where_the_kernels_code_does(monkeypatch: pyt
     found, told = fork()
     lost = {name for name, proved in found.items() if not proved}
     assert "no-lost-dirty" in lost and len(lost) < 6, lost
-    rows = [row for row in told.splitlines() if "the hardware may act in ptep_set_wrprotect between" in row]
+    rows = [
+        row
+        for row in told.splitlines()
+        if "the hardware may act in ptep_set_wrprotect between" in row
+    ]
     assert rows and all(len(LINE.findall(row)) >= 2 for row in rows)
 
 
@@ -209,4 +260,8 @@ def test_archs_points_do_not_decide_for_the_kernels_helper() -> None:
     changed = {"ptep_set_wrprotect": "old = ptep\nhardware(ptep)\nptep = old & ~WRITE\n"}
     assert not fork(changed, kernels=False)[0]["no-lost-dirty"]
     found, told = fork(changed)
-    assert all(found.values()) and "ptep_set_wrprotect is arch/'s" not in told and "the hardware may act" not in told
+    assert (
+        all(found.values())
+        and "ptep_set_wrprotect is arch/'s" not in told
+        and "the hardware may act" not in told
+    )

@@ -33,14 +33,19 @@ TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 X86, ARM64 = "arch/x86/include/asm/pgtable.h", "arch/arm64/include/asm/pgtable-prot.h"
 RISCV = "arch/riscv/include/asm/pgtable.h"
-LOSES_DIRTY = ("pte_clear_flags(pte, _PAGE_RW);\n\n	/*", "pte_clear_flags(pte, _PAGE_RW | _PAGE_DIRTY);\n\n	/*")
+LOSES_DIRTY = (
+    "pte_clear_flags(pte, _PAGE_RW);\n\n	/*",
+    "pte_clear_flags(pte, _PAGE_RW | _PAGE_DIRTY);\n\n	/*",
+)
 MERGED = ("PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 2)", "PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 3)")
 PLAIN = (
     "atomic_long_and(~(unsigned long)_PAGE_WRITE, (atomic_long_t *)ptep);",
     "set_pte(ptep, pte_wrprotect(READ_ONCE(*ptep)));",
 )
-OLD_IS_CLEAN = ("pte_clear_flags(pte, _PAGE_ACCESSED);\n}\n\nstatic inline pte_t pte_mkexec",
-                "pte_clear_flags(pte, _PAGE_ACCESSED | _PAGE_DIRTY_BITS);\n}\n\nstatic inline pte_t pte_mkexec")
+OLD_IS_CLEAN = (
+    "pte_clear_flags(pte, _PAGE_ACCESSED);\n}\n\nstatic inline pte_t pte_mkexec",
+    "pte_clear_flags(pte, _PAGE_ACCESSED | _PAGE_DIRTY_BITS);\n}\n\nstatic inline pte_t pte_mkexec",
+)
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,10 @@ class Bug:
 
 
 BUGS = [
-    Bug("x86_64", X86, LOSES_DIRTY, "clear-soft-dirty", "no-lost-dirty"),  # pte_wrprotect loses the dirty bit
-    Bug("arm64-4k+dbm", ARM64, MERGED, "swap-out", "no-false-exclusive", "store-leak"),  # exclusive in swap: userfaultfd's bit
+    # pte_wrprotect loses the dirty bit
+    Bug("x86_64", X86, LOSES_DIRTY, "clear-soft-dirty", "no-lost-dirty"),
+    # exclusive in swap: userfaultfd's bit
+    Bug("arm64-4k+dbm", ARM64, MERGED, "swap-out", "no-false-exclusive", "store-leak"),
     Bug(
         "riscv64+svadu", RISCV, PLAIN, "fork-pte", "stale-is-ours", "dropped-newer"
     ),  # a load and a store: the walker acts between
@@ -86,7 +93,9 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Bug], ChangedTr
     return changed
 
 
-def on(changed: ChangedTree, library: Library, filters: Filters, monkeypatch: pytest.MonkeyPatch) -> Run:
+def on(
+    changed: ChangedTree, library: Library, filters: Filters, monkeypatch: pytest.MonkeyPatch
+) -> Run:
     """What `prove --tree` says of a changed tree."""
     monkeypatch.setattr(counterexamples, "Replayer", changed.replayer)
     return replay_run(library, prove(library, filters, Options()), tree())
@@ -106,13 +115,20 @@ def test_a_bug_is_refuted_with_its_story(
     (result,) = run.results
     assert isinstance(result.verdict, Refuted)
     found = result.verdict.counterexample
-    assert found.reached and found.replayed and found.trace[-1].transition == bug.transition and len(found.trace) > 1
+    assert (
+        found.reached
+        and found.replayed
+        and found.trace[-1].transition == bug.transition
+        and len(found.trace) > 1
+    )
     assert found.consequence == bug.consequence
     native = bug.variant == "x86_64" and platform.machine() == "x86_64"
     assert (found.kernel, found.kernel_why) == (True, "machine code" if native else "lifted code")
 
 
-def test_a_bug_behind_another_failure_is_a_difference_of_two_trees(trees: Callable[[Bug], ChangedTree]) -> None:
+def test_a_bug_behind_another_failure_is_a_difference_of_two_trees(
+    trees: Callable[[Bug], ChangedTree],
+) -> None:
     """The sound kernel breaks the property as well: what only the other breaks is asked of both at once, and has a trace."""
     old, new = load_library(), load_library()
     old.substitute = kernel_helpers(tree(), [old.layout(HIDDEN.variant)])
@@ -122,8 +138,13 @@ def test_a_bug_behind_another_failure_is_a_difference_of_two_trees(trees: Callab
     (found,) = Differences(pair).of(HIDDEN.transition, lambda prop: prop == HIDDEN.property)
     assert found.word == "broken"
     found = with_trace(pair, found, 4, 60, new.sequences())
-    assert len(found.trace) > 1 and found.trace[-1].transition == HIDDEN.transition  # any fault that maps the page will do
-    assert found.move is not None and found.old is not None and dict(found.move.before) == dict(found.old.before)
+    # any fault that maps the page will do
+    assert len(found.trace) > 1 and found.trace[-1].transition == HIDDEN.transition
+    assert (
+        found.move is not None
+        and found.old is not None
+        and dict(found.move.before) == dict(found.old.before)
+    )
     assert HIDDEN.property in replay(pair.new, group, found.move)[0]
     assert HIDDEN.property not in replay(pair.old, group, found.old)[0]
 
@@ -133,20 +154,37 @@ def test_another_way_through_the_kernels_code_is_incomplete_by_name(
 ) -> None:
     """arch/'s helpers say nothing of a kernel that has others: no contradiction, and no refutation either."""
     library = load_library()
-    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive", "frame"))
+    filters = Filters(
+        ("x86_64",),
+        ("pte",),
+        ("option-c",),
+        ("today",),
+        ("fork-pte",),
+        ("no-false-exclusive", "frame"),
+    )
     run = on(trees(BUGS[0]), library, filters, monkeypatch)
     assert exit_code(run) == 3 and not run.contradictions
     verdicts = {r.obligation.property: r.verdict for r in run.results}
     assert isinstance(verdicts["frame"], Proved)
     found = verdicts["no-false-exclusive"]
     assert isinstance(found, Incomplete)
-    assert re.search(r"^step \d, \S+, goes another way in the kernel's code: ptep_set_wrprotect\(ptep=0x[0-9a-f]+\) "
-                     r"leaves 0x[0-9a-f]+ there, and leaves 0x[0-9a-f]+ in the trace$", found.reason)
+    assert re.search(
+        r"^step \d, \S+, goes another way in the kernel's code:"
+        r" ptep_set_wrprotect\(ptep=0x[0-9a-f]+\) "
+        r"leaves 0x[0-9a-f]+ there, and leaves 0x[0-9a-f]+ in the trace$",
+        found.reason,
+    )
     (theorem,) = run.theorems
-    assert theorem.counts["refuted"] == 0 and theorem.counts["incomplete"] == 1 and theorem.verdict == "incomplete"
+    assert (
+        theorem.counts["refuted"] == 0
+        and theorem.counts["incomplete"] == 1
+        and theorem.verdict == "incomplete"
+    )
 
 
-def test_a_helper_of_another_name_is_incomplete_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_helper_of_another_name_is_incomplete_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What arch/ has in its place is the helper of another kernel."""
     library = load_library()
     files = {}
@@ -162,4 +200,6 @@ def test_a_helper_of_another_name_is_incomplete_by_name(tmp_path: Path, monkeypa
     assert exit_code(run) == 3 and not run.contradictions and len(run.results) > 20
     reasons = [r.verdict.reason for r in run.results if isinstance(r.verdict, Incomplete)]
     assert len(reasons) == len(run.results)
-    assert all("pte_uffd_wp is arch/'s: this kernel has no pte_uffd_wp" in reason for reason in reasons)
+    assert all(
+        "pte_uffd_wp is arch/'s: this kernel has no pte_uffd_wp" in reason for reason in reasons
+    )

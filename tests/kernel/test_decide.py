@@ -34,7 +34,9 @@ from verifier.language.algebra import Integers
 both = pytest.mark.parametrize("solver", ["bits", "z3"])
 
 
-def put(setting: Setting, given: str = "", undefined: Sequence[str] = (), wrong: str = "never") -> Question[tuple[Any, Any]]:
+def put(
+    setting: Setting, given: str = "", undefined: Sequence[str] = (), wrong: str = "never"
+) -> Question[tuple[Any, Any]]:
     """A claim about two words of eight bits: conditions by name."""
     alg = setting.alg
     x, y = (setting.free.input_word(name, 8) for name in "xy")
@@ -48,11 +50,20 @@ def put(setting: Setting, given: str = "", undefined: Sequence[str] = (), wrong:
         "x below 16": alg.ult(x, alg.word(16, 8), 8),
         "x and y are 96": alg.eq(alg.add(x, y, 8), alg.word(96, 8), 8),
     }
-    return Question((conditions[given],), tuple(Undefinedness(conditions[u], u) for u in undefined), conditions[wrong], (x, y))
+    return Question(
+        (conditions[given],),
+        tuple(Undefinedness(conditions[u], u) for u in undefined),
+        conditions[wrong],
+        (x, y),
+    )
 
 
-def found(solver: str, given: str = "", undefined: Sequence[str] = (), wrong: str = "never") -> Verdict[tuple[Any, Any]]:
-    return decide(make_backend(solver, 30), lambda setting: put(setting, given, undefined, wrong), ["y", "x"])
+def found(
+    solver: str, given: str = "", undefined: Sequence[str] = (), wrong: str = "never"
+) -> Verdict[tuple[Any, Any]]:
+    return decide(
+        make_backend(solver, 30), lambda setting: put(setting, given, undefined, wrong), ["y", "x"]
+    )
 
 
 @both
@@ -61,15 +72,25 @@ def test_what_is_never_wrong_holds(solver: str) -> None:
 
 
 @both
-def test_what_is_wrong_fails_with_the_least_values_and_what_plain_integers_make_of_them(solver: str) -> None:
+def test_what_is_wrong_fails_with_the_least_values_and_what_plain_integers_make_of_them(
+    solver: str,
+) -> None:
     verdict = found(solver, "x above 16", (), "x and y are 96")
-    assert verdict == Fails({"x": 96, "y": 0}, (96, 0)) and word(verdict) == "refuted" and why(verdict) == "x = 0x60, all else 0"
+    assert (
+        verdict == Fails({"x": 96, "y": 0}, (96, 0))
+        and word(verdict) == "refuted"
+        and why(verdict) == "x = 0x60, all else 0"
+    )
 
 
 @both
 def test_what_is_undefined_and_nowhere_wrong_is_neither_proved_nor_refuted(solver: str) -> None:
     verdict = found(solver, "x above 16", ("x is 3", "x above 32", "y is 5"))
-    assert isinstance(verdict, Undefined) and verdict.reasons == ("x above 32", "y is 5") and verdict.values["x"] == 33
+    assert (
+        isinstance(verdict, Undefined)
+        and verdict.reasons == ("x above 32", "y is 5")
+        and verdict.values["x"] == 33
+    )
     assert word(verdict) == "incomplete" and "x above 32; y is 5" in why(verdict)
 
 
@@ -92,9 +113,14 @@ def test_a_claim_of_nothing_is_vacuous(solver: str, wrong: str) -> None:
     assert isinstance(verdict, Vacuous) and word(verdict) == "incomplete"
 
 
-def test_what_can_not_be_lifted_is_unknown_and_a_premise_of_nothing_vacuous_before_it_is_lifted() -> None:
+def test_what_can_not_be_lifted_is_unknown_and_a_premise_of_nothing_vacuous_before_it_is_lifted() -> (
+    None
+):
     def ask(setting: Setting) -> Question[None]:
-        assumed(setting, [put(setting, given).wrong if given == "never" else put(setting, given).given[0]])
+        assumed(
+            setting,
+            [put(setting, given).wrong if given == "never" else put(setting, given).given[0]],
+        )
         raise Incomplete("an instruction that is not known")
 
     given = "x is 3"
@@ -108,32 +134,57 @@ def test_a_solver_that_runs_out_of_time_is_unknown_and_said_so() -> None:
         alg, free = setting.alg, setting.free
         a, b = free.input_word("a", 64), free.input_word("b", 64)
         one = alg.word(1, 64)
-        odd = [alg.ult(one, w, 64) for w in (a, b)] + [alg.ult(w, alg.word(1 << 32, 64), 64) for w in (a, b)]
-        return Question(tuple(odd), (), alg.eq(alg.mul(a, b, 64), alg.word(4294967291 * 4294967279, 64), 64), None)
+        odd = [alg.ult(one, w, 64) for w in (a, b)] + [
+            alg.ult(w, alg.word(1 << 32, 64), 64) for w in (a, b)
+        ]
+        return Question(
+            tuple(odd),
+            (),
+            alg.eq(alg.mul(a, b, 64), alg.word(4294967291 * 4294967279, 64), 64),
+            None,
+        )
 
     verdict = decide(make_backend("z3", 0.05), ask)
-    assert isinstance(verdict, Unknown) and verdict.reason.startswith("the solver gave up (is it ever wrong or undefined?)")
+    assert isinstance(verdict, Unknown) and verdict.reason.startswith(
+        "the solver gave up (is it ever wrong or undefined?)"
+    )
     assert word(verdict) == "incomplete"
 
 
 # Solvers that answer wrongly, or not, at one of their questions
 
-@pytest.mark.parametrize(("tampered", "reason"), [
-    ({"x": 96, "y": 1}, "what is claimed holds of them"), ({"x": 5, "y": 91}, "the premise does not hold of them"),
-    ({"x": 91, "y": 5}, "behaviour is undefined for them: y is 5"), ({}, "the premise does not hold of them")])
-def test_a_witness_that_does_not_replay_is_a_contradiction_and_no_refutation(tampered: dict[str, int], reason: str) -> None:
-    backend = odd_backend(lambda n, answer: Sat(dict(tampered)) if isinstance(answer, Sat) else answer)
-    verdict = decide(backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96"))
+
+@pytest.mark.parametrize(
+    ("tampered", "reason"),
+    [
+        ({"x": 96, "y": 1}, "what is claimed holds of them"),
+        ({"x": 5, "y": 91}, "the premise does not hold of them"),
+        ({"x": 91, "y": 5}, "behaviour is undefined for them: y is 5"),
+        ({}, "the premise does not hold of them"),
+    ],
+)
+def test_a_witness_that_does_not_replay_is_a_contradiction_and_no_refutation(
+    tampered: dict[str, int], reason: str
+) -> None:
+    backend = odd_backend(
+        lambda n, answer: Sat(dict(tampered)) if isinstance(answer, Sat) else answer
+    )
+    verdict = decide(
+        backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96")
+    )
     assert isinstance(verdict, Contradiction) and verdict.reason == reason
     assert word(verdict) == "contradiction" and "contradicts itself" in why(verdict)
 
 
 @pytest.mark.parametrize(
-    ("number", "asked"), [(1, "is it ever wrong or undefined"), (2, "is it ever wrong where nothing is undefined")]
+    ("number", "asked"),
+    [(1, "is it ever wrong or undefined"), (2, "is it ever wrong where nothing is undefined")],
 )
 def test_which_question_was_too_hard(number: int, asked: str) -> None:
     backend = odd_backend(lambda n, answer: Undecided("timeout") if n == number else answer)
-    verdict = decide(backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96"))
+    verdict = decide(
+        backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96")
+    )
     assert verdict == Unknown(f"the solver gave up ({asked}?): timeout")
 
 
@@ -150,10 +201,18 @@ def test_values_that_plain_integers_cannot_follow_are_no_refutation() -> None:
         return put(setting, "", (), "y is 5")
 
     verdict = decide(make_backend("bits", None), ask)
-    assert isinstance(verdict, Unknown) and "a loop that does not end" in verdict.reason and word(verdict) == "incomplete"
+    assert (
+        isinstance(verdict, Unknown)
+        and "a loop that does not end" in verdict.reason
+        and word(verdict) == "incomplete"
+    )
 
 
 def test_values_are_given_by_name_and_what_was_looked_at_is_known() -> None:
     given = Given({"x": 7, "t": True, "unused": 9})
-    assert (given.input_word("x", 8), given.input_bool("t"), given.input_word("left out", 8)) == (7, True, 0)
+    assert (given.input_word("x", 8), given.input_bool("t"), given.input_word("left out", 8)) == (
+        7,
+        True,
+        0,
+    )
     assert given.asked == {"x": 7, "t": 1, "left out": 0}

@@ -22,7 +22,11 @@ from verifier.model.arch import Layout
 
 BUILDS = load_builds()
 HERE = ("alpha", "m68k")  # in CI; others take packages that it does not install
-EMULATED = [v for v in asked(None if NAMES else HERE) if (b := build_for(BUILDS, v)) is not None and b.emulated is not None]
+EMULATED = [
+    v
+    for v in asked(None if NAMES else HERE)
+    if (b := build_for(BUILDS, v)) is not None and b.emulated is not None
+]
 
 
 def opened(variant: str) -> tuple[Configured, Library, Layout]:
@@ -87,7 +91,8 @@ def test_a_program_that_ends_early_has_trapped(tmp_path: Path) -> None:
     """What it was at, and the other points of that helper; the next helper is asked of a new one."""
     program = tmp_path / "p.py"
     program.write_text(
-        "import sys\nfor line in sys.stdin:\n    n, a = line.split()\n    if n == '1' and a == '5':\n        break\n    print(n, a, flush=True)\n"
+        "import sys\nfor line in sys.stdin:\n    n, a = line.split()\n    if n == '1' and a =="
+        " '5':\n        break\n    print(n, a, flush=True)\n"
     )
     found = _answers([sys.executable, str(program)], ["0 1", "1 4", "1 5", "1 6", "2 7"])
     assert found == ["0 1", "1 4", "trap", "trap", "2 7"]

@@ -13,7 +13,13 @@ import pytest
 from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.kernel.claims.blocks import lift_block
 from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
-from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries, hardware_on_blocks, prove_hugetlb_claims
+from verifier.kernel.claims.hugetlb_blocks import (
+    actions,
+    claims,
+    geometries,
+    hardware_on_blocks,
+    prove_hugetlb_claims,
+)
 from verifier.kernel.conform.helpers import Library, known_features
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
@@ -23,8 +29,14 @@ from verifier.language.evaluate import call
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
 
-BUILDS = {"arm64-4k+dbm": "arm64-4k", "arm64-16k": "arm64-16k", "arm64-64k": "arm64-64k", "arm64-4k+lpa2": "arm64-4k-lpa2",
-          "arm64-64k+pa52": "arm64-64k-pa52", "riscv64+svadu": "riscv64"}
+BUILDS = {
+    "arm64-4k+dbm": "arm64-4k",
+    "arm64-16k": "arm64-16k",
+    "arm64-64k": "arm64-64k",
+    "arm64-4k+lpa2": "arm64-4k-lpa2",
+    "arm64-64k+pa52": "arm64-64k-pa52",
+    "riscv64+svadu": "riscv64",
+}
 # riscv clears one entry of 16 where the first says nothing of NAPOT: docs/findings/riscv.md
 REFUTED = {"riscv64+svadu": {"huge_pte_clear", "huge_ptep_get_and_clear"}}
 NOT_PRESENT = "of what is not present, every entry becomes none"
@@ -45,9 +57,16 @@ def library(build: str) -> Library:
 def test_a_block_is_one_entry_to_who_goes_through_the_helpers(variant: str) -> None:
     results = prove_hugetlb_claims(library(BUILDS[variant]), layout_of(variant), "bits")
     expected = [
-        "refuted" if r.claim.says == NOT_PRESENT and r.claim.function in REFUTED.get(variant, ()) else "proved" for r in results
+        (
+            "refuted"
+            if r.claim.says == NOT_PRESENT and r.claim.function in REFUTED.get(variant, ())
+            else "proved"
+        )
+        for r in results
     ]
-    assert [r.verdict for r in results] == expected, [(r.claim.function, r.claim.says, r.verdict, r.reason) for r in results]
+    assert [r.verdict for r in results] == expected, [
+        (r.claim.function, r.claim.says, r.verdict, r.reason) for r in results
+    ]
     assert len(results) == len(geometries(layout_of(variant))) * 13
 
 
@@ -60,7 +79,9 @@ def test_what_the_hardware_does_to_one_entry_it_does_to_the_page(variant: str) -
         assert found == [(name, "proved", "proved") for name in layout.variant.hardware]
 
 
-def test_hardware_on_a_block_whose_first_entry_is_taken_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hardware_on_a_block_whose_first_entry_is_taken_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("verifier.kernel.claims.hugetlb_blocks._merged", lambda block, entry: entry)
     layout = layout_of("arm64-4k+dbm")
     assert ("store", "refuted", "proved") in hardware_on_blocks(layout, geometries(layout)[0])
@@ -81,9 +102,15 @@ FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {
     "what the block was is lost": (
         "huge_ptep_set_access_flags",
         "nothing",
-        lambda b: b.each(lambda old, new: b.alg.same(b("pte_dirty", new), b("pte_dirty", b.args["pte"]))),
+        lambda b: b.each(
+            lambda old, new: b.alg.same(b("pte_dirty", new), b("pte_dirty", b.args["pte"]))
+        ),
     ),
-    "the last entry stays": ("huge_pte_clear", "every entry", lambda b: b.same(b.after[-1], b.before[-1])),
+    "the last entry stays": (
+        "huge_pte_clear",
+        "every entry",
+        lambda b: b.same(b.after[-1], b.before[-1]),
+    ),
     "the page is the old one": ("set_huge_pte_at", "the block is", lambda b: b.each(b.same)),
 }
 
@@ -101,7 +128,14 @@ def test_a_false_claim_is_refuted(variant: str, name: str) -> None:
         if c.function == function and c.says.startswith(says) and "not present" not in c.says
     ]
     claim = Claim(function, name, real.args, holds, when=real.when)
-    found = prove_claim(library(BUILDS[variant]), layout, claim, geometry.entries, make_backend("bits", 60), actions(geometry))
+    found = prove_claim(
+        library(BUILDS[variant]),
+        layout,
+        claim,
+        geometry.entries,
+        make_backend("bits", 60),
+        actions(geometry),
+    )
     assert found.verdict == "refuted", found
 
 
@@ -118,15 +152,26 @@ class Free:
 def run(variant: str, function: str, entries: list[int], args: dict[str, int]) -> list[int]:
     """A function on a block of these entries, as lifted."""
     layout, lib = layout_of(variant), library(BUILDS[variant])
-    lifted = lift_block(lib, function, Integers(), Free(), entries, args, known_features(lib, layout.variant.features),
-                        actions=actions(geometries(layout)[0]), walks=("huge_pte_offset",))
+    lifted = lift_block(
+        lib,
+        function,
+        Integers(),
+        Free(),
+        entries,
+        args,
+        known_features(lib, layout.variant.features),
+        actions=actions(geometries(layout)[0]),
+        walks=("huge_pte_offset",),
+    )
     assert not any(u.condition for u in lifted.undefined)
     return [int(e) for e in lifted.entries]
 
 
 @needs("riscv64+svadu", "arm64-4k+dbm")
 @pytest.mark.parametrize(("variant", "left"), [("riscv64+svadu", 15), ("arm64-4k+dbm", 0)])
-def test_unmapping_a_poisoned_page_of_64_kbyte_leaves_15_markers_on_riscv(variant: str, left: int) -> None:
+def test_unmapping_a_poisoned_page_of_64_kbyte_leaves_15_markers_on_riscv(
+    variant: str, left: int
+) -> None:
     """mm/hugetlb.c:__unmap_hugepage_range calls huge_pte_clear for what is not present."""
     layout = layout_of(variant)
     marker = int(call(Machine(Integers()), layout.helper("make_pte_marker"), (2,)))

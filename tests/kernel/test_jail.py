@@ -26,7 +26,9 @@ from verifier.kernel.tree.toolchain import run
 from verifier.kernel.tree.tree import _MARKS, linked_trees
 
 HERE = jail.kind()  # the best that this computer has
-KINDS = list(dict.fromkeys([HERE, *(k for k in (NETWORK, NONE) if jail._works(k, os.environ["PATH"]))]))
+KINDS = list(
+    dict.fromkeys([HERE, *(k for k in (NETWORK, NONE) if jail._works(k, os.environ["PATH"]))])
+)
 SECRET = "a private key"
 
 
@@ -49,14 +51,21 @@ class Place:
     """A home with a secret and a tree in it, a folder for the build beside it, and a port that listens."""
 
     def __init__(self, root: Path, port: int) -> None:
-        self.home, self.tree, self.out, self.port = root / "home", root / "home/src/linux", root / "home/.cache/part", port
+        self.home, self.tree, self.out, self.port = (
+            root / "home",
+            root / "home/src/linux",
+            root / "home/.cache/part",
+            port,
+        )
         for folder in (self.home / ".ssh", self.tree, self.out):
             folder.mkdir(parents=True)
         (self.home / ".ssh/id").write_text(SECRET)
 
     def make(self, *lines: str) -> subprocess.CompletedProcess[str]:
         """Run a makefile of the tree as a build is run."""
-        (self.tree / "Makefile").write_text("\n".join([*lines, "all:", "\t@echo built > $(O)/file"]) + "\n")
+        (self.tree / "Makefile").write_text(
+            "\n".join([*lines, "all:", "\t@echo built > $(O)/file"]) + "\n"
+        )
         return run(["make", "-s", "-C", str(self.tree), f"O={self.out}"], self.out, tree=self.tree)
 
 
@@ -73,18 +82,37 @@ def test_what_a_makefile_may_do(kind: str, place: Place, monkeypatch: pytest.Mon
     """Each attack ends as it should in the jail, and works without one: so the attacks are real."""
     use(kind, monkeypatch)
     script = place.tree / "connect.py"
-    script.write_text(f"import socket; socket.create_connection(('127.0.0.1', {place.port}), 5); print('connected')\n")
-    out, outside = place.out, Path("/var/lib/pteproof-test" if os.access("/var/lib", os.W_OK) else place.tree.parent / "outside")
+    script.write_text(
+        f"import socket; socket.create_connection(('127.0.0.1', {place.port}), 5);"
+        " print('connected')\n"
+    )
+    out, outside = place.out, Path(
+        "/var/lib/pteproof-test"
+        if os.access("/var/lib", os.W_OK)
+        else place.tree.parent / "outside"
+    )
     try:
         done = place.make(
-            f"A := $(shell echo x > {place.home}/.profile; cp {place.home}/.ssh/id {out}/secret; cat {place.home}/.ssh/id > {out}/read)",
-            f"B := $(shell echo x > {outside}; echo x > {place.tree}/changed; echo x > {place.out.parent}/other)",
-            f"C := $(shell {sys.executable} {script} > {out}/network; kill -0 {os.getpid()} && echo alive > {out}/alive)",
-            f"D := $(shell mount -o remount,rw,bind / && echo x > {outside})" if kind == BUBBLEWRAP else "",
+            f"A := $(shell echo x > {place.home}/.profile; cp {place.home}/.ssh/id {out}/secret;"
+            f" cat {place.home}/.ssh/id > {out}/read)",
+            f"B := $(shell echo x > {outside}; echo x > {place.tree}/changed; echo x >"
+            f" {place.out.parent}/other)",
+            f"C := $(shell {sys.executable} {script} > {out}/network; kill -0 {os.getpid()} && echo"
+            f" alive > {out}/alive)",
+            (
+                f"D := $(shell mount -o remount,rw,bind / && echo x > {outside})"
+                if kind == BUBBLEWRAP
+                else ""
+            ),
         )
         wrote = [
             path
-            for path in (place.home / ".profile", outside, place.tree / "changed", place.out.parent / "other")
+            for path in (
+                place.home / ".profile",
+                outside,
+                place.tree / "changed",
+                place.out.parent / "other",
+            )
             if path.exists()
         ]
         read = SECRET in (out / "read").read_text()
@@ -93,7 +121,9 @@ def test_what_a_makefile_may_do(kind: str, place: Place, monkeypatch: pytest.Mon
         outside.unlink(missing_ok=True)
     assert done.returncode == 0 and (out / "file").read_text() == "built\n"
     jailed = kind == BUBBLEWRAP
-    assert (len(wrote), read, (out / "alive").exists()) == ((0, False, False) if jailed else (4, True, True))
+    assert (len(wrote), read, (out / "alive").exists()) == (
+        (0, False, False) if jailed else (4, True, True)
+    )
     assert connected == (kind == NONE)
     told = jail.unjailed()
     if jailed:
@@ -112,7 +142,8 @@ def test_without_a_jail_the_user_is_told(
         cli.main(["list", "variants"])
     assert (
         capsys.readouterr().err
-        == "pteproof: the tree's build files ran as you, without a jail; on Debian: apt install bubblewrap\n"
+        == "pteproof: the tree's build files ran as you, without a jail; on Debian: apt install"
+        " bubblewrap\n"
     )
 
 
@@ -122,7 +153,9 @@ def test_conform_says_which_jail() -> None:
     assert as_json(report)["jails"] == {"x86_64": "no network"}
 
 
-def test_a_jail_that_does_not_work_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jail_that_does_not_work_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As in a container that lets nobody make namespaces."""
     for name in ("bwrap", "unshare"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
@@ -130,10 +163,15 @@ def test_a_jail_that_does_not_work_is_not_used(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert jail.kind() == NONE
     monkeypatch.setenv("PTEPROOF_JAIL", "require")
-    with pytest.raises(ExtractionError, match="PTEPROOF_JAIL=require, but bubblewrap is not installed or does not work"):
+    with pytest.raises(
+        ExtractionError,
+        match="PTEPROOF_JAIL=require, but bubblewrap is not installed or does not work",
+    ):
         run(["true"], tmp_path)
     monkeypatch.setenv("PTEPROOF_JAIL", "perhaps")
-    with pytest.raises(UsageError, match="PTEPROOF_JAIL is 'perhaps'; it may be auto, require, none"):
+    with pytest.raises(
+        UsageError, match="PTEPROOF_JAIL is 'perhaps'; it may be auto, require, none"
+    ):
         run(["true"], tmp_path)
 
 
@@ -182,13 +220,17 @@ def test_a_tree_of_links_is_seen_and_other_links_lead_nowhere(place: Place) -> N
     (links / "key").symlink_to(place.home / ".ssh/id")
     assert linked_trees(links) == [real] and linked_trees(real) == []
     place.make(f"A := $(shell cat {links}/mm/memory.c {links}/key > {place.out}/read)")
-    assert (place.out / "read").read_text() == "mm/memory.c\n" + ("" if HERE == BUBBLEWRAP else SECRET)
+    assert (place.out / "read").read_text() == "mm/memory.c\n" + (
+        "" if HERE == BUBBLEWRAP else SECRET
+    )
 
 
 def test_compiled_code_of_the_tree_runs_in_the_jail(place: Place) -> None:
     """The runner of machine code, of which the tree's code is a part."""
     runner = place.out / "runner"
-    runner.write_text(f"#!/bin/sh\nread line\ncat {place.home}/.ssh/id 2>/dev/null || echo nothing\n")
+    runner.write_text(
+        f"#!/bin/sh\nread line\ncat {place.home}/.ssh/id 2>/dev/null || echo nothing\n"
+    )
     runner.chmod(0o755)
     (place.out / "emulator").write_text("")
     library = SimpleNamespace(build=SimpleNamespace(axioms=()), program=SimpleNamespace(modules=()))
@@ -196,7 +238,9 @@ def test_compiled_code_of_the_tree_runs_in_the_jail(place: Place) -> None:
         assert process._ask("x") == ("nothing" if HERE == BUBBLEWRAP else SECRET)
 
 
-def test_homes_and_places_of_services_are_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_homes_and_places_of_services_are_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also a home that lies elsewhere, and others' things in /tmp: but what the jail itself puts there."""
     monkeypatch.setenv("HOME", "/var/lib")
     seen = run(["ls", "/var/lib"], tmp_path).stdout
@@ -208,7 +252,9 @@ def test_homes_and_places_of_services_are_empty(tmp_path: Path, monkeypatch: pyt
         for place in jail._places(path)
         if place.startswith("/tmp/")
     }
-    sockets = [path for path in run(["find", "/run", "-type", "s"], tmp_path).stdout.split() if path]
+    sockets = [
+        path for path in run(["find", "/run", "-type", "s"], tmp_path).stdout.split() if path
+    ]
     if HERE == BUBBLEWRAP:
         assert seen == "" and set(listed.split()) <= own and not sockets
     else:

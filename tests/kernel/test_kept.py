@@ -49,7 +49,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def configured(tree: Tree, build: object, tools: Toolchain, part: Path) -> set[Path]:
         found.append("configured")
         (part / "o").mkdir()
-        (part / "command.json").write_text(json.dumps({"command": ["clang", "-I@TREE@/include"], "refused": [], "jail": "none"}))
+        (part / "command.json").write_text(
+            json.dumps({"command": ["clang", "-I@TREE@/include"], "refused": [], "jail": "none"})
+        )
         return {tree.path / "kernel/fork.c"}
 
     def compiled(configured: Configured, text: str, lines: dict[int, str], part: Path) -> set[Path]:
@@ -64,7 +66,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def again(
-    tmp_path: Path, tree: Tree, build: Build, tools: Toolchain = TOOLS, shapes: tuple[Shape, ...] = tuple(load_shapes()[:3])
+    tmp_path: Path,
+    tree: Tree,
+    build: Build,
+    tools: Toolchain = TOOLS,
+    shapes: tuple[Shape, ...] = tuple(load_shapes()[:3]),
 ) -> Compiled:
     cache = tmp_path / "kept"
     return compile_build(configure(tree, build, tools, cache), shapes, cache)
@@ -83,19 +89,44 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
     clang = tmp_path / "bin/clang-x"
     clang.parent.mkdir()
     edits: dict[str, tuple[Callable[[], object], str]] = {
-        "a header": (lambda: (tree.path / "include/linux/mm.h").write_text("new"), "configured compiled"),
+        "a header": (
+            lambda: (tree.path / "include/linux/mm.h").write_text("new"),
+            "configured compiled",
+        ),
         "a file of another folder that was read": (
             lambda: (tree.path / "kernel/fork.c").write_text("new"),
             "configured compiled",
         ),
-        "a file that compiling alone has read": (lambda: (tree.path / "virt/Makefile").write_text("new"), "compiled"),
-        "a file that nothing has read": (lambda: (tree.path / "kernel/other.c").write_text("new"), ""),
-        "the configuration outside of the tree": (lambda: (tmp_path / "base").write_text("CONFIG_Y=y"), "configured compiled"),
-        "where libraries are found": (lambda: monkeypatch.setenv("LD_LIBRARY_PATH", "/x"), "configured compiled"),
-        "a variable that is kept from the build": (lambda: monkeypatch.setenv("KCFLAGS", "-DX"), ""),
-        "the code that makes it": (lambda: monkeypatch.setattr(store, "program", lambda name: "other"), "configured compiled"),
+        "a file that compiling alone has read": (
+            lambda: (tree.path / "virt/Makefile").write_text("new"),
+            "compiled",
+        ),
+        "a file that nothing has read": (
+            lambda: (tree.path / "kernel/other.c").write_text("new"),
+            "",
+        ),
+        "the configuration outside of the tree": (
+            lambda: (tmp_path / "base").write_text("CONFIG_Y=y"),
+            "configured compiled",
+        ),
+        "where libraries are found": (
+            lambda: monkeypatch.setenv("LD_LIBRARY_PATH", "/x"),
+            "configured compiled",
+        ),
+        "a variable that is kept from the build": (
+            lambda: monkeypatch.setenv("KCFLAGS", "-DX"),
+            "",
+        ),
+        "the code that makes it": (
+            lambda: monkeypatch.setattr(store, "program", lambda name: "other"),
+            "configured compiled",
+        ),
         "the program itself": (
-            lambda: (clang.write_text("#!/bin/sh"), clang.chmod(0o755), monkeypatch.setenv("PATH", str(clang.parent))),
+            lambda: (
+                clang.write_text("#!/bin/sh"),
+                clang.chmod(0o755),
+                monkeypatch.setenv("PATH", str(clang.parent)),
+            ),
             "configured compiled",
         ),
     }
@@ -154,20 +185,27 @@ def test_functions_of_mm_rest_on_their_text_and_files(
     def compile_file(configured: Configured, source: Path, target: Path, extra: object) -> None:
         found.append(source.read_text())
         target.write_text("")
-        target.with_suffix(".d").write_text(f"mm.ll: {tree.path}/init/read.h \\\n {tree.path}/mm/memory.c")
+        target.with_suffix(".d").write_text(
+            f"mm.ll: {tree.path}/init/read.h \\\n {tree.path}/mm/memory.c"
+        )
 
     monkeypatch.setattr(mm_functions, "compile_file", compile_file)
     monkeypatch.setattr(mm_functions, "parse_module", lambda text, name: SimpleNamespace(text=text))
     (tree.path / "init").mkdir()
     (tree.path / "init/read.h").write_text("x")
-    claim, library = mm_functions.load_mm()[0], SimpleNamespace(program=SimpleNamespace(modules=(), arch="x86"))
+    claim, library = mm_functions.load_mm()[0], SimpleNamespace(
+        program=SimpleNamespace(modules=(), arch="x86")
+    )
 
     def make(one: mm_functions.MmClaim = claim, of: Build = build) -> int:
         mm_functions._program(configured(tmp_path, tree, of), library, one, tmp_path / "kept")  # type: ignore[arg-type]
         return len(found)
 
     assert [make(), make()] == [1, 1]
-    assert make(replace(claim, wrapper=claim.wrapper + " ")) == 2 and make(of=replace(build, statics=("int x;",))) == 3
+    assert (
+        make(replace(claim, wrapper=claim.wrapper + " ")) == 2
+        and make(of=replace(build, statics=("int x;",))) == 3
+    )
     for number, name in enumerate(("init/read.h", "mm/memory.c"), 4):
         (tree.path / name).write_text("new")
         assert [make(), make()] == [number, number], name
@@ -184,7 +222,9 @@ def rests_of(monkeypatch: pytest.MonkeyPatch, module: Any, call: Callable[[], ob
     class Enough(Exception):
         pass
 
-    def entry(folder: Path, name: str, rests_on: list[object], make: object, origin: object = None) -> Path:
+    def entry(
+        folder: Path, name: str, rests_on: list[object], make: object, origin: object = None
+    ) -> Path:
         told.extend([name, *rests_on])
         raise Enough
 
@@ -200,15 +240,23 @@ def test_native_code_rests_on_what_is_compiled_and_by_whom(
     monkeypatch.setattr(native.platform, "machine", lambda: "x86_64")
     tools = [TOOLS]
     monkeypatch.setattr(native, "find_toolchain", lambda: tools[0])
-    compiled = Compiled(configured(tmp_path, tree, build), {"wrappers": "define i64 @f() {\n  ret i64 1\n}"}, frozenset(), 0.0)
+    compiled = Compiled(
+        configured(tmp_path, tree, build),
+        {"wrappers": "define i64 @f() {\n  ret i64 1\n}"},
+        frozenset(),
+        0.0,
+    )
 
     def rests(one: Compiled = compiled, returned: dict[str, int] = {}) -> str:  # noqa: B006
         return rests_of(monkeypatch, native, lambda: native.native_code(one, SimpleNamespace(facts=SimpleNamespace(returned=lambda: returned))))  # type: ignore[arg-type]
 
     known = {rests()}
     assert known == {rests()}
-    known |= {rests(replace(compiled, texts={"wrappers": ""})), rests(returned={"f": 3}),
-              rests(replace(compiled, configured=replace(compiled.configured, rests_on=("other",))))}
+    known |= {
+        rests(replace(compiled, texts={"wrappers": ""})),
+        rests(returned={"f": 3}),
+        rests(replace(compiled, configured=replace(compiled.configured, rests_on=("other",)))),
+    }
     tools[0] = replace(TOOLS, version="another")
     known.add(rests())
     assert len(known) == 5
@@ -223,13 +271,22 @@ def test_emulated_code_rests_on_what_is_compiled_and_by_whom(
     monkeypatch.setattr(emulated, "missing_packages", lambda one: ())
     monkeypatch.setattr(emulated, "known_features", lambda library, features: {})
     there = configured(tmp_path, tree, build)
-    layout = SimpleNamespace(variant=SimpleNamespace(features={}, name="x"), helpers=lambda: ["pte_dirty"])
+    layout = SimpleNamespace(
+        variant=SimpleNamespace(features={}, name="x"), helpers=lambda: ["pte_dirty"]
+    )
     shape = next(s for s in load_shapes() if s.helper == "pte_dirty")
 
-    def rests(one: Configured = there, shapes: dict[str, Shape] = {"pte_dirty": shape}, names: tuple[str, ...] = ()) -> str:  # noqa: B006
+    def rests(
+        one: Configured = there,
+        shapes: dict[str, Shape] = {"pte_dirty": shape},  # noqa: B006
+        names: tuple[str, ...] = (),
+    ) -> str:
         module = SimpleNamespace(globals=dict.fromkeys(names), texts={})
         library = SimpleNamespace(
-            build=one.build, shapes=shapes, program=SimpleNamespace(modules=[module]), main=SimpleNamespace(layout=None)
+            build=one.build,
+            shapes=shapes,
+            program=SimpleNamespace(modules=[module]),
+            main=SimpleNamespace(layout=None),
         )
         return rests_of(monkeypatch, emulated, lambda: emulated.compare_emulated(one, library, layout))  # type: ignore[arg-type]
 
@@ -243,7 +300,9 @@ def test_emulated_code_rests_on_what_is_compiled_and_by_whom(
     assert len(known) == 7
 
 
-def test_a_build_has_an_environment_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_has_an_environment_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in (
         "KCFLAGS",
         "KCPPFLAGS",
@@ -301,7 +360,14 @@ def test_no_cache_builds_anew_and_keeps_nothing(
     monkeypatch.setattr("verifier.kernel.conform.laws.build_library", build_library)
     for command in (conform_command, laws_command):
         for more in ([], ["--no-cache"]):
-            found = CliRunner().invoke(command, ["--tree", str(tree.path), "--arch", "x86_64", *more])
+            found = CliRunner().invoke(
+                command, ["--tree", str(tree.path), "--arch", "x86_64", *more]
+            )
             assert isinstance(found.exception, UsageError) and str(found.exception) == "enough"
     assert used[0] is None and used[2] is None and not (tmp_path / "xdg").exists()
-    assert used[1] is not None and used[3] is not None and not used[1].exists() and not used[3].exists()
+    assert (
+        used[1] is not None
+        and used[3] is not None
+        and not used[1].exists()
+        and not used[3].exists()
+    )

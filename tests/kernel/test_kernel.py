@@ -43,7 +43,9 @@ def test_two_solvers_agree() -> None:
     helpers = ["pte_w*", "pte_mk*", "ptep_*", "pmd_mod*", "*swp*"]
     with_z3 = conform(tree(), ["x86_64+shstk"], helpers, backend="z3")
     with_bits = conform(tree(), ["x86_64+shstk"], helpers, backend="bits")
-    assert [(type(r), r.helper) for r in with_z3.results] == [(type(r), r.helper) for r in with_bits.results]
+    assert [(type(r), r.helper) for r in with_z3.results] == [
+        (type(r), r.helper) for r in with_bits.results
+    ]
 
 
 def test_a_changed_helper_differs_with_a_value() -> None:
@@ -52,7 +54,11 @@ def test_a_changed_helper_differs_with_a_value() -> None:
     arch = archs["x86"]
     layout = Layout(arch, arch.variants["x86_64"], generic, "saved-only")
     library, _, _ = build_library(tree(), load_builds()["x86_64"])
-    results = conform_variant(library, layout, ["pte_wrprotect", "pte_mkdirty", "ptep_set_wrprotect", "pte_mkclean", "pte_dirty"])
+    results = conform_variant(
+        library,
+        layout,
+        ["pte_wrprotect", "pte_mkdirty", "ptep_set_wrprotect", "pte_mkclean", "pte_dirty"],
+    )
     found = {r.helper: r for r in results}
     assert isinstance(found["pte_mkclean"], Equal) and isinstance(found["pte_dirty"], Equal)
     assert isinstance(found["pte_mkdirty"], Equal)
@@ -61,7 +67,9 @@ def test_a_changed_helper_differs_with_a_value() -> None:
         assert isinstance(result, Differs) and result.model != result.kernel
 
 
-def test_a_difference_that_does_not_replay_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_that_does_not_replay_is_a_contradiction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """0 in the place of the entry that shows a difference: neither equal nor different, and exit 4."""
     archs, generic = load_archs(), load_generic(data_folder("arch"))
     arch = archs["x86"]
@@ -75,7 +83,9 @@ def test_a_difference_that_does_not_replay_is_a_contradiction(monkeypatch: pytes
     assert isinstance(found, Contradicted) and exit_code([found, differs]) == 4, found
     report = Conformance("a tree", "6.12", (found,), (), (), ())
     (row,) = as_json(report)["results"]
-    assert (row["verdict"], row["replay"]) == ("contradiction", False) and "says" in as_text(report, {})
+    assert (row["verdict"], row["replay"]) == ("contradiction", False) and "says" in as_text(
+        report, {}
+    )
     assert "<error" in as_junit(report) and "<failure" not in as_junit(report)
 
 
@@ -87,16 +97,26 @@ def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("KCFLAGS", "KCPPFLAGS", "HOSTCFLAGS", "CPATH", "MAKEFLAGS"):
         monkeypatch.setenv(name, "-no-such-flag -include /nowhere.h")
     def newest() -> str:
-        return subprocess.run(["find", str(tree()), "-newer", str(mark)], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ["find", str(tree()), "-newer", str(mark)], capture_output=True, text=True, check=True
+        ).stdout
 
     mark = tmp_path / "mark"
     mark.write_text("")
     build_library(tree(), load_builds()["x86_64"], tmp_path / "cache")
     assert newest() == ""
     assert not list((tmp_path / "cache").glob("*.part-*"))
-    (manifest,) = (p for p in (tmp_path / "cache").glob("*/manifest.json") if "-ir-" not in p.parent.name)
+    (manifest,) = (
+        p for p in (tmp_path / "cache").glob("*/manifest.json") if "-ir-" not in p.parent.name
+    )
     read = read_sealed(manifest)["reads"]
-    assert {"kernel/bounds.c", "init/Kconfig", "lib/Kconfig.debug", "kernel/time/timeconst.bc", "drivers/Kconfig"} <= read.keys()
+    assert {
+        "kernel/bounds.c",
+        "init/Kconfig",
+        "lib/Kconfig.debug",
+        "kernel/time/timeconst.bc",
+        "drivers/Kconfig",
+    } <= read.keys()
     assert len(read) > 1500 and not any(name.startswith("../") for name in read)
 
 
@@ -117,7 +137,9 @@ def test_functions_of_mm_do_what_the_specs_say(variant: str) -> None:
     changed = []
     for claim in load_mm():
         if claim.name == "__copy_present_ptes":
-            text = Source("pte_wrprotect(parent) if pte_write(parent) else parent", Where("a test", 1, 1))
+            text = Source(
+                "pte_wrprotect(parent) if pte_write(parent) else parent", Where("a test", 1, 1)
+            )
             changed.append(replace(claim, claims=(("child", text),)))
         elif claim.name == "gup_must_unshare":
             changed.append(replace(claim, when=None))
@@ -130,16 +152,24 @@ def test_contiguous_blocks(variant: str) -> None:
     library, _, _ = build_library(tree(), load_builds()[variant])
     (layout,) = layouts([variant])
     results = prove_block_claims(library, layout)
-    assert [r.verdict for r in results] == ["proved"] * len(CLAIMS), [r for r in results if r.verdict != "proved"]
+    assert [r.verdict for r in results] == ["proved"] * len(CLAIMS), [
+        r for r in results if r.verdict != "proved"
+    ]
 
 
 def test_a_false_claim_about_a_block_is_refuted() -> None:
     library, _, _ = build_library(tree(), load_builds()["arm64-4k"])
     (layout,) = layouts(["arm64-4k"])
-    claim = Claim("contpte_wrprotect_ptes", "nothing changes", {"addr": 0, "nr": -1}, lambda b: b.each(b.same))
+    claim = Claim(
+        "contpte_wrprotect_ptes", "nothing changes", {"addr": 0, "nr": -1}, lambda b: b.each(b.same)
+    )
     assert prove_claim(library, layout, claim, 16, make_backend("z3", 60)).verdict == "refuted"
-    claim = Claim("contpte_ptep_get", "dirty is that of the entry in hand", {"orig_pte": "orig"},
-                  lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.args["orig_pte"])))
+    claim = Claim(
+        "contpte_ptep_get",
+        "dirty is that of the entry in hand",
+        {"orig_pte": "orig"},
+        lambda b: b.alg.same(b("pte_dirty", b.result), b("pte_dirty", b.args["orig_pte"])),
+    )
     assert prove_claim(library, layout, claim, 16, make_backend("bits", 60)).verdict == "refuted"
 
 
@@ -151,7 +181,14 @@ def test_replay_of_values() -> None:
         ):
             (layout,) = layouts([variant])
             found = replayer.run(layout, helper, {"pte": value})
-            assert found.outcome is not None and found.native == (native and platform.machine() == "x86_64")
-            (dirty,) = [replayer.run(layout, "pte_dirty", {"pte": found.outcome.result or 0}).outcome]
+            assert found.outcome is not None and found.native == (
+                native and platform.machine() == "x86_64"
+            )
+            (dirty,) = [
+                replayer.run(layout, "pte_dirty", {"pte": found.outcome.result or 0}).outcome
+            ]
             assert dirty is not None and dirty.result == 1
-            assert replayer.run(layout, "pte_hw_writable", {"pte": value}).why == "this kernel has no helper pte_hw_writable"
+            assert (
+                replayer.run(layout, "pte_hw_writable", {"pte": value}).why
+                == "this kernel has no helper pte_hw_writable"
+            )

@@ -19,18 +19,39 @@ TEXTS = {
     'asm(".globl a");': ";",
     'void f(void) { asm volatile("" : : : "memory"); }': "void f(void) { do { } while (0); }",
     'void f(void) { asm("nop"); }': "void f(void) { do { pteproof_effect(); } while (0); }",
-    'int f(int a) { int r; asm("move %1,%0" : "=d" (r) : "d" (a)); return r; }': "int f(int a) { int r; do { pteproof_effect(); (r) = *(__typeof__((r)) *)pteproof_anything(); } while (0); return r; }",
-    'void f(int *p) { int a, b; asm("\\tlw\\t%0, %2, r0\\n" "andn %1, %0, %3\\n or %1, %1, %4 \\n sw %1, %2, r0"'
-    ' : "=&r" (a), "=&r" (b) : "r" ((long)(p + 1) - 4), "r" (1), "r" (2)); }': "void f(int *p) { int a, b; do { (a) = *(unsigned long *)((long)(p + 1) - 4); (b) = ((a) & ~(1)) | (2);"
-    " *(unsigned long *)((long)(p + 1) - 4) = (b); } while (0); }",
-    'long f(long *p, long v) { asm volatile("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p + 1) : "memory"); return v; }': "long f(long *p, long v) { do { (v) = __atomic_exchange_n((unsigned long *)(p + 1), (v), __ATOMIC_SEQ_CST); } while (0); return v; }",
-    'long f(long *p, long o, long n) { asm volatile("casx [%2], %3, %0" : "=&r" (n) : "0" (n), "r" (p), "r" (o) : "memory"); return n; }': "long f(long *p, long o, long n) { do { { unsigned long pteproof_was = (o); __atomic_compare_exchange_n((unsigned long *)(p),"
-    " &pteproof_was, (n), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); (n) = pteproof_was; } } while (0); return n; }",
-    r'void f(long a) { asm volatile("pdtlb 0(%%sr%0,%1)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous" : : "i"(1), "r"(a)); }': "void f(long a) { do {  } while (0); }",
-    r'void f(void) { asm volatile("fdc 0(%0)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous"); }': "void f(void) { do { pteproof_effect(); } while (0); }",
-    'void f(int *p) { *p = 1; asm volatile ("synco": : :"memory"); *p = 2; }': "void f(int *p) { *p = 1; do {  } while (0); *p = 2; }",
-    'int f(void) { asm goto("b %l0" : : : : out); return 0; out: return 1; }': "int f(void) { do { pteproof_effect(); if (pteproof_jump()) goto out; } while (0); return 0; out: return 1; }",
-    "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }": "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }",
+    'int f(int a) { int r; asm("move %1,%0" : "=d" (r) : "d" (a)); return r; }': (
+        "int f(int a) { int r; do { pteproof_effect(); (r) = *(__typeof__((r))"
+        " *)pteproof_anything(); } while (0); return r; }"
+    ),
+    'void f(int *p) { int a, b; asm("\\tlw\\t%0, %2, r0\\n" "andn %1, %0, %3\\n or %1, %1, %4 \\n sw %1, %2, r0" : "=&r" (a), "=&r" (b) : "r" ((long)(p + 1) - 4), "r" (1), "r" (2)); }': (
+        "void f(int *p) { int a, b; do { (a) = *(unsigned long *)((long)(p + 1) - 4); (b) = ((a) &"
+        " ~(1)) | (2); *(unsigned long *)((long)(p + 1) - 4) = (b); } while (0); }"
+    ),
+    'long f(long *p, long v) { asm volatile("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p + 1) : "memory"); return v; }': (
+        "long f(long *p, long v) { do { (v) = __atomic_exchange_n((unsigned long *)(p + 1), (v),"
+        " __ATOMIC_SEQ_CST); } while (0); return v; }"
+    ),
+    'long f(long *p, long o, long n) { asm volatile("casx [%2], %3, %0" : "=&r" (n) : "0" (n), "r" (p), "r" (o) : "memory"); return n; }': (
+        "long f(long *p, long o, long n) { do { { unsigned long pteproof_was = (o);"
+        " __atomic_compare_exchange_n((unsigned long *)(p), &pteproof_was, (n), 0,"
+        " __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); (n) = pteproof_was; } } while (0); return n; }"
+    ),
+    r'void f(long a) { asm volatile("pdtlb 0(%%sr%0,%1)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous" : : "i"(1), "r"(a)); }': (
+        "void f(long a) { do {  } while (0); }"
+    ),
+    r'void f(void) { asm volatile("fdc 0(%0)" "!0:" ".section .altinstructions, \"a\" !" ".align 4 !" ".previous"); }': (
+        "void f(void) { do { pteproof_effect(); } while (0); }"
+    ),
+    'void f(int *p) { *p = 1; asm volatile ("synco": : :"memory"); *p = 2; }': (
+        "void f(int *p) { *p = 1; do {  } while (0); *p = 2; }"
+    ),
+    'int f(void) { asm goto("b %l0" : : : : out); return 0; out: return 1; }': (
+        "int f(void) { do { pteproof_effect(); if (pteproof_jump()) goto out; } while (0); return"
+        " 0; out: return 1; }"
+    ),
+    "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }": (
+        "int f(char *asmx) { return *asmx ? ':' : \"asm(\"[0]; }"
+    ),
 }
 
 
@@ -50,23 +71,49 @@ def test_what_kbuild_reads_stays() -> None:
 
 
 def test_flags_of_the_other_compiler_go() -> None:
-    assert filtered(["-O2", "-m68040", "-ffixed-a2", "-Wa,-march", "-mcmodel=x", "-I."]) == ["-O2", "-mcmodel=x", "-I."]
+    assert filtered(["-O2", "-m68040", "-ffixed-a2", "-Wa,-march", "-mcmodel=x", "-I."]) == [
+        "-O2",
+        "-mcmodel=x",
+        "-I.",
+    ]
 
 
 @needs_clang
 def test_the_compiler_for_kbuild(tmp_path: Path) -> None:
     """It has the other architecture's macros, and compiles assembly that the look-alike does not know."""
     script = tmp_path / "cc"
-    write_compiler(script, str(shutil.which(str(CLANG))), Lookalike("mips-linux-gnu", ("mips", "__mips__"), ("__m68k__",)))
+    write_compiler(
+        script,
+        str(shutil.which(str(CLANG))),
+        Lookalike("mips-linux-gnu", ("mips", "__mips__"), ("__m68k__",)),
+    )
     source = tmp_path / "a.c"
-    source.write_text("#if defined(mips) || !defined(__m68k__)\n#error wrong\n#endif\n"
-                      "int f(int a) { int r; asm(\"move.l %1,%0\" : \"=d\" (r) : \"d\" (a)); return r + a; }\n")
-    done = subprocess.run([str(script), "-m68040", "-O2", "-S", "-emit-llvm", "-o", str(tmp_path / "a.ll"), str(source)],
-                          capture_output=True, text=True, check=False)
+    source.write_text(
+        "#if defined(mips) || !defined(__m68k__)\n#error wrong\n#endif\n"
+        'int f(int a) { int r; asm("move.l %1,%0" : "=d" (r) : "d" (a)); return r + a; }\n'
+    )
+    done = subprocess.run(
+        [
+            str(script),
+            "-m68040",
+            "-O2",
+            "-S",
+            "-emit-llvm",
+            "-o",
+            str(tmp_path / "a.ll"),
+            str(source),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "call ptr @pteproof_anything()" in (tmp_path / "a.ll").read_text()
     source.write_text("int f(int a) { return b; }\n")
     done = subprocess.run(
-        [str(script), "-c", "-o", str(tmp_path / "a.o"), str(source)], capture_output=True, text=True, check=False
+        [str(script), "-c", "-o", str(tmp_path / "a.o"), str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode != 0 and "a.c:1:" in done.stderr

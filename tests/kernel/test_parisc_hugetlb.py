@@ -28,7 +28,9 @@ def library(variant: str) -> Library:
 
 def proved(variant: str, claim: Claim) -> str:
     (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]
-    return prove_claim(library(variant), layout, claim, PTES[variant], make_backend("bits", 60)).verdict
+    return prove_claim(
+        library(variant), layout, claim, PTES[variant], make_backend("bits", 60)
+    ).verdict
 
 
 def frames_from(b: Block, first: Any) -> Any:
@@ -46,22 +48,33 @@ def zero(b: Block) -> Any:
 
 GIVEN: Mapping[str, int | str] = {"addr": 0, "entry": "new"}
 CLAIMS = {
-    "a page has its frames": Claim("set_huge_pte_at", "", GIVEN, lambda b: frames_from(b, b.args["entry"])),
+    "a page has its frames": Claim(
+        "set_huge_pte_at", "", GIVEN, lambda b: frames_from(b, b.args["entry"])
+    ),
     "the first says what all lose": Claim(
-        "huge_ptep_set_wrprotect", "", {"addr": 0}, lambda b: frames_from(b, b("pte_wrprotect", b.before[0]))
+        "huge_ptep_set_wrprotect",
+        "",
+        {"addr": 0},
+        lambda b: frames_from(b, b("pte_wrprotect", b.before[0])),
     ),
     "all is changed, or nothing": Claim(
         "huge_ptep_set_access_flags",
         "",
         {"addr": 0, "pte": "new", "dirty": 1},
-        lambda b: b.alg.choose(b.same(b.before[0], b.args["pte"]), b.each(b.same), frames_from(b, b.args["pte"])),
+        lambda b: b.alg.choose(
+            b.same(b.before[0], b.args["pte"]), b.each(b.same), frames_from(b, b.args["pte"])
+        ),
     ),
-    "the first is returned": Claim("huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b.same(b.result, b.before[0])),
+    "the first is returned": Claim(
+        "huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b.same(b.result, b.before[0])
+    ),
     "none is present that was cleared": Claim(
         "huge_ptep_get_and_clear",
         "",
         {"addr": 0},
-        lambda b: b.alg.all(b("pte_none", b.after[0]), *[b.alg.neg(b("pte_present", e)) for e in b.after]),
+        lambda b: b.alg.all(
+            b("pte_none", b.after[0]), *[b.alg.neg(b("pte_present", e)) for e in b.after]
+        ),
     ),
     "but the others are swap entries": Claim(
         "huge_ptep_get_and_clear",
@@ -71,10 +84,18 @@ CLAIMS = {
     ),
 }
 FALSE = {
-    "the others are none": Claim("huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b("pte_none", b.after[1])),
-    "what only another pte says of dirty is kept": Claim("huge_ptep_set_wrprotect", "", {"addr": 0}, lambda b: b.alg.same(
-        b("pte_dirty", b.after[1]), b("pte_dirty", b.before[1]))),
-    "the last pte stays": Claim("set_huge_pte_at", "", GIVEN, lambda b: b.same(b.after[-1], b.before[-1])),
+    "the others are none": Claim(
+        "huge_ptep_get_and_clear", "", {"addr": 0}, lambda b: b("pte_none", b.after[1])
+    ),
+    "what only another pte says of dirty is kept": Claim(
+        "huge_ptep_set_wrprotect",
+        "",
+        {"addr": 0},
+        lambda b: b.alg.same(b("pte_dirty", b.after[1]), b("pte_dirty", b.before[1])),
+    ),
+    "the last pte stays": Claim(
+        "set_huge_pte_at", "", GIVEN, lambda b: b.same(b.after[-1], b.before[-1])
+    ),
 }
 
 

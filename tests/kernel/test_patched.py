@@ -40,9 +40,17 @@ unsigned long others(unsigned long a) {{ unsigned long m;
 """
 GIVEN = (0, ALL, 0x8000000012345682, 0x6123456789ABCDEF, HIGH, WIDE)
 EXPECTED = {
-    "shifts": (lambda a: (a << 21 & ALL) >> 34, lambda a: (a << 8 & ALL) >> 21, lambda a: (a << 8 & ALL) >> 21),
+    "shifts": (
+        lambda a: (a << 21 & ALL) >> 34,
+        lambda a: (a << 8 & ALL) >> 21,
+        lambda a: (a << 8 & ALL) >> 21,
+    ),
     "clears": (lambda a: a & ~0x802, lambda a: a & ~HIGH, lambda a: a & ~HIGH),
-    "masks": (lambda a: a & 0x630107FFFFFFEC38, lambda a: a & WIDE, lambda a: a & (WIDE & 0x3FF_0000_03FF)),
+    "masks": (
+        lambda a: a & 0x630107FFFFFFEC38,
+        lambda a: a & WIDE,
+        lambda a: a & (WIDE & 0x3FF_0000_03FF),
+    ),
     "sets": (lambda a: a | 2, lambda a: a + 0x40 & ALL, lambda a: a + 0x40 & ALL),
     "others": (lambda a: a ^ 0x800, lambda a: a ^ 0x17FF, lambda a: a ^ 0x17FF),
 }
@@ -54,7 +62,11 @@ def test_each_kind_of_cpu_computes_its_own(tmp_path: Path) -> None:
     assert "pteproof_effect()" not in code
     source, library = tmp_path / "a.c", tmp_path / "a.so"
     source.write_text(code + "unsigned char pteproof_cpu_sun4v, pteproof_cpu_sun_m7;\n")
-    subprocess.run([str(CLANG), "-O1", "-shared", "-fPIC", "-o", str(library), str(source)], check=True, capture_output=True)
+    subprocess.run(
+        [str(CLANG), "-O1", "-shared", "-fPIC", "-o", str(library), str(source)],
+        check=True,
+        capture_output=True,
+    )
     loaded = ctypes.CDLL(str(library))
     for kind, (sun4v, m7) in enumerate(((0, 0), (1, 0), (1, 1))):
         ctypes.c_ubyte.in_dll(loaded, "pteproof_cpu_sun4v").value = sun4v
@@ -68,23 +80,33 @@ def test_each_kind_of_cpu_computes_its_own(tmp_path: Path) -> None:
 SETS = [("=r", "x"), ("0", "x"), ("r", "y"), ("i", "3")]
 
 
-@pytest.mark.parametrize("template", [
-    rf"661: stxa %0, [%2] 4\n{ONE}.word 661b\nnop\n.previous",  # it stores
-    rf"661: or %0, %3, %0\n{ONE}.word 662b\nnop\n.previous",  # another label
-    rf"661: or %0, %3, %0\n{PATCH}.word 661b\nnop\nnop\n.previous",  # more than there is
-    rf"661: or %0, %3, %0\nor %0, %2, %0\n{ONE}.word 661b\nnop\n.previous",  # y may lie where x is by then
-    rf"661: or %0, %3, %2\n{ONE}.word 661b\nnop\n.previous",  # it changes an input
-    rf"661: or %0, %%hi(%3), %0\n{ONE}.word 661b\nnop\n.previous",  # not the half of a constant that fits
-    rf"661: or %0, %%lo(%2), %0\n{ONE}.word 661b\nnop\n.previous",  # part of what is no constant
-    r'661: or %0, %3, %0\n.section .pause_3insn_patch, \"ax\"\n.word 661b\nnop\nnop\nnop\n.previous',
-    rf"661: b 661b\n{ONE}.word 661b\nnop\n.previous",
-    rf"661: or %0, %3, %0\n{ONE}.word 661b\nnop\nnop\n.previous",
-    "or %0, %3, %0",  # nothing is patched
-])
+@pytest.mark.parametrize(
+    "template",
+    [
+        rf"661: stxa %0, [%2] 4\n{ONE}.word 661b\nnop\n.previous",  # it stores
+        rf"661: or %0, %3, %0\n{ONE}.word 662b\nnop\n.previous",  # another label
+        rf"661: or %0, %3, %0\n{PATCH}.word 661b\nnop\nnop\n.previous",  # more than there is
+        # y may lie where x is by then
+        rf"661: or %0, %3, %0\nor %0, %2, %0\n{ONE}.word 661b\nnop\n.previous",
+        rf"661: or %0, %3, %2\n{ONE}.word 661b\nnop\n.previous",  # it changes an input
+        # not the half of a constant that fits
+        rf"661: or %0, %%hi(%3), %0\n{ONE}.word 661b\nnop\n.previous",
+        rf"661: or %0, %%lo(%2), %0\n{ONE}.word 661b\nnop\n.previous",  # part of what is no constant
+        (
+            r"661: or %0, %3, %0\n.section .pause_3insn_patch, \"ax\"\n.word"
+            r" 661b\nnop\nnop\nnop\n.previous"
+        ),
+        rf"661: b 661b\n{ONE}.word 661b\nnop\n.previous",
+        rf"661: or %0, %3, %0\n{ONE}.word 661b\nnop\nnop\n.previous",
+        "or %0, %3, %0",  # nothing is patched
+    ],
+)
 def test_what_is_not_known_is_not_guessed(template: str) -> None:
     assert interpreted(template, SETS, 1) is None
 
 
-@pytest.mark.parametrize("operands", [[("+r", "x"), ("i", "3")], [("=m", "x"), ("i", "3")], [("=r", "x"), ("m", "y")]])
+@pytest.mark.parametrize(
+    "operands", [[("+r", "x"), ("i", "3")], [("=m", "x"), ("i", "3")], [("=r", "x"), ("m", "y")]]
+)
 def test_operands_that_are_not_known(operands: list[tuple[str, str]]) -> None:
     assert interpreted(rf"661: mov 1, %0\n{ONE}.word 661b\nnop\n.previous", operands, 1) is None

@@ -27,7 +27,11 @@ from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree
 from verifier.model.arch import Layout
 
-CONTPTE, ARM64, RISCV = "arch/arm64/mm/contpte.c", "arch/arm64/mm/hugetlbpage.c", "arch/riscv/mm/hugetlbpage.c"
+CONTPTE, ARM64, RISCV = (
+    "arch/arm64/mm/contpte.c",
+    "arch/arm64/mm/hugetlbpage.c",
+    "arch/riscv/mm/hugetlbpage.c",
+)
 AS_MM = "of a block as the kernel makes it, what mm/ asks for is there"
 ASKED, ONE_BY_ONE, ZERO, ONE = (
     "what was asked for is there",
@@ -35,7 +39,10 @@ ASKED, ONE_BY_ONE, ZERO, ONE = (
     "where 0 is returned",
     "where as much is asked for",
 )
-EXACTLY, NONE = "of what is not present, the first entry is returned exactly", "of what is not present, every entry becomes none"
+EXACTLY, NONE = (
+    "of what is not present, the first entry is returned exactly",
+    "of what is not present, every entry becomes none",
+)
 ALIKE = "if (contpte_all_subptes_match_access_flags(ptep, entry))"
 
 
@@ -53,7 +60,8 @@ class Mistake:
 
 
 MISTAKES = {
-    "the flags that the block has are taken for those of the entry": Mistake(  # as it was before a fix of 2026
+    # as it was before a fix of 2026
+    "the flags that the block has are taken for those of the entry": Mistake(
         "arm64-4k",
         CONTPTE,
         ALIKE,
@@ -93,7 +101,8 @@ MISTAKES = {
         "arm64-4k+dbm",
         ARM64,
         "return get_clear_contig(mm, addr, ptep, pgsize, ncontig);",
-        "return get_clear_contig(mm, addr, ptep, pgsize, pte_cont(__ptep_get(ptep)) ? ncontig : 1);",
+        "return get_clear_contig(mm, addr, ptep, pgsize, pte_cont(__ptep_get(ptep)) ? ncontig"
+        " : 1);",
         "huge_ptep_get_and_clear",
         frozenset({NONE}),
         lambda b: not b("pte_present", b.before[0]) and b.after[1] == b.before[1] != 0,
@@ -105,10 +114,13 @@ MISTAKES = {
         "present = true;",
         "huge_ptep_get_and_clear",
         frozenset({EXACTLY, NONE}),
-        lambda b: not b("pte_present", b.before[0]) and (b.result != b.before[0] or b.after[1] == b.before[1] != 0),
+        lambda b: not b("pte_present", b.before[0])
+        and (b.result != b.before[0] or b.after[1] == b.before[1] != 0),
     ),
 }
-asked = pytest.mark.parametrize("name", [name for name, mistake in MISTAKES.items() if mistake.variant in VARIANTS])
+asked = pytest.mark.parametrize(
+    "name", [name for name, mistake in MISTAKES.items() if mistake.variant in VARIANTS]
+)
 
 
 def layout_of(variant: str) -> Layout:
@@ -130,7 +142,13 @@ def library_with(mistake: Mistake, folder: Path) -> Library:
     compiled = compile_build(configured, shapes)
     name = mistake.source.replace("/", "_").removesuffix(".c")
     assert name in compiled.texts
-    return Library(replace(compiled, texts={**compiled.texts, name: (folder / "changed.ll").read_text(encoding="utf-8")}), shapes)
+    return Library(
+        replace(
+            compiled,
+            texts={**compiled.texts, name: (folder / "changed.ll").read_text(encoding="utf-8")},
+        ),
+        shapes,
+    )
 
 
 def results(mistake: Mistake, library: Library) -> list[ClaimResult]:
@@ -139,16 +157,25 @@ def results(mistake: Mistake, library: Library) -> list[ClaimResult]:
     if mistake.source == CONTPTE:
         count = layout.variant.constants["CONT_PTES"]
         return [
-            prove_claim(library, layout, c, count, make_backend("bits", 60)) for c in CLAIMS if c.function == mistake.function
+            prove_claim(library, layout, c, count, make_backend("bits", 60))
+            for c in CLAIMS
+            if c.function == mistake.function
         ]
     geometry = geometries(layout)[0]
-    return [prove_claim(library, layout, c, geometry.entries, make_backend("bits", 60), actions(geometry))
-            for c in claims(layout, geometry) if c.function == mistake.function]
+    return [
+        prove_claim(
+            library, layout, c, geometry.entries, make_backend("bits", 60), actions(geometry)
+        )
+        for c in claims(layout, geometry)
+        if c.function == mistake.function
+    ]
 
 
 @needs_tree
 @asked
-def test_a_mistake_breaks_the_claims_that_it_should_and_no_others(name: str, tmp_path: Path) -> None:
+def test_a_mistake_breaks_the_claims_that_it_should_and_no_others(
+    name: str, tmp_path: Path
+) -> None:
     mistake = MISTAKES[name]
     found = results(mistake, library_with(mistake, tmp_path))
     refuted = {
@@ -162,7 +189,9 @@ def test_a_mistake_breaks_the_claims_that_it_should_and_no_others(name: str, tmp
     for result in found:
         if isinstance(result.found, Fails):
             block = result.found.shown  # over plain integers
-            assert not result.claim.holds(block) and (result.claim.when is None or result.claim.when(block))
+            assert not result.claim.holds(block) and (
+                result.claim.when is None or result.claim.when(block)
+            )
             assert mistake.shows(block), result.reason
 
 
@@ -171,12 +200,19 @@ def test_the_values_are_those_of_a_block_that_the_kernel_makes(tmp_path: Path) -
     """One entry of 16 is young; the one that the access goes through is not, and stays so for ever where no hardware sets it."""
     mistake = next(iter(MISTAKES.values()))
     (claim,) = [c for c in CLAIMS if c.says.startswith(AS_MM)]
-    found = prove_claim(library_with(mistake, tmp_path), layout_of("arm64-4k"), claim, 16, make_backend("bits", 60))
+    found = prove_claim(
+        library_with(mistake, tmp_path), layout_of("arm64-4k"), claim, 16, make_backend("bits", 60)
+    )
     assert isinstance(found.found, Fails)
     block = found.found.shown
     assert [n for n, entry in enumerate(block.before) if block("pte_young", entry)] == [15]
-    assert block("pte_young", block.args["entry"]) and not block("pte_young", block.after[5]) and block.result == 0
+    assert (
+        block("pte_young", block.args["entry"])
+        and not block("pte_young", block.after[5])
+        and block.result == 0
+    )
     assert found.reason.startswith(
-        "new = 0x5481, entry[0] = 0x10000000000081, entry[1..14] = 0x10000000001081 and 0x1000 more each, "
+        "new = 0x5481, entry[0] = 0x10000000000081, entry[1..14] = 0x10000000001081 and 0x1000 more"
+        " each, "
     )
     assert found.reason.endswith("entry[15] = 0x1000000000f481; nothing changes, returns 0x0")

@@ -50,7 +50,10 @@ class Free:
 def library(build: str) -> Library:
     shapes = load_shapes()
     whole = whole_pages(load_builds()[build])
-    return Library(compile_build(configure(open_tree(Path(TREE or "")), whole, find_toolchain()), shapes), shapes)
+    return Library(
+        compile_build(configure(open_tree(Path(TREE or "")), whole, find_toolchain()), shapes),
+        shapes,
+    )
 
 
 def table(name: str, cells: list[int], bits: int) -> Object:
@@ -65,7 +68,15 @@ def table(name: str, cells: list[int], bits: int) -> Object:
     return Object(name, size, 4096, initial)
 
 
-def run(lib: Library, module: str, function: str, given: dict[str, int], cells: list[int], bits: int, pmd: int = 0) -> list[int]:
+def run(
+    lib: Library,
+    module: str,
+    function: str,
+    given: dict[str, int],
+    cells: list[int],
+    bits: int,
+    pmd: int = 0,
+) -> list[int]:
     """A function on a pointer to the first of some entries, other parameters by name or free: what stands in each entry at the end."""
     entries, above = table("entries", cells, bits), table("pmd", [pmd, pmd], 32)
     models = KernelModels(actions={"pmd_off": lambda l, i, a, s: l.pointer(above)})
@@ -76,15 +87,25 @@ def run(lib: Library, module: str, function: str, given: dict[str, int], cells: 
     values: list[Value] = []
     for param in body.params:
         if isinstance(param.type, Pointer):
-            values.append(lifter.pointer(entries if param.name in ("p", "a2") else lifter.object(param.name, None)))
+            values.append(
+                lifter.pointer(
+                    entries if param.name in ("p", "a2") else lifter.object(param.name, None)
+                )
+            )
         else:
             assert isinstance(param.type, Int)
-            values.append(Word(param.type.width, given.get(param.name, 0), given.get(param.name, 0)))
+            values.append(
+                Word(param.type.width, given.get(param.name, 0), given.get(param.name, 0))
+            )
     _, state = lifter.run(found, body, values, State((), {}, {}))
     assert not any(u.condition for u in (*lifter.undefined, *lifter.lost))
     memory = state.memory.get(entries, {})
     return [
-        int(lifter.values.as_word(lifter.memory.read(memory, entries, n * bits // 8, bits // 8)).term)
+        int(
+            lifter.values.as_word(
+                lifter.memory.read(memory, entries, n * bits // 8, bits // 8)
+            ).term
+        )
         for n in range(len(cells))
     ]
 
@@ -116,20 +137,35 @@ def test_8xx_clears_four_of_128_words_of_a_page_of_512_kbyte() -> None:
 @needs("powerpc-8xx")
 def test_8xx_write_protects_all_of_them() -> None:
     after = run(
-        library("powerpc-8xx"), "arch_powerpc_mm_pgtable", "__pte_update", {"set": 0x600, "huge": 1}, PAGE_512K, 32, pmd=0x1001
+        library("powerpc-8xx"),
+        "arch_powerpc_mm_pgtable",
+        "__pte_update",
+        {"set": 0x600, "huge": 1},
+        PAGE_512K,
+        32,
+        pmd=0x1001,
     )
     assert after == [word | 0x600 for word in PAGE_512K]
 
 
 @needs("powerpc-e500")
 def test_e500_with_32_bits_write_protects_the_first_of_two_entries() -> None:
-    after = run(library("powerpc-e500"), "wrappers", "pteproof_huge_ptep_set_wrprotect__0", {}, PAGE_4M, 64)
+    after = run(
+        library("powerpc-e500"), "wrappers", "pteproof_huge_ptep_set_wrprotect__0", {}, PAGE_4M, 64
+    )
     assert after == [0x123450024160D, 0x123470024163D]
 
 
 @needs("powerpc-e500-64")
 def test_e500_with_64_bits_write_protects_both() -> None:
-    after = run(library("powerpc-e500-64"), "wrappers", "pteproof_huge_ptep_set_wrprotect__0", {}, PAGE_4M, 64)
+    after = run(
+        library("powerpc-e500-64"),
+        "wrappers",
+        "pteproof_huge_ptep_set_wrprotect__0",
+        {},
+        PAGE_4M,
+        64,
+    )
     assert after == [entry & ~0x30 for entry in PAGE_4M]
 
 
@@ -138,14 +174,22 @@ def test_e500_with_32_bits_leaves_high_halves_that_are_not_none() -> None:
     lib = library("powerpc-e500")
     after = run(lib, "wrappers", "pteproof_huge_ptep_get_and_clear__0", {}, PAGE_4M, 64)
     assert after == [0x1234500000000, 0x1234700000000]
-    for helper, expected in (("pmd_none", False), ("pmd_present", True), ("pmd_bad", False), ("pmd_leaf", False)):
+    for helper, expected in (
+        ("pmd_none", False),
+        ("pmd_present", True),
+        ("pmd_bad", False),
+        ("pmd_leaf", False),
+    ):
         lifted = lib.lift(lib.shapes[helper], Integers(), Free(), {"a0": after[0]}, {})
         assert bool(lifted.result) is expected, helper
 
 
 def clears_the_first_entry_alone(build: str, first: int) -> bool:
     marker = [first, first + (512 << 24)]
-    return run(library(build), "wrappers", "pteproof_huge_pte_clear__0", {}, marker, 64) == [0, marker[1]]
+    return run(library(build), "wrappers", "pteproof_huge_pte_clear__0", {}, marker, 64) == [
+        0,
+        marker[1],
+    ]
 
 
 @needs("powerpc-e500")
@@ -162,11 +206,24 @@ def test_e500_with_64_bits_clears_the_first_entry_of_a_marker_alone() -> None:
 def test_hash_with_pages_of_4_kbyte_clears_one_of_eight_words_of_a_marker() -> None:
     """A page of 16 MByte that UFFDIO_POISON has marked: what stays is a bad pmd to who frees the tables."""
     marker = 0x400000000000201F
-    assert run(library("powerpc64-hash-4k"), "wrappers", "pteproof_huge_pte_clear__0", {}, [marker] * 8, 64) == [0] + [marker] * 7
+    assert (
+        run(
+            library("powerpc64-hash-4k"),
+            "wrappers",
+            "pteproof_huge_pte_clear__0",
+            {},
+            [marker] * 8,
+            64,
+        )
+        == [0] + [marker] * 7
+    )
     (layout,) = layouts(["powerpc64-hash-4k"])
     machine = Machine(Integers())
     assert call(machine, layout.helper("make_pte_marker"), (2,)) == marker
-    assert [bool(call(machine, layout.helper(name), (marker,))) for name in ("pmd_none", "pmd_bad", "pmd_present")] == [
+    assert [
+        bool(call(machine, layout.helper(name), (marker,)))
+        for name in ("pmd_none", "pmd_bad", "pmd_present")
+    ] == [
         False,
         True,
         False,

@@ -20,7 +20,11 @@ from verifier.run.scheduler import Options, prove
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 OPTIONS = Options(jobs=2, search_seconds=60)
-CODES = [("x86_64+shstk", "option-c", "today"), ("x86_64+shstk", "option-c", "option-c"), ("arm64-4k+dbm", "page-flag", "today")]
+CODES = [
+    ("x86_64+shstk", "option-c", "today"),
+    ("x86_64+shstk", "option-c", "option-c"),
+    ("arm64-4k+dbm", "page-flag", "today"),
+]
 
 
 def tree() -> Path:
@@ -33,8 +37,12 @@ def verdicts(run: Run) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("variant", "encoding", "code"), CODES)
-def test_verdicts_on_the_kernels_helpers_are_those_on_archs(variant: str, encoding: str, code: str) -> None:
-    filters, options = Filters((variant,), ("pte",), (encoding,), (code,)), replace(OPTIONS, depth=1)
+def test_verdicts_on_the_kernels_helpers_are_those_on_archs(
+    variant: str, encoding: str, code: str
+) -> None:
+    filters, options = Filters((variant,), ("pte",), (encoding,), (code,)), replace(
+        OPTIONS, depth=1
+    )
     ours = prove(load_library(), filters, options)
     library = load_library()
     library.substitute = kernel_helpers(tree(), [library.layout(variant)])
@@ -63,7 +71,9 @@ def test_a_wrong_helper_of_arch_changes_nothing(tmp_path: Path) -> None:
     wrong = text.replace("pte_mksaveddirty(pte & ~RW)", "pte & ~(RW | DIRTY)")
     assert wrong != text
     (folder / "x86.yaml").write_text(wrong)
-    filters = Filters(("x86_64+shstk",), ("pte",), ("page-flag",), ("today",), ("fork-pte", "ksm-write-protect"))
+    filters = Filters(
+        ("x86_64+shstk",), ("pte",), ("page-flag",), ("today",), ("fork-pte", "ksm-write-protect")
+    )
     right = prove(load_library(), filters, replace(OPTIONS, depth=2))
     library = load_library(folder)
     changed = prove(library, filters, replace(OPTIONS, depth=2))
@@ -75,20 +85,35 @@ def test_a_wrong_helper_of_arch_changes_nothing(tmp_path: Path) -> None:
             assert verdicts(right)[identity] == "proved"
 
 
-@pytest.mark.parametrize(("variant", "how"), [("x86_64", "machine code"), ("arm64-4k", "lifted code")])
+@pytest.mark.parametrize(
+    ("variant", "how"), [("x86_64", "machine code"), ("arm64-4k", "lifted code")]
+)
 def test_counterexamples_are_reproduced_by_the_kernels_code(variant: str, how: str) -> None:
-    steps = ("anon-write-fault", "fork-*", "mprotect-*", "numa-*", "uffd-wp-*", "madvise-free", "wp-copy", "swap-*")
+    steps = (
+        "anon-write-fault",
+        "fork-*",
+        "mprotect-*",
+        "numa-*",
+        "uffd-wp-*",
+        "madvise-free",
+        "wp-copy",
+        "swap-*",
+    )
     filters = Filters((variant,), ("pte",), ("option-c",), ("today",), steps)
     library = load_library()
     run = replay_run(library, prove(library, filters, replace(OPTIONS, depth=3)), tree())
     found = [r.verdict.counterexample for r in run.results if isinstance(r.verdict, Refuted)]
     assert len(found) >= 10 and not run.contradictions
-    assert all(c.kernel is True and c.kernel_why.startswith(how) for c in found), {c.kernel_why for c in found}
+    assert all(c.kernel is True and c.kernel_why.startswith(how) for c in found), {
+        c.kernel_why for c in found
+    }
     assert any(c.kernel_why == how for c in found)
 
 
 def test_a_counterexample_that_the_kernel_does_not_show_is_a_contradiction() -> None:
-    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",))
+    filters = Filters(
+        ("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",)
+    )
     library = load_library()
     run = prove(library, filters, OPTIONS)
     (result,) = run.results
@@ -96,6 +121,8 @@ def test_a_counterexample_that_the_kernel_does_not_show_is_a_contradiction() -> 
     move = result.verdict.counterexample.trace[-1]
     after = {**move.after, ("entry", 0): int(move.after["entry", 0]) ^ 2}
     trace = (*result.verdict.counterexample.trace[:-1], replace(move, after=after))
-    wrong = replace(result.verdict, counterexample=replace(result.verdict.counterexample, trace=trace))
+    wrong = replace(
+        result.verdict, counterexample=replace(result.verdict.counterexample, trace=trace)
+    )
     found = replay_run(library, replace(run, results=(replace(result, verdict=wrong),)), tree())
     assert len(found.contradictions) == 1 and "goes another way" in found.contradictions[0]

@@ -47,7 +47,9 @@ def test_there_are_about_forty_snippets() -> None:
 
 
 @pytest.mark.parametrize(("path", "name"), NAMES, ids=[name for _, name in NAMES])
-def test_lifted_code_gives_what_the_machine_gives(built: dict[Any, Any], path: Path, name: str) -> None:
+def test_lifted_code_gives_what_the_machine_gives(
+    built: dict[Any, Any], path: Path, name: str
+) -> None:
     reference = built[path, TARGETS[0]].function(name)
     for args in arguments(reference, len(name), 60):
         expected = run_native(built[path], reference, args)
@@ -63,14 +65,25 @@ def test_terms_give_what_the_machine_gives(built: dict[Any, Any], path: Path, na
     module = built[path, TARGETS[0]]
     function = module.function(name)
     terms = Terms()
-    shapes = [[f"a{n}[{i}]" for i in range(4)] if isinstance(p.type, Pointer) else f"a{n}" for n, p in enumerate(function.params)]
-    result, memory, _ = lift(module, name, shapes, terms, lambda a, w: terms.input_word(a, w) if w else terms.input_bool(a))
+    shapes = [
+        [f"a{n}[{i}]" for i in range(4)] if isinstance(p.type, Pointer) else f"a{n}"
+        for n, p in enumerate(function.params)
+    ]
+    result, memory, _ = lift(
+        module,
+        name,
+        shapes,
+        terms,
+        lambda a, w: terms.input_word(a, w) if w else terms.input_bool(a),
+    )
     for args in arguments(function, len(name) + 1, 12):
         expected = run_native(built[path], function, args)
         values = []
         for kind, shape, arg in zip([p.type for p in function.params], shapes, args, strict=True):
             if isinstance(kind, Pointer):
-                values += [(z3.BitVec(s, 64), z3.BitVecVal(v, 64)) for s, v in zip(shape, arg, strict=True)]
+                values += [
+                    (z3.BitVec(s, 64), z3.BitVecVal(v, 64)) for s, v in zip(shape, arg, strict=True)
+                ]
             elif kind == Int(1):
                 values.append((z3.Bool(shape), z3.BoolVal(bool(arg))))
             else:
@@ -81,7 +94,9 @@ def test_terms_give_what_the_machine_gives(built: dict[Any, Any], path: Path, na
         elif isinstance(result, Truth):
             found = int(z3.is_true(z3.simplify(z3.substitute(result.term, *values))))
         assert found == expected.result, args
-        rows = tuple(tuple(z3.simplify(z3.substitute(w, *values)).as_long() for w in row) for row in memory)
+        rows = tuple(
+            tuple(z3.simplify(z3.substitute(w, *values)).as_long() for w in row) for row in memory
+        )
         assert rows == expected.memory, args
 
 
@@ -89,10 +104,13 @@ def test_big_endian_memory(tmp_path: Path) -> None:
     """On a big-endian machine the first byte is the highest."""
     source = tmp_path / "be.c"
     source.write_text(
-        "unsigned first(unsigned long long *p) { return ((unsigned char *)p)[0] * 256u + ((unsigned char *)p)[15]; }\n"
-        "void put(unsigned long long *p, unsigned char v) { ((unsigned char *)p)[1] = v; ((unsigned short *)p)[7] = 0xabcd; }\n"
+        "unsigned first(unsigned long long *p) { return ((unsigned char *)p)[0] * 256u + ((unsigned"
+        " char *)p)[15]; }\nvoid put(unsigned long long *p, unsigned char v) { ((unsigned char"
+        " *)p)[1] = v; ((unsigned short *)p)[7] = 0xabcd; }\n"
     )
     module = to_ir(source, tmp_path, "powerpc64-linux-gnu")
     words = (0x1122334455667788, 0x99AABBCCDDEEFF01, 0, 0)
     assert run_lifted(module, "first", (words,)).result == 0x1101
-    assert run_lifted(module, "put", (words, 0xEE)).memory == ((0x11EE334455667788, 0x99AABBCCDDEEABCD, 0, 0),)
+    assert run_lifted(module, "put", (words, 0xEE)).memory == (
+        (0x11EE334455667788, 0x99AABBCCDDEEABCD, 0, 0),
+    )

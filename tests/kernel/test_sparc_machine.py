@@ -26,7 +26,11 @@ from verifier.language.machine import Machine
 
 TREE = os.environ.get("KERNEL_TREE")
 SUN4V = (".sun4v_1insn_patch", ".sun4v_2insn_patch")
-KINDS = {"sparc64-sun4u": (), "sparc64-sun4v": SUN4V, "sparc64-sun4v+m7": (*SUN4V, ".sun_m7_2insn_patch")}
+KINDS = {
+    "sparc64-sun4u": (),
+    "sparc64-sun4v": SUN4V,
+    "sparc64-sun4v+m7": (*SUN4V, ".sun_m7_2insn_patch"),
+}
 HELPERS = (
     "pte_write",
     "pte_dirty",
@@ -74,13 +78,19 @@ def test_what_is_said_of_patched_code_is_what_it_does(tmp_path: Path, kind: int)
 @pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 def test_the_kernels_helpers_as_machine_code(tmp_path: Path) -> None:
     """Wrappers compiled with their assembly, for each kind of CPU, against arch/sparc64.yaml."""
-    configured = configure(open_tree(Path(TREE or "")), load_builds()["sparc64-sun4v"], find_toolchain())
+    configured = configure(
+        open_tree(Path(TREE or "")), load_builds()["sparc64-sun4v"], find_toolchain()
+    )
     shapes = {s.helper: s for s in load_shapes() if s.helper in HELPERS}
     source, target = tmp_path / "w.c", tmp_path / "w.o"
     source.write_text(HEAD + "\n".join(s.text() for s in shapes.values()) + "\n")
     flags = [f for f in _ADDED if f not in ("-S", "-emit-llvm")]
-    done = run_command([*configured.command, *flags, "-c", "-o", str(target), str(source)], configured.folder,
-                       tree=Path(TREE or ""), writes=tmp_path)
+    done = run_command(
+        [*configured.command, *flags, "-c", "-o", str(target), str(source)],
+        configured.folder,
+        tree=Path(TREE or ""),
+        writes=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     chance = random.Random(1)
     for layout in layouts(list(KINDS)):
@@ -88,6 +98,13 @@ def test_the_kernels_helpers_as_machine_code(tmp_path: Path) -> None:
         for name, shape in shapes.items():
             function = layout.helper(name)
             for _ in range(100):
-                args = [chance.getrandbits(64) if chance.random() < 0.7 else 1 << chance.randrange(64) for _ in function.params]
+                args = [
+                    chance.getrandbits(64) if chance.random() < 0.7 else 1 << chance.randrange(64)
+                    for _ in function.params
+                ]
                 expected = int(call(Machine(Integers()), function, tuple(args)))
-                assert run(image, shape.wrapper, *args) == expected, (layout.variant.name, name, [hex(a) for a in args])
+                assert run(image, shape.wrapper, *args) == expected, (
+                    layout.variant.name,
+                    name,
+                    [hex(a) for a in args],
+                )

@@ -72,7 +72,11 @@ def test_the_identity_is_that_of_the_contents(tmp_path: Path) -> None:
 
 def test_git_hides_nothing(tmp_path: Path) -> None:
     root = fake_tree(tmp_path)
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-q", "-m", "x"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=b", "commit", "-q", "-m", "x"],
+    ):
         subprocess.run(["git", "-C", str(root), *command], check=True, capture_output=True)
     opened = tree.open_tree(root)
     before = sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*"))
@@ -179,7 +183,13 @@ def test_what_was_read_of_the_tree_counts_also_beyond_its_identity(tmp_path: Pat
         return {read, absent, Path("/etc/hostname")}
 
     for count, change in enumerate(
-        (lambda: None, lambda: read.write_text("new\n"), lambda: absent.write_text("there\n"), read.unlink), 1
+        (
+            lambda: None,
+            lambda: read.write_text("new\n"),
+            lambda: absent.write_text("there\n"),
+            read.unlink,
+        ),
+        1,
     ):
         change()
         time.sleep(0.01)  # a file of this very moment counts as changed meanwhile
@@ -200,7 +210,9 @@ def test_a_hard_link_that_is_made_meanwhile_changes_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("edited", ["include/linux/mm.h", "kernel/fork.c"])
-def test_a_tree_that_is_edited_while_it_is_compiled_leaves_nothing(tmp_path: Path, edited: str) -> None:
+def test_a_tree_that_is_edited_while_it_is_compiled_leaves_nothing(
+    tmp_path: Path, edited: str
+) -> None:
     opened = tree.open_tree(fake_tree(tmp_path / "tree"))
     before = tree.identify(opened, "x86")
     origin = Origin(opened.path, lambda: tree.identify(opened, "x86") == before)
@@ -208,10 +220,15 @@ def test_a_tree_that_is_edited_while_it_is_compiled_leaves_nothing(tmp_path: Pat
     def make(part: Path) -> set[Path]:
         text = (opened.path / edited).read_text()
         (opened.path / edited).write_text("edited meanwhile\n")
-        (opened.path / edited).write_text(text if edited.startswith("kernel") else "edited meanwhile\n")
+        (opened.path / edited).write_text(
+            text if edited.startswith("kernel") else "edited meanwhile\n"
+        )
         return {opened.path / "kernel/fork.c"}
 
-    with pytest.raises(ExtractionError, match="has changed while key was made from it; nothing is kept: run it again"):
+    with pytest.raises(
+        ExtractionError,
+        match="has changed while key was made from it; nothing is kept: run it again",
+    ):
         entry(tmp_path / "kept", "key", [], make, origin)
     assert [p.suffix for p in (tmp_path / "kept").iterdir()] == [".lock"]
 
@@ -265,7 +282,8 @@ def test_a_feature_within_a_structure_is_one_bit_of_it() -> None:
     assert build is not None
     assert (
         build.features["cpu_nx"].expression
-        == "8 * __builtin_offsetof(struct lowcore, machine_flags) + __builtin_ctzll(MACHINE_FLAG_NX)"
+        == "8 * __builtin_offsetof(struct lowcore, machine_flags) +"
+        " __builtin_ctzll(MACHINE_FLAG_NX)"
     )
     assert Feature("x", "NUMBER", None, None).expression == "NUMBER"
 
@@ -273,7 +291,8 @@ def test_a_feature_within_a_structure_is_one_bit_of_it() -> None:
 @pytest.mark.parametrize("text", ["{global: g, within: s.m}", "{name: n, number: N, within: s.m}"])
 def test_only_a_bitmap_is_within_something(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(
-        f"builds:\n  x:\n    kernel: x\n    make: x\n    base: defconfig\n    features:\n      f: {text}\n"
+        "builds:\n  x:\n    kernel: x\n    make: x\n    base: defconfig\n    features:\n      f:"
+        f" {text}\n"
     )
     with pytest.raises(SpecError, match="only a bitmap is within something"):
         load_builds(tmp_path)
@@ -281,10 +300,27 @@ def test_only_a_bitmap_is_within_something(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("says", "fine"),
-    [("clang version 11.0.1-2", False), ("clang version 99.0.0", False), ("gcc 12", False), ("clang version 19.1.7", True)],
+    [
+        ("clang version 11.0.1-2", False),
+        ("clang version 99.0.0", False),
+        ("gcc 12", False),
+        ("clang version 19.1.7", True),
+    ],
 )
-def test_a_clang_of_another_age_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, fine: bool) -> None:
-    for name in ("clang-x", "make", "flex", "bison", "bc", "ld.lld", "llvm-ar", "xz", *toolchain._NEEDED):
+def test_a_clang_of_another_age_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, fine: bool
+) -> None:
+    for name in (
+        "clang-x",
+        "make",
+        "flex",
+        "bison",
+        "bc",
+        "ld.lld",
+        "llvm-ar",
+        "xz",
+        *toolchain._NEEDED,
+    ):
         program = tmp_path / name
         program.write_text(f"#!/bin/sh\necho '{says}'\n")
         program.chmod(0o755)

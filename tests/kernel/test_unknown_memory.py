@@ -14,15 +14,24 @@ from verifier.kernel.llvm.values import Incomplete, Word
 from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-i64:64-n8:16:32:64-S128"\n'
-TWICE = "  %q = inttoptr i64 %a to ptr\n  %x = load i64, ptr %q\n{between}  %r = inttoptr i64 %b to ptr\n  %y = load i64, ptr %r\n  %z = xor i64 %x, %y\n  ret i64 %z"
-INDEXED = "  %q = getelementptr i64, ptr %o, i64 %a\n  %x = load i64, ptr %q\n{between}  %r = getelementptr i64, ptr %o, i64 %b\n  %y = load i64, ptr %r\n  %z = xor i64 %x, %y\n  ret i64 %z"
+TWICE = (
+    "  %q = inttoptr i64 %a to ptr\n  %x = load i64, ptr %q\n{between}  %r = inttoptr i64 %b to"
+    " ptr\n  %y = load i64, ptr %r\n  %z = xor i64 %x, %y\n  ret i64 %z"
+)
+INDEXED = (
+    "  %q = getelementptr i64, ptr %o, i64 %a\n  %x = load i64, ptr %q\n{between}  %r ="
+    " getelementptr i64, ptr %o, i64 %b\n  %y = load i64, ptr %r\n  %z = xor i64 %x, %y\n  ret"
+    " i64 %z"
+)
 
 
 class Named:
     """Every free word is another number, by its name."""
 
     def word(self, name: str, width: int) -> int:
-        return sum(ord(c) * 31 ** n for n, c in enumerate(name)) * 0x9E3779B97F4A7C15 & ((1 << width) - 1)
+        return sum(ord(c) * 31**n for n, c in enumerate(name)) * 0x9E3779B97F4A7C15 & (
+            (1 << width) - 1
+        )
 
     def boolean(self, name: str) -> bool:
         return False
@@ -30,10 +39,15 @@ class Named:
 
 def run(lines: str, a: int, b: int, free_loads: bool = True) -> tuple[int, Lifter]:
     text = f"{LAYOUT}define i64 @f(ptr %p, ptr %o, i64 %a, i64 %b) {{\nentry:\n{lines}\n}}\n"
-    lifter = Lifter(Integers(), Program((parse_module(text, "test"),), "none"), Named(), KernelModels())
+    lifter = Lifter(
+        Integers(), Program((parse_module(text, "test"),), "none"), Named(), KernelModels()
+    )
     lifter.free_loads = free_loads
     entry = Object("p", 8, 8, lambda unit: Word(64, 7, 7))
-    result, _ = lifter.call("f", [lifter.pointer(entry), lifter.pointer(lifter.object("o", None)), Word(64, a), Word(64, b)])
+    result, _ = lifter.call(
+        "f",
+        [lifter.pointer(entry), lifter.pointer(lifter.object("o", None)), Word(64, a), Word(64, b)],
+    )
     assert result is not None
     return int(lifter.values.as_word(result).term), lifter
 

@@ -45,8 +45,15 @@ def clearing(entries: Mapping[str, Object], bits: int, why: str, atomic: bool = 
             size, place = obj.size or obj.align, lifter.pointer(obj)
             with lifter.one_event() if atomic else nullcontext():
                 old = lifter.values.as_word(load_scalar(lifter, place, size, state))
-                store_scalar(lifter, place, size, lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()), state)
-        return lifter.values.poison_word(instr.type.width) if isinstance(instr.type, Int) else None  # a result must not be used
+                store_scalar(
+                    lifter,
+                    place,
+                    size,
+                    lifter.ops.binary("and", old, lifter.values.word(~bits, 8 * size), ()),
+                    state,
+                )
+        # a result must not be used
+        return lifter.values.poison_word(instr.type.width) if isinstance(instr.type, Int) else None
 
     return action
 
@@ -66,10 +73,16 @@ def returning(number: int, why: str) -> Action:
     def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
         if isinstance(instr.type, Pointer) and number == 0:
             lifter.note(why)
-            return lifter.values.as_address(lifter.values.word(0, lifter.pointer_width), lifter.pointer_width)
+            return lifter.values.as_address(
+                lifter.values.word(0, lifter.pointer_width), lifter.pointer_width
+            )
         if not isinstance(instr.type, Int):
             raise Incomplete("a constant that is no word is returned")
         lifter.note(why)
-        return lifter.values.truth(bool(number)) if instr.type.width == 1 else lifter.values.word(number, instr.type.width)
+        return (
+            lifter.values.truth(bool(number))
+            if instr.type.width == 1
+            else lifter.values.word(number, instr.type.width)
+        )
 
     return action

@@ -32,12 +32,15 @@ _VALUE = rf"(?:#(?P<number>-?(?:0x[0-9a-f]+|\d+))|(?P<source>{_REG}))"
 _RETURNS = ("bx lr", "mov pc, lr")
 _OPS = {"and": "and", "orr": "or", "eor": "xor", "add": "add", "sub": "sub"}
 
-_ALU = re.compile(rf"(?P<op>and|orr|eor|bic|add|sub){_CONDITION} (?P<dest>{_REG}), (?P<left>{_REG}), {_VALUE}")
+_ALU = re.compile(
+    rf"(?P<op>and|orr|eor|bic|add|sub){_CONDITION} (?P<dest>{_REG}), (?P<left>{_REG}), {_VALUE}"
+)
 _MOVE = re.compile(rf"mov{_CONDITION} (?P<dest>{_REG}), {_VALUE}")
 _TEST = re.compile(rf"tst{_CONDITION} (?P<left>{_REG}), {_VALUE}")
 _BRANCH = re.compile(rf"b{_CONDITION} 0x(?P<to>[0-9a-f]+) <[^>]*>")
 _STORE = re.compile(
-    rf"str{_CONDITION} (?P<value>{_REG}), \[(?P<base>{_REG})(?:, #(?P<before>0x[0-9a-f]+|\d+)\]!?|\](?:, #(?P<after>0x[0-9a-f]+|\d+))?)"
+    rf"str{_CONDITION} (?P<value>{_REG}), \[(?P<base>{_REG})(?:,"
+    r" #(?P<before>0x[0-9a-f]+|\d+)\]!?|\](?:, #(?P<after>0x[0-9a-f]+|\d+))?)"
 )
 _PAIR = re.compile(rf"strd (?P<low>{_REG}), (?P<high>{_REG}), \[(?P<base>{_REG})\]")
 _NOTHING = re.compile(rf"nop|mcr{_CONDITION} p15, #0x0, r0, c7, c10, #0x(?:1|4)")
@@ -74,7 +77,9 @@ class _Machine:
         alg, poison = self.lifter.alg, self.zero.poison
         if poison is not None:
             self.lifter.undefine(
-                self.state, poison if self.here is None else alg.all(self.here, poison), "a condition depends on poison"
+                self.state,
+                poison if self.here is None else alg.all(self.here, poison),
+                "a condition depends on poison",
             )
         term = self.zero.term if condition == "eq" else alg.neg(self.zero.term)
         return term if self.here is None else alg.all(self.here, term)
@@ -103,7 +108,11 @@ def run_code(l: Context, code: Code, args: list[Value], state: State) -> None:
             raise Incomplete("a function of assembly has no end")
         if at in machine.pending:
             ahead = machine.pending.pop(at)
-            machine.here = l.alg.any(machine.here, ahead) if machine.pending and machine.here is not None else None
+            machine.here = (
+                l.alg.any(machine.here, ahead)
+                if machine.pending and machine.here is not None
+                else None
+            )
         text = code.lines[at]
         if text in _RETURNS:
             if machine.here is not None:
@@ -150,7 +159,12 @@ def _step(m: _Machine, at: int, text: str) -> None:
                 raise Incomplete("assembly computes with an address")
             result: Value = shifted(l, left, right.number)
         elif match["op"] == "bic":
-            result = l.ops.binary("and", m.word(left), l.ops.binary("xor", m.word(right), l.values.word(-1, 32), ()), ())
+            result = l.ops.binary(
+                "and",
+                m.word(left),
+                l.ops.binary("xor", m.word(right), l.values.word(-1, 32), ()),
+                (),
+            )
         else:
             result = l.ops.binary(_OPS[match["op"]], m.word(left), m.word(right), ())
         m.set(match["dest"], result, m.when(match["cond"]))
@@ -160,7 +174,10 @@ def _step(m: _Machine, at: int, text: str) -> None:
         both = l.ops.binary("and", m.word(m.register(match["left"])), m.word(m.operand(match)), ())
         found, condition = l.ops.compare("eq", both, l.values.word(0, 32)), m.when(match["cond"])
         if condition is not None and m.zero is not None:
-            found = Truth(l.alg.choose(condition, found.term, m.zero.term), l.values.either(found.poison, m.zero.poison))
+            found = Truth(
+                l.alg.choose(condition, found.term, m.zero.term),
+                l.values.either(found.poison, m.zero.poison),
+            )
         elif condition is not None:
             raise Incomplete("a first test that may not run")
         m.zero = found
@@ -176,7 +193,12 @@ def _step(m: _Machine, at: int, text: str) -> None:
             m.set(match["base"], shifted(l, base, int(match["after"], 0)), m.when(match["cond"]))
     elif match := _PAIR.fullmatch(text):
         low, high = (m.word(m.register(match[name])) for name in ("low", "high"))
-        both = Word(64, l.alg.concat(high.term, low.term, 32, 32), None, l.values.either(high.poison, low.poison))
+        both = Word(
+            64,
+            l.alg.concat(high.term, low.term, 32, 32),
+            None,
+            l.values.either(high.poison, low.poison),
+        )
         _store(m, l.values.as_address(m.register(match["base"]), 32), 8, both, m.here)
     elif not _NOTHING.fullmatch(text):
         raise Incomplete(f"machine code: {text!r}")
@@ -196,8 +218,15 @@ def _branch(m: _Machine, at: int, to: int, condition: str | None) -> None:
 
 def _store(m: _Machine, place: Address, size: int, value: Value, condition: Any) -> None:
     l = m.lifter
-    outside = [c for c in place.cases if isinstance(c.base, Object) and c.base.size is not None and c.offset.number is not None
-               and c.offset.number >= COPY and c.offset.number + size > c.base.size]
+    outside = [
+        c
+        for c in place.cases
+        if isinstance(c.base, Object)
+        and c.base.size is not None
+        and c.offset.number is not None
+        and c.offset.number >= COPY
+        and c.offset.number + size > c.base.size
+    ]
     if len(outside) == len(place.cases) > 0:
         l.note(f"the hardware's copy of an entry, {COPY} bytes on, is hardware_pte's")
         return

@@ -40,7 +40,9 @@ def _normal(template: str, comments: str) -> str:
     return " ".join(re.sub(rf"{comments}[^\n]*", "", template).split())
 
 
-def run_asm(l: Context, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
+def run_asm(
+    l: Context, text: AsmText, instr: Instr, args: list[Value], state: State
+) -> Value | None:
     """What a piece of assembly gives and does. Incomplete where no statement matches all of it."""
     table = assembly_of(l.program.arch)
     template = _normal(text.template, table.comments)
@@ -51,10 +53,17 @@ def run_asm(l: Context, text: AsmText, instr: Instr, args: list[Value], state: S
                 l.certain(state, arg, "assembly is given poison")
             return statement.run(l, match, text, instr, args, state)
     called = [
-        c for arg in args if isinstance(arg, Address) for c in arg.cases if isinstance(c.base, Object) and "call" in template
+        c
+        for arg in args
+        if isinstance(arg, Address)
+        for c in arg.cases
+        if isinstance(c.base, Object) and "call" in template
     ]
     if called:
-        raise Incomplete(f"calls an operation that is patched at boot: {called[0].base.name}[{called[0].offset.number}]")
+        raise Incomplete(
+            "calls an operation that is patched at boot:"
+            f" {called[0].base.name}[{called[0].offset.number}]"
+        )
     raise Incomplete(f"assembly: {template[:SHOWN]!r}")
 
 
@@ -68,7 +77,11 @@ def take_branch(l: Context, text: AsmText, args: list[Value], labels: int) -> li
         match = branch.pattern.fullmatch(template)
         if match and len(branch.ways) == labels:
             truth = l.inputs.boolean(f"{branch.truth} {_asked(branch, match, args)}")
-            conditions: Mapping[str, Any] = {"never": None, "with": truth, "without": l.alg.neg(truth)}
+            conditions: Mapping[str, Any] = {
+                "never": None,
+                "with": truth,
+                "without": l.alg.neg(truth),
+            }
             return [conditions[way] for way in branch.ways]
     raise Incomplete(f"asm goto: {template[:SHOWN]!r}")
 
@@ -107,7 +120,11 @@ def _key(args: list[Value]) -> tuple[str, bool]:
     The branch is an operand of its own, or the lowest bit of the key's address.
     """
     address, inverted = args[0], False
-    if not isinstance(address, Address) or len(address.cases) != 1 or not isinstance(address.cases[0].base, Object):
+    if (
+        not isinstance(address, Address)
+        or len(address.cases) != 1
+        or not isinstance(address.cases[0].base, Object)
+    ):
         raise Incomplete("a static key that is no global")
     offset = address.cases[0].offset.number
     if len(args) > 1:

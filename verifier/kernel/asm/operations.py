@@ -78,7 +78,9 @@ def _load(given: Parameters) -> Model:
 
     def model(asm: Asm) -> Value | None:
         size = asm.size(given.get("size"))
-        return asm.results({asm.number("to"): load_scalar(asm.lifter, asm.address("mem"), size, asm.state)})
+        return asm.results(
+            {asm.number("to"): load_scalar(asm.lifter, asm.address("mem"), size, asm.state)}
+        )
 
     return model
 
@@ -124,10 +126,14 @@ def _compare_exchange(asm: Asm) -> Value | None:
     Where the pattern has a second place, `target`, it must be the first.
     """
     expected, new, place = asm.given("expected"), asm.arg("new"), asm.address("mem")
-    if asm.has("size") and not all(isinstance(v, Word) and v.width == 8 * asm.size() for v in (expected, new)):
+    if asm.has("size") and not all(
+        isinstance(v, Word) and v.width == 8 * asm.size() for v in (expected, new)
+    ):
         raise Incomplete("a compare-and-exchange of something that is no word of its size")
     if asm.has("target"):
-        same, target = ([(c.base, c.offset.number) for c in a.cases] for a in (place, asm.address("target")))
+        same, target = (
+            [(c.base, c.offset.number) for c in a.cases] for a in (place, asm.address("target"))
+        )
         if same != target:
             raise Incomplete("a compare-and-exchange of two places")
     old, _ = compare_exchange(asm.lifter, place, expected, new, asm.state)

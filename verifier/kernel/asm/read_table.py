@@ -46,7 +46,10 @@ __all__ = ["Assembly", "Branch", "assembly_of", "read_assembly"]
 
 # What `does:` may name: operations of all architectures, and those of one.
 _OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
-    "x86": x86.OPERATIONS, "s390": s390.OPERATIONS, "riscv": riscv.OPERATIONS, "powerpc": powerpc.OPERATIONS,
+    "x86": x86.OPERATIONS,
+    "s390": s390.OPERATIONS,
+    "riscv": riscv.OPERATIONS,
+    "powerpc": powerpc.OPERATIONS,
 }
 _WAYS = ("never", "with", "without")
 _PART = re.compile(r"\{([A-Z][A-Z_0-9]*)\}")
@@ -117,7 +120,9 @@ def _read(top: Table, kernel: str) -> Assembly:
     harmless = top.get_as("harmless", Table, Table(top.where))
     return Assembly(
         table.text("comments", "assembly") if "comments" in table else "//",
-        tuple(_statement(record, kernel, parts, numbers) for record in _records(table, "statements")),
+        tuple(
+            _statement(record, kernel, parts, numbers) for record in _records(table, "statements")
+        ),
         tuple(_branch(record, parts) for record in _records(table, "branches")),
         {name: _call(calls.need(name, Table, "calls")) for name in calls},
         {glob: harmless.text(glob, "harmless") for glob in harmless},
@@ -154,20 +159,30 @@ def _pattern(record: Table, parts: Mapping[str, str]) -> re.Pattern[str]:
         raise SpecError(where, f"no regular expression: {error}") from None
 
 
-def _statement(record: Table, kernel: str, parts: Mapping[str, str], sizes: Mapping[str, int]) -> Statement:
+def _statement(
+    record: Table, kernel: str, parts: Mapping[str, str], sizes: Mapping[str, int]
+) -> Statement:
     pattern = _pattern(record, parts)
     known = {**operations.OPERATIONS, **_OPERATIONS.get(kernel, {})}
     name = record.text("does", "a statement")
     if name not in known:
-        raise SpecError(record.at["does"], f"no operation {name!r}{nearest(name, known) or '; there are ' + ', '.join(known)}")
+        raise SpecError(
+            record.at["does"],
+            f"no operation {name!r}{nearest(name, known) or '; there are ' + ', '.join(known)}",
+        )
     operation = known[name]
-    record.only(("template", "does", "atomic", *operation.needs, *operation.takes), f"a statement that does {name}")
+    record.only(
+        ("template", "does", "atomic", *operation.needs, *operation.takes),
+        f"a statement that does {name}",
+    )
     for group in operation.operands:
         if group not in pattern.groupindex:
             raise SpecError(record.at["template"], f"{name} needs an operand {{{group}}}")
     for parameter in operation.needs:
         if parameter not in record and parameter not in pattern.groupindex:
-            raise SpecError(record.where, f"{name} needs {parameter!r}, or a group of that name in the template")
+            raise SpecError(
+                record.where, f"{name} needs {parameter!r}, or a group of that name in the template"
+            )
     given = {
         key: record.text(key, name) if kind is str else record.need(key, kind, name)
         for key, kind in {**operation.needs, **operation.takes}.items() if key in record
@@ -191,7 +206,10 @@ def _branch(record: Table, parts: Mapping[str, str]) -> Branch:
     if len(ways) < 2 or not {*ways} <= {*_WAYS}:
         raise SpecError(record.where, f"a branch has two ways or more, each of {', '.join(_WAYS)}")
     if not {"number", "operand"} & pattern.groupindex.keys():
-        raise SpecError(record.at["template"], "a branch needs {number}, a number, or {operand}, an operand that is one")
+        raise SpecError(
+            record.at["template"],
+            "a branch needs {number}, a number, or {operand}, an operand that is one",
+        )
     return Branch(pattern, record.text("truth", "a branch"), ways)
 
 
@@ -208,6 +226,12 @@ def _call(record: Table) -> Action:
 
     def call(l: Context, instr: Instr, args: list[Any], state: State) -> None:
         l.note(note)
-        store_scalar(l, l.values.as_address(args[address], l.pointer_width), size, l.values.as_word(args[value]), state)
+        store_scalar(
+            l,
+            l.values.as_address(args[address], l.pointer_width),
+            size,
+            l.values.as_word(args[value]),
+            state,
+        )
 
     return call

@@ -29,8 +29,11 @@ def _number(asm: Asm, group: str) -> int:
 def _memory_type(asm: Asm) -> Value | None:
     """ALT_SVPBMT: 0, or with Svpbmt, or on T-Head, a constant shifted left."""
     l = asm.lifter
-    chosen = l.values.choose(_extension(l, int(asm.match["extension"])),
-                             l.values.word(_number(asm, "value") << _number(asm, "shift"), 64), l.values.word(0, 64))
+    chosen = l.values.choose(
+        _extension(l, int(asm.match["extension"])),
+        l.values.word(_number(asm, "value") << _number(asm, "shift"), 64),
+        l.values.word(0, 64),
+    )
     if asm.match["on"] == "1":
         theirs = l.values.word(_number(asm, "value2") << _number(asm, "shift2"), 64)
         chosen = l.values.choose(_erratum(l, int(asm.match["erratum"])), theirs, chosen)
@@ -45,10 +48,14 @@ def _normal_memory(asm: Asm) -> Value | None:
         raise Incomplete("a memory type of something that is no word")
     if asm.match["on"] == "0":
         return asm.results({number: word})
-    mask, normal = (l.values.word(_number(asm, g) << _number(asm, "shift"), 64) for g in ("mask", "normal"))
+    mask, normal = (
+        l.values.word(_number(asm, g) << _number(asm, "shift"), 64) for g in ("mask", "normal")
+    )
     none = l.ops.compare("eq", l.ops.binary("and", word, mask, ()), l.values.word(0, 64))
     typed = l.values.choose(none.term, l.ops.binary("or", word, normal, ()), word)
-    return asm.results({number: l.values.choose(_erratum(l, int(asm.match["erratum"])), typed, word)})
+    return asm.results(
+        {number: l.values.choose(_erratum(l, int(asm.match["erratum"])), typed, word)}
+    )
 
 
 def _extension(l: Context, number: int) -> Any:
@@ -60,6 +67,8 @@ def _erratum(l: Context, number: int) -> Any:
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "memory-type": fixed(_memory_type, "extension", "value", "shift", "on", "erratum", "value2", "shift2"),
+    "memory-type": fixed(
+        _memory_type, "extension", "value", "shift", "on", "erratum", "value2", "shift2"
+    ),
     "normal-memory": fixed(_normal_memory, "word", "mask", "shift", "normal", "on", "erratum"),
 }

@@ -58,7 +58,10 @@ def _compare_and_swap_pair(asm: Asm) -> Value | None:
     old, _ = compare_exchange(l, _memory(asm), expected, new, asm.state)
     word = l.values.as_word(old)
     term = l.alg.concat(
-        l.alg.concat(l.alg.extract(pair.term, 96, 32), word.term, 32, 32), l.alg.extract(pair.term, 0, 64), 64, 64
+        l.alg.concat(l.alg.extract(pair.term, 96, 32), word.term, 32, 32),
+        l.alg.extract(pair.term, 0, 64),
+        64,
+        64,
     )
     l.note("csp swaps four bytes; the translation buffer is not part of an entry")
     return asm.results({number: Word(128, term, None, l.values.either(pair.poison, word.poison))})
@@ -120,9 +123,13 @@ def physical_address(l: Context, instr: Instr, args: list[Any], state: State) ->
     """__pa() of the address of an object is any number, and remembered; of a number it is what C computes."""
     (place,) = args
     if isinstance(place, Address) and any(isinstance(c.base, Object) for c in place.cases):
-        names = " or ".join(f"{c.base.name}+{c.offset.number}" for c in place.cases if isinstance(c.base, Object))
+        names = " or ".join(
+            f"{c.base.name}+{c.offset.number}" for c in place.cases if isinstance(c.base, Object)
+        )
         l.note("the physical address of an entry may be any number")
-        return Physical(64, l.inputs.word(f"physical address of {names}", 64), None, place.poison, place)
+        return Physical(
+            64, l.inputs.word(f"physical address of {names}", 64), None, place.poison, place
+        )
     found = l.program.find("__phys_addr", l.program.modules[0])
     if found is None:
         raise Incomplete("calls __phys_addr, which is not here")

@@ -128,7 +128,9 @@ class Asm:
 
         Parts that are not given may be anything, so must be unused.
         """
-        values = [parts[n] if n in parts else self.lifter.values.poison_word(64) for n in self.outputs()]
+        values = [
+            parts[n] if n in parts else self.lifter.values.poison_word(64) for n in self.outputs()
+        ]
         return None if not values else values[0] if len(values) == 1 else Group(tuple(values))
 
 
@@ -150,11 +152,21 @@ class Statement(NamedTuple):
     atomic: bool | str = False
     sizes: Mapping[str, int] = {}
 
-    def run(self, lifter: Context, match: re.Match[str], text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
+    def run(
+        self,
+        lifter: Context,
+        match: re.Match[str],
+        text: AsmText,
+        instr: Instr,
+        args: list[Value],
+        state: State,
+    ) -> Value | None:
         """What a template that matches gives and does."""
         one = match[self.atomic] is not None if isinstance(self.atomic, str) else self.atomic
         with lifter.one_event() if one else nullcontext():
-            return self.model(Asm(lifter, match, operands(text.constraints), instr, args, state, self.sizes))
+            return self.model(
+                Asm(lifter, match, operands(text.constraints), instr, args, state, self.sizes)
+            )
 
 
 def position(asm: Asm, *constraints: str) -> int | None:

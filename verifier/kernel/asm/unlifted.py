@@ -48,7 +48,9 @@ class KernelModels:
     actions: Mapping[str, Action] = field(default_factory=dict)
     more: Mapping[str, str] = field(default_factory=dict)
 
-    def asm(self, lifter: Context, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None:
+    def asm(
+        self, lifter: Context, text: AsmText, instr: Instr, args: list[Value], state: State
+    ) -> Value | None:
         """What a piece of assembly gives and does."""
         return run_asm(lifter, text, instr, args, state)
 
@@ -58,12 +60,16 @@ class KernelModels:
 
     def known(self, lifter: Context, name: str) -> bool:
         """Is it said what a function does, so that its body is not looked at?"""
-        return name in self.actions or name.startswith("llvm.") or self._why(lifter, name) is not None
+        return (
+            name in self.actions or name.startswith("llvm.") or self._why(lifter, name) is not None
+        )
 
     def _why(self, lifter: Context, name: str) -> str | None:
         return harmless(lifter.program.arch, name, self.more)
 
-    def call(self, lifter: Context, name: str, instr: Instr, args: list[Any], state: State) -> Value | None:
+    def call(
+        self, lifter: Context, name: str, instr: Instr, args: list[Any], state: State
+    ) -> Value | None:
         """What a call of a function gives, that has no body here."""
         if name in self.actions:
             return self.actions[name](lifter, instr, args, state)

@@ -25,7 +25,9 @@ def _cmpxchg(asm: Asm) -> Value | None:
     """
     flag, accumulator = position(asm, "={@ccz}", "={@cce}"), position(asm, "={ax}")
     expected = asm.tied(accumulator if accumulator is not None else -1)
-    old, same = compare_exchange(asm.lifter, asm.address("mem"), expected, asm.arg("new"), asm.state)
+    old, same = compare_exchange(
+        asm.lifter, asm.address("mem"), expected, asm.arg("new"), asm.state
+    )
     parts: dict[int, Value] = {accumulator if accumulator is not None else -1: old}
     if flag is not None:
         parts[flag] = asm.lifter.ops.widen(same, 8, False)
@@ -44,7 +46,10 @@ def _cmpxchg8b(asm: Asm) -> Value | None:
     new = [asm.args[asm.operands.argument(n)] for n in (new_low, new_high)]
     whole = load_scalar(l, asm.address("mem"), 8, asm.state)
     upper = l.ops.binary("lshr", l.values.as_word(whole), l.values.word(32, 64), ())
-    olds = [l.values.as_word(l.ops.narrow(word, 32, ())) for word in (l.values.as_word(whole), l.values.as_word(upper))]
+    olds = [
+        l.values.as_word(l.ops.narrow(word, 32, ()))
+        for word in (l.values.as_word(whole), l.values.as_word(upper))
+    ]
     same = Truth(l.values.yes)
     for old, expected in zip(olds, (asm.tied(low), asm.tied(high)), strict=True):
         equal = l.ops.compare("eq", old, l.values.as_word(l.values.clean(expected)))
@@ -73,8 +78,11 @@ def _bit(asm: Asm) -> Value | None:
     word = l.values.as_word(load_scalar(l, asm.address("mem"), size, asm.state))
     mask = l.values.word(1 << bit.number, 8 * size)
     old = l.ops.compare("ne", l.ops.binary("and", word, mask, ()), l.values.word(0, 8 * size))
-    op, with_ = {"r": ("and", l.ops.binary("xor", mask, l.values.word(-1, 8 * size), ())), "s": ("or", mask),
-                 "c": ("xor", mask)}[asm.match["op"]]
+    op, with_ = {
+        "r": ("and", l.ops.binary("xor", mask, l.values.word(-1, 8 * size), ())),
+        "s": ("or", mask),
+        "c": ("xor", mask),
+    }[asm.match["op"]]
     store_scalar(l, asm.address("mem"), size, l.ops.binary(op, word, with_, ()), asm.state)
     return asm.results({flag: l.ops.widen(old, 8, False)})
 

@@ -85,9 +85,20 @@ class BlockLifting:
 
 
 def lift_block(
-    library: Library, function: str, alg: Algebra[Any, Any], free: Free, entries: Sequence[Any],
-    args: Mapping[str, Any], features: Mapping[str, bool], *, index: int = 0, actions: Mapping[str, Action] | None = None,
-    feasible: Callable[[Any], bool] | None = None, walks: Sequence[str] = (), bits: int = 64, tables: Tables | None = None,
+    library: Library,
+    function: str,
+    alg: Algebra[Any, Any],
+    free: Free,
+    entries: Sequence[Any],
+    args: Mapping[str, Any],
+    features: Mapping[str, bool],
+    *,
+    index: int = 0,
+    actions: Mapping[str, Action] | None = None,
+    feasible: Callable[[Any], bool] | None = None,
+    walks: Sequence[str] = (),
+    bits: int = 64,
+    tables: Tables | None = None,
 ) -> BlockLifting:
     """A function of the kernel's on a block of these entries, each of so many bits, its pointer at entry `index`.
 
@@ -100,7 +111,11 @@ def lift_block(
     entry = bits // 8
     block = _block(library, alg, entries, entry)
     pointee, offset = block, entry * index
-    answers: dict[str, Action] = {**_ASSUMED, **(actions or {}), **dict.fromkeys(walks, _found(block))}
+    answers: dict[str, Action] = {
+        **_ASSUMED,
+        **(actions or {}),
+        **dict.fromkeys(walks, _found(block)),
+    }
     if tables is not None:
         level = _first_level(alg, free, tables)
         answers |= {tables.first: _found(level), tables.walk: _table(block, tables.size)}
@@ -108,16 +123,23 @@ def lift_block(
     lifter = Lifter(alg, library.program, inputs, KernelModels(answers, _HARMLESS), feasible)
     lifter.free_loads = True
     lifter.most_rounds = max(lifter.most_rounds, len(entries) + 1)
-    found = next((m.function(function) for m in library.program.modules if function in m.texts), None)
+    found = next(
+        (m.function(function) for m in library.program.modules if function in m.texts), None
+    )
     if found is None:
         raise Incomplete(f"no function {function}")
-    values, returned = _arguments(library, lifter, found, lifter.pointer(pointee, offset), args, free, entry)
+    values, returned = _arguments(
+        library, lifter, found, lifter.pointer(pointee, offset), args, free, entry
+    )
     result, state = lifter.call(function, values)
-    if isinstance(result, Group) and len(result.parts) == 1:  # a pte_t, where a structure is returned as one
+    # a pte_t, where a structure is returned as one
+    if isinstance(result, Group) and len(result.parts) == 1:
         result = result.parts[0]
 
     def at_the_end(obj: Object, offset: int) -> Word:
-        return lifter.values.as_word(lifter.memory.read(state.memory.get(obj, {}), obj, offset, entry))
+        return lifter.values.as_word(
+            lifter.memory.read(state.memory.get(obj, {}), obj, offset, entry)
+        )
 
     if returned is not None:
         result = at_the_end(returned, 0)
@@ -131,7 +153,11 @@ def lift_block(
         poison = None if value is None else lifter.values.poison(value)
         if poison is not None:
             undefined.append(Undefinedness(poison, "a result is poison"))
-    width = None if result is None else 0 if isinstance(result, Truth) else lifter.values.as_word(result).width
+    width = (
+        None
+        if result is None
+        else 0 if isinstance(result, Truth) else lifter.values.as_word(result).width
+    )
     term = result.term if isinstance(result, (Word, Truth)) else None
     if width == bits:
         term = _stored(library, alg, term, entry)
@@ -140,7 +166,13 @@ def lift_block(
 
 
 def _arguments(
-    library: Library, lifter: Lifter, function: Function, ptep: Value, args: Mapping[str, Any], free: Free, entry: int,
+    library: Library,
+    lifter: Lifter,
+    function: Function,
+    ptep: Value,
+    args: Mapping[str, Any],
+    free: Free,
+    entry: int,
 ) -> tuple[list[Value], Object | None]:
     """What a function is called with, and where it returns a structure, if it does. Raises Incomplete."""
     alg = lifter.alg
@@ -152,7 +184,11 @@ def _arguments(
             if name in ("ptep", "orig_ptep"):
                 values.append(ptep)
                 continue
-            obj = laid_object(lifter, library.build.entries, name, args[name], entry) if name in args else lifter.object(name, None)
+            obj = (
+                laid_object(lifter, library.build.entries, name, args[name], entry)
+                if name in args
+                else lifter.object(name, None)
+            )
             returned = obj if name == "agg.result" else returned
             values.append(lifter.pointer(obj))
         elif isinstance(param.type, Int):
@@ -163,7 +199,11 @@ def _arguments(
             if name in ENTRIES and name in args:
                 given = _stored(library, alg, given, entry)
             wide = param.type.width
-            values.append(lifter.values.word(given, wide) if isinstance(given, int) else _word(alg, given, wide))
+            values.append(
+                lifter.values.word(given, wide)
+                if isinstance(given, int)
+                else _word(alg, given, wide)
+            )
         else:
             raise Incomplete(f"{function.name} takes something that is no word")
     return values, returned
@@ -201,7 +241,11 @@ def _first_level(alg: Algebra[Any, Any], free: Free, tables: Tables) -> Object:
     twice = 1 << 32 | 1
 
     def initial(unit: int) -> Word:
-        word = alg.band(free.input_word(f"first level[{unit}]", 64), alg.word(~(tables.mask * twice) & (1 << 64) - 1, 64), 64)
+        word = alg.band(
+            free.input_word(f"first level[{unit}]", 64),
+            alg.word(~(tables.mask * twice) & (1 << 64) - 1, 64),
+            64,
+        )
         return _word(alg, alg.bor(word, alg.word(tables.value * twice, 64), 64), 64)
 
     return Object("first level", 4 * FIRST_LEVEL, 4 * FIRST_LEVEL, initial)

@@ -34,9 +34,16 @@ def _consistent(b: Block) -> Any:
         return b("pte_mkold", b("pte_mkclean", entry))
 
     start = b.alg.band(frame, b.alg.word(~(len(b.before) - 1) & (1 << 64) - 1, 64), 64)
-    return b.alg.all(b.same(frame, start), *[
-        b.alg.all(b("pte_valid_cont", entry), b.same(plain(entry), b.alg.add(plain(first), b.alg.word(n * step, 64), 64)))
-        for n, entry in enumerate(b.before)])
+    return b.alg.all(
+        b.same(frame, start),
+        *[
+            b.alg.all(
+                b("pte_valid_cont", entry),
+                b.same(plain(entry), b.alg.add(plain(first), b.alg.word(n * step, 64), 64)),
+            )
+            for n, entry in enumerate(b.before)
+        ],
+    )
 
 
 def _folded(b: Block) -> Any:
@@ -46,26 +53,35 @@ def _folded(b: Block) -> Any:
         b.alg.all(
             b("pte_cont", e),
             b.alg.same(b("pte_write", e), b("pte_write", given)),
-            *[b.alg.same(b(h, e), b.alg.any(b(h, given), b.some(h))) for h in ("pte_dirty", "pte_young")],
+            *[
+                b.alg.same(b(h, e), b.alg.any(b(h, given), b.some(h)))
+                for h in ("pte_dirty", "pte_young")
+            ],
         )
         for e in b.after
     ]
     return b.alg.any(b.each(b.same), b.alg.all(*same))
 
 
-_ACCESS: Mapping[str, int | str] = {"addr": "at", "entry": "new"}  # `dirty`, which decides on a flush alone, is anything
+# `dirty`, which decides on a flush alone, is anything
+_ACCESS: Mapping[str, int | str] = {"addr": "at", "entry": "new"}
 
 
 def _allows(b: Block, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
     """The entry has what is asked for: a walker that looks at it alone does not fault where it would not on what is asked."""
     flags = [b.if_(b(h, asked), b(h, entry)) for h in ("pte_young", dirty, "pte_write")]
-    return b.alg.all(*flags, b.if_(b.alg.neg(b("pte_rdonly", asked)), b.alg.neg(b("pte_rdonly", entry))))
+    return b.alg.all(
+        *flags, b.if_(b.alg.neg(b("pte_rdonly", asked)), b.alg.neg(b("pte_rdonly", entry)))
+    )
 
 
 def _asked_for_is_there(at: int, b: Block) -> Any:
     """The entry at the pointer has it; so has each that is still in a block, of which hardware may take any for all."""
     asked = b.args["entry"]
-    return b.alg.all(_allows(b, b.after[at], asked), *[b.if_(b("pte_valid_cont", e), _allows(b, e, asked)) for e in b.after])
+    return b.alg.all(
+        _allows(b, b.after[at], asked),
+        *[b.if_(b("pte_valid_cont", e), _allows(b, e, asked)) for e in b.after],
+    )
 
 
 def _as_one_by_one(at: int, b: Block) -> Any:
@@ -91,8 +107,12 @@ def _as_mm_asks(at: int, b: Block) -> Any:
         read = b.alg.ite(b.some(test), b(make, read), read, 64)
     young = b("pte_mkyoung", read)
     dirty = b("pte_mkdirty", young)
-    asked = [b.same(b.args["entry"], entry) for entry in (young, dirty, b("pte_mkwrite_novma", dirty))]
-    return b.alg.all(_consistent(b), *[b("pte_well_formed", e) for e in b.before], b.alg.any(*asked))
+    asked = [
+        b.same(b.args["entry"], entry) for entry in (young, dirty, b("pte_mkwrite_novma", dirty))
+    ]
+    return b.alg.all(
+        _consistent(b), *[b("pte_well_formed", e) for e in b.before], b.alg.any(*asked)
+    )
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -155,12 +175,14 @@ CLAIMS: tuple[Claim, ...] = (
         "every entry becomes old, and the answer is whether one was young",
         {"addr": 0},
         lambda b: b.alg.all(
-            b.each(lambda old, new: b.same(new, b("pte_mkold", old))), b.alg.same(b.nonzero(), b.some("pte_young"))
+            b.each(lambda old, new: b.same(new, b("pte_mkold", old))),
+            b.alg.same(b.nonzero(), b.some("pte_young")),
         ),
     ),
     Claim(
         "__contpte_try_unfold",
-        "every entry leaves the block, and is dirty if and only if one of the block or the one in hand was",
+        "every entry leaves the block, and is dirty if and only if one of the block or the one in"
+        " hand was",
         {"addr": 0, "pte": "orig"},
         lambda b: b.alg.all(
             *[
@@ -168,7 +190,10 @@ CLAIMS: tuple[Claim, ...] = (
                     b.alg.neg(b("pte_cont", e)),
                     b.if_(
                         b("pte_cont", b.args["pte"]),
-                        b.alg.same(b("pte_dirty", e), b.alg.any(b("pte_dirty", b.args["pte"]), b.some("pte_dirty"))),
+                        b.alg.same(
+                            b("pte_dirty", e),
+                            b.alg.any(b("pte_dirty", b.args["pte"]), b.some("pte_dirty")),
+                        ),
                     ),
                 )
                 for e in b.after
@@ -190,7 +215,8 @@ CLAIMS: tuple[Claim, ...] = (
     *[
         Claim(
             "contpte_ptep_set_access_flags",
-            f"what was asked for is there, in the entry that the pointer is at ({at}), and in each that stays in the block",
+            f"what was asked for is there, in the entry that the pointer is at ({at}), and in each"
+            " that stays in the block",
             _ACCESS,
             partial(_asked_for_is_there, at),
             at=at,
@@ -208,7 +234,8 @@ CLAIMS: tuple[Claim, ...] = (
     *[
         Claim(
             "contpte_ptep_set_access_flags",
-            f"unless write changes, every entry becomes what __ptep_set_access_flags makes of it (pointer at {at})",
+            "unless write changes, every entry becomes what __ptep_set_access_flags makes of it"
+            f" (pointer at {at})",
             _ACCESS,
             partial(_as_one_by_one, at),
             at=at,
@@ -224,24 +251,29 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "contpte_ptep_set_access_flags",
-        "where as much is asked for as each entry has, 1 is returned if one has changed, and else 0",
+        "where as much is asked for as each entry has, 1 is returned if one has changed, and"
+        " else 0",
         _ACCESS,
         lambda b: b.alg.choose(
-            b.each(b.same), b.alg.neg(b.nonzero()), b.alg.eq(b.result, b.alg.word(1, b.width or 32), b.width or 32)
+            b.each(b.same),
+            b.alg.neg(b.nonzero()),
+            b.alg.eq(b.result, b.alg.word(1, b.width or 32), b.width or 32),
         ),
         when=_asks_for_more,
         at=5,
     ),
     Claim(
         "__contpte_try_fold",
-        "nothing changes, or every entry is in the block, with the write of the one in hand, dirty and young if and only if one was",
+        "nothing changes, or every entry is in the block, with the write of the one in hand, dirty"
+        " and young if and only if one was",
         {"pte": "new", "addr": "at"},
         _folded,
         at=-1,
     ),
     Claim(
         "contpte_ptep_get_lockless",
-        "of a block as the kernel makes it, what is read is dirty, and young, if and only if one entry is, and has its write",
+        "of a block as the kernel makes it, what is read is dirty, and young, if and only if one"
+        " entry is, and has its write",
         {},
         lambda b: b.alg.all(
             b.alg.same(b("pte_write", b.result), b("pte_write", b.before[0])),
@@ -252,7 +284,12 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def prove_block_claims(library: Library, layout: Layout, backend: str = "bits", timeout: float | None = 60) -> list[ClaimResult]:
+def prove_block_claims(
+    library: Library, layout: Layout, backend: str = "bits", timeout: float | None = 60
+) -> list[ClaimResult]:
     """Every claim, on a block of this variant's size."""
     count = layout.variant.constants["CONT_PTES"]
-    return [prove_claim(library, layout, claim, count, make_backend(backend, timeout)) for claim in CLAIMS]
+    return [
+        prove_claim(library, layout, claim, count, make_backend(backend, timeout))
+        for claim in CLAIMS
+    ]

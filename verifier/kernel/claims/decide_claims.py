@@ -10,7 +10,16 @@ from typing import Any
 
 from verifier.kernel.asm.templates import Action
 from verifier.kernel.claims.blocks import Tables, lift_block
-from verifier.kernel.conform.decide import Fails, Question, Setting, Verdict, assumed, decide, why, word
+from verifier.kernel.conform.decide import (
+    Fails,
+    Question,
+    Setting,
+    Verdict,
+    assumed,
+    decide,
+    why,
+    word,
+)
 from verifier.kernel.conform.helpers import Library, known_features
 from verifier.kernel.conform.questions import Backend
 from verifier.language.evaluate import call
@@ -54,7 +63,11 @@ class Block:
 
     def nonzero(self) -> Any:
         width = self.width or 0
-        return self.result if width == 0 else self.alg.neg(self.alg.eq(self.result, self.alg.word(0, width), width))
+        return (
+            self.result
+            if width == 0
+            else self.alg.neg(self.alg.eq(self.result, self.alg.word(0, width), width))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,11 @@ class Claim:
     @property
     def words(self) -> dict[str, str]:
         """Free words that are arguments -> C's names of those."""
-        return {value: name for name, value in self.args.items() if isinstance(value, str) and value != "at"}
+        return {
+            value: name
+            for name, value in self.args.items()
+            if isinstance(value, str) and value != "at"
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +122,32 @@ class ClaimResult:
 
 
 def prove_claim(
-    library: Library, layout: Layout, claim: Claim, count: int, backend: Backend, actions: Mapping[str, Action] | None = None,
+    library: Library,
+    layout: Layout,
+    claim: Claim,
+    count: int,
+    backend: Backend,
+    actions: Mapping[str, Action] | None = None,
     tables: Tables | None = None,
 ) -> ClaimResult:
     """One claim on a block of this many entries; `actions` answer functions in their place, `tables` lead to the block."""
     start = time.perf_counter()
     first = [*claim.words, *[f"entry[{n}]" for n in range(count)]]
-    found = decide(backend, lambda setting: _put(library, layout, claim, count, setting, actions, tables), first)
+    found = decide(
+        backend,
+        lambda setting: _put(library, layout, claim, count, setting, actions, tables),
+        first,
+    )
     return ClaimResult(layout.variant.name, claim, count, found, time.perf_counter() - start)
 
 
 def _put(
-    library: Library, layout: Layout, claim: Claim, count: int, setting: Setting, actions: Mapping[str, Action] | None,
+    library: Library,
+    layout: Layout,
+    claim: Claim,
+    count: int,
+    setting: Setting,
+    actions: Mapping[str, Action] | None,
     tables: Tables | None,
 ) -> Question[Block]:
     """The claim over an algebra: the function lifted on a block of its words."""
@@ -125,32 +156,63 @@ def _put(
 
     def word(name: str) -> Any:
         mask, value = known.get(name, (0, 0))
-        rest = alg.band(free.input_word(name, width), alg.word(~mask & (1 << width) - 1, width), width)
+        rest = alg.band(
+            free.input_word(name, width), alg.word(~mask & (1 << width) - 1, width), width
+        )
         return alg.bor(rest, alg.word(value, width), width)
 
     before = tuple(word(f"entry[{n}]") for n in range(count))
     at = claim.at % count
     numbers = {"at": at << layout.variant.constants["PAGE_SHIFT"], -1: count}
-    args = {name: word(value) if value in claim.words else numbers.get(value, value) for name, value in claim.args.items()}
+    args = {
+        name: word(value) if value in claim.words else numbers.get(value, value)
+        for name, value in claim.args.items()
+    }
     given: tuple[Any, ...] = ()
     if claim.when is not None:
         given = (claim.when(Block(layout, alg, Machine(alg), before, (), None, None, args)),)
         assumed(setting, given)
-    feasible = (lambda path: alg.known(path) or setting.possible(alg.all(*given, path))) if given else None
-    lifted = lift_block(library, claim.function, alg, free, before, args, known_features(library, layout.variant.features),
-                        index=at, actions=actions, feasible=feasible, walks=("huge_pte_offset",), bits=width, tables=tables)
-    block = Block(layout, alg, Machine(alg), before, lifted.entries, lifted.result, lifted.width, args)
+    feasible = (
+        (lambda path: alg.known(path) or setting.possible(alg.all(*given, path))) if given else None
+    )
+    lifted = lift_block(
+        library,
+        claim.function,
+        alg,
+        free,
+        before,
+        args,
+        known_features(library, layout.variant.features),
+        index=at,
+        actions=actions,
+        feasible=feasible,
+        walks=("huge_pte_offset",),
+        bits=width,
+        tables=tables,
+    )
+    block = Block(
+        layout, alg, Machine(alg), before, lifted.entries, lifted.result, lifted.width, args
+    )
     return Question(given, lifted.undefined, alg.neg(claim.holds(block)), block)
 
 
 def _told(claim: Claim, values: Mapping[str, int], block: Block) -> Iterator[str]:
     """A block over plain integers: what the function was given, and what it made of it."""
     names = claim.words
-    yield ", ".join([f"{text} = {int(block.args[name]):#x}" for text, name in names.items()] + _runs(block.before))
-    others = {k: v for k, v in values.items() if v and k not in names and not k.startswith("entry[")}
+    yield ", ".join(
+        [f"{text} = {int(block.args[name]):#x}" for text, name in names.items()]
+        + _runs(block.before)
+    )
+    others = {
+        k: v for k, v in values.items() if v and k not in names and not k.startswith("entry[")
+    }
     if others:
         yield "with " + ", ".join(f"{name} = {value:#x}" for name, value in others.items())
-    left = "nothing changes" if block.before == block.after else f"leaves {', '.join(_runs(block.after))}"
+    left = (
+        "nothing changes"
+        if block.before == block.after
+        else f"leaves {', '.join(_runs(block.after))}"
+    )
     yield left if block.result is None else f"{left}, returns {int(block.result):#x}"
 
 

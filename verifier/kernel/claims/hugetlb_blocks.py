@@ -27,7 +27,14 @@ from verifier.language.evaluate import call, evaluated
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
 
-__all__ = ["Geometry", "actions", "claims", "geometries", "hardware_on_blocks", "prove_hugetlb_claims"]
+__all__ = [
+    "Geometry",
+    "actions",
+    "claims",
+    "geometries",
+    "hardware_on_blocks",
+    "prove_hugetlb_claims",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,16 @@ def geometries(layout: Layout) -> list[Geometry]:
         ("CONT_PMD", constants["CONT_PMDS"], constants["PMD_SHIFT"]),
     ):
         step = 1 << shift
-        found.append(Geometry(name, count, step // page, count * step, (count * step // page).bit_length() - 1, step))
+        found.append(
+            Geometry(
+                name,
+                count,
+                step // page,
+                count * step,
+                (count * step // page).bit_length() - 1,
+                step,
+            )
+        )
     return found
 
 
@@ -87,7 +103,9 @@ def _alike(b: Block, one: Any, two: Any) -> Any:
     """The same to whoever asks the architecture's helpers: dirty has two encodings on arm64."""
     alg = b.alg
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in (one, two)]
-    return alg.all(b.same(*plain), *[alg.same(b(h, one), b(h, two)) for h in ("pte_dirty", "pte_young")])
+    return alg.all(
+        b.same(*plain), *[alg.same(b(h, one), b(h, two)) for h in ("pte_dirty", "pte_young")]
+    )
 
 
 def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
@@ -99,7 +117,10 @@ def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
             parts.append(_alike(b, found, entry))
             continue
         frame = alg.add(b("pte_pfn", entry), alg.word(n * g.frames, 64), 64)
-        parts += [b.same(b("pte_pfn", found), frame), _alike(b, b("pte_pgprot", found), b("pte_pgprot", entry))]
+        parts += [
+            b.same(b("pte_pfn", found), frame),
+            _alike(b, b("pte_pgprot", found), b("pte_pgprot", entry)),
+        ]
     return alg.all(*parts)
 
 
@@ -111,7 +132,9 @@ def _aligned(b: Block, g: Geometry, entry: Any) -> Any:
         low = alg.extract(alg.lshr(entry, alg.word(fields["PFN"].low, 64), 64), 0, 4)
         return alg.eq(low, alg.word(8, 4), 4)
     frame = b("pte_pfn", entry)
-    aligned = alg.eq(alg.band(frame, alg.word(g.entries * g.frames - 1, 64), 64), alg.word(0, 64), 64)
+    aligned = alg.eq(
+        alg.band(frame, alg.word(g.entries * g.frames - 1, 64), 64), alg.word(0, 64), 64
+    )
     return alg.all(
         aligned, b.same(b("pfn_pte", frame, b("pte_pgprot", entry)), entry)
     )  # no bits that no address has, with 64 KByte
@@ -138,14 +161,20 @@ def _as_for_one(b: Block) -> Any:
         for make in makes:
             new = b(make, new)
         new = b("pte_mkyoung", new)
-        one = _after(b, "huge_ptep_set_access_flags", {"ptep": fold, "entry": new, "dirty": b.alg.truth(True)})
+        one = _after(
+            b,
+            "huge_ptep_set_access_flags",
+            {"ptep": fold, "entry": new, "dirty": b.alg.truth(True)},
+        )
         parts.append(_alike(b, one, _merged(b, new)))
     return b.alg.all(*parts)
 
 
 def _no_block(b: Block) -> Any:
     """What set_huge_pte_at leaves of a migration entry or a marker."""
-    return b.alg.all(*[b.alg.all(b.same(e, b.before[0]), b.alg.neg(b("pte_present", e))) for e in b.before])
+    return b.alg.all(
+        *[b.alg.all(b.same(e, b.before[0]), b.alg.neg(b("pte_present", e))) for e in b.before]
+    )
 
 
 def claims(layout: Layout, g: Geometry) -> list[Claim]:
@@ -168,7 +197,8 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
     found = [
         Claim(
             "huge_ptep_get",
-            "what is read is the first entry, dirty and young where one of the block is; no entry changes",
+            "what is read is the first entry, dirty and young where one of the block is; no entry"
+            " changes",
             {"addr": 0},
             lambda b: b.alg.all(_alike(b, b.result, _fold(b)), b.each(b.same)),
             when=block,
@@ -181,7 +211,11 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
             when=lambda b: b.alg.neg(_first_is_of_a_block(b)),
         ),
         Claim(
-            "huge_ptep_get_and_clear", "every entry becomes none, and what is returned is their fold", size, _gone, when=block
+            "huge_ptep_get_and_clear",
+            "every entry becomes none, and what is returned is their fold",
+            size,
+            _gone,
+            when=block,
         ),
         Claim(
             "huge_ptep_clear_flush",
@@ -206,21 +240,35 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
         ),
         Claim(
             "huge_ptep_set_wrprotect",
-            "the block is the page that pte_wrprotect makes of the fold: none is writable, none loses dirty",
+            "the block is the page that pte_wrprotect makes of the fold: none is writable, none"
+            " loses dirty",
             {"addr": 0},
             lambda b: _one_page(b, g, b("pte_wrprotect", _fold(b))),
             when=block,
         ),
         Claim(
             "huge_ptep_set_access_flags",
-            "nothing changes, or the block is the page that was given, dirty and young where one entry was too",
+            "nothing changes, or the block is the page that was given, dirty and young where one"
+            " entry was too",
             {"addr": 0, "pte": "new", "dirty": 1},
             accessed,
             when=lambda b: b.alg.all(block(b), given(b)),
         ),
         Claim("huge_pte_clear", "every entry of a block becomes none", size, _cleared, when=block),
-        Claim("huge_pte_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
-        Claim("huge_ptep_get_and_clear", "of what is not present, every entry becomes none", size, _cleared, when=_no_block),
+        Claim(
+            "huge_pte_clear",
+            "of what is not present, every entry becomes none",
+            size,
+            _cleared,
+            when=_no_block,
+        ),
+        Claim(
+            "huge_ptep_get_and_clear",
+            "of what is not present, every entry becomes none",
+            size,
+            _cleared,
+            when=_no_block,
+        ),
         Claim(
             "huge_ptep_get_and_clear",
             "of what is not present, the first entry is returned exactly, whatever the others are",
@@ -230,10 +278,13 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
         ),
         Claim(
             "huge_ptep_get",
-            "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/ calls it",
+            "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/"
+            " calls it",
             {"addr": 0},
             _as_for_one,
-            when=lambda b: b.alg.all(block(b), b("pte_well_formed", b.before[0]) if arm else block(b)),
+            when=lambda b: b.alg.all(
+                block(b), b("pte_well_formed", b.before[0]) if arm else block(b)
+            ),
         ),
     ]
     return found
@@ -251,36 +302,66 @@ def actions(g: Geometry) -> dict[str, Action]:
     """Answers in the place of walks of page tables and of looks at the folio."""
     def contig(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
         lifter.note(f"the page is one of {g.name}")
-        store_scalar(lifter, lifter.values.as_address(args[3], lifter.pointer_width), 8, lifter.values.word(g.step, 64), state)
+        store_scalar(
+            lifter,
+            lifter.values.as_address(args[3], lifter.pointer_width),
+            8,
+            lifter.values.word(g.step, 64),
+            state,
+        )
         return lifter.values.word(g.entries, 32)
 
     def choice(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
-        lifter.note("the hardware may act between looking and taking: what was seen decides nothing that is claimed")
+        lifter.note(
+            "the hardware may act between looking and taking: what was seen decides nothing that is"
+            " claimed"
+        )
         return lifter.ops.widen(Truth(lifter.inputs.boolean("changed")), 32, False)
 
     order = returning(g.order, "the folio is as large as the page")
-    return {"find_num_contig": contig, "compound_order": order, "__cont_access_flags_changed": choice}
+    return {
+        "find_num_contig": contig,
+        "compound_order": order,
+        "__cont_access_flags_changed": choice,
+    }
 
 
-def prove_hugetlb_claims(library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60) -> list[ClaimResult]:
+def prove_hugetlb_claims(
+    library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60
+) -> list[ClaimResult]:
     """Every claim, on pages of every size."""
-    return [prove_claim(library, layout, claim, g.entries, make_backend(backend, timeout), actions(g))
-            for g in geometries(layout) for claim in claims(layout, g)]
+    return [
+        prove_claim(library, layout, claim, g.entries, make_backend(backend, timeout), actions(g))
+        for g in geometries(layout)
+        for claim in claims(layout, g)
+    ]
 
 
 # The hardware
 
-def hardware_on_blocks(layout: Layout, g: Geometry, backend: str = "bits") -> list[tuple[str, str, str]]:
+
+def hardware_on_blocks(
+    layout: Layout, g: Geometry, backend: str = "bits"
+) -> list[tuple[str, str, str]]:
     """For each event on one entry of a block: is it what may happen to the fold (or nothing, where no store lands), and does what is read of
-    one entry alone stay what is read of the fold, as far as option C asks? Event and the two verdicts."""
-    return [(name, _hardware(layout, g, name, _as_for_the_fold, backend), _hardware(layout, g, name, _one_for_all, backend))
-            for name in layout.variant.hardware]
+    one entry alone stay what is read of the fold, as far as option C asks? Event and the two verdicts.
+    """
+    return [
+        (
+            name,
+            _hardware(layout, g, name, _as_for_the_fold, backend),
+            _hardware(layout, g, name, _one_for_all, backend),
+        )
+        for name in layout.variant.hardware
+    ]
 
 
 def _as_for_the_fold(b: Block, acted: Block, event: str) -> Any:
     record, when, entry = b.layout.event(event)
     fold, new = _fold(b), _fold(acted)
-    right = b.alg.all(call(b.machine, when, (fold,)), _alike(b, new, call(b.machine, entry, (fold,))))
+    right = b.alg.all(
+        call(b.machine, when, (fold,)), _alike(b, new, call(b.machine, entry, (fold,)))
+    )
     return right if record.stores else b.alg.any(right, _alike(b, new, fold))
 
 
@@ -291,18 +372,30 @@ def _one_for_all(b: Block, acted: Block, event: str) -> Any:
 
 def _uniform(b: Block) -> Any:
     first = b.before[0]
-    return b.alg.any(b("pte_write", first), b.alg.all(*[b.alg.same(b("pte_dirty", e), b("pte_dirty", first)) for e in b.before]))
+    return b.alg.any(
+        b("pte_write", first),
+        b.alg.all(*[b.alg.same(b("pte_dirty", e), b("pte_dirty", first)) for e in b.before]),
+    )
 
 
-def _hardware(layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str) -> str:
+def _hardware(
+    layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str
+) -> str:
     """The verdict for all entries of the page: the first that is not `proved`."""
     asked = make_backend(backend, 60)
-    found = (word(decide(asked, partial(_acting, layout, g, event, holds, n))) for n in range(g.entries))
+    found = (
+        word(decide(asked, partial(_acting, layout, g, event, holds, n))) for n in range(g.entries)
+    )
     return next((verdict for verdict in found if verdict != "proved"), "proved")
 
 
 def _acting(
-    layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], n: int, setting: Setting
+    layout: Layout,
+    g: Geometry,
+    event: str,
+    holds: Callable[[Block, Block, str], Any],
+    n: int,
+    setting: Setting,
 ) -> Question[None]:
     """The event happens to one entry of a page."""
     alg, machine = setting.alg, Machine(setting.alg)
@@ -311,7 +404,12 @@ def _acting(
     b = Block(layout, alg, machine, before, (), None, None, {})
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in before]
     same = [
-        b.same(p, alg.add(plain[0], alg.word(n * g.frames << layout.variant.constants["PAGE_SHIFT"], 64), 64))
+        b.same(
+            p,
+            alg.add(
+                plain[0], alg.word(n * g.frames << layout.variant.constants["PAGE_SHIFT"], 64), 64
+            ),
+        )
         for n, p in enumerate(plain)
     ]
     given = (

@@ -24,7 +24,16 @@ from verifier.language.evaluate import evaluated
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
 
-__all__ = ["NEIGHBOURS", "Page", "actions", "claims", "marker", "pages", "prove_page_claims", "whole_pages"]
+__all__ = [
+    "NEIGHBOURS",
+    "Page",
+    "actions",
+    "claims",
+    "marker",
+    "pages",
+    "prove_page_claims",
+    "whole_pages",
+]
 
 NEIGHBOURS = 2  # entries behind a page's, which nothing may change
 POISONED = 2  # include/linux/swapops.h:PTE_MARKER_POISONED
@@ -57,7 +66,11 @@ class Page:
     @property
     def count(self) -> int:
         """How many entries a claim is about. The tables of a page that fills them have no others."""
-        return self.entries if self.tables is not None and self.tables.points else self.entries + NEIGHBOURS
+        return (
+            self.entries
+            if self.tables is not None and self.tables.points
+            else self.entries + NEIGHBOURS
+        )
 
     @property
     def known(self) -> tuple[int, int]:
@@ -79,12 +92,29 @@ def _8xx(layout: Layout) -> list[Page]:
     sps, huge = (1 << layout.fields[name].low for name in ("SPS", "HUGE"))
 
     def page(name: str, size: int, marks: int, absent: int) -> Page:
-        big = size == 8 * M  # then both bits of _PMD_PAGE_8M, else at most the lower; what leads to a table has none of _PMD_BAD
-        tables = Tables("pmd_off", "pte_offset_kernel", 4 * K, 0xf9c if big else 0xf98, 0xc if big else 0, big)
+        # then both bits of _PMD_PAGE_8M, else at most the lower; what leads to a table has none of
+        # _PMD_BAD
+        big = size == 8 * M
+        tables = Tables(
+            "pmd_off", "pte_offset_kernel", 4 * K, 0xF9C if big else 0xF98, 0xC if big else 0, big
+        )
         loose = 0 if small else 0x3000
-        return Page(name, size, size // (4 * K), 4 * K, (sps | huge, marks), loose, absent, answers=_NOHASH, tables=tables)
+        return Page(
+            name,
+            size,
+            size // (4 * K),
+            4 * K,
+            (sps | huge, marks),
+            loose,
+            absent,
+            answers=_NOHASH,
+            tables=tables,
+        )
 
-    found = [page("512 KByte", 512 * K, sps | huge, 4 if small else 128), page("8 MByte", 8 * M, sps | huge, 2048)]
+    found = [
+        page("512 KByte", 512 * K, sps | huge, 4 if small else 128),
+        page("8 MByte", 8 * M, sps | huge, 2048),
+    ]
     return [page("16 KByte", 16 * K, sps, 4), *found] if small else found
 
 
@@ -97,7 +127,17 @@ def _e500(layout: Layout) -> list[Page]:
         words = _words_of_size(layout, size)
         if words > 1:
             marks = (0xf << psize.low, code << psize.low)
-            found.append(Page(name, size, words, size // words // (4 * K) << pfn, marks, absent=words, answers=_NOHASH))
+            found.append(
+                Page(
+                    name,
+                    size,
+                    words,
+                    size // words // (4 * K) << pfn,
+                    marks,
+                    absent=words,
+                    answers=_NOHASH,
+                )
+            )
     return found
 
 
@@ -107,11 +147,22 @@ def _hash_4k(layout: Layout) -> list[Page]:
         return []
     pte, busy = (1 << layout.fields[name].low for name in ("PTE", "BUSY"))
     found = []
-    sizes = (("16 MByte", 16 * M, 2 * M, 10), ("16 GByte", 16 * G, 256 * M, 14))  # MMU_PAGE_16M and _16G, asm/mmu.h
+    # MMU_PAGE_16M and _16G, asm/mmu.h
+    sizes = (("16 MByte", 16 * M, 2 * M, 10), ("16 GByte", 16 * G, 256 * M, 14))
     for name, size, each, psize in sizes:
         answers = (_CLEAN, ("get_slice_psize", psize, f"the address is one of pages of {name}"),
                    ("huge_page_size", size, f"the page has {name}"))
-        found.append(Page(name, size, size // each, each, (pte | busy, pte), absent=size // each, answers=answers))
+        found.append(
+            Page(
+                name,
+                size,
+                size // each,
+                each,
+                (pte | busy, pte),
+                absent=size // each,
+                answers=answers,
+            )
+        )
     return found
 
 
@@ -122,13 +173,22 @@ def _parisc(layout: Layout) -> list[Page]:
     ptes = 8 * 4 * K // layout.width
     huge = 1 << layout.fields["HUGE"].low
     marks = (huge, 0 if layout.variant.features.get("cpu_coherency") else huge)
-    return [Page(f"{ptes * 4 * K // M} MByte", ptes * 4 * K, ptes, 4 * K, marks, absent=ptes, alone=True)]
+    return [
+        Page(
+            f"{ptes * 4 * K // M} MByte", ptes * 4 * K, ptes, 4 * K, marks, absent=ptes, alone=True
+        )
+    ]
 
 
 _CLEAN = ("maybe_pte_to_folio", 0, "the caches of an executable page are clean")
 _NOHASH = (_CLEAN, ("is_exec_fault", 0, "the CPU does not handle an exec fault"))
 _PAGES: Mapping[str, Callable[[Layout], list[Page]]] = {
-    "powerpc-8xx": _8xx, "powerpc-e500": _e500, "powerpc64": _hash_4k, "parisc": _parisc, "parisc32": _parisc}
+    "powerpc-8xx": _8xx,
+    "powerpc-e500": _e500,
+    "powerpc64": _hash_4k,
+    "parisc": _parisc,
+    "parisc32": _parisc,
+}
 
 
 # What a page's entries are
@@ -144,7 +204,10 @@ def _nth(b: Block, p: Page, entry: Any, n: int) -> Any:
 
 
 def _is(b: Block, entry: Any, mask: int, value: int) -> Any:
-    return b.same(b.alg.band(entry, b.alg.word(mask, b.layout.width), b.layout.width), b.alg.word(value, b.layout.width))
+    return b.same(
+        b.alg.band(entry, b.alg.word(mask, b.layout.width), b.layout.width),
+        b.alg.word(value, b.layout.width),
+    )
 
 
 def _aligned(b: Block, p: Page, entry: Any) -> Any:
@@ -157,13 +220,19 @@ def _of_size(b: Block, p: Page, entry: Any) -> Any:
 
 
 def _row(b: Block, p: Page, entries: tuple[Any, ...], entry: Any) -> Any:
-    return b.alg.all(*[_alike(b, p, found, _nth(b, p, entry, n)) for n, found in enumerate(entries[:p.entries])])
+    return b.alg.all(
+        *[_alike(b, p, found, _nth(b, p, entry, n)) for n, found in enumerate(entries[: p.entries])]
+    )
 
 
 def is_page(b: Block, p: Page) -> Any:
     """The block before is a page: its first entry is one of this size, and the others are the same but for their own frames."""
     first, *others = b.before[:1 if p.alone else p.entries]
-    return b.alg.all(_of_size(b, p, first), _row(b, p, (first, *others), first), *[_is(b, e, *p.marks) for e in others])
+    return b.alg.all(
+        _of_size(b, p, first),
+        _row(b, p, (first, *others), first),
+        *[_is(b, e, *p.marks) for e in others],
+    )
 
 
 def _neighbours_stay(b: Block, p: Page) -> Any:
@@ -173,7 +242,9 @@ def _neighbours_stay(b: Block, p: Page) -> Any:
 
 def _left(b: Block, helper: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
     """What the model's helper on a pointer returns, and the entry that it leaves of the first."""
-    result, values = evaluated(Machine(b.alg), b.layout.helper(helper), {"ptep": b.before[0], **args})
+    result, values = evaluated(
+        Machine(b.alg), b.layout.helper(helper), {"ptep": b.before[0], **args}
+    )
     return result, values["ptep"]
 
 
@@ -204,7 +275,9 @@ def _absent(b: Block, p: Page, busy: int) -> Any:
     """The first entry is not present, and none is locked. On e500, where any word is taken to say a size, the first says one that
     has no more entries."""
     first, fields = b.before[0], b.layout.fields
-    found = b.alg.all(b.alg.neg(b("pte_present", first)), *[_is(b, entry, busy, 0) for entry in b.before])
+    found = b.alg.all(
+        b.alg.neg(b("pte_present", first)), *[_is(b, entry, busy, 0) for entry in b.before]
+    )
     if "PSIZE" not in fields:
         return found
     codes = [code for code in range(16) if _words_of_size(b.layout, K << 2 * code) <= p.entries]
@@ -219,12 +292,19 @@ def _words_of_size(layout: Layout, size: int) -> int:
 
 
 def _cleared(b: Block, p: Page) -> Any:
-    return b.alg.all(*[b.same(e, b.alg.word(0, b.layout.width)) for e in b.after[:p.entries]], _neighbours_stay(b, p))
+    return b.alg.all(
+        *[b.same(e, b.alg.word(0, b.layout.width)) for e in b.after[: p.entries]],
+        _neighbours_stay(b, p),
+    )
 
 
 def _taken(b: Block, p: Page) -> Any:
     """pte_none of every entry, and the first was returned."""
-    return b.alg.all(*[b("pte_none", e) for e in b.after[:p.entries]], b.same(b.result, b.before[0]), _neighbours_stay(b, p))
+    return b.alg.all(
+        *[b("pte_none", e) for e in b.after[: p.entries]],
+        b.same(b.result, b.before[0]),
+        _neighbours_stay(b, p),
+    )
 
 
 def _none_present(b: Block, entries: tuple[Any, ...]) -> Any:
@@ -242,7 +322,9 @@ def _accessed(b: Block, p: Page) -> Any:
 
 def _set_absent(b: Block, p: Page) -> Any:
     _, first = _left(b, "set_huge_pte_at", {"pte": b.args["pte"]})
-    return b.alg.all(b.same(b.after[0], first), _none_present(b, b.after[:p.entries]), _neighbours_stay(b, p))
+    return b.alg.all(
+        b.same(b.after[0], first), _none_present(b, b.after[: p.entries]), _neighbours_stay(b, p)
+    )
 
 
 def claims(layout: Layout, p: Page) -> list[Claim]:
@@ -250,15 +332,28 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
     where: dict[str, int | str] = {"addr": 0}
     size: dict[str, int | str] = {"addr": 0, "sz": p.size}
 
-    def of_page(function: str, says: str, args: Mapping[str, int | str], holds: Callable[[Block, Page], Any]) -> Claim:
-        return Claim(function, says, args, lambda b: holds(b, p), when=lambda b: is_page(b, p), known=(("entry[0]", *p.known),))
+    def of_page(
+        function: str, says: str, args: Mapping[str, int | str], holds: Callable[[Block, Page], Any]
+    ) -> Claim:
+        return Claim(
+            function,
+            says,
+            args,
+            lambda b: holds(b, p),
+            when=lambda b: is_page(b, p),
+            known=(("entry[0]", *p.known),),
+        )
 
     def of_absent(function: str) -> Claim:
         says = "of what is not present, every entry becomes 0"
-        return Claim(function, says, size, lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p))
+        return Claim(
+            function, says, size, lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p)
+        )
 
-    given: dict[str, int | str] = {**size, "pte": "new", "entry": "new"}  # C calls it by either name
-    busy = layout.fields["BUSY"].mask if "BUSY" in layout.fields else 0  # of a hash: locked by who changes it, and waited for
+    # C calls it by either name
+    given: dict[str, int | str] = {**size, "pte": "new", "entry": "new"}
+    # of a hash: locked by who changes it, and waited for
+    busy = layout.fields["BUSY"].mask if "BUSY" in layout.fields else 0
     to_none = "every entry of a page becomes none to pte_none, and the first is returned"
     return [
         Claim(
@@ -268,7 +363,12 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
             lambda b: b.alg.all(b.same(b.result, b.before[0]), b.each(b.same)),
         ),
         of_page("huge_ptep_get_and_clear", to_none, size, _taken),
-        of_page("huge_ptep_get_and_clear", "every entry of a page becomes 0, which is none at every level", size, _cleared),
+        of_page(
+            "huge_ptep_get_and_clear",
+            "every entry of a page becomes 0, which is none at every level",
+            size,
+            _cleared,
+        ),
         of_page("huge_ptep_clear_flush", to_none, where, _taken),
         Claim(
             "set_huge_pte_at",
@@ -283,7 +383,9 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
             "of what is not present, the first entry is what was given, and none is present",
             given,
             lambda b: _set_absent(b, p),
-            when=lambda b: b.alg.all(_not_present(b, b.args["pte"]), _none_present(b, b.before[: p.entries])),
+            when=lambda b: b.alg.all(
+                _not_present(b, b.args["pte"]), _none_present(b, b.before[: p.entries])
+            ),
         ),
         of_page(
             "huge_ptep_set_wrprotect",
@@ -327,8 +429,18 @@ def whole_pages(build: Build) -> Build:
 
 
 def prove_page_claims(
-    library: Library, layout: Layout, names: tuple[str, ...] = (), backend: str = "bits", timeout: float | None = 60,
+    library: Library,
+    layout: Layout,
+    names: tuple[str, ...] = (),
+    backend: str = "bits",
+    timeout: float | None = 60,
 ) -> list[ClaimResult]:
     """Every claim, on pages of these sizes; of all sizes where none is named. The library is one of `whole_pages`."""
-    return [prove_claim(library, layout, claim, p.count, make_backend(backend, timeout), actions(p), p.tables)
-            for p in pages(layout) if not names or p.name in names for claim in claims(layout, p)]
+    return [
+        prove_claim(
+            library, layout, claim, p.count, make_backend(backend, timeout), actions(p), p.tables
+        )
+        for p in pages(layout)
+        if not names or p.name in names
+        for claim in claims(layout, p)
+    ]

@@ -7,7 +7,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from verifier.kernel.conform.atomicity import Atomicity, Disturbed, LessAtomic, MoreAtomic, NotCompared, Same, Undecided
+from verifier.kernel.conform.atomicity import (
+    Atomicity,
+    Disturbed,
+    LessAtomic,
+    MoreAtomic,
+    NotCompared,
+    Same,
+    Undecided,
+)
 from verifier.kernel.conform.fields import entry_text
 from verifier.model.arch import Layout
 
@@ -29,7 +37,8 @@ def disturbed_lines(run: Disturbed, layout: Layout | None) -> list[str]:
     rows += [f"    the hardware: {event}, {where}" for event, where in run.events]
     rows += [] if run.result is None else [f"    result = {entry_text(run.result, layout)}"]
     rows.append(
-        f"    entry at the end = {entry_text(run.entry, layout)}, {'a' if run.stored else 'no'} store of user mode happened"
+        f"    entry at the end = {entry_text(run.entry, layout)}, {'a' if run.stored else 'no'}"
+        " store of user mode happened"
     )
     return rows if run.replayed else [*rows, "    plain integers do not show this"]
 
@@ -73,7 +82,11 @@ def _steps(found: Atomicity) -> list[str]:
 
 def atomicity_counts(results: Iterable[Any], variant: str) -> list[str]:
     """One sentence for a variant, if anything was compared."""
-    found = [a for r in results if r.variant == variant and (a := getattr(r, "atomicity", None)) is not None]
+    found = [
+        a
+        for r in results
+        if r.variant == variant and (a := getattr(r, "atomicity", None)) is not None
+    ]
     asked = [a for a in found if not isinstance(a.compared, NotCompared)]
     if not asked:
         return []
@@ -81,14 +94,22 @@ def atomicity_counts(results: Iterable[Any], variant: str) -> list[str]:
     steps = sum(isinstance(a.one_step, Disturbed) for a in found)
     seconds = sum(a.seconds for a in found)
     told = ", ".join(f"{counts[word]} {word}" for word in _WORDS.values() if counts[word])
-    return [f"of {len(asked)} helpers on pointers: {told}; {steps} are not one step in the kernel ({seconds:.1f} s)"]
+    return [
+        f"of {len(asked)} helpers on pointers: {told}; {steps} are not one step in the kernel"
+        f" ({seconds:.1f} s)"
+    ]
 
 
 def atomicity_json(found: Atomicity) -> dict[str, Any]:
     """As plain data: `verdict` against arch/, `one_step` of the kernel's alone (null: not known)."""
     one_step = None if isinstance(found.one_step, Undecided) else found.one_step is True
-    told: dict[str, Any] = {"verdict": _WORDS[type(found.compared)], "one_step": one_step, "plain_accesses": found.plain,
-                            "part_accesses": found.parts, "seconds": round(found.seconds, 4)}
+    told: dict[str, Any] = {
+        "verdict": _WORDS[type(found.compared)],
+        "one_step": one_step,
+        "plain_accesses": found.plain,
+        "part_accesses": found.parts,
+        "seconds": round(found.seconds, 4),
+    }
     match found.compared:
         case MoreAtomic(run) | LessAtomic(run):
             told["run"] = _run(run)

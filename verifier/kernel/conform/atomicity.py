@@ -19,7 +19,15 @@ from verifier.base.errors import SpecError
 from verifier.kernel.conform.choices import Escape, GaveUp, Question, bits_backend
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.model_side import Pairing, pair
-from verifier.kernel.conform.outcomes import AFTER, BEFORE, ArchSide, Happening, KernelSide, Outcome, happenings
+from verifier.kernel.conform.outcomes import (
+    AFTER,
+    BEFORE,
+    ArchSide,
+    Happening,
+    KernelSide,
+    Outcome,
+    happenings,
+)
 from verifier.kernel.llvm.lines import told
 from verifier.kernel.llvm.values import Incomplete
 from verifier.kernel.llvm.windows import Access
@@ -28,13 +36,31 @@ from verifier.language.algebra import Algebra
 from verifier.language.syntax import Call, Function, Hardware, Stmt
 from verifier.model.arch import Layout
 
-__all__ = ["RESTS_ON", "Atomicity", "Disturbed", "Judge", "LessAtomic", "MoreAtomic", "NotCompared", "Same", "Undecided",
-           "lets_hardware_in", "level_of", "rooms_of"]
+__all__ = [
+    "RESTS_ON",
+    "Atomicity",
+    "Disturbed",
+    "Judge",
+    "LessAtomic",
+    "MoreAtomic",
+    "NotCompared",
+    "Same",
+    "Undecided",
+    "lets_hardware_in",
+    "level_of",
+    "rooms_of",
+]
 
 RESTS_ON = (
-    "atomicity is of one entry's own value: accesses of one size to one place are seen in one order, so fences do not matter; of "
-    "accesses to a part of an entry beside accesses to the whole, and of the entry beside other memory, nothing is said",
-    "a plain load or store is one access, as the compiler made it that was asked; another may tear, merge or repeat it",
+    (
+        "atomicity is of one entry's own value: accesses of one size to one place are seen in one"
+        " order, so fences do not matter; of accesses to a part of an entry beside accesses to the"
+        " whole, and of the entry beside other memory, nothing is said"
+    ),
+    (
+        "a plain load or store is one access, as the compiler made it that was asked; another may"
+        " tear, merge or repeat it"
+    ),
     "a loop of load-linked and store-conditional is one event",
 )
 
@@ -151,7 +177,9 @@ class Judge:
     features: Mapping[str, bool]
     named: Mapping[str, Callable[[str], str]]
     seconds: float = 60.0
-    premise: Callable[[Shape, Mapping[str, Any], Algebra[Any, Any]], Any] = lambda shape, args, alg: None
+    premise: Callable[[Shape, Mapping[str, Any], Algebra[Any, Any]], Any] = (
+        lambda shape, args, alg: None
+    )
     _events: dict[str, tuple[Happening, ...]] = field(default_factory=dict)
     _steps: dict[str, bool] = field(default_factory=dict)
 
@@ -187,7 +215,9 @@ class Judge:
             if level not in self._events:
                 self._events[level] = happenings(self.layout, level, self.named[level])
         except SpecError as error:
-            return NotCompared(f"nothing is known of what the hardware does at level {level}: {error.message}")
+            return NotCompared(
+                f"nothing is known of what the hardware does at level {level}: {error.message}"
+            )
         return self._events[level]
 
     def _judged(
@@ -211,15 +241,25 @@ class Judge:
                 found = self._asked(shape, function, pairs, entries[0], events, compare, free_loads)
             except Incomplete as error:
                 found, reason = None, reason or str(error)
-            if found is not None and not isinstance(found.one_step, Undecided) and not isinstance(found.compared, Undecided):
+            if (
+                found is not None
+                and not isinstance(found.one_step, Undecided)
+                and not isinstance(found.compared, Undecided)
+            ):
                 return found
             if free_loads is False:
                 first = found
         return first or Atomicity(Undecided(reason), Undecided(reason), 0.0)
 
     def _asked(
-        self, shape: Shape, function: Function, pairs: list[Pairing], entry: Pairing, events: tuple[Happening, ...],
-        compare: bool, free_loads: bool,
+        self,
+        shape: Shape,
+        function: Function,
+        pairs: list[Pairing],
+        entry: Pairing,
+        events: tuple[Happening, ...],
+        compare: bool,
+        free_loads: bool,
     ) -> Atomicity:
         backend = bits_backend()
         widths = {p.wrapper: p.width for p in pairs}
@@ -229,17 +269,32 @@ class Judge:
         }
 
         def side(inner: bool) -> KernelSide:
-            return KernelSide(self.library, shape, self.features, events, entry, inner, backend.possible, free_loads)
+            return KernelSide(
+                self.library,
+                shape,
+                self.features,
+                events,
+                entry,
+                inner,
+                backend.possible,
+                free_loads,
+            )
 
         premise = self.premise(shape, args, backend.alg)
         given = [] if premise is None else [premise]
-        question = Question(backend, args, widths, entry.width, given, time.process_time() + self.seconds)
+        question = Question(
+            backend, args, widths, entry.width, given, time.process_time() + self.seconds
+        )
         kernel, alone, arch = side(True), side(False), ArchSide(function, pairs, events, entry)
         free = question.free(kernel, "kernel: ")
-        plain, parts = (sum(getattr(a, what) for a in free[0].accesses) for what in ("plain", "part"))
+        plain, parts = (
+            sum(getattr(a, what) for a in free[0].accesses) for what in ("plain", "part")
+        )
         unknown = self._unknown(question, free[0])
         if unknown is not None:
-            return Atomicity(unknown if compare else NotCompared("values differ"), unknown, 0.0, plain, parts)
+            return Atomicity(
+                unknown if compare else NotCompared("values differ"), unknown, 0.0, plain, parts
+            )
         step: bool | Disturbed | Undecided
         if not any(access.inner for access in free[0].accesses):
             step = True
@@ -249,20 +304,33 @@ class Judge:
         if compare:
             compared = self._compared(question, pairs, kernel, free, alone, arch, step, points)
         else:
-            compared = NotCompared("values differ, and arch/ lets the hardware in") if points else _of_step(step)
+            compared = (
+                NotCompared("values differ, and arch/ lets the hardware in")
+                if points
+                else _of_step(step)
+            )
         return Atomicity(compared, step, 0.0, plain, parts)
 
     def _unknown(self, question: Question, outcome: Outcome) -> Undecided | None:
         """Undefined, or not modelled, where the hardware acts: why."""
         alg = question.backend.alg
         for reason, condition in outcome.undefined:
-            if alg.known(condition) is not False and question.backend.possible(alg.all(*question.given, condition)):
+            if alg.known(condition) is not False and question.backend.possible(
+                alg.all(*question.given, condition)
+            ):
                 return Undecided(f"where the hardware acts: {reason}")
         return None
 
     def _compared(
-        self, question: Question, pairs: list[Pairing], kernel: KernelSide, free: tuple[Outcome, list[str]], alone: KernelSide,
-        arch: ArchSide, step: bool | Disturbed | Undecided, points: bool,
+        self,
+        question: Question,
+        pairs: list[Pairing],
+        kernel: KernelSide,
+        free: tuple[Outcome, list[str]],
+        alone: KernelSide,
+        arch: ArchSide,
+        step: bool | Disturbed | Undecided,
+        points: bool,
     ) -> Compared:
         """Both directions. One step and no point: what arch/ says of an entry that nobody touches, which is compared elsewhere, is all."""
         if not points and step is True:
@@ -275,12 +343,24 @@ class Judge:
             return more
         if not points:
             return Same()
-        quiet = alone.outcome(question.graph(), question.backend.free, question.args, lambda name: question.graph().truth(False))
-        asked = replace(question, given=[*question.given, quiet.within])  # what is out of scope is nobody's
+        quiet = alone.outcome(
+            question.graph(),
+            question.backend.free,
+            question.args,
+            lambda name: question.graph().truth(False),
+        )
+        # what is out of scope is nobody's
+        asked = replace(question, given=[*question.given, quiet.within])
         less = self._told(asked.escaping(arch, theirs, kernel, "kernel: ", free), pairs)
-        return LessAtomic(less) if isinstance(less, Disturbed) else less if isinstance(less, Undecided) else Same()
+        return (
+            LessAtomic(less)
+            if isinstance(less, Disturbed)
+            else less if isinstance(less, Undecided) else Same()
+        )
 
-    def _told(self, found: Escape | GaveUp | None, pairs: list[Pairing]) -> bool | Disturbed | Undecided:
+    def _told(
+        self, found: Escape | GaveUp | None, pairs: list[Pairing]
+    ) -> bool | Disturbed | Undecided:
         """True where nothing escapes; else the run that does."""
         if found is None:
             return True
@@ -292,18 +372,27 @@ class Judge:
         run = found.outcome
         events = tuple((event, _where(place, run.accesses)) for event, place in run.happened)
         result = None if run.result is None else int(run.result)
-        return Disturbed(inputs, free, result, int(run.entry), bool(run.stored), events, found.replayed)
+        return Disturbed(
+            inputs, free, result, int(run.entry), bool(run.stored), events, found.replayed
+        )
 
 
 def _of_step(step: bool | Disturbed | Undecided) -> Compared:
     """arch/ against the kernel where arch/ has no point and values differ: as atomic as the undisturbed helper, or more."""
-    return MoreAtomic(step) if isinstance(step, Disturbed) else step if isinstance(step, Undecided) else Same()
+    return (
+        MoreAtomic(step)
+        if isinstance(step, Disturbed)
+        else step if isinstance(step, Undecided) else Same()
+    )
 
 
 def rooms_of(accesses: tuple[Access, ...]) -> list[str]:
     """Between which accesses the hardware may act, in words."""
-    return [f"between {told(before.lines)} and {told(after.lines)}" for before, after in pairwise(accesses)
-            if after.inner]
+    return [
+        f"between {told(before.lines)} and {told(after.lines)}"
+        for before, after in pairwise(accesses)
+        if after.inner
+    ]
 
 
 def _where(place: str, accesses: tuple[Access, ...]) -> str:
@@ -314,4 +403,3 @@ def _where(place: str, accesses: tuple[Access, ...]) -> str:
     if not at:
         return f"at hardware() of arch/ ({place})"
     return f"between {told(accesses[at - 1].lines)} and {told(accesses[at].lines)}"
-

@@ -32,7 +32,11 @@ class Facts:
     def named(self, text: str) -> str:
         """A reason with the names of the operations of a table: @table[offset] becomes table.member."""
         for table, member in self.build.members():
-            offset = self.constant(f"constant_{operation_name(table, member)}") if f"@{table}[" in text else None
+            offset = (
+                self.constant(f"constant_{operation_name(table, member)}")
+                if f"@{table}[" in text
+                else None
+            )
             if offset is not None:
                 text = text.replace(f"@{table}[{offset}]", f"{table}.{member}")
         return text
@@ -56,20 +60,33 @@ class Facts:
     def returned(self) -> dict[str, int]:
         """Functions that the build takes to return a constant, which it has."""
         numbers = {
-            name: self.constant(f"constant_{constant_name(constant)}") for name, (constant, _why) in self.build.returns.items()
+            name: self.constant(f"constant_{constant_name(constant)}")
+            for name, (constant, _why) in self.build.returns.items()
         }
         return {name: number for name, number in numbers.items() if number is not None}
 
     def actions(self) -> dict[str, Action]:
         """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
-        found = {**calls_of(self.build.kernel), **{name: leave(why) for name, why in self.build.out_of_scope.items()}}
-        found |= {outside(premise.name): leave(premise.otherwise) for premise in self.build.premises}
+        found = {
+            **calls_of(self.build.kernel),
+            **{name: leave(why) for name, why in self.build.out_of_scope.items()},
+        }
+        found |= {
+            outside(premise.name): leave(premise.otherwise) for premise in self.build.premises
+        }
         for table, member in self.build.members():
             operation = f"{table[1:]}->{member}"
-            offset = self.constant(f"constant_{operation_name(table, member)}") if table.startswith("*") else None
+            offset = (
+                self.constant(f"constant_{operation_name(table, member)}")
+                if table.startswith("*")
+                else None
+            )
             if offset is not None and harmless(self.build.kernel, operation) is not None:
                 found[f"**@{table[1:]}[0][{offset}]"] = call_of(operation)
-        found |= {name: returning(number, self.build.returns[name][1]) for name, number in self.returned().items()}
+        found |= {
+            name: returning(number, self.build.returns[name][1])
+            for name, number in self.returned().items()
+        }
         for operation, (function, why) in self.build.bound.items():
             table, _, member = operation.partition(".")
             offset = self.constant(f"constant_{operation_name(table, member)}")

@@ -118,16 +118,24 @@ class Question:
             if isinstance(choice, Undecided):
                 return GaveUp(f"the solver gave up: {choice.reason}")
             if choice is None:
-                return self._witness(side, mine, other, self._smaller(asked, mine, meets, theirs, answer.model))
+                return self._witness(
+                    side, mine, other, self._smaller(asked, mine, meets, theirs, answer.model)
+                )
             tried = other.outcome(graph, graph, self.args, choice)
             asked.append(graph.neg(graph.all(tried.within, same(graph, self.width, have, tried))))
         return GaveUp(f"more than {MOST_TRIED} choices have to be tried")
 
-    def _met(self, meets: Any, theirs: Sequence[str], model: Mapping[str, int | bool]) -> Choose | Undecided | None:
+    def _met(
+        self, meets: Any, theirs: Sequence[str], model: Mapping[str, int | bool]
+    ) -> Choose | Undecided | None:
         """A choice of the other side's that comes to the outcome of a model."""
         graph = self.graph()
         mine = [name for name in graph.inputs if name not in set(theirs)]
-        fixed = [bit ^ 1 ^ (int(model.get(name, 0)) >> at & 1) for name in mine for at, bit in enumerate(graph.inputs[name])]
+        fixed = [
+            bit ^ 1 ^ (int(model.get(name, 0)) >> at & 1)
+            for name in mine
+            for at, bit in enumerate(graph.inputs[name])
+        ]
         answer = self.backend.check([meets, *fixed])
         if isinstance(answer, Undecided):
             return answer
@@ -137,7 +145,12 @@ class Question:
         return lambda name: graph.truth(name in chosen)
 
     def _smaller(
-        self, asked: Sequence[Any], mine: Sequence[str], meets: Any, theirs: Sequence[str], model: Mapping[str, int | bool],
+        self,
+        asked: Sequence[Any],
+        mine: Sequence[str],
+        meets: Any,
+        theirs: Sequence[str],
+        model: Mapping[str, int | bool],
     ) -> Mapping[str, int | bool]:
         """A model like this one with few events and small values, where that is cheap to find."""
         assert isinstance(self.backend.solver, BitsSolver)
@@ -147,19 +160,30 @@ class Question:
             kept = minimise(self.backend.solver, asked, names)
         except SolverError:
             return model
-        fixed = [bit ^ 1 ^ (int(value) >> at & 1) for name, value in kept.items() for at, bit in enumerate(graph.inputs[name])]
+        fixed = [
+            bit ^ 1 ^ (int(value) >> at & 1)
+            for name, value in kept.items()
+            for at, bit in enumerate(graph.inputs[name])
+        ]
         answer = self.backend.check([*asked, *fixed])
         if isinstance(answer, Sat) and self._met(meets, theirs, answer.model) is None:
             return answer.model
         return model
 
-    def _witness(self, side: Side, mine: Sequence[str], other: Side, model: Mapping[str, int | bool]) -> Escape:
+    def _witness(
+        self, side: Side, mine: Sequence[str], other: Side, model: Mapping[str, int | bool]
+    ) -> Escape:
         """The escape with plain integers, and whether they say so too."""
         choices = {name.partition(": ")[2]: True for name in mine if model.get(name)}
-        args = {name: int(model.get(name, 0)) if width else bool(model.get(name, False)) for name, width in self.widths.items()}
+        args = {
+            name: int(model.get(name, 0)) if width else bool(model.get(name, False))
+            for name, width in self.widths.items()
+        }
         alg, free = Integers(), Given(model)
         outcome = side.outcome(alg, free, args, lambda name: name in choices)
         replayed = bool(outcome.within) and not any(
-            two.within and same(alg, self.width, outcome, two) for two in all_outcomes(other, free, args))
+            two.within and same(alg, self.width, outcome, two)
+            for two in all_outcomes(other, free, args)
+        )
         values = {name: value for name, value in model.items() if name not in self._choices}
         return Escape(values, choices, outcome, replayed)

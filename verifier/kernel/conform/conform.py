@@ -16,9 +16,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-from verifier.kernel.conform.atomicity import RESTS_ON, Atomicity, Judge, MoreAtomic, NotCompared, level_of
+from verifier.kernel.conform.atomicity import (
+    RESTS_ON,
+    Atomicity,
+    Judge,
+    MoreAtomic,
+    NotCompared,
+    level_of,
+)
 from verifier.kernel.conform.atomicity import Undecided as AtomicityUndecided
-from verifier.kernel.conform.decide import Contradiction, Fails, Holds, Question, Setting, Undefined, Unknown, Vacuous, decide
+from verifier.kernel.conform.decide import (
+    Contradiction,
+    Fails,
+    Holds,
+    Question,
+    Setting,
+    Undefined,
+    Unknown,
+    Vacuous,
+    decide,
+)
 from verifier.kernel.conform.helpers import Library, Lifting, known_features
 from verifier.kernel.conform.inputs import Free
 from verifier.kernel.conform.model_side import Modelled, evaluate_model, pair
@@ -137,7 +154,11 @@ Result: TypeAlias = Equal | TooAtomic | Differs | Contradicted | Inconclusive | 
 
 
 def conform_variant(
-    library: Library, layout: Layout, globs: Sequence[str] = ("*",), backend: str = "z3", timeout: float | None = 60,
+    library: Library,
+    layout: Layout,
+    globs: Sequence[str] = ("*",),
+    backend: str = "z3",
+    timeout: float | None = 60,
     levels: Mapping[str, Callable[[str], str]] | None = None,
 ) -> list[Result]:
     """Every helper of the model and of the kernel whose name matches, in order of name.
@@ -147,10 +168,18 @@ def conform_variant(
     variant, build = layout.variant.name, library.build
     features = known_features(library, layout.variant.features)
     found: list[Result] = []
-    helpers = [h for h in sorted({*layout.helpers(), *library.shapes}) if any(fnmatch.fnmatchcase(h, g) for g in globs)]
+    helpers = [
+        h
+        for h in sorted({*layout.helpers(), *library.shapes})
+        if any(fnmatch.fnmatchcase(h, g) for g in globs)
+    ]
     named = library.named([h for h in helpers if h not in library.shapes])
     judge = (
-        None if levels is None else Judge(library, layout, features, levels, timeout or 3600, partial(_shadow_premise, library))
+        None
+        if levels is None
+        else Judge(
+            library, layout, features, levels, timeout or 3600, partial(_shadow_premise, library)
+        )
     )
     for helper in helpers:
         shape = library.shapes.get(helper)
@@ -158,14 +187,22 @@ def conform_variant(
             if shape is not None:
                 found.append(_unwritten(library, layout, shape, features))
         elif shape is None:
-            found.append(_without_wrapper(variant, build.name, helper, layout.text(helper).source, helper in named))
+            found.append(
+                _without_wrapper(
+                    variant, build.name, helper, layout.text(helper).source, helper in named
+                )
+            )
         else:
-            result = conform_helper(library, layout, shape, features, make_backend(backend, timeout))
+            result = conform_helper(
+                library, layout, shape, features, make_backend(backend, timeout)
+            )
             found.append(result if judge is None else _with_atomicity(judge, shape, result))
     return found
 
 
-def _with_atomicity(judge: Judge, shape: Shape, result: Equal | Differs | Contradicted | Inconclusive) -> Result:
+def _with_atomicity(
+    judge: Judge, shape: Shape, result: Equal | Differs | Contradicted | Inconclusive
+) -> Result:
     """The result, with what the helper can come to while the hardware acts. One that is equal, but for that, is not `equal`."""
     if isinstance(result, Inconclusive | Contradicted):
         return result
@@ -175,27 +212,44 @@ def _with_atomicity(judge: Judge, shape: Shape, result: Equal | Differs | Contra
     seconds = result.seconds + found.seconds
     notes = (*result.rests_on, *(RESTS_ON if not isinstance(found.compared, NotCompared) else ()))
     if isinstance(result, Equal) and isinstance(found.compared, MoreAtomic):
-        return TooAtomic(result.variant, result.build, result.helper, found, found.compared, notes, seconds)
+        return TooAtomic(
+            result.variant, result.build, result.helper, found, found.compared, notes, seconds
+        )
     if isinstance(result, Equal) and isinstance(found.compared, AtomicityUndecided):
-        why = f"equal where nobody else acts; while the hardware acts it is not known: {found.compared.reason}"
+        why = (
+            "equal where nobody else acts; while the hardware acts it is not known:"
+            f" {found.compared.reason}"
+        )
         return Inconclusive(result.variant, result.build, result.helper, why, seconds, found)
     return replace(result, rests_on=notes, seconds=seconds, atomicity=found)
 
 
-def _without_wrapper(variant: str, build: str, helper: str, source: str, named: bool) -> Absent | Inconclusive:
+def _without_wrapper(
+    variant: str, build: str, helper: str, source: str, named: bool
+) -> Absent | Inconclusive:
     if named:
-        return Inconclusive(variant, build, helper, "the tree has the name, but no known way of calling it compiles", 0.0)
+        return Inconclusive(
+            variant,
+            build,
+            helper,
+            "the tree has the name, but no known way of calling it compiles",
+            0.0,
+        )
     return Absent(variant, build, helper, source)
 
 
-def _unwritten(library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool]) -> Unwritten:
+def _unwritten(
+    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool]
+) -> Unwritten:
     backend = make_backend("z3", None)
     args = {}
     reason = ""
     try:
         for index, parameter in enumerate(shape.parameters()):
             if parameter.role != "free":
-                args[parameter.name] = _free(backend.free, parameter.name, library.width(shape, index))
+                args[parameter.name] = _free(
+                    backend.free, parameter.name, library.width(shape, index)
+                )
         library.lift(shape, backend.alg, backend.free, args, features)
     except Incomplete as error:
         reason = str(error)
@@ -228,7 +282,12 @@ class _Sides:
 
 
 def _conform_helper(
-    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend, free_loads: bool = False,
+    library: Library,
+    layout: Layout,
+    shape: Shape,
+    features: Mapping[str, bool],
+    backend: Backend,
+    free_loads: bool = False,
 ) -> Equal | Differs | Contradicted | Inconclusive:
     start = time.perf_counter()
     head = (layout.variant.name, library.build.name, shape.helper)
@@ -241,12 +300,23 @@ def _conform_helper(
     def ask(setting: Setting, premised: bool = False) -> Question[_Sides]:
         alg = setting.alg
         args = {p.wrapper: _free(setting.free, p.wrapper, p.width) for p in pairs}
-        kernel = library.lift_to_the_end(shape, alg, setting.free, args, features, setting.possible, free_loads)
+        kernel = library.lift_to_the_end(
+            shape, alg, setting.free, args, features, setting.possible, free_loads
+        )
         model = evaluate_model(alg, function, pairs, args)
         inside = [alg.neg(u.condition) for u in kernel.outside]
         premise = [_shadow_premise(library, shape, args, alg)] if premised else []
-        notes = (*kernel.notes, "VM_SHADOW_STACK, which this configuration has not got, is not set") if premised else kernel.notes
-        return Question((*inside, *premise), kernel.undefined, _different(alg, model, kernel), _Sides(model, kernel, notes))
+        notes = (
+            (*kernel.notes, "VM_SHADOW_STACK, which this configuration has not got, is not set")
+            if premised
+            else kernel.notes
+        )
+        return Question(
+            (*inside, *premise),
+            kernel.undefined,
+            _different(alg, model, kernel),
+            _Sides(model, kernel, notes),
+        )
 
     verdict = decide(backend, ask, [p.wrapper for p in pairs])
     if isinstance(verdict, Fails | Undefined) and _has_no_shadow_stacks(library, shape):
@@ -255,15 +325,30 @@ def _conform_helper(
     names = {p.wrapper: p.model for p in pairs}
     match verdict:
         case Holds(sides):
-            return Equal(*head, sides.notes, tuple(dict.fromkeys(u.reason for u in sides.kernel.outside)), seconds)
+            return Equal(
+                *head,
+                sides.notes,
+                tuple(dict.fromkeys(u.reason for u in sides.kernel.outside)),
+                seconds,
+            )
         case Fails(values, sides):
             inputs = {names[k]: v for k, v in values.items() if k in names}
             free = {k: v for k, v in values.items() if k not in names}
-            return Differs(*head, inputs, _told(sides.model, names), _told(sides.kernel, names), free, sides.notes, seconds)
+            return Differs(
+                *head,
+                inputs,
+                _told(sides.model, names),
+                _told(sides.kernel, names),
+                free,
+                sides.notes,
+                seconds,
+            )
         case Contradiction(values, reason):
             return Contradicted(*head, values, reason, seconds)
         case Vacuous():
-            return Inconclusive(*head, "nothing is left of the helper outside of what is out of scope", seconds)
+            return Inconclusive(
+                *head, "nothing is left of the helper outside of what is out of scope", seconds
+            )
         case Undefined(values, reasons):
             shown = ", ".join(f"{p.model} = {values.get(p.wrapper, 0):#x}" for p in pairs)
             return Inconclusive(*head, f"behaviour is undefined for {shown}: {reasons[0]}", seconds)
@@ -279,10 +364,15 @@ def _told(side: Modelled | Lifting, names: Mapping[str, str]) -> dict[str, int |
 
 def _has_no_shadow_stacks(library: Library, shape: Shape) -> bool:
     """Does the helper take shadow_stack, where the kernel's configuration has no such vma?"""
-    return any(p.model == "shadow_stack" for p in shape.parameters()) and library.constant("possible_shadow_stack") == 0
+    return (
+        any(p.model == "shadow_stack" for p in shape.parameters())
+        and library.constant("possible_shadow_stack") == 0
+    )
 
 
-def _shadow_premise(library: Library, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]) -> Any:
+def _shadow_premise(
+    library: Library, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]
+) -> Any:
     """shadow_stack is false, where the kernel's configuration has no such vma; None where that says nothing."""
     if not _has_no_shadow_stacks(library, shape):
         return None
@@ -295,9 +385,15 @@ def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
     for name, entry in kernel.entries.items():
         found.append(alg.neg(alg.eq(entry, model.entries[name], _entry_width(kernel, name))))
     if kernel.width is not None and model.result is not None and model.width != NOTHING:
-        if (model.width == BOOL) != (kernel.width == 0) or (kernel.width and model.width != kernel.width):
+        if (model.width == BOOL) != (kernel.width == 0) or (
+            kernel.width and model.width != kernel.width
+        ):
             raise Incomplete(f"the kernel's result has another width: {kernel.width or 'a truth'}")
-        same = alg.eq(kernel.result, model.result, kernel.width) if kernel.width else alg.same(kernel.result, model.result)
+        same = (
+            alg.eq(kernel.result, model.result, kernel.width)
+            if kernel.width
+            else alg.same(kernel.result, model.result)
+        )
         found.append(alg.neg(same))
     elif not kernel.entries:
         raise Incomplete("there is nothing to compare")
@@ -306,4 +402,3 @@ def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
 
 def _entry_width(kernel: Lifting, name: str) -> int:
     return kernel.entry_widths[name]
-

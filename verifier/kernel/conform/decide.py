@@ -18,8 +18,21 @@ from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import Incomplete
 from verifier.language.algebra import Algebra, Integers
 
-__all__ = ["Contradiction", "Fails", "Holds", "Question", "Setting", "Undefined", "Unknown", "Vacuous", "Verdict", "assumed",
-           "decide", "why", "word"]
+__all__ = [
+    "Contradiction",
+    "Fails",
+    "Holds",
+    "Question",
+    "Setting",
+    "Undefined",
+    "Unknown",
+    "Vacuous",
+    "Verdict",
+    "assumed",
+    "decide",
+    "why",
+    "word",
+]
 
 Shown = TypeVar("Shown")
 
@@ -148,7 +161,9 @@ def _gave_up(asked: str, answer: Undecided) -> Unknown:
     return Unknown(f"the solver gave up ({asked}?): {answer.reason}")
 
 
-def _is_something_given(backend: Backend, question: Question[Shown]) -> Holds[Shown] | Vacuous | Unknown:
+def _is_something_given(
+    backend: Backend, question: Question[Shown]
+) -> Holds[Shown] | Vacuous | Unknown:
     """The verdict where nothing that is given is wrong or undefined."""
     match answer := backend.check(question.given):
         case Sat():
@@ -159,7 +174,9 @@ def _is_something_given(backend: Backend, question: Question[Shown]) -> Holds[Sh
             return _gave_up("is anything as assumed", answer)
 
 
-def _undefined(backend: Backend, question: Question[Shown], first: Sequence[str]) -> Undefined | Unknown:
+def _undefined(
+    backend: Backend, question: Question[Shown], first: Sequence[str]
+) -> Undefined | Unknown:
     """Which reasons apply to something that is given, with values for the first of them."""
     kinds: dict[str, list[Any]] = {}
     for part in question.undefined:
@@ -181,7 +198,9 @@ def _undefined(backend: Backend, question: Question[Shown], first: Sequence[str]
     return Undefined({name: int(value) for name, value in values.items()}, tuple(reasons))
 
 
-def _replayed(ask: Ask[Shown], values: Mapping[str, int | bool]) -> Fails[Shown] | Contradiction | Unknown:
+def _replayed(
+    ask: Ask[Shown], values: Mapping[str, int | bool]
+) -> Fails[Shown] | Contradiction | Unknown:
     """The verdict on values that a solver says refute: computed again, with plain integers."""
     free = Given(values)
     told = {name: int(value) for name, value in values.items()}
@@ -190,7 +209,10 @@ def _replayed(ask: Ask[Shown], values: Mapping[str, int | bool]) -> Fails[Shown]
     except _NothingGiven:
         return Contradiction(told, "the premise does not hold of them")
     except Incomplete as error:
-        return Unknown(f"values that may refute cannot be followed with plain integers ({_text(told)}): {error}")
+        return Unknown(
+            f"values that may refute cannot be followed with plain integers ({_text(told)}):"
+            f" {error}"
+        )
     if not all(again.given):
         return Contradiction(told, "the premise does not hold of them")
     reasons = [u.reason for u in again.undefined if u.condition]
@@ -230,7 +252,10 @@ def why(verdict: Verdict[Any]) -> str:
         case Unknown(reason):
             return reason
         case Contradiction(values, reason):
-            return f"the tool contradicts itself: the solver says that {_text(values)} refutes; {reason}"
+            return (
+                f"the tool contradicts itself: the solver says that {_text(values)} refutes;"
+                f" {reason}"
+            )
 
 
 def _text(values: Mapping[str, int]) -> str:

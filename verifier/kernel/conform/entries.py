@@ -21,7 +21,9 @@ from verifier.language.algebra import Algebra, Integers
 __all__ = ["copies", "entry_object", "entry_value", "laid_object", "reverse_bytes"]
 
 
-def entry_object(lifter: Lifter, name: str, term: Any, size: int, behind: Object | None = None) -> Object:
+def entry_object(
+    lifter: Lifter, name: str, term: Any, size: int, behind: Object | None = None
+) -> Object:
     """An object that holds one entry of this value, and then nothing or what is behind it."""
     width = 8 * size
 
@@ -29,7 +31,11 @@ def entry_object(lifter: Lifter, name: str, term: Any, size: int, behind: Object
         if unit and behind is not None:
             return lifter.memory.start(behind, unit)
         if width == 64:
-            return Word(64, term, term if isinstance(term, int) and isinstance(lifter.alg, Integers) else None)
+            return Word(
+                64,
+                term,
+                term if isinstance(term, int) and isinstance(lifter.alg, Integers) else None,
+            )
         if width > 64:
             low = width - 64 - 8 * unit if lifter.layout.big_endian else 8 * unit
             return Word(64, lifter.alg.extract(term, low, 64))
@@ -64,7 +70,9 @@ def entry_value(
     """
     term = _whole(lifter, state, obj)
     if FOUR_TIMES not in lies:
-        return reverse_bytes(lifter.alg, term, obj.size or obj.align) if BIG_ENDIAN in lies else term
+        return (
+            reverse_bytes(lifter.alg, term, obj.size or obj.align) if BIG_ENDIAN in lies else term
+        )
     width = 2 * (obj.size or 0)
     first = lifter.alg.extract(term, 3 * width if lifter.layout.big_endian else 0, width)
     if unequal is not None:

@@ -23,7 +23,15 @@ from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import Module, parse_module
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import ENDLESS, EndlessLoop, Incomplete, NeverReturns, Truth, Value, Word
+from verifier.kernel.llvm.values import (
+    ENDLESS,
+    EndlessLoop,
+    Incomplete,
+    NeverReturns,
+    Truth,
+    Value,
+    Word,
+)
 from verifier.kernel.llvm.windows import Access, Acting, Windows
 from verifier.kernel.tree.build import BIG_ENDIAN, FOUR_TIMES
 from verifier.kernel.tree.compile import Compiled
@@ -67,12 +75,17 @@ class Library:
         self.jail = compiled.configured.jail
         modules = {name: parse_module(text, name) for name, text in compiled.texts.items()}
         main = modules.pop(WRAPPERS)
-        assembly = {name: code for text in compiled.assembly.values() for name, code in read_code(text).items()}
+        assembly = {
+            name: code
+            for text in compiled.assembly.values()
+            for name, code in read_code(text).items()
+        }
         self.program = Program((main, *modules.values()), self.build.kernel, assembly)
         self.wrappers = compiled.wrappers
         self.facts = Facts(self.build, self.constant, assembly)
         self.names = compiled.names
-        self.listed = frozenset(shape.helper for shape in shapes)  # those that some kernel has, whether this one does or not
+        # those that some kernel has, whether this one does or not
+        self.listed = frozenset(shape.helper for shape in shapes)
         self.shapes: dict[str, Shape] = {}
         for shape in shapes:
             if shape.wrapper in self.wrappers:
@@ -89,16 +102,29 @@ class Library:
         for module in self.program.modules:
             found |= wanted & (module.texts.keys() | module.declared)
         roots = [f"arch/{self.build.kernel}/mm", "mm"]
-        for path in sorted(p for root in roots for p in (self.tree.path / root).rglob("*.[ch]")) if wanted - found else ():
+        for path in (
+            sorted(p for root in roots for p in (self.tree.path / root).rglob("*.[ch]"))
+            if wanted - found
+            else ()
+        ):
             if str(path.relative_to(self.tree.path)) not in self.build.sources:
-                found |= wanted & set(_DEFINED.findall(_COMMENT.sub(" ", path.read_text(encoding="utf-8", errors="replace"))))
+                found |= wanted & set(
+                    _DEFINED.findall(
+                        _COMMENT.sub(" ", path.read_text(encoding="utf-8", errors="replace"))
+                    )
+                )
         return found
 
     def constant(self, name: str) -> int | None:
         """The value of a wrapper without parameters, such as a feature's number; None where the tree has not got it."""
         if f"{PREFIX}{name}" not in self.wrappers:
             return None
-        lifter = Lifter(Integers(), self.program, KernelInputs(Integers(), Nothing(), self.build, {}), KernelModels())
+        lifter = Lifter(
+            Integers(),
+            self.program,
+            KernelInputs(Integers(), Nothing(), self.build, {}),
+            KernelModels(),
+        )
         value, _ = lifter.call(f"{PREFIX}{name}", [])
         if any(u.condition for u in (*lifter.undefined, *lifter.lost, *lifter.outside)):
             raise ExtractionError(f"{name} is not defined")
@@ -109,8 +135,15 @@ class Library:
         return int(value.term)
 
     def lift(
-        self, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], features: Mapping[str, bool],
-        feasible: Callable[[Any], bool] | None = None, free_loads: bool = False, acting: Acting | None = None,
+        self,
+        shape: Shape,
+        alg: Algebra[Any, Any],
+        free: Free,
+        args: Mapping[str, Any],
+        features: Mapping[str, bool],
+        feasible: Callable[[Any], bool] | None = None,
+        free_loads: bool = False,
+        acting: Acting | None = None,
         most_rounds: int | None = None,
     ) -> Lifting:
         """A helper on these arguments: parameter -> the algebra's word or truth; of a pointer the entry behind it.
@@ -122,8 +155,16 @@ class Library:
         objects: dict[str, Object] = {}
         models = KernelModels(actions={**self.facts.actions(), **self.facts.clearing(objects)})
         numbers = {a.word: a.value for a in self.build.axioms if a.bits == 64}
-        lifter = Lifter(alg, self.program, inputs, models, feasible, frozenset(self.build.as_initialised), numbers,
-                        self.build.addresses())
+        lifter = Lifter(
+            alg,
+            self.program,
+            inputs,
+            models,
+            feasible,
+            frozenset(self.build.as_initialised),
+            numbers,
+            self.build.addresses(),
+        )
         lifter.free_loads = free_loads
         values = self._arguments(lifter, shape, alg, free, args, objects)
         memory, windows = {}, None
@@ -143,24 +184,45 @@ class Library:
             raise Incomplete(self.facts.named(str(error))) from error
         unequal = self.build.unequal.get(shape.helper)
         lies = self.build.entries
-        entries = {name: entry_value(lifter, lies, state, obj, unequal) for name, obj in objects.items()}
+        entries = {
+            name: entry_value(lifter, lies, state, obj, unequal) for name, obj in objects.items()
+        }
         result, width = _result(lifter, value)
-        widths = {name: 8 * (obj.size or obj.align) // copies(lies) for name, obj in objects.items()}
-        lifter.undefined += [Undefinedness(u.condition, f"not modelled: {self.facts.named(u.reason)}") for u in lifter.lost]
+        widths = {
+            name: 8 * (obj.size or obj.align) // copies(lies) for name, obj in objects.items()
+        }
+        lifter.undefined += [
+            Undefinedness(u.condition, f"not modelled: {self.facts.named(u.reason)}")
+            for u in lifter.lost
+        ]
         notes = tuple(self.facts.labelled(note) for note in (*inputs.notes, *lifter.notes))
-        outside_ = tuple(Undefinedness(u.condition, self.facts.named(u.reason)) for u in lifter.outside)
+        outside_ = tuple(
+            Undefinedness(u.condition, self.facts.named(u.reason)) for u in lifter.outside
+        )
         accesses = () if windows is None else tuple(windows.met.values())
-        return Lifting(result, width, entries, widths, tuple(lifter.undefined), outside_, notes, accesses)
+        return Lifting(
+            result, width, entries, widths, tuple(lifter.undefined), outside_, notes, accesses
+        )
 
     def _windows(self, lifter: Lifter, objects: Mapping[str, Object], acting: Acting) -> Windows:
         if FOUR_TIMES in self.build.entries:
             raise Incomplete("others act on an entry of four equal words, which is not modelled")
-        turned = (lambda term, size: reverse_bytes(lifter.alg, term, size)) if BIG_ENDIAN in self.build.entries else None
+        turned = (
+            (lambda term, size: reverse_bytes(lifter.alg, term, size))
+            if BIG_ENDIAN in self.build.entries
+            else None
+        )
         return Windows(acting, {obj: name for name, obj in objects.items()}, turned)
 
     def lift_to_the_end(
-        self, shape: Shape, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], features: Mapping[str, bool],
-        feasible: Callable[[Any], bool], free_loads: bool = False,
+        self,
+        shape: Shape,
+        alg: Algebra[Any, Any],
+        free: Free,
+        args: Mapping[str, Any],
+        features: Mapping[str, bool],
+        feasible: Callable[[Any], bool],
+        free_loads: bool = False,
     ) -> Lifting:
         """`lift`; where a loop does not end by itself, `feasible` says when it has."""
         try:
@@ -188,7 +250,9 @@ class Library:
         for parameter, param in zip(shape.parameters(), function.params, strict=True):
             name = parameter.name
             if isinstance(param.type, Pointer) and parameter.role == "entry":
-                objects[name] = laid_object(lifter, self.build.entries, name, args[name], self.entry_bytes(parameter))
+                objects[name] = laid_object(
+                    lifter, self.build.entries, name, args[name], self.entry_bytes(parameter)
+                )
                 values.append(lifter.pointer(objects[name]))
             elif isinstance(param.type, Pointer):
                 values.append(lifter.pointer(lifter.object(name, None)))
@@ -197,7 +261,13 @@ class Library:
             elif isinstance(param.type, Int):
                 width = param.type.width
                 term = args[name] if name in args else free.input_word(name, width)
-                values.append(Word(width, term, term if isinstance(term, int) and isinstance(alg, Integers) else None))
+                values.append(
+                    Word(
+                        width,
+                        term,
+                        term if isinstance(term, int) and isinstance(alg, Integers) else None,
+                    )
+                )
             else:
                 raise Incomplete(f"{shape.helper} takes something that is no word")
         return values
@@ -248,7 +318,9 @@ def known_features(library: Library, features: Mapping[str, bool]) -> dict[str, 
         elif feature.keys is not None:
             at = library.constant(f"constant_{feature.number}")
             if at is not None:
-                found[f"static key @{feature.keys}+{at}" if at else f"static key @{feature.keys}"] = features[name]
+                found[
+                    f"static key @{feature.keys}+{at}" if at else f"static key @{feature.keys}"
+                ] = features[name]
         elif feature.number is not None:
             number = library.constant(f"constant_{feature.number}")
             if number is not None and feature.bitmap is not None:

@@ -58,7 +58,10 @@ class KernelInputs:
     def _with_bits(self, name: str, bits: Mapping[int, bool]) -> Any:
         """A word of a bitmap of which some bits are known. (Bits are numbered as on little-endian machines.)"""
         alg, full = self.alg, (1 << 64) - 1
-        ones, zeros = (sum(1 << bit for bit, value in bits.items() if value is wanted) for wanted in (True, False))
+        ones, zeros = (
+            sum(1 << bit for bit, value in bits.items() if value is wanted)
+            for wanted in (True, False)
+        )
         free = self.free.input_word(f"{name} but for bit {', '.join(map(str, sorted(bits)))}", 64)
         return alg.bor(alg.band(free, alg.word(~zeros & full, 64), 64), alg.word(ones, 64), 64)
 

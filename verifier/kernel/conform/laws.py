@@ -32,7 +32,17 @@ from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
 from verifier.model.laws import Law, load_laws
 
-__all__ = ["Contradicted", "Fails", "Holds", "LawReport", "NotApplicable", "NotKnown", "judge_laws", "laws_json", "laws_text"]
+__all__ = [
+    "Contradicted",
+    "Fails",
+    "Holds",
+    "LawReport",
+    "NotApplicable",
+    "NotKnown",
+    "judge_laws",
+    "laws_json",
+    "laws_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,12 @@ class NotApplicable:
 
 LawResult: TypeAlias = Holds | Fails | Contradicted | NotKnown | NotApplicable
 _WORDS: Mapping[type, str] = {
-    Holds: "proved", Fails: "refuted", Contradicted: "contradiction", NotKnown: "incomplete", NotApplicable: "not applicable"}
+    Holds: "proved",
+    Fails: "refuted",
+    Contradicted: "contradiction",
+    NotKnown: "incomplete",
+    NotApplicable: "not applicable",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +117,15 @@ class LawReport:
 
 
 def judge_laws(
-    tree: Path | None, variants: Sequence[str] = ("*",), names: Sequence[str] = ("*",), *, build: str | None = None,
-    backend: str = "z3", timeout: float | None = 60, arch_dir: Path | None = None, cache: Path | None = None,
+    tree: Path | None,
+    variants: Sequence[str] = ("*",),
+    names: Sequence[str] = ("*",),
+    *,
+    build: str | None = None,
+    backend: str = "z3",
+    timeout: float | None = 60,
+    arch_dir: Path | None = None,
+    cache: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> LawReport:
     """Every law whose name matches, for these variants; on arch/'s helpers where there is no tree."""
@@ -132,7 +154,12 @@ def judge_laws(
                     libraries[found.name] = build_library(tree, found, cache)[0]
                 library, start = libraries[found.name], time.perf_counter()
             if tree is not None and library is None:
-                results += [NotApplicable(layout.variant.name, law, "no kernel build stands for the variant") for law in laws]
+                results += [
+                    NotApplicable(
+                        layout.variant.name, law, "no kernel build stands for the variant"
+                    )
+                    for law in laws
+                ]
             else:
                 results += [judge_law(law, layout, library, backend, timeout) for law in laws]
                 seconds[layout.variant.name] = time.perf_counter() - start
@@ -142,13 +169,26 @@ def judge_laws(
     return LawReport(tuple(results), seconds, tuple(layout.variant.name for layout in asked[done:]))
 
 
-def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = "z3", timeout: float | None = 60) -> LawResult:
+def judge_law(
+    law: Law,
+    layout: Layout,
+    library: Library | None,
+    backend: str = "z3",
+    timeout: float | None = 60,
+) -> LawResult:
     """One law of one variant."""
     variant = layout.variant.name
     absent = [n for n in law.needs if n in layout.variant.absent]
     if absent:
         return NotApplicable(variant, law, f"{variant} has no {absent[0]}")
-    why = next((why for glob, why in law.not_for.items() if fnmatch.fnmatchcase(f"{variant}/{law.level}", glob)), None)
+    why = next(
+        (
+            why
+            for glob, why in law.not_for.items()
+            if fnmatch.fnmatchcase(f"{variant}/{law.level}", glob)
+        ),
+        None,
+    )
     if why is not None:
         return NotApplicable(variant, law, f"{variant}: {why}")
     start = time.perf_counter()
@@ -166,11 +206,19 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
         machine.memo = memo = KernelAnswers(library, layout, alg, setting.free)
         memo.feasible = setting.possible
         free = setting.free
-        args = tuple(free.input_bool(p.name) if p.type == BOOL else free.input_word(p.name, p.type) for p in holds.params)
+        args = tuple(
+            free.input_bool(p.name) if p.type == BOOL else free.input_word(p.name, p.type)
+            for p in holds.params
+        )
         premise = alg.truth(True) if when is None else call(machine, when, args)
-        given = alg.any(premise, *memo.undefined)  # where it is not known whether the law speaks, it does
+        # where it is not known whether the law speaks, it does
+        given = alg.any(premise, *memo.undefined)
         wrong = alg.neg(call(machine, holds, args))
-        undefined = [Undefinedness(condition, reason) for met in memo.met.values() for reason, condition in met.items()]
+        undefined = [
+            Undefinedness(condition, reason)
+            for met in memo.met.values()
+            for reason, condition in met.items()
+        ]
         return decide.Question((given,), tuple(undefined), wrong, memo)
 
     names = [p.name for p in holds.params]
@@ -180,7 +228,13 @@ def judge_law(law: Law, layout: Layout, library: Library | None, backend: str = 
             return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
         case decide.Fails(values):
             free = {name: value for name, value in values.items() if name not in names}
-            return Fails(variant, law, {name: values[name] for name in names}, free, time.perf_counter() - start)
+            return Fails(
+                variant,
+                law,
+                {name: values[name] for name in names},
+                free,
+                time.perf_counter() - start,
+            )
         case decide.Contradiction(values, reason):
             return Contradicted(variant, law, values, reason)
         case decide.Undefined() | decide.Vacuous() | decide.Unknown():
@@ -204,10 +258,14 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
         match result:
             case Fails(values=values):
                 lines.append(f"refuted        {head}: {_listed(values)}")
-                lines += [f"    with {name} = {value:#x}" for name, value in result.free.items() if value]
+                lines += [
+                    f"    with {name} = {value:#x}" for name, value in result.free.items() if value
+                ]
                 lines.append(f"    {result.law.holds.text} ({result.law.source})")
             case Contradicted(values=values, reason=reason):
-                lines.append(f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}")
+                lines.append(
+                    f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}"
+                )
             case NotKnown(reason=reason):
                 lines.append(f"incomplete     {head}: {reason}")
             case NotApplicable(reason=reason) if verbose:
@@ -218,7 +276,9 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
             lines.append(f"    option C: {result.law.option_c}")
     for variant in dict.fromkeys(r.variant for r in report.results):
         counts = Counter(_WORDS[type(r)] for r in report.results if r.variant == variant)
-        lines.append(f"{variant}: " + ", ".join(f"{counts[w]} {w}" for w in _WORDS.values() if counts[w]))
+        lines.append(
+            f"{variant}: " + ", ".join(f"{counts[w]} {w}" for w in _WORDS.values() if counts[w])
+        )
     tension = {r.law.name: r.law.option_c for r in report.results if r.law.option_c}
     lines += [f"option C and {name}: {text}" for name, text in tension.items()]
     return "\n".join(lines)
@@ -254,8 +314,14 @@ def laws_json(report: LawReport) -> dict[str, Any]:
             case Holds(rests_on=notes):
                 row["rests_on"] = list(notes)
         rows.append(row)
-    return {"schema": "pteproof.laws/1", "summary": dict(Counter(row["verdict"] for row in rows)), "exit": report.exit_code,
-            "undecided": list(report.undecided), "seconds": dict(report.seconds), "results": rows}
+    return {
+        "schema": "pteproof.laws/1",
+        "summary": dict(Counter(row["verdict"] for row in rows)),
+        "exit": report.exit_code,
+        "undecided": list(report.undecided),
+        "seconds": dict(report.seconds),
+        "results": rows,
+    }
 
 
 def laws_junit(report: LawReport) -> str:
@@ -269,12 +335,31 @@ def laws_junit(report: LawReport) -> str:
         name = f"{result.law.level}/{result.law.name}"
         match result:
             case Fails(values=values, seconds=seconds):
-                cases.append((result.variant, name, seconds, "failure", f"{result.law.holds.text}: {_listed(values)}"))
+                cases.append(
+                    (
+                        result.variant,
+                        name,
+                        seconds,
+                        "failure",
+                        f"{result.law.holds.text}: {_listed(values)}",
+                    )
+                )
             case Contradicted(values=values, reason=reason):
-                cases.append((result.variant, name, 0.0, "error", f"{_listed(values)} refutes, says the solver; {reason}"))
+                cases.append(
+                    (
+                        result.variant,
+                        name,
+                        0.0,
+                        "error",
+                        f"{_listed(values)} refutes, says the solver; {reason}",
+                    )
+                )
             case NotKnown(reason=reason):
                 cases.append((result.variant, name, 0.0, "error", reason))
             case Holds(seconds=seconds):
                 cases.append((result.variant, name, seconds, "", ""))
-    cases += [(variant, "undecided", 0.0, "error", "not judged: the run was stopped") for variant in report.undecided]
+    cases += [
+        (variant, "undecided", 0.0, "error", "not judged: the run was stopped")
+        for variant in report.undecided
+    ]
     return junit_text("laws", cases)

@@ -38,7 +38,12 @@ class KernelAnswers(Memory):
     """
 
     def __init__(
-        self, library: Library | None, layout: Layout, alg: Algebra[Any, Any], free: Free, strict: bool = True,
+        self,
+        library: Library | None,
+        layout: Layout,
+        alg: Algebra[Any, Any],
+        free: Free,
+        strict: bool = True,
         features: Mapping[str, bool] | None = None,
     ) -> None:
         super().__init__()
@@ -59,7 +64,8 @@ class KernelAnswers(Memory):
         self.outside: dict[str, None] = {}
         self.judge: Judge | None = None
         self.rooms: dict[str, None] = {}  # where the hardware may act within a helper, in words
-        self.feasible: Callable[[Any], bool] | None = None  # may a way be taken? Asked where a loop does not end by itself
+        # may a way be taken? Asked where a loop does not end by itself
+        self.feasible: Callable[[Any], bool] | None = None
 
     @property
     def undefined(self) -> list[Any]:
@@ -100,7 +106,9 @@ class KernelAnswers(Memory):
         super().__setitem__(key, lifted.result)
         return lifted.result
 
-    def by_reference(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+    def by_reference(
+        self, function: Function, args: tuple[Any, ...], room: Room
+    ) -> tuple[Any, dict[str, Any], Any] | None:
         """A helper on pointers to entries."""
         if self.library is None or not self._ours(function):
             return None
@@ -132,9 +140,13 @@ class KernelAnswers(Memory):
 
     def lets_hardware_in(self, function: Function) -> bool:
         """May the hardware act within the kernel's helper that stands for this one? Only where that is not proved to be one step."""
-        return self.judge is not None and self._ours(function) and not self.judge.is_one_step(function)
+        return (
+            self.judge is not None and self._ours(function) and not self.judge.is_one_step(function)
+        )
 
-    def _disturbed(self, function: Function, args: tuple[Any, ...], room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+    def _disturbed(
+        self, function: Function, args: tuple[Any, ...], room: Room
+    ) -> tuple[Any, dict[str, Any], Any] | None:
         """A helper that is not one step: lifted for this call, with the hardware let in between its events."""
         key = (function, args, room.place)
         try:
@@ -151,7 +163,10 @@ class KernelAnswers(Memory):
                 raise
             self._stay(function, str(error))
             return None
-        self.rooms |= dict.fromkeys(f"the hardware may act in {function.name} {where}" for where in rooms_of(lifted.accesses))
+        self.rooms |= dict.fromkeys(
+            f"the hardware may act in {function.name} {where}"
+            for where in rooms_of(lifted.accesses)
+        )
         found = self._pointed_at(key, function, lifted, names)
         self._ask(key)
         return found
@@ -189,30 +204,50 @@ class KernelAnswers(Memory):
         assert self.library is not None
         if function.name not in self.library.listed or self.layout.text(function.name).own:
             return
-        self._asked.setdefault(f"{function.name} is arch/'s: {why}", {})[function] = self.alg.truth(True)
+        self._asked.setdefault(f"{function.name} is arch/'s: {why}", {})[function] = self.alg.truth(
+            True
+        )
 
-    def _lift(self, function: Function, args: tuple[Any, ...], room: Room | None = None) -> tuple[Lifting, Mapping[str, str]]:
+    def _lift(
+        self, function: Function, args: tuple[Any, ...], room: Room | None = None
+    ) -> tuple[Lifting, Mapping[str, str]]:
         assert self.library is not None
         shape = self.library.shapes.get(function.name)
         if shape is None:
             raise Incomplete(f"this kernel has no {function.name}")
         pairs = pair(self.library, shape, function)
         given = dict(zip([p.name for p in function.params], args, strict=True))
-        words, names = {p.wrapper: given[p.model] for p in pairs}, {p.wrapper: p.model for p in pairs}
+        words, names = {p.wrapper: given[p.model] for p in pairs}, {
+            p.wrapper: p.model for p in pairs
+        }
         if room is not None:
-            lifted = self.library.lift(shape, self.alg, self.free, words, self._features, self.feasible, most_rounds=MOST_ROUNDS,
-                                       acting=lambda name, place, entry, where: room.act(names[name], entry, where, place))
+            lifted = self.library.lift(
+                shape,
+                self.alg,
+                self.free,
+                words,
+                self._features,
+                self.feasible,
+                most_rounds=MOST_ROUNDS,
+                acting=lambda name, place, entry, where: room.act(names[name], entry, where, place),
+            )
         elif self.feasible is None:
             lifted = self.library.lift(shape, self.alg, self.free, words, self._features)
         else:
-            lifted = self.library.lift_to_the_end(shape, self.alg, self.free, words, self._features, self.feasible)
+            lifted = self.library.lift_to_the_end(
+                shape, self.alg, self.free, words, self._features, self.feasible
+            )
         return lifted, names
 
-    def _record(self, key: Any, function: Function, lifted: Lifting, unsettled: tuple[Undefinedness, ...]) -> None:
+    def _record(
+        self, key: Any, function: Function, lifted: Lifting, unsettled: tuple[Undefinedness, ...]
+    ) -> None:
         for u in unsettled:
             if self.alg.known(u.condition) is not False:
                 reasons, reason = self.met.setdefault(key, {}), f"{function.name}: {u.reason}"
-                reasons[reason] = self.alg.any(u.condition, reasons.get(reason, self.alg.truth(False)))
+                reasons[reason] = self.alg.any(
+                    u.condition, reasons.get(reason, self.alg.truth(False))
+                )
         self.notes |= dict.fromkeys(lifted.notes)
         self.lifted[function.name] = None
 
@@ -234,7 +269,10 @@ class KernelHelpers:
     """A `Substitute`: the lifted helpers of one tree, by variant."""
 
     def __init__(
-        self, libraries: Mapping[str, Library], version: str, levels: Mapping[str, Callable[[str], str]],
+        self,
+        libraries: Mapping[str, Library],
+        version: str,
+        levels: Mapping[str, Callable[[str], str]],
     ) -> None:
         self.libraries = libraries
         self.version = version
@@ -264,8 +302,12 @@ class KernelHelpers:
             return f"no kernel build stands for {layout.variant.name}"
         return ""
 
-    def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> KernelAnswers:
+    def memory(
+        self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]
+    ) -> KernelAnswers:
         library = self.libraries[layout.variant.name]
-        found = KernelAnswers(library, layout, alg, _Fresh(fresh), strict=False, features=self.features(layout))
+        found = KernelAnswers(
+            library, layout, alg, _Fresh(fresh), strict=False, features=self.features(layout)
+        )
         found.judge = self.judge(layout)
         return found

@@ -67,7 +67,9 @@ def pair(library: Library, shape: Shape, function: Function) -> list[Pairing]:
     return found
 
 
-def evaluate_model(alg: Algebra[Any, Any], function: Function, pairs: list[Pairing], args: Mapping[str, Any]) -> Modelled:
+def evaluate_model(
+    alg: Algebra[Any, Any], function: Function, pairs: list[Pairing], args: Mapping[str, Any]
+) -> Modelled:
     """The model's helper on these arguments (by wrapper parameter)."""
     machine = Machine(alg)
     values = {p.model: args[p.wrapper] for p in pairs}

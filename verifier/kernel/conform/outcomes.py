@@ -39,7 +39,9 @@ __all__ = [
 
 BEFORE, AFTER = "before it", "after it"
 MOST_ROUNDS = (
-    24  # of one loop: hardware that acts between makes a compare-and-swap loop go around as often as an entry can change
+    # of one loop: hardware that acts between makes a compare-and-swap loop go around as often as an
+    # entry can change
+    24
 )
 MOST_WAYS = 20_000  # of choices, with numbers
 
@@ -67,11 +69,14 @@ def happenings(layout: Layout, level: str, named: Callable[[str], str]) -> tuple
 class Hardware:
     """Lets the events happen where they were chosen, each once at each point, in arch/'s order; and notes which did."""
 
-    def __init__(self, alg: Algebra[Any, Any], events: Sequence[Happening], width: int, choose: Choose) -> None:
+    def __init__(
+        self, alg: Algebra[Any, Any], events: Sequence[Happening], width: int, choose: Choose
+    ) -> None:
         self.alg, self.events, self.width, self.choose = alg, events, width, choose
         self.machine = Machine(alg)
         self.stored: Any = alg.truth(False)
-        self.happened: list[tuple[str, str]] = []  # event, place: with numbers, what did happen; with terms, what may
+        # event, place: with numbers, what did happen; with terms, what may
+        self.happened: list[tuple[str, str]] = []
 
     def act(self, place: str, entry: Any, where: Any) -> Any:
         """The entry after the hardware may have acted at a place, which is reached under a condition."""
@@ -92,7 +97,11 @@ class Hardware:
 
     def _idle(self, event: Happening, entry: Any, after: Any) -> bool:
         """Would the event, with numbers, change nothing at all?"""
-        return isinstance(self.alg, Integers) and entry == after and (not event.stores or self.stored is True)
+        return (
+            isinstance(self.alg, Integers)
+            and entry == after
+            and (not event.stores or self.stored is True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,9 @@ class Outcome:
 class Side(Protocol):
     """Whoever has outcomes, over any algebra."""
 
-    def outcome(self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose) -> Outcome: ...
+    def outcome(
+        self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose
+    ) -> Outcome: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +146,9 @@ class KernelSide:
     feasible: Callable[[Any], bool]
     free_loads: bool = False
 
-    def outcome(self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose) -> Outcome:
+    def outcome(
+        self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose
+    ) -> Outcome:
         hardware = Hardware(alg, self.events, self.entry.width, choose)
         name = self.entry.wrapper
         given = {**args, name: hardware.act(BEFORE, args[name], alg.truth(True))}
@@ -145,10 +158,19 @@ class KernelSide:
         undefined = tuple((u.reason, alg.all(inside, u.condition)) for u in lifted.undefined)
         within = alg.all(inside, *[alg.neg(condition) for _, condition in undefined])
         return Outcome(
-            left, lifted.result, lifted.width, hardware.stored, within, undefined, tuple(hardware.happened), lifted.accesses
+            left,
+            lifted.result,
+            lifted.width,
+            hardware.stored,
+            within,
+            undefined,
+            tuple(hardware.happened),
+            lifted.accesses,
         )
 
-    def _lift(self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], hardware: Hardware) -> Lifting:
+    def _lift(
+        self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], hardware: Hardware
+    ) -> Lifting:
         plain = isinstance(alg, Integers)
         if self.inner:
             return self.library.lift(
@@ -163,8 +185,12 @@ class KernelSide:
                 MOST_ROUNDS,
             )
         if plain:
-            return self.library.lift(self.shape, alg, free, args, self.features, free_loads=self.free_loads)
-        return self.library.lift_to_the_end(self.shape, alg, free, args, self.features, self.feasible, self.free_loads)
+            return self.library.lift(
+                self.shape, alg, free, args, self.features, free_loads=self.free_loads
+            )
+        return self.library.lift_to_the_end(
+            self.shape, alg, free, args, self.features, self.feasible, self.free_loads
+        )
 
 
 class _Disturbed(Machine):
@@ -187,14 +213,22 @@ class ArchSide:
     events: tuple[Happening, ...]
     entry: Pairing
 
-    def outcome(self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose) -> Outcome:
+    def outcome(
+        self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose
+    ) -> Outcome:
         hardware = Hardware(alg, self.events, self.entry.width, choose)
         values = {p.model: args[p.wrapper] for p in self.pairs}
         values[self.entry.model] = hardware.act(BEFORE, values[self.entry.model], alg.truth(True))
         result, after = evaluated(_Disturbed(alg, hardware), self.function, values)
         left = hardware.act(AFTER, after[self.entry.model], alg.truth(True))
-        width = None if result is None or self.function.returns == NOTHING else max(self.function.returns, 0)
-        return Outcome(left, result, width, hardware.stored, alg.truth(True), happened=tuple(hardware.happened))
+        width = (
+            None
+            if result is None or self.function.returns == NOTHING
+            else max(self.function.returns, 0)
+        )
+        return Outcome(
+            left, result, width, hardware.stored, alg.truth(True), happened=tuple(hardware.happened)
+        )
 
 
 def same(alg: Algebra[Any, Any], width: int, one: Outcome, two: Outcome) -> Any:
@@ -203,7 +237,11 @@ def same(alg: Algebra[Any, Any], width: int, one: Outcome, two: Outcome) -> Any:
     if one.width is not None and two.width is not None:
         if one.width != two.width:
             raise Incomplete("the results have different widths")
-        found.append(alg.eq(one.result, two.result, one.width) if one.width else alg.same(one.result, two.result))
+        found.append(
+            alg.eq(one.result, two.result, one.width)
+            if one.width
+            else alg.same(one.result, two.result)
+        )
     return alg.all(*found)
 
 

@@ -40,7 +40,9 @@ class Backend:
         """May the condition hold? True where that is not known."""
         return not isinstance(self.check([condition]), Unsat)
 
-    def small(self, conditions: Sequence[Any], first: Sequence[str], model: Mapping[str, int | bool]) -> Mapping[str, int | bool]:
+    def small(
+        self, conditions: Sequence[Any], first: Sequence[str], model: Mapping[str, int | bool]
+    ) -> Mapping[str, int | bool]:
         """A model of the conditions with the least values: of the inputs named first, then of the others, where that is cheap."""
         alg: Any = self.alg
         order = [n for n in dict.fromkeys((*first, *sorted(model))) if n in alg.inputs][:FEW_INPUTS]
@@ -65,7 +67,11 @@ class Backend:
 
 
 def _least(
-    asked: Backend, alg: Any, conditions: list[Any], order: Sequence[str], model: Mapping[str, int | bool]
+    asked: Backend,
+    alg: Any,
+    conditions: list[Any],
+    order: Sequence[str],
+    model: Mapping[str, int | bool],
 ) -> Mapping[str, int | bool]:
     """`small` with questions alone: may an input be 0, and else, from the highest bit down, less than with that bit?"""
     left = FEW_QUESTIONS
@@ -97,5 +103,10 @@ def make_backend(name: str, timeout: float | None) -> Backend:
         from verifier.engine.terms import Terms
 
         terms = Terms()
-        return Backend(terms, terms, z3_solver(terms, incremental=False, timeout=timeout), lambda: make_backend(name, timeout))
+        return Backend(
+            terms,
+            terms,
+            z3_solver(terms, incremental=False, timeout=timeout),
+            lambda: make_backend(name, timeout),
+        )
     raise UsageError(f"no solver {name!r}; there are bits and z3")

@@ -9,7 +9,12 @@ from typing import Any
 
 from verifier.base.exits import Exit
 from verifier.base.output import clean
-from verifier.kernel.conform.atomic_words import atomicity_counts, atomicity_json, atomicity_lines, disturbed_lines
+from verifier.kernel.conform.atomic_words import (
+    atomicity_counts,
+    atomicity_json,
+    atomicity_lines,
+    disturbed_lines,
+)
 from verifier.kernel.conform.conform import (
     Absent,
     Contradicted,
@@ -45,14 +50,22 @@ def as_text(report: Conformance, layouts: Mapping[str, Layout], verbose: bool = 
         lines += _lines(result, layouts.get(result.variant), verbose)
     for variant in dict.fromkeys(r.variant for r in report.results):
         counts = Counter(_VERDICTS[type(r)] for r in report.results if r.variant == variant)
-        lines.append(f"{variant}: " + ", ".join(f"{counts[v]} {v}" for v in _VERDICTS.values() if counts[v]))
-        lines += [f"{variant}: while the hardware acts, {text}" for text in atomicity_counts(report.results, variant)]
+        lines.append(
+            f"{variant}: " + ", ".join(f"{counts[v]} {v}" for v in _VERDICTS.values() if counts[v])
+        )
+        lines += [
+            f"{variant}: while the hardware acts, {text}"
+            for text in atomicity_counts(report.results, variant)
+        ]
     for name, options in report.refused:
         if options:
             lines.append(f"build {name}: this tree does not take {', '.join(options)}")
     lines += [f"build {name}: was made in this jail: {jail}" for name, jail in report.jails]
     lines += [f"{variant}: no kernel build stands for it" for variant in report.unbuilt]
-    lines.append(f"Linux {report.version}: " + ", ".join(f"{s.name} {s.seconds:.1f} s" for s in report.stages))
+    lines.append(
+        f"Linux {report.version}: "
+        + ", ".join(f"{s.name} {s.seconds:.1f} s" for s in report.stages)
+    )
     return "\n".join(lines)
 
 
@@ -63,19 +76,39 @@ def _lines(result: Result, layout: Layout | None, verbose: bool) -> list[str]:
             told = atomicity_lines(atomicity, layout, verbose)
             if not verbose:
                 return [f"equal      {head}", *told] if told else []
-            return [f"equal      {head}", *told, *(f"    rests on: {n}" for n in notes), *(f"    not for: {o}" for o in outside)]
+            return [
+                f"equal      {head}",
+                *told,
+                *(f"    rests on: {n}" for n in notes),
+                *(f"    not for: {o}" for o in outside),
+            ]
         case TooAtomic(more=more):
-            return [f"too-atomic {head}: arch/ is more atomic than the kernel, whose helper also comes to this",
-                    *disturbed_lines(more.run, layout)]
+            return [
+                (
+                    f"too-atomic {head}: arch/ is more atomic than the kernel, whose helper also"
+                    " comes to this"
+                ),
+                *disturbed_lines(more.run, layout),
+            ]
         case Differs():
             rows = [f"differs    {head}"]
-            rows += [f"    {name} = {entry_text(value, layout)}" for name, value in result.inputs.items()]
-            rows += [f"    with {name} = {value:#x}" for name, value in result.free.items() if value]
+            rows += [
+                f"    {name} = {entry_text(value, layout)}" for name, value in result.inputs.items()
+            ]
+            rows += [
+                f"    with {name} = {value:#x}" for name, value in result.free.items() if value
+            ]
             for side, found in (("arch/", result.model), ("kernel", result.kernel)):
-                rows += [f"    {side:7} {k} = {'nothing' if v is None else entry_text(v, layout)}" for k, v in found.items()]
+                rows += [
+                    f"    {side:7} {k} = {'nothing' if v is None else entry_text(v, layout)}"
+                    for k, v in found.items()
+                ]
             return [*rows, *atomicity_lines(result.atomicity, layout, verbose)]
         case Contradicted(values=values, reason=reason):
-            return [f"contradiction {head}: the solver says that {_listed(values)} shows a difference; {reason}"]
+            return [
+                f"contradiction {head}: the solver says that {_listed(values)} shows a difference;"
+                f" {reason}"
+            ]
         case Inconclusive(reason=reason):
             return [f"incomplete {head}: {reason}"]
         case Absent(source=source):
@@ -103,12 +136,20 @@ def as_json(report: Conformance) -> dict[str, Any]:
 
 def _json(result: Result) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "id": f"{result.variant}/{level_of(result.helper)}/{result.helper}", "variant": result.variant, "build": result.build,
-        "level": level_of(result.helper), "helper": result.helper, "verdict": _VERDICTS[type(result)],
+        "id": f"{result.variant}/{level_of(result.helper)}/{result.helper}",
+        "variant": result.variant,
+        "build": result.build,
+        "level": level_of(result.helper),
+        "helper": result.helper,
+        "verdict": _VERDICTS[type(result)],
     }
     match result:
         case Equal(rests_on=notes, outside=outside, seconds=seconds):
-            found |= {"rests_on": list(notes), "not_for": list(outside), "seconds": round(seconds, 4)}
+            found |= {
+                "rests_on": list(notes),
+                "not_for": list(outside),
+                "seconds": round(seconds, 4),
+            }
         case TooAtomic(rests_on=notes, seconds=seconds):
             found |= {"rests_on": list(notes), "seconds": round(seconds, 4)}
         case Differs():
@@ -122,7 +163,12 @@ def _json(result: Result) -> dict[str, Any]:
                 "seconds": round(result.seconds, 4),
             }
         case Contradicted(values=values, reason=reason, seconds=seconds):
-            found |= {"inputs": _hex(values), "replay": False, "reason": reason, "seconds": round(seconds, 4)}
+            found |= {
+                "inputs": _hex(values),
+                "replay": False,
+                "reason": reason,
+                "seconds": round(seconds, 4),
+            }
         case Inconclusive(reason=reason, seconds=seconds):
             found |= {"reason": reason, "seconds": round(seconds, 4)}
         case Absent(source=source):
@@ -148,17 +194,50 @@ def as_junit(report: Conformance) -> str:
         match result:
             case Equal(atomicity=atomicity):
                 cases.append(
-                    (result.variant, result.helper, result.seconds, "", "\n".join(atomicity_lines(atomicity, None, True)))
+                    (
+                        result.variant,
+                        result.helper,
+                        result.seconds,
+                        "",
+                        "\n".join(atomicity_lines(atomicity, None, True)),
+                    )
                 )
             case TooAtomic():
-                cases.append((result.variant, result.helper, result.seconds, "failure", "\n".join(_lines(result, None, True))))
+                cases.append(
+                    (
+                        result.variant,
+                        result.helper,
+                        result.seconds,
+                        "failure",
+                        "\n".join(_lines(result, None, True)),
+                    )
+                )
             case Differs():
-                cases.append((result.variant, result.helper, result.seconds, "failure", "\n".join(_lines(result, None, True))))
+                cases.append(
+                    (
+                        result.variant,
+                        result.helper,
+                        result.seconds,
+                        "failure",
+                        "\n".join(_lines(result, None, True)),
+                    )
+                )
             case Contradicted():
-                cases.append((result.variant, result.helper, result.seconds, "error", "\n".join(_lines(result, None, True))))
+                cases.append(
+                    (
+                        result.variant,
+                        result.helper,
+                        result.seconds,
+                        "error",
+                        "\n".join(_lines(result, None, True)),
+                    )
+                )
             case Inconclusive(reason=reason):
                 cases.append((result.variant, result.helper, result.seconds, "error", reason))
-    cases += [(variant, "undecided", 0.0, "error", "not compared: the run was stopped") for variant in report.undecided]
+    cases += [
+        (variant, "undecided", 0.0, "error", "not compared: the run was stopped")
+        for variant in report.undecided
+    ]
     return junit_text("conform", cases)
 
 
@@ -171,7 +250,9 @@ def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> 
         text = clean(text)
         case = TestCase(clean(case_name), classname=clean(classname), time=seconds)
         if kind:
-            result = (Failure if kind == "failure" else Error)(text.splitlines()[0] if text else kind)
+            result = (Failure if kind == "failure" else Error)(
+                text.splitlines()[0] if text else kind
+            )
             result.text = text
             case.result = [result]
         elif text:

@@ -83,8 +83,16 @@ def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
     """The variants of arch/ whose name, or whose architecture's, matches a glob. UsageError where none does."""
     archs = load_archs(folder)
     generic = load_generic(folder or data_folder("arch"))
-    found = [Layout(arch, variant, generic) for arch in archs.values() for variant in arch.variants.values()
-             if any(fnmatch.fnmatchcase(name, g) for name in (variant.name, arch.name, arch.kernel) for g in globs)]
+    found = [
+        Layout(arch, variant, generic)
+        for arch in archs.values()
+        for variant in arch.variants.values()
+        if any(
+            fnmatch.fnmatchcase(name, g)
+            for name in (variant.name, arch.name, arch.kernel)
+            for g in globs
+        )
+    ]
     if not found:
         raise UsageError(f"no variant matches {', '.join(globs)}")
     return found
@@ -95,7 +103,9 @@ def level_names() -> dict[str, Callable[[str], str]]:
     return {name: level.translated for name, level in load_levels(data_folder("specs")).items()}
 
 
-def build_library(tree: Path, build: Build, cache: Path | None = None) -> tuple[Library, tuple[Stage, ...], tuple[str, ...]]:
+def build_library(
+    tree: Path, build: Build, cache: Path | None = None
+) -> tuple[Library, tuple[Stage, ...], tuple[str, ...]]:
     """The lifted helpers of a build of a tree, what it took, and the options that were refused."""
     opened = open_tree(tree)
     tools = find_toolchain()
@@ -105,8 +115,11 @@ def build_library(tree: Path, build: Build, cache: Path | None = None) -> tuple[
     start = time.perf_counter()
     library = Library(compiled, shapes)
     parsed = time.perf_counter() - start
-    stages = (Stage(f"configure {build.name}", configured.seconds), Stage(f"compile {build.name}", compiled.seconds),
-              Stage(f"read {build.name}", parsed))
+    stages = (
+        Stage(f"configure {build.name}", configured.seconds),
+        Stage(f"compile {build.name}", compiled.seconds),
+        Stage(f"read {build.name}", parsed),
+    )
     return library, stages, configured.refused
 
 
@@ -119,7 +132,10 @@ def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> Librar
 
 
 def kernel_helpers(
-    tree: Path, wanted: Sequence[Layout], progress: Callable[[str], None] = lambda _: None, cache: Path | None = None,
+    tree: Path,
+    wanted: Sequence[Layout],
+    progress: Callable[[str], None] = lambda _: None,
+    cache: Path | None = None,
 ) -> KernelHelpers:
     """The lifted helpers of a tree for these variants, where a build stands for them."""
     opened, builds = open_tree(tree), load_builds()
@@ -136,9 +152,17 @@ def kernel_helpers(
 
 
 def conform(
-    tree: Path, variants: Sequence[str] = ("*",), helpers: Sequence[str] = ("*",), *, build: str | None = None,
-    backend: str = "z3", timeout: float | None = 60, arch_dir: Path | None = None, cache: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None, atomicity: bool = True,
+    tree: Path,
+    variants: Sequence[str] = ("*",),
+    helpers: Sequence[str] = ("*",),
+    *,
+    build: str | None = None,
+    backend: str = "z3",
+    timeout: float | None = 60,
+    arch_dir: Path | None = None,
+    cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+    atomicity: bool = True,
 ) -> Conformance:
     """Hold arch/ against a kernel tree: every helper of these variants whose name matches.
 
@@ -152,7 +176,11 @@ def conform(
     chosen: dict[str, list[Layout]] = {}
     unbuilt = []
     for layout in layouts(variants, arch_dir):
-        found = named_build(builds, build) if build is not None else build_for(builds, layout.variant.name)
+        found = (
+            named_build(builds, build)
+            if build is not None
+            else build_for(builds, layout.variant.name)
+        )
         if found is None or found.kernel != layout.arch.kernel:
             unbuilt.append(layout.variant.name)
         else:

@@ -55,14 +55,19 @@ def load_scalar(l: Context, address: Address, size: int, s: State) -> Value:
 
 def _load_case(l: Context, case: Case, size: int, s: State) -> Value:
     if l.free_loads and (
-        not isinstance(case.base, Object) or (case.base.free and case.base.size is None and case.offset.number is None)
+        not isinstance(case.base, Object)
+        or (case.base.free and case.base.size is None and case.offset.number is None)
     ):
         return l.anything(case.base, case.offset, size, s)
     contents = s.memory.get(case.base, {})
     if case.offset.number is not None:
         return l.memory.read(contents, case.base, case.offset.number, size)
     slots = l.memory.slots(case.base, case.offset, size)
-    l.undefine(s, l.alg.all(case.when, l.alg.neg(l.alg.any(*[c for c, _ in slots]))), f"an access outside {case.base.name}")
+    l.undefine(
+        s,
+        l.alg.all(case.when, l.alg.neg(l.alg.any(*[c for c, _ in slots]))),
+        f"an access outside {case.base.name}",
+    )
     found = l.memory.read(contents, case.base, slots[-1][1], size)
     for condition, at in slots[:-1]:
         found = l.values.choose(condition, l.memory.read(contents, case.base, at, size), found)
@@ -103,8 +108,13 @@ def load(l: Context, module: Module, kind: Type, address: Address, s: State) -> 
                 return found
             word = l.values.as_word(found)
             # LLVM: the upper bits of an odd type were written as 0
-            broken = l.alg.neg(l.alg.eq(l.alg.lshr(word.term, l.alg.word(width, 8 * size), 8 * size),
-                                        l.alg.word(0, 8 * size), 8 * size))
+            broken = l.alg.neg(
+                l.alg.eq(
+                    l.alg.lshr(word.term, l.alg.word(width, 8 * size), 8 * size),
+                    l.alg.word(0, 8 * size),
+                    8 * size,
+                )
+            )
             l.undefine(s, broken, "an odd word with bits above it")
             return l.ops.narrow(word, width, ())
         case Pointer():
@@ -115,7 +125,11 @@ def load(l: Context, module: Module, kind: Type, address: Address, s: State) -> 
             return Group(tuple(parts))
         case Array(count, element):
             step = module.layout.size(element)
-            return Group(tuple(load(l, module, element, shifted(l, address, n * step), s) for n in range(count)))
+            return Group(
+                tuple(
+                    load(l, module, element, shifted(l, address, n * step), s) for n in range(count)
+                )
+            )
         case _:
             raise Incomplete("a load of an unknown type")
 
@@ -125,8 +139,16 @@ def _load_pointer(l: Context, address: Address, s: State) -> Address:
     if len(address.cases) == 1 and isinstance(address.cases[0].base, Object):
         obj, at = address.cases[0].base, address.cases[0].offset.number
         size = l.pointer_width // 8
-        touched = any(p < (at or 0) + size and (at or 0) < p + n for p, (n, _) in s.memory.get(obj, {}).items())
-        if obj.free and at is not None and not touched and not any(p == at for p, _ in obj.pointers):
+        touched = any(
+            p < (at or 0) + size and (at or 0) < p + n
+            for p, (n, _) in s.memory.get(obj, {}).items()
+        )
+        if (
+            obj.free
+            and at is not None
+            and not touched
+            and not any(p == at for p, _ in obj.pointers)
+        ):
             _cases(l, address, s)
             return l.pointee(obj, at)
     return l.values.as_address(load_scalar(l, address, l.pointer_width // 8, s), l.pointer_width)
@@ -156,11 +178,15 @@ def shifted(l: Context, address: Address, offset: int) -> Address:
     if offset == 0:
         return address
     step = l.values.word(offset, l.pointer_width)
-    cases = tuple(Case(c.when, c.base, l.ops.binary("add", c.offset, step, ())) for c in address.cases)
+    cases = tuple(
+        Case(c.when, c.base, l.ops.binary("add", c.offset, step, ())) for c in address.cases
+    )
     return Address(cases, address.width, address.poison)
 
 
-def scatter(l: Context, module: Module, kind: Type, value: Value, obj: Object, at: int, contents: Contents) -> Contents:
+def scatter(
+    l: Context, module: Module, kind: Type, value: Value, obj: Object, at: int, contents: Contents
+) -> Contents:
     """Write a constant of any type into contents."""
     state = State((), {}, {obj: contents})
     store(l, module, kind, l.pointer(obj, at), value, state)

@@ -76,14 +76,18 @@ class Ops:
             return alg.ult(a.term, b.term, width)
         if op in ("add", "sub") and flag == "nsw":
             left = alg.bxor(a.term, result, width)
-            right = alg.bxor(b.term, result, width) if op == "add" else alg.bxor(a.term, b.term, width)
+            right = (
+                alg.bxor(b.term, result, width) if op == "add" else alg.bxor(a.term, b.term, width)
+            )
             return self.sign(alg.band(left, right, width), width)
         raise Incomplete(f"flag {flag} of {op}")
 
     def _mul_overflows(self, flag: str, a: Word, b: Word) -> Any:
         alg, width = self.alg, a.width
         widen = alg.zext if flag == "nuw" else alg.sext
-        product = alg.mul(widen(a.term, width, 2 * width), widen(b.term, width, 2 * width), 2 * width)
+        product = alg.mul(
+            widen(a.term, width, 2 * width), widen(b.term, width, 2 * width), 2 * width
+        )
         back = widen(alg.extract(product, 0, width), width, 2 * width)
         return alg.neg(alg.eq(product, back, 2 * width))
 
@@ -91,8 +95,12 @@ class Ops:
         alg, width = self.alg, a.width
         number = None
         if a.number is not None and b.number is not None and b.number < width:
-            signed = a.number - (1 << width) if op == "ashr" and a.number >> (width - 1) else a.number
-            number = (a.number << b.number if op == "shl" else signed >> b.number) & ((1 << width) - 1)
+            signed = (
+                a.number - (1 << width) if op == "ashr" and a.number >> (width - 1) else a.number
+            )
+            number = (a.number << b.number if op == "shl" else signed >> b.number) & (
+                (1 << width) - 1
+            )
         if number is not None:
             term = self.const(number, width)
         else:
@@ -118,11 +126,15 @@ class Ops:
         negative = self.values.no
         if op[0] == "s":
             least = self.const(1 << (width - 1), width)
-            overflow = alg.all(alg.eq(left, least, width), alg.eq(right, self.const(-1, width), width))
+            overflow = alg.all(
+                alg.eq(left, least, width), alg.eq(right, self.const(-1, width), width)
+            )
             undefined = self.values.either(undefined, overflow)
             flip_left, flip_right = self.sign(left, width), self.sign(right, width)
             negative = alg.neg(alg.same(flip_left, flip_right)) if op == "sdiv" else flip_left
-            left, right = self._magnitude(left, flip_left, width), self._magnitude(right, flip_right, width)
+            left, right = self._magnitude(left, flip_left, width), self._magnitude(
+                right, flip_right, width
+            )
         quotient, rest = self._long_division(left, right, width, b.number)
         result = quotient if op in ("udiv", "sdiv") else rest
         result = alg.ite(negative, alg.sub(self.const(0, width), result, width), result, width)
@@ -134,7 +146,9 @@ class Ops:
     def _magnitude(self, term: Any, flip: Any, width: int) -> Any:
         return self.alg.ite(flip, self.alg.sub(self.const(0, width), term, width), term, width)
 
-    def _long_division(self, left: Any, right: Any, width: int, number: int | None) -> tuple[Any, Any]:
+    def _long_division(
+        self, left: Any, right: Any, width: int, number: int | None
+    ) -> tuple[Any, Any]:
         """Quotient and rest of unsigned words; what a division by 0 gives is not used."""
         alg = self.alg
         if number is not None and number > 0 and number & (number - 1) == 0:
@@ -149,7 +163,12 @@ class Ops:
             rest = alg.bor(alg.shl(rest, one, width + 1), low, width + 1)
             fits = alg.neg(alg.ult(rest, divisor, width + 1))
             rest = alg.ite(fits, alg.sub(rest, divisor, width + 1), rest, width + 1)
-            quotient = alg.ite(fits, alg.bor(quotient, self.const(1 << bit, width + 1), width + 1), quotient, width + 1)
+            quotient = alg.ite(
+                fits,
+                alg.bor(quotient, self.const(1 << bit, width + 1), width + 1),
+                quotient,
+                width + 1,
+            )
         return alg.extract(quotient, 0, width), alg.extract(rest, 0, width)
 
     def compare(self, predicate: str, a: Word, b: Word) -> Truth:
@@ -203,7 +222,9 @@ class Ops:
             one = (1 << width) - 1 if signed else 1
             number = None if known is None else one if known else 0
             term = alg.ite(value.term, self.const(one, width), self.const(0, width), width)
-            return Word(width, term, number, self.values.either(value.poison, value.term if nneg else None))
+            return Word(
+                width, term, number, self.values.either(value.poison, value.term if nneg else None)
+            )
         number = value.number
         if number is not None and signed and number >> (value.width - 1):
             number |= (1 << width) - (1 << value.width)
@@ -224,7 +245,9 @@ class Ops:
         poison = self.values.either(value.poison, *broken)
         number = None if value.number is None else value.number & ((1 << width) - 1)
         if width == 1:
-            truth = alg.truth(bool(number)) if number is not None else alg.eq(term, self.const(1, 1), 1)
+            truth = (
+                alg.truth(bool(number)) if number is not None else alg.eq(term, self.const(1, 1), 1)
+            )
             return Truth(truth, poison)
         return Word(width, term, number, poison)
 
@@ -236,5 +259,7 @@ class Ops:
         above, below = alg.neg(alg.ult(value.term, low, width)), alg.ult(value.term, high, width)
         if bounds[1] & mask == 0:
             return alg.neg(above)
-        inside = alg.all(above, below) if bounds[0] & mask < bounds[1] & mask else alg.any(above, below)
+        inside = (
+            alg.all(above, below) if bounds[0] & mask < bounds[1] & mask else alg.any(above, below)
+        )
         return alg.neg(inside)

@@ -30,7 +30,9 @@ def order(function: Function) -> tuple[Part, ...]:
     return _parts(list(edges), edges, {function.blocks[0].label})
 
 
-def _parts(blocks: list[str], edges: dict[str, tuple[str, ...]], entries: set[str]) -> tuple[Part, ...]:
+def _parts(
+    blocks: list[str], edges: dict[str, tuple[str, ...]], entries: set[str]
+) -> tuple[Part, ...]:
     """The parts of a piece of the graph which is entered at `entries`."""
     inside = set(blocks)
     found: list[Part] = []
@@ -39,18 +41,28 @@ def _parts(blocks: list[str], edges: dict[str, tuple[str, ...]], entries: set[st
         if len(component) == 1 and component[0] not in edges[component[0]]:
             found.append(component[0])
             continue
-        headers = {to for source in blocks if source not in members for to in edges[source] if to in members}
+        headers = {
+            to
+            for source in blocks
+            if source not in members
+            for to in edges[source]
+            if to in members
+        }
         headers |= entries & members
         if len(headers) != 1:
             raise Incomplete("a loop with more than one entry")
         header = headers.pop()
         rest = [b for b in component if b != header]
         inner = {b: tuple(to for to in edges[b] if to != header) for b in component}
-        found.append(Loop(header, _parts(rest, inner, {to for to in inner[header] if to in members})))
+        found.append(
+            Loop(header, _parts(rest, inner, {to for to in inner[header] if to in members}))
+        )
     return tuple(found)
 
 
-def _components(blocks: list[str], edges: dict[str, tuple[str, ...]], inside: set[str]) -> list[list[str]]:
+def _components(
+    blocks: list[str], edges: dict[str, tuple[str, ...]], inside: set[str]
+) -> list[list[str]]:
     """Tarjan's strongly connected components, last ones first, without recursion."""
     number: dict[str, int] = {}
     low: dict[str, int] = {}

@@ -19,7 +19,9 @@ def _br(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> Non
     if not instr.operands:
         l.go(frame, label, instr.labels[0], state)
         return
-    test = l.certain(state, value_of(l, frame, instr.operands[0], state), "a branch depends on poison")
+    test = l.certain(
+        state, value_of(l, frame, instr.operands[0], state), "a branch depends on poison"
+    )
     if not isinstance(test, Truth):
         raise Incomplete("a branch on something else than a truth")
     yes, no = l.decide(test.term)
@@ -32,7 +34,9 @@ def _br(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> Non
 
 def _switch(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> None:
     """Each case in turn; cases that lead to one block go there together, since a phi cannot tell them apart."""
-    value = l.certain(state, value_of(l, frame, instr.operands[0], state), "a switch depends on poison")
+    value = l.certain(
+        state, value_of(l, frame, instr.operands[0], state), "a switch depends on poison"
+    )
     targets: dict[str, list[Any]] = {}
     matched = []
     for typed, target in zip(instr.operands[1:], instr.labels[1:], strict=True):
@@ -60,8 +64,11 @@ def _callbr(l: Context, frame: Frame, label: str, instr: Instr, state: State) ->
     targets: dict[str, list[Any]] = {}
     for target, condition in zip(instr.labels, conditions, strict=True):
         targets.setdefault(target, []).append(condition)
-    live = [(target, found) for target, found in ((t, l.values.either(*c)) for t, c in targets.items())
-            if found is not None]
+    live = [
+        (target, found)
+        for target, found in ((t, l.values.either(*c)) for t, c in targets.items())
+        if found is not None
+    ]
     decisions = [l.decide(condition)[0] for _, condition in live]
     if len(live) == 2:
         decisions = list(l.decide(live[0][1]))

@@ -45,13 +45,22 @@ def value_of(l: Context, frame: Frame, typed: Typed, state: State) -> Value:
 
 
 def constant(
-    l: Context, module: Module, kind: Type, operand: Operand, state: State | None = None, frame: Frame | None = None
+    l: Context,
+    module: Module,
+    kind: Type,
+    operand: Operand,
+    state: State | None = None,
+    frame: Frame | None = None,
 ) -> Value:
     """The value of a constant of a type."""
     kind = resolved(module, kind)
     match operand:
         case IntConst(number) if isinstance(kind, Int):
-            return l.values.truth(bool(number & 1)) if kind.width == 1 else l.values.word(number, kind.width)
+            return (
+                l.values.truth(bool(number & 1))
+                if kind.width == 1
+                else l.values.word(number, kind.width)
+            )
         case Null():
             return l.values.address(None, l.values.word(0, l.pointer_width), l.pointer_width)
         case Symbol(name) if name in l.addresses:
@@ -85,7 +94,9 @@ def _filled(l: Context, module: Module, kind: Type, poison: bool) -> Value:
         case Int(width):
             return l.values.poison_word(width) if poison else l.values.word(0, width)
         case Pointer():
-            return l.values.with_poison(constant(l, module, kind, Null()), l.values.yes if poison else None)
+            return l.values.with_poison(
+                constant(l, module, kind, Null()), l.values.yes if poison else None
+            )
         case Struct(fields):
             return Group(tuple(_filled(l, module, f, poison) for f in fields))
         case _:
@@ -104,14 +115,20 @@ def global_object(l: Context, module: Module, name: str) -> Object:
             size = _size(module, found.type)
             if size == 0 and found.value is None:
                 size = None  # extern T name[]: an array that is somewhere else
-        if found is not None and found.value is not None and (found.constant or name in l.as_initialised):
+        if (
+            found is not None
+            and found.value is not None
+            and (found.constant or name in l.as_initialised)
+        ):
             initial = _constant_bytes(l, module, found.type, found.value)
             if not found.constant:
                 l.note(f"{name} is as it was initialised")
         label = f"@{name}"
         free = l.object(label, size, 8)
         l.globals[key] = (
-            free if initial is None else Object(label, size, 8, initial, readonly=found is not None and found.constant)
+            free
+            if initial is None
+            else Object(label, size, 8, initial, readonly=found is not None and found.constant)
         )
     return l.globals[key]
 
@@ -134,7 +151,9 @@ def _size(module: Module, kind: Type) -> int | None:
         return None
 
 
-def _constant_bytes(l: Context, module: Module, kind: Type, operand: Operand) -> Callable[[int], Word]:
+def _constant_bytes(
+    l: Context, module: Module, kind: Type, operand: Operand
+) -> Callable[[int], Word]:
     """Reads the units of a constant; what is no number raises Incomplete when it is read."""
 
     def unit(offset: int) -> Word:
@@ -142,7 +161,9 @@ def _constant_bytes(l: Context, module: Module, kind: Type, operand: Operand) ->
         size = module.layout.size(kind)
         holder = Object("a constant", size, 8, lambda _: l.values.word(0, 64))
         if not isinstance(operand, Zero):
-            contents = scatter(l, module, kind, constant(l, module, kind, operand), holder, 0, contents)
+            contents = scatter(
+                l, module, kind, constant(l, module, kind, operand), holder, 0, contents
+            )
         bytes_ = [l.memory.read(contents, holder, at, 1) if at < size else l.values.word(0, 8)
                   for at in range(offset, offset + 8)]
         return l.memory.join([l.values.as_word(b) for b in bytes_])

@@ -58,9 +58,15 @@ class Program:
 class Models(Protocol):
     """What is not in the intermediate representation: assembly, intrinsics, functions of other files, addresses."""
 
-    def asm(self, l: Context, text: AsmText, instr: Instr, args: list[Value], state: State) -> Value | None: ...
+    def asm(
+        self, l: Context, text: AsmText, instr: Instr, args: list[Value], state: State
+    ) -> Value | None: ...
+
     def branch(self, l: Context, text: AsmText, args: list[Value], labels: int) -> list[Any]: ...
-    def call(self, l: Context, name: str, instr: Instr, args: list[Value], state: State) -> Value | None: ...
+    def call(
+        self, l: Context, name: str, instr: Instr, args: list[Value], state: State
+    ) -> Value | None: ...
+
     def known(self, l: Context, name: str) -> bool: ...
 
 
@@ -158,7 +164,9 @@ class Context(ABC):
         self._unknown += 1
         found = self.memory.read({}, self.object(f"?{self._unknown}", None), 0, size)
         for other, value in before:
-            found = self.values.choose(self.alg.eq(offset.term, other.term, offset.width), value, found)
+            found = self.values.choose(
+                self.alg.eq(offset.term, other.term, offset.width), value, found
+            )
         before.append((offset, found))
         return found
 
@@ -181,7 +189,9 @@ class Context(ABC):
         return self._neighbours[obj]
 
     def pointer(self, obj: Object, offset: int = 0) -> Address:
-        return self.values.address(obj, self.values.word(offset, self.pointer_width), self.pointer_width)
+        return self.values.address(
+            obj, self.values.word(offset, self.pointer_width), self.pointer_width
+        )
 
     # conditions
 
@@ -228,7 +238,9 @@ class Context(ABC):
         """Are the algebra's words numbers?"""
         return isinstance(self.alg, Integers)
 
-    def promised(self, state: State, value: Value, noundef: bool, bounds: tuple[int, int] | None, what: str) -> Value:
+    def promised(
+        self, state: State, value: Value, noundef: bool, bounds: tuple[int, int] | None, what: str
+    ) -> Value:
         """The value, with what attributes promise of it."""
         if bounds is not None:
             if not isinstance(value, Word):
@@ -252,7 +264,9 @@ class Context(ABC):
     # walking, which is a Lifter's
 
     @abstractmethod
-    def run(self, module: Module, function: Function, args: list[Value], state: State) -> tuple[Value | None, State]:
+    def run(
+        self, module: Module, function: Function, args: list[Value], state: State
+    ) -> tuple[Value | None, State]:
         """Walk a function from a state on: what it returns, and the state it leaves."""
 
     @abstractmethod

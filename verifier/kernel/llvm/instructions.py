@@ -99,7 +99,13 @@ def _alloca(l: Context, f: Frame, i: Instr, s: State) -> Value:
 
 
 def _load(l: Context, f: Frame, i: Instr, s: State) -> Value:
-    return load(l, f.module, i.type, l.values.as_address(value_of(l, f, i.operands[0], s), l.pointer_width), s)
+    return load(
+        l,
+        f.module,
+        i.type,
+        l.values.as_address(value_of(l, f, i.operands[0], s), l.pointer_width),
+        s,
+    )
 
 
 def _store(l: Context, f: Frame, i: Instr, s: State) -> None:
@@ -111,11 +117,15 @@ def _cmpxchg(l: Context, f: Frame, i: Instr, s: State) -> Value:
     """Compare and exchange as one step; the weak form does not fail without a reason, which only leads around again."""
     pointer, expected, new = (value_of(l, f, t, s) for t in i.operands)
     with l.one_event():
-        old, same = compare_exchange(l, l.values.as_address(pointer, l.pointer_width), expected, new, s)
+        old, same = compare_exchange(
+            l, l.values.as_address(pointer, l.pointer_width), expected, new, s
+        )
     return Group((old, same))
 
 
-def compare_exchange(l: Context, address: Address, expected: Value, new: Value, s: State) -> tuple[Word, Truth]:
+def compare_exchange(
+    l: Context, address: Address, expected: Value, new: Value, s: State
+) -> tuple[Word, Truth]:
     """What was there, and whether it was what was expected; then the new value is there."""
     wanted = l.certain(s, expected, "a compare-and-exchange expects poison")
     if not isinstance(wanted, Word):
@@ -146,7 +156,9 @@ def _modified(l: Context, op: str, old: Value, value: Value) -> Value:
     if op in ("add", "sub", "and", "or", "xor"):
         return l.ops.binary(op, old, value, ())
     if op == "nand":
-        return l.ops.binary("xor", l.ops.binary("and", old, value, ()), l.values.word(-1, old.width), ())
+        return l.ops.binary(
+            "xor", l.ops.binary("and", old, value, ()), l.values.word(-1, old.width), ()
+        )
     if op in ("max", "min", "umax", "umin"):
         less = l.ops.compare(("ult" if op[0] == "u" else "slt"), old, value)
         first, second = (value, old) if op.endswith("max") else (old, value)
@@ -184,14 +196,26 @@ def _fence(l: Context, f: Frame, i: Instr, s: State) -> None:
 
 def _call_operation(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
     """A call through a pointer that a table holds: by the name of what the pointer leads to, where a model has one, and so is not 0."""
-    address = l.certain(s, s.env[i.callee.name], "a call through poison") if isinstance(i.callee, Local) else None
-    if not isinstance(address, Address) or len(address.cases) != 1 or not isinstance(address.cases[0].base, Object):
+    address = (
+        l.certain(s, s.env[i.callee.name], "a call through poison")
+        if isinstance(i.callee, Local)
+        else None
+    )
+    if (
+        not isinstance(address, Address)
+        or len(address.cases) != 1
+        or not isinstance(address.cases[0].base, Object)
+    ):
         raise Incomplete("a call through a pointer")
     target = address.cases[0].base
     if not l.models.known(l, target.name) or address.cases[0].offset.number != 0:
         raise Incomplete(f"a call through a pointer: {target.name[1:]}")
-    l.notes.pop(f"{target.name[1:]} points to an object of its own, or is 0", None)  # it is known where it points
-    args = [l.promised(s, value_of(l, f, a, s), a.noundef, a.bounds, f"argument of {target.name[1:]}") for a in i.operands]
+    # it is known where it points
+    l.notes.pop(f"{target.name[1:]} points to an object of its own, or is 0", None)
+    args = [
+        l.promised(s, value_of(l, f, a, s), a.noundef, a.bounds, f"argument of {target.name[1:]}")
+        for a in i.operands
+    ]
     return l.models.call(l, target.name, i, args, s)
 
 
@@ -214,7 +238,11 @@ def _call(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
             raise Incomplete(f"{name} is given a struct by reference")
         metadata = isinstance(typed.operand, Symbol) and typed.operand.name.startswith("!")
         args.append(
-            None if metadata else l.promised(s, value_of(l, f, typed, s), typed.noundef, typed.bounds, f"argument of {name}")
+            None
+            if metadata
+            else l.promised(
+                s, value_of(l, f, typed, s), typed.noundef, typed.bounds, f"argument of {name}"
+            )
         )
     if not l.models.known(l, name):
         found = l.program.find(name, f.module)
@@ -223,7 +251,9 @@ def _call(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
             s.path, s.memory = after.path, after.memory
             kind = resolved(f.module, i.type)
             return (
-                Group((value,)) if isinstance(kind, Struct) and len(kind.fields) == 1 and isinstance(value, Word) else value
+                Group((value,))
+                if isinstance(kind, Struct) and len(kind.fields) == 1 and isinstance(value, Word)
+                else value
             )  # static: returned as it is
     return l.models.call(l, name, i, args, s)
 
@@ -231,7 +261,17 @@ def _call(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
 STEPS: dict[str, Step] = {
     **dict.fromkeys("add sub mul and or xor shl lshr ashr udiv sdiv urem srem".split(), _binary),
     **dict.fromkeys("zext sext trunc ptrtoint inttoptr bitcast".split(), _cast),
-    "icmp": _icmp, "select": _select, "freeze": _freeze, "getelementptr": _gep, "alloca": _alloca, "load": _load,
-    "store": _store, "cmpxchg": _cmpxchg, "atomicrmw": _atomicrmw, "extractvalue": _extract, "insertvalue": _insert,
-    "fence": _fence, "call": _call,
+    "icmp": _icmp,
+    "select": _select,
+    "freeze": _freeze,
+    "getelementptr": _gep,
+    "alloca": _alloca,
+    "load": _load,
+    "store": _store,
+    "cmpxchg": _cmpxchg,
+    "atomicrmw": _atomicrmw,
+    "extractvalue": _extract,
+    "insertvalue": _insert,
+    "fence": _fence,
+    "call": _call,
 }

@@ -32,7 +32,8 @@ def intrinsic(l: Context, name: str, instr: Instr, args: list[Any], state: State
             return found(l, args, state)
         base = base.rpartition(".")[0]
     if base_of(name) == "read_register" and isinstance(instr.type, Int):
-        return l.values.poison_word(instr.type.width)  # so whatever comes of it is undefined, never taken as known
+        # so whatever comes of it is undefined, never taken as known
+        return l.values.poison_word(instr.type.width)
     raise Incomplete(f"intrinsic {name}")
 
 
@@ -72,11 +73,15 @@ def _words(args: list[Any]) -> list[Word]:
 
 def _bswap(l: Context, args: list[Any], s: State) -> Word:
     (a,) = _words(args)
-    bytes_ = [Word(8, l.alg.extract(a.term, at, 8), None if a.number is None else a.number >> at & 255)
-              for at in range(0, a.width, 8)]
+    bytes_ = [
+        Word(8, l.alg.extract(a.term, at, 8), None if a.number is None else a.number >> at & 255)
+        for at in range(0, a.width, 8)
+    ]
     found = bytes_[0]
     for byte in bytes_[1:]:
-        number = None if found.number is None or byte.number is None else found.number << 8 | byte.number
+        number = (
+            None if found.number is None or byte.number is None else found.number << 8 | byte.number
+        )
         found = Word(found.width + 8, l.alg.concat(found.term, byte.term, found.width, 8), number)
     return Word(found.width, found.term, found.number, a.poison)
 
@@ -93,7 +98,9 @@ def _extreme(predicate: str, largest: bool) -> Intrinsic:
     def choose(l: Context, args: list[Any], s: State) -> Value:
         a, b = _words(args)
         less = l.ops.compare(predicate, a, b)
-        return l.values.with_poison(l.values.choose(less.term, b if largest else a, a if largest else b), less.poison)
+        return l.values.with_poison(
+            l.values.choose(less.term, b if largest else a, a if largest else b), less.poison
+        )
 
     return choose
 
@@ -103,7 +110,9 @@ def _abs(l: Context, args: list[Any], s: State) -> Value:
     (a,) = _words([word])
     negative = l.ops.sign(a.term, a.width)
     minus = l.ops.binary("sub", l.values.word(0, a.width), a, ())
-    least = l.alg.all(poisons.term, l.alg.eq(a.term, l.alg.word(1 << (a.width - 1), a.width), a.width))
+    least = l.alg.all(
+        poisons.term, l.alg.eq(a.term, l.alg.word(1 << (a.width - 1), a.width), a.width)
+    )
     return l.values.with_poison(l.values.choose(negative, minus, a), least)
 
 
@@ -167,7 +176,9 @@ def _saturating(op: str) -> Intrinsic:
         plain = l.ops.binary(op, a, b, ())
         limit = l.values.word(-1 if op == "add" else 0, a.width)
         broken = l.ops._promise(op, "nuw", a, b, plain.term)
-        return l.values.with_poison(l.values.choose(broken, limit, l.values.clean(plain)), plain.poison)
+        return l.values.with_poison(
+            l.values.choose(broken, limit, l.values.clean(plain)), plain.poison
+        )
 
     return compute
 
@@ -210,13 +221,19 @@ def _room(to: Address) -> int | None:
     if len(to.cases) != 1 or not isinstance(to.cases[0].base, Object):
         return None
     size, at = to.cases[0].base.size, to.cases[0].offset.number
-    return size - at if size is not None and at is not None and 0 <= size - at <= MOST_OF_ANY else None
+    return (
+        size - at if size is not None and at is not None and 0 <= size - at <= MOST_OF_ANY else None
+    )
 
 
 def _memset_within(l: Context, to: Address, byte: Value, length: Word, room: int, s: State) -> None:
     """As many bytes as the length says; more than the object has is undefined."""
     length = l.values.as_word(l.certain(s, length, "a length is poison"))
-    l.undefine(s, l.ops.compare("ugt", length, l.values.word(room, length.width)).term, "memory outside an object is set")
+    l.undefine(
+        s,
+        l.ops.compare("ugt", length, l.values.word(room, length.width)).term,
+        "memory outside an object is set",
+    )
     for at in range(room):
         place = shifted(l, to, at)
         within = l.ops.compare("ugt", length, l.values.word(at, length.width)).term
@@ -230,15 +247,33 @@ def _ptrmask(l: Context, args: list[Any], s: State) -> Value:
 
 
 _INTRINSICS: dict[str, Intrinsic] = {
-    "lifetime.start": _lifetime_start, "lifetime.end": _nothing, "assume": _assume, "expect": _first,
-    "bswap": _bswap, "bitreverse": _bitreverse, "abs": _abs, "ctpop": _ctpop,
-    "umax": _extreme("ult", True), "umin": _extreme("ult", False),
-    "smax": _extreme("slt", True), "smin": _extreme("slt", False),
-    "fshl": _funnel(True), "fshr": _funnel(False), "ctlz": _count_zeros(True), "cttz": _count_zeros(False),
-    "uadd.with.overflow": _overflowing("add", "nuw"), "sadd.with.overflow": _overflowing("add", "nsw"),
-    "usub.with.overflow": _overflowing("sub", "nuw"), "ssub.with.overflow": _overflowing("sub", "nsw"),
-    "umul.with.overflow": _overflowing("mul", "nuw"), "smul.with.overflow": _overflowing("mul", "nsw"),
-    "uadd.sat": _saturating("add"), "usub.sat": _saturating("sub"),
-    "memcpy": _memcpy, "memmove": _memcpy, "memset": _memset, "ptrmask": _ptrmask,
+    "lifetime.start": _lifetime_start,
+    "lifetime.end": _nothing,
+    "assume": _assume,
+    "expect": _first,
+    "bswap": _bswap,
+    "bitreverse": _bitreverse,
+    "abs": _abs,
+    "ctpop": _ctpop,
+    "umax": _extreme("ult", True),
+    "umin": _extreme("ult", False),
+    "smax": _extreme("slt", True),
+    "smin": _extreme("slt", False),
+    "fshl": _funnel(True),
+    "fshr": _funnel(False),
+    "ctlz": _count_zeros(True),
+    "cttz": _count_zeros(False),
+    "uadd.with.overflow": _overflowing("add", "nuw"),
+    "sadd.with.overflow": _overflowing("add", "nsw"),
+    "usub.with.overflow": _overflowing("sub", "nuw"),
+    "ssub.with.overflow": _overflowing("sub", "nsw"),
+    "umul.with.overflow": _overflowing("mul", "nuw"),
+    "smul.with.overflow": _overflowing("mul", "nsw"),
+    "uadd.sat": _saturating("add"),
+    "usub.sat": _saturating("sub"),
+    "memcpy": _memcpy,
+    "memmove": _memcpy,
+    "memset": _memset,
+    "ptrmask": _ptrmask,
     "experimental.noalias.scope.decl": _nothing,
 }

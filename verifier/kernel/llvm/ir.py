@@ -11,8 +11,31 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 __all__ = [
-    "Array", "AsmText", "Block", "DataLayout", "Expr", "Function", "Global", "Instr", "Int", "IntConst", "Items", "Local",
-    "Named", "Null", "Operand", "Param", "Pointer", "Struct", "Symbol", "Text", "Type", "Typed", "Undefined", "Void", "Zero",
+    "Array",
+    "AsmText",
+    "Block",
+    "DataLayout",
+    "Expr",
+    "Function",
+    "Global",
+    "Instr",
+    "Int",
+    "IntConst",
+    "Items",
+    "Local",
+    "Named",
+    "Null",
+    "Operand",
+    "Param",
+    "Pointer",
+    "Struct",
+    "Symbol",
+    "Text",
+    "Type",
+    "Typed",
+    "Undefined",
+    "Void",
+    "Zero",
 ]
 
 
@@ -116,7 +139,9 @@ class AsmText:
     constraints: str
 
 
-Operand: TypeAlias = Local | Symbol | IntConst | Null | Zero | Undefined | Items | Text | Expr | AsmText
+Operand: TypeAlias = (
+    Local | Symbol | IntConst | Null | Zero | Undefined | Items | Text | Expr | AsmText
+)
 
 
 @dataclass(frozen=True, slots=True)

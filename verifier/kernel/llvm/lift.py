@@ -23,7 +23,14 @@ from verifier.kernel.llvm.objects import Contents, Object
 from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.read_words import IrError
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import ENDLESS, AllOutside, EndlessLoop, Incomplete, NeverReturns, Value
+from verifier.kernel.llvm.values import (
+    ENDLESS,
+    AllOutside,
+    EndlessLoop,
+    Incomplete,
+    NeverReturns,
+    Value,
+)
 from verifier.kernel.llvm.ways import State
 
 __all__ = ["Lifter"]
@@ -41,7 +48,9 @@ class Lifter(Context):
 
     _walked = 0  # blocks
 
-    def call(self, name: str, args: Sequence[Value], memory: dict[Object, Contents] | None = None) -> tuple[Value | None, State]:
+    def call(
+        self, name: str, args: Sequence[Value], memory: dict[Object, Contents] | None = None
+    ) -> tuple[Value | None, State]:
         """What the function returns, and the state it leaves. Raises Incomplete.
 
         Where the function does not return, the condition is among `undefined`.
@@ -62,7 +71,9 @@ class Lifter(Context):
             raise Incomplete("nested too deep") from None
         raise Incomplete(f"no function {name}")
 
-    def run(self, module: Module, function: Function, args: list[Value], state: State) -> tuple[Value | None, State]:
+    def run(
+        self, module: Module, function: Function, args: list[Value], state: State
+    ) -> tuple[Value | None, State]:
         """Walk a function from a state on."""
         if len(args) != len(function.params):
             raise Incomplete(f"{function.name} is called with {len(args)} arguments")
@@ -70,7 +81,9 @@ class Lifter(Context):
         for param, arg in zip(function.params, args, strict=True):
             if param.element is not None:
                 arg = self._copied(module, param, arg, state)
-            env[param.name] = self.promised(state, arg, param.noundef, param.bounds, f"argument {param.name}")
+            env[param.name] = self.promised(
+                state, arg, param.noundef, param.bounds, f"argument {param.name}"
+            )
         frame = Frame(module, function, {b.label: b for b in function.blocks})
         frame.incoming[function.blocks[0].label] = [("", State(state.path, env, state.memory))]
         if len(self.frames) >= DEEPEST:
@@ -87,7 +100,9 @@ class Lifter(Context):
         if param.element is None:
             raise Incomplete(f"%{param.name} is no copy")
         copy = self.pointer(Object(f"%{param.name}", module.layout.size(param.element), 16))
-        value = load(self, module, param.element, self.values.as_address(arg, self.pointer_width), state)
+        value = load(
+            self, module, param.element, self.values.as_address(arg, self.pointer_width), state
+        )
         store(self, module, param.element, copy, value, state)
         return copy
 
@@ -101,7 +116,9 @@ class Lifter(Context):
         state = self.paths.merge(states)  # ways that do not return are among `undefined`
         value = state.env.get("")
         if value is not None:
-            value = self.promised(state, value, frame.function.noundef, frame.function.bounds, "the result")
+            value = self.promised(
+                state, value, frame.function.noundef, frame.function.bounds, "the result"
+            )
         return value, State(before.path, before.env, state.memory)
 
     def _parts(self, frame: Frame, parts: tuple[Part, ...]) -> None:
@@ -144,7 +161,9 @@ class Lifter(Context):
             try:
                 self._step(frame, instr, state)
             except NoReturn as callee:
-                only_outside = before[:2] == (len(self.undefined), len(self.lost)) and before[2] < len(self.outside)
+                only_outside = before[:2] == (len(self.undefined), len(self.lost)) and before[
+                    2
+                ] < len(self.outside)
                 if not only_outside:  # else each of its ways has told so
                     self.undefine(state, self.values.yes, f"{callee} does not return")
                 return
@@ -179,4 +198,6 @@ class Lifter(Context):
         if instr.dest is not None:
             if value is None:
                 raise Incomplete(f"{instr.op} gives no value")
-            state.env[instr.dest] = self.promised(state, value, instr.noundef, instr.bounds, f"%{instr.dest}")
+            state.env[instr.dest] = self.promised(
+                state, value, instr.noundef, instr.bounds, f"%{instr.dest}"
+            )

@@ -51,7 +51,9 @@ class Lines:
     def _row(self, number: int) -> tuple[str, dict[str, str]]:
         if number not in self._known:
             kind, text = self._rows.get(number, ("", ""))
-            self._known[number] = kind, {m[1]: m[2] or m[3] or m[4] or "" for m in _FIELD.finditer(text)}
+            self._known[number] = kind, {
+                m[1]: m[2] or m[3] or m[4] or "" for m in _FIELD.finditer(text)
+            }
         return self._known[number]
 
     def _scope(self, number: int) -> tuple[str, str]:
@@ -67,7 +69,9 @@ class Lines:
         return file, ""
 
 
-_PRIMITIVES = re.compile(r"(?:^|/)(?:atomic\w*|cmpxchg\w*|bitops|instrumented|non-atomic|rwonce)(?:[-.\w]*\.h|/)")
+_PRIMITIVES = re.compile(
+    r"(?:^|/)(?:atomic\w*|cmpxchg\w*|bitops|instrumented|non-atomic|rwonce)(?:[-.\w]*\.h|/)"
+)
 
 
 def told(chain: tuple[Line, ...]) -> str:
@@ -76,6 +80,10 @@ def told(chain: tuple[Line, ...]) -> str:
     >>> told((Line("asm/atomic.h", 7, "xchg"), Line("asm/pgtable.h", 9, "ptep_get_and_clear"), Line("/x/wrappers.c", 3, "w")))
     'asm/pgtable.h:9'
     """
-    kernels = [line for line in chain if not line.file.endswith("/wrappers.c") and line.file != "wrappers.c"]
+    kernels = [
+        line
+        for line in chain
+        if not line.file.endswith("/wrappers.c") and line.file != "wrappers.c"
+    ]
     users = [line for line in kernels if not _PRIMITIVES.search(line.file)]
     return ", from ".join(map(str, users or kernels)) or "a line that is not known"

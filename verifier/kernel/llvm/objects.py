@@ -67,7 +67,11 @@ class Memory:
         found = contents.get(offset)
         if found is not None and found[0] == size:
             return found[1]
-        touched = [at for at, (length, _) in contents.items() if at < offset + size and offset < at + length]
+        touched = [
+            at
+            for at, (length, _) in contents.items()
+            if at < offset + size and offset < at + length
+        ]
         if not touched:
             for at, address in obj.pointers:
                 if at == offset and address.width == size * 8:
@@ -113,17 +117,28 @@ class Memory:
             if found.number is not None and byte.number is not None:
                 number = found.number << 8 | byte.number
             poison = self.values.either(found.poison, byte.poison)
-            found = Word(found.width + 8, self.alg.concat(found.term, byte.term, found.width, 8), number, poison)
+            found = Word(
+                found.width + 8,
+                self.alg.concat(found.term, byte.term, found.width, 8),
+                number,
+                poison,
+            )
         return found
 
-    def write(self, contents: Contents, obj: Object, offset: int, size: int, value: Value) -> Contents:
+    def write(
+        self, contents: Contents, obj: Object, offset: int, size: int, value: Value
+    ) -> Contents:
         """The contents after `size` bytes from `offset` on have become the value."""
         self.check(obj, offset, size)
         if obj.readonly:
             raise Incomplete(f"{obj.name} is constant, and is written to")
         new = dict(contents)
         for at, (length, _) in contents.items():
-            if at < offset + size and offset < at + length and not (offset <= at and at + length <= offset + size):
+            if (
+                at < offset + size
+                and offset < at + length
+                and not (offset <= at and at + length <= offset + size)
+            ):
                 self._split(new, obj, contents, at)
         for at in [at for at in new if offset <= at < offset + size]:
             del new[at]
@@ -143,10 +158,22 @@ class Memory:
     def merge(self, c: Any, obj: Object, a: Contents, b: Contents) -> Contents:
         """Contents a where c holds, else b."""
         merged: Contents = {}
-        both = {at: {a[at][0] if at in a else 0, b[at][0] if at in b else 0} - {0} for at in {**a, **b}}
-        plain = all(len(sizes) == 1 for sizes in both.values()) and not self._overlap({at: max(s) for at, s in both.items()})
-        spans = {at: max(s) for at, s in both.items()} if plain else {
-            byte: 1 for side in (a, b) for at, (size, _) in side.items() for byte in range(at, at + size)}
+        both = {
+            at: {a[at][0] if at in a else 0, b[at][0] if at in b else 0} - {0} for at in {**a, **b}
+        }
+        plain = all(len(sizes) == 1 for sizes in both.values()) and not self._overlap(
+            {at: max(s) for at, s in both.items()}
+        )
+        spans = (
+            {at: max(s) for at, s in both.items()}
+            if plain
+            else {
+                byte: 1
+                for side in (a, b)
+                for at, (size, _) in side.items()
+                for byte in range(at, at + size)
+            }
+        )
         for at, size in spans.items():
             left, right = self.read(a, obj, at, size), self.read(b, obj, at, size)
             merged[at] = (size, self.values.choose(c, left, right))
@@ -166,7 +193,9 @@ class Memory:
         if obj.size is None or obj.size // size > MOST_SLOTS:
             raise Incomplete(f"an offset into {obj.name} is not a constant")
         if obj.align % size:
-            raise Incomplete(f"an offset into {obj.name} is not a constant, and what is read there may straddle")
+            raise Incomplete(
+                f"an offset into {obj.name} is not a constant, and what is read there may straddle"
+            )
         return [(self.alg.eq(offset.term, self.alg.word(at, offset.width), offset.width), at)
                 for at in range(0, obj.size - size + 1, size)]
 
@@ -177,5 +206,10 @@ class Memory:
             known = self.alg.known(value.term)
             return Word(8, term, None if known is None else int(known), value.poison)
         if isinstance(value, Word) and value.width < 8 * size:
-            return Word(8 * size, self.alg.zext(value.term, value.width, 8 * size), value.number, value.poison)
+            return Word(
+                8 * size,
+                self.alg.zext(value.term, value.width, 8 * size),
+                value.number,
+                value.poison,
+            )
         return value

@@ -17,7 +17,12 @@ __all__ = ["compare_addresses", "element_address", "word_on_address"]
 
 
 def element_address(
-    l: Context, module: Module, kind: Type, address: Address, indices: list[Value], flags: tuple[str, ...]
+    l: Context,
+    module: Module,
+    kind: Type,
+    address: Address,
+    indices: list[Value],
+    flags: tuple[str, ...],
 ) -> Address:
     """getelementptr: the address of an element of an array or struct."""
     offset = l.values.word(0, l.pointer_width)
@@ -28,7 +33,12 @@ def element_address(
             continue
         kind = resolved(module, kind)
         if isinstance(kind, Struct) and index.number is not None:
-            offset = l.ops.binary("add", offset, l.values.word(module.layout.offset(kind, index.number), l.pointer_width), ())
+            offset = l.ops.binary(
+                "add",
+                offset,
+                l.values.word(module.layout.offset(kind, index.number), l.pointer_width),
+                (),
+            )
             kind = kind.fields[index.number]
         elif isinstance(kind, Array):
             kind = kind.element
@@ -42,9 +52,17 @@ def element_address(
         cases.append(Case(case.when, case.base, sum_))
         if flags and offset.number != 0:
             outside = _outside(l, case, offset, sum_)
-            if l.free_loads and not isinstance(case.base, Object) and offset.number is not None and outside is not None:
+            if (
+                l.free_loads
+                and not isinstance(case.base, Object)
+                and offset.number is not None
+                and outside is not None
+            ):
                 l.outside.append(
-                    Undefinedness(l.alg.all(outside, case.when), "a structure that lies across the end of the address space")
+                    Undefinedness(
+                        l.alg.all(outside, case.when),
+                        "a structure that lies across the end of the address space",
+                    )
                 )
                 continue
             broken.append(l.values.both(outside, case.when))
@@ -90,7 +108,11 @@ def word_on_address(l: Context, op: str, a: Value, b: Value, flags: tuple[str, .
         a, b = b, a
     if isinstance(a, Address) and isinstance(b, Address) and op == "sub":
         return _distance(l, a, b)
-    if not isinstance(a, Address) or not isinstance(b, Word) or any(f not in ("nuw", "nsw", "disjoint") for f in flags):
+    if (
+        not isinstance(a, Address)
+        or not isinstance(b, Word)
+        or any(f not in ("nuw", "nsw", "disjoint") for f in flags)
+    ):
         raise Incomplete(f"{op} of the address of an object")
     cases = []
     for case in a.cases:
@@ -102,9 +124,13 @@ def word_on_address(l: Context, op: str, a: Value, b: Value, flags: tuple[str, .
             if isinstance(found, Word):
                 if len(a.cases) > 1:
                     raise Incomplete("low bits of one of several addresses")
-                return Word(found.width, found.term, found.number, l.values.either(a.poison, found.poison))
+                return Word(
+                    found.width, found.term, found.number, l.values.either(a.poison, found.poison)
+                )
             cases.append(found)
-        elif op == "xor" and isinstance(case.base, Object) and _is_of_pair(case.base, case.offset, b):
+        elif (
+            op == "xor" and isinstance(case.base, Object) and _is_of_pair(case.base, case.offset, b)
+        ):
             cases.append(Case(case.when, l.neighbour(case.base), case.offset))
         else:
             raise Incomplete(f"{op} of the address of an object")
@@ -126,7 +152,11 @@ def _masked(l: Context, op: str, case: Case, mask: int) -> Case | Word:
     elif mask < align:
         return l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ())
     elif (~mask & full) < align and (~mask & full) & ((~mask & full) + 1) == 0:
-        return Case(case.when, case.base, l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ()))
+        return Case(
+            case.when,
+            case.base,
+            l.ops.binary("and", case.offset, l.values.word(mask, l.pointer_width), ()),
+        )
     some, high = (
         mask & (mask + 1) == 0 and mask < 1 << 16,
         (~mask & full) & ((~mask & full) + 1) == 0 and (~mask & full) < 1 << 16,
@@ -141,7 +171,9 @@ def _some_bits(l: Context, case: Case, mask: int) -> Word:
     width, align = l.pointer_width, case.base.align
     free = l.inputs.word(f"address of {case.base.name}+{case.offset.number}", width)
     high = l.ops.binary("and", Word(width, free), l.values.word(mask & ~(align - 1), width), ())
-    return l.ops.binary("or", high, l.values.word((case.offset.number or 0) & (align - 1) & mask, width), ())
+    return l.ops.binary(
+        "or", high, l.values.word((case.offset.number or 0) & (align - 1) & mask, width), ()
+    )
 
 
 def _distance(l: Context, a: Address, b: Address) -> Word:
@@ -149,7 +181,9 @@ def _distance(l: Context, a: Address, b: Address) -> Word:
     if len(a.cases) != 1 or len(b.cases) != 1 or a.cases[0].base is not b.cases[0].base:
         raise Incomplete("the distance between two objects")
     found = l.ops.binary("sub", a.cases[0].offset, b.cases[0].offset, ())
-    return Word(found.width, found.term, found.number, l.values.either(a.poison, b.poison, found.poison))
+    return Word(
+        found.width, found.term, found.number, l.values.either(a.poison, b.poison, found.poison)
+    )
 
 
 def compare_addresses(l: Context, predicate: str, a: Value, b: Value) -> Truth:
@@ -168,13 +202,16 @@ def _compare_cases(l: Context, predicate: str, x: Case, y: Case) -> object:
         return l.ops.compare(predicate, x.offset, y.offset).term
     if predicate in ("eq", "ne"):
         both = isinstance(x.base, Object) and isinstance(y.base, Object)
-        null_case = next((c for c in (x, y) if isinstance(c.base, Object) and c.base.null is not None), None)
+        null_case = next(
+            (c for c in (x, y) if isinstance(c.base, Object) and c.base.null is not None), None
+        )
         if null_case is not None:
             other = y if null_case is x else x
             if other.base is None and other.offset.number == 0 and null_case.offset.number == 0:
                 return null_case.base.null if predicate == "eq" else l.alg.neg(null_case.base.null)
             if both and null_case.offset.number == 0 and other.base.null is None and _inside(other):
-                return l.alg.truth(predicate == "ne")  # an object of its own, or 0: the other is neither
+                # an object of its own, or 0: the other is neither
+                return l.alg.truth(predicate == "ne")
             raise Incomplete(f"the address {null_case.base.name[1:]} is compared with another")
         null = any(c.base is None and c.offset.number == 0 for c in (x, y))
         if null or (both and _inside(x) and _inside(y)):
@@ -184,12 +221,16 @@ def _compare_cases(l: Context, predicate: str, x: Case, y: Case) -> object:
 
 def _near(case: Case) -> bool:
     """An object's address, or one so little behind it that it is not 0."""
-    return isinstance(case.base, Object) and case.offset.number is not None and case.offset.number < 1 << 24
+    return (
+        isinstance(case.base, Object)
+        and case.offset.number is not None
+        and case.offset.number < 1 << 24
+    )
 
 
 def _inside(case: Case) -> bool:
     """Is the offset within the object? One past its end may be another's beginning."""
     return case.offset.number is not None and (
-        case.offset.number == 0 or (case.base.size is not None and case.offset.number < case.base.size))
-
-
+        case.offset.number == 0
+        or (case.base.size is not None and case.offset.number < case.base.size)
+    )

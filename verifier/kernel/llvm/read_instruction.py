@@ -204,7 +204,13 @@ def read_call(op: str, dest: str | None, t: Tokens) -> Instr:
         arguments.append(_argument(t))
         t.take(",")
     flags: tuple[str, ...] = ()
-    while t.kind() == "group" or t.peek() in ("nounwind", "noreturn", "memory", "convergent", "cold"):
+    while t.kind() == "group" or t.peek() in (
+        "nounwind",
+        "noreturn",
+        "memory",
+        "convergent",
+        "cold",
+    ):
         t.next()
         if t.peek() == "(":
             t.skip_group()
@@ -222,7 +228,9 @@ def read_call(op: str, dest: str | None, t: Tokens) -> Instr:
             t.need("label")
             labels.append(unquote(t.next()))
             t.take(",")
-    return Instr(op, dest, kind, tuple(arguments), tuple(labels), flags, None, (), callee, bounds, noundef)
+    return Instr(
+        op, dest, kind, tuple(arguments), tuple(labels), flags, None, (), callee, bounds, noundef
+    )
 
 
 def _argument(t: Tokens) -> Typed:

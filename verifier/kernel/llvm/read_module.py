@@ -18,8 +18,9 @@ from verifier.kernel.llvm.read_words import IrError, Tokens, unquote
 __all__ = ["Module", "parse_module"]
 
 _LINKAGE = frozenset(
-    "private internal available_externally linkonce weak common appending extern_weak linkonce_odr weak_odr external "
-    "dso_local dso_preemptable default hidden protected thread_local unnamed_addr local_unnamed_addr externally_initialized".split()
+    "private internal available_externally linkonce weak common appending extern_weak linkonce_odr"
+    " weak_odr external dso_local dso_preemptable default hidden protected thread_local"
+    " unnamed_addr local_unnamed_addr externally_initialized".split()
 )
 _LABEL = re.compile(r'^(?:"((?:[^"\\]|\\.)*)"|([-\w$.]+)):')
 _DEFINE = re.compile(r'^define\b.*?@("[^"]*"|[-\w$.]+)\(', re.M)
@@ -110,7 +111,9 @@ def _global(line: str) -> Global:
         kind = tokens.type()
         external = "external" in words or "extern_weak" in words
         value = None if external else tokens.operand(kind)
-        return Global(name, kind, kind_word == "constant", value, "internal" in words or "private" in words)
+        return Global(
+            name, kind, kind_word == "constant", value, "internal" in words or "private" in words
+        )
     except IrError:
         return Global(name, Void(), False, None)
 
@@ -185,7 +188,15 @@ class _Body:
             word = tokens.next()
             if word == "align":
                 tokens.number()
-            elif word.startswith("#") or word in (",", "nounwind", "noreturn", "readnone", "cold", "convergent", "memory"):
+            elif word.startswith("#") or word in (
+                ",",
+                "nounwind",
+                "noreturn",
+                "readnone",
+                "cold",
+                "convergent",
+                "memory",
+            ):
                 if tokens.peek() == "(":
                     tokens.skip_group()
             elif word == "!range":

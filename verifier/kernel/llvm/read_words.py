@@ -38,8 +38,8 @@ _TOKEN = re.compile(
 )
 _CASTS = ("zext", "sext", "trunc", "ptrtoint", "inttoptr", "bitcast", "addrspacecast")
 _VALUE_ATTRIBUTES = frozenset(
-    "zeroext signext nonnull nocapture readonly readnone writeonly returned inreg noalias immarg nofree nest "
-    "dead_on_unwind writable noext swiftself allocptr allocalign nofpclass".split()
+    "zeroext signext nonnull nocapture readonly readnone writeonly returned inreg noalias immarg"
+    " nofree nest dead_on_unwind writable noext swiftself allocptr allocalign nofpclass".split()
 )
 _WITH_ARGUMENT = ("dereferenceable", "dereferenceable_or_null", "align", "captures", "initializes")
 
@@ -57,7 +57,9 @@ def unquote(text: str) -> str:
     text = text.lstrip("%@")
     if not text.startswith('"'):
         return text
-    return re.sub(r"\\([0-9A-Fa-f]{2}|\\)", lambda m: "\\" if m[1] == "\\" else chr(int(m[1], 16)), text[1:-1])
+    return re.sub(
+        r"\\([0-9A-Fa-f]{2}|\\)", lambda m: "\\" if m[1] == "\\" else chr(int(m[1], 16)), text[1:-1]
+    )
 
 
 class Tokens:
@@ -75,7 +77,10 @@ class Tokens:
         self._at = 0
 
     def fail(self, what: str) -> NoReturn:
-        raise IrError(f"{what} at {' '.join(self._words[self._at:self._at + 4])!r} in {self.text.strip()[:120]!r}")
+        raise IrError(
+            f"{what} at {' '.join(self._words[self._at:self._at + 4])!r} in"
+            f" {self.text.strip()[:120]!r}"
+        )
 
     def done(self) -> bool:
         return self._at >= len(self._words)
@@ -190,7 +195,8 @@ class Tokens:
                 self.next()
                 self.need("(")
                 kind = self.type()
-                element = element if word == "sret" else kind  # sret: memory of the caller's that the callee writes
+                # sret: memory of the caller's that the callee writes
+                element = element if word == "sret" else kind
                 self.need(")")
             elif word in _WITH_ARGUMENT:
                 self.next()

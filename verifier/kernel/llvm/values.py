@@ -167,7 +167,9 @@ class Values:
         if isinstance(value, Address):
             return value
         if isinstance(value, Word) and value.width == width:
-            return Address((Case(self.yes, None, Word(width, value.term, value.number)),), width, value.poison)
+            return Address(
+                (Case(self.yes, None, Word(width, value.term, value.number)),), width, value.poison
+            )
         raise Incomplete("something other than an address is used as one")
 
     def as_word(self, value: Value) -> Word:
@@ -192,11 +194,17 @@ class Values:
             case Word(), Word() if a.width == b.width:
                 return self._word(c, a, b)
             case Truth(), Truth():
-                return Truth(self.alg.choose(c, a.term, b.term), self._poison(c, a.poison, b.poison))
+                return Truth(
+                    self.alg.choose(c, a.term, b.term), self._poison(c, a.poison, b.poison)
+                )
             case Group(), Group() if len(a.parts) == len(b.parts):
-                return Group(tuple(self.choose(c, x, y) for x, y in zip(a.parts, b.parts, strict=True)))
+                return Group(
+                    tuple(self.choose(c, x, y) for x, y in zip(a.parts, b.parts, strict=True))
+                )
             case (Address(), _) | (_, Address()):
-                width = a.width if isinstance(a, Address) else b.width if isinstance(b, Address) else 0
+                width = (
+                    a.width if isinstance(a, Address) else b.width if isinstance(b, Address) else 0
+                )
                 return self._address(c, self.as_address(a, width), self.as_address(b, width))
         raise Incomplete("values of two kinds meet")
 
@@ -229,9 +237,15 @@ class Values:
         for number, old in enumerate(cases):
             if old.base is not new.base:
                 continue
-            same = old.offset is new.offset or (old.offset.number is not None and old.offset.number == new.offset.number)
+            same = old.offset is new.offset or (
+                old.offset.number is not None and old.offset.number == new.offset.number
+            )
             if same or new.base is None:
                 when = self.alg.any(old.when, new.when)
-                cases[number] = Case(when, old.base, old.offset if same else self._word(new.when, new.offset, old.offset))
+                cases[number] = Case(
+                    when,
+                    old.base,
+                    old.offset if same else self._word(new.when, new.offset, old.offset),
+                )
                 return
         cases.append(new)

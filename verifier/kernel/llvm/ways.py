@@ -74,7 +74,11 @@ class Paths:
                 continue
             for two in range(one + 1, len(states)):
                 second = states[two].path
-                if len(second) == len(first.path) and second[-1].opposite is first.path[-1] and second[:-1] == first.path[:-1]:
+                if (
+                    len(second) == len(first.path)
+                    and second[-1].opposite is first.path[-1]
+                    and second[:-1] == first.path[:-1]
+                ):
                     return one, two
         return len(states) - 2, len(states) - 1
 
@@ -96,7 +100,9 @@ class Paths:
         return {name: value if b[name] is value else self.values.choose(when, value, b[name])
                 for name, value in a.items() if name in b}
 
-    def _memory(self, when: Any, a: dict[Object, Contents], b: dict[Object, Contents]) -> dict[Object, Contents]:
+    def _memory(
+        self, when: Any, a: dict[Object, Contents], b: dict[Object, Contents]
+    ) -> dict[Object, Contents]:
         merged = dict(a)
         for obj, contents in b.items():
             if obj not in a:

@@ -23,7 +23,8 @@ from verifier.kernel.llvm.ways import State
 
 __all__ = ["Access", "Acting", "Windows"]
 
-# parameter, name of the window, the entry, and the condition of being there -> the entry after others have acted
+# parameter, name of the window, the entry, and the condition of being there -> the entry after
+# others have acted
 Acting: TypeAlias = Callable[[str, str, Any, Any], Any]
 
 
@@ -53,7 +54,8 @@ class Windows:
     entries: Mapping[Object, str]  # what is behind a pointer -> the parameter that points there
     turned: Callable[[Any, int], Any] | None = None
     met: dict[str, Access] = field(default_factory=dict)
-    _begun: dict[Object, Any] = field(default_factory=dict)  # the condition under which there was an event before
+    # the condition under which there was an event before
+    _begun: dict[Object, Any] = field(default_factory=dict)
     _one: bool = False  # within something that is one event
     _done: bool = False  # and that event has been met
     _last: str = ""
@@ -71,8 +73,15 @@ class Windows:
 
     def before(self, l: Context, address: Address, size: int, state: State) -> None:
         """An access begins. Others act on what it may be about, unless it belongs to an event that was met."""
-        objects = [c.base for c in address.cases if isinstance(c.base, Object) and c.base in self.entries
-                   and not (c.offset.number is not None and c.offset.number >= (c.base.size or c.base.align))]
+        objects = [
+            c.base
+            for c in address.cases
+            if isinstance(c.base, Object)
+            and c.base in self.entries
+            and not (
+                c.offset.number is not None and c.offset.number >= (c.base.size or c.base.align)
+            )
+        ]
         if not objects or (self._one and self._done):
             return
         self._done = True
@@ -86,7 +95,9 @@ class Windows:
         self._last = place
         return f"{place}.{self._count}" if self._count else place
 
-    def _window(self, l: Context, obj: Object, state: State, name: str, plain: bool, size: int) -> None:
+    def _window(
+        self, l: Context, obj: Object, state: State, name: str, plain: bool, size: int
+    ) -> None:
         alg, here = l.alg, l.paths.condition(state.path)
         begun = self._begun.get(obj)
         self._begun[obj] = here if begun is None else alg.any(begun, here)
@@ -98,7 +109,16 @@ class Windows:
         old = self._read(l, obj, state)
         new = self.act(self.entries[obj], name, old, when)
         if new is not old:
-            self._write(l, obj, state, new if alg.known(begun) is True else alg.ite(begun, new, old, 8 * (obj.size or obj.align)))
+            self._write(
+                l,
+                obj,
+                state,
+                (
+                    new
+                    if alg.known(begun) is True
+                    else alg.ite(begun, new, old, 8 * (obj.size or obj.align))
+                ),
+            )
 
     def _read(self, l: Context, obj: Object, state: State) -> Any:
         size = obj.size or obj.align
@@ -112,6 +132,12 @@ class Windows:
         size = obj.size or obj.align
         term = self.turned(term, size) if self.turned else term
         word = Word(
-            8 * size, term, term if isinstance(term, int) and not isinstance(term, bool) and l.numbers_are_known() else None
+            8 * size,
+            term,
+            (
+                term
+                if isinstance(term, int) and not isinstance(term, bool) and l.numbers_are_known()
+                else None
+            ),
         )
         state.memory[obj] = l.memory.write(state.memory.get(obj, {}), obj, 0, size, word)

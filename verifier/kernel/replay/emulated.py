@@ -74,14 +74,23 @@ def unpatched(library: Library, layout: Layout) -> str:
     The kernel patches it at boot where the CPU has what the variant says.
     """
     for name, feature in library.build.features.items():
-        patched = feature.name is not None or feature.keys is not None or (feature.global_ or "").startswith(PREFIX)
+        patched = (
+            feature.name is not None
+            or feature.keys is not None
+            or (feature.global_ or "").startswith(PREFIX)
+        )
         if patched and layout.variant.features.get(name):
             return f"its code is patched at boot for {name}"
     return ""
 
 
 def compare_emulated(
-    configured: Configured, library: Library, layout: Layout, count: int = 100, seed: int = 1, cache: Path | None = None
+    configured: Configured,
+    library: Library,
+    layout: Layout,
+    count: int = 100,
+    seed: int = 1,
+    cache: Path | None = None,
 ) -> Against:
     """Each helper of the variant that gcc compiles, on `count` points, against arch/.
 
@@ -93,14 +102,23 @@ def compare_emulated(
     if emulated is None or missing_packages(emulated):
         packages = f": apt install {' '.join(emulated.packages)}" if emulated else ""
         raise ExtractionError(f"{library.build.name} cannot be run{packages}")
-    shapes = [s for h, s in library.shapes.items() if h in layout.helpers() and h not in library.build.boot]
+    shapes = [
+        s
+        for h, s in library.shapes.items()
+        if h in layout.helpers() and h not in library.build.boot
+    ]
     features = known_features(library, layout.variant.features)
     program = emulated_program(configured, library, emulated, shapes, features, cache)
     return _compared(library, layout, shapes, program, count, seed)
 
 
 def _compared(
-    library: Library, layout: Layout, shapes: Sequence[Shape], program: Program, count: int, seed: int
+    library: Library,
+    layout: Layout,
+    shapes: Sequence[Shape],
+    program: Program,
+    count: int,
+    seed: int,
 ) -> Against:
     """Every helper on its points: first what arch/ says, then what the machine did, all in one process."""
     asked: list[tuple[Shape, list[Pairing], dict[str, int]]] = []
@@ -117,7 +135,9 @@ def _compared(
         asked += [(shape, pairs, dict(args)) for args in point_values(library, shape, count, seed)]
     numbers = {shape.helper: number for number, shape in enumerate(shapes)}
     text = "".join(
-        f"{numbers[shape.helper]:x} {' '.join(f'{args.get(p.name, 0):x}' for p in shape.parameters())}".rstrip() + "\n"
+        f"{numbers[shape.helper]:x}"
+        f" {' '.join(f'{args.get(p.name, 0):x}' for p in shape.parameters())}".rstrip()
+        + "\n"
         for shape, _, args in asked
     )
     answers = _answers(program.command, text.splitlines())
@@ -127,7 +147,9 @@ def _compared(
         if answer in ("outside", "trap"):
             continue
         compared[shape.helper] = compared.get(shape.helper, 0) + 1
-        model, machine = _both(library, layout, shape, pairs, args, [int(w, 16) for w in answer.split()])
+        model, machine = _both(
+            library, layout, shape, pairs, args, [int(w, 16) for w in answer.split()]
+        )
         if model != machine:
             disagreements.append(Disagreement(shape.helper, args, model, machine))
     total = sum(compared.values())
@@ -162,7 +184,12 @@ def _answers(command: Sequence[str], lines: Sequence[str]) -> list[str]:
 
 
 def _both(
-    library: Library, layout: Layout, shape: Shape, pairs: list[Pairing], args: Mapping[str, int], words: Sequence[int],
+    library: Library,
+    layout: Layout,
+    shape: Shape,
+    pairs: list[Pairing],
+    args: Mapping[str, int],
+    words: Sequence[int],
 ) -> tuple[dict[str, int], dict[str, int]]:
     """What arch/ gives for these arguments, and the machine's words, as far as both have them."""
     given = {p.wrapper: args[p.wrapper] if p.width else bool(args[p.wrapper]) for p in pairs}
@@ -173,5 +200,7 @@ def _both(
     machine = {name: after[places[name]] for name in found.entries}
     if shape.returns != "void" and found.result is not None and found.width != NOTHING:
         model["result"] = int(found.result)
-        machine["result"] = int(bool(result)) if found.width == BOOL else result & ((1 << found.width) - 1)
+        machine["result"] = (
+            int(bool(result)) if found.width == BOOL else result & ((1 << found.width) - 1)
+        )
     return model, machine

@@ -46,13 +46,10 @@ _ALWAYS = (
 )
 _ROOM = 1 << 16  # bytes of a global that the build has not got
 ROUNDS = 8  # of leaving out wrappers that do not compile
-_HEAD = (
-    HEAD
-    + """\
+_HEAD = HEAD + """\
 extern char pteproof_room[][1 << 17];
 static inline struct vm_area_struct *pteproof_vma(int n) { struct vm_area_struct *vma = (void *)pteproof_room[n]; vma->vm_mm = (void *)(pteproof_room[n] + (1 << 16)); return vma; }
 """
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +86,26 @@ class _Recipe:
     def rests_on(self) -> list[object]:
         """All that the program depends on, for its name in the store of builds."""
         e, c = self.emulated, self.configured
-        return [c.rests_on, c.build, self.source, self.runner, self.settings, self.data, self.lifted,
-                stamp(e.compiler), stamp(_objcopy(e)), stamp(e.emulator[0])]
+        return [
+            c.rests_on,
+            c.build,
+            self.source,
+            self.runner,
+            self.settings,
+            self.data,
+            self.lifted,
+            stamp(e.compiler),
+            stamp(_objcopy(e)),
+            stamp(e.emulator[0]),
+        ]
 
 
 def emulated_program(
-    configured: Configured, library: Library, emulated: Emulated, shapes: Sequence[Shape], features: Mapping[str, bool],
+    configured: Configured,
+    library: Library,
+    emulated: Emulated,
+    shapes: Sequence[Shape],
+    features: Mapping[str, bool],
     cache: Path | None = None,
 ) -> Program:
     """The program for these helpers, numbered in their order. ExtractionError where it cannot be built.
@@ -109,7 +120,10 @@ def emulated_program(
     lifted = frozenset(name for module in modules for name in module.texts)
     recipe = _Recipe(configured, emulated, source, lines, runner, settings, data, lifted)
     folder = entry(
-        cache or cache_folder(), f"{configured.key}-emulated", recipe.rests_on(), lambda part: _build(recipe, part),
+        cache or cache_folder(),
+        f"{configured.key}-emulated",
+        recipe.rests_on(),
+        lambda part: _build(recipe, part),
         configured.origin,
     )
     runs = (folder / "runs.txt").read_text(encoding="utf-8").split()
@@ -120,10 +134,15 @@ def _source(library: Library, shapes: Sequence[Shape]) -> tuple[str, dict[int, s
     """C of wrappers, each with a function that takes its words from an array; and which helper stands on which line."""
     rows, lines = [*_HEAD.splitlines(), *library.build.statics], {}
     for constant in dict.fromkeys(constant for constant, *_ in library.build.clears.values()):
-        cleared = f"for (int n = 0; n < 8; n++) *(pte_t *)pteproof_room[n] = __pte(pte_val(*(pte_t *)pteproof_room[n]) & ~({constant}));"
+        cleared = (
+            "for (int n = 0; n < 8; n++) *(pte_t *)pteproof_room[n] = __pte(pte_val(*(pte_t"
+            f" *)pteproof_room[n]) & ~({constant}));"
+        )
         rows.append(f"void {PREFIX}clear_{constant_name(constant)}(void) {{ {cleared} }}")
     for number, shape in enumerate(shapes):
-        rows.append(f"{shape.text(library.build.premises_of(shape.helper))} {_from_words(shape, number)}")
+        rows.append(
+            f"{shape.text(library.build.premises_of(shape.helper))} {_from_words(shape, number)}"
+        )
         lines[len(rows)] = str(number)
     return "\n".join(rows) + "\n", lines
 
@@ -140,7 +159,9 @@ def _from_words(shape: Shape, number: int) -> str:
             args.append(place)
         elif parameter.role == "free":
             args.append(
-                "0" if "*" not in parameter.declared else f"pteproof_vma({n})" if "vm_area" in parameter.declared else place
+                "0"
+                if "*" not in parameter.declared
+                else f"pteproof_vma({n})" if "vm_area" in parameter.declared else place
             )
         else:
             args.append(f"({parameter.declared})a[{n}]")
@@ -149,7 +170,10 @@ def _from_words(shape: Shape, number: int) -> str:
     )  # compiled by itself, as the kernel would
     call = f"called({', '.join(args)});"
     kept = call if shape.returns == "void" else f"*result = {call}"
-    return f"void {PREFIX}run_{number}(unsigned long long *a, unsigned long long *result) {{ {' '.join([*before, kept, *after])} }}"
+    return (
+        f"void {PREFIX}run_{number}(unsigned long long *a, unsigned long long *result) {{"
+        f" {' '.join([*before, kept, *after])} }}"
+    )
 
 
 def _settings(library: Library, features: Mapping[str, bool]) -> dict[str, dict[int, int]]:
@@ -157,7 +181,9 @@ def _settings(library: Library, features: Mapping[str, bool]) -> dict[str, dict[
     found: dict[str, dict[int, int]] = {}
 
     def put(name: str, offset: int, value: int, size: int) -> None:
-        for at, byte in enumerate(value.to_bytes(size, "big" if library.main.layout.big_endian else "little")):
+        for at, byte in enumerate(
+            value.to_bytes(size, "big" if library.main.layout.big_endian else "little")
+        ):
             found.setdefault(name, {})[offset + at] = found.get(name, {}).get(offset + at, 0) | byte
 
     for axiom in library.build.axioms:
@@ -179,8 +205,15 @@ def _build(recipe: _Recipe, part: Path) -> set[Path]:
     objects = [str(part / "wrappers.o"), *_sources(recipe, part)]
     kind = "(unsigned long long *, unsigned long long *)"
     table = "".join(f"extern void {PREFIX}run_{n}{kind};\n" for n in runs)
-    table += f"void (*const {PREFIX}runs[]){kind} = {{ {', '.join(f'[{n}] = {PREFIX}run_{n}' for n in runs)} }};\n"
-    for name, text in (("runner", recipe.runner), ("table", table), ("settings", _set(recipe.settings))):
+    table += (
+        f"void (*const {PREFIX}runs[]){kind} = {{"
+        f" {', '.join(f'[{n}] = {PREFIX}run_{n}' for n in runs)} }};\n"
+    )
+    for name, text in (
+        ("runner", recipe.runner),
+        ("table", table),
+        ("settings", _set(recipe.settings)),
+    ):
         (part / f"{name}.c").write_text(text, encoding="utf-8")
     _link(recipe, part, objects)
     (part / "runs.txt").write_text("\n".join(runs), encoding="utf-8")
@@ -193,9 +226,19 @@ def _link(recipe: _Recipe, part: Path, objects: Sequence[str]) -> None:
     """Link, and again with what was missing put in its place."""
     emulated, build = recipe.emulated, recipe.configured.build
     link = [
-        emulated.compiler, "-w", "-O1", "-fno-builtin", "-no-pie", "-Wl,--gc-sections", *_library(emulated), *emulated.link,
+        emulated.compiler,
+        "-w",
+        "-O1",
+        "-fno-builtin",
+        "-no-pie",
+        "-Wl,--gc-sections",
+        *_library(emulated),
+        *emulated.link,
         *(f"-Wl,--defsym={name}={value:#x}" for name, (value, _) in build.addresses().items()),
-        "-o", str(part / "helpers"), *(str(part / f"{name}.c") for name in ("runner", "table", "settings")), *objects,
+        "-o",
+        str(part / "helpers"),
+        *(str(part / f"{name}.c") for name in ("runner", "table", "settings")),
+        *objects,
     ]
     missing: set[str] = set()
     for _ in range(3):
@@ -216,7 +259,11 @@ def _objcopy(emulated: Emulated) -> str:
 
 def _library(emulated: Emulated) -> list[str]:
     """What the linker is told of the C library: nothing, or that there is none."""
-    return ["-static", "-nostdlib", f"-DSYSCALL={' '.join(emulated.syscall.split())}"] if emulated.syscall else []
+    return (
+        ["-static", "-nostdlib", f"-DSYSCALL={' '.join(emulated.syscall.split())}"]
+        if emulated.syscall
+        else []
+    )
 
 
 def _command(configured: Configured, emulated: Emulated) -> list[str]:
@@ -224,7 +271,11 @@ def _command(configured: Configured, emulated: Emulated) -> list[str]:
     given = configured.build.lookalike.flags() if configured.build.lookalike else []
     kept, words = [], [w for w in configured.command[1:] if w not in given]
     for before, word in zip(["", *words], words, strict=False):
-        if before in ("-include", "-isystem", "-I") or word in ("-include", "-isystem", "-I") or _KEPT.match(word):
+        if (
+            before in ("-include", "-isystem", "-I")
+            or word in ("-include", "-isystem", "-I")
+            or _KEPT.match(word)
+        ):
             kept.append(word)
     return [emulated.compiler, *kept, *_ALWAYS, *emulated.flags]
 
@@ -236,13 +287,29 @@ def _compile(recipe: _Recipe, part: Path) -> list[str]:
     for _ in range(ROUNDS):
         source.write_text("\n".join(rows) + "\n", encoding="utf-8")
         done = run_in(
-            configured, [*_command(configured, emulated), "-MD", "-c", "-o", str(part / "wrappers.o"), str(source)], part
+            configured,
+            [
+                *_command(configured, emulated),
+                "-MD",
+                "-c",
+                "-o",
+                str(part / "wrappers.o"),
+                str(source),
+            ],
+            part,
         )
         if done.returncode == 0:
             return list(kept.values())
-        failed = {int(n) for n in re.findall(rf"{re.escape(str(source))}:(\d+):\d+: (?:error|note: in expansion)", done.stderr)}
+        failed = {
+            int(n)
+            for n in re.findall(
+                rf"{re.escape(str(source))}:(\d+):\d+: (?:error|note: in expansion)", done.stderr
+            )
+        }
         if not failed & kept.keys():
-            raise ExtractionError(f"a header does not compile by {emulated.compiler}: {first_error(done.stderr)}")
+            raise ExtractionError(
+                f"a header does not compile by {emulated.compiler}: {first_error(done.stderr)}"
+            )
         for number in failed & kept.keys():
             rows[number - 1] = ""
             del kept[number]
@@ -256,7 +323,15 @@ def _sources(recipe: _Recipe, part: Path) -> Iterator[str]:
         path = configured.tree.path / name
         target = part / f"{name.replace('/', '_')}.o"
         if path.is_file() and path.suffix == ".c":
-            options = ["-ffunction-sections", "-fdata-sections", "-MD", "-c", "-o", str(target), str(path)]
+            options = [
+                "-ffunction-sections",
+                "-fdata-sections",
+                "-MD",
+                "-c",
+                "-o",
+                str(target),
+                str(path),
+            ]
             done = run_in(configured, [*_command(configured, emulated), *options], part)
             if done.returncode == 0:  # else what it has is missing
                 named = [f"--globalize-symbol={name}" for name in recipe.settings]
@@ -288,5 +363,9 @@ def _missing(recipe: _Recipe, names: set[str]) -> str:
 def _set(settings: Mapping[str, Mapping[int, int]]) -> str:
     """C that sets globals."""
     rows = [f"extern volatile unsigned char {name}[];" for name in settings]
-    told = [f"{name}[{at}] = {byte:#x};" for name, bytes_ in settings.items() for at, byte in sorted(bytes_.items())]
+    told = [
+        f"{name}[{at}] = {byte:#x};"
+        for name, bytes_ in settings.items()
+        for at, byte in sorted(bytes_.items())
+    ]
     return "\n".join([*rows, f"void pteproof_set(void) {{ {' '.join(told)} }}"]) + "\n"

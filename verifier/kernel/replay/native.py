@@ -46,13 +46,24 @@ class Kind:
 
 _KINDS = {
     "x86": Kind("x86_64", ("-mcmodel=small", "-fcf-protection=none"), "xorl %eax, %eax\nret"),
-    "arm64": Kind("aarch64", ("--target=aarch64-linux-gnu",), "mov x0, #0\nret", "aarch64-linux-gnu-gcc",
-                  ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")),
-    "powerpc": Kind("ppc64le", ("--target=powerpc64le-linux-gnu",), "li 3, 0\nblr", "powerpc64le-linux-gnu-gcc",
-                    ("qemu-ppc64le", "-L", "/usr/powerpc64le-linux-gnu")),
+    "arm64": Kind(
+        "aarch64",
+        ("--target=aarch64-linux-gnu",),
+        "mov x0, #0\nret",
+        "aarch64-linux-gnu-gcc",
+        ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"),
+    ),
+    "powerpc": Kind(
+        "ppc64le",
+        ("--target=powerpc64le-linux-gnu",),
+        "li 3, 0\nblr",
+        "powerpc64le-linux-gnu-gcc",
+        ("qemu-ppc64le", "-L", "/usr/powerpc64le-linux-gnu"),
+    ),
 }
 _JUMP = re.compile(
-    r'nop # arch_static_branch(.*?)"i,!i"\(ptr (?:nonnull )?(?:getelementptr inbounds \(i8, ptr @(\w+), i64 (\d+)\)|@(\w+))\)'
+    r'nop # arch_static_branch(.*?)"i,!i"\(ptr (?:nonnull )?(?:getelementptr inbounds \(i8, ptr'
+    r" @(\w+), i64 (\d+)\)|@(\w+))\)"
 )
 
 
@@ -65,7 +76,11 @@ class Outcome:
 
 
 def native_code(
-    compiled: Compiled, library: Library, cache: Path | None = None, emulate: bool = False, features: Mapping[str, bool] = {},
+    compiled: Compiled,
+    library: Library,
+    cache: Path | None = None,
+    emulate: bool = False,
+    features: Mapping[str, bool] = {},
 ) -> Path:
     """The folder with the shared library and its runner. ExtractionError where this computer is of another kind.
 
@@ -74,13 +89,21 @@ def native_code(
     """
     kernel = compiled.configured.build.kernel
     kind = _KINDS.get(kernel)
-    if kind is _KINDS["powerpc"] and (library.main.layout.big_endian or library.main.layout.pointer_bytes != 8):
+    if kind is _KINDS["powerpc"] and (
+        library.main.layout.big_endian or library.main.layout.pointer_bytes != 8
+    ):
         kind = None
     here = kind is not None and kind.machine == platform.machine()
-    lacking = [p for p in (kind.compiler, *kind.emulator[:1]) if not p or shutil.which(p) is None] if kind else []
+    lacking = (
+        [p for p in (kind.compiler, *kind.emulator[:1]) if not p or shutil.which(p) is None]
+        if kind
+        else []
+    )
     if kind is None or (not here and (not emulate or lacking)):
-        raise ExtractionError(f"{kernel} code does not run on this computer ({platform.machine()})"
-                              + (f"; {', '.join(lacking)} is missing" if emulate and kind and any(lacking) else ""))
+        raise ExtractionError(
+            f"{kernel} code does not run on this computer ({platform.machine()})"
+            + (f"; {', '.join(lacking)} is missing" if emulate and kind and any(lacking) else "")
+        )
     runner = Path(__file__).with_name("native_runner.c")
     returned = library.facts.returned()
     sources = {
@@ -124,9 +147,13 @@ def _returning(text: str, returned: Mapping[str, int]) -> str:
 
         def constant(match: re.Match[str], number: int = number) -> str:
             weak = " weak" if match["kind"] == "declare" else ""
-            return f"define{weak}{match['head']} {{\n  ret i{match['width']} {number & (1 << int(match['width'])) - 1}\n}}"
+            return (
+                f"define{weak}{match['head']} {{\n  ret i{match['width']}"
+                f" {number & (1 << int(match['width'])) - 1}\n}}"
+            )
 
-        # where a function is only declared, its debug information stands before its type: a definition has none there
+        # where a function is only declared, its debug information stands before its type: a
+        # definition has none there
         start, head, body = (
             r"^(?P<kind>define|declare)(?: !dbg !\d+)?",
             rf"(?P<head> [^\n]*?\bi(?P<width>\d+) @{name}\([^\n]*?)",
@@ -136,13 +163,18 @@ def _returning(text: str, returned: Mapping[str, int]) -> str:
     return text
 
 
-def _build(sources: Mapping[str, str], library: Library, runner: Path, kind: Kind, here: bool, part: Path) -> None:
+def _build(
+    sources: Mapping[str, str], library: Library, runner: Path, kind: Kind, here: bool, part: Path
+) -> None:
     tools = find_toolchain()
     objects = []
     for name, text in sources.items():
         source = part / f"{name}.ll"
         source.write_text(
-            text.replace("internal global", "global").replace("internal unnamed_addr global", "global"), encoding="utf-8"
+            text.replace("internal global", "global").replace(
+                "internal unnamed_addr global", "global"
+            ),
+            encoding="utf-8",
         )
         target = part / f"{name}.o"
         run(
@@ -151,7 +183,11 @@ def _build(sources: Mapping[str, str], library: Library, runner: Path, kind: Kin
             f"compiling {name} for this computer",
         )
         objects.append(str(target))
-    run([f"ld.lld{tools.suffix}", "-r", "-o", str(part / "all.o"), *objects], part, "linking the helpers")
+    run(
+        [f"ld.lld{tools.suffix}", "-r", "-o", str(part / "all.o"), *objects],
+        part,
+        "linking the helpers",
+    )
     (part / "missing.s").write_text(_missing(part, tools.suffix, library, kind), encoding="utf-8")
     run(
         [
@@ -171,7 +207,14 @@ def _build(sources: Mapping[str, str], library: Library, runner: Path, kind: Kin
         "linking the helpers",
     )
     run(
-        [tools.clang if here else kind.compiler, "-O1", "-o", str(part / "runner"), str(runner), "-ldl"],
+        [
+            tools.clang if here else kind.compiler,
+            "-O1",
+            "-o",
+            str(part / "runner"),
+            str(runner),
+            "-ldl",
+        ],
         part,
         "compiling the runner",
     )
@@ -183,7 +226,9 @@ def _build(sources: Mapping[str, str], library: Library, runner: Path, kind: Kin
 
 def _missing(part: Path, suffix: str, library: Library, kind: Kind) -> str:
     """Assembly for what is not defined: functions that return 0, and zeros."""
-    listed = run([f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols").stdout
+    listed = run(
+        [f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols"
+    ).stdout
     data = {name for module in library.program.modules for name in module.globals}
     lines = [".text"]
     for line in listed.splitlines():
@@ -210,8 +255,14 @@ class Native:
         self.library = library
         emulator = (folder / "emulator").read_text(encoding="utf-8").split("\n")
         command = [*filter(None, emulator), str(folder / "runner"), str(folder / "helpers.so")]
-        self._process = subprocess.Popen(jailed(command, None, [folder])[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE, text=True, env=clean_environment())
+        self._process = subprocess.Popen(
+            jailed(command, None, [folder])[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        )
         self._widths: dict[str, int | None] = {}
         for symbol, offset, byte in self._settings(features):
             self._ask(f"poke {symbol} {offset:x} {byte:x}")
@@ -226,7 +277,9 @@ class Native:
         for module in self.library.program.modules:
             for body in module.texts.values():
                 for line in body:
-                    for number, mask, offset in re.findall(r"\(i16 (\d+), i32 (\d+), ptr [^)]*@boot_cpu_data, i64 (\d+)\)", line):
+                    for number, mask, offset in re.findall(
+                        r"\(i16 (\d+), i32 (\d+), ptr [^)]*@boot_cpu_data, i64 (\d+)\)", line
+                    ):
                         if features.get(f"cpu feature {number}"):
                             bytes_[int(offset)] = bytes_.get(int(offset), 0) | int(mask)
         for at, value in bytes_.items():
@@ -238,7 +291,10 @@ class Native:
     def _ask(self, line: str) -> str:
         process = self._process
         if process.stdin is None or process.stdout is None or process.poll() is not None:
-            raise ExtractionError(f"the helpers cannot be run: {process.stderr.read().strip() if process.stderr else ''}")
+            raise ExtractionError(
+                "the helpers cannot be run:"
+                f" {process.stderr.read().strip() if process.stderr else ''}"
+            )
         try:
             process.stdin.write(line + "\n")
             process.stdin.flush()
@@ -267,10 +323,19 @@ class Native:
             return None
         result, *entries = (int(w, 16) for w in answer.split())
         kind = function.returns
-        kept = None if isinstance(kind, Void) else result & ((1 << kind.width) - 1) if isinstance(kind, Int) else result
+        kept = (
+            None
+            if isinstance(kind, Void)
+            else result & ((1 << kind.width) - 1) if isinstance(kind, Int) else result
+        )
         places = {p.name: p for p in shape.parameters() if p.role == "entry"}
-        return Outcome(kept, {n: self._stored(e & ((1 << 8 * self.library.entry_bytes(places[n])) - 1), places[n])
-                              for n, e in zip(names, entries, strict=True)})
+        return Outcome(
+            kept,
+            {
+                n: self._stored(e & ((1 << 8 * self.library.entry_bytes(places[n])) - 1), places[n])
+                for n, e in zip(names, entries, strict=True)
+            },
+        )
 
     def _stored(self, value: int, parameter: Parameter) -> int:
         """An entry as memory has it, and back."""
@@ -293,5 +358,10 @@ class Native:
     def __enter__(self) -> Native:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

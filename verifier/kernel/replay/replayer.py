@@ -42,7 +42,8 @@ class Replayer:
     def __init__(self, tree: Path, cache: Path | None = None) -> None:
         self.tree = open_tree(tree)
         self.cache = cache
-        self.listed = frozenset(shape.helper for shape in load_shapes())  # helpers that some kernel has
+        # helpers that some kernel has
+        self.listed = frozenset(shape.helper for shape in load_shapes())
         self._libraries: dict[str, Library] = {}
         self._natives: dict[str, Native | None] = {}
 
@@ -59,7 +60,9 @@ class Replayer:
         except Incomplete as error:
             return Replayed(None, native is not None, str(error))
         return Replayed(
-            outcome, native is not None, "" if outcome is not None else "behaviour is undefined or out of scope there"
+            outcome,
+            native is not None,
+            "" if outcome is not None else "behaviour is undefined or out of scope there",
         )
 
     def _open(self, layout: Layout) -> tuple[Library, Native | None]:
@@ -70,13 +73,17 @@ class Replayer:
         compiled = None
         if build.name not in self._libraries or variant not in self._natives:
             shapes = load_shapes()
-            compiled = compile_build(configure(self.tree, build, find_toolchain(), self.cache), shapes, self.cache)
+            compiled = compile_build(
+                configure(self.tree, build, find_toolchain(), self.cache), shapes, self.cache
+            )
             self._libraries.setdefault(build.name, Library(compiled, shapes))
         library = self._libraries[build.name]
         if compiled is not None:
             try:
                 folder = native_code(compiled, library, self.cache)
-                self._natives[variant] = Native(folder, library, known_features(library, layout.variant.features))
+                self._natives[variant] = Native(
+                    folder, library, known_features(library, layout.variant.features)
+                )
             except ExtractionError:
                 self._natives[variant] = None  # another kind of computer: the lifted code stands in
         return library, self._natives[variant]
@@ -90,5 +97,10 @@ class Replayer:
     def __enter__(self) -> Replayer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

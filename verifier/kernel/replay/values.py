@@ -21,7 +21,15 @@ from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Integers
 from verifier.model.arch import Layout
 
-__all__ = ["Comparison", "Mismatch", "compare_native", "corner_values", "point_values", "replay_native", "run_lifted"]
+__all__ = [
+    "Comparison",
+    "Mismatch",
+    "compare_native",
+    "corner_values",
+    "point_values",
+    "replay_native",
+    "run_lifted",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,9 @@ class Comparison:
     mismatches: tuple[Mismatch, ...]
 
 
-def run_lifted(library: Library, shape: Shape, args: Mapping[str, int], features: Mapping[str, bool]) -> Outcome | None:
+def run_lifted(
+    library: Library, shape: Shape, args: Mapping[str, int], features: Mapping[str, bool]
+) -> Outcome | None:
     """The lifted helper on values; None where behaviour is undefined or out of scope. Raises Incomplete."""
     given: dict[str, Any] = {}
     for index, parameter in enumerate(shape.parameters()):
@@ -59,7 +69,10 @@ def run_lifted(library: Library, shape: Shape, args: Mapping[str, int], features
         return None
     if any(u.condition for u in (*found.undefined, *found.outside)):
         return None
-    return Outcome(None if found.result is None else int(found.result), {k: int(v) for k, v in found.entries.items()})
+    return Outcome(
+        None if found.result is None else int(found.result),
+        {k: int(v) for k, v in found.entries.items()},
+    )
 
 
 def replay_native(
@@ -98,7 +111,11 @@ def corner_values(width: int) -> list[int]:
 def point_values(library: Library, shape: Shape, count: int, seed: int) -> Iterator[dict[str, int]]:
     """Corner values and random ones for a helper's parameters."""
     rng = random.Random(f"{shape.helper} {seed}")
-    widths = {p.name: library.width(shape, n) for n, p in enumerate(shape.parameters()) if p.role != "free"}
+    widths = {
+        p.name: library.width(shape, n)
+        for n, p in enumerate(shape.parameters())
+        if p.role != "free"
+    }
     corners = {name: corner_values(width) if width else [0, 1] for name, width in widths.items()}
     for number in range(count):
         point = {}
@@ -108,12 +125,20 @@ def point_values(library: Library, shape: Shape, count: int, seed: int) -> Itera
             elif number < 140 and rng.random() < 0.7:
                 point[name] = corners[name][number % len(corners[name])]
             else:
-                point[name] = rng.getrandbits(width) & (rng.getrandbits(width) if rng.random() < 0.5 else -1)
+                point[name] = rng.getrandbits(width) & (
+                    rng.getrandbits(width) if rng.random() < 0.5 else -1
+                )
         yield point
 
 
-def compare_native(library: Library, native: Native, features: Mapping[str, bool], count: int = 200, seed: int = 1,
-                   helpers: Sequence[str] | None = None) -> Comparison:
+def compare_native(
+    library: Library,
+    native: Native,
+    features: Mapping[str, bool],
+    count: int = 200,
+    seed: int = 1,
+    helpers: Sequence[str] | None = None,
+) -> Comparison:
     """Each helper lifted and native on `count` points."""
     points = skipped = compared = 0
     incomplete, mismatches = [], []

@@ -26,7 +26,8 @@ __all__ = [
     "operation_name",
 ]
 
-BIG_ENDIAN, IN_TABLES, FOUR_TIMES = "big-endian", "in tables", "four times"  # how entries lie in memory
+# how entries lie in memory
+BIG_ENDIAN, IN_TABLES, FOUR_TIMES = "big-endian", "in tables", "four times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ class Feature:
         if self.within is None:
             return self.number or ""
         structure, _, member = self.within.partition(".")
-        return f"8 * __builtin_offsetof(struct {structure}, {member}) + __builtin_ctzll({self.number})"
+        return (
+            f"8 * __builtin_offsetof(struct {structure}, {member}) + __builtin_ctzll({self.number})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,9 @@ class Emulated:
     link: tuple[str, ...]
     emulator: tuple[str, ...]
     packages: tuple[str, ...]
-    syscall: str = ""  # C of a system call on number, a, b and c, where the C library does not run: then none is linked
+    # C of a system call on number, a, b and c, where the C library does not run: then none is
+    # linked
+    syscall: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +116,31 @@ class Build:
         str, tuple[str, str, bool]
     ]  # function -> a constant of C, bits that it clears in the entry, why, and is it one step
     out_of_scope: Mapping[str, str]
-    lookalike: Lookalike | None  # the target that stands in where clang has none for the architecture
-    operations: Mapping[str, tuple[str, ...]]  # global table of functions -> members, to name what is called
+    # the target that stands in where clang has none for the architecture
+    lookalike: Lookalike | None
+    # global table of functions -> members, to name what is called
+    operations: Mapping[str, tuple[str, ...]]
     premises: tuple[Premise, ...]
-    bound: Mapping[str, tuple[str, str]]  # operation -> a function of the sources' assembly that is called, and why
+    # operation -> a function of the sources' assembly that is called, and why
+    bound: Mapping[str, tuple[str, str]]
     entries: tuple[str, ...] = ()  # how they lie in memory
     unequal: Mapping[str, str] = field(
         default_factory=dict
-    )  # helper that leaves the four words of an entry unequal, of which the first is compared -> why
+    # helper that leaves the four words of an entry unequal, of which the first is compared -> why
+    )
     emulated: Emulated | None = None
-    statics: tuple[str, ...] = ()  # declarations of functions that are static in a source, so that wrappers may call them
-    inline: bool = True  # may wrappers have in them what the headers' functions do: then those cannot be named
+    # declarations of functions that are static in a source, so that wrappers may call them
+    statics: tuple[str, ...] = ()
+    # may wrappers have in them what the headers' functions do: then those cannot be named
+    inline: bool = True
 
     def premises_of(self, helper: str) -> dict[str, str]:
         """Name and C of each premise about a helper."""
-        return {p.name: p.holds for p in self.premises if any(fnmatch.fnmatchcase(helper, glob) for glob in p.helpers)}
+        return {
+            p.name: p.holds
+            for p in self.premises
+            if any(fnmatch.fnmatchcase(helper, glob) for glob in p.helpers)
+        }
 
     def addresses(self) -> dict[str, tuple[int, str]]:
         """Globals of which an axiom says where they lie: name -> address, and why."""
@@ -138,7 +153,10 @@ class Build:
     @property
     def lines(self) -> list[str]:
         """The options as lines of a .config."""
-        return [f"# CONFIG_{o[:-2]} is not set" if o.endswith("=n") else f"CONFIG_{o}" for o in self.options]
+        return [
+            f"# CONFIG_{o[:-2]} is not set" if o.endswith("=n") else f"CONFIG_{o}"
+            for o in self.options
+        ]
 
 
 def constant_name(expression: str) -> str:

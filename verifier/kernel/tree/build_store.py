@@ -71,8 +71,13 @@ def entry(
         try:
             begun = time.time_ns()
             read = _read_of_tree(make(part) or (), tree)
-            if origin is not None and not (origin.unchanged() and all(_older(origin.folder / one, begun) for one in read)):
-                raise ExtractionError(f"{tree} has changed while {name} was made from it; nothing is kept: run it again")
+            if origin is not None and not (
+                origin.unchanged() and all(_older(origin.folder / one, begun) for one in read)
+            ):
+                raise ExtractionError(
+                    f"{tree} has changed while {name} was made from it; nothing is kept: run it"
+                    " again"
+                )
             reads = {one: _of_file(origin.folder / one) for one in sorted(read)} if origin else {}
             store.write_sealed(part / MANIFEST, {"key": key, "files": _files(part), "reads": reads})
             os.rename(part, done)
@@ -102,8 +107,15 @@ def _stands(done: Path, tree: Path | None) -> bool:
     found = store.read_sealed(done / MANIFEST)
     match found:
         case {"key": done.name, "files": dict(files), "reads": dict(reads)}:
-            return bool(files == _files(done) and (tree is not None or not reads)
-                        and all(_of_file(tree / one) == known for one, known in reads.items() if tree is not None))
+            return bool(
+                files == _files(done)
+                and (tree is not None or not reads)
+                and all(
+                    _of_file(tree / one) == known
+                    for one, known in reads.items()
+                    if tree is not None
+                )
+            )
     return False
 
 
@@ -132,7 +144,13 @@ def _of_file(path: Path) -> str:
 def _read_of_tree(paths: Iterable[Path], tree: Path | None) -> set[str]:
     """The names of those of these files that are in the tree."""
     absolute = {os.path.normpath(path) for path in paths}
-    return set() if tree is None else {os.path.relpath(path, tree) for path in absolute if path.startswith(f"{tree}{os.sep}")}
+    return (
+        set()
+        if tree is None
+        else {
+            os.path.relpath(path, tree) for path in absolute if path.startswith(f"{tree}{os.sep}")
+        }
+    )
 
 
 def _older(path: Path, moment: int) -> bool:
@@ -155,8 +173,12 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise ExtractionError(f"no space is left in the cache folder {folder}; set XDG_CACHE_HOME to another disk") from None
-        raise ExtractionError(f"the cache folder {folder} cannot be used: {error.strerror}; set XDG_CACHE_HOME") from None
+            raise ExtractionError(
+                f"no space is left in the cache folder {folder}; set XDG_CACHE_HOME to another disk"
+            ) from None
+        raise ExtractionError(
+            f"the cache folder {folder} cannot be used: {error.strerror}; set XDG_CACHE_HOME"
+        ) from None
 
 
 @contextmanager

@@ -26,8 +26,19 @@ _T = TypeVar("_T")
 # below, its words replace (`options` add to) them, its mappings add to them key by key.
 _TEXTS = ("kernel", "make", "base")
 _WORDS = ("options", "variants", "sources", "as_initialised", "entries", "statics")
-_MAPPINGS = ("features", "axioms", "boot", "returns", "clears", "out_of_scope", "operations", "bound",
-             "lookalike", "premises", "unequal")
+_MAPPINGS = (
+    "features",
+    "axioms",
+    "boot",
+    "returns",
+    "clears",
+    "out_of_scope",
+    "operations",
+    "bound",
+    "lookalike",
+    "premises",
+    "unequal",
+)
 _KEYS = ("extends", *_TEXTS, *_WORDS, *_MAPPINGS, "emulated", "inline")
 
 
@@ -38,10 +49,16 @@ def load_builds(folder: Path | None = None) -> dict[str, Build]:
         own = top.need("builds", Table, "the file")
         for name in own:
             if name in table:
-                raise SpecError(own.key_at[name], f"build {name} stands twice: here and at {table.key_at[name]}")
+                raise SpecError(
+                    own.key_at[name], f"build {name} stands twice: here and at {table.key_at[name]}"
+                )
         table = _joined(table, own)
     merged = {name: _merged(table, name, ()) for name in table}
-    return {name: _build(name, fields, table.key_at[name]) for name, fields in merged.items() if "kernel" in fields}
+    return {
+        name: _build(name, fields, table.key_at[name])
+        for name, fields in merged.items()
+        if "kernel" in fields
+    }
 
 
 def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]:
@@ -52,13 +69,17 @@ def _merged(table: Table, name: str, seen: tuple[str, ...]) -> dict[str, object]
     base = record.text("extends", "a build") if "extends" in record else None
     if base is not None:
         if base not in table or base in seen:
-            raise SpecError(record.at["extends"], f"no build {base!r} to extend{nearest(base, table)}")
+            raise SpecError(
+                record.at["extends"], f"no build {base!r} to extend{nearest(base, table)}"
+            )
         fields = _merged(table, base, (*seen, name))
         fields.pop("variants", None)
     for key in record:
         if key in _WORDS:
             words = record.texts(key, key)
-            fields[key] = _last((*_strings(fields.get("options")), *words)) if key == "options" else words
+            fields[key] = (
+                _last((*_strings(fields.get("options")), *words)) if key == "options" else words
+            )
         elif key in _MAPPINGS:
             fields[key] = _joined(_table(fields.get(key)), record.need(key, Table, "a build"))
         elif key in _TEXTS:
@@ -125,7 +146,11 @@ def _lookalike(value: object) -> Lookalike | None:
     if not isinstance(value, Table):
         return None
     value.only(("target", "undefine", "define"), "a look-alike")
-    return Lookalike(value.text("target", "a look-alike"), value.texts("undefine", "undefine"), value.texts("define", "define"))
+    return Lookalike(
+        value.text("target", "a look-alike"),
+        value.texts("undefine", "undefine"),
+        value.texts("define", "define"),
+    )
 
 
 def _emulated(value: object) -> Emulated | None:
@@ -154,10 +179,19 @@ def _feature(table: Table, key: str) -> Feature:
     found = {k: record.text(k, "a feature") if k in record else None for k in words}
     places = [k for k in ("name", "bitmap", "global", "keys") if found[k] is not None]
     if len(places) != 1 or (places == ["global"]) == (found["number"] is not None):
-        raise SpecError(record.where, "a feature has a name, a bitmap or keys, and a number, or it has a global")
+        raise SpecError(
+            record.where, "a feature has a name, a bitmap or keys, and a number, or it has a global"
+        )
     if found["within"] is not None and places != ["bitmap"]:
         raise SpecError(record.where, "only a bitmap is within something")
-    return Feature(found["name"], found["number"], found["bitmap"], found["global"], found["within"], found["keys"])
+    return Feature(
+        found["name"],
+        found["number"],
+        found["bitmap"],
+        found["global"],
+        found["within"],
+        found["keys"],
+    )
 
 
 def _returned(table: Table, key: str) -> tuple[str, str]:
@@ -169,7 +203,11 @@ def _returned(table: Table, key: str) -> tuple[str, str]:
 def _cleared(table: Table, key: str) -> tuple[str, str, bool]:
     record = table.need(key, Table, "clears")
     record.only(("constant", "why", "atomic"), "a function that clears a constant's bits")
-    return record.text("constant", "clears"), record.text("why", "clears"), record.get_as("atomic", bool, False)
+    return (
+        record.text("constant", "clears"),
+        record.text("why", "clears"),
+        record.get_as("atomic", bool, False),
+    )
 
 
 def _bound(table: Table, key: str) -> tuple[str, str]:
@@ -184,15 +222,23 @@ def _premise(table: Table, key: str) -> Premise:
     if not key.isidentifier():
         raise SpecError(table.key_at[key], "a premise's name is a word")
     return Premise(
-        key, record.texts("helpers", "helpers"), record.text("holds", "a premise"), record.text("otherwise", "a premise")
+        key,
+        record.texts("helpers", "helpers"),
+        record.text("holds", "a premise"),
+        record.text("otherwise", "a premise"),
     )
 
 
 def _axiom(table: Table, key: str) -> Axiom:
     record = table.need(key, Table, "axioms")
     record.only(("word", "bits", "value", "why"), "an axiom")
-    return Axiom(key, record.need("word", Source, "an axiom").text, record.need("bits", int, "an axiom"),
-                 record.need("value", int, "an axiom"), record.text("why", "an axiom"))
+    return Axiom(
+        key,
+        record.need("word", Source, "an axiom").text,
+        record.need("bits", int, "an axiom"),
+        record.need("value", int, "an axiom"),
+        record.text("why", "an axiom"),
+    )
 
 
 def build_for(builds: Mapping[str, Build], variant: str) -> Build | None:
@@ -206,5 +252,7 @@ def build_for(builds: Mapping[str, Build], variant: str) -> Build | None:
 def named_build(builds: Mapping[str, Build], name: str) -> Build:
     """The build of a name. UsageError where there is none."""
     if name not in builds:
-        raise UsageError(f"no kernel build {name!r}{nearest(name, builds)}; there are {', '.join(builds)}")
+        raise UsageError(
+            f"no kernel build {name!r}{nearest(name, builds)}; there are {', '.join(builds)}"
+        )
     return builds[name]

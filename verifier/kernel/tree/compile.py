@@ -31,18 +31,50 @@ from verifier.kernel.tree.shapes import HEAD, Shape, wrapper_file
 from verifier.kernel.tree.toolchain import Toolchain, first_error, run
 from verifier.kernel.tree.tree import Tree, identify
 
-__all__ = ["Compiled", "Configured", "compile_build", "compile_file", "configure", "read_by_compiler", "run_in"]
+__all__ = [
+    "Compiled",
+    "Configured",
+    "compile_build",
+    "compile_file",
+    "configure",
+    "read_by_compiler",
+    "run_in",
+]
 
 JOBS = 2
 _MAKEFILES = ("Kbuild", "Makefile", "Build")
 ROUNDS = 12  # of leaving out wrappers that do not compile
 
 _PLACE = "@TREE@"  # stands for the tree's path in what is cached
-_DROPPED = ("-W", "-g", "-fstack-protector", "-mstack-protector", "-fsanitize", "-ftrivial-auto-var-init", "-pg", "-fprofile",
-            "-D__KBUILD", "-DKBUILD", "-fmacro-prefix-map", "-fpatchable-function-entry")
-_ADDED = ("-Wno-everything", "-Werror=implicit-function-declaration", "-Werror=implicit-int", "-Werror=int-conversion",
-          "-Werror=incompatible-pointer-types", "-ferror-limit=0", "-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops",
-          "-fno-discard-value-names", "-gline-tables-only", "-S", "-emit-llvm")
+_DROPPED = (
+    "-W",
+    "-g",
+    "-fstack-protector",
+    "-mstack-protector",
+    "-fsanitize",
+    "-ftrivial-auto-var-init",
+    "-pg",
+    "-fprofile",
+    "-D__KBUILD",
+    "-DKBUILD",
+    "-fmacro-prefix-map",
+    "-fpatchable-function-entry",
+)
+_ADDED = (
+    "-Wno-everything",
+    "-Werror=implicit-function-declaration",
+    "-Werror=implicit-int",
+    "-Werror=int-conversion",
+    "-Werror=incompatible-pointer-types",
+    "-ferror-limit=0",
+    "-fno-vectorize",
+    "-fno-slp-vectorize",
+    "-fno-unroll-loops",
+    "-fno-discard-value-names",
+    "-gline-tables-only",
+    "-S",
+    "-emit-llvm",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +117,10 @@ class Compiled:
     texts: dict[str, str]
     wrappers: frozenset[str]
     seconds: float
-    assembly: dict[str, str] = field(default_factory=dict)  # disassembled, of sources that are assembly
-    names: frozenset[str] = frozenset()  # identifiers of the headers as they are configured, macros' among them
+    # disassembled, of sources that are assembly
+    assembly: dict[str, str] = field(default_factory=dict)
+    # identifiers of the headers as they are configured, macros' among them
+    names: frozenset[str] = frozenset()
 
 
 def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = None) -> Configured:
@@ -96,18 +130,41 @@ def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = N
     origin = Origin(tree.path, lambda: identify(tree, build.kernel) == identity)
     recipe = Recipe(build.name, build.make, build.base, tuple(build.lines), build.lookalike)
     base = hashlib.sha256(_read_config(Path(build.base))).hexdigest() if "/" in build.base else ""
-    folder = entry(cache or cache_folder(), f"{tree.version}-{build.name}", [identity, recipe, base, tools.rests_on()],
-                   lambda part: _configure(tree, recipe, tools, part), origin)
+    folder = entry(
+        cache or cache_folder(),
+        f"{tree.version}-{build.name}",
+        [identity, recipe, base, tools.rests_on()],
+        lambda part: _configure(tree, recipe, tools, part),
+        origin,
+    )
     data = json.loads((folder / "command.json").read_text(encoding="utf-8"))
     command = tuple(word.replace(_PLACE, str(tree.path)) for word in data["command"])
-    return Configured(tree, build, folder / "o", folder.name, (folder.name, manifest_digest(folder)), origin, command,
-                      tuple(data["refused"]), time.perf_counter() - start, data["jail"])
+    return Configured(
+        tree,
+        build,
+        folder / "o",
+        folder.name,
+        (folder.name, manifest_digest(folder)),
+        origin,
+        command,
+        tuple(data["refused"]),
+        time.perf_counter() - start,
+        data["jail"],
+    )
 
 
 def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[Path]:
     out = part / "o"
     out.mkdir()
-    make = ["make", "-s", "-C", str(tree.path), f"ARCH={build.make}", f"O={out}", *_tools(build, tools, part)]
+    make = [
+        "make",
+        "-s",
+        "-C",
+        str(tree.path),
+        f"ARCH={build.make}",
+        f"O={out}",
+        *_tools(build, tools, part),
+    ]
     kbuild = partial(run, tree=tree.path, writes=out)
     what = f"configuring {build.name} of {tree.path}"
     if "/" in build.base:
@@ -121,11 +178,20 @@ def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[P
     if build.lookalike is None:
         kbuild([*make, f"-j{JOBS}", "prepare"], part, f"preparing {build.name} of {tree.path}")
     else:
-        done = kbuild([*make, f"-j{JOBS}", "-k", "prepare"], part)  # what needs a real assembler fails, and no header needs that
-        if not all((out / "include/generated" / name).is_file() for name in ("asm-offsets.h", "bounds.h")):
-            raise ExtractionError(f"preparing {build.name} of {tree.path}: {first_error(done.stderr)}")
+        # what needs a real assembler fails, and no header needs that
+        done = kbuild([*make, f"-j{JOBS}", "-k", "prepare"], part)
+        if not all(
+            (out / "include/generated" / name).is_file() for name in ("asm-offsets.h", "bounds.h")
+        ):
+            raise ExtractionError(
+                f"preparing {build.name} of {tree.path}: {first_error(done.stderr)}"
+            )
     taken = set((out / ".config").read_text(encoding="utf-8").splitlines())
-    refused = [line for line in build.lines if line not in taken and not (line.startswith("#") and not _stands(taken, line))]
+    refused = [
+        line
+        for line in build.lines
+        if line not in taken and not (line.startswith("#") and not _stands(taken, line))
+    ]
     done = kbuild([*make, "-n", "V=1", "mm/debug_vm_pgtable.ll"], part)
     words = _compiler_line(done.stdout, tree)
     if build.lookalike is not None:
@@ -152,7 +218,12 @@ def _read_by_kbuild(out: Path, tree: Path) -> set[Path]:
     found = set(makefiles)
     for path in (*notes, *filter(Path.is_file, makefiles)):
         words = set(re.split(r"[\s:;()'\"]+", path.read_text(encoding="utf-8", errors="replace")))
-        found |= {named for word in words if "/" in word or word.startswith("Kconfig") if (named := tree / word).is_file()}
+        found |= {
+            named
+            for word in words
+            if "/" in word or word.startswith("Kconfig")
+            if (named := tree / word).is_file()
+        }
     return found
 
 
@@ -162,8 +233,16 @@ def _tools(build: Recipe, tools: Toolchain, part: Path) -> list[str]:
         return [f"LLVM={tools.llvm}"]
     compiler = part / "clang-lookalike"
     write_compiler(compiler, tools.clang, build.lookalike)
-    named = {"LD": "ld.lld", "AR": "llvm-ar", "NM": "llvm-nm", "OBJCOPY": "llvm-objcopy", "OBJDUMP": "llvm-objdump",
-             "READELF": "llvm-readelf", "STRIP": "llvm-strip", "HOSTCC": "clang"}
+    named = {
+        "LD": "ld.lld",
+        "AR": "llvm-ar",
+        "NM": "llvm-nm",
+        "OBJCOPY": "llvm-objcopy",
+        "OBJDUMP": "llvm-objdump",
+        "READELF": "llvm-readelf",
+        "STRIP": "llvm-strip",
+        "HOSTCC": "clang",
+    }
     return [
         f"CC={compiler}",
         *(f"{key}={name}{tools.suffix}" for key, name in named.items()),
@@ -182,13 +261,17 @@ def _read_config(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ExtractionError(f"{path}: {error.strerror}; on Debian: apt install linux-config-6.12") from None
+        raise ExtractionError(
+            f"{path}: {error.strerror}; on Debian: apt install linux-config-6.12"
+        ) from None
     return lzma.decompress(data) if path.suffix == ".xz" else data
 
 
 def _compiler_line(text: str, tree: Tree) -> list[str]:
     """How kbuild would compile a file to intermediate representation, without what does not change its meaning."""
-    for found in re.finditer(r"(?:^|[;\n])[ \t]*(\S*clang\S* [^\n]*? -emit-llvm [^\n]*?) -o \S+\.ll", text):
+    for found in re.finditer(
+        r"(?:^|[;\n])[ \t]*(\S*clang\S* [^\n]*? -emit-llvm [^\n]*?) -o \S+\.ll", text
+    ):
         if "'\\''" in found[1]:
             continue
         words = shlex.split(found[1])
@@ -198,19 +281,40 @@ def _compiler_line(text: str, tree: Tree) -> list[str]:
     raise ExtractionError(f"{tree.path}: kbuild does not say how it compiles a file")
 
 
-def compile_build(configured: Configured, shapes: Sequence[Shape], cache: Path | None = None) -> Compiled:
+def compile_build(
+    configured: Configured, shapes: Sequence[Shape], cache: Path | None = None
+) -> Compiled:
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
-    constants = {f.number: f.expression for f in configured.build.features.values() if f.number is not None}
-    constants |= {constant_name(text): text for text in (*[t for t, _ in configured.build.returns.values()],
-                                                         *[t for t, _, _ in configured.build.clears.values()])}
-    members = {operation_name(table, m): f"offsetof(typeof({table}), {m})" for table, m in configured.build.members()}
-    text, lines = wrapper_file(shapes, {**constants, **members}, configured.build.premises_of, configured.build.statics)
-    folder = entry(cache or cache_folder(), f"{configured.key}-ir", [configured.rests_on, text, configured.build],
-                   lambda part: _compile(configured, text, lines, part), configured.origin)
+    constants = {
+        f.number: f.expression for f in configured.build.features.values() if f.number is not None
+    }
+    constants |= {
+        constant_name(text): text
+        for text in (
+            *[t for t, _ in configured.build.returns.values()],
+            *[t for t, _, _ in configured.build.clears.values()],
+        )
+    }
+    members = {
+        operation_name(table, m): f"offsetof(typeof({table}), {m})"
+        for table, m in configured.build.members()
+    }
+    text, lines = wrapper_file(
+        shapes, {**constants, **members}, configured.build.premises_of, configured.build.statics
+    )
+    folder = entry(
+        cache or cache_folder(),
+        f"{configured.key}-ir",
+        [configured.rests_on, text, configured.build],
+        lambda part: _compile(configured, text, lines, part),
+        configured.origin,
+    )
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
     wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())
-    assembly = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.dis"))}
+    assembly = {
+        path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.dis"))
+    }
     names = frozenset((folder / "names.txt").read_text(encoding="utf-8").split())
     return Compiled(configured, texts, wrappers, time.perf_counter() - start, assembly, names)
 
@@ -222,10 +326,13 @@ def _compile(configured: Configured, text: str, lines: dict[int, str], part: Pat
     for source in configured.build.sources:
         path = configured.tree.path / source
         if path.is_file() and path.suffix == ".S":
-            assemble_file(configured, path, part / f"{source.replace('/', '_').removesuffix('.S')}.dis")
+            assemble_file(
+                configured, path, part / f"{source.replace('/', '_').removesuffix('.S')}.dis"
+            )
         elif path.is_file():
             target = part / f"{source.replace('/', '_').removesuffix('.c')}.ll"
-            compile_file(configured, path, target, ("-fno-inline",))  # what is stubbed keeps its name
+            # what is stubbed keeps its name
+            compile_file(configured, path, target, ("-fno-inline",))
     return read_by_compiler(part)
 
 
@@ -233,7 +340,11 @@ def read_by_compiler(part: Path) -> set[Path]:
     """The files that the compiler says it has read; what it noted is removed."""
     found: set[Path] = set()
     for note in sorted(part.glob("*.d")):
-        found |= {Path(word) for word in note.read_text(encoding="utf-8", errors="replace").split() if word.startswith("/")}
+        found |= {
+            Path(word)
+            for word in note.read_text(encoding="utf-8", errors="replace").split()
+            if word.startswith("/")
+        }
         note.unlink()
     return found
 
@@ -250,34 +361,63 @@ def run_in(
     return run(command, configured.folder, check, tree=configured.tree.path, writes=part)
 
 
-def _compiled(configured: Configured, command: Sequence[str], source: Path, part: Path) -> subprocess.CompletedProcess[str]:
+def _compiled(
+    configured: Configured, command: Sequence[str], source: Path, part: Path
+) -> subprocess.CompletedProcess[str]:
     """Compile a file; for a look-alike, after its assembly was taken out."""
     if configured.build.lookalike is None:
         return run_in(configured, [*command, str(source)], part)
     return run_in(configured, [sys.executable, lookalike.__file__, *command, str(source)], part)
 
 
-def compile_file(configured: Configured, source: Path, target: Path, extra: Sequence[str] = ()) -> None:
+def compile_file(
+    configured: Configured, source: Path, target: Path, extra: Sequence[str] = ()
+) -> None:
     """One file of the kernel's, or of ours, to intermediate representation."""
-    command = [*configured.command, *_ADDED, _lines_of(configured), *extra, "-DKBUILD_MODFILE=\"x\"", "-DKBUILD_BASENAME=\"x\"",
-               "-DKBUILD_MODNAME=\"x\"", "-D__KBUILD_MODNAME=kmod_x"]
-    done = _compiled(configured, [*command, *_noted(target), "-o", str(target)], source, target.parent)
+    command = [
+        *configured.command,
+        *_ADDED,
+        _lines_of(configured),
+        *extra,
+        '-DKBUILD_MODFILE="x"',
+        '-DKBUILD_BASENAME="x"',
+        '-DKBUILD_MODNAME="x"',
+        "-D__KBUILD_MODNAME=kmod_x",
+    ]
+    done = _compiled(
+        configured, [*command, *_noted(target), "-o", str(target)], source, target.parent
+    )
     if done.returncode:
-        raise ExtractionError(f"{source} does not compile for {configured.build.name}: {first_error(done.stderr)}")
+        raise ExtractionError(
+            f"{source} does not compile for {configured.build.name}: {first_error(done.stderr)}"
+        )
 
 
 def assemble_file(configured: Configured, source: Path, target: Path) -> None:
     """One of the kernel's files of assembly, assembled and disassembled again: macros and constants are gone."""
     made = target.with_suffix(".o")
-    unified = configured.tree.path / f"arch/{configured.build.kernel}/include/asm/unified.h"  # arm's makefile includes it
+    # arm's makefile includes it
+    unified = configured.tree.path / f"arch/{configured.build.kernel}/include/asm/unified.h"
     included = ("-include", str(unified)) if unified.is_file() else ()
     done = run_in(
         configured,
-        [*configured.command, *included, "-D__ASSEMBLY__", "-w", *_noted(target), "-c", str(source), "-o", str(made)],
+        [
+            *configured.command,
+            *included,
+            "-D__ASSEMBLY__",
+            "-w",
+            *_noted(target),
+            "-c",
+            str(source),
+            "-o",
+            str(made),
+        ],
         target.parent,
     )
     if done.returncode:
-        raise ExtractionError(f"{source} does not assemble for {configured.build.name}: {first_error(done.stderr)}")
+        raise ExtractionError(
+            f"{source} does not assemble for {configured.build.name}: {first_error(done.stderr)}"
+        )
     objdump = configured.command[0].replace("clang", "llvm-objdump")
     done = run_in(configured, [objdump, "-d", "--no-show-raw-insn", str(made)], target.parent)
     if done.returncode:
@@ -296,7 +436,8 @@ def _names(configured: Configured, part: Path) -> set[str]:
         part,
         f"reading the headers of {configured.build.name}",
     )
-    text = re.sub(r"^#(?:define[ ]+(\w+))?.*$", r"\1", done.stdout, flags=re.M)  # of a macro, its name
+    # of a macro, its name
+    text = re.sub(r"^#(?:define[ ]+(\w+))?.*$", r"\1", done.stdout, flags=re.M)
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
@@ -309,7 +450,9 @@ def _outlined(build: Build) -> tuple[str, ...]:
     return () if build.inline else ("-fno-inline",)
 
 
-def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], part: Path) -> dict[int, str]:
+def compile_wrappers(
+    configured: Configured, text: str, lines: dict[int, str], part: Path
+) -> dict[int, str]:
     """Compile a file whose lines may name what this tree has not: such lines are emptied. Returns the lines that stay."""
     source, target = part / "wrappers.c", part / "wrappers.ll"
     kept = dict(lines)
@@ -333,18 +476,27 @@ def compile_wrappers(configured: Configured, text: str, lines: dict[int, str], p
             return kept
         failed = _failed_lines(done.stderr, str(source))
         if not failed or not failed <= set(kept):
-            raise ExtractionError(f"{configured.tree.path}: a header does not compile for {configured.build.name}: "
-                                  f"{first_error(_outside(done.stderr, str(source)) or done.stderr)}")
+            raise ExtractionError(
+                f"{configured.tree.path}: a header does not compile for {configured.build.name}: "
+                f"{first_error(_outside(done.stderr, str(source)) or done.stderr)}"
+            )
         for number in failed:
             rows[number - 1] = ""
             del kept[number]
-    raise ExtractionError(f"{configured.tree.path}: the wrappers do not compile for {configured.build.name}")
+    raise ExtractionError(
+        f"{configured.tree.path}: the wrappers do not compile for {configured.build.name}"
+    )
 
 
 def _failed_lines(text: str, source: str) -> set[int]:
     """Lines of the wrapper file that an error stands in, or that lead to one in a macro of a header."""
-    return {int(number) for number in re.findall(rf"^{re.escape(source)}:(\d+):\d+: (?:fatal )?error:", text, re.M)}
+    return {
+        int(number)
+        for number in re.findall(rf"^{re.escape(source)}:(\d+):\d+: (?:fatal )?error:", text, re.M)
+    }
 
 
 def _outside(text: str, source: str) -> str:
-    return "\n".join(line for line in text.splitlines() if "error:" in line and not line.startswith(source))
+    return "\n".join(
+        line for line in text.splitlines() if "error:" in line and not line.startswith(source)
+    )

@@ -21,16 +21,39 @@ from pathlib import Path
 
 from verifier.base.errors import ExtractionError, UsageError
 
-__all__ = ["BUBBLEWRAP", "NETWORK", "NONE", "check_written", "kind", "program_folders", "unjailed", "wrapped"]
+__all__ = [
+    "BUBBLEWRAP",
+    "NETWORK",
+    "NONE",
+    "check_written",
+    "kind",
+    "program_folders",
+    "unjailed",
+    "wrapped",
+]
 
 BUBBLEWRAP, NETWORK, NONE = "bubblewrap", "no network", "none"
 _FLAGS = {
-    BUBBLEWRAP: ("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-                 "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+    BUBBLEWRAP: (
+        "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+    ),
     NETWORK: ("unshare", "--user", "--map-current-user", "--net", "--"),
     NONE: (),
 }
-_EMPTY = ("/home", "/root", "/tmp", "/var/tmp", "/run", "/mnt", "/media")  # in the jail, as well as the user's own home
+# in the jail, as well as the user's own home
+_EMPTY = ("/home", "/root", "/tmp", "/var/tmp", "/run", "/mnt", "/media")
 _WISHES = ("auto", "require", "none")
 _BESIDE = ("lib", "lib64", "libexec", "include")  # of a folder of programs: what these read
 _ran_unjailed: set[str] = set()
@@ -46,7 +69,8 @@ def kind() -> str:
     found = next(one for one in _FLAGS if _works(one, os.environ.get("PATH", "")))
     if wish == "require" and found != BUBBLEWRAP:
         raise ExtractionError(
-            "PTEPROOF_JAIL=require, but bubblewrap is not installed or does not work here; on Debian: apt install bubblewrap"
+            "PTEPROOF_JAIL=require, but bubblewrap is not installed or does not work here; on"
+            " Debian: apt install bubblewrap"
         )
     return found
 
@@ -60,12 +84,19 @@ def _works(one: str, path: str) -> bool:
         return False
     command = [*_FLAGS[one], *(_mounts(None, ()) if one == BUBBLEWRAP else ()), "true"]
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20).returncode == 0
+        return (
+            subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20
+            ).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
-def wrapped(command: Sequence[str], writes: Path | None, reads: Iterable[Path]) -> tuple[str, list[str]]:
+def wrapped(
+    command: Sequence[str], writes: Path | None, reads: Iterable[Path]
+) -> tuple[str, list[str]]:
     """The kind of jail, and the command in it. It may write one folder, and reads these below folders that are else empty."""
     found = kind()
     if found == BUBBLEWRAP:
@@ -78,7 +109,9 @@ def unjailed() -> str | None:
     """What to tell the user of programs that were run without a jail, or None."""
     if not _ran_unjailed:
         return None
-    what = "without a jail" if NONE in _ran_unjailed else "without a network, but else without a jail"
+    what = (
+        "without a jail" if NONE in _ran_unjailed else "without a network, but else without a jail"
+    )
     return f"pteproof: the tree's build files ran as you, {what}; on Debian: apt install bubblewrap"
 
 
@@ -100,7 +133,11 @@ def _empty() -> set[str]:
     homes = [os.environ.get("HOME", "")]
     with suppress(KeyError):  # a user without a name has no other home
         homes.append(pwd.getpwuid(os.getuid()).pw_dir)
-    named = {os.path.realpath(one) for one in (*_EMPTY, *homes) if os.path.isabs(one) and os.path.isdir(one)}
+    named = {
+        os.path.realpath(one)
+        for one in (*_EMPTY, *homes)
+        if os.path.isabs(one) and os.path.isdir(one)
+    }
     return named - {"/"}
 
 
@@ -124,8 +161,12 @@ def program_folders(names: Iterable[str]) -> tuple[Path, ...]:
     for path in filter(None, map(shutil.which, names)):
         for folder in (Path(path).absolute().parent, Path(os.path.realpath(path)).parent):
             found[folder] = None
-            found |= dict.fromkeys(folder.parent / name for name in _BESIDE if folder.name in ("bin", "sbin"))
-    found |= dict.fromkeys(map(Path, filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))))
+            found |= dict.fromkeys(
+                folder.parent / name for name in _BESIDE if folder.name in ("bin", "sbin")
+            )
+    found |= dict.fromkeys(
+        map(Path, filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)))
+    )
     return tuple(found)
 
 
@@ -140,10 +181,15 @@ def check_written(folder: Path, tree: Path | None) -> None:
             path = os.path.join(base, name)
             if os.path.islink(path):
                 target = os.path.realpath(path)
-                into_tree = tree is not None and os.path.isdir(target) and (target == str(tree) or _below(target, {str(tree)}))
+                into_tree = (
+                    tree is not None
+                    and os.path.isdir(target)
+                    and (target == str(tree) or _below(target, {str(tree)}))
+                )
                 if not into_tree and not _below(target, {top}):
                     raise ExtractionError(
-                        f"the tree's build files made a link that leads out of the build: {path} to {os.readlink(path)}"
+                        f"the tree's build files made a link that leads out of the build: {path} to"
+                        f" {os.readlink(path)}"
                     )
             elif not os.path.isfile(path) and not os.path.isdir(path):
                 raise ExtractionError(f"the tree's build files made what is no file: {path}")

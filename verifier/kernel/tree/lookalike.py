@@ -34,22 +34,30 @@ _NOT_FOR_US = re.compile(
 _TOKEN = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[A-Za-z_]\w*|\n|[ \t]+|.', re.S)
 _ALTERNATIVE = re.compile(r"(?:!0:\.section \.altinstructions.*?\.previous)+$")
 _ASM = {"asm", "__asm", "__asm__"}
-# Assembly that is known: its instructions, and the same in C; %0, %1, ... are its operands. !ALTERNATIVE stands for PA-RISC's
+# Assembly that is known: its instructions, and the same in C; %0, %1, ... are its operands.
+# !ALTERNATIVE stands for PA-RISC's
 # notes on which instruction (nop, or the form for one CPU) takes its place at boot.
 _KNOWN = {
-    # MicroBlaze. r0 is 0; lw and sw have the sum of two registers for an address; andn complements its second operand.
-    "lw %0, %2, r0 andn %1, %0, %3 or %1, %1, %4 sw %1, %2, r0":
-        "%0 = *(unsigned long *)%2; %1 = (%0 & ~%3) | %4; *(unsigned long *)%2 = %1;",
-    # Its register of status, which says whether interrupts are allowed. What was there stays unknown.
+    # MicroBlaze. r0 is 0; lw and sw have the sum of two registers for an address; andn complements
+    # its second operand.
+    "lw %0, %2, r0 andn %1, %0, %3 or %1, %1, %4 sw %1, %2, r0": (
+        "%0 = *(unsigned long *)%2; %1 = (%0 & ~%3) | %4; *(unsigned long *)%2 = %1;"
+    ),
+    # Its register of status, which says whether interrupts are allowed. What was there stays
+    # unknown.
     "msrclr %0, %1 nop": "",
     "mts rmsr, %0 nop": "",
-    # SPARC with 32 bits: a register and a word of memory change places in one step. %1 is what the register has before.
+    # SPARC with 32 bits: a register and a word of memory change places in one step. %1 is what the
+    # register has before.
     "swap [%2], %0": "%0 = __atomic_exchange_n((unsigned long *)%2, %1, __ATOMIC_SEQ_CST);",
-    # SPARC with 64 bits: compare and swap in one step. %0 is what memory is to have where it has %3, and becomes what was there.
-    "casx [%2], %3, %0":
-        "{ unsigned long pteproof_was = %3; __atomic_compare_exchange_n((unsigned long *)%2, &pteproof_was, %1, 0, "
-        "__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); %0 = pteproof_was; }",
-    # PA-RISC: the processor's status word likewise, space registers, the translation buffer, the order of accesses.
+    # SPARC with 64 bits: compare and swap in one step. %0 is what memory is to have where it has
+    # %3, and becomes what was there.
+    "casx [%2], %3, %0": (
+        "{ unsigned long pteproof_was = %3; __atomic_compare_exchange_n((unsigned long *)%2,"
+        " &pteproof_was, %1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); %0 = pteproof_was; }"
+    ),
+    # PA-RISC: the processor's status word likewise, space registers, the translation buffer, the
+    # order of accesses.
     "rsm %1,%0": "",
     "mtsm %0": "",
     "mtsp %%r0,%0": "",
@@ -72,12 +80,20 @@ class Lookalike:
     define: tuple[str, ...]
 
     def flags(self) -> list[str]:
-        return [f"--target={self.target}", *(f"-U{name}" for name in self.undefine), *(f"-D{name}" for name in self.define)]
+        return [
+            f"--target={self.target}",
+            *(f"-U{name}" for name in self.undefine),
+            *(f"-D{name}" for name in self.define),
+        ]
 
 
 def filtered(words: Sequence[str]) -> list[str]:
     """A command's words without those that only the architecture's own compiler knows."""
-    return [word for before, word in zip(["", *words], words, strict=False) if before != "-G" and not _NOT_FOR_US.match(word)]
+    return [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before != "-G" and not _NOT_FOR_US.match(word)
+    ]
 
 
 def write_compiler(path: Path, clang: str, lookalike: Lookalike) -> None:
@@ -119,7 +135,10 @@ def strip_asm(text: str) -> str:
     What kbuild reads out of the compiler's output (offsets of structures) stays.
     """
     tokens = _TOKEN.findall(text)
-    out: list[str] = [f"extern void *{ANYTHING}(void); extern void {EFFECT}(void); extern int {JUMP}(void); {patched.DECLARED}\n"]
+    out: list[str] = [
+        f"extern void *{ANYTHING}(void); extern void {EFFECT}(void); extern int {JUMP}(void);"
+        f" {patched.DECLARED}\n"
+    ]
     before = ";"  # the last token that means something
     depth, register = 0, None  # of braces; where a variable of a register starts
     at = 0
@@ -138,7 +157,9 @@ def strip_asm(text: str) -> str:
         whole = "".join(tokens[at:end])
         if ".ascii" in whole and "->" in whole:
             out.append(whole)
-        elif depth == 0 or (len(parts) == 1 and not words and (before == ")" or re.match(r"\w|\*", before))):
+        elif depth == 0 or (
+            len(parts) == 1 and not words and (before == ")" or re.match(r"\w|\*", before))
+        ):
             if depth == 0 and register is not None and len(parts) == 1:
                 out[register] = "extern"  # a register for the whole file: a variable of somebody's
         else:
@@ -175,16 +196,31 @@ def _statement(parts: list[list[str]], jumps: bool, before: str) -> str:
     outputs = _split(parts[1]) if len(parts) > 1 else []
     if not template and not outputs:
         return "do { } while (0)" if before in ("{", "}", ";", ")", ":") else ""
-    known = _KNOWN.get(" ".join(_ALTERNATIVE.sub(" !ALTERNATIVE", template).replace("\\n", " ").replace("\\t", " ").split()))
+    known = _KNOWN.get(
+        " ".join(
+            _ALTERNATIVE.sub(" !ALTERNATIVE", template)
+            .replace("\\n", " ")
+            .replace("\\t", " ")
+            .split()
+        )
+    )
     if known is not None and not jumps:
         operands = [_target(o) for part in parts[1:3] for o in _split(part)]
         return "do { " + re.sub(r"%(\d)", lambda m: operands[int(m[1])], known) + " } while (0)"
     if not jumps:
-        pairs = [(_constraint(o), " ".join(_target(o).split())) for part in parts[1:3] for o in _split(part)]
+        pairs = [
+            (_constraint(o), " ".join(_target(o).split()))
+            for part in parts[1:3]
+            for o in _split(part)
+        ]
         code = patched.interpreted(template, pairs, len(outputs))
         if code is not None:
             return f"do {code} while (0)"
-    told = [f"{target} = *(__typeof__({target}) *){ANYTHING}();" for target in (_target(o) for o in outputs) if target]
+    told = [
+        f"{target} = *(__typeof__({target}) *){ANYTHING}();"
+        for target in (_target(o) for o in outputs)
+        if target
+    ]
     labels = _split(parts[4]) if jumps and len(parts) > 4 else []
     told += [f"if ({JUMP}()) goto {''.join(label).strip()};" for label in labels]
     body = " ".join([f"{EFFECT}();", *told]) if template else " ".join(told)
@@ -207,7 +243,9 @@ def _split(part: list[str]) -> list[list[str]]:
 def _constraint(operand: list[str]) -> str:
     """The constraint of an operand, without its quotes."""
     return "".join(
-        t[1:-1] for t in operand[: next((n for n, t in enumerate(operand) if t == "("), len(operand))] if t.startswith('"')
+        t[1:-1]
+        for t in operand[: next((n for n, t in enumerate(operand) if t == "("), len(operand))]
+        if t.startswith('"')
     )
 
 
@@ -216,7 +254,11 @@ def _target(operand: list[str]) -> str:
     text = "".join(operand)
     inner = text[text.index("(") + 1:text.rindex(")")].strip() if "(" in text else ""
     cast = re.match(r"\(\s*\(?[\w ]+\*?\s*\)\s*(?=[(\w])", inner)
-    return inner[cast.end():] if cast and "*" in cast[0] and not inner.startswith("(*") else f"({inner})" if inner else ""
+    return (
+        inner[cast.end() :]
+        if cast and "*" in cast[0] and not inner.startswith("(*")
+        else f"({inner})" if inner else ""
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -227,12 +269,20 @@ def main(arguments: Sequence[str]) -> int:
     first = kept if out is None else [*kept[:out], *kept[out + 2:]]
     first = [a for a in first if a not in ("-c", "-S", "-emit-llvm")]
     done = subprocess.run(
-        [*first, "-Wno-everything", "-E", source], capture_output=True, text=True, errors="replace", check=False
+        [*first, "-Wno-everything", "-E", source],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         sys.stderr.write(done.stderr)
         return done.returncode
-    rest = [a for a in kept if not a.startswith(("-I", "-D", "-U", "-M", "-include", "-Wp,")) and not a.endswith(".h")]
+    rest = [
+        a
+        for a in kept
+        if not a.startswith(("-I", "-D", "-U", "-M", "-include", "-Wp,")) and not a.endswith(".h")
+    ]
     for name in ("-isystem", "-I", "-include"):
         while name in rest:
             at = rest.index(name)

@@ -17,7 +17,16 @@ SUN4V, M7 = "pteproof_cpu_sun4v", "pteproof_cpu_sun_m7"
 DECLARED = f"extern unsigned char {SUN4V}, {M7};"
 
 _SECTION = re.compile(r'\.section\s+\.(?P<cpu>sun4v|sun_m7)_(?P<count>[12])insn_patch,\s*\\"ax\\"')
-_OPERATORS = {"or": "|", "and": "&", "andn": "& ~", "xor": "^", "add": "+", "sub": "-", "sllx": "<<", "srlx": ">>"}
+_OPERATORS = {
+    "or": "|",
+    "and": "&",
+    "andn": "& ~",
+    "xor": "^",
+    "add": "+",
+    "sub": "-",
+    "sllx": "<<",
+    "srlx": ">>",
+}
 _NUMBER = re.compile(r"(?:0x[0-9a-fA-F]+|\d+)")
 _PART = {
     "hi": "(({0}) & 0xfffffc00UL)",
@@ -48,7 +57,10 @@ def interpreted(template: str, operands: Sequence[tuple[str, str]], outputs: int
 
 def _sequences(template: str) -> dict[str, list[str]]:
     """CPU ("" is sun4u) -> its instructions, in order."""
-    lines = [" ".join(line.split()) for line in template.replace("\\t", " ").replace("\\n", "\n").split("\n")]
+    lines = [
+        " ".join(line.split())
+        for line in template.replace("\\t", " ").replace("\\n", "\n").split("\n")
+    ]
     base: list[str] = []
     labels: dict[str, int] = {}
     patches: dict[str, list[tuple[str, list[str]]]] = {"sun4v": [], "sun_m7": []}
@@ -89,13 +101,17 @@ def _choice(sequences: dict[str, list[str]], operands: list[tuple[str, str]], ou
     ):
         raise _Unknown
     tied = {int(constraint): c for constraint, c in operands[outputs:] if constraint.isdigit()}
-    registers = ", ".join(f"pteproof_r{n} = {tied[n]}" if n in tied else f"pteproof_r{n}" for n in range(outputs))
+    registers = ", ".join(
+        f"pteproof_r{n} = {tied[n]}" if n in tied else f"pteproof_r{n}" for n in range(outputs)
+    )
     inputs = "".join(
         f" unsigned long pteproof_r{n} = {c};"
         for n, (constraint, c) in enumerate(operands)
         if n >= outputs and constraint == "r"
     )
-    code = {cpu: " ".join(_statements(lines, operands, outputs)) for cpu, lines in sequences.items()}
+    code = {
+        cpu: " ".join(_statements(lines, operands, outputs)) for cpu, lines in sequences.items()
+    }
     text = f"{{ {code['sun4v']} }} else {{ {code['']} }}"
     text = f"if ({SUN4V}) {text}"
     if code["sun_m7"] != code["sun4v"]:
@@ -118,7 +134,9 @@ def _statements(lines: list[str], operands: list[tuple[str, str]], outputs: int)
         read = [int(n) for text in (first, second) if text for n in re.findall(r"%(\d)", text)]
         if written and any(outputs <= n < len(operands) and operands[n][0] == "r" for n in read):
             raise _Unknown
-        if first is None and (name == "mov" or (name == "sethi" and second.startswith(("%%hi(", "%%uhi(")))):
+        if first is None and (
+            name == "mov" or (name == "sethi" and second.startswith(("%%hi(", "%%uhi(")))
+        ):
             value = _value(second, operands, outputs)
         elif (
             name in _OPERATORS
@@ -126,8 +144,9 @@ def _statements(lines: list[str], operands: list[tuple[str, str]], outputs: int)
             and re.fullmatch(r"%\d", first)
             and not second.startswith(("%%hi", "%%uhi"))
         ):
-            value = f"{_value(first, operands, outputs)} {_OPERATORS[name]} {_value(second, operands, outputs)}".replace(
-                "~ ", "~"
+            value = (
+                f"{_value(first, operands, outputs)} {_OPERATORS[name]}"
+                f" {_value(second, operands, outputs)}".replace("~ ", "~")
             )
         else:
             raise _Unknown

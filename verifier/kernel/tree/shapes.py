@@ -65,12 +65,21 @@ class Shape:
     def parameters(self) -> list[Parameter]:
         found = []
         for index, kind in enumerate(self.kinds):
-            found += [Parameter(p.name.format(n=index), p.declared, p.role, p.model) for p in _KINDS[kind].parameters]
+            found += [
+                Parameter(p.name.format(n=index), p.declared, p.role, p.model)
+                for p in _KINDS[kind].parameters
+            ]
         return found
 
     def text(self, premises: Mapping[str, str] | None = None) -> str:
         """The wrapper as one line of C. Where a premise (name -> C) does not hold, it calls what `outside` names."""
-        before, args = "".join(f"if (!({condition})) {outside(name)}(); " for name, condition in (premises or {}).items()), []
+        before, args = (
+            "".join(
+                f"if (!({condition})) {outside(name)}(); "
+                for name, condition in (premises or {}).items()
+            ),
+            [],
+        )
         for index, kind in enumerate(self.kinds):
             before += _KINDS[kind].before.format(n=index)
             args.append(_KINDS[kind].argument.format(n=index))
@@ -79,10 +88,13 @@ class Shape:
         call = f"{self.helper}({', '.join(args)})" if self.is_call else self.helper
         call = special.format(*args) if special else call
         declared = ", ".join(
-            f"{p.declared} {p.name}" if not p.declared.endswith("*") else f"{p.declared}{p.name}" for p in self.parameters()
+            f"{p.declared} {p.name}" if not p.declared.endswith("*") else f"{p.declared}{p.name}"
+            for p in self.parameters()
         )
         body = f"return {returned.value.format(call)};" if returned.type != "void" else f"{call};"
-        first = "".join(f"void {outside(name)}(void) __attribute__((noreturn)); " for name in premises or {})
+        first = "".join(
+            f"void {outside(name)}(void) __attribute__((noreturn)); " for name in premises or {}
+        )
         return f"{first}{returned.type} {self.wrapper}({declared or 'void'}) {{ {before}{body} }}"
 
 
@@ -126,7 +138,8 @@ _KINDS: dict[str, _Kind] = {
     "shadow": _Kind(
         (_VMA, Parameter("shadow{n}", "_Bool", "bool", "shadow_stack")),
         "vma{n}",
-        "*(vm_flags_t *)&vma{n}->vm_flags = (vma{n}->vm_flags & ~(vm_flags_t)VM_SHADOW_STACK) | (shadow{n} ? VM_SHADOW_STACK : 0); ",
+        "*(vm_flags_t *)&vma{n}->vm_flags = (vma{n}->vm_flags & ~(vm_flags_t)VM_SHADOW_STACK) |"
+        " (shadow{n} ? VM_SHADOW_STACK : 0); ",
     ),
     "pending": _Kind(
         (_MM, Parameter("pending{n}", "_Bool", "bool", "flush_pending")),
@@ -134,11 +147,16 @@ _KINDS: dict[str, _Kind] = {
         "mm{n}->tlb_flush_pending.counter = pending{n}; ",
     ),
     "cydp": _Kind(
-        (Parameter("young{n}", "_Bool", "bool", "young"), Parameter("dirty{n}", "_Bool", "bool", "dirty")),
+        (
+            Parameter("young{n}", "_Bool", "bool", "young"),
+            Parameter("dirty{n}", "_Bool", "bool", "dirty"),
+        ),
         "((young{n} ? CYDP_CLEAR_YOUNG : 0) | (dirty{n} ? CYDP_CLEAR_DIRTY : 0))",
     ),
     "vm_rwx": _Kind(
-        tuple(Parameter(f"{w}{{n}}", "_Bool", "bool", f"vm_{w}") for w in ("read", "write", "exec")),
+        tuple(
+            Parameter(f"{w}{{n}}", "_Bool", "bool", f"vm_{w}") for w in ("read", "write", "exec")
+        ),
         "((read{n} ? VM_READ : 0) | (write{n} ? VM_WRITE : 0) | (exec{n} ? VM_EXEC : 0))",
     ),
     "one": _Kind((), "1"),
@@ -149,7 +167,9 @@ _KINDS: dict[str, _Kind] = {
 }
 def _once(level: str) -> _Return:
     """An entry as a word; the macro may name its argument twice, and the helper is called once."""
-    return _Return(f"w_{level}", f"({{{{ __auto_type pteproof_entry = {{}}; {level}_val(pteproof_entry); }}}})")
+    return _Return(
+        f"w_{level}", f"({{{{ __auto_type pteproof_entry = {{}}; {level}_val(pteproof_entry); }}}})"
+    )
 
 
 _RETURNS: dict[str, _Return] = {
@@ -166,7 +186,10 @@ _SPECIAL = {
     "hpage_chg_mask": "_HPAGE_CHG_MASK",
     "page_base": "_PAGE_BASE",
     "knl_erratum_mask": "_PAGE_KNL_ERRATUM_MASK",
-    "hardware_pte": "({{ pte_t t[PTE_HWTABLE_PTRS + 1]; set_pte_at((struct mm_struct *)0, 0, t, {0}); t[PTE_HWTABLE_PTRS]; }})",
+    "hardware_pte": (
+        "({{ pte_t t[PTE_HWTABLE_PTRS + 1]; set_pte_at((struct mm_struct *)0, 0, t, {0});"
+        " t[PTE_HWTABLE_PTRS]; }})"
+    ),
 }
 
 HEAD = """\
@@ -233,7 +256,9 @@ def _level(helper: str, kinds: tuple[str, ...]) -> str:
 
 
 def wrapper_file(
-    shapes: Iterable[Shape], constants: Mapping[str, str], premises: Callable[[str], Mapping[str, str]] = lambda helper: {},
+    shapes: Iterable[Shape],
+    constants: Mapping[str, str],
+    premises: Callable[[str], Mapping[str, str]] = lambda helper: {},
     declared: Iterable[str] = (),
 ) -> tuple[str, dict[int, str]]:
     """The text of a file in C, and which wrapper stands on which line.

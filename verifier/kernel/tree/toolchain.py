@@ -26,9 +26,19 @@ TIMEOUT = 1800  # seconds that one program may take
 _NEEDED = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "perl": "perl"}
 
 
-_LLVM = ("ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-strip")
-_ALSO = ("sh", "bash", "awk", "sed", "python3")  # what kernels' build files run, and every system has
-_KEPT = ("PATH", "LD_LIBRARY_PATH")  # of the environment: by which programs are found. All else of it is kept from builds
+_LLVM = (
+    "ld.lld",
+    "llvm-ar",
+    "llvm-nm",
+    "llvm-objcopy",
+    "llvm-objdump",
+    "llvm-readelf",
+    "llvm-strip",
+)
+# what kernels' build files run, and every system has
+_ALSO = ("sh", "bash", "awk", "sed", "python3")
+# of the environment: by which programs are found. All else of it is kept from builds
+_KEPT = ("PATH", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,12 @@ class Toolchain:
     def rests_on(self) -> tuple[str, ...]:
         """Which programs these are, for who keeps what they make."""
         named = [*(f"{name}{self.suffix}" for name in _LLVM), *_NEEDED, *_ALSO]
-        return (self.version, os.environ.get("LD_LIBRARY_PATH", ""), stamp(self.clang), *map(stamp, named))
+        return (
+            self.version,
+            os.environ.get("LD_LIBRARY_PATH", ""),
+            stamp(self.clang),
+            *map(stamp, named),
+        )
 
     @property
     def llvm(self) -> str:
@@ -61,7 +76,8 @@ def find_toolchain() -> Toolchain:
         missing.append(f"llvm{found.suffix}")
     if missing or found is None:
         raise ExtractionError(
-            f"building for a kernel tree needs {', '.join(missing)}; on Debian: apt install {' '.join(missing)}"
+            f"building for a kernel tree needs {', '.join(missing)}; on Debian: apt install"
+            f" {' '.join(missing)}"
         )
     return found
 
@@ -77,7 +93,11 @@ def stamp(name: str) -> str:
 
 def _clang() -> Toolchain | None:
     wanted = os.environ.get("PTEPROOF_CLANG")
-    names = [wanted] if wanted else [*(f"clang-{n}" for n in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1)), "clang"]
+    names = (
+        [wanted]
+        if wanted
+        else [*(f"clang-{n}" for n in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1)), "clang"]
+    )
     for name in names:
         path = shutil.which(name)
         if path is None:
@@ -89,7 +109,8 @@ def _clang() -> Toolchain | None:
             return Toolchain(path, suffix[0] if suffix else "", text.splitlines()[0])
         if wanted or name == "clang":
             raise ExtractionError(
-                f"{path} is not clang {OLDEST_CLANG} to {NEWEST_CLANG}; on Debian: apt install clang-19 lld-19 llvm-19"
+                f"{path} is not clang {OLDEST_CLANG} to {NEWEST_CLANG}; on Debian: apt install"
+                " clang-19 lld-19 llvm-19"
             )
     return None
 
@@ -104,21 +125,39 @@ def clean_environment() -> dict[str, str]:
         "KBUILD_BUILD_USER": "pteproof",
         "KBUILD_BUILD_HOST": "pteproof",
     }
-    environment["GIT_DIR"] = os.devnull  # what a tree's repository is configured to run, git of a build runs not
+    # what a tree's repository is configured to run, git of a build runs not
+    environment["GIT_DIR"] = os.devnull
     return environment
 
 
-def jailed(command: Sequence[str], writes: Path | None, reads: Sequence[Path]) -> tuple[str, list[str]]:
+def jailed(
+    command: Sequence[str], writes: Path | None, reads: Sequence[Path]
+) -> tuple[str, list[str]]:
     """The kind of jail that is had, and the command in it, where it finds the programs of a build. ExtractionError where it is no program."""
     if shutil.which(command[0]) is None:
         raise ExtractionError(f"{command[0]} cannot be run: No such file or directory")
-    clang = [os.environ.get("PTEPROOF_CLANG", "clang"), *(f"clang-{n}" for n in range(OLDEST_CLANG, NEWEST_CLANG + 1))]
-    llvm = [name + clang_.removeprefix("clang") for clang_ in clang if not os.path.isabs(clang_) for name in _LLVM]
-    return wrapped(command, writes, (*reads, *program_folders([command[0], *clang, *llvm, *_NEEDED, *_ALSO])))
+    clang = [
+        os.environ.get("PTEPROOF_CLANG", "clang"),
+        *(f"clang-{n}" for n in range(OLDEST_CLANG, NEWEST_CLANG + 1)),
+    ]
+    llvm = [
+        name + clang_.removeprefix("clang")
+        for clang_ in clang
+        if not os.path.isabs(clang_)
+        for name in _LLVM
+    ]
+    return wrapped(
+        command, writes, (*reads, *program_folders([command[0], *clang, *llvm, *_NEEDED, *_ALSO]))
+    )
 
 
 def run(
-    command: Sequence[str], folder: Path, check: str | None = None, *, tree: Path | None = None, writes: Path | None = None,
+    command: Sequence[str],
+    folder: Path,
+    check: str | None = None,
+    *,
+    tree: Path | None = None,
+    writes: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder, in a jail, without a terminal, in an environment of our own. `check` names what failed in the error.
 
@@ -131,14 +170,18 @@ def run(
     done = _run(words, folder)
     if jail == BUBBLEWRAP:
         check_written(writes, tree)
-        if done.returncode - 128 in set(signal.valid_signals()):  # bubblewrap tells of a signal as a shell does
+        # bubblewrap tells of a signal as a shell does
+        if done.returncode - 128 in set(signal.valid_signals()):
             done.returncode = 128 - done.returncode
     if (signalled := _signalled(done)):
         raise ExtractionError(
-            f"{Path(command[0]).name} was ended by {signalled}, which says nothing of the tree; is there memory enough?"
+            f"{Path(command[0]).name} was ended by {signalled}, which says nothing of the tree; is"
+            " there memory enough?"
         )
     if done.returncode != 0 and "No space left on device" in done.stderr:
-        raise ExtractionError(f"no space is left where {folder} is; set XDG_CACHE_HOME to another disk")
+        raise ExtractionError(
+            f"no space is left where {folder} is; set XDG_CACHE_HOME to another disk"
+        )
     if check is not None and done.returncode != 0:
         raise ExtractionError(f"{check}: {first_error(done.stderr or done.stdout)}")
     return done
@@ -147,8 +190,17 @@ def run(
 def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a program as the head of a group of processes: whatever ends our waiting ends what it has started, too."""
     try:
-        with subprocess.Popen(command, cwd=folder, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, errors="replace", process_group=0) as process:
+        with subprocess.Popen(
+            command,
+            cwd=folder,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            process_group=0,
+        ) as process:
             try:
                 out, err = process.communicate(timeout=TIMEOUT)
             except BaseException:
@@ -165,7 +217,11 @@ def _signalled(done: subprocess.CompletedProcess[str]) -> str:
     """The signal that ended a program, or one that it ran; empty where none did."""
     if done.returncode < 0:
         return signal.strsignal(-done.returncode) or f"signal {-done.returncode}"
-    found = re.search(r"(?:unable to execute command: |^make.*\*\*\* .*)(Killed|Segmentation fault|Aborted)", done.stderr, re.M)
+    found = re.search(
+        r"(?:unable to execute command: |^make.*\*\*\* .*)(Killed|Segmentation fault|Aborted)",
+        done.stderr,
+        re.M,
+    )
     return found[1] if found and done.returncode else ""
 
 

@@ -19,8 +19,19 @@ from verifier.base.errors import ExtractionError, UsageError
 __all__ = ["Tree", "find_tree", "identify", "linked_trees", "open_tree"]
 
 # What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
-_MARKS = ("Makefile", "Kbuild", "Kconfig", "include/linux/mm.h", "include/linux/pgtable.h", "mm/memory.c", "kernel/fork.c",
-          "scripts/Makefile.build", "lib/Kconfig", "usr/Kconfig", "virt/Makefile")
+_MARKS = (
+    "Makefile",
+    "Kbuild",
+    "Kconfig",
+    "include/linux/mm.h",
+    "include/linux/pgtable.h",
+    "mm/memory.c",
+    "kernel/fork.c",
+    "scripts/Makefile.build",
+    "lib/Kconfig",
+    "usr/Kconfig",
+    "virt/Makefile",
+)
 _HASHED = ("include", "mm", "scripts", "tools/build", "tools/scripts")
 _LARGEST = 64 << 20  # of a file that is hashed
 
@@ -45,7 +56,10 @@ def open_tree(path: Path | str) -> Tree:
     """The tree at a path. UsageError where it is no kernel, or only part of one."""
     root = Path(path)
     if not root.exists():
-        raise UsageError(f"{root}: no such folder; give a Linux source tree, or install linux-source-6.12 and unpack it")
+        raise UsageError(
+            f"{root}: no such folder; give a Linux source tree, or install linux-source-6.12 and"
+            " unpack it"
+        )
     if not root.is_dir():
         raise UsageError(f"{root}: not a folder; unpack it first")
     root = root.resolve()
@@ -53,7 +67,10 @@ def open_tree(path: Path | str) -> Tree:
     if len(missing) > len(_MARKS) // 2:
         raise UsageError(f"{root}: not a Linux source tree (no {missing[0]})")
     if missing:
-        raise UsageError(f"{root}: not a whole Linux source tree (no {', '.join(missing[:3])}); was it unpacked to the end?")
+        raise UsageError(
+            f"{root}: not a whole Linux source tree (no {', '.join(missing[:3])}); was it unpacked"
+            " to the end?"
+        )
     return Tree(root, _version(root))
 
 
@@ -72,7 +89,10 @@ def _version(root: Path) -> str:
         text = (root / "Makefile").read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{root}/Makefile cannot be read: {error.strerror}") from None
-    numbers = [re.search(rf"^{name} *= *(\S*)", text, re.M) for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL")]
+    numbers = [
+        re.search(rf"^{name} *= *(\S*)", text, re.M)
+        for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL")
+    ]
     if not all(numbers):
         raise UsageError(f"{root}: not a Linux source tree (its Makefile has no version)")
     extra = re.search(r"^EXTRAVERSION *= *(\S*)", text, re.M)
