@@ -15,7 +15,7 @@ import pytest
 from tests.kernel.test_tree import fake_tree
 from verifier.base.digests import digest
 from verifier.base.errors import UsageError
-from verifier.kernel.replay import emulated, native
+from verifier.kernel.replay import emulated, emulated_build, native
 from verifier.kernel.tree import build_store as store
 from verifier.kernel.tree import compile as compiling
 from verifier.kernel.tree import toolchain
@@ -248,7 +248,9 @@ def test_native_code_rests_on_what_is_compiled_and_by_whom(
     )
 
     def rests(one: Compiled = compiled, returned: dict[str, int] = {}) -> str:  # noqa: B006
-        return rests_of(monkeypatch, native, lambda: native.native_code(one, SimpleNamespace(facts=SimpleNamespace(returned=lambda: returned))))  # type: ignore[arg-type]
+        code: Any = native.native_code
+        facts = SimpleNamespace(returned=lambda: returned)
+        return rests_of(monkeypatch, native, lambda: code(one, SimpleNamespace(facts=facts)))
 
     known = {rests()}
     assert known == {rests()}
@@ -288,14 +290,15 @@ def test_emulated_code_rests_on_what_is_compiled_and_by_whom(
             program=SimpleNamespace(modules=[module]),
             main=SimpleNamespace(layout=None),
         )
-        return rests_of(monkeypatch, emulated, lambda: emulated.compare_emulated(one, library, layout))  # type: ignore[arg-type]
+        compared: Any = emulated.compare_emulated
+        return rests_of(monkeypatch, emulated_build, lambda: compared(one, library, layout))
 
     known = {rests()}
     assert known == {rests()}
     known |= {rests(replace(there, rests_on=("other",))), rests(shapes={}), rests(names=("data",)),
               rests(replace(there, build=replace(build, emulated=replace(found, flags=("-x",))))),
               rests(replace(there, build=replace(build, out_of_scope={"f": "why"})))}
-    monkeypatch.setattr(emulated, "stamp", lambda name: f"another {name}")
+    monkeypatch.setattr(emulated_build, "stamp", lambda name: f"another {name}")
     known.add(rests())
     assert len(known) == 7
 
