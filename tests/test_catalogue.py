@@ -60,7 +60,7 @@ def test_what_models_a_row_is_derived(library: Library, tmp_path: Path) -> None:
     ("[T01]", "[]", "mm/memory.c:do_wp_page is in no row"),
     ("  set:", "  sat:", "unknown key 'sat' in the uses of the flag; did you mean set?"),
     ("mm/memory.c:insert_pfn", "mm/memory.c", "row T03 is at a file:function"),
-    ("kernel/claims/contpte.py", "kernel/no_such.py", "row B1 rests on verifier/kernel/no_such.py, which there is not"),
+    ("kernel/claims/contpte.py", "kernel/no_such.py", "row B1 rests on verifier/kernel/no_such.py, which does not exist"),
     ('what: "a read"', 'want: "a read"', "unknown key 'want' in a row of the catalogue; did you mean what?"),
     ('what: "a read", ', "", "row T02 has no 'what'"),
     ("uses:", 'second:\n  title: "Second"\n  rows: {T01: {site: "the processor", what: "again"}}\nuses:',

@@ -101,8 +101,8 @@ def test_what_is_asked_for_is_no_flush(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("flush(p:process): pass", "flash(p:process): pass", "takes the place of no action; did you mean flush"),
-    ("flush(p:process): pass", "flush(q:process): pass", r"flush\(q:process\) takes the place of no action"),
+    ("flush(p:process): pass", "flash(p:process): pass", "replaces no action of the world; did you mean flush"),
+    ("flush(p:process): pass", "flush(q:process): pass", r"flush\(q:process\) replaces no action of the world"),
     ("of: [pmdp_huge_get_and_clear,", "of: [pmdp_huge_clear_flush, pmdp_invalidate, pmdp_huge_get_and_clear,",
      "pmdp_invalidate stands twice on sparc64-"),
     ("of: [set_pte_at,", "of: [set_pte_out,", "unknown helper 'set_pte_out'; did you mean set_pte_at"),

@@ -28,13 +28,22 @@ _PATH = click.Path(path_type=Path)
 
 @click.command()
 @filtering
-@click.option("--old-arch-dir", type=_PATH, metavar="DIR", help="the old architectures; default: the same as the new")
-@click.option("--old-spec-dir", type=_PATH, metavar="DIR", help="the old specs; default: the same as the new")
-@click.option("--old-tree", type=_PATH, metavar="DIR", help="the old has this kernel tree's own helpers, lifted")
-@click.option("--tree", type=_PATH, metavar="DIR", help="the new has this kernel tree's own helpers, lifted")
-@click.option("--depth", type=click.IntRange(0, 40), default=8, help="steps of the longest trace; 0: none is looked for")
-@click.option("--search-seconds", type=click.FloatRange(0), default=60.0, help="seconds of the search for one trace")
-@click.option("--json", "json_file", metavar="FILE", help="write the result as JSON; - is standard output")
+@click.option("--old-arch-dir", type=_PATH, metavar="DIR",
+              help="the old architectures; default: the same as the new")
+@click.option("--old-spec-dir", type=_PATH, metavar="DIR",
+              help="the old specs; default: the same as the new")
+@click.option("--old-tree", type=_PATH, metavar="DIR",
+              help="the old has this kernel tree's own helpers, lifted")
+@click.option(
+    "--tree", type=_PATH, metavar="DIR", help="the new has this kernel tree's own helpers, lifted"
+)
+@click.option("--depth", type=click.IntRange(0, 40), default=8,
+              help="steps of the longest trace; 0: none is looked for")
+@click.option("--search-seconds", type=click.FloatRange(0), default=60.0,
+              help="seconds of the search for one trace")
+@click.option(
+    "--json", "json_file", metavar="FILE", help="write the result as JSON; - is standard output"
+)
 @click.option("-q", "--quiet", is_flag=True, help="the closing line only")
 @click.option("-v", "--verbose", is_flag=True, help="also what is the same")
 @click.pass_context
@@ -43,22 +52,30 @@ def difference(context: click.Context, /, **given: Any) -> int:
     from verifier.report.differences import difference_data, difference_text
 
     if not any(given[name] for name in ("old_arch_dir", "old_spec_dir", "old_tree", "tree")):
-        raise UsageError("give what to compare with: --old-arch-dir, --old-spec-dir, --old-tree or --tree")
+        raise UsageError(
+            "give what to compare with: --old-arch-dir, --old-spec-dir, --old-tree or --tree"
+        )
     files = {"--json": given["json_file"]}
     open_outputs(files)
     filters = make_filters(given)
     with Progress(not given["quiet"]) as progress:
         old, new = _libraries(context, filters, given, progress)
-        found = list(_compared(old, new, filters, given["depth"], given["search_seconds"], progress))
+        found = list(
+            _compared(old, new, filters, given["depth"], given["search_seconds"], progress)
+        )
     if not found:
-        raise UsageError("the filters leave nothing that both have")
-    if not write_outputs(files, {"--json": lambda: [json.dumps(difference_data(new, found), indent=1)]}):
+        raise UsageError("nothing is left by these filters that both sides have")
+    if not write_outputs(
+        files, {"--json": lambda: [json.dumps(difference_data(new, found), indent=1)]}
+    ):
         tell(difference_text(new, found, given["verbose"], given["quiet"]))
     words = {one.word for one in found}
-    return Exit.REFUTED if words & {"broken", "widened"} else Exit.OPEN if words & {"lost", "unknown"} else Exit.HOLDS
+    return (Exit.REFUTED if words & {"broken", "widened"} else Exit.OPEN
+            if words & {"lost", "unknown"} else Exit.HOLDS)
 
 
-def _libraries(context: click.Context, filters: Filters, given: dict[str, Any], progress: Progress) -> tuple[Library, Library]:
+def _libraries(context: click.Context, filters: Filters, given: dict[str, Any],
+               progress: Progress) -> tuple[Library, Library]:
     from verifier.run.library import load_library
     from verifier.run.plan import variants_of
 
@@ -69,7 +86,9 @@ def _libraries(context: click.Context, filters: Filters, given: dict[str, Any], 
         if tree is not None:
             from verifier.kernel.conform.session import kernel_helpers
 
-            library.substitute = kernel_helpers(tree, [library.layout(v.name) for v in variants_of(library, filters)], progress)
+            library.substitute = kernel_helpers(
+                tree, [library.layout(v.name) for v in variants_of(library, filters)], progress
+            )
     return old, new
 
 

@@ -26,7 +26,7 @@ def minimise(solver: BitsSolver, conditions: Iterable[int],
         if FALSE not in literals:
             sat.fix(literals)
         if FALSE in literals or not sat.solve(()):
-            raise SolverError("nothing to minimise: the conditions do not hold together")
+            raise SolverError("nothing to minimise: the conditions contradict each other")
         model = sat.values(order)
         for name in order:
             bits = [bit for bit in solver.graph.inputs[name] if sat.knows(bit)]

@@ -163,7 +163,7 @@ def _row(table: Table, number: str) -> Row:
     for name in claims:
         if not (PACKAGE / name).is_file():
             raise SpecError(
-                record.at["claims"], f"{what} rests on verifier/{name}, which there is not"
+                record.at["claims"], f"{what} rests on verifier/{name}, which does not exist"
             )
     texts = {key: record.text(key, what) for key in said}
     for key, text in texts.items():

@@ -100,7 +100,7 @@ def _check_levels(spec: Spec) -> None:
                 if known.get(name_of(text)) != text.signature:
                     hint = nearest(name_of(text), known)
                     raise SpecError(
-                        text.at, f"{text.signature} takes the place of none of the world's{hint}"
+                        text.at, f"{text.signature} replaces no definition of the world{hint}"
                     )
     named = [(t.name, t.where, (*t.levels, *((t.into,) if t.into else ())))
              for t in spec.transitions.values()]
@@ -120,8 +120,8 @@ def _check_elsewhere(spec: Spec) -> None:
     for one in spec.elsewhere:
         for text in one.actions:
             if known.get(name_of(text)) != text.signature:
-                raise SpecError(text.at, f"{text.signature} takes the place of no "
-                                         f"action{nearest(name_of(text), known)}")
+                hint = nearest(name_of(text), known)
+                raise SpecError(text.at, f"{text.signature} replaces no action of the world{hint}")
 
 
 def _check_names(spec: Spec) -> None:
@@ -217,7 +217,8 @@ def _properties(table: Table) -> dict[str, Property]:
                      "not_on"), "a property")
         if name.startswith(REACHES):
             raise SpecError(
-                table.key_at[name], f"{REACHES}... is what a step's effects are called: no property"
+                table.key_at[name],
+                f"{REACHES}... begins the names of steps' effects: no property may be called so"
             )
         kind = record.text("kind", "a property")
         if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):

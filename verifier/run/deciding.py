@@ -135,7 +135,7 @@ def counterexample(state: GroupWork, result: Result) -> Counterexample:
         verdict = prover.decide(question)
         if isinstance(verdict, Refuted):
             return verdict.counterexample
-    raise Contradiction(f"{result.obligation.id}: it is refuted no more when it is asked for again")
+    raise Contradiction(f"{result.obligation.id}: refuted, but not when it was asked again")
 
 
 def _decided(state: GroupWork, prover: Prover, question: Question | Aim) -> bool:

@@ -108,7 +108,7 @@ def content(library: Library, unit: str, properties: frozenset[str], constants: 
 
     questions = list(bits.questions(wanted))
     if {q.property.name for q in questions} != properties or not questions:
-        raise Bad("the specs have not all of these obligations")
+        raise Bad("the specs do not have all of these obligations")
     script = Script([f"pteproof: {unit}", "each question asks for a violation: unsat is proved"])
     said = {}
     for question in terms.questions(wanted):

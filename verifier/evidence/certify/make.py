@@ -64,7 +64,7 @@ def open_folder(folder: Path) -> None:
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
     if inside and INDEX not in inside and inside != {UNITS}:
-        raise UsageError(f"{folder}: holds something else than certificates")
+        raise UsageError(f"{folder}: has other files than certificates")
 
 
 def make(

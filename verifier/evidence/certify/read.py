@@ -93,18 +93,18 @@ def read_index(folder: Path) -> Index:
     except Bad as error:
         raise UsageError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path}: not as an index is: {error!r}") from error
+        raise UsageError(f"{path}: malformed index: {error!r}") from error
 
 
 def _index(found: dict[str, Any]) -> Index:
     asked, graphs = found["asked"], {text: constants for constants, text in GRAPHS.items()}
     if (set(found) != set(_KEYS) or set(asked) != {f.name for f in fields(Filters)}
             or found["graph"] not in graphs):
-        raise Bad("not as an index is")
+        raise Bad("malformed index")
     rows = tuple(_row(row) for row in found["units"])
     names = [row.name for row in rows]
     if not rows or len(set(names)) != len(names):
-        raise Bad("names no unit, or one twice")
+        raise Bad("lists no unit, or one twice")
     return Index(
         str(found["tool"]["version"]), graphs[found["graph"]],
         Filters(*(_words(asked[f.name]) for f in fields(Filters))),
@@ -116,7 +116,7 @@ def _row(row: dict[str, Any]) -> Row:
     name, count, files = row["name"], row["obligations"], row["files"]
     if (set(row) != {"name", "obligations", "files"} or type(count) is not int
             or set(files) != set(KINDS)):
-        raise Bad("a unit's row is not as one is")
+        raise Bad("malformed row of a unit")
     for kind, entry in files.items():
         if set(entry) != {"path", "sha256"} or entry["path"] != unit_path(name, kind):
             raise Bad(f"{entry['path']!r} is not where {name} has its {kind} file")
@@ -125,13 +125,13 @@ def _row(row: dict[str, Any]) -> Row:
 
 def _words(found: Any) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
-        raise Bad("what should be a list of words is not")
+        raise Bad("not a list of words")
     return tuple(found)
 
 
 def _texts(found: Any) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise Bad("what should be texts is not")
+        raise Bad("not a table of texts")
     return found
 
 
@@ -163,7 +163,7 @@ def _text(folder: Path, row: Row, kind: str) -> str:
     except (OSError, Bad) as error:
         raise Bad(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from error
     if digest(data) != row.digests[kind]:
-        raise Bad(f"{path}: its contents are not those that the index has")
+        raise Bad(f"{path}: its digest differs from the index")
     return data.decode("ascii")
 
 
@@ -171,12 +171,12 @@ def _obligations(row: Row, told: dict[str, Any], variables: int, clauses: int) -
     """The claims of the obligations that are told, by id. They are some of the unit's, each once."""
     if (set(told) != set(_TOLD)
             or any(set(o) != {"id", "claim", "violated"} for o in told["obligations"])):
-        raise Bad("not a unit: it tells something else")
+        raise Bad("not a unit: it has other keys")
     said = {str(o["id"]): o["claim"] for o in told["obligations"]}
     if told["unit"] != row.name or (told["variables"], told["clauses"]) != (variables, clauses):
-        raise Bad("what is told of the CNF is not what it is")
+        raise Bad("what is said of the CNF is wrong")
     if not said or not len(said) == len(told["obligations"]) == row.obligations:
-        raise Bad("obligations are told twice, or not at all")
+        raise Bad("obligations are listed twice, or not at all")
     for identity, claim in said.items():
         parts = identity.split("/")
         if len(parts) != 6 or "/".join((*parts[:3], parts[4], parts[3])) != row.name:
@@ -196,18 +196,18 @@ def _meant(told: dict[str, Any], circuit: Circuit) -> None:
     if circuit.violation != violated:
         raise Bad("the last clause does not say that one of the obligations is violated")
     if not assumed:
-        raise Bad("nothing is assumed, not even nothing")
+        raise Bad("no set of assumptions is named")
     if [own for own, _ in circuit.names] != [*assumed.values(), *violated]:
         raise Bad("the variables that are named are not those of assumptions and obligations")
     bits = [bit for found in inputs.values() for bit in found if bit]
     if len(set(bits)) != len(bits) or set(bits) != circuit.inputs:
-        raise Bad("the inputs that are told are not the variables that nothing defines")
+        raise Bad("the inputs are not the variables that nothing defines")
     if list(told["inhabitants"]) != list(assumed):
-        raise Bad("not every set of assumptions has its inhabitant")
+        raise Bad("some set of assumptions has no inhabitant")
     given: dict[int, int] = {}
     for number, values in enumerate(told["inhabitants"].values()):
         if list(values) != list(inputs):
-            raise Bad("an inhabitant has not exactly the inputs")
+            raise Bad("an inhabitant does not have exactly the inputs")
         for name, found in inputs.items():
             value = values[name]
             if type(value) is not int or value < 0 or value >> len(found):

@@ -201,7 +201,7 @@ def _as_specs_say(library: Library, index: Index, unit: Unit, expected: frozense
         raise Bad("the gates are not those of its obligations: clause "
                   f"{_differs(unit.clauses, here.claims.clauses)}{made_by}")
     if unit.texts["json"] != here.text(unit.inhabitants):
-        raise Bad("what is told of the CNF's variables is not what they are")
+        raise Bad("what is said of the CNF's variables is wrong")
     if unit.texts["smt2"] != here.smt2:
         differs = _differs(unit.texts["smt2"].split("\n"), here.smt2.split("\n"))
         raise Bad(f"the SMT-LIB file is not the specs': line {differs}{made_by}")
