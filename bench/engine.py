@@ -19,8 +19,7 @@ from typing import Any
 from verifier.engine.answers import Undecided, Unsat
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
-from verifier.engine.terms import Terms
-from verifier.engine.z3_solver import z3_solver
+from verifier.engine.terms import Terms, z3_solver
 
 WIDTH = 64
 LAYOUTS, CHANGES = 10, 25

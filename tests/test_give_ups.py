@@ -12,8 +12,9 @@ from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
 from verifier.language.evaluate import call
 from verifier.language.machine import Memory
-from verifier.model.step import World, instances, run
+from verifier.model.step import instances, run
 from verifier.model.typed import Model
+from verifier.model.world import World
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group

@@ -31,7 +31,7 @@ ROOMS = (
 )
 # Each tool is used in one place: no other module names it.
 TOOLS = {
-    "z3": {"engine/terms", "engine/z3_solver"}, "pysat": {"engine/sat"}, "bitwuzla": {"engine/smt_solvers"},
+    "z3": {"engine/terms"}, "pysat": {"engine/sat"}, "bitwuzla": {"engine/smt_solvers"},
     "cvc5": {"engine/smt_solvers"}, "yaml": {"language/read_yaml"}, "rich": {"commands/execute"}, "click": {"cli", "commands"},
     "tree_sitter": {"kernel/sites/scan"}, "tree_sitter_c": {"kernel/sites/scan"},
     "llvmlite": {"kernel/replay/native"}, "junitparser": {"report/junit", "report/certified", "kernel/conform/report"},
@@ -133,7 +133,7 @@ def test_the_command_line_starts_light() -> None:
 
 def test_z3_is_loaded_only_where_it_is_asked_for() -> None:
     assert "z3" not in loaded_after(
-        "import verifier.run.scheduler, verifier.prove.bits_way, verifier.engine.bits_solver, verifier.engine.z3_solver\n"
+        "import verifier.run.scheduler, verifier.prove.bits_way, verifier.prove.terms_way, verifier.engine.bits_solver\n"
         "import verifier.report"
     )
     assert "pysat" not in loaded_after("from verifier.run.library import load_library\nload_library()")

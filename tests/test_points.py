@@ -34,9 +34,11 @@ from verifier.language.syntax import (
     Stmt,
     parts,
 )
+from verifier.language.values import Fresh
 from verifier.model.points import with_points
-from verifier.model.step import Fresh, instances, run, symbolic_state
+from verifier.model.step import instances, run
 from verifier.model.typed import Model
+from verifier.model.world import symbolic_state
 from verifier.prove.bits_way import GroupProver, graph_inputs
 from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted

@@ -12,8 +12,9 @@ from test_algebras import SETTINGS, Trees, build
 from verifier.engine.answers import Sat, Undecided
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
-from verifier.engine.smt_solvers import term_solver
+from verifier.engine.smt_solvers import smt_solver
 from verifier.engine.smtlib import Script, Smt
+from verifier.engine.terms import Terms, z3_solver
 from verifier.language.algebra import Integers
 from verifier.prove.results import verdict_name
 from verifier.run.filters import Filters
@@ -35,9 +36,10 @@ def test_all_solvers_agree_on_random_conditions(data: st.DataObject, width: int)
     asserted = z3.Solver(ctx=apart)
     asserted.add(z3.parse_smt2_string(script.text(), ctx=apart))
     assert (asserted.check() == z3.sat) is expected
-    for name in ("z3", "bitwuzla", "cvc5"):
-        terms, solver = term_solver(name)
-        answer = solver.check([build(terms, tree, {})])
+    terms, condition = Terms(), build(smt, tree, {})
+    answers = {"z3": z3_solver(terms).check([build(terms, tree, {})])}
+    answers |= {name: smt_solver(name, smt).check([condition]) for name in ("bitwuzla", "cvc5")}
+    for name, answer in answers.items():
         assert isinstance(answer, Sat) is expected, name
         if isinstance(answer, Sat):
             assert build(Integers(), tree, ZEROS | answer.model) is True, name
@@ -53,7 +55,8 @@ def test_equal_terms_are_one_and_only_constants_are_computed() -> None:
 
 @pytest.mark.parametrize("name", ["bitwuzla", "cvc5"])
 def test_a_question_beyond_its_time_is_undecided(name: str) -> None:
-    smt, solver = term_solver(name, timeout=0.05)
+    smt = Smt()
+    solver = smt_solver(name, smt, timeout=0.05)
     x, y = smt.input_word("x", 64), smt.input_word("y", 64)
     wide = smt.mul(smt.zext(x, 64, 128), smt.zext(y, 64, 128), 128)
     big = smt.eq(wide, smt.word(4294967291 * 4294967279 * 18446744073709551557, 128), 128)

@@ -17,9 +17,8 @@ from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import FALSE, TRUE, Bits
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
-from verifier.engine.terms import Terms
+from verifier.engine.terms import Terms, z3_solver
 from verifier.engine.truth import INPUTS, rows
-from verifier.engine.z3_solver import z3_solver
 
 SATS = (None, "minisat22", "cadical153", "glucose4")  # None: as the program does, by truth tables too
 

@@ -148,7 +148,7 @@ def test_a_solver_that_hears_an_interrupt_hands_it_on(name: str) -> None:
 import os, random, signal, sys, time
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
-from verifier.engine.z3_solver import z3_solver
+from verifier.engine.terms import z3_solver
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if {name == 'z3'}:
     from verifier.engine.terms import Terms

@@ -13,8 +13,9 @@ from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Integers
 from verifier.language.machine import Key, Memory
-from verifier.model.step import Instance, run, state_keys
+from verifier.model.step import Instance, run
 from verifier.model.typed import Model
+from verifier.model.world import state_keys
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted, Result, Run, exit_code, verdict_name

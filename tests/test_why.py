@@ -22,8 +22,9 @@ from verifier.language.machine import WAS, Key, Memory
 from verifier.language.syntax import BOOL
 from verifier.model.check import check_model
 from verifier.model.read_specs import load_spec
-from verifier.model.step import World, applies, key_name, state_keys, symbolic_state
+from verifier.model.step import applies
 from verifier.model.typed import Model
+from verifier.model.world import World, key_name, state_keys, symbolic_state
 from verifier.prove.bits_way import graph_inputs, input_reader
 from verifier.prove.results import Move
 from verifier.report.explain import explain_text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 __all__ = ["Answer", "Sat", "Solver", "Undecided", "Unsat"]
 
@@ -34,13 +34,14 @@ class Undecided:
 
 
 Answer: TypeAlias = Sat | Unsat | Undecided
+Condition_contra = TypeVar("Condition_contra", contravariant=True)  # a boolean of the algebra
 
 
-class Solver(Protocol):
+class Solver(Protocol[Condition_contra]):
     """Decides conditions of one algebra."""
 
     name: str
 
-    def check(self, conditions: Iterable[Any]) -> Answer:
+    def check(self, conditions: Iterable[Condition_contra]) -> Answer:
         """Do the conditions hold together?"""
         ...

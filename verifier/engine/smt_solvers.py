@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Solvers of terms by their names.
+"""bitwuzla and cvc5 as solvers of the spec's own terms (verifier.engine.smtlib).
 
-bitwuzla and cvc5 get the spec's own terms (verifier.engine.smtlib). Both are optional: `pip install
-pteproof[solvers]`.
+Both are optional: `pip install pteproof[solvers]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from types import ModuleType
 
 from verifier.base.errors import SolverError, UsageError
 from verifier.engine.answers import Answer, Sat, Solver, Undecided, Unsat
 from verifier.engine.smtlib import Smt, Term, cone
-from verifier.engine.z3_solver import z3_solver
 from verifier.language.syntax import BOOL
 
-__all__ = ["SMT_SOLVERS", "find_package", "term_solver"]
+__all__ = ["find_package", "smt_solver"]
 
 # the algebra's operation -> the name of its kind in the package
 _BITWUZLA = {
@@ -59,7 +57,7 @@ class _Translated:
 
     def __init__(self, smt: Smt) -> None:
         self.smt = smt
-        self._known: dict[int, Any] = {}
+        self._known: dict[int, object] = {}
 
     def check(self, conditions: Iterable[Term]) -> Answer:
         """Do the conditions hold together? A model has the inputs that they depend on.
@@ -77,10 +75,10 @@ class _Translated:
         except RuntimeError as error:
             raise SolverError(f"{self.name} failed: {error}") from error
 
-    def _translate(self, term: Term) -> Any:
+    def _translate(self, term: Term) -> object:
         raise NotImplementedError
 
-    def _ask(self, conditions: list[Any], inputs: list[Term]) -> Answer:
+    def _ask(self, conditions: list[object], inputs: list[Term]) -> Answer:
         raise NotImplementedError
 
 
@@ -97,10 +95,10 @@ class _Bitwuzla(_Translated):
             options.set(self.b.Option.TIME_LIMIT_PER, max(1, int(timeout * 1000)))
         self.solver = self.b.Bitwuzla(self.manager, options)
 
-    def _sort(self, width: int) -> Any:
+    def _sort(self, width: int) -> object:
         return self.manager.mk_bool_sort() if width == BOOL else self.manager.mk_bv_sort(width)
 
-    def _translate(self, term: Term) -> Any:
+    def _translate(self, term: Term) -> object:
         make = self.manager
         if term.op == "const":
             if term.width == BOOL:
@@ -111,7 +109,7 @@ class _Bitwuzla(_Translated):
         kind = getattr(self.b.Kind, _BITWUZLA[term.op])
         return make.mk_term(kind, [self._known[a.at] for a in term.args], indices(term))
 
-    def _ask(self, conditions: list[Any], inputs: list[Term]) -> Answer:
+    def _ask(self, conditions: list[object], inputs: list[Term]) -> Answer:
         self.solver.push(1)
         try:
             for condition in conditions:
@@ -145,12 +143,12 @@ class _Cvc5(_Translated):
         if timeout is not None:
             self.solver.setOption("tlimit-per", str(max(1, int(timeout * 1000))))
 
-    def _sort(self, width: int) -> Any:
+    def _sort(self, width: int) -> object:
         return (
             self.manager.getBooleanSort() if width == BOOL else self.manager.mkBitVectorSort(width)
         )
 
-    def _translate(self, term: Term) -> Any:
+    def _translate(self, term: Term) -> object:
         make = self.manager
         if term.op == "const":
             if term.width == BOOL:
@@ -158,12 +156,12 @@ class _Cvc5(_Translated):
             return make.mkBitVector(term.width, str(term.number), 10)
         if term.op == "input":
             return make.mkConst(self._sort(term.width), term.name)
-        kind: Any = getattr(self.c.Kind, _CVC5[term.op])
+        kind = getattr(self.c.Kind, _CVC5[term.op])
         found = indices(term)
         return make.mkTerm(make.mkOp(kind, *found) if found else kind,
                            *(self._known[a.at] for a in term.args))
 
-    def _ask(self, conditions: list[Any], inputs: list[Term]) -> Answer:
+    def _ask(self, conditions: list[object], inputs: list[Term]) -> Answer:
         self.solver.push(1)
         try:
             for condition in conditions:
@@ -184,36 +182,28 @@ class _Cvc5(_Translated):
             self.solver.pop(1)
 
 
-SMT_SOLVERS = {"bitwuzla": _Bitwuzla, "cvc5": _Cvc5}
+_SOLVERS: dict[str, type[_Bitwuzla] | type[_Cvc5]] = {"bitwuzla": _Bitwuzla, "cvc5": _Cvc5}
 
 
-def find_package(name: str) -> Any:
+def find_package(name: str) -> ModuleType:
     """The Python package of bitwuzla or cvc5; UsageError where it is not installed."""
     try:
         if name == "bitwuzla":
-            import bitwuzla
-            return bitwuzla
-        import cvc5
-        return cvc5
+            import bitwuzla as found
+        else:
+            import cvc5 as found
     except ImportError:
         raise UsageError(
             f"--solver {name}: its package is not installed; pip install 'pteproof[solvers]'"
         ) from None
+    package: ModuleType = found
+    return package
 
 
-def term_solver(
-    name: str, incremental: bool = True, timeout: float | None = None
-) -> tuple[Any, Solver]:
-    """An algebra of terms, and a solver of conditions that are built over it.
+def smt_solver(name: str, smt: Smt, timeout: float | None = None) -> Solver[Term]:
+    """`bitwuzla` or `cvc5`, for conditions that are built over these terms.
 
-    `timeout` is for one question, in seconds; the solver itself keeps to it, roughly. Only z3 can
-    be asked afresh for each question (`incremental=False`). Raises UsageError where the solver's
-    package is not installed.
+    `timeout` is for one question, in seconds; the solver itself keeps to it, roughly. Raises
+    UsageError where the solver's package is not installed.
     """
-    if name == "z3":
-        from verifier.engine.terms import Terms
-
-        terms = Terms()
-        return terms, z3_solver(terms, incremental, timeout)
-    smt = Smt()
-    return smt, SMT_SOLVERS[name](smt, timeout)
+    return _SOLVERS[name](smt, timeout)

@@ -9,7 +9,6 @@ them, and so share no bit-blasting with the bit graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from verifier.language.algebra import Integers
 from verifier.language.syntax import BOOL
@@ -97,6 +96,10 @@ class Smt:
     def input_bool(self, name: str) -> Term:
         """A free boolean; the same name gives the same boolean."""
         return self.input_word(name, BOOL)
+
+    def input(self, name: str, kind: int) -> Term:
+        """An input by its name and its type."""
+        return self.input_word(name, kind)
 
     def word(self, value: int, width: int) -> Term:
         return self._node("const", (), (), width, value & ((1 << width) - 1))
@@ -244,8 +247,3 @@ class Script:
     def text(self) -> str:
         """The whole script."""
         return "\n".join([*self.lines, "(exit)"]) + "\n"
-
-
-def smt_inputs(smt: Smt) -> Callable[[str, int], Any]:
-    """Inputs as terms, by name and type."""
-    return lambda name, kind: smt.input_word(name, kind)

@@ -13,7 +13,6 @@ from verifier.model.step import instances
 from verifier.prove.bits_way import claim
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group, Question
-from verifier.prove.terms_way import term_inputs
 from verifier.run.filters import Filters
 from verifier.run.library import Library
 from verifier.run.plan import groups_of, nothing_matches
@@ -28,7 +27,7 @@ def steps(library: Library, group: Group, filters: Filters) -> list[str]:
     return [n for n in names if any(filters.wants(n, p) for p in model.spec.properties)]
 
 
-def conditions(smt: Smt, question: Question) -> list[Term]:
+def conditions(smt: Smt, question: Question[Term, Term]) -> list[Term]:
     """Conditions that hold together if and only if the obligation is violated."""
     given = {label: smt.all(*found) for label, found in question.given.items()}
     return [smt.any(*(smt.all(given[way.label], way.bad) for way in question.ways))]
@@ -41,7 +40,7 @@ def script(library: Library, group: Group, step: str, filters: Filters, status: 
     """
     model = library.group_model(group)
     smt = Smt()
-    builder = Builder(model, group, smt, term_inputs(smt))
+    builder = Builder(model, group, smt, smt.input)
     told = Script([f"pteproof: {group}, {step}",
                    f"{library.archs[library.variant(group.variant).arch].read}",
                    "each question asks for a violation: unsat is proved"])
@@ -58,7 +57,7 @@ def harness(library: Library, identity: str) -> str:
     group, step, filters = named(library, identity)
     model = library.group_model(group)
     smt = Smt()
-    builder = Builder(model, group, smt, term_inputs(smt))
+    builder = Builder(model, group, smt, smt.input)
     for question in builder.questions(lambda t, p: t == step and filters.wants(t, p)):
         (violated,) = conditions(smt, question)
         return c_harness([f"pteproof: {question.id}", claim(model, group, question)], violated)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from verifier.engine.answers import Unsat
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
 from verifier.model.spec import INVARIANT, LEMMA, STATIC
@@ -88,8 +88,10 @@ def needs(
     return Needs(needed, tuple(sorted(seen.keys() - needed.keys())), proofs)
 
 
-def _named(library: Library, builder: Builder, question: Question,
-           way: Way) -> dict[Assumption, list[int]]:
+def _named(
+    library: Library, builder: Builder[Word, int], question: Question[Word, int],
+    way: Way[Word, int],
+) -> dict[Assumption, list[int]]:
     """What the proof of one way assumes, by assumption; requirements for traces are left out."""
     spec = library.spec
     found: dict[Assumption, list[int]] = {}

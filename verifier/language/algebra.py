@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-__all__ = ["Algebra", "Integers"]
+__all__ = ["Algebra", "B", "Integers", "W"]
 
 W = TypeVar("W")  # a word
 B = TypeVar("B")  # a boolean

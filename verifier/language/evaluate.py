@@ -8,11 +8,14 @@ for pure helpers.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
-from verifier.language.machine import HUGE, WAS, Frame, Key, Machine, Room
+from verifier.language.algebra import B, W
+from verifier.language.joining import Way, join, join_values, merge
+from verifier.language.machine import HUGE, WAS, Frame, Key, Machine, Refs, Room
+from verifier.language.rules import IndexRule, TruthRule, WordRule, row
 from verifier.language.syntax import (
     BOOL,
     INDEX,
@@ -37,11 +40,27 @@ from verifier.language.syntax import (
     State,
     Stmt,
 )
+from verifier.language.values import Value, as_truth, as_word
 
-__all__ = ["answered", "call", "evaluated"]
+__all__ = ["answered", "call", "evaluated", "truth_of", "word_of"]
 
-def call(machine: Machine, function: Function, args: tuple[Any, ...],
-         refs: dict[str, Any] | None = None) -> Any:
+
+
+def truth_of(machine: Machine[W, B], function: Function, args: tuple[Value, ...]) -> B:
+    """The boolean that a function returns on these arguments."""
+    assert function.returns == BOOL, f"{function.name} returns no boolean"
+    return cast(B, call(machine, function, args))
+
+
+def word_of(machine: Machine[W, B], function: Function, args: tuple[Value, ...]) -> W:
+    """The word that a function returns on these arguments."""
+    assert function.returns > 0, f"{function.name} returns no word"
+    return cast(W, call(machine, function, args))
+
+
+def call(
+    machine: Machine[W, B], function: Function, args: tuple[Value, ...], refs: Refs | None = None
+) -> Value:
     """The value that a function returns on these arguments; None where it returns nothing.
 
     `refs` maps each by-reference parameter to the process whose entry it is.
@@ -50,21 +69,23 @@ def call(machine: Machine, function: Function, args: tuple[Any, ...],
             else _at_level(machine, function, args))
 
 
-def _at_level(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
+def _at_level(m: Machine[W, B], function: Function, args: tuple[Value, ...]) -> Value:
     """A reading of a process (the first argument) at the level of its entry.
 
     Where the level is not known, both readings are merged.
     """
     assert function.twin is not None
-    huge = m.state[HUGE, args[0]]
+    process = args[0]
+    assert isinstance(process, int)
+    huge = as_truth(m.alg, m.state[HUGE, process])
     known = m.alg.known(huge)
     if known is not None:
         return _walk(m, function.twin if known else function, args, None)
-    then, orelse = (_walk(m, one, args, None) for one in (function.twin, function))
-    return _merge(m, huge, then, orelse, function.returns)
+    then, orelse = [_walk(m, one, args, None) for one in (function.twin, function)]
+    return merge(m, huge, then, orelse, function.returns)
 
 
-def _before(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
+def _before(m: Machine[W, B], function: Function, args: tuple[Value, ...]) -> Value:
     """A view of a process, evaluated on the state before the step (the `was_` variables)."""
     now, m.state = m.state, {
         (key[len(WAS):] if isinstance(key, str) else (key[0][len(WAS):], key[1])): value
@@ -76,10 +97,11 @@ def _before(m: Machine, function: Function, args: tuple[Any, ...]) -> Any:
         m.state = now
 
 
-def _walk(machine: Machine, function: Function, args: tuple[Any, ...],
-          refs: dict[str, Any] | None) -> Any:
-    frame = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)),
-                  refs or {})
+def _walk(
+    machine: Machine[W, B], function: Function, args: tuple[Value, ...], refs: Refs | None
+) -> Value:
+    frame: Frame[W, B] = Frame(
+        function, dict(zip((p.name for p in function.params), args, strict=True)), refs or {})
     path = machine.path
     _block(machine, frame, function.body)
     machine.path = path
@@ -87,21 +109,22 @@ def _walk(machine: Machine, function: Function, args: tuple[Any, ...],
 
 
 def evaluated(
-    machine: Machine, function: Function, args: Mapping[str, Any]
-) -> tuple[Any, dict[str, Any]]:
+    machine: Machine[W, B], function: Function, args: Mapping[str, Value]
+) -> tuple[Value, dict[str, Value]]:
     """The value of a function on arguments by name, and the values of its parameters after it.
 
     The value is None where the function returns nothing. A parameter by reference is a cell of its
     own here, which belongs to no process.
     """
-    frame = Frame(function, dict(args), {p.name: None for p in function.params if p.by_ref})
+    frame: Frame[W, B] = Frame(
+        function, dict(args), {p.name: None for p in function.params if p.by_ref})
     _block(machine, frame, function.body)
     return frame.result, frame.values
 
 
 def answered(
-    machine: Machine, function: Function, args: tuple[Any, ...]
-) -> tuple[Any, dict[str, Any]]:
+    machine: Machine[W, B], function: Function, args: tuple[Value, ...]
+) -> tuple[Value, dict[str, Value]]:
     """The result of a helper, and what it leaves in its by-reference parameters.
 
     The memory's answer is taken where it has one, else the body is evaluated.
@@ -119,7 +142,7 @@ def answered(
     )
 
 
-def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
+def _call_expr(m: Machine[W, B], frame: Frame[W, B], node: Call) -> Value:
     function = node.function
     args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
     if function.before:
@@ -144,13 +167,15 @@ def _call_expr(m: Machine, frame: Frame, node: Call) -> Any:
     result = _changing(m, frame, node, args, refs)
     # A helper that passes its entry on has refs of its own; only the text's call counts.
     if refs and not frame.refs:
-        given = next(arg for param, arg in zip(function.params, args, strict=True) if param.by_ref)
+        pairs = zip(function.params, args, strict=True)
+        given = as_word(m.alg, next(arg for param, arg in pairs if param.by_ref))
         m.leaving(function, next(iter(refs.values())), given, result, node.site)
     return result
 
 
-def _changing(m: Machine, frame: Frame, node: Call, args: tuple[Any, ...],
-              refs: dict[str, Any]) -> Any:
+def _changing(
+    m: Machine[W, B], frame: Frame[W, B], node: Call, args: tuple[Value, ...], refs: Refs
+) -> Value:
     """The result of a call that may change the world or the entries that it is given.
 
     The machine's memory may answer it. Where that answer holds only in part, the body is walked for
@@ -164,7 +189,8 @@ def _changing(m: Machine, frame: Frame, node: Call, args: tuple[Any, ...],
         return answer[0]
     # The answer says nothing where answer[2] holds. The body is walked for that part alone: on a
     # path where it holds, from the state before the call.
-    callee = Frame(function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
+    callee: Frame[W, B] = Frame(
+        function, dict(zip((p.name for p in function.params), args, strict=True)), refs)
     path, after = m.path, None
     if answer is not None:
         after = room.leave(answer[2])
@@ -177,15 +203,15 @@ def _changing(m: Machine, frame: Frame, node: Call, args: tuple[Any, ...],
         _store_refs(m, frame, node, callee.values)
         return callee.result
     result, entries, unless = answer
-    m.state = _join_values(m, unless, m.state, after, m.kinds)
+    m.state = join_values(m, unless, m.state, after, m.kinds)
     kinds = {param.name: param.type for param in function.params}
-    merged = {name: _merge(m, unless, callee.values[name], value, kinds[name])
+    merged = {name: merge(m, unless, callee.values[name], value, kinds[name])
               for name, value in entries.items()}
     _store_refs(m, frame, node, merged)
-    return result if result is None else _merge(m, unless, callee.result, result, function.returns)
+    return result if result is None else merge(m, unless, callee.result, result, function.returns)
 
 
-def _store_refs(m: Machine, frame: Frame, node: Call, values: dict[str, Any]) -> None:
+def _store_refs(m: Machine[W, B], frame: Frame[W, B], node: Call, values: dict[str, Value]) -> None:
     """Write back what a call left in its by-reference parameters."""
     for param, arg in zip(node.function.params, node.args, strict=True):
         if param.by_ref:
@@ -193,70 +219,84 @@ def _store_refs(m: Machine, frame: Frame, node: Call, values: dict[str, Any]) ->
             _store(m, frame, arg, values[param.name])
 
 
-def _process_of(m: Machine, frame: Frame, target: Expr) -> Any:
+def _process_of(m: Machine[W, B], frame: Frame[W, B], target: Expr) -> int | None:
     """The process whose entry a target is: the index in entry[p], or a by-reference parameter's."""
     if isinstance(target, State):
-        return (_EXPR[type(target.index)](m, frame, target.index) if target.index is not None
+        return (_INDEX[type(target.index)](m, frame, target.index) if target.index is not None
                 else None)
     assert isinstance(target, Local)
     return frame.refs.get(target.name)
 
 
-def _const(m: Machine, frame: Frame, node: Const) -> Any:
+def _const(m: Machine[W, B], frame: Frame[W, B], node: Const) -> Value:
     if node.type == BOOL:
         return m.alg.truth(bool(node.value))
     return node.value if node.type == INDEX else m.alg.word(node.value, node.type)
 
 
-def _local(m: Machine, frame: Frame, node: Local) -> Any:
+def _local(m: Machine[W, B], frame: Frame[W, B], node: Local) -> Value:
     return frame.values[node.name]
 
 
-def _key(m: Machine, frame: Frame, node: State) -> Key:
+def _key(m: Machine[W, B], frame: Frame[W, B], node: State) -> Key:
     if node.index is None:
         return node.name
-    return (node.name, _EXPR[type(node.index)](m, frame, node.index))
+    return (node.name, _INDEX[type(node.index)](m, frame, node.index))
 
 
-def _state(m: Machine, frame: Frame, node: State) -> Any:
+def _state(m: Machine[W, B], frame: Frame[W, B], node: State) -> Value:
     return m.state[_key(m, frame, node)]
 
 
-def _not(m: Machine, frame: Frame, node: Not) -> Any:
-    value = _EXPR[type(node.value)](m, frame, node.value)
-    return m.alg.neg(value) if node.type == BOOL else m.alg.bnot(value, node.type)
+def _not(m: Machine[W, B], frame: Frame[W, B], node: Not) -> Value:
+    if node.type == BOOL:
+        return m.alg.neg(_TRUTH[type(node.value)](m, frame, node.value))
+    return m.alg.bnot(_WORD[type(node.value)](m, frame, node.value), node.type)
 
 
-def _binary(m: Machine, frame: Frame, node: Binary) -> Any:
-    left = _EXPR[type(node.left)](m, frame, node.left)
-    right = _EXPR[type(node.right)](m, frame, node.right)
+def _binary(m: Machine[W, B], frame: Frame[W, B], node: Binary) -> Value:
     if node.type == INDEX:
-        return left + right if node.op == "add" else left - right
-    return getattr(m.alg, node.op)(left, right, node.type)
+        one = _INDEX[type(node.left)](m, frame, node.left)
+        two = _INDEX[type(node.right)](m, frame, node.right)
+        return one + two if node.op == "add" else one - two
+    left = _WORD[type(node.left)](m, frame, node.left)
+    right = _WORD[type(node.right)](m, frame, node.right)
+    operation: Callable[[W, W, int], W] = getattr(m.alg, node.op)
+    return operation(left, right, node.type)
 
 
-def _compare(m: Machine, frame: Frame, node: Compare) -> Any:
-    left = _EXPR[type(node.left)](m, frame, node.left)
-    right = _EXPR[type(node.right)](m, frame, node.right)
+# the order of indices, by Compare.op
+_ORDERS: dict[str, Callable[[int, int], bool]] = {
+    "eq": operator.eq, "ne": operator.ne, "ult": operator.lt, "ule": operator.le,
+}
+
+
+def _compare(m: Machine[W, B], frame: Frame[W, B], node: Compare) -> B:
     alg, of = m.alg, node.of
     if of == INDEX:
-        results = {"eq": left == right, "ne": left != right, "ult": left < right,
-                   "ule": left <= right}
-        return alg.truth(results[node.op])
+        one = _INDEX[type(node.left)](m, frame, node.left)
+        two = _INDEX[type(node.right)](m, frame, node.right)
+        return alg.truth(_ORDERS[node.op](one, two))
+    if of == BOOL:
+        equal = alg.same(_TRUTH[type(node.left)](m, frame, node.left),
+                         _TRUTH[type(node.right)](m, frame, node.right))
+        return equal if node.op == "eq" else alg.neg(equal)
+    left = _WORD[type(node.left)](m, frame, node.left)
+    right = _WORD[type(node.right)](m, frame, node.right)
     if node.op == "ult":
         return alg.ult(left, right, of)
     if node.op == "ule":
         return alg.neg(alg.ult(right, left, of))
-    equal = alg.same(left, right) if of == BOOL else alg.eq(left, right, of)
+    equal = alg.eq(left, right, of)
     return equal if node.op == "eq" else alg.neg(equal)
 
 
-def _logic(m: Machine, frame: Frame, node: Logic) -> Any:
+def _logic(m: Machine[W, B], frame: Frame[W, B], node: Logic) -> B:
     """`and` and `or`; operands behind a known answer are not evaluated."""
     stop = node.op == "any"
     values = []
     for value_node in node.values:
-        value = _EXPR[type(value_node)](m, frame, value_node)
+        value = _TRUTH[type(value_node)](m, frame, value_node)
         known = m.alg.known(value)
         if known is stop:
             return value
@@ -265,64 +305,54 @@ def _logic(m: Machine, frame: Frame, node: Logic) -> Any:
     return m.alg.any(*values) if stop else m.alg.all(*values)
 
 
-def _ifexp(m: Machine, frame: Frame, node: IfExp) -> Any:
-    test = _EXPR[type(node.test)](m, frame, node.test)
+def _ifexp(m: Machine[W, B], frame: Frame[W, B], node: IfExp) -> Value:
+    test = _TRUTH[type(node.test)](m, frame, node.test)
     known = m.alg.known(test)
     if known is not None:
         chosen = node.then if known else node.orelse
         return _EXPR[type(chosen)](m, frame, chosen)
     then = _EXPR[type(node.then)](m, frame, node.then)
     orelse = _EXPR[type(node.orelse)](m, frame, node.orelse)
-    return _merge(m, test, then, orelse, node.type)
+    return merge(m, test, then, orelse, node.type)
 
 
-def _convert(m: Machine, frame: Frame, node: Convert) -> Any:
-    value = _EXPR[type(node.value)](m, frame, node.value)
+def _convert(m: Machine[W, B], frame: Frame[W, B], node: Convert) -> W:
     alg, width, of = m.alg, node.type, node.value.type
     if of == INDEX:
-        return alg.word(value, width)
+        return alg.word(_INDEX[type(node.value)](m, frame, node.value), width)
     if of == BOOL:
-        return alg.ite(value, alg.word(1, width), alg.word(0, width), width)
+        test = _TRUTH[type(node.value)](m, frame, node.value)
+        return alg.ite(test, alg.word(1, width), alg.word(0, width), width)
+    value = _WORD[type(node.value)](m, frame, node.value)
     return (alg.zext(value, of, width) if of < width else alg.extract(value, 0, width) if of > width
             else value)
 
 
-def _observe(m: Machine, frame: Frame, node: Observe) -> Any:
+def _observe(m: Machine[W, B], frame: Frame[W, B], node: Observe) -> B:
     args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
     return m.observe(node.name, args, m.label(node.site))
 
 
-# A table by type: a chain of tests would be tried anew at every node.
-_EXPR: dict[type, Callable[[Machine, Frame, Any], Any]] = {
-    Const: _const, Local: _local, State: _state, Not: _not, Binary: _binary, Compare: _compare,
-    Logic: _logic, IfExp: _ifexp, Convert: _convert, Call: _call_expr, Observe: _observe,
-}
+# A table by class: a chain of tests would be tried anew at every node. A node's type says which of
+# the four names it is looked up under: they are one table, and only mypy sees them differ.
+_EXPR = dict([
+    row(Const, _const), row(Local, _local), row(State, _state), row(Not, _not),
+    row(Binary, _binary), row(Compare, _compare), row(Logic, _logic), row(IfExp, _ifexp),
+    row(Convert, _convert), row(Call, _call_expr), row(Observe, _observe),
+])
+_WORD = cast("dict[type, WordRule]", _EXPR)
+_TRUTH = cast("dict[type, TruthRule]", _EXPR)
+_INDEX = cast("dict[type, IndexRule]", _EXPR)
 
 
-def evaluate(machine: Machine, frame: Frame, node: Expr) -> Any:
-    """The value of an expression."""
-    return _EXPR[type(node)](machine, frame, node)
-
-
-def _merge(m: Machine, test: Any, then: Any, orelse: Any, kind: int) -> Any:
-    """`then` where the test holds, else `orelse`; None stands for no value, which is never read."""
-    if then is orelse or orelse is None or kind == INDEX:
-        return then
-    if then is None:
-        return orelse
-    if kind == BOOL:
-        return m.alg.choose(test, then, orelse)
-    return m.alg.ite(test, then, orelse, kind)
-
-
-def _store(m: Machine, frame: Frame, target: Local | State, value: Any) -> None:
+def _store(m: Machine[W, B], frame: Frame[W, B], target: Local | State, value: Value) -> None:
     if isinstance(target, Local):
         frame.values[target.name] = value
     else:
         m.state[_key(m, frame, target)] = value
 
 
-def _block(m: Machine, frame: Frame, body: tuple[Stmt, ...]) -> None:
+def _block(m: Machine[W, B], frame: Frame[W, B], body: tuple[Stmt, ...]) -> None:
     """Run statements; those behind a `return` run only on the ways that have not returned."""
     for number, stmt in enumerate(body):
         _STMT[type(stmt)](m, frame, stmt)
@@ -333,98 +363,60 @@ def _block(m: Machine, frame: Frame, body: tuple[Stmt, ...]) -> None:
         rest = body[number + 1:]
         if rest and not m.alg.known(frame.returned):
             going = m.alg.neg(frame.returned)
-            stopped = _Way(m.state, frame.values, frame.returned, frame.result)
-            _join(m, frame, going, _branch(m, frame, going, rest), stopped)
+            stopped = Way(m.state, frame.values, frame.returned, frame.result)
+            join(m, frame, going, _branch(m, frame, going, rest), stopped)
         return
 
 
-@dataclass(slots=True)
-class _Way:
-    """The state that one way through a program has reached."""
-
-    state: dict[Key, Any]
-    values: dict[str, Any]
-    returned: Any
-    result: Any
-
-
-def _branch(m: Machine, frame: Frame, test: Any, body: tuple[Stmt, ...]) -> _Way:
+def _branch(m: Machine[W, B], frame: Frame[W, B], test: B, body: tuple[Stmt, ...]) -> Way[B]:
     """The state after running body where test holds; machine and frame are left as they were."""
-    path, before = m.path, _Way(m.state, frame.values, frame.returned, frame.result)
+    path, before = m.path, Way(m.state, frame.values, frame.returned, frame.result)
     m.path = m.alg.all(path, test)
     m.state, frame.values, frame.returned, frame.result = (dict(before.state), dict(before.values),
                                                            None, None)
     _block(m, frame, body)
-    way = _Way(m.state, frame.values, frame.returned, frame.result)
+    way: Way[B] = Way(m.state, frame.values, frame.returned, frame.result)
     m.path = path
     m.state, frame.values, frame.returned, frame.result = (before.state, before.values,
                                                            before.returned, before.result)
     return way
 
 
-def _join(m: Machine, frame: Frame, test: Any, then: _Way, orelse: _Way) -> None:
-    """Merge two ways: `then` where the test holds, else `orelse`."""
-    m.state = _join_values(m, test, then.state, orelse.state, m.kinds)
-    frame.values = _join_values(m, test, then.values, orelse.values, frame.function.kinds)
-    if then.returned is None and orelse.returned is None:
-        return
-    # None means "on no way so far": code without a return builds no terms for it.
-    no = m.alg.truth(False)
-    left = no if then.returned is None else then.returned
-    right = no if orelse.returned is None else orelse.returned
-    frame.returned = m.alg.choose(test, left, right)
-    if m.alg.known(frame.returned) is False:
-        frame.returned = None
-    frame.result = _merge(m, test, then.result, orelse.result, frame.function.returns)
-
-
-def _join_values(
-    m: Machine, test: Any, then: dict[Any, Any], orelse: dict[Any, Any], kinds: dict[str, int]
-) -> dict[Any, Any]:
-    # Most values are the same object on both ways, and need no term.
-    joined = dict(orelse)
-    for key, value in then.items():
-        other = joined.get(key)
-        if other is not value:
-            joined[key] = _merge(m, test, value, other,
-                                 kinds[key if isinstance(key, str) else key[0]])
-    return joined
-
-
-def _assign(m: Machine, frame: Frame, stmt: Assign) -> None:
+def _assign(m: Machine[W, B], frame: Frame[W, B], stmt: Assign) -> None:
     _store(m, frame, stmt.target, _EXPR[type(stmt.value)](m, frame, stmt.value))
 
 
-def _if(m: Machine, frame: Frame, stmt: If) -> None:
-    test = _EXPR[type(stmt.test)](m, frame, stmt.test)
+def _if(m: Machine[W, B], frame: Frame[W, B], stmt: If) -> None:
+    test = _TRUTH[type(stmt.test)](m, frame, stmt.test)
     known = m.alg.known(test)
     if known is not None:
         _block(m, frame, stmt.then if known else stmt.orelse)
         return
     then = _branch(m, frame, test, stmt.then)
-    _join(m, frame, test, then, _branch(m, frame, m.alg.neg(test), stmt.orelse))
+    join(m, frame, test, then, _branch(m, frame, m.alg.neg(test), stmt.orelse))
 
 
-def _return(m: Machine, frame: Frame, stmt: Return) -> None:
+def _return(m: Machine[W, B], frame: Frame[W, B], stmt: Return) -> None:
     if stmt.value is not None:
         frame.result = _EXPR[type(stmt.value)](m, frame, stmt.value)
     frame.returned = m.alg.truth(True)
 
 
-def _assert(m: Machine, frame: Frame, stmt: Assert) -> None:
-    m.violate(stmt.property, m.alg.neg(_EXPR[type(stmt.test)](m, frame, stmt.test)))
+def _assert(m: Machine[W, B], frame: Frame[W, B], stmt: Assert) -> None:
+    m.violate(stmt.property, m.alg.neg(_TRUTH[type(stmt.test)](m, frame, stmt.test)))
 
 
-def _hardware(m: Machine, frame: Frame, stmt: Hardware) -> None:
+def _hardware(m: Machine[W, B], frame: Frame[W, B], stmt: Hardware) -> None:
     process = _process_of(m, frame, stmt.target)
-    entry = _EXPR[type(stmt.target)](m, frame, stmt.target)
+    entry = _WORD[type(stmt.target)](m, frame, stmt.target)
     _store(m, frame, stmt.target, m.hardware(process, entry, m.label(stmt.site)))
 
 
-def _do(m: Machine, frame: Frame, stmt: Do) -> None:
+def _do(m: Machine[W, B], frame: Frame[W, B], stmt: Do) -> None:
     _EXPR[type(stmt.value)](m, frame, stmt.value)
 
 
-_STMT: dict[type, Callable[[Machine, Frame, Any], None]] = {
-    Assign: _assign, If: _if, Return: _return, Assert: _assert, Hardware: _hardware, Do: _do,
-}
+_STMT = dict([
+    row(Assign, _assign), row(If, _if), row(Return, _return), row(Assert, _assert),
+    row(Hardware, _hardware), row(Do, _do),
+])

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, TypeAlias
 
-from verifier.language.algebra import Algebra
-from verifier.language.syntax import BOOL, Function
+from verifier.language.algebra import Algebra, B, W
+from verifier.language.syntax import Function
+from verifier.language.values import Value, picked
 
-__all__ = ["HUGE", "LIFTED", "WAS", "Frame", "Key", "Machine", "Memory"]
+__all__ = ["HUGE", "LIFTED", "WAS", "Answer", "Frame", "Key", "Machine", "Memory", "Refs"]
 
-Key = str | tuple[str, int]  # a state variable, or one of an indexed one
+Key: TypeAlias = str | tuple[str, int]  # a state variable, or one of an indexed one
+# By-reference parameter -> the process whose entry it is; None where it is nobody's.
+Refs: TypeAlias = dict[str, int | None]
+# The result of a helper, the new value of each by-reference parameter, and where this is no answer.
+Answer: TypeAlias = tuple[Value, dict[str, Value], B]
 WAS = "was_"  # begins the name of a variable or a view that is about the state before a step
 # Begins the name of an input that lifted helpers leave free. Such an input has one value for all
 # steps of a trace.
@@ -21,25 +26,25 @@ HUGE = "huge"  # the variable of each process that says whether its entry is of 
 
 
 @dataclass(slots=True)
-class Frame:
+class Frame(Generic[W, B]):
     """The locals of one call, and what it has returned so far."""
 
     function: Function
-    values: dict[str, Any]
-    # by-reference parameter -> index of the process
-    refs: dict[str, Any] = field(default_factory=dict)
-    returned: Any = None  # boolean of the algebra: has it returned? None: on no way so far
-    result: Any = None
+    values: dict[str, Value]
+    refs: Refs = field(default_factory=dict)
+    returned: B | None = None  # has it returned? None: on no way so far
+    result: Value = None
 
 
-class Memory(dict[Any, Any]):
+class Memory(dict[tuple[Function, tuple[Value, ...]], Value], Generic[W, B]):
     """Results of calls of pure functions, by function and arguments.
 
     A subclass may answer calls itself, such as with the kernel's own helpers.
     """
 
-    def by_reference(self, function: Function, args: tuple[Any, ...],
-                     room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+    def by_reference(
+        self, function: Function, args: tuple[Value, ...], room: Room[W, B]
+    ) -> Answer[B] | None:
         """The answer to a call of a helper that changes entries: (result, entries, unless).
 
         `entries` has the new value of each by-reference parameter. Where the condition `unless`
@@ -48,7 +53,7 @@ class Memory(dict[Any, Any]):
         """
         return None
 
-    def take(self) -> dict[str, Any]:
+    def take(self) -> dict[str, B]:
         """What is not settled in the answers since the last call: reason -> condition. Here none.
         """
         return {}
@@ -59,7 +64,7 @@ class Memory(dict[Any, Any]):
         return ()
 
 
-class Machine:
+class Machine(Generic[W, B]):
     """The world that a program runs in: values of state variables, the path, and what it asserted.
 
     alg         the algebra
@@ -72,25 +77,25 @@ class Machine:
     """
 
     def __init__(
-        self, alg: Algebra[Any, Any], state: dict[Key, Any] | None = None,
+        self, alg: Algebra[W, B], state: dict[Key, Value] | None = None,
         kinds: dict[str, int] | None = None
     ) -> None:
         self.alg = alg
         self.kinds: dict[str, int] = kinds or {}
-        self.state: dict[Key, Any] = {} if state is None else state
-        self.path: Any = alg.truth(True)
-        self.violations: dict[str, Any] = {}
-        self.assumed: list[Any] = []
-        self.moments: dict[str, dict[Key, Any]] = {}
+        self.state: dict[Key, Value] = {} if state is None else state
+        self.path: B = alg.truth(True)
+        self.violations: dict[str, B] = {}
+        self.assumed: list[B] = []
+        self.moments: dict[str, dict[Key, Value]] = {}
         self.stack: list[str] = []
-        self.memo: Memory = Memory()
+        self.memo: Memory[W, B] = Memory()
         self.skipped: frozenset[str] = frozenset()  # names of actions that are left out
 
-    def observe(self, name: str, args: tuple[Any, ...], label: str) -> Any:
+    def observe(self, name: str, args: tuple[Value, ...], label: str) -> B:
         """A fresh observation; a bare machine has none and raises NotImplementedError."""
         raise NotImplementedError(f"{name}: no world to observe")
 
-    def hardware(self, process: Any, entry: Any, label: str) -> Any:
+    def hardware(self, process: int | None, entry: W, label: str) -> W:
         """The entry after the hardware may have acted on it; a bare machine has no hardware."""
         return entry
 
@@ -104,10 +109,15 @@ class Machine:
 
         return back
 
-    def entering(self, name: str, process: Any, site: int) -> None:
-        """Called when a call about the entry of a process begins, for subclasses."""
+    def entering(self, name: str, process: Value, site: int) -> None:
+        """Called when a call about the entry of a process begins, for subclasses.
 
-    def leaving(self, helper: Function, process: Any, before: Any, result: Any, site: int) -> None:
+        Where the call is about no entry, `process` is its first argument.
+        """
+
+    def leaving(
+        self, helper: Function, process: int | None, before: W, result: Value, site: int
+    ) -> None:
         """Called when a text's call of a helper on a process's entry has ended, for subclasses.
 
         `before` is the entry that the helper was given.
@@ -117,7 +127,7 @@ class Machine:
         """The name of this place in the program: the sites of all calls around it, and `site`."""
         return ".".join([*self.stack, str(site)])
 
-    def violate(self, name: str, condition: Any) -> None:
+    def violate(self, name: str, condition: B) -> None:
         """Record that the property `name` fails on this path where the condition holds."""
         failed = self.alg.all(self.path, condition)
         if self.alg.known(failed):
@@ -126,25 +136,25 @@ class Machine:
         self.violations[name] = failed if before is None else self.alg.any(before, failed)
 
 
-class Room:
+class Room(Generic[W, B]):
     """Lets the hardware of a machine act within a call that is answered elsewhere.
 
-    refs    by-reference parameter -> the process whose entry it is; None where it is nobody's
+    refs    whose entries its by-reference parameters are
     site    of the call
     """
 
-    def __init__(self, machine: Machine, refs: dict[str, Any], site: int) -> None:
+    def __init__(self, machine: Machine[W, B], refs: Refs, site: int) -> None:
         self.machine, self.refs, self.site = machine, refs, site
         # Undoes everything that has happened; None where nothing has.
         self._back: Callable[[], None] | None = None
-        self._violations: dict[str, Any] = {}
+        self._violations: dict[str, B] = {}
 
     @property
     def place(self) -> str:
         """The call, as the labels of everything within it begin."""
         return self.machine.label(self.site)
 
-    def act(self, parameter: str, entry: Any, where: Any, label: str) -> Any:
+    def act(self, parameter: str, entry: W, where: B, label: str) -> W:
         """The entry behind a parameter, after the hardware may have acted where `where` holds."""
         m, process = self.machine, self.refs.get(parameter)
         if self._back is None:
@@ -157,20 +167,19 @@ class Room:
             self._merge(where, before)
         return entry
 
-    def _merge(self, where: Any, before: dict[Key, Any]) -> None:
-        alg, state = self.machine.alg, self.machine.state
+    def _merge(self, where: B, before: dict[Key, Value]) -> None:
+        state = self.machine.state
         for key, old in before.items():
             if state[key] is not old:
                 kind = self.machine.kinds[key if isinstance(key, str) else key[0]]
-                state[key] = (alg.choose(where, state[key], old) if kind == BOOL
-                              else alg.ite(where, state[key], old, kind))
+                state[key] = picked(self.machine.alg, where, state[key], old, kind)
 
     def undo(self) -> None:
         """Undo everything that happened within the call."""
         if self._back is not None:
             self._back()
 
-    def leave(self, unless: Any) -> dict[Key, Any]:
+    def leave(self, unless: B) -> dict[Key, Value]:
         """The state after the call, where `unless` does not hold.
 
         The machine goes back to the state before the call, but keeps the violations and assumptions

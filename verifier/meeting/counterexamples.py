@@ -24,7 +24,7 @@ from verifier.kernel.replay.replayer import Replayer
 from verifier.kernel.tree.builds import build_for, load_builds
 from verifier.language.algebra import Algebra, Integers
 from verifier.language.evaluate import answered
-from verifier.language.machine import LIFTED, Memory, Room
+from verifier.language.machine import LIFTED, Answer, Memory, Room
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
 from verifier.model.typed import Model
@@ -41,7 +41,7 @@ class _Unanswered(Exception):
     """The kernel's code has no answer on these values."""
 
 
-class _Answers(Memory):
+class _Answers(Memory[Any, Any]):
     """Answers of the kernel's code on plain integers, for one variant."""
 
     def __init__(self, replayer: Replayer, layout: Layout) -> None:
@@ -75,7 +75,7 @@ class _Answers(Memory):
         return result
 
     def by_reference(self, function: Function, args: tuple[Any, ...],
-                     room: Room) -> tuple[Any, dict[str, Any], Any] | None:
+                     room: Room[Any, Any]) -> Answer[Any] | None:
         """The answer of machine code; of lifted code where the hardware acts within the call.
 
         Nothing can act within machine code here.
@@ -191,7 +191,6 @@ def _kernel_model(library: Library, replayer: Replayer, group: Group) -> _Kernel
 
 def _answered_by(model: Model, answers: _Answers) -> Model:
     found = copy.copy(model)
-    found.replayed = {}
 
     def memory(alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> _Answers:
         lifted = model.memory(alg, fresh)

@@ -47,7 +47,8 @@ from verifier.language.parse import parse_function, parse_signature
 from verifier.language.read_yaml import Source, Table, read_yaml
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout, data_folder
-from verifier.model.step import Instance, run, symbolic_state
+from verifier.model.step import Instance, run
+from verifier.model.world import symbolic_state
 from verifier.run.library import load_library
 
 __all__ = ["MmClaim", "MmResult", "judge_mm", "load_mm"]

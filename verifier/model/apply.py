@@ -13,6 +13,7 @@ from verifier.language.machine import Machine
 from verifier.language.parse import parse_function, parse_signature
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, NOTHING
+from verifier.language.values import Value
 from verifier.model.arch import Layout
 
 __all__ = ["apply_text"]
@@ -66,6 +67,7 @@ def _applied(layout: Layout, text: str, given: Mapping[str, int]) -> list[str]:
     return lines
 
 
-def _word(value: int | bool, kind: int) -> str:
+def _word(value: Value, kind: int) -> str:
     """A boolean as a word of English, a value in hexadecimal with all digits of its type."""
+    assert isinstance(value, int)
     return str(bool(value)).lower() if kind == BOOL else f"0x{value:0{(kind + 3) // 4}x}"

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from verifier.base.errors import UsageError, nearest
 from verifier.engine.answers import Sat
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of, word_of
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL
 from verifier.model.arch import Layout
@@ -35,7 +34,7 @@ def encode_entry(layout: Layout, settings: Sequence[str]) -> int:
     return int(minimise(solver, conditions, ["entry"])["entry"])
 
 
-def _condition(layout: Layout, graph: Bits, machine: Machine, entry: Any, text: str) -> int:
+def _condition(layout: Layout, graph: Bits, machine: Machine[Word, int], entry: Word, text: str) -> int:
     name, equals, value_text = text.partition("=")
     try:
         value = int(value_text, 0) if equals else 1
@@ -53,11 +52,11 @@ def _condition(layout: Layout, graph: Bits, machine: Machine, entry: Any, text: 
         known = [*layout.fields, *(h.removeprefix("pte_") for h in layout.helpers()
                                    if h.startswith("pte_"))]
         raise UsageError(f"unknown field or state {name!r}{nearest(name, known)}")
-    result = call(machine, function, (entry,))
     if function.returns == BOOL:
         if value not in (0, 1):
             raise UsageError(f"{text!r}: {name} is 0 or 1")
-        return int(result) if value else int(result) ^ 1
+        truth = truth_of(machine, function, (entry,))
+        return truth if value else graph.neg(truth)
     if not 0 <= value < 1 << function.returns:
         raise UsageError(f"{text!r}: does not fit")
-    return graph.eq(result, graph.word(value, function.returns), function.returns)
+    return graph.eq(word_of(machine, function, (entry,)), graph.word(value, function.returns), function.returns)

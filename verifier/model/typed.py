@@ -7,17 +7,19 @@ must not see does not load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Protocol
 
 from verifier.base.errors import SpecError, Where, nearest
-from verifier.language.evaluate import call
+from verifier.language.algebra import Algebra, B, W
+from verifier.language.evaluate import word_of
 from verifier.language.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.language.parse import Signature, StateVar, parse_function, parse_signature, parse_type
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, INDEX, Function, Param, asserts, passes_on
+from verifier.language.values import Fresh, Value
 from verifier.model import sections as may
 from verifier.model.arch import Event, Layout
 from verifier.model.points import with_points
@@ -36,10 +38,21 @@ from verifier.model.spec import (
     name_of,
 )
 
-__all__ = ["Model"]
+__all__ = ["Model", "Remembers"]
 
 # what a vma says; that of a third process, anything
 OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")
+
+
+class Remembers(Protocol):
+    """Makes what remembers calls over an algebra; inputs that its answers leave open are asked of `fresh`."""
+
+    def __call__(self, alg: Algebra[W, B], fresh: Fresh, /) -> Memory[W, B]: ...
+
+
+def no_answers(alg: Algebra[W, B], fresh: Fresh) -> Memory[W, B]:
+    """What only remembers, and answers nothing itself."""
+    return Memory()
 
 
 class Model:
@@ -97,9 +110,7 @@ class Model:
             for name, o in spec.observations.items()
         }
         self._cache: dict[tuple[object, ...], Function] = {}
-        self.memory: Callable[[Any,
-                               Callable[[str, int], Any]], Memory] = lambda alg, fresh: Memory()
-        self.replayed: dict[Any, Any] = {}  # moves that were recomputed, and what came of it
+        self.memory: Remembers = no_answers
 
     def varied(self, name: str, text: Source, code: str = "") -> Model:
         """A model with another text for a transition's code or, without `code`, for a procedure.
@@ -107,7 +118,6 @@ class Model:
         It shares everything else that was typed.
         """
         found = copy(self)
-        found.replayed = {}
         found._cache = {key: typed for key, typed in self._cache.items() if key[1] != "code"}
         if code:
             transition = self.spec.transitions[name]
@@ -122,7 +132,7 @@ class Model:
                                 if key[0] != "procedures"}
         return found
 
-    def machine(self, alg: Any, fresh: Callable[[str, int], Any]) -> Machine:
+    def machine(self, alg: Algebra[W, B], fresh: Fresh) -> Machine[W, B]:
         """A machine without a world, in which this model's helpers answer."""
         found = Machine(alg)
         found.memo = self.memory(alg, fresh)
@@ -185,7 +195,7 @@ class Model:
         """The level of that name in this world; the lower one for an empty name."""
         return self.level if name == self.level.name else self.base
 
-    def level_in(self, state: Mapping[Key, Any], process: int) -> Level:
+    def level_in(self, state: Mapping[Key, Value], process: int) -> Level:
         """The level of a process's entry in a state of plain values."""
         return self.level if not self.mixed or state[HUGE, process] else self.base
 
@@ -376,10 +386,10 @@ class Model:
                                          f"level {level.name} reads entries")
         return found
 
-    def seen(self, machine: Machine, entry: Any, level: Level | None = None) -> Any:
+    def seen(self, machine: Machine[W, B], entry: W, level: Level | None = None) -> W:
         """What code sees of an entry in memory."""
         reader = self.reader(level or self.base)
-        return entry if reader is None else call(machine, reader, (entry,))
+        return entry if reader is None else word_of(machine, reader, (entry,))
 
     def reading(self, name: str, level: Level | None = None) -> Function:
         """A view or helper of one entry of a level, by the name that it has for a pte."""

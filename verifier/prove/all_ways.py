@@ -12,21 +12,21 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.graph import TRUE
 from verifier.engine.smtlib import Script, Smt
 from verifier.engine.versions import solver_versions
-from verifier.model.step import key_name
+from verifier.language.algebra import B, W
 from verifier.model.typed import Model
+from verifier.model.world import key_name
 from verifier.prove.bits_way import Contradiction, GroupProver, claim
 from verifier.prove.builder import Builder
 from verifier.prove.integers_way import PlainChecker, Violated
 from verifier.prove.obligations import Aim, Group, Question
 from verifier.prove.results import Proved, Unknown, Verdict, verdict_name
-from verifier.prove.terms_way import TermAnswers, term_inputs
+from verifier.prove.terms_way import term_answers
 
 __all__ = ["CrossProver", "dimacs"]
 
@@ -43,7 +43,7 @@ class CrossProver:
         self._bits = GroupProver(model, group, graph, solver)
         self.model, self.group, self.graph, self.solver, self.builder = model, group, graph, solver, self._bits.builder
         self.name, self.second = f"bits and {second}", second
-        self._terms = TermAnswers(model, group, second, timeout=timeout)
+        self._terms = term_answers(model, group, second, timeout=timeout)
         self.folder = folder
         self.plain = PlainChecker(model, group, self.builder, graph, solver, timeout / 2)
         self._third = ""
@@ -52,10 +52,10 @@ class CrossProver:
         """Both, and plain integers where they were asked."""
         return f"bits, {self.second} and plain integers over {self._third}" if self._third else self.name
 
-    def exclude(self, questions: Sequence[Question]) -> None:
+    def exclude(self, questions: Sequence[Question[Word, int]]) -> None:
         """Nothing: each way is asked each question by itself."""
 
-    def decide(self, question: Question, least: bool = True) -> Verdict:
+    def decide(self, question: Question[Word, int], least: bool = True) -> Verdict:
         """Raises Contradiction, which names the folder, where two ways differ."""
         self._third = ""
         try:
@@ -73,7 +73,7 @@ class CrossProver:
             self._ask_integers(question, theirs, ours)
         return ours
 
-    def decide_aim(self, aim: Aim) -> Verdict:
+    def decide_aim(self, aim: Aim[int]) -> Verdict:
         """As `decide`; that values lead there is recomputed with plain integers in any case."""
         ours = self._bits.decide_aim(aim)
         word, theirs = verdict_name(ours), self._terms.aim_word(aim)
@@ -84,7 +84,7 @@ class CrossProver:
             raise Contradiction(f"{aim.id}: the bit graph says {word}, {self.second} says {theirs}; {see}")
         return ours
 
-    def broken(self, question: Question) -> tuple[str, ...]:
+    def broken(self, question: Question[Word, int]) -> tuple[str, ...]:
         """As the bit graph has it."""
         return self._bits.broken(question)
 
@@ -92,7 +92,7 @@ class CrossProver:
         """None but arch/'s."""
         return ()
 
-    def _ask_integers(self, question: Question, theirs: str, ours: Proved) -> None:
+    def _ask_integers(self, question: Question[Word, int], theirs: str, ours: Proved) -> None:
         found = self.plain.check(question)
         if isinstance(found, Violated):
             see = self._left(question, "proved", theirs, ours, found.values)
@@ -100,7 +100,7 @@ class CrossProver:
         self._third = "" if found is None else "1 bit" if found.bits == 1 else f"{found.bits} bits"
 
     def _left(
-        self, question: Question | Aim, ours: str, theirs: str, verdict: Verdict | None,
+        self, question: Question[Word, int] | Aim[int], ours: str, theirs: str, verdict: Verdict | None,
         plain: Mapping[str, int | bool] | None = None,
     ) -> str:
         """Where to look."""
@@ -110,16 +110,16 @@ class CrossProver:
             return f"what shows it cannot be written: {error.strerror}"
 
     def bundle(
-        self, question: Question | Aim, ours: str, theirs: str, verdict: Verdict | None,
+        self, question: Question[Word, int] | Aim[int], ours: str, theirs: str, verdict: Verdict | None,
         plain: Mapping[str, int | bool] | None = None,
     ) -> Path:
         """Everything that is needed to see the disagreement again, without this program."""
         where = self.folder / re.sub(r"[^A-Za-z0-9_.+-]", "_", question.id)
         where.mkdir(parents=True, exist_ok=True)
         smt = Smt()
-        builder = Builder(self.model, self.group, smt, term_inputs(smt))
+        builder = Builder(self.model, self.group, smt, smt.input)
         rows = _rows_of_aim(question, builder) if isinstance(question, Aim) else _rows(question, builder)
-        files: list[dict[str, Any]] = []
+        files: list[dict[str, str]] = []
         for name, means, literals, conditions in rows:
             script = Script([question.id, name])
             script.ask((), conditions, alone=True)
@@ -137,7 +137,7 @@ class CrossProver:
         return where
 
 
-def _rows(question: Question, builder: Builder) -> Iterator[tuple[str, str, list[int], list[Any]]]:
+def _rows(question: Question[Word, int], builder: Builder[W, B]) -> Iterator[tuple[str, str, list[int], list[B]]]:
     """Each question to a solver: its name, what satisfiable means, as literals and as the builder's terms."""
     asked = next(builder.questions(lambda t, p: (t, p) == (question.transition, question.property.name)))
     for label, given in question.given.items():
@@ -149,7 +149,7 @@ def _rows(question: Question, builder: Builder) -> Iterator[tuple[str, str, list
             yield f"{_name(label)}-way-{n}", "refuted", [*given, bad], [*assumed, term]
 
 
-def _rows_of_aim(aim: Aim, builder: Builder) -> Iterator[tuple[str, str, list[int], list[Any]]]:
+def _rows_of_aim(aim: Aim[int], builder: Builder[W, B]) -> Iterator[tuple[str, str, list[int], list[B]]]:
     """As `_rows`: each instance that may lead there."""
     asked = next(builder.aims(lambda t, p: (t, p) == (aim.transition, aim.property.name)))
     for (instance, given, shown), (_, assumed, term) in zip(aim.shown, asked.shown, strict=True):

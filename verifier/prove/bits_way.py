@@ -7,22 +7,25 @@ is a contradiction of the tool and never passes silently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 from verifier.base.errors import Contradiction
 from verifier.engine.answers import Sat, Undecided, Unsat
-from verifier.engine.bits import FALSE, TRUE, Bits
+from verifier.engine.bits import FALSE, TRUE, Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
-from verifier.language.algebra import Integers
-from verifier.language.evaluate import call
+from verifier.language.algebra import B, Integers, W
+from verifier.language.evaluate import truth_of
 from verifier.language.machine import HUGE, LIFTED, Key
 from verifier.language.syntax import BOOL
+from verifier.language.values import Fresh
 from verifier.model.spec import REACHES, Property
-from verifier.model.step import Instance, Step, World, invariants, key_name, level_of, run, state_keys
+from verifier.model.step import Instance, Step, invariants, level_of, run
 from verifier.model.typed import Model
+from verifier.model.world import World, key_name, plain, state_keys
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Aim, Group, Obligation, Question, Way
 from verifier.prove.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
@@ -44,14 +47,20 @@ def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obli
     return Obligation(group, name, catalogue, prop.name, prop.kind, prop.claim, model.layout.width)
 
 
-def claim(model: Model, group: Group, question: Question | Aim) -> str:
+def claim(model: Model, group: Group, question: Question[W, B] | Aim[B]) -> str:
     """One sentence with its quantifiers."""
     return obligation_of(model, group, question.transition, question.property).claim
 
 
-def input_reader(values: dict[str, int | bool]) -> Callable[[str, int], Any]:
+def input_reader(values: Mapping[str, int | bool]) -> Fresh:
     """The inputs of a model, for plain integers; one that the model does not name is 0."""
     return lambda name, kind: bool(values.get(name, False)) if kind == BOOL else int(values.get(name, 0))
+
+
+def plain_state(model: Model, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
+    """The state that values of inputs name, for plain integers; one that they do not name is 0."""
+    inputs = input_reader(values)
+    return plain({key: inputs(key_name(key), kind) for key, kind in state_keys(model)})
 
 
 class GroupProver:
@@ -69,7 +78,7 @@ class GroupProver:
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
         self._impossible: dict[tuple[str, str], str] = {}  # obligation, instance: no violation of the one in the other, by whom
 
-    def exclude(self, questions: Sequence[Question]) -> None:
+    def exclude(self, questions: Sequence[Question[Word, int]]) -> None:
         """Find out of many questions at once what no step of theirs can violate: most hold, and one answer says so of all.
 
         For each instance the violations of all questions that assume the same of it are one condition. A model of it
@@ -91,7 +100,7 @@ class GroupProver:
                     raise Contradiction(f"{self.group}: {label}: the solver's values, recomputed, violate nothing")
                 left = {name: bad for (name, bad), violated in zip(left.items(), shown, strict=True) if not violated}
 
-    def decide(self, question: Question, least: bool = True) -> Verdict:
+    def decide(self, question: Question[Word, int], least: bool = True) -> Verdict:
         """The verdict, a failure still without its trace."""
         for label, given in question.given.items():
             values = self._inhabitant(label, given)
@@ -114,7 +123,7 @@ class GroupProver:
                 assert isinstance(answer, Unsat)
         return Proved(self.inhabitant_of(question))
 
-    def decide_aim(self, aim: Aim) -> Verdict:
+    def decide_aim(self, aim: Aim[int]) -> Verdict:
         """PROVED with a step that shows the effect, recomputed with plain integers; VACUOUS where no state leads there."""
         settled = self.graph.neg(self.graph.any(*aim.unsettled.values()))
         for instance, given, condition in aim.shown:
@@ -140,7 +149,7 @@ class GroupProver:
         found = (move for values, move in self._examples.get(instance.label, ()) if self.graph.evaluate([shown], values)[0])
         return next(found, None)
 
-    def inhabitant_of(self, question: Question) -> Move | None:
+    def inhabitant_of(self, question: Question[Word, int]) -> Move | None:
         """A step that satisfies everything that the question assumes."""
         for label, instance in question.instances.items():
             values = self._inhabitant(label, question.given[label])
@@ -167,16 +176,18 @@ class GroupProver:
         """Does a state satisfy what an instance assumes?"""
         return self._inhabitant(label, given) is not None
 
-    def possible(self, question: Question, way: Way) -> bool:
+    def possible(self, question: Question[Word, int], way: Way[Word, int]) -> bool:
         """Can the property be violated this way?"""
         given = question.given[way.label]
         return not isinstance(self.solver.check((*given, way.bad), ()), Unsat)
 
-    def broken(self, question: Question) -> tuple[str, ...]:
+    def broken(self, question: Question[Word, int]) -> tuple[str, ...]:
         """Every way in which the property can be violated, by name."""
         return tuple(sorted({str(way) for way in question.ways if self.possible(question, way)}))
 
-    def counterexample(self, question: Question, way: Way, given: tuple[int, ...], least: bool = True) -> Counterexample:
+    def counterexample(
+        self, question: Question[Word, int], way: Way[Word, int], given: tuple[int, ...], least: bool = True
+    ) -> Counterexample:
         """Values that violate the obligation this way, recomputed with plain integers: the least, if such are asked for."""
         values = self._violating(question, way, [*given, way.bad], least)
         if way.sentence:
@@ -188,7 +199,9 @@ class GroupProver:
             raise Contradiction(f"{question.id}: the solver's values, recomputed, violate nothing")
         return Counterexample(move, way.process, replayed=True)
 
-    def _violating(self, question: Question, way: Way, conditions: list[int], least: bool) -> dict[str, int | bool]:
+    def _violating(
+        self, question: Question[Word, int], way: Way[Word, int], conditions: list[int], least: bool
+    ) -> dict[str, int | bool]:
         if not least:
             answer = self.solver.check(conditions)
             if isinstance(answer, Sat):
@@ -197,7 +210,7 @@ class GroupProver:
         conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
         return minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
 
-    def more(self, question: Question, count: int) -> Iterator[Move]:
+    def more(self, question: Question[Word, int], count: int) -> Iterator[Move]:
         """Counterexamples to the step that differ in how an entry reads or in what is true, not only in a number."""
         for way in question.ways:
             if way.instance is None:
@@ -218,7 +231,7 @@ class GroupProver:
         for process in (0, 1):
             for name in ("pte_present", "pte_write", "pte_dirty"):
                 entry = self.builder.state["entry", process]
-                found.append(call(machine, self.model.layout.helper(name), (entry,)))
+                found.append(truth_of(machine, self.model.layout.helper(name), (entry,)))
         return found
 
     def _pleasant(self) -> Iterator[int]:
@@ -238,23 +251,23 @@ class GroupProver:
 
     def initial(self, values: dict[str, int | bool]) -> Move:
         """A fresh state, as a step that changes nothing."""
-        state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
+        state = plain_state(self.model, values)
         return Move("init", False, (), False, {}, state, state)
 
     def move(self, instance: Instance, values: dict[str, int | bool]) -> Move:
         """The step under these inputs, computed with plain integers."""
-        state = {key: input_reader(values)(key_name(key), kind) for key, kind in state_keys(self.model)}
+        state = plain_state(self.model, values)
         inputs = {name: value for name, value in values.items() if name not in self._state_names}
         return step_move(self.model, self.group, instance, state, inputs)
 
 
-def preference(judge: StepJudge, prop: Property, step: Step, ways: Iterable[Way]) -> int:
+def preference(judge: StepJudge[Word, int], prop: Property, step: Step[Word, int], ways: Iterable[Way[Word, int]]) -> int:
     """The condition that a property fails in one of these ways and that a reader sees what its `prefers` asks for."""
     if prop.prefers is None:
         return TRUE
     function, world = judge.model.preferred(prop), judge.after(step)
-    told: list[int] = [judge.alg.all(way.bad, call(world, function, (way.process,))) for way in ways if way.process is not None]
-    return int(judge.alg.any(*told))
+    told = [judge.alg.all(way.bad, truth_of(world, function, (way.process,))) for way in ways if way.process is not None]
+    return judge.alg.any(*told)
 
 
 def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]) -> list[int]:
@@ -273,12 +286,12 @@ def fails(model: Model, properties: Iterable[Property], sentence: str, values: d
         if name == sentence:
             args = tuple(reader(f"{name}.{p.name}", p.type) for p in function.params)
             machine = model.machine(Integers(), reader)
-            holds, applies = call(machine, function, args), given is None or call(machine, given, args)
+            holds, applies = truth_of(machine, function, args), given is None or truth_of(machine, given, args)
             return bool(applies and not holds and not any(machine.memo.take().values()))
     return False
 
 
-def graph_inputs(graph: Bits) -> Callable[[str, int], Any]:
+def graph_inputs(graph: Bits) -> Fresh:
     """Inputs of the graph by name and type."""
     return lambda name, kind: graph.input_bool(name) if kind == BOOL else graph.input_word(name, kind)
 
@@ -305,43 +318,47 @@ def order(graph: Bits, names: Iterable[str]) -> list[str]:
 
 
 def step_move(
-    model: Model, group: Group, instance: Instance, state: dict[Key, Any], inputs: dict[str, int | bool]
+    model: Model, group: Group, instance: Instance, state: Mapping[Key, int | bool], inputs: dict[str, int | bool]
 ) -> Move:
     """A step with plain integers, as a Move."""
     reader = input_reader(inputs)
     step = run(model, Integers(), state, instance, group.code, reader, model.memory(Integers(), reader))
     return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new, inputs, dict(state),
-                step.after)
+                plain(step.after))
 
 
-def replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
+Replayed: TypeAlias = tuple[set[str], bool, dict[Key, int | bool]]
+_REPLAYED: WeakKeyDictionary[Model, dict[object, Replayed]] = WeakKeyDictionary()  # what is computed of a move once
+
+
+def replay(model: Model, group: Group, move: Move) -> Replayed:
     """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after.
 
     Where a helper's behaviour is not settled, they do not.
     """
     key = (group, move.transition, move.roles, move.tracks_new, tuple(move.inputs.items()), tuple(move.before.values()))
-    if key not in model.replayed:
-        model.replayed[key] = _replay(model, group, move)
-    found: tuple[set[str], bool, dict[Key, Any]] = model.replayed[key]
-    return found
+    known = _REPLAYED.setdefault(model, {})
+    if key not in known:
+        known[key] = _replay(model, group, move)
+    return known[key]
 
 
-def _replay(model: Model, group: Group, move: Move) -> tuple[set[str], bool, dict[Key, Any]]:
+def _replay(model: Model, group: Group, move: Move) -> Replayed:
     step, judge = _recomputed(model, group, move)
     violated = {
         prop.name for prop in judge.properties() if any(way.bad for way in judge.ways(prop, step))
     }
-    return violated, all(step.assumed) and _settled(judge), step.after
+    return violated, all(step.assumed) and _settled(judge), plain(step.after)
 
 
-def _settled(judge: StepJudge) -> bool:
+def _settled(judge: StepJudge[int, bool]) -> bool:
     """Are the answers of helpers settled, with plain integers? Else they say nothing of the step."""
     return not any(judge.memory.take().values())
 
 
-def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step, StepJudge]:
+def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step[int, bool], StepJudge[int, bool]]:
     """The step of a move with plain integers, and what says how it violates properties and what it leads to."""
-    reader, alg = input_reader(dict(move.inputs)), Integers()
+    reader, alg = input_reader(move.inputs), Integers()
     judge = StepJudge(model, group, alg, reader, model.memory(alg, reader))
     instance = instance_of(model, move)
     return run(model, alg, dict(move.before), instance, group.code, reader, judge.memory), judge
@@ -354,7 +371,7 @@ def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
     return shown and all(step.assumed) and _keeps(judge, move.before) and _settled(judge)
 
 
-def _keeps(judge: StepJudge, state: State) -> bool:
+def _keeps(judge: StepJudge[int, bool], state: State) -> bool:
     """Does a state satisfy the whole invariant?"""
     world = World(judge.model, judge.alg, dict(state), judge.fresh, judge.memory)
     return all(holds for _, _, holds in invariants(judge.model, world, judge.group.code))

@@ -13,19 +13,29 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
 from verifier.base.errors import UsageError
 from verifier.engine.answers import Sat, Unsat
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
 from verifier.language.algebra import Integers
-from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
-from verifier.model.step import Instance, instances, key_name, run, state_keys
+from verifier.language.values import Fresh, Value
+from verifier.model.step import Instance, instances, run
 from verifier.model.typed import Model
-from verifier.prove.bits_way import Contradiction, GroupProver, graph_inputs, input_reader, instance_of, order, replay, step_move
+from verifier.model.world import key_name, state_keys
+from verifier.prove.bits_way import (
+    Contradiction,
+    GroupProver,
+    graph_inputs,
+    input_reader,
+    instance_of,
+    order,
+    plain_state,
+    replay,
+    step_move,
+)
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group, Question
 from verifier.prove.results import Move
@@ -77,9 +87,9 @@ class _Side:
 
     model: Model
     mark: str
-    builder: Builder
-    asked: dict[str, Question] = field(default_factory=dict)  # of the present transition, by property
-    lucks: dict[tuple[tuple[str, int | bool], ...], dict[str, Question]] = field(default_factory=dict)  # of it too
+    builder: Builder[Word, int]
+    asked: dict[str, Question[Word, int]] = field(default_factory=dict)  # of the present transition, by property
+    lucks: dict[tuple[tuple[str, int | bool], ...], dict[str, Question[Word, int]]] = field(default_factory=dict)  # of it too
 
 
 def own(name: str) -> bool:
@@ -111,7 +121,7 @@ class Differences:
         found.new = _Side(new, "", builder.with_model(new, new.memory(self.graph, builder.fresh)))
         return found
 
-    def _builder(self, model: Model, fresh: Callable[[str, int], Any]) -> Builder:
+    def _builder(self, model: Model, fresh: Fresh) -> Builder[Word, int]:
         return Builder(model, self.group, self.graph, fresh)
 
     def steps(self) -> list[str]:
@@ -152,7 +162,7 @@ class Differences:
                 "lost" if was[1] == "proved" else "fixed" if now[1] == "proved" else "still broken")
             yield Difference(identity, aim.transition, aim.property.name, word)
 
-    def _judge(self, old: Question, new: Question) -> Difference:
+    def _judge(self, old: Question[Word, int], new: Question[Word, int]) -> Difference:
         for word, both in (("broken", True), ("widened", False)):
             for label in new.given:
                 values = self._beyond(self.old, self.new, old, new, label, both) if label in old.given else None
@@ -172,20 +182,20 @@ class Differences:
         found = (self._beyond(self.new, self.old, new, old, label, True) for label in labels)
         return next((values for values in found if values is not None), None)
 
-    def _open(self, question: Question) -> bool:
+    def _open(self, question: Question[Word, int]) -> bool:
         unsettled = self.graph.any(*question.unsettled.values())
         return any(not isinstance(self.solver.check((*given, unsettled), ()), Unsat) for given in question.given.values())
 
-    def _bad(self, question: Question, label: str) -> tuple[int, ...]:
+    def _bad(self, question: Question[Word, int], label: str) -> tuple[int, ...]:
         """It is violated: the step is assumed, what it does is settled, and some way is taken."""
         settled = self.graph.neg(self.graph.any(*question.unsettled.values()))
         return (*question.given[label], settled, self.graph.any(*(w.bad for w in question.ways if w.label == label)))
 
-    def _may(self, question: Question, label: str) -> bool:
+    def _may(self, question: Question[Word, int], label: str) -> bool:
         return not isinstance(self.solver.check(self._bad(question, label), ()), Unsat)
 
     def _beyond(
-        self, keeper: _Side, breaker: _Side, kept: Question, broken: Question, label: str, both: bool
+        self, keeper: _Side, breaker: _Side, kept: Question[Word, int], broken: Question[Word, int], label: str, both: bool
     ) -> dict[str, int | bool] | None:
         """Least values under which the breaker violates, and the keeper cannot, whatever it observes."""
         conditions = list(self._bad(broken, label))
@@ -204,7 +214,7 @@ class Differences:
             conditions.append(self.graph.neg(self.graph.all(*self._bad(again, label))))
         raise UsageError(f"{broken.id}: more than {ROUNDS} observations matter in the text that is compared with")
 
-    def _luck(self, kept: Question, label: str, values: Mapping[str, int | bool]) -> dict[str, int | bool] | None:
+    def _luck(self, kept: Question[Word, int], label: str, values: Mapping[str, int | bool]) -> dict[str, int | bool] | None:
         """What the keeper may observe in this state, so that it violates the property too; None: nothing."""
         bad = self._bad(kept, label)
         fixed = [literal ^ (int(values.get(name, 0)) >> bit & 1 ^ 1) for name in sorted(self.graph.support(bad)) if not own(name)
@@ -212,13 +222,13 @@ class Differences:
         answer = self.solver.check([*bad, *fixed])
         return {n: v for n, v in answer.model.items() if own(n)} if isinstance(answer, Sat) else None
 
-    def _with(self, side: _Side, transition: str, luck: Mapping[str, int | bool]) -> dict[str, Question]:
+    def _with(self, side: _Side, transition: str, luck: Mapping[str, int | bool]) -> dict[str, Question[Word, int]]:
         """The questions of a side where what it observes is fixed."""
         key = tuple(sorted(luck.items()))
         if key not in side.lucks:
             inputs, graph = graph_inputs(self.graph), self.graph
 
-            def fresh(name: str, kind: int) -> Any:
+            def fresh(name: str, kind: int) -> Value:
                 if not own(name):
                     return inputs(name, kind)
                 value = luck.get(side.mark + name, 0)
@@ -228,12 +238,12 @@ class Differences:
             side.lucks[key] = {q.property.name: q for q in questions}
         return side.lucks[key]
 
-    def _shown(self, word: str, new: Question, label: str, values: dict[str, int | bool]) -> Difference:
+    def _shown(self, word: str, new: Question[Word, int], label: str, values: dict[str, int | bool]) -> Difference:
         """The difference, recomputed with plain integers on both sides."""
         instance, prop = new.instances.get(label), new.property.name
         if instance is None:
             return Difference(new.id, new.transition, prop, word, values=values)
-        state: dict[Key, Any] = {k: input_reader(values)(key_name(k), kind) for k, kind in state_keys(self.pair.new)}
+        state = plain_state(self.pair.new, values)
         inputs = {n: v for n, v in values.items() if n not in self._names}
         theirs = {n: v for n, v in inputs.items() if not n.startswith("old ")}
         move = step_move(self.pair.new, self.group, instance, state, theirs)
@@ -247,7 +257,7 @@ class Differences:
         return Difference(new.id, new.transition, prop, word, move, old, values)
 
 
-def _formulas(question: Question) -> tuple[Any, ...]:
+def _formulas(question: Question[Word, int]) -> tuple[object, ...]:
     """What is asked, as literals: where two questions have the same, they are the same."""
     return question.given, tuple((w.label, w.process, w.component, w.sentence, w.bad) for w in question.ways), question.unsettled
 
@@ -272,9 +282,9 @@ def lucks(model: Model, group: Group, move: Move) -> Iterator[tuple[dict[str, in
         given = open_.pop()
         asked: dict[str, int | bool] = {}
 
-        def listening(name: str, kind: int, given: dict[str, int | bool] = given, asked: dict[str, int | bool] = asked) -> Any:
+        def listening(name: str, kind: int, given: dict[str, int | bool] = given, asked: dict[str, int | bool] = asked) -> Value:
             if not own(name) or kind != BOOL:
-                return input_reader(dict(move.inputs))(name, kind)
+                return input_reader(move.inputs)(name, kind)
             return asked.setdefault(name, given.get(name, False))
 
         alg = Integers()

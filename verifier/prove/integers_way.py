@@ -12,16 +12,16 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Integers
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
-from verifier.model.step import World, key_name, run, state_keys
+from verifier.model.step import run
 from verifier.model.typed import Model
+from verifier.model.world import World, key_name, state_keys
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group, Question, Way
 from verifier.prove.step_judge import StepJudge
@@ -31,7 +31,16 @@ __all__ = ["MOST_BITS", "Plain", "PlainChecker", "Violated"]
 MOST_BITS = 20
 ROUNDS = 8  # evaluations where hardly a bit matters
 
-Name = tuple[Any, ...]  # of an assumption
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What an assumption is called, so that the plain evaluator finds it again.
+
+    name    of a property, or of an assumption of the step, or empty: of `init`
+    number  of the process whose property it is, or of the sentence of `init`; None: of the step
+    """
+
+    name: str
+    number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,8 @@ class Violated:
 class _Claim:
     """Part of a question: under one label, violations of one process, or of one sentence."""
 
-    ways: tuple[Way, ...]
-    needed: frozenset[Name]
+    ways: tuple[Way[Word, int], ...]
+    needed: frozenset[_Named]
     bits: tuple[tuple[str, int], ...]  # input, place
 
 
@@ -62,7 +71,7 @@ class PlainChecker:
     """Decides what the graph proved of one group's questions, where few bits matter."""
 
     def __init__(
-        self, model: Model, group: Group, builder: Builder, graph: Bits, solver: BitsSolver, seconds: float = 30
+        self, model: Model, group: Group, builder: Builder[Word, int], graph: Bits, solver: BitsSolver, seconds: float = 30
     ) -> None:
         self.model, self.group, self.builder = model, group, builder
         self.seconds = seconds  # that one question may take
@@ -70,7 +79,7 @@ class PlainChecker:
         self._depends: list[int] = []  # of a node: the input bits that it depends on, as a set of bits
         self._places: list[tuple[str, int]] = []
 
-    def check(self, question: Question) -> Plain | Violated | None:
+    def check(self, question: Question[Word, int]) -> Plain | Violated | None:
         """None where more than MOST_BITS bits matter or it takes too long, or where the graph has not proved it."""
         claims = []
         for ways in _parts(question):
@@ -92,7 +101,7 @@ class PlainChecker:
                     return Violated(inputs.given)
         return Plain(max((len(c.bits) for c in claims), default=0), tried)
 
-    def _claim(self, question: Question, ways: tuple[Way, ...]) -> _Claim | None:
+    def _claim(self, question: Question[Word, int], ways: tuple[Way[Word, int], ...]) -> _Claim | None:
         bad = self.graph.any(*(w.bad for w in ways))
         named = self._assumptions(question, ways[0])
         core = self.solver.core([*named.values(), bad], lambda literal: self._set(literal).bit_count())
@@ -107,11 +116,12 @@ class PlainChecker:
         wanted = set(core)
         return _Claim(ways, frozenset(name for name, literal in named.items() if literal in wanted), bits)
 
-    def _assumptions(self, question: Question, way: Way) -> dict[Name, int]:
+    def _assumptions(self, question: Question[Word, int], way: Way[Word, int]) -> dict[_Named, int]:
         """What the way's proof may use, by names under which the plain evaluator finds it again."""
         if way.step is None:
-            return {("init", number): literal for number, literal in enumerate(question.given[way.label])}
-        return self.builder.invariant | {("step", name): literal for name, literal in way.step.named.items()}
+            return {_Named("", number): literal for number, literal in enumerate(question.given[way.label])}
+        found = {_Named(name, process): literal for (name, process), literal in self.builder.invariant.items()}
+        return found | {_Named(name, None): literal for name, literal in way.step.named.items()}
 
     def _set(self, literal: int) -> int:
         graph, depends = self.graph, self._depends
@@ -124,7 +134,7 @@ class PlainChecker:
                 depends.append(depends[a >> 1] | depends[b >> 1] if node else 0)
         return depends[literal >> 1]
 
-    def _violated(self, question: Question, claim: _Claim, inputs: _Inputs) -> bool:
+    def _violated(self, question: Question[Word, int], claim: _Claim, inputs: _Inputs) -> bool:
         """With plain integers: does everything hold that the proof needs, and the property not?"""
         model, alg, way = self.model, Integers(), claim.ways[0]
         memory = model.memory(alg, inputs)
@@ -132,27 +142,28 @@ class PlainChecker:
             _, given, function = next(s for s in model.sentences(question.property) if s[0] == way.sentence)
             args = tuple(inputs(f"{way.sentence}.{p.name}", p.type) for p in function.params)
             world = World(model, alg, {}, inputs, memory)
-            supposed = given is None or not claim.needed or bool(call(world, given, args))
-            return supposed and not call(world, function, args)
-        state: dict[Key, Any] = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
+            supposed = given is None or not claim.needed or bool(truth_of(world, given, args))
+            return supposed and not truth_of(world, function, args)
+        state: dict[Key, int | bool] = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
         world = World(model, alg, state, inputs, memory)
         if way.instance is None:
             sentences = [function for _, function in model.init()]
-            return all(call(world, sentences[number], ()) for _, number in claim.needed) and not call(
+            return all(truth_of(world, sentences[n.number], ()) for n in claim.needed if n.number is not None) and not truth_of(
                 world, model.property(question.property), (way.process,))
-        for name, process in (n for n in claim.needed if n[0] != "step"):
-            if not call(world, model.property(model.spec.properties[name]), (process,)):
+        for needed in claim.needed:
+            if needed.number is not None and not truth_of(
+                    world, model.property(model.spec.properties[needed.name]), (needed.number,)):
                 return False
         step = run(model, alg, state, way.instance, self.group.code, inputs, memory)
-        if not all(step.named.get(name, True) for kind, name in claim.needed if kind == "step"):
+        if not all(step.named.get(needed.name, True) for needed in claim.needed if needed.number is None):
             return False
         plain = StepJudge(model, self.group, alg, inputs, memory)
         return any(w.bad for w in plain.ways(question.property, step) if w.process == way.process)
 
 
-def _parts(question: Question) -> list[tuple[Way, ...]]:
+def _parts(question: Question[Word, int]) -> list[tuple[Way[Word, int], ...]]:
     """The ways to violate a question: together where they are of one instance and process."""
-    found: dict[tuple[Any, ...], list[Way]] = {}
+    found: dict[tuple[str, int | None, str], list[Way[Word, int]]] = {}
     for way in question.ways:
         found.setdefault((way.label, way.process, way.sentence), []).append(way)
     return [tuple(ways) for ways in found.values()]

@@ -10,13 +10,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic
 
+from verifier.language.algebra import B, W
 from verifier.model.spec import EFFECT, Property
-from verifier.model.step import (
-    Instance,
-    Step,
-)
+from verifier.model.step import Instance, Step
 
 __all__ = ["Aim", "Group", "Obligation", "Question", "Way", "obligation_id"]
 
@@ -40,13 +38,13 @@ def obligation_id(group: Group, transition: str, prop: str) -> str:
 
 
 @dataclass(slots=True)
-class Way:
+class Way(Generic[W, B]):
     """One way to violate an obligation: an instance of its step, and a process."""
 
     instance: Instance | None
     process: int | None
-    step: Step | None
-    bad: Any
+    step: Step[W, B] | None
+    bad: B
     sentence: str = ""  # of a static property
     component: str = ""  # of the entry, which the step changes as it must not
 
@@ -61,16 +59,16 @@ class Way:
 
 
 @dataclass(slots=True)
-class Question:
+class Question(Generic[W, B]):
     """An obligation with its formulas. `given` is what may be assumed, by instance label."""
 
     id: str
     transition: str
     property: Property
-    ways: list[Way] = field(default_factory=list)
-    given: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    ways: list[Way[W, B]] = field(default_factory=list)
+    given: dict[str, tuple[B, ...]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
-    unsettled: Mapping[str, Any] = field(default_factory=dict)  # why what a helper does is not known, and where: no verdict there
+    unsettled: Mapping[str, B] = field(default_factory=dict)  # why what a helper does is not known, and where: no verdict there
 
     def assumed(self) -> tuple[str, ...]:
         """The names of what the question takes as given: requirements and axioms."""
@@ -82,14 +80,14 @@ class Question:
 
 
 @dataclass(slots=True)
-class Aim:
+class Aim(Generic[B]):
     """An obligation that some state leads a step to what it is there for. `shown`: by which instance, assuming what, where."""
 
     id: str
     transition: str
     property: Property
-    shown: list[tuple[Instance, tuple[Any, ...], Any]] = field(default_factory=list)
-    unsettled: Mapping[str, Any] = field(default_factory=dict)
+    shown: list[tuple[Instance, tuple[B, ...], B]] = field(default_factory=list)
+    unsettled: Mapping[str, B] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ obligation is about, the verdict is INCOMPLETE: never PROVED on what C leaves op
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol
 
 from verifier.engine.answers import Unsat
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
-from verifier.language.algebra import Algebra
+from verifier.language.algebra import Algebra, B, W
 from verifier.language.machine import Memory
+from verifier.language.values import Fresh
 from verifier.model.arch import Layout
 from verifier.model.typed import Model
 from verifier.prove.bits_way import GroupProver
@@ -33,7 +35,7 @@ class Substitute(Protocol):
         """Empty, or why the helpers do not stand for this layout."""
         ...
 
-    def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> Memory:
+    def memory(self, layout: Layout, alg: Algebra[W, B], fresh: Fresh) -> Memory[W, B]:
         """Answers over an algebra; what they leave free are inputs, by name (which LIFTED begins) and type."""
         ...
 
@@ -41,8 +43,7 @@ class Substitute(Protocol):
 def substituted(model: Model, substitute: Substitute) -> Model:
     """The model with these helpers: what is evaluated for it goes through a memory of theirs."""
     found = copy.copy(model)
-    found.replayed = {}
-    found.memory = lambda alg, fresh: substitute.memory(model.layout, alg, fresh)
+    found.memory = partial(substitute.memory, model.layout)
     return found
 
 
@@ -52,26 +53,26 @@ class SubstitutedProver:
     def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
         self._bits = GroupProver(model, group, graph, solver)
         self.group, self.solver, self.builder, self.name = group, solver, self._bits.builder, self._bits.name
-        self._open: dict[tuple[Any, ...], bool] = {}
+        self._open: dict[tuple[tuple[int, ...], int], bool] = {}
 
     def helpers(self) -> tuple[str, ...]:
         """What the memory of lifted helpers says of itself, by group."""
         return tuple(f"{self.group}: {text}" for text in self.builder.memory.says())
 
-    def exclude(self, questions: Sequence[Question]) -> None:
+    def exclude(self, questions: Sequence[Question[Word, int]]) -> None:
         """As on arch/'s helpers."""
         self._bits.exclude(questions)
 
-    def decide(self, question: Question, least: bool = True) -> Verdict:
+    def decide(self, question: Question[Word, int], least: bool = True) -> Verdict:
         """As on arch/'s helpers, but INCOMPLETE where the question's steps meet undefined behaviour."""
         reasons = [reason for reason, unknown in question.unsettled.items() if self._is_open(question, unknown)]
         return Incomplete("; ".join(reasons)) if reasons else self._bits.decide(question, least)
 
-    def decide_aim(self, aim: Aim) -> Verdict:
+    def decide_aim(self, aim: Aim[int]) -> Verdict:
         """As on arch/'s helpers."""
         return self._bits.decide_aim(aim)
 
-    def broken(self, question: Question) -> tuple[str, ...]:
+    def broken(self, question: Question[Word, int]) -> tuple[str, ...]:
         """As the bit graph has it."""
         return self._bits.broken(question)
 
@@ -79,7 +80,7 @@ class SubstitutedProver:
         """The bit graph, and how."""
         return self._bits.way()
 
-    def _is_open(self, question: Question, unknown: int) -> bool:
+    def _is_open(self, question: Question[Word, int], unknown: int) -> bool:
         """May the question's steps meet this condition?"""
         for given in question.given.values():
             key = (given, unknown)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from verifier.engine.bits import Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Aim, Question
@@ -23,17 +24,17 @@ class Prover(Protocol):
     """
 
     name: str
-    builder: Builder
+    builder: Builder[Word, int]
     solver: BitsSolver
 
-    def exclude(self, questions: Sequence[Question]) -> None:
+    def exclude(self, questions: Sequence[Question[Word, int]]) -> None:
         """Find out of many questions at once what is not violated, where this way of deciding allows it.
 
         What is found is used by `decide`.
         """
         ...
 
-    def decide(self, question: Question, least: bool = True) -> Verdict:
+    def decide(self, question: Question[Word, int], least: bool = True) -> Verdict:
         """The verdict, a failure still without its trace; with its `least` values, or with any.
 
         Contradiction where ways differ, or where values do not come out the same with plain
@@ -41,14 +42,14 @@ class Prover(Protocol):
         """
         ...
 
-    def decide_aim(self, aim: Aim) -> Verdict:
+    def decide_aim(self, aim: Aim[int]) -> Verdict:
         """PROVED with a step that shows the effect; VACUOUS where no state leads there.
 
         Contradiction as `decide`.
         """
         ...
 
-    def broken(self, question: Question) -> tuple[str, ...]:
+    def broken(self, question: Question[Word, int]) -> tuple[str, ...]:
         """Every way in which the property can be violated, by name."""
         ...
 

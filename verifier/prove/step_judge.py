@@ -3,39 +3,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Generic
 
-from verifier.language.algebra import Algebra
-from verifier.language.evaluate import call
+from verifier.language.algebra import Algebra, B, W
+from verifier.language.evaluate import call, truth_of
 from verifier.language.machine import HUGE, WAS, Key, Memory
 from verifier.language.syntax import BOOL
+from verifier.language.values import Fresh, Value, as_truth, as_word, equal, picked
 from verifier.model.spec import ADVISORY, INVARIANT, LEMMA, STEP, THIRD, Property
-from verifier.model.step import (
-    Fresh,
-    Step,
-    World,
-    applying,
-    arguments,
-    state_keys,
-)
+from verifier.model.step import Step, applying, arguments
 from verifier.model.typed import OF_VMA, Model
+from verifier.model.world import World, state_keys
 from verifier.prove.obligations import Group, Way
 
 __all__ = ["StepJudge"]
 
 
-class StepJudge:
+class StepJudge(Generic[W, B]):
     """Says how steps that are run elsewhere violate properties, and which effects they show."""
 
-    def __init__(self, model: Model, group: Group, alg: Algebra[Any, Any], fresh: Fresh, memory: Memory) -> None:
+    def __init__(self, model: Model, group: Group, alg: Algebra[W, B], fresh: Fresh, memory: Memory[W, B]) -> None:
         self.model, self.group, self.alg, self.fresh, self.memory = model, group, alg, fresh, memory
 
     def properties(self) -> list[Property]:
         """What has to hold in this group."""
         return applying(self.model, self.group.code)
 
-    def ways(self, prop: Property, step: Step) -> Iterator[Way]:
+    def ways(self, prop: Property, step: Step[W, B]) -> Iterator[Way[W, B]]:
         """Each way in which a step may violate a property, with its condition."""
         recorded = step.violations.get(prop.name)
         if recorded is not None:
@@ -45,14 +40,14 @@ class StepJudge:
                 return
             world = self.seen(step, prop)
             for process in (0, 1):
-                holds = call(world, self.model.property(prop), (process,))
+                holds = truth_of(world, self.model.property(prop), (process,))
                 yield Way(step.instance, process, step, self.alg.neg(holds))
         elif prop.kind == STEP and prop.compares:
             yield from self._compared(prop, step)
         elif prop.kind == STEP and prop.holds is not None:
             yield from self._of_roles(prop, step)
 
-    def _of_roles(self, prop: Property, step: Step) -> Iterator[Way]:
+    def _of_roles(self, prop: Property, step: Step[W, B]) -> Iterator[Way[W, B]]:
         """What has to hold of each role after a step that has the inputs which the sentence names.
         """
         transition = step.instance.transition
@@ -61,20 +56,20 @@ class StepJudge:
         inputs = [self.fresh(name, BOOL) for name in prop.inputs]
         for process in step.instance.roles:
             if process != THIRD:
-                holds = call(self.seen(step, prop), self.model.property(prop), (process, *inputs))
+                holds = truth_of(self.seen(step, prop), self.model.property(prop), (process, *inputs))
                 yield Way(step.instance, process, step, self.alg.neg(holds))
 
-    def after(self, step: Step) -> World:
+    def after(self, step: Step[W, B]) -> World[W, B]:
         """The world after a step, with the state before under was_."""
         if step.world is not None:
             return step.world
-        state: dict[Key, Any] = dict(step.after)
+        state: dict[Key, Value] = dict(step.after)
         for key, value in step.before.items():
             state[WAS + key if isinstance(key, str) else (WAS + key[0], key[1])] = value
         step.world = World(self.model, self.alg, state, self.fresh, self.memory)
         return step.world
 
-    def seen(self, step: Step, prop: Property) -> World:
+    def seen(self, step: Step[W, B], prop: Property) -> World[W, B]:
         """The world after a step as a property sees it.
 
         One that compares takes what the hardware did to an entry within the step for what was there
@@ -87,7 +82,7 @@ class StepJudge:
             world.state.update({(WAS + "entry", process): entry for process, entry in step.left.items()})
         return step.blameless
 
-    def _compared(self, prop: Property, step: Step) -> Iterator[Way]:
+    def _compared(self, prop: Property, step: Step[W, B]) -> Iterator[Way[W, B]]:
         """Components of the entries change only as the transition says.
 
         Other processes' entries not at all.
@@ -95,7 +90,7 @@ class StepJudge:
         alg, width = self.alg, self.model.layout.width
         roles = step.instance.roles
         for process in (0, 1):
-            before, after = step.before[("entry", process)], step.after[("entry", process)]
+            before, after = self.entry(step.before, process), self.entry(step.after, process)
             if process not in roles:
                 if prop.name == "frame" and before is not after:
                     yield Way(step.instance, process, step, alg.neg(alg.eq(before, after, width)))
@@ -107,7 +102,11 @@ class StepJudge:
                 if len(bad) == len(found):
                     yield Way(step.instance, process, step, alg.all(*bad), component=component)
 
-    def _baselines(self, step: Step, process: int) -> list[Any]:
+    def entry(self, state: Mapping[Key, Value], process: int) -> W:
+        """The entry of a process in a state."""
+        return as_word(self.alg, state["entry", process])
+
+    def _baselines(self, step: Step[W, B], process: int) -> list[W]:
         """What a role's entry is compared with: its own entry before, or the one that it is copied
         from.
 
@@ -120,44 +119,45 @@ class StepJudge:
             source = transition.baseline.get(role)
             if source is not None:
                 process = step.instance.roles[transition.roles.index(source)]
-        before, left = step.before["entry", process], step.left.get(process)
+        before, left = self.entry(step.before, process), step.left.get(process)
         return [before] if left is None or left is before else [left, before]
 
     def _differs(
-        self, prop: Property, step: Step, process: int, component: str, view: str, before: Any, after: Any
-    ) -> Any | None:
+        self, prop: Property, step: Step[W, B], process: int, component: str, view: str, before: W, after: W
+    ) -> B | None:
         alg = self.alg
         if before is after:
             return None
         reading = self.model.reading(view)
         one, two = self._read_before(step, view, before), self._read_after(step, view, process, after)
         test = "pte_present" if prop.name == "frame" else "some_entry"
-        comparable = alg.all(self._read_before(step, test, before), self._read_after(step, test, process, after))
+        comparable = alg.all(as_truth(alg, self._read_before(step, test, before)),
+                             as_truth(alg, self._read_after(step, test, process, after)))
         transition = step.instance.transition
         if transition is not None and component in transition.changes:
             args = arguments(self.model, step.instance, self.fresh)
-            holds = call(self._world_before(step), self.model.change(transition, component, reading.returns),
+            holds = truth_of(self._world_before(step), self.model.change(transition, component, reading.returns),
                          (*args, one, two))
         elif transition is None and component == "young":
             return None
         else:
-            holds = alg.same(one, two) if reading.returns == BOOL else alg.eq(one, two, reading.returns)
+            holds = equal(alg, one, two, reading.returns)
         changed = alg.neg(alg.eq(before, after, self.model.layout.width))
         return alg.all(changed, comparable, alg.neg(holds))
 
-    def compared(self, step: Step, process: int, view: str) -> tuple[Any, Any]:
+    def compared(self, step: Step[W, B], process: int, view: str) -> tuple[Value, Value]:
         """What a view says of a role's entry after the step, and before that of what it is compared
         with.
         """
-        base, after = self._baselines(step, process)[0], step.after["entry", process]
+        base, after = self._baselines(step, process)[0], self.entry(step.after, process)
         return self._read_before(step, view, base), self._read_after(step, view, process, after)
 
-    def _world_before(self, step: Step) -> World:
+    def _world_before(self, step: Step[W, B]) -> World[W, B]:
         """The world before a step; of a third process, what its vma says."""
-        of_third: dict[Key, Any] = {(flag, THIRD): self.fresh(f"{flag}.3", BOOL) for flag in OF_VMA}
+        of_third: dict[Key, Value] = {(flag, THIRD): self.fresh(f"{flag}.3", BOOL) for flag in OF_VMA}
         return World(self.model, self.alg, step.before | of_third, self.fresh, self.memory)
 
-    def _read_before(self, step: Step, view: str, entry: Any) -> Any:
+    def _read_before(self, step: Step[W, B], view: str, entry: W) -> Value:
         """What a view or helper says of an entry before a step.
 
         A step that takes entries of any level changes none.
@@ -166,19 +166,19 @@ class StepJudge:
         level = self.model.named_level(step.instance.level)
         return call(self.after(step), self.model.reading(view, level), (self.model.seen(self.after(step), entry, level),))
 
-    def _read_after(self, step: Step, view: str, process: int, entry: Any) -> Any:
+    def _read_after(self, step: Step[W, B], view: str, process: int, entry: W) -> Value:
         """And after it, when the entry may be of another level."""
         world, plain, huge = (self.after(step), *(self.model.reading(view, x) for x in (self.model.base, self.model.level)))
         if not self.model.mixed:
             return call(world, plain, (self.model.seen(world, entry),))
-        test = step.after[HUGE, process]
+        test = as_truth(self.alg, step.after[HUGE, process])
         known = self.alg.known(test)
         if known is not None:
             return call(world, huge if known else plain, (entry,))
         one, two = call(world, huge, (entry,)), call(world, plain, (entry,))
-        return self.alg.choose(test, one, two) if plain.returns == BOOL else self.alg.ite(test, one, two, plain.returns)
+        return picked(self.alg, test, one, two, plain.returns)
 
-    def effects(self, step: Step) -> Iterator[tuple[str, Any]]:
+    def effects(self, step: Step[W, B]) -> Iterator[tuple[str, B]]:
         """What the step's transition is there for, as conditions on the state after.
 
         Not of a process that is summed up.
@@ -190,11 +190,10 @@ class StepJudge:
         if transition is None or THIRD in step.instance.roles:
             return
         alg, keys = self.alg, [(k, kind) for k, kind in state_keys(self.model) if step.after[k] is not step.before[k]]
-        stays = [alg.same(step.before[k], step.after[k]) if kind == BOOL else alg.eq(step.before[k], step.after[k], kind)
-                 for k, kind in keys]
+        stays = [equal(alg, step.before[k], step.after[k], kind) for k, kind in keys]
         changed = alg.neg(alg.all(*stays))
         for effect in self.model.effects(transition, self.group.code):
             args = arguments(self.model, step.instance, self.fresh)
-            reached = call(self.after(step), self.model.effect(transition, effect), args)
+            reached = truth_of(self.after(step), self.model.effect(transition, effect), args)
             alone = [alg.neg(acted) for event, acted in step.acted.items() if event not in effect.hardware]
             yield effect.as_property().name, alg.all(reached, changed, *alone)

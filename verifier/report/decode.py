@@ -9,7 +9,7 @@ from typing import Any
 
 from verifier.base.errors import UsageError
 from verifier.language.algebra import Integers
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of, word_of
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL
 from verifier.model.arch import Layout
@@ -57,7 +57,7 @@ def _exclusive(library: Library, variant: str, encoding: str) -> Any:
         return None
     model = library.model(variant, encoding)
     function = model.definition("encoding", "exclusive")
-    return None if function is None else lambda value: bool(call(Machine(Integers()), function, (value,)))
+    return None if function is None else lambda value: truth_of(Machine(Integers()), function, (value,))
 
 
 def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
             continue
         function = layout.helper(name)
         if len(function.params) == 1 and function.params[0].type == layout.width and function.returns == BOOL:
-            helpers[name] = bool(call(machine, function, (value,)))
+            helpers[name] = truth_of(machine, function, (value,))
     present = helpers.get("pte_present", False)
     swap = not present and not helpers.get("pte_none", True)
     result: dict[str, Any] = {
@@ -78,11 +78,11 @@ def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
         "helpers": helpers,
     }
     if present:
-        result["pfn"] = f"0x{call(machine, layout.helper('pte_pfn'), (value,)):x}"
+        result["pfn"] = f"0x{word_of(machine, layout.helper('pte_pfn'), (value,)):x}"
         result["exclusive"] = None if exclusive is None else exclusive(value)
     elif swap:
-        entry = call(machine, layout.helper("pte_to_swp_entry"), (value,))
-        result["swap"] = {name: f"0x{call(machine, layout.helper(f'swp_{name}'), (entry,)):x}" for name in ("type", "offset")}
+        entry = word_of(machine, layout.helper("pte_to_swp_entry"), (value,))
+        result["swap"] = {name: f"0x{word_of(machine, layout.helper(f'swp_{name}'), (entry,)):x}" for name in ("type", "offset")}
         result["swap"]["kind"] = _swap_kind(layout, machine, entry)
     return result
 
@@ -93,10 +93,10 @@ _SWAP_KINDS = (
 )
 
 
-def _swap_kind(layout: Layout, machine: Machine, entry: int) -> str:
+def _swap_kind(layout: Layout, machine: Machine[int, bool], entry: int) -> str:
     for name in _SWAP_KINDS:
         function = layout.function(name)
-        if function is not None and call(machine, function, (entry,)):
+        if function is not None and truth_of(machine, function, (entry,)):
             return name.removeprefix("is_").removesuffix("_entry").replace("_", " ")
     return "swap slot"
 

@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Sequence
 
 from verifier.language.algebra import Integers
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of
 from verifier.language.machine import Machine
-from verifier.model.step import World
 from verifier.model.typed import Model
+from verifier.model.world import World
 from verifier.prove.bits_way import input_reader
 from verifier.prove.results import Move, State
 from verifier.report.columns import table
@@ -55,19 +55,19 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
     seen = model.seen(machine, entry, level)
 
     def holds(name: str) -> str:
-        return str(int(call(machine, model.reading(name, level), (seen,))))
+        return str(int(truth_of(machine, model.reading(name, level), (seen,))))
 
     present = holds("pte_present") == "1"
     bits = [holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present else ["-", "-", "-"]
     return [f"0x{entry:0{layout.width // 4}x}", *bits, reads_as(model, state, process), _really(state, process)]
 
 
-def shown(model: Model) -> Machine:
+def shown(model: Model) -> Machine[int, bool]:
     """What reads entries for reports: by this model's helpers; what lifted ones leave open is 0."""
     return model.machine(Integers(), input_reader({}))
 
 
-def _world(model: Model, state: State) -> World:
+def _world(model: Model, state: State) -> World[int, bool]:
     alg, reader = Integers(), input_reader({})
     return World(model, alg, dict(state), reader, model.memory(alg, reader))
 
@@ -75,7 +75,7 @@ def _world(model: Model, state: State) -> World:
 def _ask(model: Model, state: State, section: str, name: str, *args: int) -> bool:
     function = model.definition(section, name)
     assert function is not None
-    return bool(call(_world(model, state), function, args))
+    return truth_of(_world(model, state), function, args)
 
 
 def reads_as(model: Model, state: State, process: int) -> str:
@@ -83,7 +83,7 @@ def reads_as(model: Model, state: State, process: int) -> str:
     if not _ask(model, state, "views", "refers", process):
         machine, level = shown(model), model.level_in(state, process)
         seen = model.seen(machine, int(state["entry", process]), level)
-        return "none" if call(machine, model.reading("none", level), (seen,)) else "another page"
+        return "none" if truth_of(machine, model.reading("none", level), (seen,)) else "another page"
     kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "),
                                            ("in_device_memory", "device memory, "))
                  if _ask(model, state, "views", view, process)), "")

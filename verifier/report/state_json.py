@@ -13,8 +13,8 @@ from verifier.language.evaluate import call
 from verifier.language.machine import Key
 from verifier.model.arch import Layout
 from verifier.model.spec import Level
-from verifier.model.step import key_name
 from verifier.model.typed import Model
+from verifier.model.world import key_name
 from verifier.prove.results import Move, State
 from verifier.report.moves import reads_as, shown
 

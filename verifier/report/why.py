@@ -19,8 +19,9 @@ from verifier.language.machine import WAS, Key
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL
 from verifier.model.spec import Level, Property
-from verifier.model.step import Step, World, run
+from verifier.model.step import Step, run
 from verifier.model.typed import Model
+from verifier.model.world import World
 from verifier.prove.bits_way import input_reader, instance_of
 from verifier.prove.obligations import Group, Way
 from verifier.prove.results import Move
@@ -74,14 +75,14 @@ def why(model: Model, group: Group, move: Move, name: str, process: int | None =
     return Shown(NAMES[way.process], decisive(model, prop, prop.holds, way.process, step.before, after, move))
 
 
-def _again(model: Model, group: Group, move: Move) -> tuple[Step, StepJudge]:
+def _again(model: Model, group: Group, move: Move) -> tuple[Step[int, bool], StepJudge[int, bool]]:
     """The step with plain integers."""
     alg, reader = Integers(), input_reader(dict(move.inputs))
     judge = StepJudge(model, group, alg, reader, model.memory(alg, reader))
     return run(model, alg, dict(move.before), instance_of(model, move), group.code, reader, judge.memory), judge
 
 
-def _asserted(model: Model, judge: StepJudge, step: Step, prop: Property, move: Move) -> Shown | None:
+def _asserted(model: Model, judge: StepJudge[int, bool], step: Step[int, bool], prop: Property, move: Move) -> Shown | None:
     """What an assert within the step saw: the state then, of the process of which the sentence fails."""
     moment = step.moments.get(prop.name)
     if moment is None or prop.shows is None:
@@ -93,7 +94,7 @@ def _asserted(model: Model, judge: StepJudge, step: Step, prop: Property, move: 
     return None
 
 
-def _component(judge: StepJudge, step: Step, prop: Property, way: Way) -> Shown:
+def _component(judge: StepJudge[int, bool], step: Step[int, bool], prop: Property, way: Way[int, bool]) -> Shown:
     """The component of the entry that changed, from what to what, and what the step says of it."""
     process = way.process
     assert process is not None
@@ -106,7 +107,7 @@ def _component(judge: StepJudge, step: Step, prop: Property, way: Way) -> Shown:
                                   _entry_changed(step, process)), says)
 
 
-def _entry_changed(step: Step, process: int) -> Term:
+def _entry_changed(step: Step[int, bool], process: int) -> Term:
     key: Key = ("entry", process)
     return Term("entry[p]", f"entry[{NAMES[process]}]", _word(step.before[key]), _word(step.after[key]))
 
@@ -116,13 +117,13 @@ def _was(state: dict[Key, Any]) -> dict[Key, Any]:
 
 
 def decisive(
-    model: Model, prop: Property, sentence: Source, process: int, before: dict[Key, Any], after: World, move: Move,
+    model: Model, prop: Property, sentence: Source, process: int, before: dict[Key, Any], after: World[int, bool], move: Move,
 ) -> tuple[Term, ...]:
     """The parts of a property's sentence that decide it of a process in a world of plain values."""
     earlier = World(model, after.alg, {**before, **_was(before)}, after.fresh, after.memo)
     level = model.level_in(after.state, process)
 
-    def value(node: ast.expr, world: World = after) -> Any:
+    def value(node: ast.expr, world: World[int, bool] = after) -> Any:
         return _value(model, prop, ast.unparse(node), sentence, process, world, move)
 
     def body(name: str) -> str | None:
@@ -137,7 +138,7 @@ def decisive(
     return tuple(found.values())
 
 
-def _value(model: Model, prop: Property, text: str, sentence: Source, process: int, world: World, move: Move) -> Any:
+def _value(model: Model, prop: Property, text: str, sentence: Source, process: int, world: World[int, bool], move: Move) -> Any:
     function = model.part(Source(text, sentence.where), prop, model.level_in(world.state, process))
     inputs = [input_reader(dict(move.inputs))(name, BOOL) for name in prop.inputs]
     return call(world, function, (process, *inputs))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from verifier.base.errors import USERS
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import Contradiction, GroupProver, obligation_of
@@ -105,7 +105,7 @@ def decide(state: GroupWork, prover: Prover, name: str, props: list[str]) -> Pro
     def wanted(transition: str, prop: str) -> bool:
         return transition == name and prop in left
 
-    questions: Iterator[Question | Aim] | None = None
+    questions: Iterator[Question[Word, int] | Aim[int]] | None = None
     while left:
         try:
             if questions is None:
@@ -138,7 +138,7 @@ def counterexample(state: GroupWork, result: Result) -> Counterexample:
     raise Contradiction(f"{result.obligation.id}: refuted, but not when it was asked again")
 
 
-def _decided(state: GroupWork, prover: Prover, question: Question | Aim) -> bool:
+def _decided(state: GroupWork, prover: Prover, question: Question[Word, int] | Aim[int]) -> bool:
     """Decide one obligation, and tell it.
 
     False where the prover failed, and is to be trusted no longer.

@@ -8,12 +8,13 @@ old's step does not, whatever it observes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
+from verifier.engine.bits import Word
 from verifier.language.syntax import BOOL
+from verifier.language.values import Fresh, Value
 from verifier.model.step import Step, instances, run
 from verifier.prove.bits_way import instance_of, step_move
 from verifier.prove.difference import LUCKS, Difference, Pair, here, lucks, own
@@ -39,7 +40,7 @@ class _Kept:
     target: Target
     known: tuple[Mapping[str, int | bool], ...]
 
-    def conditions(self, judge: StepJudge, step: Step, found: Mapping[str, int]) -> dict[str, int]:
+    def conditions(self, judge: StepJudge[Word, int], step: Step[Word, int], found: Mapping[str, int]) -> dict[str, int]:
         transition, prop = self.target
         if step.instance.name != transition or prop not in found:
             return {}
@@ -51,14 +52,14 @@ class _Kept:
     def without(self, inputs: Mapping[str, int | bool]) -> dict[str, int | bool]:
         return {name: value for name, value in inputs.items() if not name.startswith(ASIDE)}
 
-    def _kept(self, judge: StepJudge, step: Step) -> int:
+    def _kept(self, judge: StepJudge[Word, int], step: Step[Word, int]) -> int:
         """The old takes the step under some luck, and keeps the property under each that is known.
         """
         alg, fresh = judge.alg, judge.fresh
         goes, _ = self._old(judge, step, lambda n, k: fresh(ASIDE + n if own(n) else n, k))
         conditions = [goes]
         for luck in self.known:
-            def chosen(name: str, kind: int, luck: Mapping[str, int | bool] = luck) -> Any:
+            def chosen(name: str, kind: int, luck: Mapping[str, int | bool] = luck) -> Value:
                 if not own(name):
                     return fresh(name, kind)
                 value = luck.get(name, 0)
@@ -67,7 +68,7 @@ class _Kept:
             conditions.append(alg.neg(alg.all(*self._old(judge, step, chosen))))
         return int(alg.all(*conditions))
 
-    def _old(self, judge: StepJudge, step: Step, fresh: Callable[[str, int], Any]) -> tuple[Any, Any]:
+    def _old(self, judge: StepJudge[Word, int], step: Step[Word, int], fresh: Fresh) -> tuple[int, int]:
         """Where the old takes the step, and where it then violates the property."""
         old, alg = self.pair.old, judge.alg
         memory = old.memory(alg, fresh)

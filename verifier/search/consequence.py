@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from verifier.language.algebra import Integers
 from verifier.language.machine import Key
 from verifier.model.spec import ADVISORY, INVARIANT, LEMMA
-from verifier.model.step import Instance, World, invariants
+from verifier.model.step import Instance, invariants
 from verifier.model.typed import Model
+from verifier.model.world import World
 from verifier.prove.bits_way import input_reader, replay
 from verifier.prove.obligations import Group
 from verifier.prove.results import Move

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from verifier.base.errors import SolverError
 from verifier.engine.answers import Sat, Unsat
-from verifier.engine.bits import FALSE, Bits
+from verifier.engine.bits import FALSE, Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.language.machine import LIFTED, Key
 from verifier.language.syntax import BOOL
-from verifier.model.step import Instance, Step, World, invariants, key_name, run, state_keys
+from verifier.language.values import Value
+from verifier.model.step import Instance, Step, invariants, run
 from verifier.model.typed import Model
+from verifier.model.world import World, key_name, state_keys
 from verifier.prove.bits_way import graph_inputs, replay, step_move
 from verifier.prove.obligations import Group
 from verifier.prove.results import Move
@@ -55,12 +56,12 @@ class Bad:
                 for name, bits in graph.inputs.items() if name.startswith(LIFTED) for i, bit in enumerate(bits)]
 
 
-def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Any]:
+def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Value]:
     return {key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
             for key, kind in state_keys(model)}
 
 
-def ends(step: Step) -> list[int]:
+def ends(step: Step[Word, int]) -> list[int]:
     """The conditions that the step is a consequence."""
     return [bad for prop in ENDS if (bad := step.violations.get(prop, FALSE)) != FALSE]
 
@@ -118,7 +119,8 @@ def sound_ends(model: Model, group: Group, path: Sequence[Instance]) -> bool:
 
 
 def _ending(
-    model: Model, group: Group, graph: Bits, start: dict[Key, Any], path: Sequence[Instance], limit: int, bad: Bad | None = None,
+    model: Model, group: Group, graph: Bits, start: dict[Key, Value], path: Sequence[Instance], limit: int,
+    bad: Bad | None = None,
 ) -> tuple[Mapping[str, int | bool] | None, bool]:
     """Values under which the steps end so, if there are any, and whether that was decided.
 

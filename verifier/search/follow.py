@@ -9,8 +9,9 @@ from types import MappingProxyType
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import call
 from verifier.language.machine import Key
-from verifier.model.step import Instance, World, instances, invariants
+from verifier.model.step import Instance, instances, invariants
 from verifier.model.typed import Model
+from verifier.model.world import World
 from verifier.prove.bits_way import input_reader, instance_of, replay, step_move
 from verifier.prove.obligations import Group
 from verifier.prove.results import Move
@@ -44,7 +45,7 @@ def follow(
     return tuple(moves)
 
 
-def _world(model: Model, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool]) -> World:
+def _world(model: Model, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool]) -> World[int, bool]:
     alg, reader = Integers(), input_reader(dict(inputs))
     return World(model, alg, dict(state), reader, model.memory(alg, reader))
 

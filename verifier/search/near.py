@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from verifier.base.errors import SolverError
 from verifier.engine.answers import Sat, Unsat
@@ -21,9 +20,11 @@ from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.sat import STRONG_SAT
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
+from verifier.language.values import Fresh, Value, as_word
 from verifier.model.spec import THIRD
-from verifier.model.step import Fresh, Instance, instances, state_keys
+from verifier.model.step import Instance, instances
 from verifier.model.typed import Model
+from verifier.model.world import state_keys
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.obligations import Group
 from verifier.search.endings import Bad, Found, along, ends
@@ -81,7 +82,7 @@ class Near:
                 state[key] = self._unrolled.pick(which, values, values[0])
             else:
                 state[key] = self._unrolled.pick_word(which, [graph.word(value, kind) for value in values], kind)
-        self._names = {"pfn": state["pfn"], "slot": state["slot"]}
+        self._names = {name: as_word(graph, state[name]) for name in ("pfn", "slot")}
 
     def candidates(self, bad: Bad, number: int, tried: Tried) -> Iterator[Found]:
         """Sequences of so many steps and one more that end so, each of others; and whether all were
@@ -156,13 +157,14 @@ class Near:
         inputs, names, ulong = graph_inputs(graph), self._names, self.model.layout.ulong
         free = {0, 1} | {bits + i for bits in _block_bits(self.model) for i in (0, 1)}
 
-        def fresh(name: str, kind: int) -> Any:
+        def fresh(name: str, kind: int) -> Value:
             what, _, at = name.partition("@")
             if at and what in self._hardware:
                 return FALSE
             word = inputs(f"{depth}/{name}", kind)
             if kind == BOOL or kind != ulong or not names:
                 return word
+            assert isinstance(word, Word)
             near = names["slot" if "slot" in name else "pfn"]
             return graph.intern(tuple([bit if i in free else near.bits[i] for i, bit in enumerate(word.bits)]))
 

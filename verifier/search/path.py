@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from verifier.engine.answers import Sat
-from verifier.engine.bits import TRUE, Bits
+from verifier.engine.bits import TRUE, Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of
 from verifier.language.machine import LIFTED, Key, Memory
 from verifier.language.syntax import BOOL
-from verifier.model.step import Instance, Step, World, key_name, run, state_keys
+from verifier.language.values import Fresh, as_truth
+from verifier.model.step import Instance, Step, run
 from verifier.model.typed import OF_VMA, Model
+from verifier.model.world import World, key_name, state_keys
 from verifier.prove.bits_way import granted, graph_inputs, order, preference, readable
 from verifier.prove.obligations import Group
 from verifier.prove.step_judge import StepJudge
@@ -36,10 +37,10 @@ class Paths:
         self.inputs = graph_inputs(self.graph)
         self.memo = model.memory(self.graph, self.inputs)
         self.start = {key: self.inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(model)}
-        self.init = [call(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
-        self._known: dict[tuple[str, ...], Step] = {}
+        self.init = [truth_of(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
+        self._known: dict[tuple[str, ...], Step[Word, int]] = {}
 
-    def steps(self, path: list[Instance]) -> Iterator[tuple[Step, StepJudge, World]]:
+    def steps(self, path: list[Instance]) -> Iterator[tuple[Step[Word, int], StepJudge[Word, int], World[Word, int]]]:
         """Each step, who says what it violates, and the world before it."""
         state, labels = self.start, tuple(instance.label for instance in path)
         for depth, instance in enumerate(path, 1):
@@ -96,9 +97,10 @@ class Path:
 
         They may read.
         """
-        yield self.paths.start["may_read", 0]
+        start = {key: as_truth(self.graph, value) for key, value in self.paths.start.items()}
+        yield start["may_read", 0]
         for flag in OF_VMA:
-            yield self.graph.same(self.paths.start[flag, 0], self.paths.start[flag, 1])
+            yield self.graph.same(start[flag, 0], start[flag, 1])
 
     def _pleasant(self, names: set[str]) -> Iterator[int]:
         """Frames that a reader recognises, and pages that can be read."""
@@ -136,11 +138,11 @@ def of_step(values: Mapping[str, int | bool], depth: int) -> dict[str, int | boo
     return {n.removeprefix(mark): v for n, v in values.items() if n.startswith((mark, LIFTED)) and n != f"{mark}choice"}
 
 
-def settled(graph: Bits, memo: Memory) -> int:
+def settled(graph: Bits, memo: Memory[Word, int]) -> int:
     """The condition that the answers of helpers since the last time are settled."""
     return graph.any(*memo.take().values()) ^ TRUE
 
 
-def prefixed(inputs: Callable[[str, int], Any], depth: int) -> Callable[[str, int], Any]:
+def prefixed(inputs: Fresh, depth: int) -> Fresh:
     """The inputs of one step of several."""
     return lambda name, kind: inputs(f"{depth}/{name}", kind)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from verifier.model.step import Step, World, invariants
+from verifier.engine.bits import Word
+from verifier.model.step import Step, invariants
+from verifier.model.world import World
 from verifier.prove.step_judge import StepJudge
 
 __all__ = ["Further", "Rules", "Target"]
@@ -21,7 +23,7 @@ class Further(Protocol):
     It has a name of its own.
     """
 
-    def conditions(self, judge: StepJudge, step: Step, found: Mapping[str, int]) -> dict[str, int]:
+    def conditions(self, judge: StepJudge[Word, int], step: Step[Word, int], found: Mapping[str, int]) -> dict[str, int]:
         """Name -> condition, of a step that may be the last.
 
         `found` has the conditions that it breaks properties.
@@ -59,7 +61,7 @@ class Rules:
         """These rules, where these obligations fail as well."""
         return replace(self, failed=self.failed | failed)
 
-    def held(self, world: World, code: str) -> dict[str, int]:
+    def held(self, world: World[Word, int], code: str) -> dict[str, int]:
         """Of properties that need not hold of both processes any more: the condition that they do.
         """
         if self.good or not self.failed:
@@ -70,7 +72,7 @@ class Rules:
                 found[name].append(holds)
         return {name: world.alg.all(*conditions) for name, conditions in found.items()}
 
-    def violated(self, judge: StepJudge, step: Step, held: Mapping[str, int]) -> dict[str, int]:
+    def violated(self, judge: StepJudge[Word, int], step: Step[Word, int], held: Mapping[str, int]) -> dict[str, int]:
         """Of the properties that a step may break: the condition that it does."""
         names = {name for transition, name in self.failed if transition == step.instance.name}
         found = {p.name: judge.alg.any(*(w.bad for w in judge.ways(p, step)))

@@ -12,16 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from verifier.engine.answers import Sat
 from verifier.engine.bits import FALSE, TRUE, Bits, Word
 from verifier.engine.bits_solver import BitsSolver
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of
 from verifier.language.machine import Key
 from verifier.language.syntax import BOOL
-from verifier.model.step import Fresh, Instance, Step, World, instances, invariants, key_name, run, state_keys
+from verifier.language.values import Fresh, Value, as_truth, as_word, equal
+from verifier.model.step import Instance, Step, instances, invariants, run
 from verifier.model.typed import Model
+from verifier.model.world import World, key_name, state_keys
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group
@@ -36,7 +37,7 @@ __all__ = ["Layer", "Unrolling"]
 class Layer:
     """One step of the unrolling: the choices, and under which condition each is a good step."""
 
-    steps: list[Step]
+    steps: list[Step[Word, int]]
     enabled: list[int]
     bad: list[dict[str, int]]  # of each choice: property -> condition that it is violated
     choice: Word
@@ -72,7 +73,7 @@ class Unrolling:
         self._instances, self._fresh = instances, fresh
         self.choices: list[list[Instance]] = []
         self.given: list[int] = []
-        self.state: dict[Key, Any] = {}
+        self.state: dict[Key, Value] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -90,17 +91,17 @@ class Unrolling:
         fresh = self._fresh(self.graph, 0)
         state = {key: fresh(key_name(key), kind) for key, kind in state_keys(self.model)}
         builder = Builder(self.model, self.group, self.graph, fresh, self.memo)
-        conditions = [call(self._world(state), f, ()) for _, f in self.model.init()]
+        conditions = [truth_of(self._world(state), f, ()) for _, f in self.model.init()]
         conditions += list(builder.invariant.values())
         for key, kind in state_keys(self.model):
-            zero: Any = self.graph.truth(False) if kind == BOOL else self.graph.word(0, kind)
-            differs = state[key] if kind == BOOL else self.graph.neg(self.graph.eq(state[key], zero, kind))
+            zero = self.graph.truth(False) if kind == BOOL else self.graph.word(0, kind)
+            differs = self.graph.neg(equal(self.graph, state[key], zero, kind))
             if not isinstance(self.solver.check([*conditions, differs], ()), Sat):
                 state[key] = zero
-        self.given = [call(self._world(state), f, ()) for _, f in self.model.init()]
+        self.given = [truth_of(self._world(state), f, ()) for _, f in self.model.init()]
         self.state = state
 
-    def _world(self, state: dict[Key, Any]) -> World:
+    def _world(self, state: dict[Key, Value]) -> World[Word, int]:
         return World(self.model, self.graph, state, self._fresh(self.graph, 0), self.memo)
 
     def deepen(self) -> Layer:
@@ -135,9 +136,9 @@ class Unrolling:
         world = self._world(self.state)
         empty = self.model.definition("views", "empty")
         assert empty is not None
-        return int(call(world, empty, (1,))) ^ 1
+        return truth_of(world, empty, (1,)) ^ 1
 
-    def pick(self, choice: Word, values: list[Any], default: Any) -> Any:
+    def pick(self, choice: Word, values: list[int], default: int) -> int:
         """The chosen one of several literals."""
         level = list(values) + [default] * ((1 << len(choice.bits)) - len(values))
         for bit in choice.bits:
@@ -159,13 +160,14 @@ class Unrolling:
         self.choices.append([step.instance for step in layer.steps])
         self.given.append(layer.ok)
         self.depth += 1
-        following: dict[Key, Any] = {}
+        following: dict[Key, Value] = {}
         for key, kind in state_keys(self.model):
             values = [step.after[key] for step in layer.steps]
-            following[key] = (
-                self.pick(layer.choice, values, values[0]) if kind == BOOL
-                else self.pick_word(layer.choice, values, kind)
-            )
+            if kind == BOOL:
+                truths = [as_truth(self.graph, value) for value in values]
+                following[key] = self.pick(layer.choice, truths, truths[0])
+            else:
+                following[key] = self.pick_word(layer.choice, [as_word(self.graph, value) for value in values], kind)
         self.state = following
         self._forget()
         self.graph.forget()

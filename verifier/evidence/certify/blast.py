@@ -81,7 +81,7 @@ class Claims:
     inputs: dict[str, list[int]]
 
 
-def claims_cnf(graph: Bits, questions: Sequence[Question]) -> Claims:
+def claims_cnf(graph: Bits, questions: Sequence[Question[Word, int]]) -> Claims:
     """The CNF that some of these obligations is violated.
 
     The same specs give the same bytes. A gate has a higher number than what it depends on, so that

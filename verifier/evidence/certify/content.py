@@ -24,7 +24,6 @@ from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import claim, graph_inputs
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group, obligation_id
-from verifier.prove.terms_way import term_inputs
 from verifier.run.filters import Filters
 from verifier.run.library import Library
 from verifier.run.plan import groups_of
@@ -99,9 +98,8 @@ def content(library: Library, unit: str, properties: frozenset[str], constants: 
     group = Group(variant, level, encoding, code)
     model = library.group_model(group)
     graph, smt = Unfolded(constants), Smt()
-    bits, terms = Builder(model, group, graph, graph_inputs(graph)), Builder(
-        model, group, smt, term_inputs(smt)
-    )
+    bits = Builder(model, group, graph, graph_inputs(graph))
+    terms = Builder(model, group, smt, smt.input)
 
     def wanted(name: str, prop: str) -> bool:
         return name == step and prop in properties

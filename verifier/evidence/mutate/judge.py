@@ -18,7 +18,7 @@ from typing import Any
 
 from verifier.base.errors import SpecError
 from verifier.engine.answers import Sat
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
 from verifier.evidence.mutate.variations import variations
@@ -386,7 +386,7 @@ def _same_step(library: Library, group: Group, changed: Model, name: str) -> boo
     """Do both codes give the same state and violations, from every state that is assumed?"""
     graph = Bits()
     solver = BitsSolver(graph)
-    steps: list[list[Step]] = []
+    steps: list[list[Step[Word, int]]] = []
     hypothesis: tuple[int, ...] = ()
     for model in (library.group_model(group), changed):
         builder = Builder(model, group, graph, graph_inputs(graph))
@@ -407,7 +407,7 @@ def _same_step(library: Library, group: Group, changed: Model, name: str) -> boo
     return True
 
 
-def _steps(builder: Builder, name: str) -> list[Step]:
+def _steps(builder: Builder[Word, int], name: str) -> list[Step[Word, int]]:
     from verifier.model.step import instances, run
 
     return [run(builder.model, builder.alg, builder.state, i, builder.group.code, builder.fresh,

@@ -28,16 +28,18 @@ from typing import Any
 
 from verifier.base.errors import SpecError, Where
 from verifier.engine.answers import Sat, Undecided, Unsat
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.evidence.mutate.judge import AS_AN_EFFECT, Judged, Mutant
 from verifier.evidence.mutate.patches import patches
 from verifier.evidence.mutate.rules import Rules, read_rules
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL
+from verifier.language.values import Fresh
 from verifier.model.spec import STATIC, Level, Transition, name_of
-from verifier.model.step import Fresh, Instance, Step, instances, key_name, run, state_keys
+from verifier.model.step import Instance, Step, instances, run
 from verifier.model.typed import Model
+from verifier.model.world import key_name, state_keys
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.builder import Builder
 from verifier.prove.difference import Differences, Pair
@@ -153,7 +155,7 @@ class _Taken:
     """A step by one text: its assumptions, and its inputs in the order they were asked for."""
 
     model: Model
-    step: Step
+    step: Step[Word, int]
     given: tuple[int, ...]
     names: list[str]
 
@@ -195,7 +197,7 @@ class _Session:
         self.fixed = {key_name(key) for key, _ in state_keys(self.model)}
         self._bases: dict[str, _Base] = {}
         self._chosen: dict[tuple[str, tuple[tuple[str, int], ...]], list[str]] = {}
-        self._others: dict[object, Step] = {}
+        self._others: dict[object, Step[Word, int]] = {}
         self._differences: Differences | None = None
 
     def close(self) -> None:
@@ -237,11 +239,11 @@ class _Session:
                 )
         return found
 
-    def step(self, model: Model, instance: Instance, fresh: Fresh) -> Step:
+    def step(self, model: Model, instance: Instance, fresh: Fresh) -> Step[Word, int]:
         return run(model, self.graph, self.builder.state, instance, self.group.code, fresh,
                    self.builder.memory)
 
-    def of(self, model: Model) -> StepJudge:
+    def of(self, model: Model) -> StepJudge[Word, int]:
         """What says how steps of a model violate properties."""
         return StepJudge(model, self.group, self.graph, self.builder.fresh, self.builder.memory)
 
@@ -329,7 +331,7 @@ class _Session:
                 return False
         return True
 
-    def unlike(self, one: Step, two: Step) -> int:
+    def unlike(self, one: Step[Word, int], two: Step[Word, int]) -> int:
         """The first may not be taken, or does not come to the same."""
         graph = self.graph
         return int(graph.any(
@@ -367,7 +369,7 @@ class _Session:
         return True
 
     def chosen(self, instance: Instance, values: tuple[tuple[str, int], ...],
-               after: list[str]) -> Step:
+               after: list[str]) -> Step[Word, int]:
         """The original step with some open inputs fixed, the others as at corresponding places."""
         key = (instance.label, values)
         fixed = dict(values)

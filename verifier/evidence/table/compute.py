@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.kernel.conform.laws import LawResult, judge_law
-from verifier.language.evaluate import call, evaluated
+from verifier.language.evaluate import evaluated, truth_of, word_of
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
@@ -108,14 +107,11 @@ class _Entry:
         self.solver = BitsSolver(self.graph)
         self.machine = Machine(self.graph)
         self.pte = self.graph.input_word("pte", layout.width)
-        self.present = call(self.machine, layout.helper("pte_present"), (self.pte,))
+        self.present = truth_of(self.machine, layout.helper("pte_present"), (self.pte,))
 
     def flipped(self, bit: int) -> Word:
         return self.graph.bxor(self.pte, self.graph.word(1 << bit, self.layout.width),
                                self.layout.width)
-
-    def says(self, function: Function, pte: Word) -> Any:
-        return call(self.machine, function, (pte,))
 
     def possible(self, *conditions: int) -> bool:
         return isinstance(self.solver.check(conditions, ()), Sat)
@@ -123,17 +119,21 @@ class _Entry:
     def decides(self, function: Function, bit: int, present: bool) -> bool:
         """Does flipping the bit change a truth, for an entry that is present, or not, both ways?"""
         other = self.flipped(bit)
-        both = [self.says(self.layout.helper("pte_present"), pte) ^ int(not present)
+        reads = self.layout.helper("pte_present")
+        both = [truth_of(self.machine, reads, (pte,)) ^ int(not present)
                 for pte in (self.pte, other)]
-        return self.possible(
-            *both, self.graph.xor(self.says(function, self.pte), self.says(function, other))
-        )
+        return self.possible(*both, self._differ(function, self.pte, other))
+
+    def _differ(self, function: Function, one: Word, other: Word) -> int:
+        """The condition that a truth is not the same of two entries."""
+        return self.graph.xor(*(truth_of(self.machine, function, (pte,)) for pte in (one, other)))
 
     def touches(self, function: Function, bit: int) -> bool:
         """Does a helper look at the bit of a present entry, or change it, and not only keep it?"""
-        first, second = self.says(function, self.pte), self.says(function, self.flipped(bit))
+        other = self.flipped(bit)
         if function.returns == BOOL:
-            return self.possible(self.present, self.graph.xor(first, second))
+            return self.possible(self.present, self._differ(function, self.pte, other))
+        first, second = (word_of(self.machine, function, (pte,)) for pte in (self.pte, other))
         wrong = [self.graph.xor(a, b)
                  for i, (a, b) in enumerate(zip(first.bits, second.bits, strict=True)) if i != bit]
         wrong += [self.graph.same(first.bits[bit], second.bits[bit]),
@@ -159,12 +159,12 @@ def _is_spare(entry: _Entry, layout: Layout, bit: int) -> bool:
     return not any(entry.touches(function, bit) for function in found if function is not None)
 
 
-class _Watching(Machine):
+class _Watching(Machine[Word, int]):
     """Remembers whether there was a point at which hardware may act."""
 
     seen = False
 
-    def hardware(self, process: Any, entry: Any, label: str) -> Any:
+    def hardware(self, process: int | None, entry: Word, label: str) -> Word:
         self.seen = True
         return entry
 

@@ -37,7 +37,7 @@ class Block:
 
     layout: Layout
     alg: Any
-    machine: Machine
+    machine: Machine[Any, Any]
     before: tuple[Any, ...]
     after: tuple[Any, ...]
     result: Any

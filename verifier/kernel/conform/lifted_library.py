@@ -26,7 +26,7 @@ from verifier.model.arch import Layout
 __all__ = ["KernelAnswers", "KernelHelpers"]
 
 
-class KernelAnswers(Memory):
+class KernelAnswers(Memory[Any, Any]):
     """Results of calls, as the evaluator remembers them; those of the kernel's helpers are lifted when they are first asked for.
 
     library  the lifted code; None: everything is arch/'s
@@ -107,7 +107,7 @@ class KernelAnswers(Memory):
         return lifted.result
 
     def by_reference(
-        self, function: Function, args: tuple[Any, ...], room: Room
+        self, function: Function, args: tuple[Any, ...], room: Room[Any, Any]
     ) -> tuple[Any, dict[str, Any], Any] | None:
         """A helper on pointers to entries."""
         if self.library is None or not self._ours(function):
@@ -145,7 +145,7 @@ class KernelAnswers(Memory):
         )
 
     def _disturbed(
-        self, function: Function, args: tuple[Any, ...], room: Room
+        self, function: Function, args: tuple[Any, ...], room: Room[Any, Any]
     ) -> tuple[Any, dict[str, Any], Any] | None:
         """A helper that is not one step: lifted for this call, with the hardware let in between its events."""
         key = (function, args, room.place)
@@ -209,7 +209,7 @@ class KernelAnswers(Memory):
         )
 
     def _lift(
-        self, function: Function, args: tuple[Any, ...], room: Room | None = None
+        self, function: Function, args: tuple[Any, ...], room: Room[Any, Any] | None = None
     ) -> tuple[Lifting, Mapping[str, str]]:
         assert self.library is not None
         shape = self.library.shapes.get(function.name)

@@ -193,7 +193,7 @@ class KernelSide:
         )
 
 
-class _Disturbed(Machine):
+class _Disturbed(Machine[Any, Any]):
     """Evaluates arch/'s text, with the hardware let in where it says so."""
 
     def __init__(self, alg: Algebra[Any, Any], acting: Hardware) -> None:

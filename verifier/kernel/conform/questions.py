@@ -12,7 +12,7 @@ from verifier.engine.answers import Answer, Sat, Solver, Undecided, Unsat
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
-from verifier.engine.z3_solver import z3_solver
+from verifier.engine.terms import z3_solver
 from verifier.kernel.conform.inputs import Free
 from verifier.language.algebra import Algebra
 
@@ -29,7 +29,7 @@ class Backend:
 
     alg: Algebra[Any, Any]
     free: Free
-    solver: Solver
+    solver: Solver[Any]
     again: Callable[[], Backend]  # another of the same kind, that shares nothing with it
 
     def check(self, conditions: Iterable[Any]) -> Answer:
