@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.graph import WIDTH, Graph
 from verifier.prove.obligations import Question
 
