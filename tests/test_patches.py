@@ -19,7 +19,7 @@ from verifier.cli import main
 from verifier.evidence.mutate.command import SPECIFIED, patch_word, run, unneeded_reasons
 from verifier.evidence.mutate.judge import Mutant
 from verifier.evidence.mutate.patches import KINDS, patches
-from verifier.evidence.mutate.planted import PAIRS, judge_patch, patch_mutants
+from verifier.evidence.mutate.planted import judge_patch, patch_mutants
 from verifier.evidence.mutate.rules import Rules, read_rules
 from verifier.language.read_yaml import Source
 from verifier.model.spec import name_of
@@ -80,7 +80,7 @@ def test_every_kind_of_mistake_is_made(rules: Rules, text: str, mistake: str, ne
 @pytest.mark.parametrize("text", [
     "map_into(p, q)", "resident = False", "assert pte_write(x), 'progress'", "hardware(entry[p])",
     "if tracks_new == 0:\n    reuse(p)",
-    "if child != 2:\n    add_new_anon(child, frame, True)", "may_write[p] = False"])
+    "if child != THIRD:\n    add_new_anon(child, frame, True)", "may_write[p] = False"])
 def test_what_is_true_stays_as_it_is(rules: Rules, text: str) -> None:
     assert [what for kind, what, _ in patches(text, rules) if kind != "state"] == []
 
@@ -115,7 +115,7 @@ def test_what_stands_in_no_list_is_an_error(library: Library) -> None:
 def test_every_mistake_has_an_id_of_its_own(library: Library) -> None:
     found = [m.id for m in patch_mutants(library, ["x86_64"])]
     assert len(found) > 5000 and len(found) == len(set(found))
-    groups = {f"x86_64/{level}/{'/'.join(pair)}" for level in library.spec.levels for pair in PAIRS}
+    groups = {f"x86_64/{level}/{'/'.join(pair)}" for level in library.spec.levels for pair in library.spec.first.patches.theorems}
     assert {m.split()[1] for m in found} == groups
 
 
@@ -187,10 +187,10 @@ def test_a_reason_that_nothing_needs_is_told() -> None:
     """Where all was judged that it may be about, and there alone."""
     reasons = {"patch * fork-pte.*: mark: *": "", "patch * no-such-step.*": "", "helper * x: *": ""}
     survivors = ["patch x86_64/pte/page-flag/today fork-pte.today: mark: pte_wrprotect in `set_pte_at(entry[child], pte)`"]
-    assert unneeded_reasons(reasons, survivors, ["patch"], ["x86_64"]) == ("patch * no-such-step.*",)
-    assert unneeded_reasons(reasons, survivors, ["patch"], ["arm64-4k"]) == ()
-    assert unneeded_reasons(reasons, survivors, ["helper"], ["x86_64"]) == ()
-    assert unneeded_reasons(reasons, [], SPECIFIED, ["x86_64"]) == ("helper * x: *",)
+    assert unneeded_reasons(reasons, survivors, ["patch"], True) == ("patch * no-such-step.*",)
+    assert unneeded_reasons(reasons, survivors, ["patch"], False) == ()
+    assert unneeded_reasons(reasons, survivors, ["helper"], True) == ()
+    assert unneeded_reasons(reasons, [], SPECIFIED, True) == ("helper * x: *",)
 
 
 def test_a_survivor_without_a_reason_fails(tmp_path: Path) -> None:

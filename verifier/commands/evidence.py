@@ -144,7 +144,7 @@ def export(context: click.Context, identity: str, form: str) -> int:
 @click.pass_context
 def mutate(context: click.Context, /, **given: Any) -> int:
     """Plant mistakes in arch/ and specs/ and see what notices them; 1 where one survives without a reason, or the other way."""
-    from verifier.evidence.mutate.command import KINDS, PATCHED, as_json, run, text
+    from verifier.evidence.mutate.command import KINDS, as_json, run, text
     from verifier.run.filters import Filters
     from verifier.run.plan import variants_of
 
@@ -158,7 +158,7 @@ def mutate(context: click.Context, /, **given: Any) -> int:
     with Progress(not given["quiet"]) as progress:
         score = run(library, wanted, given["kind"] or KINDS, names=given["names"], sample=given["sample"] or 0,
                     jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress,
-                    patched=wanted if given["arch"] else PATCHED)
+                    patched=wanted if given["arch"] else library.spec.first.patches.variants)
     if not write_outputs(files, {"--json": lambda: [json.dumps(as_json(score), indent=1)]}):
         tell("\n".join(text(score, given["verbose"])))
     return Exit.REFUTED if score.unexplained() or score.stale else Exit.OPEN if score.lost() else Exit.HOLDS

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,13 @@ _FILES = {"--json": "json_file", "--junit": "junit_file", "--sarif": "sarif_file
 _STREAM = {"--jsonl": "jsonl_file"}  # written while it goes on
 
 
-def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> tuple[Library, Run, bool]:
+def execute(
+    context: click.Context, filters: Filters, given: dict[str, Any],
+    complete: Callable[[Library, Filters], Filters] | None = None,
+) -> tuple[Library, Run, bool]:
     """Run, with a progress bar; the run, and whether it was stopped.
 
+    `complete` adds to the filters what specs/first.yaml says, where nobody names anything.
     A request to stop is heard at any time, also while files are read or a kernel is built. What was not decided is told then.
     """
     open_outputs({option: given[key] for option, key in (_FILES | _STREAM).items()})
@@ -42,6 +47,8 @@ def execute(context: click.Context, filters: Filters, given: dict[str, Any]) -> 
     known: list[Run] = []
     try:
         library = load(context)
+        if complete is not None:
+            filters = complete(library, filters)
         stream = _stream(library, filters, given)
         run = _execute(library, filters, given, known, stream)
         stopped = bool(run.stopped)

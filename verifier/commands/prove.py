@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,25 +49,27 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
     """
     from verifier.prove.baseline import read_baseline
     from verifier.report import forms
+    from verifier.run.plan import first_theorems
 
     first = not everything and not any(given[key] for key in ("theorems", *FILTERS))
-    if first:
-        from verifier.run.plan import FIRST, FIRST_CODES
+    if first and context.get_parameter_source("search_seconds") is click.core.ParameterSource.DEFAULT:
+        given["search_seconds"] = FIRST_SECONDS
+    filters = make_filters(given)
 
-        given["theorems"] = tuple(f"{variant}/pte/{'/'.join(theorem)}" for variant in FIRST for theorem in FIRST_CODES)
-        if context.get_parameter_source("search_seconds") is click.core.ParameterSource.DEFAULT:
-            given["search_seconds"] = FIRST_SECONDS
+    def complete(library: Library, filters: Filters) -> Filters:
+        return replace(filters, theorems=first_theorems(library)) if first else filters
+
     if unneeded:
-        return _unneeded(load(context), make_filters(given), given)
+        library = load(context)
+        return _unneeded(library, complete(library, filters), given)
     told = tell_again(context, "prove", given)
     if told is not None:
         return told
     key = dict(given)
     baseline = read_baseline(given["baseline"], "pteproof.result/2") if given["baseline"] else None
-    filters = make_filters(given)
-    library, run, stopped = execute(context, filters, given)
+    library, run, stopped = execute(context, filters, given, complete)
     if baseline is not None:
-        run = against(library, filters, run, baseline)
+        run = against(library, complete(library, filters), run, baseline)
     if not write_files(library, run, given):
         text = forms.prove_text(library, run, given["quiet"], given["verbose"], color(given))
         if first and not given["quiet"]:
@@ -78,8 +81,6 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
 
 def against(library: Library, filters: Filters, run: Run, baseline: Baseline) -> Run:
     """The run, compared with an earlier one. What was not finished is not lost."""
-    from dataclasses import replace
-
     from verifier.prove.baseline import compare
     from verifier.prove.results import said
     from verifier.run.plan import asks_for
@@ -112,8 +113,6 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
 @click.pass_context
 def audit(context: click.Context, /, **given: Any) -> int:
     """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
-    from dataclasses import replace
-
     from verifier.report import forms
 
     told = tell_again(context, "audit", given)
@@ -121,8 +120,12 @@ def audit(context: click.Context, /, **given: Any) -> int:
         return told
     key = dict(given)
     filters = make_filters(given)
-    filters = replace(filters, encoding=filters.encoding or ("option-c",), code=filters.code or ("today",))
-    library, run, stopped = execute(context, filters, given)
+
+    def complete(library: Library, filters: Filters) -> Filters:
+        encoding, code = library.spec.first.audit
+        return replace(filters, encoding=filters.encoding or (encoding,), code=filters.code or (code,))
+
+    library, run, stopped = execute(context, filters, given, complete)
     if not write_files(library, run, given):
         text = forms.audit_text(library, run)
         tell(text, painted=color(given))
@@ -138,8 +141,6 @@ def audit(context: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
     """One obligation: the claim, the verdict, the values, the trace, the replay."""
-    from dataclasses import replace
-
     from verifier.report import forms
     from verifier.run.filters import Filters
 

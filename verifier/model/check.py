@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from verifier.base.errors import SpecError, Where
+from verifier.base.errors import SpecError, Where, nearest
 from verifier.language.indices import PROCESSES, Indices
 from verifier.language.machine import HUGE
 from verifier.language.syntax import BOOL, INDEX, calls, type_name
-from verifier.model.spec import THIRD, Definition, Transition, name_of
+from verifier.model.spec import THIRD, Definition, Property, Transition, name_of
 from verifier.model.typed import OF_VMA, Model
 
 __all__ = ["check_model"]
@@ -31,6 +31,7 @@ def check_model(model: Model) -> None:
             model.property(prop)
         if prop.prefers is not None:
             model.preferred(prop)
+        _check_comparing(model, prop)
         if prop.shows is not None:
             model.part(prop.shows, prop, model.base)
     for transition in model.spec.transitions.values():
@@ -44,6 +45,25 @@ def check_model(model: Model) -> None:
                 model.effect(transition, effect)
             _check_give_ups(model, transition, code)
     _check_indices(model)
+
+
+def _check_comparing(model: Model, prop: Property) -> None:
+    """It is views or helpers of one entry that it compares by, and a truth of one that says where."""
+    for view in (*prop.compares.values(), *((prop.comparable,) if prop.comparable else ())):
+        for level in (model.base, model.level):
+            if (model.definition("views", view) is None
+                    and model.layout.function(level.translated(view)) is None):
+                hint = nearest(view, [*model.names("views"), *model.layout.helpers()])
+                raise SpecError(prop.where, f"{prop.name} compares by unknown view {view!r}{hint}")
+            found = model.reading(view, level)
+            if [p.type for p in found.params] != [model.layout.width]:
+                raise SpecError(
+                    prop.where, f"{prop.name} compares by {view}, which reads no entry alone"
+                )
+            if view == prop.comparable and found.returns != BOOL:
+                raise SpecError(
+                    prop.where, f"{view} is no boolean, and so does not say what is comparable"
+                )
 
 
 def _check_needed(model: Model) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from verifier.base.errors import SpecError, UsageError, nearest
 from verifier.language.machine import HUGE
 from verifier.language.read_yaml import Source, Table
+from verifier.model.read_first import read_first
 from verifier.model.read_levels import load_levels
 from verifier.model.read_parts import (
     read_definitions,
@@ -20,14 +21,9 @@ from verifier.model.read_parts import (
     read_words,
     sub_table,
 )
+from verifier.model.read_properties import read_properties
 from verifier.model.spec import (
-    ADVISORY,
-    INVARIANT,
-    LEMMA,
     PTE,
-    REACHES,
-    STATIC,
-    STEP,
     Axiom,
     Code,
     Definition,
@@ -36,10 +32,9 @@ from verifier.model.spec import (
     Encoding,
     Flush,
     Observation,
-    Property,
-    Sentence,
     Spec,
     Transition,
+    Variable,
     name_of,
 )
 
@@ -52,7 +47,7 @@ def load_spec(folder: Path) -> Spec:
         raise UsageError(f"{folder}: no such folder of specs")
     world = read_file(folder / "world.yaml", folder)
     world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures",
-                "flushes", "elsewhere", "observations", "init"),
+                "flushes", "elsewhere", "observations", "init", "shown", "waiting"),
                "the world")
     variables = read_variables(world, "visible", False)
     for name, variable in read_variables(world, "truth", True).items():
@@ -66,22 +61,48 @@ def load_spec(folder: Path) -> Spec:
             raise SpecError(found.at, f"{name_of(found)} stands twice")
         observations[name_of(found)] = found
     codes = _read_codes(folder)
+    properties = read_properties(read_file(folder / "properties.yaml", folder))
+    paths = sorted((folder / "encodings").glob("*.yaml"))
+    encodings = {e.name: e for e in (_encoding(path, folder, codes) for path in paths)}
+    transitions, levels = _transitions(folder, codes), load_levels(folder)
     spec = Spec(
         variables, read_definitions(world, "views"), read_definitions(world, "readings"),
         read_definitions(world, "truths"),
         read_definitions(world, "actions"), read_definitions(world, "procedures"),
         _flushes(sub_table(world, "flushes")),
         _elsewhere(sub_table(world, "elsewhere")), observations, _axioms(sub_table(world, "init")),
-        _properties(read_file(folder / "properties.yaml", folder)),
-        {e.name: e for e in (
-            _encoding(path, folder, codes) for path in sorted((folder / "encodings").glob("*.yaml"))
-        )},
-        _transitions(folder, codes),
-        load_levels(folder),
-        codes,
+        properties, encodings, transitions, levels, codes,
+        read_first(read_file(folder / "first.yaml", folder), encodings, levels, properties),
+        _waiting(world), _shown(sub_table(world, "shown"), variables, transitions),
     )
     _check_names(spec)
     return spec
+
+
+def _waiting(world: Table) -> tuple[str, ...]:
+    """The actions that wait for what the hardware stores late."""
+    known = {name_of(action) for action in read_definitions(world, "actions")}
+    names = world.texts("waiting", "waiting")
+    for name in names:
+        if name not in known:
+            raise SpecError(world.at["waiting"], f"unknown action {name!r}{nearest(name, known)}")
+    return names
+
+
+def _shown(
+    table: Table, variables: Mapping[str, Variable], transitions: Mapping[str, Transition],
+) -> dict[str, int]:
+    """The numbers that a reader recognises, each of a variable or an input of transitions."""
+    known = {v.name for v in variables.values() if v.type == "ulong" and not v.each}
+    known |= {name for transition in transitions.values()
+              for name, word in transition.inputs.items() if word == "ulong"}
+    for name in table:
+        if name not in known:
+            hint = nearest(name, known)
+            raise SpecError(
+                table.key_at[name], f"no variable or input {name!r} is an unsigned long{hint}"
+            )
+    return {name: table.need(name, int, "what is shown") for name in table}
 
 
 def _check_levels(spec: Spec) -> None:
@@ -206,57 +227,6 @@ def _observation(table: Table, key: str) -> Observation:
         if not axiom.because:
             raise SpecError(axiom.holds.where, f"axiom {axiom.name} does not say why: `because`")
     return Observation(key, table.key_at[key], record.text("kernel", "an observation"), axioms)
-
-
-def _properties(table: Table) -> dict[str, Property]:
-    found = {}
-    for name in table:
-        record = table.need(name, Table, "properties")
-        record.only(("kind", "holds", "claim", "because", "encodings", "needs", "compares",
-                     "causes", "sentences", "codes", "levels", "inputs", "shows", "prefers",
-                     "not_on"), "a property")
-        if name.startswith(REACHES):
-            raise SpecError(
-                table.key_at[name],
-                f"{REACHES}... begins the names of steps' effects: no property may be called so"
-            )
-        kind = record.text("kind", "a property")
-        if kind not in (INVARIANT, LEMMA, STEP, ADVISORY, STATIC):
-            kinds = "invariant, lemma, step, advisory or static"
-            raise SpecError(record.at["kind"], f"a property is {kinds}, not {kind!r}")
-        found[name] = Property(
-            name, kind, record.get_as("holds", Source, None), record.text("claim", "a property"),
-            record.text("because", "a property") if "because" in record else "",
-            record.texts("encodings", "encodings"), table.key_at[name],
-            record.texts("needs", "needs"),
-            record.texts("codes", "codes"),
-            read_words(sub_table(record, "compares")), _sentences(record),
-            record.texts("causes", "causes"),
-            record.texts("levels", "levels"), record.texts("inputs", "inputs"),
-            record.get_as("shows", Source, None), record.get_as("prefers", Source, None),
-            read_words(sub_table(record, "not_on")),
-        )
-        _can_be_shown(found[name])
-    return found
-
-
-def _can_be_shown(prop: Property) -> None:
-    """Refuse a property of which a refutation could not show what failed."""
-    if prop.shows is None and prop.holds is None and not prop.compares and not prop.sentences:
-        raise SpecError(prop.where, f"{prop.name} has no `holds`, so it has to say what a "
-                                    "refutation shows: `shows`")
-
-
-def _sentences(property: Table) -> tuple[Sentence, ...]:
-    table = sub_table(property, "sentences")
-    found = []
-    for key in table:
-        record = table.need(key, Table, "sentences")
-        record.only(("given", "holds", "levels", "needs"), "a statement about entries alone")
-        found.append(Sentence(key, table.key_at[key], record.get_as("given", Source, None),
-                              record.need("holds", Source, "a statement about entries alone"),
-                              record.texts("levels", "levels"), record.texts("needs", "needs")))
-    return tuple(found)
 
 
 def _encoding(path: Path, folder: Path, known: Mapping[str, Code]) -> Encoding:

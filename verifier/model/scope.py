@@ -14,7 +14,7 @@ from verifier.model.arch import Layout
 from verifier.model.sections import (
     Section,
 )
-from verifier.model.spec import Level, Variable
+from verifier.model.spec import THIRD, Level, Variable
 
 __all__ = ["TRACKS", "Scope", "Typed"]
 
@@ -62,7 +62,9 @@ class Scope:
         self.marks = False  # points are put by verifier.model.points
 
     def constant(self, name: str) -> Const | int | None:
-        """A constant or field of arch/, where the section may name helpers; else None."""
+        """THIRD, or a constant or field of arch/, where the section may name helpers; else None."""
+        if name == "THIRD":
+            return THIRD
         return self.model.layout.constant(self.named(name)) if self.section.helpers else None
 
     def named(self, name: str) -> str:

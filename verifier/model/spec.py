@@ -8,18 +8,24 @@ layout (verifier.model.typed).
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from verifier.base.errors import Where
 from verifier.language.read_yaml import Source
 
-__all__ = ["Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding", "Flush", "Level",
-           "Observation", "Property", "Spec", "Transition", "Variable", "name_of"]
+__all__ = ["Asked", "Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding", "First",
+           "Flush", "Level", "Observation", "Property", "Spec", "Theorem", "Transition", "Variable",
+           "name_of", "rank"]
 
+T = TypeVar("T")
+
+# texts call the last one THIRD, which stands for all other processes
 ACTOR, BYSTANDER, THIRD = 0, 1, 2
 PTE = "pte"
 INVARIANT, LEMMA, STEP, ADVISORY, STATIC = "invariant", "lemma", "step", "advisory", "static"
+END, NONE = "end", "none"  # what may be said of a property's consequence
 # the kind of an effect's obligation, and how its name starts
 EFFECT, REACHES = "effect", "reaches-"
 
@@ -142,6 +148,10 @@ class Property:
     codes: tuple[str, ...] = ()  # the codes that it is about; none: all
     # component of an entry -> the view that reads it
     compares: Mapping[str, str] = field(default_factory=dict)
+    comparable: str = ""  # the view that holds of both entries where they are compared
+    hardware_changes: tuple[str, ...] = ()  # components that an event of the hardware may change
+    # the entries of processes that the step does not name stay the same, bit by bit
+    others_stay: bool = False
     sentences: tuple[Sentence, ...] = ()  # of a static property
     causes: tuple[str, ...] = ()  # what a transition may name as the reason why it dirties
     levels: tuple[str, ...] = ()  # the levels at which it says something; none: all
@@ -153,6 +163,8 @@ class Property:
     prefers: Source | None = None
     # glob of variants -> why it says nothing there
     not_on: Mapping[str, str] = field(default_factory=dict)
+    # END: other failures lead to it; NONE: it leads to nothing worse; else that is searched for
+    consequence: str = ""
 
     def lacks(self, variant: str, absent: Iterable[str]) -> list[str]:
         """Why it says nothing of a variant that lacks `absent`; empty where it says something."""
@@ -295,6 +307,31 @@ class Transition:
         return None
 
 
+Theorem = tuple[str, str]  # an encoding and a code
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Variants, and what is asked of each."""
+
+    variants: tuple[str, ...]
+    theorems: tuple[Theorem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What is asked and told first, and where nobody names anything: specs/first.yaml."""
+
+    prove: Asked
+    level: str  # of what `prove` proves
+    compared_with: Theorem  # what Linux has now
+    audit: Theorem
+    table: tuple[Theorem, ...]
+    mutants: Asked
+    patches: Asked
+    worst: tuple[str, ...]  # properties by what a failure costs
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """All of specs/."""
@@ -314,6 +351,16 @@ class Spec:
     transitions: Mapping[str, Transition]
     levels: Mapping[str, Level]
     codes: Mapping[str, Code]
+    first: First
+    # actions that end translations at once, and wait for what the hardware stores late
+    waiting: tuple[str, ...]
+    # variable or input of transitions -> the number of it that a reader recognises
+    shown: Mapping[str, int]
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The properties at which a search for what failures lead to ends, in their order."""
+        return tuple(p.name for p in self.properties.values() if p.consequence == END)
 
     def actions_of(self, variant: str) -> tuple[Definition, ...]:
         """The actions as a variant has them."""
@@ -328,6 +375,15 @@ class Spec:
                               or level.name in p.levels},
             transitions={n: t for n, t in self.transitions.items() if t.at(level)},
         )
+
+
+def rank(one: T, first: Sequence[T]) -> int:
+    """Where it stands among the first; what does not stand there comes behind them, all alike.
+
+    >>> rank("b", ("a", "b")), rank("c", ("a", "b")), rank("d", ("a", "b"))
+    (1, 2, 2)
+    """
+    return first.index(one) if one in first else len(first)
 
 
 def name_of(text: Definition | Observation) -> str:

@@ -21,8 +21,6 @@ from verifier.model.typed import Model
 
 __all__ = ["ACTED", "LEFT", "World", "key_name", "plain", "state_keys", "symbolic_state"]
 
-# the actions that end translations at once: asked for, and by what a helper does
-FLUSHES = ("flush", "flushed")
 # what is kept beside the state while a code runs, by process and by event
 LEFT, ACTED = "left", "acted"
 
@@ -151,8 +149,9 @@ class World(Machine[W, B]):
         """
         if not isinstance(process, int) or process not in self.loaded:
             return
-        if name in FLUSHES or name in self.model.waits:
-            if name in FLUSHES:
+        waiting = self.model.spec.waiting
+        if name in waiting or name in self.model.waits:
+            if name in waiting:
                 self.late(process, self.label(site))
             self.flushed[process] = self.alg.any(self.flushed[process], self.path)
 

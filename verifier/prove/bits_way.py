@@ -33,7 +33,6 @@ from verifier.prove.step_judge import StepJudge
 
 __all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
 
-SHOWN_PFN = 0x12345  # what counterexamples use for the page's frame where they can
 
 
 def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obligation:
@@ -238,9 +237,10 @@ class GroupProver:
         """Frames that a reader recognises, and pages that can be read."""
         graph, width = self.graph, self.model.layout.ulong
         yield readable(graph, "")
-        for name, value in (("pfn", SHOWN_PFN), ("frame", SHOWN_PFN + 1), ("old_pfn", SHOWN_PFN)):
+        for name, value in self.model.spec.shown.items():
             if name in graph.inputs:
-                yield graph.eq(graph.input_word(name, width), graph.word(value, width), width)
+                number = value if name in self.model.variables else value + 1
+                yield graph.eq(graph.input_word(name, width), graph.word(number, width), width)
 
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""

@@ -92,7 +92,7 @@ class StepJudge(Generic[W, B]):
         for process in (0, 1):
             before, after = self.entry(step.before, process), self.entry(step.after, process)
             if process not in roles:
-                if prop.name == "frame" and before is not after:
+                if prop.others_stay and before is not after:
                     yield Way(step.instance, process, step, alg.neg(alg.eq(before, after, width)))
                 continue
             for component, view in prop.compares.items():
@@ -130,7 +130,7 @@ class StepJudge(Generic[W, B]):
             return None
         reading = self.model.reading(view)
         one, two = self._read_before(step, view, before), self._read_after(step, view, process, after)
-        test = "pte_present" if prop.name == "frame" else "some_entry"
+        test = prop.comparable
         comparable = alg.all(as_truth(alg, self._read_before(step, test, before)),
                              as_truth(alg, self._read_after(step, test, process, after)))
         transition = step.instance.transition
@@ -138,7 +138,7 @@ class StepJudge(Generic[W, B]):
             args = arguments(self.model, step.instance, self.fresh)
             holds = truth_of(self._world_before(step), self.model.change(transition, component, reading.returns),
                          (*args, one, two))
-        elif transition is None and component == "young":
+        elif transition is None and component in prop.hardware_changes:
             return None
         else:
             holds = equal(alg, one, two, reading.returns)

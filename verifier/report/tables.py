@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from verifier.model.spec import ADVISORY
+from verifier.model.spec import ADVISORY, rank
 from verifier.prove.results import Result, Run, State, reason, verdict_name
 from verifier.report.catalogue import coverage_line
 from verifier.report.columns import table, wrap
@@ -17,11 +17,6 @@ __all__ = ["audit_text", "closing_line", "prove_text"]
 
 MANY = 100  # lines: more are counted, not listed
 _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
-# Worst first: what a failure of the property costs.
-_COST = (
-    "store-leak", "dropped-newer", "no-false-exclusive", "exclusive-only-granted", "pin-stays", "hardware-safe",
-    "no-lost-dirty", "no-false-shared", "uffd-wp-exact", "soft-dirty-exact", "frame", "no-spurious-dirty",
-)
 
 
 def closing_line(run: Run) -> str:
@@ -98,7 +93,8 @@ def audit_text(library: Library, run: Run) -> str:
             key = (result.obligation.property, result.obligation.transition, result.obligation.group.encoding)
             found.setdefault(key, []).append(result)
     rows = []
-    for (prop, _, _), results in sorted(found.items(), key=lambda item: _rank(item[0])):
+    worst = library.spec.first.worst
+    for (prop, _, _), results in sorted(found.items(), key=lambda item: (rank(item[0][0], worst), *item[0][1:])):
         first = results[0]
         before, after = _entries(first)
         names = _short([r.obligation.group.variant for r in results], library)
@@ -107,11 +103,6 @@ def audit_text(library: Library, run: Run) -> str:
     head = ["property", "row", "site", "variants", "entry", "verdict"]
     total = f"{len(rows)} places to mend; today's code, {', '.join(sorted({k[2] for k in found})) or 'nothing broken'}."
     return "\n\n".join([table(rows, head) if rows else "", total, closing_line(run)]).strip()
-
-
-def _rank(key: tuple[str, str, str]) -> tuple[int, str, str]:
-    prop, transition, encoding = key
-    return (_COST.index(prop) if prop in _COST else len(_COST), transition, encoding)
 
 
 def _short(names: list[str], library: Library) -> str:

@@ -12,7 +12,6 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Result, Run, TheoremResult, verdict_name
 from verifier.report.columns import table
 from verifier.run.library import Library
-from verifier.run.plan import FIRST_CODES
 
 __all__ = ["sentences", "theorem_table"]
 
@@ -20,7 +19,6 @@ COLUMNS = 80
 NAMED = 8  # steps of a theorem that its sentence names
 _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete", "advice")
 _SHOWN = ("proved", "refuted", "unknown", "advice")  # also where there are none
-_BASE = ("page-flag", "today")  # what the kernel has now: others are compared with it
 
 Failure = tuple[str, str]  # step, property
 
@@ -42,7 +40,7 @@ def sentences(library: Library, run: Run) -> str:
         if theorem.whole:
             group = theorem.group
             lines = parts.setdefault(f"{group.variant}, {group.level}:", [])
-            lines += _wrapped(_sentence(library, theorem, failed, _base_of(run, group)))
+            lines += _wrapped(_sentence(library, theorem, failed, _base_of(library, run, group)))
     return "\n\n".join("\n".join([head, *lines]) for head, lines in parts.items())
 
 
@@ -56,9 +54,9 @@ def _failures(results: Iterable[Result]) -> dict[Group, dict[Failure, str]]:
     return found
 
 
-def _base_of(run: Run, group: Group) -> Group | None:
+def _base_of(library: Library, run: Run, group: Group) -> Group | None:
     """Today's theorem of the same variant and level, where it was decided too, and is another."""
-    base = Group(group.variant, group.level, *_BASE)
+    base = Group(group.variant, group.level, *library.spec.first.compared_with)
     return base if group != base and any(t.group == base and t.whole for t in run.theorems) else None
 
 
@@ -67,7 +65,7 @@ def _sentence(
 ) -> str:
     group = theorem.group
     what = library.spec.codes[group.code].words
-    if (group.encoding, group.code) not in FIRST_CODES:
+    if (group.encoding, group.code) not in library.spec.first.prove.theorems:
         what += f", under {group.encoding}"
     mine = failed.get(group, {})
     if not mine:

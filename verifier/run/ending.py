@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from verifier.base.errors import USERS, internal
-from verifier.model.spec import ADVISORY, EFFECT, STATIC
+from verifier.model.spec import ADVISORY, EFFECT, END, NONE, STATIC
 from verifier.model.step import asked
 from verifier.prove.obligations import obligation_id
 from verifier.prove.results import Counterexample, Move, Refuted
@@ -20,16 +20,14 @@ from verifier.search.sequences import LEADS_TO
 
 __all__ = ["leads_somewhere", "with_consequence"]
 
-# Properties of which nothing worse is searched for: they are that themselves, or lose neither content nor isolation.
-ENDS_ITSELF = ("store-leak", "dropped-newer", "soft-dirty-exact", "uffd-wp-exact", "frame", "no-spurious-dirty")
-
 
 def leads_somewhere(state: GroupWork, target: Target) -> bool:
     """May it lead to what another process sees, or to lost content, and is that not known to be
     far?
     """
     last = state.work.hints.consequences.get((state.group.level, state.group.encoding, state.group.code, target))
-    return target[1] not in ENDS_ITSELF and (last != () or bool(state.cache.hint(_leads_to(target))))
+    searched = state.model.spec.properties[target[1]].consequence not in (END, NONE)
+    return searched and (last != () or bool(state.cache.hint(_leads_to(target))))
 
 
 def with_consequence(state: GroupWork, target: Target, counterexample: Counterexample) -> Counterexample:

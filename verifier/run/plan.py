@@ -8,17 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from verifier.base.errors import UsageError, nearest
 from verifier.model.arch import Variant
-from verifier.model.spec import REACHES, Transition
+from verifier.model.spec import REACHES, Asked, Transition, rank
 from verifier.prove.obligations import Group
 from verifier.run.filters import Filters, matches
 from verifier.run.library import Library
 
 __all__ = [
-    "FIRST", "FIRST_CODES", "NOT_COVERED", "askable", "asks_for", "groups_of", "not_applicable", "nothing_matches", "variants_of",
+    "NOT_COVERED", "askable", "asks_for", "first_theorems", "groups_of", "not_applicable", "nothing_matches", "variants_of",
 ]
 
-FIRST = ("x86_64", "arm64-4k+dbm")  # variants: what most people have comes first
-FIRST_CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "thread"))  # and what the question is about
 NOT_COVERED = (
     "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
     "batches of entries: contiguous blocks, folio_pte_batch and what uses it",
@@ -88,14 +86,19 @@ def groups_of(library: Library, filters: Filters) -> tuple[list[Group], list[dic
                 if matches(code, filters.code):
                     found += [Group(variant.name, level, encoding.name, code) for level in levels
                               if filters.covers(called, level, encoding.name, code)]
-    return sorted(found, key=_order), skipped
+    return sorted(found, key=lambda group: _order(library.spec.first.prove, group)), skipped
 
 
-def _order(group: Group) -> tuple[bool, int, int]:
+def first_theorems(library: Library) -> tuple[str, ...]:
+    """What is proved where nothing is asked for: VARIANT/LEVEL/ENCODING/CODE."""
+    first = library.spec.first
+    return tuple(f"{variant}/{first.level}/{encoding}/{code}"
+                 for variant in first.prove.variants for encoding, code in first.prove.theorems)
+
+
+def _order(first: Asked, group: Group) -> tuple[int, int]:
     """What most people want to know first; else as it stands in arch/ and specs/."""
-    variant, theorem = group.variant, (group.encoding, group.code)
-    return (variant not in FIRST, FIRST.index(variant) if variant in FIRST else 0,
-            FIRST_CODES.index(theorem) if theorem in FIRST_CODES else len(FIRST_CODES))
+    return rank(group.variant, first.variants), rank((group.encoding, group.code), first.theorems)
 
 
 def not_applicable(library: Library, group: Group, wants: Callable[[str, str], bool]) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from verifier.model.world import World
 from verifier.prove.bits_way import input_reader, replay
 from verifier.prove.obligations import Group
 from verifier.prove.results import Move
-from verifier.search.endings import ENDS, Bad, Found, again, along, sound_ends, without
+from verifier.search.endings import Bad, Found, again, along, sound_ends, without
 from verifier.search.follow import steps_here
 from verifier.search.near import Near, Tried
 from verifier.search.sequences import Labels, steps_named
@@ -129,7 +129,7 @@ class Consequences:
         """Does the move violate what held before it?"""
         violated, _, after = replay(self.model, self.group, move)
         steps = {name for name in violated if self.model.spec.properties[name].kind not in (INVARIANT, LEMMA, ADVISORY)}
-        return bool(steps - {*ENDS}) or bool(self._lost(after, move) - self._lost(move.before, move))
+        return bool(steps - {*self.model.spec.ends}) or bool(self._lost(after, move) - self._lost(move.before, move))
 
     def _lost(self, state: Mapping[Key, int | bool], move: Move) -> set[tuple[str, int]]:
         """The invariants that do not hold in a state, and of whom."""

@@ -29,7 +29,6 @@ from verifier.search.path import of_step, prefixed, settled
 __all__ = ["Bad", "Found", "again", "along", "ends", "sound_ends", "without"]
 
 HARD = 200_000  # of the question whether the same steps end so without the failure
-ENDS = ("store-leak", "dropped-newer")
 
 Found = tuple[tuple[Move, ...], str]  # the steps, and what the last one is
 
@@ -61,9 +60,9 @@ def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dic
             for key, kind in state_keys(model)}
 
 
-def ends(step: Step[Word, int]) -> list[int]:
+def ends(model: Model, step: Step[Word, int]) -> list[int]:
     """The conditions that the step is a consequence."""
-    return [bad for prop in ENDS if (bad := step.violations.get(prop, FALSE)) != FALSE]
+    return [bad for prop in model.spec.ends if (bad := step.violations.get(prop, FALSE)) != FALSE]
 
 
 def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None) -> Found | None:
@@ -137,7 +136,7 @@ def _ending(
         present = step.after
     given += [settled(graph, memo), *(bad.as_open(graph) if bad else ())]
     solver, decided = BitsSolver(graph, limit=limit), True
-    for end in ends(step):
+    for end in ends(model, step):
         answer = solver.check([*given, end])
         if isinstance(answer, Sat):
             return answer.model, True
@@ -176,4 +175,4 @@ def again(model: Model, group: Group, bad: Bad, hint: Sequence[Move]) -> Found |
             return None
         moves.append(move)
         present = after
-    return next(((tuple(moves), p) for p in ENDS if p in violated), None)
+    return next(((tuple(moves), p) for p in model.spec.ends if p in violated), None)

@@ -137,7 +137,7 @@ class Near:
         self._layer = layer = self._unrolled.deepen()
         self._endings.append([
             (step.instance, self._unrolled.graph.conj(enabled, bad))
-            for step, enabled in zip(layer.steps, layer.enabled, strict=True) for bad in ends(step)
+            for step, enabled in zip(layer.steps, layer.enabled, strict=True) for bad in ends(self.model, step)
         ])
 
     def _is(self, bad: Bad) -> list[int]:

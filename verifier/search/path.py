@@ -108,10 +108,10 @@ class Path:
         for depth in range(1, len(self.path) + 1):
             if f"{depth}/vm_read" in names:
                 yield readable(self.graph, f"{depth}/")
-            name = f"{depth}/frame"
-            if name in names:
-                value = self.graph.word(0x12345 + depth - 1, width)
-                yield self.graph.eq(self.graph.input_word(name, width), value, width)
+            for name, value in self.model.spec.shown.items():
+                if f"{depth}/{name}" in names:
+                    word = self.graph.input_word(f"{depth}/{name}", width)
+                    yield self.graph.eq(word, self.graph.word(value + depth - 1, width), width)
 
     def start(self, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
         """The fresh state that the values name."""

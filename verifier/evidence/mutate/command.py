@@ -26,7 +26,7 @@ from verifier.kernel.tree.shapes import load_shapes
 from verifier.language.read_yaml import Table, read_yaml
 from verifier.run.library import Library
 
-__all__ = ["KINDS", "LOST", "PATCHED", "Score", "run", "text"]
+__all__ = ["KINDS", "LOST", "Score", "run", "text"]
 
 MOST = 64 << 20  # bytes of a file of judgements
 KEYS = {"digest", "mutant", "verdict", "by"}
@@ -35,10 +35,6 @@ LOST = "lost"
 PATCH = "patch"
 SPECIFIED = ("helper", "field", "code", "requires")
 KINDS = (*SPECIFIED, PATCH)
-PATCHED = ("x86_64",)  # variants that decide mistakes of patches, where none are named
-VARIANTS = (  # decide transitions
-    "x86_64", "x86_64+shstk", "x86_64+stray-dirty", "x86_32-pae", "arm64-4k+dbm", "riscv64",
-    "xtensa", "mips64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +68,19 @@ def run(
     library: Library, variants: Sequence[str], kinds: Sequence[str], *, names: Sequence[str] = (),
     sample: int = 0, jobs: int = 1,
     state: Path | None = None, progress: Callable[[str], None] = lambda _: None,
-    patched: Sequence[str] = PATCHED,
+    patched: Sequence[str] | None = None,
 ) -> Score:
     """Judge every mutant of these kinds whose helper or transition matches, or a fixed sample.
 
+    `patched` are the variants that decide mistakes of patches; None: those of specs/first.yaml.
     `state` is a file that keeps judgements, so that a run that was stopped goes on from there.
     Raises UsageError where nothing matches.
     """
     def wanted(name: str) -> bool:
         return not names or any(fnmatch.fnmatchcase(name, g) for g in names)
 
+    decide = library.spec.first.patches.variants
+    patched = decide if patched is None else patched
     found = (mutants(library, variants, kinds, wanted)
              + (patch_mutants(library, patched, wanted) if PATCH in kinds else []))
     if not found:
@@ -106,17 +105,19 @@ def run(
     explained |= {i: why for i in survivors for glob, why in reasons.items()
                   if fnmatch.fnmatchcase(i, glob)}
     partly = bool(len(found) < whole or names or any(j.verdict == LOST for j in judged))
-    stale = () if partly else unneeded_reasons(reasons, survivors, kinds, patched)
+    stale = () if partly else unneeded_reasons(reasons, survivors, kinds, {*decide} <= {*patched})
     return Score(tuple(sorted(judged, key=lambda j: j.mutant.id)), explained, stale)
 
 
 def unneeded_reasons(
-    reasons: Mapping[str, str], survivors: Sequence[str], kinds: Sequence[str],
-    patched: Sequence[str],
+    reasons: Mapping[str, str], survivors: Sequence[str], kinds: Sequence[str], patches: bool,
 ) -> tuple[str, ...]:
-    """The globs that no survivor needs, where all mutants that they may be about were judged."""
+    """The globs that no survivor needs, where all mutants that they may be about were judged.
+
+    `patches` says that those of patches were, on all variants that decide them.
+    """
     judged = {*SPECIFIED} if {*SPECIFIED} <= {*kinds} else set()
-    if PATCH in kinds and {*PATCHED} <= {*patched}:
+    if PATCH in kinds and patches:
         judged.add(PATCH)
     return tuple(g for g in reasons if g.partition(" ")[0] in judged
                  and not any(fnmatch.fnmatchcase(i, g) for i in survivors))
@@ -124,7 +125,7 @@ def unneeded_reasons(
 
 def _judge(library: Library, compared: frozenset[str], mutant: Mutant) -> Judged:
     return (judge_patch(library, mutant) if mutant.kind == PATCH
-            else judge(library, mutant, compared, VARIANTS))
+            else judge(library, mutant, compared, library.spec.first.mutants.variants))
 
 
 class _State:

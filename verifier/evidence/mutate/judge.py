@@ -40,8 +40,6 @@ __all__ = ["AS_AN_EFFECT", "UNPROVED", "Judged", "Mutant", "judge", "mutants"]
 
 AS_AN_EFFECT = "as an effect:"
 UNPROVED = "conform does not compare it, and transitions are not proved:"
-CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"),
-         ("option-c", "thread"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,7 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
         return Judged(mutant, "equivalent", "the same function of every argument")
     variant = library.variant(mutant.variant)
     levels, effect = _levels_of(library, mutant), ""
-    for level, (encoding, code) in product(levels, CODES) if not variant.unproved else ():
+    for level, (encoding, code) in product(levels, library.spec.first.mutants.theorems) if not variant.unproved else ():
         group = Group(mutant.variant, level, encoding, code)
         model = Model(library.spec, changed, library.spec.encodings[encoding], level)
         check_model(model)
@@ -191,7 +189,7 @@ def _used(variant: str, level: str, library_id: int) -> frozenset[str]:
     """The names of all that the typed texts of a level call, under whatever encoding."""
     found: set[str] = set()
     left: list[Any] = []
-    for encoding in dict.fromkeys(encoding for encoding, _ in CODES):
+    for encoding in dict.fromkeys(encoding for encoding, _ in _LIBRARY[0].spec.first.mutants.theorems):
         model = _LIBRARY[0].model(variant, encoding, level)
         check_model(model)
         left += model.typed()
@@ -260,7 +258,7 @@ def _judge_transition(library: Library, mutant: Mutant, variants: tuple[str, ...
         among = [n for n, one in spec.levels.items()
                  if (transition.takes(one) if mutant.kind == "code" else transition.at(one))]
         levels = [level for level in among if not absent.intersection(spec.levels[level].needs)]
-        for level, (encoding, code) in product(levels, CODES):
+        for level, (encoding, code) in product(levels, library.spec.first.mutants.theorems):
             written = transition.code(code)
             if mutant.kind == "code" and (written is None or written[0] != part):
                 continue

@@ -121,8 +121,7 @@ class _Planter:
     def of_world(self, test: ast.expr) -> bool:
         """Is a condition about which page is looked at, or which process?"""
         names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
-        number = any(isinstance(n, ast.Constant) and n.value == 2 for n in ast.walk(test))
-        return bool(names) and (names <= WORLD_NAMES or (number and len(names) == 1))
+        return bool(names) and (names <= WORLD_NAMES or ("THIRD" in names and len(names) == 2))
 
     def kernel(self) -> Iterator[ast.AST]:
         return (node for node in ast.walk(self.tree) if id(node) not in self.kept)

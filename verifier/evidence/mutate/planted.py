@@ -47,9 +47,8 @@ from verifier.prove.obligations import Group, obligation_id
 from verifier.prove.step_judge import StepJudge
 from verifier.run.library import Library
 
-__all__ = ["NARROWER", "PAIRS", "WORSE", "judge_patch", "patch_mutants"]
+__all__ = ["NARROWER", "WORSE", "judge_patch", "patch_mutants"]
 
-PAIRS = (("page-flag", "today"), ("option-c", "option-c"))
 WORSE = "worse:"
 NARROWER = "narrower:"
 CONFLICTS = 200_000  # after which a question is given up
@@ -70,7 +69,7 @@ def patch_mutants(library: Library, variants: Iterable[str],
         for level, record in spec.levels.items():
             if absent.intersection(record.needs) or library.variant(variant).unproved:
                 continue
-            for encoding, code in PAIRS:
+            for encoding, code in spec.first.patches.theorems:
                 overlay = spec.encodings[encoding].overlay
                 if (overlay is not None
                         and overlay not in library.archs[library.variant(variant).arch].overlays):

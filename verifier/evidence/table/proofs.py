@@ -18,11 +18,7 @@ from verifier.run.news import Watch
 from verifier.run.plan import variants_of
 from verifier.run.scheduler import Options, prove
 
-__all__ = ["THEOREMS", "Failure", "Proofs", "Theorem", "proofs"]
-
-# encoding and code: today's, what option C would do to today's, and the code that option C takes
-THEOREMS = (("page-flag", "today"), ("option-c", "today"), ("option-c", "option-c"),
-            ("option-c-saved", "option-c"))
+__all__ = ["Failure", "Proofs", "Theorem", "proofs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,7 @@ class Proofs:
     theorems: tuple[Theorem, ...]
     unproved: Mapping[str, str]
     claims: Mapping[str, str]  # property -> what it says
+    asked: tuple[tuple[str, str], ...]  # encoding and code of each column
     contradictions: tuple[str, ...] = ()
 
 
@@ -68,15 +65,16 @@ def proofs(
     library: Library, arch: tuple[str, ...], options: Options, progress: Watch = lambda news: None
 ) -> Proofs:
     """The theorems of the variants that the globs match."""
-    encodings, codes = zip(*THEOREMS, strict=True)
+    asked = library.spec.first.table
+    encodings, codes = zip(*asked, strict=True)
     filters = Filters(arch, encoding=tuple(dict.fromkeys(encodings)),
                       code=tuple(dict.fromkeys(codes)))
     unproved = {v.name: v.unproved for v in variants_of(library, filters) if v.unproved}
     claims = {name: prop.claim for name, prop in library.spec.properties.items()}
     if len(unproved) == len(variants_of(library, filters)):
-        return Proofs((), unproved, claims)
+        return Proofs((), unproved, claims, asked)
     run = prove(library, filters, options, progress)
-    return Proofs(tuple(_theorems(run)), unproved, claims, run.contradictions)
+    return Proofs(tuple(_theorems(run)), unproved, claims, asked, run.contradictions)
 
 
 def _theorems(run: Run) -> list[Theorem]:

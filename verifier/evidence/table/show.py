@@ -28,7 +28,8 @@ def show(rows: Sequence[Row], form: str, verbose: bool, proofs: Proofs | None = 
         (HEADS, [_cells(row) for row in rows], _apart(rows, verbose))]
     if proofs is not None:
         parts.append(
-            (show_proofs.heads(), show_proofs.rows(proofs), show_proofs.lines(proofs, verbose))
+            (show_proofs.heads(proofs), show_proofs.rows(proofs),
+             show_proofs.lines(proofs, verbose))
         )
     write = _markdown if form == "markdown" else _text
     return "\n\n".join("\n".join(write(*part)) for part in parts)

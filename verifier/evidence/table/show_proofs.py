@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from verifier.evidence.table.proofs import THEOREMS, Failure, Proofs, Theorem, of
+from verifier.evidence.table.proofs import Failure, Proofs, Theorem, of
 
 __all__ = ["heads", "lines", "plain", "rows"]
 
 
-def heads() -> tuple[str, ...]:
+def heads(found: Proofs) -> tuple[str, ...]:
     """The titles of the columns."""
-    return ("theorems of", *(f"{encoding}/{code}" for encoding, code in THEOREMS))
+    return ("theorems of", *(f"{encoding}/{code}" for encoding, code in found.asked))
 
 
 def rows(found: Proofs) -> list[tuple[str, ...]]:
@@ -21,9 +21,9 @@ def rows(found: Proofs) -> list[tuple[str, ...]]:
     cells: dict[str, dict[tuple[str, str], str]] = {}
     for theorem in found.theorems:
         cells.setdefault(_name(theorem), {})[theorem.encoding, theorem.code] = _cell(theorem)
-    told = [(name, *(of_one.get(which, "-") for which in THEOREMS))
+    told = [(name, *(of_one.get(which, "-") for which in found.asked))
             for name, of_one in cells.items()]
-    return [*told, *((name, *["not decided"] * len(THEOREMS)) for name in found.unproved)]
+    return [*told, *((name, *["not decided"] * len(found.asked)) for name in found.unproved)]
 
 
 def _name(theorem: Theorem) -> str:
@@ -46,7 +46,7 @@ def lines(found: Proofs, verbose: bool) -> list[str]:
     only serve the proofs, are told where `verbose`.
     """
     told = [f"{name}: not decided: {why}" for name, why in found.unproved.items()]
-    for encoding, code in THEOREMS:
+    for encoding, code in found.asked:
         theorems = of(found, encoding, code)
         for prop in found.claims:
             failing = [(t, [f for f in t.failures if f.property == prop]) for t in theorems]
