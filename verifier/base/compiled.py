@@ -43,7 +43,8 @@ def make_compiled(source: Path, folder: Path, options: tuple[str, ...] = ()) -> 
     part = made.with_suffix(f".{os.getpid()}")
     flags = ("-std=c11", "-O2", "-fPIC", "-shared", f"-I{sysconfig.get_path('include')}", *options)
     try:
-        subprocess.run([*compiler, *flags, str(source), "-o", str(part)], check=True, capture_output=True, timeout=_MAKE_SECONDS)
+        subprocess.run([*compiler, *flags, str(source), "-o", str(part)], check=True,
+                       capture_output=True, timeout=_MAKE_SECONDS)
         for old in folder.glob(f"{source.stem}-*.abi3.so"):
             old.unlink()
         part.replace(made)

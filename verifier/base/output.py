@@ -193,7 +193,8 @@ class LineWriter:
     def __init__(self, name: str) -> None:
         self.name = name
         try:
-            self.file = None if name == STDOUT else Path(name).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
+            self.file = None if name == STDOUT else Path(name).open("w", encoding="utf-8",
+                                                                    buffering=1)  # noqa: SIM115
         except (OSError, ValueError) as error:
             raise self._failed(error) from error
 
@@ -207,7 +208,9 @@ class LineWriter:
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> OutputError:
-        return OutputError(f"{self.name}: cannot be written: {getattr(error, 'strerror', None) or error}")
+        return OutputError(
+            f"{self.name}: cannot be written: {getattr(error, 'strerror', None) or error}"
+        )
 
 
 def write_file(name: Path, parts: Iterable[str]) -> None:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The bit interpretation: words are tuples of literals of one hash-consed and-inverter graph (verifier.engine.graph).
+"""The bit interpretation: a word is a tuple of literals of an and-inverter graph.
 
-The graph knows inputs by numbers, and this algebra by names.
-
-An operation on words that was done before costs one look-up, so that what many obligations share is built once.
+The graph (verifier.engine.graph) knows inputs by numbers, and this algebra by names. An operation
+on words that was done before costs one look-up, so that what many obligations share is built once.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class Word:
 
 
 class Bits:
-    """The Algebra over an and-inverter graph. One graph serves a whole run.
+    """The Algebra over an and-inverter graph; one graph serves a whole run.
 
     nodes     the graph: a new one, unless one is given
     inputs    name -> literals, lowest bit first
@@ -54,7 +53,7 @@ class Bits:
         self._done_bools: dict[tuple[object, ...], int] = {}
 
     def forget(self) -> None:
-        """Let go of what was done with words, which only saves time: the nodes stay, and so does what they are."""
+        """Forget the words, which only save time; the nodes of the graph stay as they are."""
         for known in (self._words, self._constants, self._done, self._done_bools):
             known.clear()
 
@@ -85,16 +84,19 @@ class Bits:
         return self.nodes.evaluate(literals, held)
 
     def conj(self, a: int, b: int) -> int:
+        """The literal of a and b."""
         return self.nodes.conj(a, b)
 
     def disj(self, a: int, b: int) -> int:
+        """The literal of a or b."""
         return self.nodes.disj(a, b)
 
     def xor(self, a: int, b: int) -> int:
+        """The literal of a exclusive or b."""
         return self.nodes.xor(a, b)
 
     def mux(self, c: int, a: int, b: int) -> int:
-        """a where c holds, else b."""
+        """The literal of a where c holds, else b."""
         return self.nodes.mux(c, a, b)
 
     def intern(self, bits: tuple[int, ...]) -> Word:
@@ -112,7 +114,9 @@ class Bits:
         key = (value, width)
         found = self._constants.get(key)
         if found is None:
-            found = self._constants[key] = self.intern(tuple([value >> i & 1 for i in range(width)]))
+            found = self._constants[key] = self.intern(
+                tuple([value >> i & 1 for i in range(width)])
+            )
         return found
 
     def truth(self, value: bool) -> int:
@@ -171,7 +175,9 @@ class Bits:
             total = self.word(0, width)
             for i, bit in enumerate(b.bits):
                 if bit:
-                    row = (FALSE,) * i + self.nodes.conj_each(a.bits[: width - i], (bit,) * (width - i))
+                    row = ((FALSE,) * i + self.nodes.conj_each(
+                        a.bits[: width - i], (bit,) * (width - i)
+                    ))
                     total = self._sum(total, row, FALSE)
             self._done[key] = total
         return self._done[key]
@@ -183,7 +189,8 @@ class Bits:
             found = self._done[key] = self.intern(self._shifted(op, a.bits, b.bits, width))
         return found
 
-    def _shifted(self, op: str, a: tuple[int, ...], b: tuple[int, ...], width: int) -> tuple[int, ...]:
+    def _shifted(self, op: str, a: tuple[int, ...], b: tuple[int, ...],
+                 width: int) -> tuple[int, ...]:
         fill = a[-1] if op == "ashr" else FALSE
         beyond = FALSE
         for stage, amount in enumerate(b):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Conditions of one and-inverter graph, decided the cheapest way that decides them."""
+"""Conditions of one and-inverter graph, decided in the cheapest way that decides them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from verifier.engine.truth import rows
 __all__ = ["BitsSolver"]
 
 QUICK = 2000  # conflicts
-FEW = 8  # conditions: what assumes a whole invariant depends on much, and is not looked at for tables
+FEW = 8  # conditions; questions with a whole invariant depend on too much for a table
 
 
 class BitsSolver:
-    """Decides conditions of one and-inverter graph: by looking, by a truth table where they depend
-    on few inputs, then by a quick SAT solver, then by a strong one.
+    """Decides conditions of one and-inverter graph, in the cheapest way that decides them.
 
-    Both solvers are incremental and are asked with assumptions. The strong one is asked only what
-    the quick one gives up on after `conflicts`: few questions, but they would take it thousands of
-    times as long as the rest.
+    The ways are taking conjunctions apart, a truth table where the conditions depend on few inputs,
+    a quick SAT solver, and a strong one. Both solvers are incremental and are asked with
+    assumptions. The strong one gets only the questions that the quick one gives up on after
+    `conflicts`: they are few, but would take the quick one thousands of times as long as the rest.
 
-    keep   all questions are about the same steps, so that the solver has been told of little that
-           the next one does not need
-    limit  conflicts that the strong one (or the one of `sat`) may take before the question is given
-           up; 0: no bound
-    late   is the time over? Asked now and then by the quick one; then the question is given up, and
-           the strong one not asked
+    keep   all questions are about the same steps: the solver does not start afresh to forget others
+    limit  conflicts of the strong solver, or of `sat`, before a question is given up; 0: no bound
+    late   is the time over? The quick solver asks it now and then. If it is, the question is given
+           up, and the strong solver is not asked
     """
 
     def __init__(
-        self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False, limit: int = 0,
+        self, graph: Bits, sat: str | None = None, conflicts: int = QUICK, keep: bool = False,
+        limit: int = 0,
         late: Callable[[], bool] | None = None,
     ) -> None:
         self.graph = graph
@@ -47,11 +46,12 @@ class BitsSolver:
         self._late = late
         self.how = ""  # the costliest way that was taken since this was emptied
 
-    def check(self, conditions: Iterable[int], names: Iterable[str] | None = None, hard: bool = True) -> Answer:
+    def check(self, conditions: Iterable[int], names: Iterable[str] | None = None,
+              hard: bool = True) -> Answer:
         """Do the conditions hold together?
 
-        A model has the inputs called `names`, else all that they depend on. What the quick solver gives up on is
-        not asked further unless it may be `hard`.
+        A model has the inputs called `names`, else all that the conditions depend on. Unless
+        `hard`, the strong solver is not asked.
         """
         literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
         if self.graph.nodes.contradict(literals):
@@ -88,14 +88,13 @@ class BitsSolver:
             name, bit = graph.input_of[node]
             values[name] = values.get(name, 0) | (row >> number & 1) << bit
         wanted = sorted(values) if names is None else names
-        return Sat({name: bool(values.get(name)) if name in graph.bools else values.get(name, 0) for name in wanted})
+        return Sat({name: bool(values.get(name)) if name in graph.bools else values.get(name, 0)
+                    for name in wanted})
 
     def core(self, conditions: Iterable[int], weight: Callable[[int], int]) -> list[int] | None:
-        """Conditions of which none can be left out and that cannot hold together.
+        """Conditions of which none can be left out and that contradict each other.
 
-        The heavy ones are left out first.
-
-        None where the conditions can hold together.
+        The heavy ones are left out first. None where the conditions can hold together.
         """
         literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
         if FALSE in literals:
@@ -108,7 +107,7 @@ class BitsSolver:
         return found
 
     def close(self) -> None:
-        """The SAT solvers are let go; nothing is asked after that."""
+        """Free the SAT solvers; nothing may be asked after that."""
         self._quick.close()
         if self._strong is not None:
             self._strong.close()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A hash-consed and-inverter graph: what every boolean and every bit of a word is, for the bit interpretation.
+"""A hash-consed and-inverter graph: every boolean, and every bit of a word, is a literal of it.
 
-A literal is an int: 0 is false, 1 is true, 2*n is node n, and a literal xor 1 is its complement. A node is an
-input or the conjunction of two literals, and stands behind both in the order of numbers. Constants fold as
-the graph is built. `_graph.c` beside this file is the same in C: a change here is one there.
+A literal is an int: 0 is false, 1 is true, 2*n is node n, and a literal xor 1 is its complement. A
+node is an input or the conjunction of two literals, and has a higher number than both. Constants
+fold as the graph is built. `_graph.c` beside this file does the same in C: a change here needs one
+there.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ __all__ = ["FALSE", "TRUE", "Graph"]
 FALSE, TRUE = 0, 1
 WIDTH = 32  # bits that hold any literal
 INPUT = -1  # what stands in the place of an input's first side
-WIDE = 8  # bits from which on an equality is looked into
-SPLITS = 4  # choices, one in another
+WIDE = 8  # bits from which on _split looks into an equality
+SPLITS = 4  # choices within choices that _split follows
 
 
 class Graph:
-    """Conjunctions over free inputs. Exclusive or and choice are built from them, and recognised again by mux_of.
+    """Conjunctions over free inputs.
 
-    A word is a tuple of literals, lowest bit first. len() is the number of nodes; node 0 is the constant.
+    Exclusive or and choice are built from conjunctions; mux_of recognises them again. A word is a
+    tuple of literals, lowest bit first. len() is the number of nodes; node 0 is the constant.
     """
 
     def __init__(self) -> None:
@@ -38,11 +40,14 @@ class Graph:
         return len(self._left)
 
     def sides(self, node: int) -> tuple[int, int]:
-        """The two literals that a node is the conjunction of; (-1, group) of an input, (0, 0) of node 0."""
+        """The two literals of a node's conjunction; (-1, group) for an input, (0, 0) for node 0."""
         return self._left[node], self._right[node]
 
     def new_inputs(self, width: int) -> int:
-        """A group of free inputs, which get numbers in a row; the literal of the first. Groups count from 0."""
+        """The literal of the first of `width` free inputs, whose nodes have numbers in a row.
+
+        They are one group. Groups count from 0.
+        """
         first = len(self._left)
         self._left.extend([INPUT] * width)
         self._right.extend([self._groups] * width)
@@ -60,8 +65,8 @@ class Graph:
         found = self._nodes.get(a << WIDTH | b)
         if found is not None:
             return found
-        # One level deep: a and (a and c) is that node; a and (not a and c) is false; a and not (not a and c) is a;
-        # a and not (a and c) is a and not c.
+        # One level deep: a and (a and c) is that node. a and (not a and c) is false.
+        # a and not (not a and c) is a. a and not (a and c) is a and not c.
         node = b >> 1
         left, right = self._left[node], self._right[node]
         if left > 0:
@@ -88,6 +93,7 @@ class Graph:
             return a ^ b
         if a >> 1 == b >> 1:
             return (a ^ b) & 1
+        # Complements are taken out, so that x xor y and its three variants share one node.
         flip = (a ^ b) & 1
         a &= ~1
         b &= ~1
@@ -108,7 +114,7 @@ class Graph:
         return self.conj(self.conj(c, a) ^ 1, self.conj(c ^ 1, b) ^ 1) ^ 1
 
     def mux_of(self, node: int) -> tuple[int, int, int] | None:
-        """(c, a, b) where the node is `a if c else b`; None where it does not have that form. An input has not."""
+        """(c, a, b) where the node is `a if c else b`; None for any other node, and for inputs."""
         a, b = self._left[node], self._right[node]
         if a < 0 or not a & b & 1:
             return None
@@ -127,25 +133,29 @@ class Graph:
         return None
 
     def all(self, *literals: int) -> int:
+        """The literal of a conjunction; TRUE of no literals."""
         result = TRUE
         for literal in literals:
             result = self.conj(result, literal)
         return result
 
     def any(self, *literals: int) -> int:
+        """The literal of a disjunction; FALSE of no literals."""
         result = TRUE
         for literal in literals:
             result = self.conj(result, literal ^ 1)
         return result ^ 1
 
     def conj_each(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
-        """The conjunctions of two words of one width, bit by bit. ValueError where they differ in width."""
+        """The conjunctions of two words of one width, bit by bit; ValueError for two widths."""
         return tuple([self.conj(x, y) for x, y in zip(a, b, strict=True)])
 
     def disj_each(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+        """The disjunctions of two words of one width, bit by bit; ValueError for two widths."""
         return tuple([self.disj(x, y) for x, y in zip(a, b, strict=True)])
 
     def xor_each(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+        """The exclusive or of two words of one width, bit by bit; ValueError for two widths."""
         return tuple([self.xor(x, y) for x, y in zip(a, b, strict=True)])
 
     def mux_each(self, c: int, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
@@ -165,14 +175,17 @@ class Graph:
         return self._atom(pairs)
 
     def _split(self, pairs: list[tuple[int, int]], depth: int) -> int | None:
-        """Equality of words that are choices, as a choice between equalities of words that are not; None if too deep.
+        """The equality of words that are choices, as a choice between simpler equalities.
 
-        So the same few equalities stand behind all questions, and no proof has to find them again bit by bit.
+        None if choices nest too deep. So the same few equalities stand behind all questions, and no
+        proof has to find them again bit by bit.
         """
         counts: dict[int, int] = {}
         for x, y in pairs:
             for selector in {*self._selectors(x), *self._selectors(y)}:
                 counts[selector] = counts.get(selector, 0) + 1
+        # The selector that decides most pairs; among equals the lowest, so that no order of sets
+        # shows.
         best = max(counts, key=lambda s: (counts[s], -s), default=0)
         if not best or 2 * counts[best] < len(pairs):
             return self._atom(pairs)
@@ -189,7 +202,7 @@ class Graph:
         return self.mux(best, ways[0], ways[1])
 
     def _selectors(self, literal: int) -> tuple[int, ...]:
-        """What a literal chooses by, is masked by or flipped by: positive literals."""
+        """The literals that a literal chooses by, is masked by or is flipped by, without signs."""
         node = literal >> 1
         if self._left[node] <= 0:
             return ()
@@ -200,7 +213,7 @@ class Graph:
         return (selector & ~1, yes & ~1) if yes ^ 1 == no else (selector & ~1,)
 
     def _where(self, literal: int, selector: int, value: int) -> int:
-        """The literal where the selector has this value; looks one level deep."""
+        """The literal under an assumed value of the selector; looks one level deep."""
         node, flip = literal >> 1, literal & 1
         if node == selector >> 1:
             return value ^ flip
@@ -221,7 +234,7 @@ class Graph:
         return literal
 
     def _atom(self, pairs: list[tuple[int, int]]) -> int:
-        """All pairs are equal; what is compared with a constant comes first, for it is shared most."""
+        """All pairs are equal; comparisons with a constant come first: they are shared most."""
         found = TRUE
         for x, y in pairs:
             if x < 2 or y < 2:
@@ -232,9 +245,10 @@ class Graph:
         return found
 
     def contradict(self, literals: Iterable[int]) -> bool:
-        """Can the literals not hold together, as is seen by taking conjunctions apart?
+        """Do the literals contradict each other, as far as taking conjunctions apart shows it?
 
-        They cannot where two of their parts are complements, or a conjunction is denied both sides of which have to hold.
+        They do where two of their parts are complements, or where they deny a conjunction and have
+        both its sides among their parts.
         """
         left, right, parts = self._left, self._right, self._parts
         found: set[int] = set()
@@ -279,7 +293,7 @@ class Graph:
         return [group for group in range(found.bit_length()) if found >> group & 1]
 
     def evaluate(self, literals: Iterable[int], held: Iterable[int]) -> list[bool]:
-        """The literals' values where just these inputs hold, which are given as their positive literals."""
+        """The literals' values where exactly the inputs `held`, as positive literals, are true."""
         wanted = list(literals)
         left, right = self._left, self._right
         known = {0: 0, 1: 1}  # literal -> its value
@@ -306,13 +320,16 @@ class Graph:
                     todo.append(right[node] >> 1)
         return sorted(seen)[1:]
 
-    def clauses(self, literals: Iterable[int], variables: array[int], last: int) -> tuple[list[list[int]], int]:
-        """The clauses of the literals' nodes, and of what these depend on and has no variable yet; the last variable then.
+    def clauses(self, literals: Iterable[int], variables: array[int],
+                last: int) -> tuple[list[list[int]], int]:
+        """The clauses of the literals' nodes, and of all nodes below them without a variable.
 
-        variables  of each node its variable, from 1; 0: it has none yet, and gets the next. The literals' nodes have one.
+        variables  node -> its variable, from 1, or 0 where it has none yet and gets the next; the
+                   literals' own nodes must have one
         last       the last variable that was given
 
-        A choice has four clauses, and its halves have no variables.
+        Also returns the last variable afterwards. A choice has four clauses, and its halves have no
+        variables.
         """
         left, right, mux_of = self._left, self._right, self.mux_of
         todo = [literal >> 1 for literal in literals]

@@ -25,7 +25,7 @@ def new_graph() -> Graph:
 
 
 def core() -> str:
-    """Which of the two new_graph() gives, in words."""
+    """The words for the graph that new_graph() gives."""
     return "Python core" if _native() is None else "native core"
 
 
@@ -39,7 +39,7 @@ def _native() -> ModuleType | None:
 
 
 def load(path: Path) -> ModuleType:
-    """The compiled module of that file. ImportError where it cannot be loaded."""
+    """The compiled module in that file; ImportError where it cannot be loaded."""
     name = "verifier.engine._graph"
     loader = ExtensionFileLoader(name, str(path))
     spec = spec_from_file_location(name, path, loader=loader)

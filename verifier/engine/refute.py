@@ -22,7 +22,8 @@ def refutation(clauses: Sequence[Sequence[int]]) -> list[str] | None:
         raise SolverError(f"the SAT solver {PROOF_SAT} failed: {error}") from error
     finally:
         sat.delete()
-    # A conflict that needs no decision leaves no line of proof; the empty clause ends it all the same.
+    # A conflict that needs no decision leaves no line of proof; the empty clause ends it all the
+    # same.
     return lines if lines and lines[-1] == "0" else [*lines, "0"]
 
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Nodes of an and-inverter graph as clauses, told to one incremental SAT solver when they are
-needed.
-"""
+"""An incremental SAT solver over an and-inverter graph, told of nodes when they are needed."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from verifier.engine.bits import Bits
 
 __all__ = ["GraphSat", "PROOF_SAT", "QUICK_SAT", "STRONG_SAT", "sat_solver"]
 
-QUICK_SAT = "minisat22"  # these are python-sat's names
+QUICK_SAT = "minisat22"  # names of python-sat
 STRONG_SAT = "cadical153"
 PROOF_SAT = "glucose4"
 SLICE = 5_000  # conflicts, after which a solver that has a clock looks at it
@@ -24,7 +22,7 @@ ROOM = 4096
 
 
 def sat_solver(name: str, **options: Any) -> Any:
-    """A fresh SAT solver of python-sat's, by its name there, with options of that package."""
+    """A fresh SAT solver of python-sat, by its name there, with options of that package."""
     from pysat.solvers import Solver as SatSolver
 
     return SatSolver(name=name, **options)
@@ -33,10 +31,8 @@ def sat_solver(name: str, **options: Any) -> Any:
 class GraphSat:
     """One incremental SAT solver over a graph.
 
-    A node gets a variable, and its clauses, when it is first needed.
-
-    Where it has been told of much that the present questions do not need, it starts afresh, unless
-    it is to keep all.
+    A node gets a variable and its clauses when it is first needed. When the solver has been told of
+    much that present questions do not need, it starts afresh, unless `keep`.
     """
 
     def __init__(self, graph: Bits, name: str, keep: bool = False) -> None:
@@ -48,13 +44,12 @@ class GraphSat:
 
     def _start(self) -> None:
         self._sat = sat_solver(self.name)
-        self._variable = array("i", [0]) * (len(self._nodes) + ROOM)  # of a node; 0: it has none yet
+        self._variable = array("i", [0]) * (len(self._nodes) + ROOM)  # of a node; 0: none yet
         self._count = 0
         self._limit = 0
 
     def _load(self, literals: Iterable[int]) -> list[int]:
-        """Tell the solver of everything that the literals depend on; the literals as it knows them.
-        """
+        """The literals as the solver knows them, after telling it of all that they depend on."""
         if self._limit and self._count > self._limit:
             self.close()
             self._start()
@@ -74,10 +69,11 @@ class GraphSat:
         self._limit = self._limit or (NEVER if self._keep else max(LOADED, 4 * self._count))
         return [-variable[c >> 1] if c & 1 else variable[c >> 1] for c in literals]
 
-    def solve(self, literals: Iterable[int], conflicts: int = 0, late: Callable[[], bool] | None = None) -> bool | None:
+    def solve(self, literals: Iterable[int], conflicts: int = 0,
+              late: Callable[[], bool] | None = None) -> bool | None:
         """Do the literals hold together?
 
-        None where that takes more conflicts than allowed (0: no bound), or it is late.
+        None where that takes more than `conflicts` (0 means no bound), or where it is `late`.
         """
         assumed = self._load(literals)
         found: bool | None = None
@@ -96,7 +92,7 @@ class GraphSat:
         return found
 
     def core(self, literals: Sequence[int]) -> list[int] | None:
-        """Some of the literals that cannot hold together; None where all can."""
+        """Some of the literals that contradict each other; None where all can hold."""
         assumed = self._load(literals)
         if self._sat.solve(assumptions=assumed):
             return None
@@ -104,7 +100,7 @@ class GraphSat:
         return [literal for literal, known in zip(literals, assumed, strict=True) if known in used]
 
     def fix(self, literals: Iterable[int]) -> None:
-        """Let the literals hold from here on. The solver does not start afresh any more."""
+        """Let the literals hold from here on; the solver does not start afresh any more."""
         self._sat.append_formula([[c] for c in self._load(literals)])
         self._limit = NEVER
 
@@ -114,8 +110,7 @@ class GraphSat:
         return node < len(self._variable) and self._variable[node] > 0
 
     def values(self, names: Iterable[str]) -> dict[str, int | bool]:
-        """The inputs' values in the model just found; a bit that the solver was never told of is 0.
-        """
+        """The inputs' values in the model just found; a bit that no clause has is 0."""
         graph, variable, model = self.graph, self._variable, [0, *(self._sat.get_model() or ())]
         model += [0] * (self._count + 1 - len(model))
         values: dict[str, int | bool] = {}
@@ -128,5 +123,5 @@ class GraphSat:
         return values
 
     def close(self) -> None:
-        """The SAT solver is let go; nothing is asked after that."""
+        """Free the SAT solver; nothing may be asked after that."""
         self._sat.delete()

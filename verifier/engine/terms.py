@@ -110,7 +110,8 @@ class Terms:
     def _truth(self, ast: z3.Ast) -> TermBool:
         return TermBool(ast, self.context)
 
-    def _two(self, name: str, make: Callable[..., z3.Ast], a: TermWord, b: TermWord, width: int) -> TermWord:
+    def _two(self, name: str, make: Callable[..., z3.Ast], a: TermWord, b: TermWord,
+             width: int) -> TermWord:
         """A word of two; a constant if both are."""
         x, y = a.number, b.number
         if x is not None and y is not None:
@@ -168,7 +169,8 @@ class Terms:
     def ashr(self, a: TermWord, b: TermWord, width: int) -> TermWord:
         return a if b.number == 0 else self._two("ashr", z3core.Z3_mk_bvashr, a, b, width)
 
-    def _compare(self, name: str, make: Callable[..., z3.Ast], a: TermWord, b: TermWord, width: int) -> TermBool:
+    def _compare(self, name: str, make: Callable[..., z3.Ast], a: TermWord, b: TermWord,
+                 width: int) -> TermBool:
         x, y = a.number, b.number
         if x is not None and y is not None:
             return self.truth(getattr(_INTEGERS, name)(x, y, width))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Truth tables over the inputs of a cone, where these are few: a node's table is one integer, a bit for each row."""
+"""Truth tables over few inputs: the table of a node is one integer, with a bit for each row."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ NODES = 128  # beyond these a SAT solver is quicker
 
 
 def rows(graph: Graph, literals: Sequence[int]) -> tuple[list[int], int] | None:
-    """The inputs that the literals depend on (as nodes), and the table of their conjunction; None where there is too much.
+    """The input nodes that the literals depend on, and the table of their conjunction.
 
     Bit r of the table says whether all literals hold where input k has the value of bit k of r.
+    None where there are more than INPUTS inputs or NODES nodes.
 
     >>> graph = Graph()
     >>> x = graph.new_inputs(2)
@@ -47,7 +48,7 @@ def rows(graph: Graph, literals: Sequence[int]) -> tuple[list[int], int] | None:
 
 
 def _few(graph: Graph, literals: Iterable[int]) -> list[int] | None:
-    """The nodes that the literals depend on, in topological order; None as soon as there are too many."""
+    """The nodes that the literals depend on, in topological order; None if they are too many."""
     seen = {0}
     inputs = 0
     todo = [literal >> 1 for literal in literals]
@@ -68,7 +69,9 @@ def _few(graph: Graph, literals: Iterable[int]) -> list[int] | None:
 
 @cache
 def _column(number: int, count: int) -> int:
-    """An input's own table: its number's bit of each row."""
+    """An input's own table: bit `number` of each of the 2**count rows."""
+    # Blocks of `half` zeros and `half` ones, repeated: all_rows / (2**half + 1) has the zeros'
+    # places.
     all_rows = (1 << (1 << count)) - 1
     half = 1 << number
     return all_rows // ((1 << half) + 1) << half

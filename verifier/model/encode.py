@@ -34,7 +34,8 @@ def encode_entry(layout: Layout, settings: Sequence[str]) -> int:
     return int(minimise(solver, conditions, ["entry"])["entry"])
 
 
-def _condition(layout: Layout, graph: Bits, machine: Machine[Word, int], entry: Word, text: str) -> int:
+def _condition(layout: Layout, graph: Bits, machine: Machine[Word, int], entry: Word,
+               text: str) -> int:
     name, equals, value_text = text.partition("=")
     try:
         value = int(value_text, 0) if equals else 1
@@ -59,4 +60,5 @@ def _condition(layout: Layout, graph: Bits, machine: Machine[Word, int], entry: 
         return truth if value else graph.neg(truth)
     if not 0 <= value < 1 << function.returns:
         raise UsageError(f"{text!r}: does not fit")
-    return graph.eq(word_of(machine, function, (entry,)), graph.word(value, function.returns), function.returns)
+    return graph.eq(word_of(machine, function, (entry,)), graph.word(value, function.returns),
+                    function.returns)
