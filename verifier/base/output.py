@@ -188,13 +188,18 @@ def _ended(parts: Iterable[str]) -> Iterator[str]:
 
 
 class LineWriter:
-    """Writes a file or standard output line by line, so that another program can read along. OutputError says why not."""
+    """Writes a file or standard output line by line, so that another program can read along.
+
+    Raises OutputError where that fails.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         try:
-            self.file = None if name == STDOUT else Path(name).open("w", encoding="utf-8",
-                                                                    buffering=1)  # noqa: SIM115
+            if name == STDOUT:
+                self.file = None
+            else:
+                self.file = Path(name).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
         except (OSError, ValueError) as error:
             raise self._failed(error) from error
 
