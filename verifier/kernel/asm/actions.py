@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What stands in the place of functions that are not lifted, as the build's file says: nothing, a number, assembly, cleared bits."""
+"""What stands in the place of a function that is not lifted, as the build's file says.
+
+That is nothing (the way is left), a number, machine code, cleared bits of an entry, or what a
+function of another name does.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,10 @@ __all__ = ["assembly", "call_of", "clearing", "leave", "returning"]
 
 
 def leave(why: str) -> Action:
+    """Calling the function puts the way out of the claim's scope, for this reason.
+
+    Raises OutOfScope.
+    """
     def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
         raise OutOfScope(why)
 
@@ -28,6 +36,7 @@ def leave(why: str) -> Action:
 
 
 def assembly(function: str, why: str) -> Action:
+    """The function is one that was assembled, and its instructions are run; `why` is noted."""
     def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
         lifter.note(why)
         run_code(lifter, lifter.program.assembly[function], args, state)
@@ -37,7 +46,10 @@ def assembly(function: str, why: str) -> Action:
 
 
 def clearing(entries: Mapping[str, Object], bits: int, why: str, atomic: bool = False) -> Action:
-    """A function that clears bits of each of the entries; `atomic`: of one in one step."""
+    """A function that clears `bits` of each of the entries; `why` is noted.
+
+    Each entry is read and written at its own width. `atomic`: in one step, as others see it.
+    """
 
     def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
         lifter.note(why)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Machine code of arm, for the one function of its memory management that is written in assembly: a CPU's set_pte_ext.
+"""Machine code of arm with 32 bits, for one function: a CPU's set_pte_ext, which the kernel has in
+assembly.
 
-The code is what the kernel's assembly file assembles to, run over registers that are words of the algebra. Instructions have
-conditions eq and ne alone, and branches lead forward; anything else makes what calls it incomplete. Where entries have a
-copy for the hardware, it lies 2048 bytes on: behind a pointer to one entry there is none, and what is stored there is
-left away; `hardware_pte` reads it from an array that has both.
+The code is what the kernel's assembly file assembles to. It runs over registers that are words of
+the algebra. Instructions have the conditions eq and ne alone, and branches lead forward; anything
+else makes what calls it incomplete. Each entry may have a copy for the hardware, 2048 bytes on
+(arch/arm/include/asm/pgtable-2level.h). Behind a pointer to one entry there is no copy, and what is
+stored there is left out; `hardware_pte` reads it from an array that has both.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ _NOTHING = re.compile(rf"nop|mcr{_CONDITION} p15, #0x0, r0, c7, c10, #0x(?:1|4)"
 
 @dataclass(slots=True)
 class _Machine:
-    """Registers, the zero flag, and the condition under which execution is here; `pending`: who has branched ahead, by target."""
+    """Registers, the zero flag, and the condition under which execution is here.
+
+    `pending`: target of a branch ahead -> the condition under which execution has gone there.
+    """
 
     lifter: Context
     state: State
@@ -58,12 +63,14 @@ class _Machine:
     pending: dict[int, Any] = field(default_factory=dict)
 
     def register(self, name: str) -> Value:
+        """A register's value. Incomplete where nothing known is in it."""
         number = _REGISTERS[name]
         if number not in self.registers:
             raise Incomplete(f"{name} is not known in a function of assembly")
         return self.registers[number]
 
     def operand(self, match: re.Match[str]) -> Value:
+        """The last operand of an instruction: a constant or a register."""
         if match["number"] is None:
             return self.register(match["source"])
         return self.lifter.values.word(int(match["number"], 0), 32)
@@ -85,7 +92,10 @@ class _Machine:
         return term if self.here is None else alg.all(self.here, term)
 
     def set(self, name: str, value: Value, condition: Any) -> None:
-        """The register's new value where the condition holds; one that held nothing known is poison elsewhere."""
+        """Give a register a value where the condition holds.
+
+        Elsewhere it keeps its own; one that had none is poison there.
+        """
         number, values = _REGISTERS[name], self.lifter.values
         if condition is not None and number in self.registers:
             value = values.choose(condition, value, self.registers[number])
@@ -94,13 +104,18 @@ class _Machine:
         self.registers[number] = value
 
     def word(self, value: Value) -> Word:
+        """The value as a word. Incomplete where it is an address."""
         if not isinstance(value, Word):
             raise Incomplete("assembly computes with an address")
         return value
 
 
 def run_code(l: Context, code: Code, args: list[Value], state: State) -> None:
-    """Run a function that returns nothing. Words of 64 bits are passed in pairs of registers, the first an even one."""
+    """Run a function that returns nothing.
+
+    Arguments come in r0 to r3: words of 32 bits, and words of 64 bits in pairs of registers, the
+    first of which is even. Raises Incomplete for anything that is not known.
+    """
     machine = _Machine(l, state, _passed(l, args))
     at: int | None = code.start
     for _ in range(MOST):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A piece of inline assembly is run as its architecture's table says; where nothing there fits whole,
-the helper is incomplete.
+"""A piece of inline assembly is run as its architecture's table says.
 
-Code that is patched at boot is a named truth: `static key NAME` on every architecture, and what
-`branches` of the table name, such as `cpu feature N` on x86 and `alternative N` on arm64.
+Where no statement of the table fits whole, the helper is incomplete. Code that is patched at boot
+is a named truth: `static key NAME` on every architecture, and what `branches` of the table name,
+such as `cpu feature N` on x86 and `alternative N` on arm64.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def run_asm(
 
 
 def take_branch(l: Context, text: AsmText, args: list[Value], labels: int) -> list[Any]:
-    """For falling through and each label of an asm goto: the condition of going there, None for never."""
+    """For falling through and for each label of an asm goto: the condition of going there; None for
+    never.
+    """
     table = assembly_of(l.program.arch)
     template = _normal(text.template, table.comments)
     if "__jump_table" in template and labels == 2:
@@ -87,7 +89,10 @@ def take_branch(l: Context, text: AsmText, args: list[Value], labels: int) -> li
 
 
 def _asked(branch: Branch, match: re.Match[str], args: list[Value]) -> int:
-    """The number of the truth that is asked for. One of a `vendor` other than 0 is not known here."""
+    """The number of the truth that is asked for.
+
+    One of a `vendor` other than 0 is not known here.
+    """
     groups = match.groupdict()
 
     def constant(group: str) -> int | None:
@@ -103,7 +108,8 @@ def _asked(branch: Branch, match: re.Match[str], args: list[Value]) -> int:
 
 
 def _static_key(l: Context, args: list[Value]) -> list[Any]:
-    """A jump label: it jumps where the key is enabled, or, where `branch` is set, where it is not."""
+    """A jump label: it jumps where the key is enabled, or, where `branch` is set, where it is not.
+    """
     if len(args) > 1 and not isinstance(args[1], Word):
         known = l.alg.known(getattr(args[1], "term", None))
         if known is None:

@@ -96,10 +96,12 @@ def _store(given: Parameters) -> Model:
 
 
 def _fetch(given: Parameters) -> Model:
-    """A word is combined into memory (`op` swap: it takes its place), and what was there is the result.
+    """A word is combined into memory, and what was there is the result.
 
-    The word is `value`, or what is tied to `old`. Of one that is wider than the instruction's memory,
-    as constants are, the low bits count where there is no result.
+    With the op `swap` it takes its place.
+
+    The word is `value`, or what is tied to `old`. It may be wider than the instruction's memory, as
+    constants are; then its low bits count, if there is no result.
     """
 
     def model(asm: Asm) -> Value | None:
@@ -121,9 +123,10 @@ def _fetch(given: Parameters) -> Model:
 
 
 def _compare_exchange(asm: Asm) -> Value | None:
-    """Where memory has `expected` (or what is tied to `old`), `new` comes there; `old` gets what was there.
+    """Where memory has `expected` (or what is tied to `old`), `new` comes there; `old` gets what
+    was there.
 
-    Where the pattern has a second place, `target`, it must be the first.
+    Where the pattern has a second place, `target`, that must be the same place.
     """
     expected, new, place = asm.given("expected"), asm.arg("new"), asm.address("mem")
     if asm.has("size") and not all(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Inline assembly of powerpc: what updates entries by reservation, stores of two halves, and traps.
 
-A loop of ldarx and stdcx. (lwarx and stwcx. with 32 bits) is one step: the store succeeds only where
-nobody came between. One that waits while an entry is busy (another CPU fills the hash table) is left
-once it is not. What it finds then is that CPU's, so busy entries are outside of the model.
+A loop of ldarx and stdcx. (lwarx and stwcx. with 32 bits) is one step: the store succeeds only
+where nobody came between. One that waits while an entry is busy (another CPU fills the hash table)
+is left once it is not. What it finds then is that CPU's, so busy entries are outside of the model.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _word(asm: Asm, group: str, width: int) -> Word:
 
 
 def _update(given: Parameters) -> Model:
-    """pte_update: bits are cleared, then others set. Gives what was there, and in `new` what is there now.
+    """pte_update: bits are cleared, then others set.
+
+    The results are what was there (`old`) and what is there now (`new`).
 
     Where the pattern has `busy`, the loop waits while one of these bits is set.
     """
@@ -73,7 +75,12 @@ def _set_bits(asm: Asm) -> Value | None:
 
 
 def _trap(asm: Asm) -> None:
-    """twi, or tdnei where a word is not 0: a warning is printed and execution goes on, or, without the flag, it ends."""
+    """twi always traps, tdnei where a word is not 0.
+
+    With the flag a warning is printed and execution goes on.
+
+    Without it, execution ends: behaviour is undefined where it traps.
+    """
     l, flags = asm.lifter, asm.arg("flags")
     if not isinstance(flags, Word) or flags.number is None:
         raise Incomplete("a trap of no constant kind")

@@ -15,12 +15,12 @@ r"""What archs/*.yaml say of assembly, of functions of assembly, and of function
           template: 'nop {number}'
     calls:                       function -> what it does, before its own body is looked at
       arch_atomic_set: {does: store, address: 0, value: 1, size: 4, note: why}
-    harmless:                    function (a glob) -> why it cannot change an entry, a vma or a folio
+    harmless:                    function (a glob) -> why it changes no entry, no vma and no folio
       "flush_tlb_*": flushes the translation buffer
 
-A template is a regular expression for all of the assembly's text, in which white space is one space.
-{name} is the number of an operand: where it first stands any, then the same again. `atomic` is true,
-or the group that has something where the statement is one event.
+A template is a regular expression for all of the assembly's text, in which white space is one
+space. {name} is the number of an operand: where it first stands any, then the same again. `atomic`
+is true, or the group that has something where the statement is one event.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ def assembly_of(kernel: str) -> Assembly:
 
 
 def read_assembly(kernel: str, files: Iterable[Table]) -> Assembly:
-    """What these files say of a folder of the kernel's arch/: those that have a build of it, or none."""
+    """What these files say of a folder of the kernel's arch/.
+
+    Of that folder are files that have a build of it, or no build.
+    """
     found = Assembly()
     for top in files:
         kernels = kernels_of(top)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inline assembly of riscv: atomic operations on memory, and alternatives, which are `extension N` as a truth.
+"""Inline assembly of riscv: memory types, which alternatives of the kernel choose.
 
-amoswap and amoand store in one step and give what was there. An alternative of the kernel has its old text first, and is
-replaced at boot where the CPU has the extension, or T-Head's erratum (`erratum of T-Head N`); one that the configuration leaves
-out (`.if 0 == 1`) never is.
+An alternative has its old text first. It is replaced at boot where the CPU has the extension
+(`extension N`) or T-Head's erratum (`erratum of T-Head N`). One that the configuration leaves out
+(`.if 0 == 1`) is never replaced.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = ["OPERATIONS"]
 
 
 def _number(asm: Asm, group: str) -> int:
+    """An operand that is a constant. Incomplete where it is none."""
     value = asm.arg(group)
     if not isinstance(value, Word) or value.number is None:
         raise Incomplete("an alternative with an operand that is no constant")
@@ -41,7 +42,10 @@ def _memory_type(asm: Asm) -> Value | None:
 
 
 def _normal_memory(asm: Asm) -> Value | None:
-    """ALT_THEAD_PMA: the word, and on T-Head with the type of normal memory where it has none. t3 is scratch."""
+    """ALT_THEAD_PMA: the word, which on T-Head gets the type of normal memory if it has no type.
+
+    t3 is scratch.
+    """
     l, number = asm.lifter, int(asm.match["word"])
     word = asm.tied(number)
     if not isinstance(word, Word) or word.width != 64:

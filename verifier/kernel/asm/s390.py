@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inline assembly of s390, and the one function of its headers that needs an address as a number.
+"""Inline assembly of s390 on entries, and the one function of its headers that needs an address as
+a number.
 
-What the instructions do to an entry is the z/Architecture Principles of Operation's: IPTE and IDTE set the invalid bit of
-one entry, RDP clears the protection bit of one, CS and CSP compare and swap. That the address of a page and the pointer
-to its entry belong together is the callers' duty, and noted. What an instruction could do to further entries is given up.
+What the instructions do to an entry is in the z/Architecture Principles of Operation: IPTE and IDTE
+set the invalid bit of one entry, RDP clears the protection bit of one, CS and CSP compare and swap.
+The address of a page and the pointer to its entry belong together; that is the callers' duty, and
+noted. A way on which an instruction could change further entries is given up.
 """
 
 from __future__ import annotations
@@ -46,7 +48,10 @@ def _lowcore(asm: Asm) -> Value:
 
 
 def _compare_and_swap_pair(asm: Asm) -> Value | None:
-    """csp: of a pair of registers the even one is compared with four bytes and gets what was there, the odd one is stored."""
+    """csp: the even register of a pair is compared with four bytes and gets what was there.
+
+    Where they are equal, the odd register is stored.
+    """
     l, number = asm.lifter, int(asm.match["pair"])
     pair = asm.tied(number)
     if not isinstance(pair, Word) or pair.width != 128:
@@ -81,7 +86,9 @@ def _change(asm: Asm, place: Address, op: str, mask: int) -> None:
 
 
 def _one_entry(asm: Asm, register: Value, mask: int, what: str) -> None:
-    """Give up where the low bits of a register say that more than one entry is meant, or that something else is done."""
+    """Give up the way where the low bits of a register ask for more than one entry, or for another
+    operation.
+    """
     l = asm.lifter
     bits = l.ops.binary("and", l.values.as_word(register), l.values.word(mask, 64), ())
     more = l.alg.neg(l.alg.eq(bits.term, l.alg.word(0, 64), 64))
@@ -96,7 +103,10 @@ def _ipte(asm: Asm) -> None:
 
 
 def _ipte_options(asm: Asm) -> Value | None:
-    """ipte with options: the entry is at a physical address. The low byte of the options is the number of further entries."""
+    """ipte with options: the entry is at a physical address.
+
+    The low byte of the options is the number of further entries.
+    """
     table = asm.arg("table")
     if not isinstance(table, Physical) or table.place is None:
         raise Incomplete("ipte of an entry that is not known")
@@ -107,7 +117,10 @@ def _ipte_options(asm: Asm) -> Value | None:
 
 
 def _idte(asm: Asm) -> None:
-    """idte: sets the invalid bit. The low bits of its address are the number of further entries, and ask for another operation."""
+    """idte: sets the invalid bit.
+
+    The low bits of its address are the number of further entries, and ask for another operation.
+    """
     _one_entry(asm, asm.arg("address"), 0xFFF, "idte of more than one entry")
     asm.lifter.note(f"idte sets the invalid bit of one entry: {_PREMISE}")
     _change(asm, _memory(asm), "or", TABLE_INVALID)
@@ -120,7 +133,11 @@ def _rdp(asm: Asm) -> None:
 
 
 def physical_address(l: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
-    """__pa() of the address of an object is any number, and remembered; of a number it is what C computes."""
+    """__pa(): of the address of an object, any number of 64 bits, which is remembered with the
+    object.
+
+    Of a number it is what C computes.
+    """
     (place,) = args
     if isinstance(place, Address) and any(isinstance(c.base, Object) for c in place.cases):
         names = " or ".join(

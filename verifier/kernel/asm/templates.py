@@ -31,11 +31,13 @@ class Operands:
     constraints: tuple[str, ...]
 
     def result(self, number: int) -> int:
+        """The index of the operand in the result. Incomplete where it is no part of it."""
         if self.outputs[number] < 0:
             raise Incomplete("assembly with its result in another place")
         return self.outputs[number]
 
     def argument(self, number: int) -> int:
+        """The index of the operand among the arguments. Incomplete where it is none of them."""
         if self.arguments[number] < 0:
             raise Incomplete("assembly with its argument in another place")
         return self.arguments[number]
@@ -71,8 +73,8 @@ def operands(text: str) -> Operands:
 class Asm:
     """One piece of assembly being run.
 
-    `match` is the match of its template, whose groups are numbers of operands. `sizes`: suffix of an
-    instruction (group `size`) -> bytes of memory.
+    match  the match of its template, whose groups are numbers of operands
+    sizes  suffix of an instruction (group `size`) -> bytes of memory
     """
 
     lifter: Context
@@ -96,7 +98,8 @@ class Asm:
         return self.args[self.operands.argument(self.number(group))]
 
     def given(self, group: str) -> Value:
-        """The argument of this group, or, where the pattern has no such group, what `old` is tied to."""
+        """The argument of this group; where the pattern has no such group, what `old` is tied to.
+        """
         return self.arg(group) if self.has(group) else self.tied(self.number("old"))
 
     def address(self, group: str) -> Address:

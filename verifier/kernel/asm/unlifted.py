@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a helper calls that is not lifted: assembly, functions that do nothing to entries, and others
-that must be named.
+"""What a helper calls that is not lifted: assembly, functions that do nothing to entries, and
+others that must be named.
 
-Which functions do nothing is data (`harmless` of archs/*.yaml), and short on purpose: a function is
-there only where it cannot change an entry, a vma's flags or a folio.
+Which functions do nothing is data (`harmless` of archs/*.yaml). It is short on purpose: a function
+is there only where it cannot change an entry, a vma's flags or a folio.
 """
 
 from __future__ import annotations

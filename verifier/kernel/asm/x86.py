@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inline assembly of x86 whose results are in registers and flags of their own: compare and exchange,
-and bits of memory.
+"""Inline assembly of x86 whose results are in registers and flags of their own.
 
-What each does is the Intel SDM's, volume 2 (CMPXCHG, CMPXCHG8B, BTC, BTR, BTS).
+What each does is in the Intel SDM, volume 2 (CMPXCHG, CMPXCHG8B, BTC, BTR, BTS).
 """
 
 from __future__ import annotations

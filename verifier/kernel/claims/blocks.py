@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Functions of the kernel on blocks of entries, such as arm64's contiguous ones, lifted with every entry of the block free.
+"""Functions of the kernel on blocks of entries, such as arm64's contiguous ones, lifted with every
+entry free.
 
-A block is one object of `count` entries, aligned to its size as the kernel's page tables are. Arguments are taken by
-the name that they have in C; an mm or a vma is an object of its own, a user's.
+A block is one object of `count` entries, aligned to its size as the kernel's page tables are.
+Arguments are named as in C. An mm or a vma is an object of its own, and a user's.
 """
 
 from __future__ import annotations
@@ -54,12 +55,15 @@ _ASSUMED: Mapping[str, Action] = {"mm_is_user": _user, "folio_nr_pages": _some_p
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The page tables that a block stands in, where functions look at the entries of the first level that lead to them.
+    """The page tables that a block stands in, for functions that look at the entries of the first
+    level.
 
-    first   the function that finds the first of those, and `walk` the one that finds the table behind one
+    first   the function that finds the first entry that leads to the block
+    walk    the function that finds the table behind such an entry
     size    of a table's part of the block, in bytes
-    mask    bits of such an entry that are known, and their `value`; it has 32, and all else is free
-    points  the functions are given a pointer to the first of those, not to an entry of the block
+    mask    the bits of such an entry that are known, and their `value`; it has 32 bits, all others
+            free
+    points  the functions are given a pointer to the first such entry, not to one of the block
     """
 
     first: str
@@ -100,11 +104,14 @@ def lift_block(
     bits: int = 64,
     tables: Tables | None = None,
 ) -> BlockLifting:
-    """A function of the kernel's on a block of these entries, each of so many bits, its pointer at entry `index`.
+    """A function of the kernel's on a block of these entries, each of so many bits, its pointer at
+    entry `index`.
 
-    args     C's name of a parameter -> an int for a constant, else the algebra's word (or truth, for i1)
+    args     C's name of a parameter -> an int for a constant, else the algebra's word (or truth,
+             for i1)
     actions  functions that are answered in another way
     walks    functions that walk page tables and find the block
+
     Raises Incomplete.
     """
     inputs = KernelInputs(alg, free, library.build, features, library.main.layout.big_endian)
@@ -174,7 +181,10 @@ def _arguments(
     free: Free,
     entry: int,
 ) -> tuple[list[Value], Object | None]:
-    """What a function is called with, and where it returns a structure, if it does. Raises Incomplete."""
+    """What a function is called with, and the object for a structure that it returns, if it does.
+
+    Raises Incomplete.
+    """
     alg = lifter.alg
     values: list[Value] = []
     returned = None

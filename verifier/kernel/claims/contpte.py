@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What arm64's contiguous block functions do to every entry, in terms of the model's helpers: claims, and their proofs.
+"""What arm64's contiguous block functions (arch/arm64/mm/contpte.c) do to every entry: claims, and
+their proofs.
 
-Each claim speaks of a whole block of free entries (16, 32 or 128, as the variant says) and is proved on the lifted C.
+Claims are in terms of the model's helpers. Each is about a whole block of free entries (16, 32 or
+128, as the variant says) and is proved on the lifted C.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ def _union(b: Block, helper: str, orig: str) -> Any:
 
 WHOLE: Mapping[str, int | str] = {"addr": 0, "nr": -1}
 def _consistent(b: Block) -> Any:
-    """A block as set_ptes and fold make it: valid, contiguous, frames in a row, equal but for accessed and dirty."""
+    """A block as set_ptes and fold make it: valid, contiguous, frames in a row.
+
+    Accessed and dirty may differ.
+    """
     first = b.before[0]
     step = 1 << b.layout.variant.constants["PAGE_SHIFT"]
     frame = b("pte_pfn", first)
@@ -47,7 +52,10 @@ def _consistent(b: Block) -> Any:
 
 
 def _folded(b: Block) -> Any:
-    """Nothing has changed, or the entries are one block, which is dirty, young if one was, or the one in hand."""
+    """Nothing has changed, or the entries are one block.
+
+    That block is dirty, and young, if one entry was or the one in hand is.
+    """
     given = b.args["pte"]
     same = [
         b.alg.all(
@@ -68,7 +76,11 @@ _ACCESS: Mapping[str, int | str] = {"addr": "at", "entry": "new"}
 
 
 def _allows(b: Block, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
-    """The entry has what is asked for: a walker that looks at it alone does not fault where it would not on what is asked."""
+    """The entry has what is asked for.
+
+    A walker that looks at this entry alone does not fault where it would not fault on what is
+    asked.
+    """
     flags = [b.if_(b(h, asked), b(h, entry)) for h in ("pte_young", dirty, "pte_write")]
     return b.alg.all(
         *flags, b.if_(b.alg.neg(b("pte_rdonly", asked)), b.alg.neg(b("pte_rdonly", entry)))
@@ -76,7 +88,10 @@ def _allows(b: Block, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
 
 
 def _asked_for_is_there(at: int, b: Block) -> Any:
-    """The entry at the pointer has it; so has each that is still in a block, of which hardware may take any for all."""
+    """The entry at the pointer has what is asked for, and so has each that is still in a block.
+
+    Hardware may take any entry of a block for all of them.
+    """
     asked = b.args["entry"]
     return b.alg.all(
         _allows(b, b.after[at], asked),
@@ -96,12 +111,18 @@ def _as_one_by_one(at: int, b: Block) -> Any:
 
 
 def _asks_for_more(b: Block) -> Any:
-    """What is asked for has the flags of each entry, as what contpte_ptep_get gathers has, and what mm/ makes of that."""
+    """What is asked for has the flags of each entry.
+
+    That is so of what contpte_ptep_get gathers, and of what mm/ makes of that.
+    """
     return b.alg.all(*[_allows(b, b.args["entry"], e, "pte_sw_dirty") for e in b.before])
 
 
 def _as_mm_asks(at: int, b: Block) -> Any:
-    """A block as the kernel makes it, asked for what mm/ makes of the entry that it reads: young, perhaps dirty, perhaps writable too."""
+    """A block as the kernel makes it, asked for what mm/ makes of the entry that it reads.
+
+    That is young, perhaps dirty, and then perhaps writable too.
+    """
     read = b("pte_mknoncont", b.before[at])
     for test, make in (("pte_dirty", "pte_mkdirty"), ("pte_young", "pte_mkyoung")):
         read = b.alg.ite(b.some(test), b(make, read), read, 64)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Claims about functions of the kernel on a whole block of free entries, in terms of the model's helpers, and their decision."""
+"""Claims about functions of the kernel on a whole block of free entries, in terms of the model's
+helpers, and their decision.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +51,7 @@ class Block:
         return call(self.machine, self.layout.helper(helper), args)
 
     def some(self, helper: str) -> Any:
+        """The truth that a helper is true of some entry of the block before."""
         return self.alg.any(*[self(helper, entry) for entry in self.before])
 
     def each(self, claim: Callable[[Any, Any], Any]) -> Any:
@@ -56,12 +59,15 @@ class Block:
         return self.alg.all(*[claim(b, a) for b, a in zip(self.before, self.after, strict=True)])
 
     def same(self, a: Any, b: Any) -> Any:
+        """The truth that two entries are equal in all bits."""
         return self.alg.eq(a, b, self.layout.width)
 
     def if_(self, condition: Any, then: Any) -> Any:
+        """The truth that the condition is false or `then` holds."""
         return self.alg.any(self.alg.neg(condition), then)
 
     def nonzero(self) -> Any:
+        """The truth that the function returned something other than 0."""
         width = self.width or 0
         return (
             self.result
@@ -72,12 +78,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`says` holds of the function, called on a whole block with these arguments (a text: a free word of that name).
+    """`says` holds of the function, called on a whole block with these arguments.
 
-    when  what is true of the block and arguments when it is called; None: nothing is known
-    args  a text is a free word of that name; "at": the address of the entry that the pointer is at; -1: how many entries there are
-    at    which entry the pointer is at; -1: the last
-    known bits of free words that `when` says, so that no solver is asked: name (entry[n], or a text of args), mask, value
+    args   parameter -> a text, a free word of that name; "at": the address of the entry that the
+           pointer is at; -1: how many entries there are; another number: itself
+    when   what is true of the block and the arguments when it is called; None: nothing is known
+    at     which entry the pointer is at; -1: the last
+    known  bits of free words that `when` says, so that no solver is asked: name (entry[n], or a
+           text of args), mask, value
     """
 
     function: str
@@ -100,7 +108,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """What was found of a claim. `verdict` and `reason` are its words: of a claim that is refuted, with the entries that show it."""
+    """What was found of a claim."""
 
     variant: str
     claim: Claim
@@ -110,10 +118,12 @@ class ClaimResult:
 
     @property
     def verdict(self) -> str:
+        """What was found, as a word."""
         return word(self.found)
 
     @property
     def reason(self) -> str:
+        """Why, in words: of a claim that is refuted, with the entries that show it."""
         match self.found:
             case Fails(values=values, shown=block):
                 return "; ".join(_told(self.claim, values, block))
@@ -130,7 +140,10 @@ def prove_claim(
     actions: Mapping[str, Action] | None = None,
     tables: Tables | None = None,
 ) -> ClaimResult:
-    """One claim on a block of this many entries; `actions` answer functions in their place, `tables` lead to the block."""
+    """One claim on a block of this many entries.
+
+    `actions` answer functions in their place; `tables` lead to the block.
+    """
     start = time.perf_counter()
     first = [*claim.words, *[f"entry[{n}]" for n in range(count)]]
     found = decide(

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A page of hugetlb that has several entries: arm64's contiguous ones, riscv's of NAPOT. Claims, and their proofs on the lifted C.
+"""A page of hugetlb that has several entries: arm64's contiguous ones, riscv's of NAPOT.
 
-The specs' level hugetlb has one entry for a page. Here is what lets it speak of a block: what arch/{arm64,riscv}/mm/hugetlbpage.c does to a
-whole block of free entries is what the model's helpers do to one, its *fold*, which is dirty, and young, where one entry of the block is.
+Claims, and their proofs on lifted C.
+
+The specs' level hugetlb has one entry for a page. These claims are what lets it speak of a block. A
+block has a *fold*: its first entry, made dirty, and young, where one entry of the block is. What
+arch/{arm64,riscv}/mm/hugetlbpage.c does to a whole block of free entries is what the model's
+helpers do to the fold.
 """
 
 from __future__ import annotations
@@ -39,7 +43,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """A size of page: how many entries, and how many frames from one to the next (0: all entries are alike, as with NAPOT)."""
+    """A size of page.
+
+    entries  how many a page has
+    frames   from one entry to the next; 0: all entries are alike, as with NAPOT
+    size     of the page, in bytes
+    order    of the page, as a power of two of small pages
+    step     from one entry's address to the next, in bytes
+    """
 
     name: str
     entries: int
@@ -109,7 +120,9 @@ def _alike(b: Block, one: Any, two: Any) -> Any:
 
 
 def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
-    """The block after is the page that the entry says: every entry has all of it, and its own frame."""
+    """After the call the block is the page that the entry says: each entry has all of it, and its
+    own frame.
+    """
     alg = b.alg
     parts = []
     for n, found in enumerate(b.after):
@@ -125,7 +138,10 @@ def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
 
 
 def _aligned(b: Block, g: Geometry, entry: Any) -> Any:
-    """The frame of an entry is one that a page of this size may have; of NAPOT the low bits of the field say the size."""
+    """The frame of an entry is one that a page of this size may have.
+
+    With NAPOT the low bits of the field say the size.
+    """
     alg = b.alg
     if g.frames == 0:
         fields = b.layout.fields
@@ -153,7 +169,10 @@ def _gone(b: Block) -> Any:
 
 
 def _as_for_one(b: Block) -> Any:
-    """What arch/'s helper for one entry makes of the fold, for what mm/ gives: what it read, young, perhaps dirty, perhaps writable."""
+    """What arch/'s helper for one entry makes of the fold, for each entry that mm/ gives.
+
+    mm/ gives what it has read, young, perhaps dirty, perhaps writable.
+    """
     fold = _fold(b)
     parts = []
     for makes in ((), ("pte_mkdirty",), ("huge_pte_mkdirty", "huge_pte_mkwrite")):
@@ -189,7 +208,9 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
         return b.alg.all(b("pte_present", pte), _marked(b, pte), _aligned(b, g, pte))
 
     def accessed(b: Block) -> Any:
-        """Nothing changed, or the entry given, dirty and young also where the block was when it was taken."""
+        """Nothing changed, or the entry given, dirty and young also where the block was when it was
+        taken.
+        """
         changed = _one_page(b, g, _merged(b, b.args["pte"]))
         return b.alg.choose(b.nonzero(), changed, b.each(b.same))
 
@@ -343,8 +364,10 @@ def prove_hugetlb_claims(
 def hardware_on_blocks(
     layout: Layout, g: Geometry, backend: str = "bits"
 ) -> list[tuple[str, str, str]]:
-    """For each event on one entry of a block: is it what may happen to the fold (or nothing, where no store lands), and does what is read of
-    one entry alone stay what is read of the fold, as far as option C asks? Event and the two verdicts.
+    """For each event of the hardware on one entry of a block: its name, and two verdicts.
+
+    The first: the event is one that may happen to the fold, or nothing where no store lands. The
+    second: what is read of one entry alone stays what is read of the fold, as far as option C asks.
     """
     return [
         (
@@ -366,7 +389,12 @@ def _as_for_the_fold(b: Block, acted: Block, event: str) -> Any:
 
 
 def _one_for_all(b: Block, acted: Block, event: str) -> Any:
-    """GUP-fast reads one entry. Of a page that is not writable, one entry is dirty if all are: no event makes one differ from the rest."""
+    """GUP-fast reads one entry.
+
+    Of a page that is not writable, one entry is dirty only if all are.
+
+    No event makes one entry differ from the rest.
+    """
     return b.if_(_uniform(b), _uniform(acted))
 
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A page of hugetlb that has several entries, the first of which is read for all: powerpc's and parisc's. Claims, on lifted C.
+"""A page of hugetlb that has several entries, the first of which is read for all: powerpc's and
+parisc's.
 
-On powerpc nothing but functions changes an entry, but for where a hash table has it, so that a page's entries say the same, each
-with its own frame. `is_page` is that. set_huge_pte_at makes it of any words, and every other function is claimed to keep it: what
-it leaves is the page of what the model's helper leaves of the first entry, and entries behind the page stay. On parisc handlers set
-bits of one entry, so that a page is what its first entry says, whatever the others are.
+Claims, on lifted C.
+
+On powerpc only functions change an entry, except where a hash table has it. So the entries of a
+page say the same, each with its own frame: `is_page`. set_huge_pte_at makes a page of any words.
+Every other function is claimed to keep it: what it leaves is the page of what the model's helper
+leaves of the first entry, and entries behind the page stay. On parisc, handlers set bits of one
+entry; there a page is what its first entry says, whatever the others are.
 """
 
 from __future__ import annotations
@@ -43,8 +47,10 @@ POISONED = 2  # include/linux/swapops.h:PTE_MARKER_POISONED
 class Page:
     """A size of page of a variant.
 
-    entries  how many it has, and `apart`: what each has more than the one before
-    marks    of a present entry: the bits that say the size (mask, value); on a hash also that of an entry that is not busy
+    entries  how many it has
+    apart    what each entry has more than the one before
+    marks    of a present entry: the bits that say the size (mask, value); on a hash also the bit of
+             an entry that is not busy
     loose    bits that no frame of such a page has, and nobody reads
     absent   how many entries set_huge_pte_at gives to what is not present
     alone    the other entries of a page may be anything
@@ -65,7 +71,10 @@ class Page:
 
     @property
     def count(self) -> int:
-        """How many entries a claim is about. The tables of a page that fills them have no others."""
+        """How many entries a claim is about.
+
+        The tables of a page that fills them have no others.
+        """
         return (
             self.entries
             if self.tables is not None and self.tables.points
@@ -87,7 +96,10 @@ def pages(layout: Layout) -> list[Page]:
 
 
 def _8xx(layout: Layout) -> list[Page]:
-    """Words of 4 KByte each, whatever PAGE_SIZE is (asm/nohash/32/pte-8xx.h). A page of 8 MByte has two tables full of them."""
+    """Words of 4 KByte each, whatever PAGE_SIZE is (asm/nohash/32/pte-8xx.h).
+
+    A page of 8 MByte has two tables full of them.
+    """
     small = layout.variant.constants["PAGE_SHIFT"] == 12
     sps, huge = (1 << layout.fields[name].low for name in ("SPS", "HUGE"))
 
@@ -119,7 +131,10 @@ def _8xx(layout: Layout) -> list[Page]:
 
 
 def _e500(layout: Layout) -> list[Page]:
-    """Entries of 2 MByte each; of a kernel of 64 bits, from 256 MByte on, of 256 (asm/nohash/64/pgtable-4k.h)."""
+    """Entries of 2 MByte each (asm/nohash/64/pgtable-4k.h).
+
+    A kernel of 64 bits has, from 256 MByte on, entries of 256 MByte.
+    """
     psize, pfn = layout.fields["PSIZE"], layout.fields["PFN"].low
     found = []
     for code, size in ((6, 4 * M), (7, 16 * M), (8, 64 * M), (9, 256 * M), (10, G)):
@@ -142,7 +157,10 @@ def _e500(layout: Layout) -> list[Page]:
 
 
 def _hash_4k(layout: Layout) -> list[Page]:
-    """Entries of 2 MByte, or of 256 (asm/book3s/64/hash-4k.h). Elsewhere on book3s with 64 bits a page has one."""
+    """Entries of 2 MByte, or of 256 (asm/book3s/64/hash-4k.h).
+
+    Elsewhere on book3s with 64 bits a page has one.
+    """
     if layout.variant.name != "powerpc64-hash-4k":
         return []
     pte, busy = (1 << layout.fields[name].low for name in ("PTE", "BUSY"))
@@ -167,7 +185,10 @@ def _hash_4k(layout: Layout) -> list[Page]:
 
 
 def _parisc(layout: Layout) -> list[Page]:
-    """A table's ptes, HPAGE_SIZE being PMD_SIZE (arch/parisc/include/asm/page.h); pte_mkhuge does nothing on PA8800 and PA8900."""
+    """A table's ptes: HPAGE_SIZE is PMD_SIZE (arch/parisc/include/asm/page.h).
+
+    pte_mkhuge does nothing on PA8800 and PA8900.
+    """
     if "HUGE" not in layout.fields:
         return []
     ptes = 8 * 4 * K // layout.width
@@ -194,7 +215,10 @@ _PAGES: Mapping[str, Callable[[Layout], list[Page]]] = {
 # What a page's entries are
 
 def _alike(b: Block, p: Page, one: Any, two: Any) -> Any:
-    """The same to whoever asks pte_same, which on a hash leaves out where the hash table has the entry."""
+    """The same to whoever asks pte_same.
+
+    With a hash table pte_same leaves out the bits that say where the table has the entry.
+    """
     kept = b.alg.word(~p.loose & (1 << b.layout.width) - 1, b.layout.width)
     return b("pte_same", *[b.alg.band(entry, kept, b.layout.width) for entry in (one, two)])
 
@@ -226,7 +250,10 @@ def _row(b: Block, p: Page, entries: tuple[Any, ...], entry: Any) -> Any:
 
 
 def is_page(b: Block, p: Page) -> Any:
-    """The block before is a page: its first entry is one of this size, and the others are the same but for their own frames."""
+    """Before the call, the block is a page of this size.
+
+    Its first entry says so, and the others are the same but for their own frames.
+    """
     first, *others = b.before[:1 if p.alone else p.entries]
     return b.alg.all(
         _of_size(b, p, first),
@@ -259,7 +286,10 @@ def marker(b: Block) -> Any:
 
 
 def _not_present(b: Block, entry: Any) -> Any:
-    """What hugetlb has that is not present, where its pages do not migrate: the marker. Poisoned frames are not claimed about."""
+    """What hugetlb has that is not present, where its pages do not migrate: the marker.
+
+    Nothing is claimed about poisoned frames.
+    """
     return b.same(entry, marker(b))
 
 
@@ -272,8 +302,10 @@ def _is_marked(b: Block, p: Page) -> Any:
 
 
 def _absent(b: Block, p: Page, busy: int) -> Any:
-    """The first entry is not present, and none is locked. On e500, where any word is taken to say a size, the first says one that
-    has no more entries."""
+    """The first entry is not present, and none is locked.
+
+    On e500 any word is taken to say a size; there the first says one that has no more entries.
+    """
     first, fields = b.before[0], b.layout.fields
     found = b.alg.all(
         b.alg.neg(b("pte_present", first)), *[_is(b, entry, busy, 0) for entry in b.before]
@@ -286,7 +318,10 @@ def _absent(b: Block, p: Page, busy: int) -> Any:
 
 
 def _words_of_size(layout: Layout, size: int) -> int:
-    """How many words pte_update of e500 writes for a size (asm/nohash/pgtable.h); of one that an unsigned long has not, as many as never fit."""
+    """How many words pte_update of e500 writes for a size (asm/nohash/pgtable.h).
+
+    Of a size that no unsigned long holds, as many as never fit.
+    """
     each = 4 * K if size < 2 * M else 256 * M if layout.ulong == 64 and size >= 256 * M else 2 * M
     return size if size >> layout.ulong else size // each
 
@@ -312,7 +347,10 @@ def _none_present(b: Block, entries: tuple[Any, ...]) -> Any:
 
 
 def _accessed(b: Block, p: Page) -> Any:
-    """Nothing changes where the model's helper says so, and that is told; not where the pointer is to the first level."""
+    """Nothing changes where the model's helper says so, and the function returns whether it did.
+
+    The second is not claimed where the pointer is to the first level.
+    """
     args = {"entry": b.args["pte"], "dirty": b.alg.truth(True)}
     changed, _ = _left(b, "huge_ptep_set_access_flags", args)
     told = b.alg.truth(True) if _points(p) else b.alg.same(b.nonzero(), changed)
@@ -424,7 +462,11 @@ def actions(p: Page) -> dict[str, Action]:
 
 
 def whole_pages(build: Build) -> Build:
-    """A build for these claims: without what `conform` takes for given of a page's size, the headers' functions by name."""
+    """A build for these claims.
+
+    It takes nothing for given of a page's size, unlike the build of `conform`, and calls the
+    headers' functions by name.
+    """
     return replace(build, premises=(), inline=False)
 
 
@@ -435,7 +477,10 @@ def prove_page_claims(
     backend: str = "bits",
     timeout: float | None = 60,
 ) -> list[ClaimResult]:
-    """Every claim, on pages of these sizes; of all sizes where none is named. The library is one of `whole_pages`."""
+    """Every claim, on pages of these sizes; of all sizes where none is named.
+
+    The library is one of `whole_pages`.
+    """
     return [
         prove_claim(
             library, layout, claim, p.count, make_backend(backend, timeout), actions(p), p.tables

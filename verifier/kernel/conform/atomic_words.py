@@ -44,7 +44,10 @@ def disturbed_lines(run: Disturbed, layout: Layout | None) -> list[str]:
 
 
 def atomicity_lines(found: Atomicity | None, layout: Layout | None, verbose: bool) -> list[str]:
-    """Of a helper that is equal, or not for other reasons: what a reader should know; with `verbose`, all."""
+    """What a reader should know of the atomicity of one helper, a line each.
+
+    The helper is equal, or not equal for other reasons. `verbose`: all that is known.
+    """
     if found is None:
         return []
     rows = []
@@ -101,7 +104,9 @@ def atomicity_counts(results: Iterable[Any], variant: str) -> list[str]:
 
 
 def atomicity_json(found: Atomicity) -> dict[str, Any]:
-    """As plain data: `verdict` against arch/, `one_step` of the kernel's alone (null: not known)."""
+    """As plain data: `verdict` against arch/, `one_step` of the kernel's helper alone (null: not
+    known).
+    """
     one_step = None if isinstance(found.one_step, Undecided) else found.one_step is True
     told: dict[str, Any] = {
         "verdict": _WORDS[type(found.compared)],

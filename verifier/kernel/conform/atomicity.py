@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Is arch/ as atomic as the kernel? What a helper can come to while the hardware acts, on both sides.
+"""Is arch/ as atomic as the kernel?
 
-Not sequences of accesses are compared but outcomes under the variant's own hardware events (`outcomes`): every outcome of
-the kernel's is one of arch/'s, or arch/ is more atomic than the kernel, and what is proved on arch/ may be wrong; every
-outcome of arch/'s is one of the kernel's, or a point in arch/'s text is needless. And without arch/: the kernel's helper is
-one step if what it comes to is what it comes to undisturbed, on an entry that the hardware changed before and after.
+What a helper can come to while the hardware acts, on both sides.
+
+Outcomes are compared, not sequences of accesses, under the variant's own hardware events
+(`outcomes`). Each outcome of the kernel's helper has to be one of arch/'s: else arch/ is more
+atomic than the kernel, and what is proved on arch/ may be wrong. Each outcome of arch/'s has to be
+one of the kernel's: else a point in arch/'s text is needless. And without arch/: the kernel's
+helper is one step if all it comes to is what it comes to undisturbed, on an entry that the hardware
+changed before and after.
 """
 
 from __future__ import annotations
@@ -125,7 +129,8 @@ class Atomicity:
     """What is known of one helper of one variant.
 
     compared  arch/ against the kernel
-    one_step  of the kernel's helper alone: True, a run that one step does not have, or why it is not known
+    one_step  of the kernel's helper alone: True, a run that one step does not have, or why it is
+              not known
     seconds   of processor time
     plain     accesses to the entry that another compiler may tear, merge or repeat
     parts     accesses to a part of the entry
@@ -168,7 +173,8 @@ def _lets_in(node: object) -> bool:
 class Judge:
     """Judges the helpers of one variant.
 
-    named    level -> how names of texts about ptes are called there; levels that are not in it are not compared
+    named    level -> how names of texts about ptes are called there; levels that are not in it are
+             not compared
     premise  wrapper, arguments, algebra -> what else may be taken as given, or None
     """
 
@@ -184,9 +190,10 @@ class Judge:
     _steps: dict[str, bool] = field(default_factory=dict)
 
     def helper(self, shape: Shape, level: str, compare: bool = True) -> Atomicity | None:
-        """A helper on a pointer to an entry; None for any other. `compare`: arch/ says the same where nobody acts within.
+        """What is known of a helper on a pointer to an entry; None for any other helper.
 
-        Where it does not, and lets nobody in, the kernel's undisturbed stands for it: so atomicity is seen alone.
+        `compare`: arch/ says the same where nobody acts within. Where it does not, and lets nobody
+        in, the kernel's helper undisturbed stands for it, so that atomicity is seen alone.
         """
         start = time.process_time()
         function = self.layout.helper(shape.helper)
@@ -209,6 +216,7 @@ class Judge:
         return self._steps[name]
 
     def events(self, level: str) -> tuple[Happening, ...] | NotCompared:
+        """The hardware events on entries of a level, or why nothing is compared there."""
         if level not in self.named:
             return NotCompared(f"no transition is about entries of level {level}")
         try:
@@ -332,7 +340,11 @@ class Judge:
         step: bool | Disturbed | Undecided,
         points: bool,
     ) -> Compared:
-        """Both directions. One step and no point: what arch/ says of an entry that nobody touches, which is compared elsewhere, is all."""
+        """Both directions.
+
+        Where the kernel's helper is one step and arch/ has no point, all is said by what arch/
+        makes of an entry that nobody touches; that is compared elsewhere.
+        """
         if not points and step is True:
             return Same()
         theirs = question.free(arch, "arch: ")
@@ -378,7 +390,10 @@ class Judge:
 
 
 def _of_step(step: bool | Disturbed | Undecided) -> Compared:
-    """arch/ against the kernel where arch/ has no point and values differ: as atomic as the undisturbed helper, or more."""
+    """arch/ against the kernel where arch/ has no point and values differ.
+
+    arch/ is as atomic as the undisturbed helper, or more.
+    """
     return (
         MoreAtomic(step)
         if isinstance(step, Disturbed)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a build's file says of functions and of names, in terms of the lifted code.
 
-A build names constants of C (`X86_FEATURE_NX`, the offset of an operation in its table). Their values
-are the tree's: `constant` gives the value of one, or None where the tree has not got it.
+A build names constants of C (`X86_FEATURE_NX`, the offset of an operation in its table). Their
+values are the tree's: `constant` gives the value of one, or None where the tree has not got it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Facts:
     assembled: Collection[str]
 
     def named(self, text: str) -> str:
-        """A reason with the names of the operations of a table: @table[offset] becomes table.member."""
+        """A reason with the names of the operations of a table: @table[offset] becomes
+        table.member.
+        """
         for table, member in self.build.members():
             offset = (
                 self.constant(f"constant_{operation_name(table, member)}")
@@ -42,7 +44,9 @@ class Facts:
         return text
 
     def labelled(self, note: str) -> str:
-        """A note with C's name of a feature in the place of its number, and with names of operations."""
+        """A note in which C's name of a feature takes the place of its number, and operations have
+        names.
+        """
         note = self.named(note)
         for feature in self.build.features.values():
             if feature.number is None or not re.search(r"feature|\[bit |static key", note):
@@ -66,7 +70,11 @@ class Facts:
         return {name: number for name, number in numbers.items() if number is not None}
 
     def actions(self) -> dict[str, Action]:
-        """Functions that the architecture has a model of, that the build puts out of scope, or takes to return a constant."""
+        """Function -> what it does in place of its own body.
+
+        These are functions that the architecture's file has among its `calls`, that the build puts
+        out of scope, binds to machine code, or takes to return a constant.
+        """
         found = {
             **calls_of(self.build.kernel),
             **{name: leave(why) for name, why in self.build.out_of_scope.items()},
@@ -95,7 +103,10 @@ class Facts:
         return found
 
     def clearing(self, entries: Mapping[str, Object]) -> dict[str, Action]:
-        """Functions that clear bits of the entry that the helper was given: in `entries` once arguments are made."""
+        """Functions that clear bits of the entry that the helper was given -> what they do.
+
+        `entries` has the entry once arguments are made.
+        """
         found: dict[str, Action] = {}
         for name, (constant, why, atomic) in self.build.clears.items():
             bits = self.constant(f"constant_{constant_name(constant)}")

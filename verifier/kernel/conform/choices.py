@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Is every outcome of one side an outcome of the other? Exists one that no choice of the other's comes to?
+"""Is every outcome of one side an outcome of the other?
 
-The other side's choices are finitely many, and never quantified: each is tried on its own, as it turns out to be needed. An
-outcome that no choice tried so far comes to is held against all of them at once, as one question about that outcome
-alone; a choice that comes to it is tried from then on. It ends with an outcome that escapes, or with none left.
+Or is there one that no choice of the other side comes to?
+
+The other side's choices are finitely many, and never quantified: each is tried on its own, as it
+turns out to be needed. An outcome that no choice tried so far comes to is held against all choices
+at once, as one question about that outcome alone. A choice that comes to it is tried from then on.
+This ends with an outcome that escapes, or with none left.
 """
 
 from __future__ import annotations
@@ -77,7 +80,9 @@ class Question:
     _choices: set[str] = field(default_factory=set)  # of either side, by the names of their inputs
 
     def free(self, side: Side, prefix: str) -> tuple[Outcome, list[str]]:
-        """The side with every choice an input; and the names of these, which begin with the prefix."""
+        """The side with each choice an input, and the names of these inputs, which begin with the
+        prefix.
+        """
         graph, names = self.graph(), list[str]()
 
         def choose(name: str) -> Any:
@@ -89,6 +94,7 @@ class Question:
         return outcome, list(dict.fromkeys(names))
 
     def graph(self) -> Bits:
+        """The algebra of bits that the question is asked over."""
         assert isinstance(self.backend.alg, Bits)
         return self.backend.alg
 
@@ -100,7 +106,10 @@ class Question:
         prefix: str,
         others: tuple[Outcome, list[str]] | None = None,
     ) -> Escape | GaveUp | None:
-        """An outcome of the first side that the other does not have; None where there is none. `found` is the first side, freed."""
+        """An outcome of the first side that the other does not have; None where there is none.
+
+        `found` is the first side, with its choices free.
+        """
         have, mine = found
         graph = self.graph()
         asked = [*self.given, have.within]

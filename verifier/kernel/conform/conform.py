@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Does arch/ say what the kernel does? Helper by helper: equal on every input, or not, with an input, or not known.
+"""Does arch/ say what the kernel does?
 
-`equal` is a proof: for every value of every argument (and of every cpu feature, static key, mm and vma that the helper
-looks at), outside of what `outside` names, no behaviour is undefined and both sides give the same result and leave the
-same entry; and, of a helper on an entry in memory, what the kernel's can come to while the variant's hardware acts within it is
-what arch/'s can (`atomicity`). Each rests on what `rests_on` lists.
+Helper by helper: equal on every input, or not, with an input, or not known.
+
+`equal` is a proof, over every value of every argument, and of every cpu feature, static key, mm and
+vma that the helper looks at, outside of what `outside` names. It says that no behaviour is
+undefined, and that both sides give the same result and leave the same entry. Of a helper on an
+entry in memory it also says that what the kernel's can come to while the variant's hardware acts
+within it is what arch/'s can (`atomicity`). Each rests on what `rests_on` lists.
 """
 
 from __future__ import annotations
@@ -62,7 +65,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """For all inputs outside of `outside`, the model's helper and the kernel's give and do the same."""
+    """For all inputs outside of `outside`, the model's helper and the kernel's give and do the
+    same.
+    """
 
     variant: str
     build: str
@@ -75,7 +80,10 @@ class Equal:
 
 @dataclass(frozen=True, slots=True)
 class TooAtomic:
-    """The two are equal where nobody else acts; but while the hardware acts, the kernel's comes to what arch/'s never does."""
+    """The two are equal where nobody else acts, but arch/ is more atomic.
+
+    While the hardware acts, the kernel's helper comes to what arch/'s never does.
+    """
 
     variant: str
     build: str
@@ -88,7 +96,8 @@ class TooAtomic:
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """On these inputs the two sides differ: parameter -> value; results and entries as words (booleans 0 and 1).
+    """On these inputs the two sides differ: parameter -> value; results and entries as words
+    (booleans 0 and 1).
 
     Both sides were evaluated with plain integers, and differ there as well.
     """
@@ -107,7 +116,10 @@ class Differs:
 
 @dataclass(frozen=True, slots=True)
 class Contradicted:
-    """The solver says that the sides differ on these values, and plain integers say that they do not: a defect of the tool."""
+    """The solver says that the sides differ on these values; plain integers say that they do not.
+
+    This is a defect of the tool.
+    """
 
     variant: str
     build: str
@@ -119,7 +131,8 @@ class Contradicted:
 
 @dataclass(frozen=True, slots=True)
 class Inconclusive:
-    """Not known, and why: something is not modelled, behaviour is undefined, or the solver gave up."""
+    """Not known, and why: something is not modelled, behaviour is undefined, or the solver gave up.
+    """
 
     variant: str
     build: str
@@ -131,7 +144,9 @@ class Inconclusive:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The model has this helper, and nothing in the kernel's headers has this name: it is one of our own."""
+    """The model has this helper, and nothing in the kernel's headers has this name: it is one of
+    our own.
+    """
 
     variant: str
     build: str
@@ -141,7 +156,10 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unwritten:
-    """The kernel has this helper and the model has not. `lifted` says whether it could be lifted."""
+    """The kernel has this helper and the model has not.
+
+    `lifted` says whether it could be lifted.
+    """
 
     variant: str
     build: str
@@ -163,7 +181,8 @@ def conform_variant(
 ) -> list[Result]:
     """Every helper of the model and of the kernel whose name matches, in order of name.
 
-    `levels`: level -> how names of texts about ptes are called there; None: atomicity is not compared.
+    `levels`: level -> how names of texts about ptes are called there; None: atomicity is not
+    compared.
     """
     variant, build = layout.variant.name, library.build
     features = known_features(library, layout.variant.features)
@@ -203,7 +222,10 @@ def conform_variant(
 def _with_atomicity(
     judge: Judge, shape: Shape, result: Equal | Differs | Contradicted | Inconclusive
 ) -> Result:
-    """The result, with what the helper can come to while the hardware acts. One that is equal, but for that, is not `equal`."""
+    """The result, with what the helper can come to while the hardware acts.
+
+    A helper that is equal only where nobody acts is not `equal`.
+    """
     if isinstance(result, Inconclusive | Contradicted):
         return result
     found = judge.helper(shape, level_of(shape.helper), isinstance(result, Equal))
@@ -263,7 +285,11 @@ def _free(free: Free, name: str, width: int) -> Any:
 def conform_helper(
     library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend
 ) -> Equal | Differs | Contradicted | Inconclusive:
-    """One helper of one variant. What it reads where it is not known where is taken to be anything, if that makes no difference."""
+    """One helper of one variant.
+
+    With free loads, loads from unknown addresses return arbitrary values. They are tried where the
+    helper is incomplete without, and count where what was loaded makes no difference.
+    """
     found = _conform_helper(library, layout, shape, features, backend)
     if isinstance(found, Inconclusive):
         other = _conform_helper(library, layout, shape, features, backend.again(), True)
@@ -373,14 +399,19 @@ def _has_no_shadow_stacks(library: Library, shape: Shape) -> bool:
 def _shadow_premise(
     library: Library, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]
 ) -> Any:
-    """shadow_stack is false, where the kernel's configuration has no such vma; None where that says nothing."""
+    """shadow_stack is false, where the kernel's configuration has no such vma; None where that says
+    nothing.
+    """
     if not _has_no_shadow_stacks(library, shape):
         return None
     return alg.neg(args[next(p.name for p in shape.parameters() if p.model == "shadow_stack")])
 
 
 def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
-    """The condition under which results or entries differ. A result that one side does not return is not compared."""
+    """The condition under which results or entries differ.
+
+    A result that one side does not return is not compared.
+    """
     found = []
     for name, entry in kernel.entries.items():
         found.append(alg.neg(alg.eq(entry, model.entries[name], _entry_width(kernel, name))))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is claimed of lifted code, decided: one way for helpers, laws, blocks of entries, and functions of mm/.
+"""What is claimed of lifted code, decided: one way for helpers, laws, blocks of entries, and
+functions of mm/.
 
-A claim is put over any algebra. The solver is asked over its own, and what refutes is put again over plain integers: both
-sides are computed anew from the values, and only what is wrong there too is `Fails`.
+A claim is put over any algebra. The solver is asked over its own algebra. What refutes the claim is
+put again over plain integers: both sides are computed anew from the values, and only what is wrong
+there too is `Fails`.
 """
 
 from __future__ import annotations
@@ -41,10 +43,13 @@ class Setting(Protocol):
     """Over what a claim is put: an algebra, its free words, and whether a condition may hold."""
 
     @property
-    def alg(self) -> Algebra[Any, Any]: ...
+    def alg(self) -> Algebra[Any, Any]:
+        """The algebra that the claim is put over."""
     @property
-    def free(self) -> Free: ...
-    def possible(self, condition: Any) -> bool: ...
+    def free(self) -> Free:
+        """Where free words and truths come from, by name."""
+    def possible(self, condition: Any) -> bool:
+        """May the condition hold?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Plain:
     alg: Integers = field(default_factory=Integers)
 
     def possible(self, condition: bool) -> bool:
+        """Does the condition hold for these values?"""
         return condition
 
 
@@ -76,14 +82,20 @@ class Question(Generic[Shown]):
 
 @dataclass(frozen=True, slots=True)
 class Holds(Generic[Shown]):
-    """Of all values that are given none is undefined or wrong, and there are some. `shown` is over the solver's algebra."""
+    """Of all values that are given, none is undefined or wrong, and there are some.
+
+    `shown` is over the solver's algebra.
+    """
 
     shown: Shown
 
 
 @dataclass(frozen=True, slots=True)
 class Fails(Generic[Shown]):
-    """Wrong, and not undefined, for these values of all that is free: by the solver, and again with plain integers."""
+    """Wrong, and not undefined, for these values of all that is free.
+
+    Both the solver and plain integers say so.
+    """
 
     values: Mapping[str, int]
     shown: Shown
@@ -111,7 +123,10 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """The solver says that these values refute, and plain integers say that they do not: a defect of the tool."""
+    """The solver says that these values refute the claim; plain integers say that they do not.
+
+    This is a defect of the tool.
+    """
 
     values: Mapping[str, int]
     reason: str
@@ -126,13 +141,19 @@ class _NothingGiven(Incomplete):
 
 
 def assumed(setting: Setting, given: Sequence[Any]) -> None:
-    """To be called by what puts a claim and lifts code under its premise. Nothing is lifted where that holds of nothing."""
+    """A premise, for what puts a claim and lifts code under it to call.
+
+    Nothing is lifted where the premise holds of nothing.
+    """
     if not setting.possible(setting.alg.all(*given)):
         raise _NothingGiven("nothing is as assumed")
 
 
 def decide(backend: Backend, ask: Ask[Shown], first: Sequence[str] = ()) -> Verdict[Shown]:
-    """Does what `ask` puts hold of all values? Where not, the values are the least: of the inputs named first, then of the rest."""
+    """Does what `ask` puts hold of all values?
+
+    Where it does not, the values are the least: of the inputs named first, then of the rest.
+    """
     try:
         question = ask(backend)
     except _NothingGiven:

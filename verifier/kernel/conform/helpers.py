@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's helpers of one build, lifted: from arguments to a result, the entry behind a pointer, and what it rests on.
+"""The kernel's helpers of one build, lifted: from arguments to a result, the entry behind a
+pointer, and what it rests on.
 
 A `Library` is made once for a build and read many times, over any algebra.
 """
@@ -48,9 +49,10 @@ _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 class Lifting:
     """A helper on some arguments, over some algebra.
 
-    result     the algebra's word (with `width`), truth (width 0), or None
-    entries    parameter -> what stands behind the pointer at the end
-    undefined  where behaviour is undefined, the result being poison and ways that are not modelled included
+    result     the algebra's word (of `width` bits), truth (width 0), or None
+    entries    parameter -> what stands behind the pointer at the end, of `entry_widths` bits
+    undefined  where behaviour is undefined; also where the result is poison, or a way is not
+               modelled
     outside    where the model says nothing
     notes      what it rests on: axioms, models, premises
     accesses   the events on entries, where others were let in between them
@@ -67,7 +69,9 @@ class Lifting:
 
 
 class Library:
-    """The lifted code of one build. `widths` are those of C's types: entry bytes come with each wrapper."""
+    """The lifted code of one build: its program, the wrappers that call helpers, and the constants
+    it names.
+    """
 
     def __init__(self, compiled: Compiled, shapes: Sequence[Shape]) -> None:
         self.build = compiled.configured.build
@@ -93,10 +97,15 @@ class Library:
 
     @property
     def main(self) -> Module:
+        """The module of the wrappers."""
         return self.program.modules[0]
 
     def named(self, helpers: Sequence[str]) -> set[str]:
-        """Which of these names the configured headers or the lifted sources have, or other C of memory management defines."""
+        """Which of these names the kernel has.
+
+        That is, the configured headers or the lifted sources have it, or other C of memory
+        management defines it.
+        """
         wanted = set(helpers)
         found = wanted & self.names
         for module in self.program.modules:
@@ -116,7 +125,10 @@ class Library:
         return found
 
     def constant(self, name: str) -> int | None:
-        """The value of a wrapper without parameters, such as a feature's number; None where the tree has not got it."""
+        """The value of a wrapper without parameters, such as a feature's number.
+
+        None where the tree has not got it. ExtractionError where it is undefined or no word.
+        """
         if f"{PREFIX}{name}" not in self.wrappers:
             return None
         lifter = Lifter(
@@ -146,10 +158,13 @@ class Library:
         acting: Acting | None = None,
         most_rounds: int | None = None,
     ) -> Lifting:
-        """A helper on these arguments: parameter -> the algebra's word or truth; of a pointer the entry behind it.
+        """A helper on these arguments: parameter -> the algebra's word or truth; of a pointer, the
+        entry behind it.
 
-        Parameters that the model does not have are free; so is, with `free_loads`, what is read where it is not known where.
-        `acting` is let in between the events of the code; `most_rounds` of one loop. Raises Incomplete.
+        Parameters that the model does not have are free. With free_loads, loads from unknown
+        addresses return arbitrary values. `acting` is let in between the events of the code.
+        `most_rounds` bounds the rounds of one loop. `feasible` says whether a way may be gone.
+        Raises Incomplete.
         """
         inputs = KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         objects: dict[str, Object] = {}
@@ -284,7 +299,7 @@ class Library:
         return size // copies(self.build.entries)
 
     def width(self, shape: Shape, index: int) -> int:
-        """The width in bits of a wrapper's parameter; 0 for a truth, and the entry's behind a pointer."""
+        """The width in bits of a wrapper's parameter: 0 for a truth, the entry's for a pointer."""
         function = self.main.function(shape.wrapper)
         if function is None:
             raise Incomplete(f"no wrapper {shape.wrapper}")
@@ -308,7 +323,10 @@ def _result(lifter: Lifter, value: Value | None) -> tuple[Any, int | None]:
 
 
 def known_features(library: Library, features: Mapping[str, bool]) -> dict[str, bool]:
-    """What a variant's features are in the lifted code. Features that the tree has no number of are left out."""
+    """What a variant's features are in the lifted code: name there -> value.
+
+    Features that the tree has no number of are left out.
+    """
     found: dict[str, bool] = {}
     for name, feature in library.build.features.items():
         if name not in features:

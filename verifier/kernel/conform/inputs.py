@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the lifted code does not know: free, or as the variant's features and the build's axioms have it."""
+"""What the lifted code does not know: free, or as the variant's features and the build's axioms
+have it.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,17 @@ __all__ = ["Free", "Given", "KernelInputs", "Nothing"]
 class Free(Protocol):
     """Where free words and truths come from, by name: the algebra itself, or given values."""
 
-    def input_word(self, name: str, width: int) -> Any: ...
-    def input_bool(self, name: str) -> Any: ...
+    def input_word(self, name: str, width: int) -> Any:
+        """A free word of so many bits, the same for each use of its name."""
+    def input_bool(self, name: str) -> Any:
+        """A free truth, the same for each use of its name."""
 
 
 @dataclass(slots=True)
 class KernelInputs:
-    """Names of the lifted code: axioms and features of a variant have their values, all else is free."""
+    """Names of the lifted code: axioms and features of a variant have their values, all else is
+    free.
+    """
 
     alg: Algebra[Any, Any]
     free: Free
@@ -33,6 +39,8 @@ class KernelInputs:
     notes: dict[str, None] = field(default_factory=dict)
 
     def word(self, name: str, width: int) -> Any:
+        """The word of a name, of so many bits: an axiom's value, bits that features give, or free.
+        """
         for axiom in self.build.axioms:
             if axiom.word == name and axiom.bits == width:
                 self.notes[str(axiom)] = None
@@ -56,7 +64,10 @@ class KernelInputs:
         return self.free.input_word(name, width)
 
     def _with_bits(self, name: str, bits: Mapping[int, bool]) -> Any:
-        """A word of a bitmap of which some bits are known. (Bits are numbered as on little-endian machines.)"""
+        """A word of a bitmap of which some bits are known.
+
+        Bits are numbered as on little-endian machines.
+        """
         alg, full = self.alg, (1 << 64) - 1
         ones, zeros = (
             sum(1 << bit for bit, value in bits.items() if value is wanted)
@@ -66,6 +77,7 @@ class KernelInputs:
         return alg.bor(alg.band(free, alg.word(~zeros & full, 64), 64), alg.word(ones, 64), 64)
 
     def boolean(self, name: str) -> Any:
+        """The truth of a name: a feature's value, or free."""
         if name in self.features:
             self.notes[f"{name} is {str(self.features[name]).lower()}, as the variant says"] = None
             return self.alg.truth(self.features[name])
@@ -76,14 +88,19 @@ class Nothing:
     """No free words: for what must be a constant."""
 
     def input_word(self, name: str, width: int) -> Any:
+        """Raises Incomplete: nothing is free."""
         raise Incomplete(f"{name} is not a constant")
 
     def input_bool(self, name: str) -> Any:
+        """Raises Incomplete: nothing is free."""
         raise Incomplete(f"{name} is not a constant")
 
 
 class Given:
-    """Values of free words by name, as a solver's model has them; what it left out is 0. `asked`: those that were looked at."""
+    """Values of free words by name, as a solver's model has them; what it left out is 0.
+
+    `asked`: those that were looked at.
+    """
 
     def __init__(self, values: Mapping[str, int | bool]) -> None:
         self.values = values

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's own laws of entries (specs/laws.yaml), for all values: on the lifted helpers, or on those of arch/.
+"""The kernel's own laws of entries (specs/laws.yaml), for all values: on the lifted helpers, or on
+those of arch/.
 
-A law is an expression of the language. Where the kernel's helpers are asked, each call in it is answered by the lifted
-function; a law holds only where none of them is undefined for these arguments.
+A law is an expression of the language. Where the kernel's helpers are asked, each call in it is
+answered by the lifted function. A law holds only where none of them is undefined for these
+arguments.
 """
 
 from __future__ import annotations
@@ -57,7 +59,10 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Fails:
-    """False for these values of its parameters, also with plain integers. `free`: features and memory that helpers look at."""
+    """False for these values of its parameters, also with plain integers.
+
+    `free`: features and memory that helpers look at.
+    """
 
     variant: str
     law: Law
@@ -68,7 +73,8 @@ class Fails:
 
 @dataclass(frozen=True, slots=True)
 class Contradicted:
-    """False by the solver, and not with plain integers, for the same values: a defect of the tool."""
+    """False by the solver, and not with plain integers, for the same values: a defect of the tool.
+    """
 
     variant: str
     law: Law
@@ -78,6 +84,8 @@ class Contradicted:
 
 @dataclass(frozen=True, slots=True)
 class NotKnown:
+    """A law of which it is not known whether it holds, and why."""
+
     variant: str
     law: Law
     reason: str
@@ -104,7 +112,10 @@ _WORDS: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LawReport:
-    """What is known of each law of each variant; `undecided` are variants that a stopped run did not come to the end of."""
+    """What is known of each law of each variant.
+
+    `undecided` are variants that a stopped run did not come to the end of.
+    """
 
     results: tuple[LawResult, ...]
     seconds: Mapping[str, float]
@@ -112,7 +123,9 @@ class LawReport:
 
     @property
     def exit_code(self) -> Exit:
-        """4 a contradiction, 1 a law refuted, 3 one not known, else 0; 2 where none applied; 130 where it was stopped."""
+        """4: a contradiction; 1: a law refuted; 3: one not known; 2: none applied; 130: stopped;
+        else 0.
+        """
         return exit_of((_WORDS[type(result)] for result in self.results), bool(self.undecided))
 
 
@@ -128,7 +141,8 @@ def judge_laws(
     cache: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> LawReport:
-    """Every law whose name matches, for these variants; on arch/'s helpers where there is no tree."""
+    """Every law whose name matches, for these variants; on arch/'s helpers where there is no tree.
+    """
     laws = [law for law in load_laws() if any(fnmatch.fnmatchcase(law.name, g) for g in names)]
     if not laws:
         raise UsageError(f"no law matches {', '.join(names)}")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The kernel's helpers in the place of arch/'s, over any algebra.
 
-`KernelHelpers` offers them to `prove`; `KernelAnswers` is the memory through which the evaluator then calls. What the
-kernel has no function for stays arch/'s, by name and with the reason. Where the hardware may act within a helper, the kernel's own
-code says: one that is one step is lifted undisturbed, of any other the world's hardware acts before each event but the first.
+`KernelHelpers` offers them to `prove`; `KernelAnswers` is the memory through which the evaluator
+then calls. Where the kernel has no function, arch/'s stays, by name and with the reason. Where the
+hardware may act within a helper, the kernel's own code says: a helper that is one step is lifted
+undisturbed; of any other, the world's hardware acts before each event but the first.
 """
 
 from __future__ import annotations
@@ -27,14 +28,19 @@ __all__ = ["KernelAnswers", "KernelHelpers"]
 
 
 class KernelAnswers(Memory[Any, Any]):
-    """Results of calls, as the evaluator remembers them; those of the kernel's helpers are lifted when they are first asked for.
+    """Results of calls, as the evaluator remembers them.
+
+    A helper of the kernel's is lifted when it is first asked for.
 
     library  the lifted code; None: everything is arch/'s
-    strict   Incomplete is raised where the kernel has no such helper; else arch/'s stands, and `stays` says why
+    strict   Incomplete is raised where the kernel has no such helper; else arch/'s stands, and
+             `stays` says why
     judge    says which helpers are one step; None: nobody acts within any
-    met      call -> why C leaves open what it does, or why that is not modelled -> under which condition
+    met      call -> why C leaves open what it does, or why that is not modelled -> under which
+             condition
 
-    Only the kernel's answers are remembered, not what is computed from them: each use of one is so seen by `take`.
+    Only the kernel's answers are remembered, not what is computed from them: so `take` sees each
+    use of one.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class KernelAnswers(Memory[Any, Any]):
 
     @property
     def undefined(self) -> list[Any]:
+        """The conditions under which some answer is undefined or not modelled."""
         return [condition for reasons in self.met.values() for condition in reasons.values()]
 
     def __getitem__(self, key: Any) -> Any:
@@ -85,6 +92,10 @@ class KernelAnswers(Memory[Any, Any]):
             super().__setitem__(key, value)
 
     def take(self) -> dict[str, Any]:
+        """Why C leaves open what it does, or why that is not modelled -> under which condition.
+
+        Only of the answers that were used since this was last asked.
+        """
         found = {reason: self.alg.any(*calls.values()) for reason, calls in self._asked.items()}
         self._asked = {}
         return found
@@ -139,7 +150,10 @@ class KernelAnswers(Memory[Any, Any]):
         return self._pointed[key]
 
     def lets_hardware_in(self, function: Function) -> bool:
-        """May the hardware act within the kernel's helper that stands for this one? Only where that is not proved to be one step."""
+        """May the hardware act within the kernel's helper that stands for this one?
+
+        It may, unless that helper is proved to be one step.
+        """
         return (
             self.judge is not None and self._ours(function) and not self.judge.is_one_step(function)
         )
@@ -147,7 +161,9 @@ class KernelAnswers(Memory[Any, Any]):
     def _disturbed(
         self, function: Function, args: tuple[Any, ...], room: Room[Any, Any]
     ) -> tuple[Any, dict[str, Any], Any] | None:
-        """A helper that is not one step: lifted for this call, with the hardware let in between its events."""
+        """A helper that is not one step, lifted for this call, with the hardware let in between its
+        events.
+        """
         key = (function, args, room.place)
         try:
             lifted, names = self._lift(function, args, room)
@@ -185,7 +201,7 @@ class KernelAnswers(Memory[Any, Any]):
         return lifted.result, entries, self.alg.any(*(u.condition for u in unless))
 
     def says(self) -> tuple[str, ...]:
-        """How many helpers are the kernel's, those that are not, and what the lifted ones rest on."""
+        """How many helpers are the kernel's, which are not, and what the lifted ones rest on."""
         return (
             f"{len(self.lifted)} helpers are the kernel's",
             *(f"{n} is arch/'s: {why}" for n, why in sorted(self.stays.items())),
@@ -195,11 +211,16 @@ class KernelAnswers(Memory[Any, Any]):
         )
 
     def _ours(self, function: Function) -> bool:
-        """Is this the helper of arch/ of that name, and not something of specs/ that is called like one?"""
+        """Is this arch/'s helper of that name, and not something of specs/ that is called like one?
+        """
         return self.layout.function(function.name) is function
 
     def _stay(self, function: Function, why: str) -> None:
-        """arch/'s helper stands. That settles nothing, unless it is one that no kernel has: it may hide another name, or a bug."""
+        """arch/'s helper stands.
+
+        That settles nothing, unless no kernel has such a helper: another name may be hidden in it,
+        or a bug.
+        """
         self.stays[function.name] = why
         assert self.library is not None
         if function.name not in self.library.listed or self.layout.text(function.name).own:
@@ -305,6 +326,9 @@ class KernelHelpers:
     def memory(
         self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]
     ) -> KernelAnswers:
+        """The memory through which the evaluator calls a variant's helpers, with free words from
+        `fresh`.
+        """
         library = self.libraries[layout.variant.name]
         found = KernelAnswers(
             library, layout, alg, _Fresh(fresh), strict=False, features=self.features(layout)

@@ -23,7 +23,12 @@ __all__ = ["Modelled", "Pairing", "evaluate_model", "pair"]
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """One parameter on both sides: its name in the wrapper, in the model, its width (0: a truth), and is it an entry."""
+    """One parameter on both sides.
+
+    wrapper  its name in the wrapper, and `model` in the model
+    width    in bits; 0: a truth
+    entry    it is a pointer to an entry
+    """
 
     wrapper: str
     model: str
@@ -33,7 +38,9 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class Modelled:
-    """What the model's helper gives: a result (None where it returns nothing) and entries by wrapper parameter."""
+    """What the model's helper gives: a result (None where it returns nothing), and entries by
+    wrapper parameter.
+    """
 
     result: Any
     width: int

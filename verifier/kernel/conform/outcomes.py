@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a helper comes to while the hardware acts: the entry, the result, and whether a user's store happened.
+"""What a helper comes to while the hardware acts: the entry, the result, and whether a user's store
+happened.
 
-Each event of the variant's hardware is let in before the helper, after it, and where its text leaves room: of C between its
-events (`windows`), of arch/'s text at `hardware()`. Whether it happens there is a choice, by a name.
+Each event of the variant's hardware is let in before the helper, after it, and where its text
+leaves room: in C between its events (`windows`), in arch/'s text at `hardware()`. Whether it
+happens there is a choice, by a name.
 """
 
 from __future__ import annotations
@@ -50,7 +52,10 @@ Choose: TypeAlias = Callable[[str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """A hardware event on the entries of one level: when it may happen, the entry after, and does a user's store land?"""
+    """A hardware event on the entries of one level.
+
+    It says when it may happen, what the entry is after it, and whether a user's store lands.
+    """
 
     name: str
     when: Function
@@ -59,7 +64,11 @@ class Happening:
 
 
 def happenings(layout: Layout, level: str, named: Callable[[str], str]) -> tuple[Happening, ...]:
-    """The events of a variant; none where one CPU runs the kernel's code, and nobody else beside it. SpecError as of `Layout.event`."""
+    """The events of a variant; none where one CPU runs the kernel's code, and nobody else beside
+    it.
+
+    SpecError as of `Layout.event`.
+    """
     if layout.variant.one_cpu:
         return ()
     found = [layout.event(name, named, level) for name in layout.variant.hardware]
@@ -67,7 +76,9 @@ def happenings(layout: Layout, level: str, named: Callable[[str], str]) -> tuple
 
 
 class Hardware:
-    """Lets the events happen where they were chosen, each once at each point, in arch/'s order; and notes which did."""
+    """Lets the chosen events happen, each once at each point, in arch/'s order; and notes which
+    did.
+    """
 
     def __init__(
         self, alg: Algebra[Any, Any], events: Sequence[Happening], width: int, choose: Choose
@@ -79,7 +90,9 @@ class Hardware:
         self.happened: list[tuple[str, str]] = []
 
     def act(self, place: str, entry: Any, where: Any) -> Any:
-        """The entry after the hardware may have acted at a place, which is reached under a condition."""
+        """The entry after the hardware may have acted at a place, which is reached under a
+        condition.
+        """
         alg = self.alg
         for event in self.events:
             may = call(self.machine, event.when, (entry,))
@@ -130,7 +143,8 @@ class Side(Protocol):
 
     def outcome(
         self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose
-    ) -> Outcome: ...
+    ) -> Outcome:
+        """What the side comes to on these arguments, under these choices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +246,10 @@ class ArchSide:
 
 
 def same(alg: Algebra[Any, Any], width: int, one: Outcome, two: Outcome) -> Any:
-    """The condition under which two runs come to the same. A result that one does not have is not compared."""
+    """The condition under which two runs come to the same.
+
+    A result that one of them does not have is not compared.
+    """
     found = [alg.eq(one.entry, two.entry, width), alg.same(one.stored, two.stored)]
     if one.width is not None and two.width is not None:
         if one.width != two.width:
@@ -246,7 +263,10 @@ def same(alg: Algebra[Any, Any], width: int, one: Outcome, two: Outcome) -> Any:
 
 
 def all_outcomes(side: Side, free: Free, args: Mapping[str, Any]) -> Iterator[Outcome]:
-    """With numbers: what the side comes to, by every choice that makes a difference. Incomplete where they are too many."""
+    """With numbers: what the side comes to, by every choice that makes a difference.
+
+    Incomplete where there are too many.
+    """
     alg, script = Integers(), list[bool]()
     for _ in range(MOST_WAYS):
         taken: list[bool] = []

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An algebra together with the solver that decides its conditions: bits with a SAT solver, or terms with z3."""
+"""An algebra together with the solver that decides its conditions: bits with a SAT solver, or terms
+with z3.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ class Backend:
     def small(
         self, conditions: Sequence[Any], first: Sequence[str], model: Mapping[str, int | bool]
     ) -> Mapping[str, int | bool]:
-        """A model of the conditions with the least values: of the inputs named first, then of the others, where that is cheap."""
+        """A model of the conditions with the least values.
+
+        The inputs named first are least, then the others, where that is cheap.
+        """
         alg: Any = self.alg
         order = [n for n in dict.fromkeys((*first, *sorted(model))) if n in alg.inputs][:FEW_INPUTS]
         try:
@@ -73,7 +78,10 @@ def _least(
     order: Sequence[str],
     model: Mapping[str, int | bool],
 ) -> Mapping[str, int | bool]:
-    """`small` with questions alone: may an input be 0, and else, from the highest bit down, less than with that bit?"""
+    """`small` with questions alone.
+
+    May an input be 0? Else, from the highest bit down: may it be less than with that bit?
+    """
     left = FEW_QUESTIONS
     for name in order:
         truth = name in alg.bools

@@ -242,7 +242,11 @@ def as_junit(report: Conformance) -> str:
 
 
 def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> str:
-    """JUnit XML of one suite: (class, name, seconds, "", "failure" or "error", text) for each case; without a failure it is output."""
+    """JUnit XML of one suite.
+
+    A case is (class, name, seconds, "", "failure" or "error", text); without a failure the text is
+    output.
+    """
     from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
     suite = TestSuite(name)

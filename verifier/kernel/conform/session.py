@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel side as others use it: give a tree and variants, get libraries of lifted helpers, or results of conform.
+"""The kernel side as others use it: give a tree and variants, get libraries of lifted helpers, or
+results of conform.
 
-    report = conform(Path("linux-6.12"), ["x86_64*", "arm64-4k"])
-    library = library_for(Path("linux-6.12"), layout)
+report = conform(Path("linux-6.12"), ["x86_64*", "arm64-4k"]) library =
+library_for(Path("linux-6.12"), layout)
 """
 
 from __future__ import annotations
@@ -80,7 +81,10 @@ class Conformance:
 
 
 def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
-    """The variants of arch/ whose name, or whose architecture's, matches a glob. UsageError where none does."""
+    """The variants of arch/ whose name, or whose architecture's, matches a glob.
+
+    UsageError where none does.
+    """
     archs = load_archs(folder)
     generic = load_generic(folder or data_folder("arch"))
     found = [
@@ -169,7 +173,8 @@ def conform(
     build      the name of a build to use in place of each variant's own
     progress   told what is being done
     atomicity  compare also what helpers can come to while the hardware acts
-    Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not build).
+    Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not
+    build).
     """
     opened = open_tree(tree)
     builds = load_builds()
@@ -222,7 +227,11 @@ def conform(
 
 
 def exit_code(results: Iterable[Result]) -> Exit:
-    """0 all equal, 1 something differs, 3 something is not known, 4 a difference that does not replay, 2 nothing compared."""
+    """The exit code of these results.
+
+    0: all equal; 1: something differs; 2: nothing was compared; 3: something is not known; 4: a
+    difference that does not replay.
+    """
     return exit_of(_word(result) for result in results)
 
 

@@ -15,9 +15,10 @@ __all__ = ["load", "load_scalar", "scatter", "shifted", "store", "store_scalar"]
 
 
 def _cases(l: Context, address: Address, s: State, reading: bool = False) -> list[Case]:
-    """The cases of an address that is about to be used. One that is no object is given up, and the others are kept.
+    """The cases of an address that is about to be used.
 
-    What a lifter with `free_loads` reads of one that is no object is anything.
+    A case that is no object is given up, and the others are kept. With free_loads, a load from such
+    a case returns an arbitrary value.
     """
     l.undefine(s, address.poison, "an address is poison")
     kept = []
@@ -135,7 +136,10 @@ def load(l: Context, module: Module, kind: Type, address: Address, s: State) -> 
 
 
 def _load_pointer(l: Context, address: Address, s: State) -> Address:
-    """A pointer from memory. One that a free object holds from the start points to an object of its own."""
+    """A pointer from memory.
+
+    One that a free object holds from the start points to an object of its own.
+    """
     if len(address.cases) == 1 and isinstance(address.cases[0].base, Object):
         obj, at = address.cases[0].base, address.cases[0].offset.number
         size = l.pointer_width // 8

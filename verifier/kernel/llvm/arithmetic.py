@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Arithmetic, comparison and conversion of words, with LLVM's conditions for poison; division with those for undefined.
+"""Arithmetic, comparison and conversion of words, with LLVM's conditions for poison.
 
-Every promise (nuw, nsw, exact, disjoint, nneg, a shift within the width) becomes a condition of the result's poison.
+Every promise (nuw, nsw, exact, disjoint, nneg, a shift within the width) becomes a condition of the
+result's poison. A division has conditions under which behaviour is undefined.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Ops:
         self.alg = values.alg
 
     def const(self, number: int, width: int) -> Any:
+        """A constant of so many bits, as the algebra's word."""
         return self.alg.word(number & ((1 << width) - 1), width)
 
     def sign(self, term: Any, width: int) -> Any:
@@ -190,6 +192,7 @@ class Ops:
         return Truth(alg.neg(less) if predicate[1:] in ("ge", "le") else less, poison)
 
     def same_sign(self, a: Word, b: Word) -> Any:
+        """The truth that both words are negative or neither is, as signed numbers."""
         return self.alg.same(self.sign(a.term, a.width), self.sign(b.term, b.width))
 
     def bits(self, op: str, a: Truth, b: Truth, flags: tuple[str, ...]) -> Truth:

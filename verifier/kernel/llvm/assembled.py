@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Functions of the kernel's assembly files as they were assembled: instructions by address, from a disassembly.
+"""Functions of the kernel's assembly files as they were assembled: instructions by address, from a
+disassembly.
 
-What an instruction means is for an architecture to say (verifier/kernel/asm/arm.py); here is only what stands where.
+What an instruction means is said elsewhere, for an architecture (verifier/kernel/asm/arm.py). Here
+is only what stands where.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class Code:
 def read_code(text: str) -> dict[str, Code]:
     """Name of a function -> its code, from what llvm-objdump -d --no-show-raw-insn prints.
 
-    >>> code = read_code("00000018 <f>:\\n  18:\\ttst\\tr2, #1  @ a remark\\n  1c:\\tbx\\tlr\\n")["f"]
+    >>> text = "00000018 <f>:\\n  18:\\ttst\\tr2, #1  @ a remark\\n  1c:\\tbx\\tlr\\n"
+    >>> code = read_code(text)["f"]
     >>> code.lines[code.start], code.lines[code.after(code.start)]
     ('tst r2, #1', 'bx lr')
     """

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The order in which the blocks of a function are walked: loops as units, with their blocks in order inside.
+"""The order in which the blocks of a function are walked: loops as units, with their blocks in
+order inside.
 
 A `Loop` is a header and what is in the loop besides; leaving it goes to blocks that come later.
 """
@@ -17,6 +18,9 @@ __all__ = ["Loop", "Part", "order"]
 
 @dataclass(frozen=True, slots=True)
 class Loop:
+    """A loop: its header, and the blocks and loops that are in it besides, in the order of walking.
+    """
+
     header: str
     body: tuple[Part, ...]
 
@@ -25,7 +29,10 @@ Part: TypeAlias = str | Loop
 
 
 def order(function: Function) -> tuple[Part, ...]:
-    """Blocks and loops so that each comes after what leads to it. Incomplete where a loop has two entries."""
+    """Blocks and loops so that each comes after what leads to it.
+
+    Incomplete where a loop has two entries.
+    """
     edges = {block.label: tuple(dict.fromkeys(block.successors)) for block in function.blocks}
     return _parts(list(edges), edges, {function.blocks[0].label})
 

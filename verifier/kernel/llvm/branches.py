@@ -33,7 +33,10 @@ def _br(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> Non
 
 
 def _switch(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> None:
-    """Each case in turn; cases that lead to one block go there together, since a phi cannot tell them apart."""
+    """Each case in turn.
+
+    Cases that lead to one block go there together, since a phi cannot tell them apart.
+    """
     value = l.certain(
         state, value_of(l, frame, instr.operands[0], state), "a switch depends on poison"
     )

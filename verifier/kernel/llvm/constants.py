@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Values of constants, and the objects behind globals: what is constant, or taken as initialised, has its bytes; the rest is free."""
+"""Values of constants, and the objects behind globals.
+
+A global that is constant, or taken as initialised, has the bytes of its initialiser. All others are
+free.
+"""
 
 from __future__ import annotations
 
@@ -134,7 +138,9 @@ def global_object(l: Context, module: Module, name: str) -> Object:
 
 
 def _home(l: Context, module: Module, name: str) -> Module:
-    """The module whose global a name means: one's own where it defines it, else the first that defines it for all."""
+    """The module whose global a name means: one's own where it defines it, else the first that
+    defines it for all.
+    """
     if name in module.globals and module.globals[name].value is not None:
         return module
     for other in l.program.modules:

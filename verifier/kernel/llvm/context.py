@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a lifting knows while it goes on: objects, conditions under which its claims say nothing, and the instruction in hand.
+"""What a lifting knows while it goes on: objects, conditions under which its claims say nothing,
+and the instruction in hand.
 
-Everything that says what code does (instructions, branches, assembly, intrinsics) is handed a Context. Only `lift` walks.
+Everything that says what code does (instructions, branches, assembly, intrinsics) is handed a
+Context. Only `lift` walks.
 """
 
 from __future__ import annotations
@@ -35,19 +37,27 @@ class OutOfScope(Exception):
 class Inputs(Protocol):
     """Names for what is not known: the same name is the same value."""
 
-    def word(self, name: str, width: int) -> Any: ...
-    def boolean(self, name: str) -> Any: ...
+    def word(self, name: str, width: int) -> Any:
+        """The word of a name, of so many bits, that the code does not say."""
+    def boolean(self, name: str) -> Any:
+        """The truth of a name that the code does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Modules that call each other. A function of one's own module goes before one of another. `assembly`: functions of files of assembly."""
+    """Modules that call each other.
+
+    A function of one's own module goes before one of another. `assembly` has the functions of files
+    of assembly.
+    """
 
     modules: tuple[Module, ...]
     arch: str
     assembly: Mapping[str, Code] = field(default_factory=dict)
 
     def find(self, name: str, near: Module) -> tuple[Module, Function] | None:
+        """The function of a name, as a module calls it, and its module; None where it is nowhere.
+        """
         for module in (near, *self.modules):
             function = module.function(name)
             if function is not None:
@@ -56,23 +66,32 @@ class Program:
 
 
 class Models(Protocol):
-    """What is not in the intermediate representation: assembly, intrinsics, functions of other files, addresses."""
+    """What is not in the intermediate representation: assembly, intrinsics, functions of other
+    files, addresses.
+    """
 
     def asm(
         self, l: Context, text: AsmText, instr: Instr, args: list[Value], state: State
-    ) -> Value | None: ...
+    ) -> Value | None:
+        """What a piece of inline assembly gives and does. Incomplete where it is not known."""
 
-    def branch(self, l: Context, text: AsmText, args: list[Value], labels: int) -> list[Any]: ...
+    def branch(self, l: Context, text: AsmText, args: list[Value], labels: int) -> list[Any]:
+        """When an asm goto falls through, and when it goes to each label; None for never."""
     def call(
         self, l: Context, name: str, instr: Instr, args: list[Value], state: State
-    ) -> Value | None: ...
+    ) -> Value | None:
+        """What a function gives and does that is not lifted. Incomplete where it is not known."""
 
-    def known(self, l: Context, name: str) -> bool: ...
+    def known(self, l: Context, name: str) -> bool:
+        """Is it said what a function does, so that its body is not looked at?"""
 
 
 @dataclass(slots=True)
 class Frame:
-    """A function being walked: `label`, `at` and `rounds` (of the loops around it, by header) are the instruction in hand."""
+    """A function being walked.
+
+    `label`, `at` and `rounds` (of the loops around it, by header) are the instruction in hand.
+    """
 
     module: Module
     function: Function
@@ -93,14 +112,18 @@ class Frame:
 class Onlooker(Protocol):
     """Whoever else looks at memory, and may act on it: see `windows`."""
 
-    def one_event(self) -> AbstractContextManager[None]: ...
-    def before(self, l: Context, address: Address, size: int, state: State) -> None: ...
+    def one_event(self) -> AbstractContextManager[None]:
+        """A context in which all accesses are one event: nobody acts in between."""
+    def before(self, l: Context, address: Address, size: int, state: State) -> None:
+        """An access of `size` bytes begins, and others may act."""
 
 
 class Context(ABC):
-    """The lifting of one helper over one algebra: its objects, the conditions of its claims, and what was met on the way.
+    """The lifting of one helper over one algebra: its objects, the conditions of its claims, and
+    what was met on the way.
 
-    A `Lifter` walks; whoever says what an instruction or a statement of assembly does is handed this.
+    A `Lifter` walks; whoever says what an instruction or a statement of assembly does is handed
+    this.
 
     undefined  where behaviour is undefined; claims hold outside of it
     lost       ways that were given up, what they met not being modelled
@@ -157,7 +180,10 @@ class Context(ABC):
         return Object(name, size, align, initial, free=True)
 
     def anything(self, base: Object | None, offset: Word, size: int, state: State) -> Value:
-        """What is read at an address that is not known: anything, and the same where the address is and nothing was stored since."""
+        """A load from an unknown address: an arbitrary value.
+
+        It is the same value where the address is the same and nothing was stored since.
+        """
         self.note("what is read at an address that is not known may be anything")
         when = (base, size, tuple((obj, id(contents)) for obj, contents in state.memory.items()))
         _, before = self._anything.setdefault(when, (tuple(state.memory.values()), []))
@@ -171,7 +197,10 @@ class Context(ABC):
         return found
 
     def pointee(self, obj: Object, offset: int) -> Address:
-        """What a pointer in a free object points to, where nothing was stored there: an object of its own, or it is 0."""
+        """What a pointer in a free object points to, where nothing was stored there.
+
+        It is an object of its own, or the pointer is 0.
+        """
         key = (obj, offset)
         if key not in self._pointees:
             name = f"*{obj.name}[{offset}]"
@@ -182,13 +211,16 @@ class Context(ABC):
         return self.pointer(self._pointees[key])
 
     def neighbour(self, obj: Object) -> Object:
-        """The other of a pair of entries that lie side by side, aligned to the pair: an object of its own."""
+        """The other of a pair of entries that lie side by side, aligned to the pair: an object of
+        its own.
+        """
         if obj not in self._neighbours:
             other = self.object(f"neighbour of {obj.name}", obj.size, obj.align)
             self._neighbours[obj], self._neighbours[other] = other, obj
         return self._neighbours[obj]
 
     def pointer(self, obj: Object, offset: int = 0) -> Address:
+        """The address of a byte of an object."""
         return self.values.address(
             obj, self.values.word(offset, self.pointer_width), self.pointer_width
         )
@@ -196,7 +228,8 @@ class Context(ABC):
     # conditions
 
     def undefine(self, state: State, condition: Any, reason: str) -> None:
-        """Behaviour is undefined where the state is reached and the condition holds; None is never."""
+        """Behaviour is undefined where the state is reached and the condition holds; None is never.
+        """
         if condition is None or self.alg.known(condition) is False:
             return
         where = self.alg.all(self.paths.condition(state.path), condition)
@@ -209,6 +242,7 @@ class Context(ABC):
         return self.values.clean(value)
 
     def note(self, text: str) -> None:
+        """Note what was modelled rather than lifted."""
         self.notes[text] = None
 
     # events
@@ -222,7 +256,9 @@ class Context(ABC):
         return "/".join(frame.place for frame in self.frames)
 
     def lines(self) -> tuple[Line, ...]:
-        """Where the instruction in hand is written, the innermost first, and where the functions around it are called."""
+        """Where the instruction in hand is written, innermost first, and where the functions around
+        it are called.
+        """
         found: list[Line] = []
         for frame in reversed(self.frames):
             found += frame.module.lines.chain(frame.blocks[frame.label].instrs[frame.at].line)
@@ -251,6 +287,7 @@ class Context(ABC):
     # leaving a block
 
     def go(self, frame: Frame, source: str, target: str, state: State | None) -> None:
+        """A state goes from one block to another; None: on no way."""
         if state is not None:
             frame.incoming.setdefault(target, []).append((source, state))
 

@@ -79,7 +79,10 @@ def _select(l: Context, f: Frame, i: Instr, s: State) -> Value:
 
 
 def _freeze(l: Context, f: Frame, i: Instr, s: State) -> Value:
-    """The value where it is not poison; anything where it is, which we do not guess: it counts as undefined."""
+    """The value where it is not poison.
+
+    Where it is, freeze gives anything: that is not guessed, and counts as undefined.
+    """
     return l.certain(s, value_of(l, f, i.operands[0], s), "freeze of poison")
 
 
@@ -114,7 +117,10 @@ def _store(l: Context, f: Frame, i: Instr, s: State) -> None:
 
 
 def _cmpxchg(l: Context, f: Frame, i: Instr, s: State) -> Value:
-    """Compare and exchange as one step; the weak form does not fail without a reason, which only leads around again."""
+    """Compare and exchange as one step.
+
+    The weak form may fail without a reason; that only leads around again, and is left out.
+    """
     pointer, expected, new = (value_of(l, f, t, s) for t in i.operands)
     with l.one_event():
         old, same = compare_exchange(
@@ -195,7 +201,11 @@ def _fence(l: Context, f: Frame, i: Instr, s: State) -> None:
 
 
 def _call_operation(l: Context, f: Frame, i: Instr, s: State) -> Value | None:
-    """A call through a pointer that a table holds: by the name of what the pointer leads to, where a model has one, and so is not 0."""
+    """A call through a pointer that a table holds.
+
+    It is called by the name of what the pointer leads to, where a model has one; the pointer is
+    then not 0.
+    """
     address = (
         l.certain(s, s.env[i.callee.name], "a call through poison")
         if isinstance(i.callee, Local)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""LLVM's intermediate representation, as far as the kernel's helpers use it: types, operands, instructions, layout.
+"""LLVM's intermediate representation, as far as the kernel's helpers use it: types, operands,
+instructions, layout.
 
-Everything is frozen data; `irparse` makes it from clang's text and `lift` gives it a meaning.
+Everything is frozen data. `read_module` makes it from clang's text, and `lift` gives it a meaning.
 """
 
 from __future__ import annotations
@@ -58,12 +59,16 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class Array:
+    """An array: how many elements, and their type."""
+
     count: int
     element: Type
 
 
 @dataclass(frozen=True, slots=True)
 class Struct:
+    """A structure: the types of its fields, and whether they lie without gaps."""
+
     fields: tuple[Type, ...]
     packed: bool = False
 
@@ -80,6 +85,8 @@ Type: TypeAlias = Int | Pointer | Void | Array | Struct | Named
 
 @dataclass(frozen=True, slots=True)
 class Local:
+    """A value of the function, by name."""
+
     name: str
 
 
@@ -92,6 +99,8 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class IntConst:
+    """A constant integer; its width is its type's."""
+
     value: int
 
 
@@ -163,7 +172,8 @@ class Instr:
     type      the type of the result
     operands  in LLVM's order; of phi the incoming values, of switch the value and then the cases
     labels    blocks: targets of br, switch and callbr, incoming blocks of phi
-    flags     nuw, nsw, exact, inbounds, volatile, ...; the predicate of icmp, the operation of atomicrmw
+    flags     nuw, nsw, exact, inbounds, volatile, ...; the predicate of icmp, the operation of
+              atomicrmw
     aux       the type that getelementptr, alloca, load and store work on
     indices   of extractvalue and insertvalue
     bounds    !range or range(): what the result is promised to be within
@@ -187,17 +197,22 @@ class Instr:
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """A basic block: its label, and its instructions, the last of which ends it."""
+
     label: str
     instrs: tuple[Instr, ...]
 
     @property
     def successors(self) -> tuple[str, ...]:
+        """The labels of the blocks that the last instruction may go to."""
         last = self.instrs[-1]
         return last.labels if last.op in ("br", "switch", "callbr") else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
+    """A parameter of a function: its name, its type, and what is promised of its value."""
+
     name: str
     type: Type
     noundef: bool
@@ -207,6 +222,8 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Function:
+    """A function with its body."""
+
     name: str
     returns: Type
     params: tuple[Param, ...]
@@ -217,7 +234,11 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A global variable. `value` is what it starts with, None where another file defines it; `local`: no other file sees it."""
+    """A global variable.
+
+    `value` is what it starts with, None where another file defines it. `local`: no other file sees
+    it.
+    """
 
     name: str
     type: Type
@@ -242,6 +263,7 @@ class DataLayout:
         return kind
 
     def align(self, kind: Type) -> int:
+        """The alignment of a type, in bytes."""
         kind = self.resolve(kind)
         match kind:
             case Int(width):
@@ -273,6 +295,7 @@ class DataLayout:
                 return 0
 
     def offset(self, kind: Struct, index: int) -> int:
+        """Where a field of a structure begins, in bytes."""
         return self._struct(kind)[0][index]
 
     def _struct(self, kind: Struct) -> tuple[list[int], int]:

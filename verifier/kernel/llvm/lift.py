@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A function of LLVM's intermediate representation becomes a formula over an Algebra, exact or not at all.
+"""A function of LLVM's intermediate representation becomes a formula over an Algebra, exact or not
+at all.
 
-`Lifter.call` walks a function once, in order, merging what meets. What it does not know raises Incomplete. Where LLVM
-says that behaviour is undefined (a promise broken, `unreachable`, a false assumption, a branch on poison), the
-condition is kept in `Lifter.undefined`; a claim about the result holds only where none of them does.
+`Lifter.call` walks a function once, in order, and merges ways that meet. What it does not know
+raises Incomplete. Where LLVM says that behaviour is undefined (a promise broken, `unreachable`, a
+false assumption, a branch on poison), the condition is kept in `Lifter.undefined`; a claim about
+the result holds only where none of them does.
 
-One thread runs alone, unless `windows` lets others act on an entry between its events: an atomic read-modify-write is one.
+One thread runs alone, unless `windows` lets others act on an entry between its events. An atomic
+read-modify-write is one event.
 """
 
 from __future__ import annotations
@@ -188,6 +191,7 @@ class Lifter(Context):
         return State(state.path, env, state.memory)
 
     def step(self, frame: Frame, instr: Instr, state: State) -> Value | None:
+        """What one instruction gives; it changes the state. Incomplete where it is not known."""
         step = STEPS.get(instr.op)
         if step is None:
             raise Incomplete(f"instruction {instr.op}")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where an instruction comes from: file, line and function, as the line tables of LLVM's text say.
 
-A function that was inlined leaves a chain: the line in it, then the line of the call, and so on outwards.
+A function that was inlined leaves a chain: the line in it, then the line of the call, and so on
+outwards.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ class Line:
 
 
 class Lines:
-    """The line table of one module, from the rows of its metadata. Rows are read when they are asked for."""
+    """The line table of one module, from the rows of its metadata.
+
+    Rows are read when they are asked for.
+    """
 
     def __init__(self, rows: Iterable[str] = ()) -> None:
         self._rows = {int(m[1]): (m[2], m[3]) for row in rows if (m := _ROW.match(row))}
         self._known: dict[int, tuple[str, dict[str, str]]] = {}
 
     def chain(self, number: int | None) -> tuple[Line, ...]:
-        """The places that a location stands for, the innermost first; none where the table does not say."""
+        """The places that a location stands for, the innermost first; none where the table does not
+        say.
+        """
         found: list[Line] = []
         while number is not None and len(found) < _SCOPES:
             _, fields = self._row(number)
@@ -75,9 +81,12 @@ _PRIMITIVES = re.compile(
 
 
 def told(chain: tuple[Line, ...]) -> str:
-    """A chain in words: where it is, and where that was called. What was generated is left out, and where primitives are written.
+    """A chain in words: where it is, and where that was called.
 
-    >>> told((Line("asm/atomic.h", 7, "xchg"), Line("asm/pgtable.h", 9, "ptep_get_and_clear"), Line("/x/wrappers.c", 3, "w")))
+    Generated code is left out, and so are the files in which primitives are written.
+
+    >>> told((Line("asm/atomic.h", 7, "xchg"), Line("asm/pgtable.h", 9, "ptep_get_and_clear"),
+    ...       Line("/x/wrappers.c", 3, "w")))
     'asm/pgtable.h:9'
     """
     kernels = [

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Memory as objects that do not overlap: what a pointer points to, byte by byte, read and written at any width.
+"""Memory as objects that do not overlap: what a pointer points to, byte by byte, read and written
+at any width.
 
-An object's bytes before the function runs are words of eight bytes (or one number, or what a constant has), asked for
-when they are first read, so that a byte has one name whatever width it is read at. What is on the stack and was never
-written is poison. Values are written whole; a read of other bounds is put together from bytes.
+Before the function runs, an object's bytes are words of eight bytes (or one number, or what a
+constant has). They are asked for when they are first read, so that a byte has one name whatever
+width it is read at. What is on the stack and was never written is poison. Values are written whole;
+a read of other bounds is put together from bytes.
 """
 
 from __future__ import annotations
@@ -26,9 +28,11 @@ class Object:
 
     size     in bytes, None where it is not known
     align    the address is a multiple of it
-    initial  offset, a multiple of eight -> the eight bytes there at the start, or None where they are poison
+    initial  offset, a multiple of eight -> the eight bytes there at the start, or None where they
+             are poison
     pointers offset -> an address that stands there at the start
-    free     nothing is known of it but that it is there: pointers in it point to free objects of their own
+    free     nothing is known of it but that it is there: pointers in it point to free objects of
+             their own
     null     the condition under which the pointer that led here was 0; None: never
     """
 
@@ -46,7 +50,8 @@ Contents = dict[int, tuple[int, Value]]  # offset -> bytes, value
 
 
 class Memory:
-    """Reads, writes and merges the contents of objects; the contents themselves belong to a path."""
+    """Reads, writes and merges the contents of objects; the contents themselves belong to a path.
+    """
 
     def __init__(self, values: Values, big_endian: bool) -> None:
         self.values = values
@@ -152,6 +157,8 @@ class Memory:
             new[byte] = (1, self._byte(contents, [at], obj, byte))
 
     def check(self, obj: Object, offset: int, size: int) -> None:
+        """Incomplete where an access of `size` bytes at a constant offset is not within the object.
+        """
         if offset < 0 or (obj.size is not None and offset + size > obj.size):
             raise Incomplete(f"an access at byte {offset} is outside {obj.name}")
 
@@ -189,7 +196,9 @@ class Memory:
         return False
 
     def slots(self, obj: Object, offset: Word, size: int) -> list[tuple[Any, int]]:
-        """Where an offset that is no constant may point: conditions and offsets, all multiples of the size."""
+        """Where an offset that is no constant may point: conditions and offsets, all multiples of
+        the size.
+        """
         if obj.size is None or obj.size // size > MOST_SLOTS:
             raise Incomplete(f"an offset into {obj.name} is not a constant")
         if obj.align % size:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Arithmetic on addresses. An object lies nowhere in particular: what would depend on where is Incomplete.
+"""Arithmetic on addresses.
 
-What is known of an address: the object, the offset in it, the object's alignment, and that it is not 0.
+An object lies nowhere in particular; a result that would depend on where is Incomplete.
+
+Of an address the object is known, the offset in it, the object's alignment, and that it is not 0.
 """
 
 from __future__ import annotations
@@ -89,8 +91,8 @@ def _plus(l: Context, offset: Word, index: Word, size: int) -> Word:
 def _outside(l: Context, case: Case, offset: Word, sum_: Word) -> object:
     """The condition under which inbounds (or nusw, nuw) is broken: None is never.
 
-    Within an object of known size: the sum is outside of it. Of an address that is a number: the sum wraps.
-    An object of unknown size is as large as it has to be.
+    Within an object of known size: the sum is outside of it. Of an address that is a number: the
+    sum wraps. An object of unknown size is as large as it has to be.
     """
     alg, width = l.alg, l.pointer_width
     if isinstance(case.base, Object):
@@ -138,7 +140,10 @@ def word_on_address(l: Context, op: str, a: Value, b: Value, flags: tuple[str, .
 
 
 def _is_of_pair(obj: Object, offset: Word, mask: Word) -> bool:
-    """Is this the address of an entry, and the mask its size? Then the two make the address of the other of the pair."""
+    """Is this the address of an entry, and the mask its size?
+
+    Then the two make the address of the other entry of the pair.
+    """
     return offset.number == 0 and obj.size is not None and obj.size == obj.align == mask.number
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One instruction of LLVM's textual form: READERS has a reader for each, which takes what stands behind the name."""
+"""One instruction of LLVM's textual form.
+
+READERS has a reader for each, which takes what stands behind the name.
+"""
 
 from __future__ import annotations
 
@@ -191,6 +194,9 @@ def _extractvalue(op: str, dest: str | None, t: Tokens) -> Instr:
 
 
 def read_call(op: str, dest: str | None, t: Tokens) -> Instr:
+    """A call: its flags, its type, what is called, the arguments, and what is promised of the
+    result.
+    """
     t.flags(CALL_WORDS)
     noundef, bounds, _ = t.attributes()
     kind = t.type()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A module of LLVM's textual form, as clang writes it with -S -emit-llvm. A function's body is read when it is asked for.
+"""A module of LLVM's textual form, as clang writes it with -S -emit-llvm.
 
-So what cannot be read (IrError) concerns one function only. Flags that restrict an instruction (nuw, exact, inbounds,
-range, ...) are kept; an unknown word is an error, never left out.
+A function's body is read when it is asked for, so that what cannot be read (IrError) concerns one
+function only. Flags that restrict an instruction (nuw, exact, inbounds, range, ...) are kept. An
+unknown word is an error, never left out.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class Module:
 
 
 def parse_module(text: str, name: str) -> Module:
-    """Read everything but the functions' bodies. `name` is for messages and for symbols of this file alone."""
+    """Read everything but the functions' bodies.
+
+    `name` is for messages and for symbols of this file alone.
+    """
     layout_text, named = "", {}
     global_lines: list[str] = []
     texts: dict[str, tuple[str, ...]] = {}
@@ -182,7 +186,10 @@ class _Body:
         return self._metadata(instr, tokens)
 
     def _metadata(self, instr: Instr, tokens: Tokens) -> Instr:
-        """What follows an instruction: align, attribute groups, !range. Anything else is an error."""
+        """What follows an instruction: align, attribute groups, !range.
+
+        Anything else is an error.
+        """
         bounds, noundef, at = instr.bounds, instr.noundef, None
         while not tokens.done():
             word = tokens.next()

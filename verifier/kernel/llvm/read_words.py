@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tokens, types and constants of LLVM's textual form: the words that `irparse` makes sentences of."""
+"""Tokens, types and constants of LLVM's textual form: the words that `read_module` makes sentences
+of.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,10 @@ from verifier.kernel.llvm.ir import (
 __all__ = ["IrError", "Tokens", "unquote"]
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<string>c?"[^"]*")|(?P<local>%(?:[-\w$.]+|"[^"]*"))|(?P<symbol>@(?:[-\w$.]+|"[^"]*"))"""
-    r"""|(?P<meta>![-\w$.]*)|(?P<group>\#\d+)|(?P<number>-?\d+(?![\w.]))|(?P<word>[A-Za-z_][\w.]*|\.\.\.)"""
+    r"""\s*(?:(?P<string>c?"[^"]*")"""
+    r"""|(?P<local>%(?:[-\w$.]+|"[^"]*"))|(?P<symbol>@(?:[-\w$.]+|"[^"]*"))"""
+    r"""|(?P<meta>![-\w$.]*)|(?P<group>\#\d+)|(?P<number>-?\d+(?![\w.]))"""
+    r"""|(?P<word>[A-Za-z_][\w.]*|\.\.\.)"""
     r"""|(?P<punct>[()\[\]{}<>,=*|:])|(?P<bad>\S+))"""
 )
 _CASTS = ("zext", "sext", "trunc", "ptrtoint", "inttoptr", "bitcast", "addrspacecast")
@@ -77,21 +81,26 @@ class Tokens:
         self._at = 0
 
     def fail(self, what: str) -> NoReturn:
+        """Raise IrError with what is wrong, the next words, and the line."""
         raise IrError(
             f"{what} at {' '.join(self._words[self._at:self._at + 4])!r} in"
             f" {self.text.strip()[:120]!r}"
         )
 
     def done(self) -> bool:
+        """Is the line at its end?"""
         return self._at >= len(self._words)
 
     def peek(self) -> str:
+        """The next word; empty at the end."""
         return "" if self.done() else self._words[self._at]
 
     def kind(self) -> str:
+        """The kind of the next word; empty at the end."""
         return "" if self.done() else self._kinds[self._at]
 
     def next(self) -> str:
+        """Take the next word. IrError at the end."""
         if self.done():
             self.fail("the line ends too early")
         self._at += 1
@@ -105,15 +114,18 @@ class Tokens:
         return False
 
     def need(self, word: str) -> None:
+        """Take this word. IrError where the next is another."""
         if not self.take(word):
             self.fail(f"no {word!r}")
 
     def number(self) -> int:
+        """Take a number. IrError where the next is none."""
         if self.kind() != "number":
             self.fail("no number")
         return int(self.next())
 
     def flags(self, known: frozenset[str]) -> tuple[str, ...]:
+        """Take the words that are known flags, as many as there are."""
         found = []
         while self.peek() in known:
             found.append(self.next())
@@ -130,6 +142,7 @@ class Tokens:
     # types
 
     def type(self) -> Type:
+        """Take a type. IrError where it is not known."""
         kind = self.kind()
         word = self.next()
         found: Type
@@ -181,7 +194,10 @@ class Tokens:
         return low, high
 
     def attributes(self) -> tuple[bool, tuple[int, int] | None, Type | None]:
-        """noundef, range and elementtype (or byval) of what comes next; the others promise nothing that we use."""
+        """noundef, range and elementtype (or byval) of what comes next.
+
+        The others promise nothing that is used here.
+        """
         noundef, bounds, element = False, None, None
         while True:
             word = self.peek()
@@ -216,6 +232,7 @@ class Tokens:
         return Typed(kind, self.operand(kind), noundef, bounds, element)
 
     def operand(self, kind: Type) -> Operand:
+        """Take an operand of this type: a value, a constant, or an expression of constants."""
         token, word = self.kind(), self.next()
         if token == "local":
             return Local(unquote(word))

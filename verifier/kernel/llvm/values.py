@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a value of the intermediate representation is while it is lifted: words, truths, addresses, groups of them.
+"""What a value of the intermediate representation is while it is lifted: words, truths, addresses,
+groups of them.
 
-Each carries the condition under which it is *poison*: LLVM's name for a result that means nothing (an overflow that was
-promised not to happen, a shift that is too wide, something never written). None stands for never.
-Words know their number where it is constant, so that loops over constants come to their end under every algebra.
+Each carries the condition under which it is *poison*. That is LLVM's name for a result that means
+nothing: an overflow that was promised not to happen, a shift that is too wide, something never
+written. None stands for never. A word knows its number where it is constant, so that loops over
+constants end under every algebra.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ __all__ = [
 
 
 class Incomplete(Exception):
-    """Something was met that is not modelled; whatever rests on it is unknown. The text says what."""
+    """Something was met that is not modelled; whatever rests on it is unknown.
+
+    The text says what.
+    """
 
 
 ENDLESS = "does not end within"
@@ -45,7 +50,8 @@ class NeverReturns(Incomplete):
 
 
 class AllOutside(NeverReturns):
-    """A function returns on no way, and on each for the one reason that it is out of scope there."""
+    """A function returns on no way, and on each for the one reason that it is out of scope there.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +74,9 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """Where an address points under a condition: an object (None: the plain number) and an offset in bytes."""
+    """Where an address points under a condition: an object (None: the plain number) and an offset
+    in bytes.
+    """
 
     when: Any
     base: Any
@@ -103,13 +111,16 @@ class Values:
         self.no = alg.truth(False)
 
     def word(self, number: int, width: int) -> Word:
+        """A constant of so many bits, which knows its number."""
         number &= (1 << width) - 1
         return Word(width, self.alg.word(number, width), number)
 
     def truth(self, value: bool) -> Truth:
+        """A constant truth."""
         return Truth(self.yes if value else self.no)
 
     def poison_word(self, width: int) -> Word:
+        """A word of so many bits that must not be used."""
         return Word(width, self.alg.word(0, width), 0, self.yes)
 
     def either(self, *conditions: Any) -> Any:
@@ -160,6 +171,8 @@ class Values:
                 return Group(tuple(self.clean(p) for p in parts))
 
     def address(self, base: Any, offset: Word, width: int) -> Address:
+        """The address of an object (None: a plain number) at an offset in bytes, of so many bits.
+        """
         return Address((Case(self.yes, base, offset),), width)
 
     def as_address(self, value: Value, width: int) -> Address:
@@ -173,7 +186,10 @@ class Values:
         raise Incomplete("something other than an address is used as one")
 
     def as_word(self, value: Value) -> Word:
-        """The number of an address that is not within an object; objects lie nowhere in particular."""
+        """The number of an address that is not within an object.
+
+        Incomplete where it is within one: objects lie nowhere in particular.
+        """
         if isinstance(value, Word):
             return value
         if isinstance(value, Address) and all(c.base is None for c in value.cases):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Ways through a function, and how they are drawn together where they meet: no way is walked twice.
 
-A way's condition is a list of decisions. Two ways that differ in one decision meet without a condition left over, so
-that the formulas stay as small as the code.
+A way's condition is a list of decisions. Two ways that differ in one decision meet without a
+condition left over, so that the formulas stay as small as the code.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class Paths:
         return State(path, self._values(when, a.env, b.env), self._memory(when, a.memory, b.memory))
 
     def _values(self, when: Any, a: dict[str, Value], b: dict[str, Value]) -> dict[str, Value]:
-        """What both ways have computed; a value of one way only cannot be used behind the meeting."""
+        """What both ways have computed; a value of one way only cannot be used behind the meeting.
+        """
         return {name: value if b[name] is value else self.values.choose(when, value, b[name])
                 for name, value in a.items() if name in b}
 

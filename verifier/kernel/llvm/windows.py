@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where others may act on an entry while a helper runs: before each event of its code but the first.
+"""Where others may act on an entry while a helper runs: before each event of its code but the
+first.
 
-An event is one access to the entry: a load or a store, an atomicrmw or a cmpxchg, or an assembly statement that is one step.
-What comes before the first event, and behind the last, is the caller's: it lies between steps, not within one.
+An event is one access to the entry: a load or a store, an atomicrmw or a cmpxchg, or an assembly
+statement that is one step. What comes before the first event, and after the last, is the caller's:
+it lies between steps, not within one.
 
-A window has a name by its place (calls, block, instruction, rounds of loops, and which access of the instruction), never by a
-counter: so whoever walks the same code, with terms or with numbers, means the same window by the same name.
+A window has a name by its place (calls, block, instruction, rounds of loops, and which access of
+the instruction), never by a counter. So whoever walks the same code, with terms or with numbers,
+means the same window by the same name.
 """
 
 from __future__ import annotations
@@ -34,7 +37,8 @@ class Access:
 
     name   of the window before it
     lines  where it is written, the innermost first
-    plain  a load or store that is neither volatile nor atomic: another compiler may tear, merge or repeat it
+    plain  a load or store that is neither volatile nor atomic: another compiler may tear, merge or
+           repeat it
     part   of the entry only
     inner  others may act before it: it is not the first event on every way
     """
@@ -48,7 +52,10 @@ class Access:
 
 @dataclass(slots=True)
 class Windows:
-    """Lets others act during one walk. `turned`: words of memory are the entry's with their bytes in the other order."""
+    """Lets others act during one walk.
+
+    `turned`: words of memory are the entry's with their bytes in the other order.
+    """
 
     act: Acting
     entries: Mapping[Object, str]  # what is behind a pointer -> the parameter that points there
@@ -72,7 +79,10 @@ class Windows:
             self._one, self._done = before
 
     def before(self, l: Context, address: Address, size: int, state: State) -> None:
-        """An access begins. Others act on what it may be about, unless it belongs to an event that was met."""
+        """An access begins.
+
+        Others act on what it may be about, unless it belongs to an event that has begun.
+        """
         objects = [
             c.base
             for c in address.cases

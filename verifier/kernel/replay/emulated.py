@@ -2,8 +2,8 @@
 """Helpers as the architecture's own compiler makes them, run by qemu-user beside arch/.
 
 This is a second look at what is lifted, above all at look-alikes: nothing here goes through clang,
-its intermediate representation or the lifter. Each helper runs on corner values and random ones, and
-what it gives is compared with what arch/ says.
+its intermediate representation or the lifter. Each helper runs on corner values and random ones,
+and what it gives is compared with what arch/ says.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ __all__ = ["Against", "Disagreement", "compare_emulated", "missing_packages", "u
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """What the machine did where arch/ says something else: words by the wrapper's parameter, and `result`."""
+    """What the machine did where arch/ says something else: words by the wrapper's parameter, and
+    `result`.
+    """
 
     helper: str
     args: Mapping[str, int]
@@ -120,7 +122,9 @@ def _compared(
     count: int,
     seed: int,
 ) -> Against:
-    """Every helper on its points: first what arch/ says, then what the machine did, all in one process."""
+    """Every helper on its points: first what arch/ says, then what the machine did, all in one
+    process.
+    """
     asked: list[tuple[Shape, list[Pairing], dict[str, int]]] = []
     left = []
     for number, shape in enumerate(shapes):
@@ -162,7 +166,10 @@ def _compared(
 
 
 def _answers(command: Sequence[str], lines: Sequence[str]) -> list[str]:
-    """One answer for each line. Where the program ends early, what it was at traps, and so do the helper's other points."""
+    """One answer for each line.
+
+    Where the program ends early, what it was at traps, and so do the helper's other points.
+    """
     found: list[str] = []
     words = jailed(command, None, [Path(command[-1]).parent])[1]
     while len(found) < len(lines):

@@ -25,8 +25,9 @@ from verifier.kernel.tree.toolchain import first_error, run, stamp
 __all__ = ["Program", "emulated_program"]
 
 _KEPT = re.compile(
-    r"-I|-D(?!__KBUILD)|-std=|-O|-nostdinc$|-f(short-wchar|unsigned-char|no-common|no-strict-aliasing|no-strict-overflow|wrapv|ffreestanding"
-    r"|freestanding)"
+    r"-I|-D(?!__KBUILD)|-std=|-O|-nostdinc$"
+    r"|-f(short-wchar|unsigned-char|no-common|no-strict-aliasing|no-strict-overflow|wrapv"
+    r"|ffreestanding|freestanding)"
 )
 _ALWAYS = (
     "-w",
@@ -48,7 +49,12 @@ _ROOM = 1 << 16  # bytes of a global that the build has not got
 ROUNDS = 8  # of leaving out wrappers that do not compile
 _HEAD = HEAD + """\
 extern char pteproof_room[][1 << 17];
-static inline struct vm_area_struct *pteproof_vma(int n) { struct vm_area_struct *vma = (void *)pteproof_room[n]; vma->vm_mm = (void *)(pteproof_room[n] + (1 << 16)); return vma; }
+static inline struct vm_area_struct *pteproof_vma(int n)
+{
+  struct vm_area_struct *vma = (void *)pteproof_room[n];
+  vma->vm_mm = (void *)(pteproof_room[n] + (1 << 16));
+  return vma;
+}
 """
 
 
@@ -108,7 +114,9 @@ def emulated_program(
     features: Mapping[str, bool],
     cache: Path | None = None,
 ) -> Program:
-    """The program for these helpers, numbered in their order. ExtractionError where it cannot be built.
+    """The program for these helpers, numbered in their order.
+
+    ExtractionError where it cannot be built.
 
     `features`: what a variant's features are in the lifted code (`known_features`).
     """
@@ -131,7 +139,9 @@ def emulated_program(
 
 
 def _source(library: Library, shapes: Sequence[Shape]) -> tuple[str, dict[int, str]]:
-    """C of wrappers, each with a function that takes its words from an array; and which helper stands on which line."""
+    """C of wrappers, each with a function that takes its words from an array; and which helper
+    stands on which line.
+    """
     rows, lines = [*_HEAD.splitlines(), *library.build.statics], {}
     for constant in dict.fromkeys(constant for constant, *_ in library.build.clears.values()):
         cleared = (
@@ -281,7 +291,10 @@ def _command(configured: Configured, emulated: Emulated) -> list[str]:
 
 
 def _compile(recipe: _Recipe, part: Path) -> list[str]:
-    """Compile the wrappers, leaving out lines that this compiler does not take. Returns the numbers of those that stay."""
+    """Compile the wrappers, leaving out lines that this compiler does not take.
+
+    Returns the numbers of those that stay.
+    """
     configured, emulated = recipe.configured, recipe.emulated
     source, rows, kept = part / "wrappers.c", recipe.source.splitlines(), dict(recipe.lines)
     for _ in range(ROUNDS):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's helpers as machine code of this computer: the same intermediate representation, compiled and run.
+"""The kernel's helpers as machine code of this computer: the same intermediate representation,
+compiled and run.
 
-What the code names and the build has not got is put in its place: functions that return 0, and globals of zeros, but for
-those that a variant's features and axioms set. What the build takes to return a constant does. Everything runs in a
-process of its own. Only where this computer has the architecture of the build (x86-64), or qemu-user runs it (arm64,
-powerpc with 64 bits and little-endian).
+What the code names and the build has not got is put in its place: functions that return 0, and
+globals of zeros, except those that a variant's features and axioms set. A function that the build
+takes to return a constant returns it. Everything runs in a process of its own. This needs a
+computer of the build's architecture (x86-64), or qemu-user for it (arm64, powerpc with 64 bits and
+little-endian).
 """
 
 from __future__ import annotations
@@ -35,7 +37,11 @@ _ROOM = 1 << 16  # bytes of a global that the build has not got
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of computer: its name, what clang is told, a function that returns 0, and who compiles and runs elsewhere."""
+    """A kind of computer.
+
+    It has a name, what clang is told, a function that returns 0, and who compiles and runs
+    elsewhere.
+    """
 
     machine: str
     flags: tuple[str, ...]
@@ -69,7 +75,9 @@ _JUMP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the machine gave: the result (None: nothing is returned), and entries by the wrapper's parameter."""
+    """What the machine gave: the result (None: nothing is returned), and entries by the wrapper's
+    parameter.
+    """
 
     result: int | None
     entries: Mapping[str, int]
@@ -82,9 +90,12 @@ def native_code(
     emulate: bool = False,
     features: Mapping[str, bool] = {},
 ) -> Path:
-    """The folder with the shared library and its runner. ExtractionError where this computer is of another kind.
+    """The folder with the shared library and its runner.
 
-    emulate   run another kind's code by qemu-user, where that and a compiler for the runner are installed
+    ExtractionError where this computer is of another kind.
+
+    emulate   run another kind's code by qemu-user, where that and a compiler for the runner are
+              installed
     features  static keys of powerpc, whose branches are patched as they say
     """
     kernel = compiled.configured.build.kernel
@@ -306,7 +317,10 @@ class Native:
         return answer
 
     def call(self, shape: Shape, args: Mapping[str, int]) -> Outcome | None:
-        """A helper on these arguments, entries by value; what is not given is 0. None where it trapped."""
+        """A helper on these arguments, entries by value; what is not given is 0.
+
+        None where it trapped.
+        """
         words, names = [], []
         function = self.library.main.function(shape.wrapper)
         if function is None:
@@ -344,6 +358,7 @@ class Native:
         return int.from_bytes(value.to_bytes(self.library.entry_bytes(parameter), "little"), "big")
 
     def close(self) -> None:
+        """End the process."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:

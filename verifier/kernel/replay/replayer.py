@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Replay of counterexamples in the kernel's own code: one tree, any variant, any helper, as machine code where possible.
+"""Replay of counterexamples in the kernel's own code: one tree, any variant, any helper, as machine
+code where possible.
 
-    with Replayer(Path("linux-6.12")) as replayer:
-        found = replayer.run(layout, "pte_wrprotect", {"pte": 0x8000000000000867})
+with Replayer(Path("linux-6.12")) as replayer:
+    found = replayer.run(layout, "pte_wrprotect", {"pte": 0x8000000000000867})
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ __all__ = ["Replayed", "Replayer"]
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What the kernel's code gave, or why there is nothing: `native` says whether it ran as machine code."""
+    """What the kernel's code gave, or why there is nothing.
+
+    `native` says whether it ran as machine code.
+    """
 
     outcome: Outcome | None
     native: bool
@@ -48,7 +52,8 @@ class Replayer:
         self._natives: dict[str, Native | None] = {}
 
     def run(self, layout: Layout, helper: str, args: Mapping[str, int]) -> Replayed:
-        """A helper on values, by the model's names of its parameters; entries come back under the same names.
+        """A helper on values, by the model's names of its parameters; entries come back under the
+        same names.
 
         UsageError where no build stands for the variant, or a value is missing.
         """
@@ -89,6 +94,7 @@ class Replayer:
         return library, self._natives[variant]
 
     def close(self) -> None:
+        """End the processes that run machine code."""
         for native in self._natives.values():
             if native is not None:
                 native.close()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Values run through the kernel's own helpers: as machine code where this computer can, else lifted, with plain integers.
+"""Values run through the kernel's own helpers: as machine code where this computer can, else
+lifted, with plain integers.
 
 Also the check of the lifter itself: lifted and native code on random and corner values.
 """
@@ -44,7 +45,10 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How many points were compared for how many helpers; `skipped`: behaviour undefined, out of scope, or a trap."""
+    """How many points were compared for how many helpers.
+
+    `skipped`: behaviour undefined, out of scope, or a trap.
+    """
 
     helpers: int
     points: int
@@ -56,7 +60,10 @@ class Comparison:
 def run_lifted(
     library: Library, shape: Shape, args: Mapping[str, int], features: Mapping[str, bool]
 ) -> Outcome | None:
-    """The lifted helper on values; None where behaviour is undefined or out of scope. Raises Incomplete."""
+    """The lifted helper on values; None where behaviour is undefined or out of scope.
+
+    Raises Incomplete.
+    """
     given: dict[str, Any] = {}
     for index, parameter in enumerate(shape.parameters()):
         value = args.get(parameter.name, 0)
@@ -78,10 +85,11 @@ def run_lifted(
 def replay_native(
     native: Native | None, library: Library, layout: Layout, helper: str, args: Mapping[str, int]
 ) -> Outcome | None:
-    """A helper on values by the model's names of parameters, natively, or lifted where `native` is None.
+    """A helper on values by the model's names of parameters, natively, or lifted where `native` is
+    None.
 
-    None where it traps, is undefined or out of scope. UsageError where the kernel has no such helper; Incomplete where the
-    lifted one is not whole. Entries come back under the model's names.
+    None where it traps, is undefined or out of scope. UsageError where the kernel has no such
+    helper; Incomplete where the lifted one is not whole. Entries come back under the model's names.
     """
     shape = library.shapes.get(helper)
     if shape is None:
@@ -102,7 +110,9 @@ def replay_native(
 
 
 def corner_values(width: int) -> list[int]:
-    """Words that helpers may treat in a way of their own: none, all, and single bits and their complements."""
+    """Words that helpers may treat in a way of their own: none, all, and single bits and their
+    complements.
+    """
     full = (1 << width) - 1
     single = [1 << bit for bit in range(width)]
     return [0, full, *single, *[full ^ b for b in single]]

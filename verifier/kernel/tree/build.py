@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One configuration of the kernel: for which variants it stands, and what it has set up at run time.
+"""One configuration of the kernel: for which variants it stands, and what it has set up at run
+time.
 
-`archs/common.yaml` says what each part means; `builds` reads them.
+archs/common.yaml says what each part means; `builds` reads them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ BIG_ENDIAN, IN_TABLES, FOUR_TIMES = "big-endian", "in tables", "four times"
 
 @dataclass(frozen=True, slots=True)
 class Axiom:
-    """A named word of the lifted code has this value once the kernel has booted; &NAME is where a global lies."""
+    """A named word of the lifted code has this value once the kernel has booted.
+
+    A word &NAME is where a global lies.
+    """
 
     name: str
     word: str
@@ -46,10 +50,12 @@ class Axiom:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What a feature of arch/ is in the lifted code: truth `name` or a bit of `bitmap`, with C's number, or a global byte.
+    """What a feature of arch/ is in the lifted code: the truth `name` or a bit of `bitmap`, with
+    C's number, or a global byte.
 
-    Where `within` names a member of a structure, the bitmap is such a structure, and the number is a mask of that member.
-    `keys` is an array of static keys, one for each bit, of which the number is a mask.
+    Where `within` names a member of a structure, the bitmap is such a structure, and the number is
+    a mask of that member. `keys` is an array of static keys, one for each bit, of which the number
+    is a mask.
     """
 
     name: str | None
@@ -74,7 +80,10 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Premise:
-    """What holds, in C, of the arguments of wrappers of these helpers (globs); elsewhere the model says nothing, `otherwise` being why."""
+    """What holds, in C, of the arguments of wrappers of these helpers (globs).
+
+    Elsewhere the model says nothing, and `otherwise` is why.
+    """
 
     name: str
     helpers: tuple[str, ...]
@@ -84,7 +93,13 @@ class Premise:
 
 @dataclass(frozen=True, slots=True)
 class Emulated:
-    """The architecture's own compiler with its flags, also for linking, the emulator that runs what it makes, and Debian's packages of both."""
+    """The architecture's own compiler, and the emulator of its programs.
+
+    flags     of the compiler, and `link`: those when linking
+    packages  Debian's, of compiler and emulator
+    syscall   C of a system call on number, a, b and c, where the C library does not run: then none
+              is linked
+    """
 
     compiler: str
     flags: tuple[str, ...]

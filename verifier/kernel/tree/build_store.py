@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is kept of kernel builds: an entry is there whole, as it was made and of what is there now, or it is made anew.
+"""What is kept of kernel builds.
 
-An entry is a folder. Its name has the digest of what it was made from: data, the code that made it, the tree's contents. Its
-manifest has a digest of each of its files, and of the files of the tree that were read beyond what the name has. An entry is made
-in a folder of another name and renamed when it is complete; a lock keeps two runs from making the same one. What an
-interrupted run leaves is removed by the next that makes this entry.
+An entry is there whole, as it was made and of what is there now, or it is made anew.
+
+An entry is a folder. Its name has the digest of what it was made from: data, the code that made it,
+the tree's contents. Its manifest has a digest of each of its files, and of the files of the tree
+that were read beyond what the name has. An entry is made in a folder of another name, which is
+renamed when it is complete. A lock keeps two runs from making the same entry. What an interrupted
+run leaves is removed by the next run that makes this entry.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ GONE = "not there"
 
 
 class Origin:
-    """The tree that an entry is made of: its folder, and what says whether it is still what the entry's name says."""
+    """The tree that an entry is made of: its folder, and whether it is still what the entry's name
+    says.
+    """
 
     def __init__(self, folder: Path, unchanged: Callable[[], bool]) -> None:
         self.folder, self.unchanged = folder, unchanged
@@ -54,9 +59,10 @@ def entry(
 ) -> Path:
     """The folder that `make` made from `rests_on`, now or before; its name begins with `name`.
 
-    `make` fills an empty folder and must not keep its path: it is renamed. It returns the files that it read; those of the tree
-    count. Its module's code, with all that this imports, is in the name. ExtractionError where the disk is full, the cache
-    cannot be written, or the tree has changed while the entry was made.
+    `make` fills an empty folder and must not keep its path: the folder is renamed. It returns the
+    files that it read; those of the tree count. The code of its module, with all that this imports,
+    is in the entry's name. ExtractionError where the disk is full, the cache cannot be written, or
+    the tree has changed while the entry was made.
     """
     key = f"{name}-{digest(program(make.__module__), rests_on)[:16]}"
     done, tree = folder / key, origin.folder if origin else None
@@ -89,7 +95,9 @@ def entry(
 
 @contextmanager
 def builds(no_cache: bool) -> Iterator[Path | None]:
-    """Where a command's builds are kept: None for the usual place, or a folder that is removed again."""
+    """Where a command's builds are kept: None for the usual place, or a folder that is removed
+    again.
+    """
     if not no_cache:
         yield None
         return
@@ -103,7 +111,9 @@ def manifest_digest(done: Path) -> str:
 
 
 def _stands(done: Path, tree: Path | None) -> bool:
-    """Is the entry there, as it was made, and are the files of the tree that it read what they were?"""
+    """Is the entry there, as it was made, and are the files of the tree that it read what they
+    were?
+    """
     found = store.read_sealed(done / MANIFEST)
     match found:
         case {"key": done.name, "files": dict(files), "reads": dict(reads)}:
@@ -154,9 +164,12 @@ def _read_of_tree(paths: Iterable[Path], tree: Path | None) -> set[str]:
 
 
 def _older(path: Path, moment: int) -> bool:
-    """Is a file as it was at this moment, in nanoseconds? Also if it was not there: what comes and goes is not seen.
+    """Is a file as it was at this moment, in nanoseconds?
 
-    A file that was moved here is told by its status' time; but this changes also where a hard link to it is made.
+    True also of a file that was not there.
+
+    A file that comes and goes is not seen. The time of the file's status tells when it was moved
+    here; but that time changes also where a hard link to it is made.
     """
     try:
         status = path.stat()

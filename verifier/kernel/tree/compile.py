@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From a kernel tree to LLVM's intermediate representation: configure once, then compile wrappers and sources.
+"""From a kernel tree to LLVM's intermediate representation: configure once, then compile wrappers
+and sources.
 
-Everything is made in the cache folder (`store`); the tree is read only, and only its own build files run, in a jail.
+Everything is made in the cache folder (`store`); the tree is read only, and only its own build
+files run, in a jail.
 """
 
 from __future__ import annotations
@@ -209,7 +211,10 @@ def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[P
 
 
 def _read_by_kbuild(out: Path, tree: Path) -> set[Path]:
-    """The tree's files that kbuild has read: makefiles of folders that it was in, and what these and its own notes name."""
+    """The tree's files that kbuild has read.
+
+    These are makefiles of folders that it was in, and what these and its own notes name.
+    """
     makefiles: set[Path] = set()
     notes: set[Path] = set()
     for base, _, files in os.walk(out):
@@ -268,7 +273,9 @@ def _read_config(path: Path) -> bytes:
 
 
 def _compiler_line(text: str, tree: Tree) -> list[str]:
-    """How kbuild would compile a file to intermediate representation, without what does not change its meaning."""
+    """How kbuild would compile a file to intermediate representation, without what does not change
+    its meaning.
+    """
     for found in re.finditer(
         r"(?:^|[;\n])[ \t]*(\S*clang\S* [^\n]*? -emit-llvm [^\n]*?) -o \S+\.ll", text
     ):
@@ -394,7 +401,9 @@ def compile_file(
 
 
 def assemble_file(configured: Configured, source: Path, target: Path) -> None:
-    """One of the kernel's files of assembly, assembled and disassembled again: macros and constants are gone."""
+    """One of the kernel's files of assembly, assembled and disassembled again: macros and constants
+    are gone.
+    """
     made = target.with_suffix(".o")
     # arm's makefile includes it
     unified = configured.tree.path / f"arch/{configured.build.kernel}/include/asm/unified.h"
@@ -453,7 +462,10 @@ def _outlined(build: Build) -> tuple[str, ...]:
 def compile_wrappers(
     configured: Configured, text: str, lines: dict[int, str], part: Path
 ) -> dict[int, str]:
-    """Compile a file whose lines may name what this tree has not: such lines are emptied. Returns the lines that stay."""
+    """Compile a file whose lines may name what this tree has not got; such lines are emptied.
+
+    Returns the lines that stay.
+    """
     source, target = part / "wrappers.c", part / "wrappers.ll"
     kept = dict(lines)
     rows = text.splitlines()
@@ -489,7 +501,9 @@ def compile_wrappers(
 
 
 def _failed_lines(text: str, source: str) -> set[int]:
-    """Lines of the wrapper file that an error stands in, or that lead to one in a macro of a header."""
+    """Lines of the wrapper file that an error stands in, or that lead to one in a macro of a
+    header.
+    """
     return {
         int(number)
         for number in re.findall(rf"^{re.escape(source)}:(\d+):\d+: (?:fatal )?error:", text, re.M)

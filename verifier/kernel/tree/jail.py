@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The jail that everything runs in that is run for a kernel tree: its makefiles and scripts do what their author wants.
+"""The jail for everything that is run for a kernel tree: its makefiles and scripts do what their
+author wants.
 
-bubblewrap where it works: all files are read-only but the one folder that a program writes; home folders, /tmp and /run are
-empty but for what a build reads there; no network, no other processes, no privileges. Else `unshare`: no network, and
-nothing more. Else none, which `unjailed` says. Whether a kind works is tried once, with the flags that are used.
+With bubblewrap, where it works, all files are read-only except one folder that a program writes.
+Home folders, /tmp and /run are empty but for what a build reads there. There is no network, no
+other process, and no privilege. Else `unshare`: no network, and nothing more. Else there is none,
+which `unjailed` says. Whether a kind works is tried once, with the flags that are used.
 PTEPROOF_JAIL=require takes bubblewrap or nothing, PTEPROOF_JAIL=none wants no jail.
 """
 
@@ -60,7 +62,10 @@ _ran_unjailed: set[str] = set()
 
 
 def kind() -> str:
-    """The jail that is had here: BUBBLEWRAP, NETWORK or NONE. ExtractionError where another one is required."""
+    """The jail that is had here: BUBBLEWRAP, NETWORK or NONE.
+
+    ExtractionError where another one is required.
+    """
     wish = os.environ.get("PTEPROOF_JAIL") or "auto"
     if wish not in _WISHES:
         raise UsageError(f"PTEPROOF_JAIL is {wish!r}; it may be {', '.join(_WISHES)}")
@@ -97,7 +102,10 @@ def _works(one: str, path: str) -> bool:
 def wrapped(
     command: Sequence[str], writes: Path | None, reads: Iterable[Path]
 ) -> tuple[str, list[str]]:
-    """The kind of jail, and the command in it. It may write one folder, and reads these below folders that are else empty."""
+    """The kind of jail, and the command in it.
+
+    It may write one folder, and reads these below folders that are else empty.
+    """
     found = kind()
     if found == BUBBLEWRAP:
         return found, [*_FLAGS[found], *_mounts(writes, reads), "--", *command]
@@ -171,9 +179,10 @@ def program_folders(names: Iterable[str]) -> tuple[Path, ...]:
 
 
 def check_written(folder: Path, tree: Path | None) -> None:
-    """What was written in a jail is read outside of it: files, folders, links that stay in the folder or lead to one of the tree.
+    """What was written in a jail and is read outside of it: files, folders, and links that stay in
+    the folder or lead to the tree.
 
-    ExtractionError for any other: one through which we would write elsewhere, or wait for ever.
+    ExtractionError for anything else: through it we would write elsewhere, or wait for ever.
     """
     top = os.path.realpath(folder)
     for base, folders, files in os.walk(top):

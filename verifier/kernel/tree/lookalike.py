@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Architectures that clang has no target for: another target of the same word size and byte order looks like them.
+"""Architectures that clang has no target for: another target of the same word size and byte order
+looks like them.
 
-The kernel's headers are preprocessed with the architecture's own macros, assembly is taken out of the text, and the rest is
-compiled for the look-alike. What assembly would give becomes a call of a function that nobody has: whatever needs it is
-INCOMPLETE, never guessed. `python -m verifier.kernel.tree.lookalike` is the compiler that kbuild is given; see `write_compiler`.
+The kernel's headers are preprocessed with the architecture's own macros, assembly is taken out of
+the text, and the rest is compiled for the look-alike. What assembly would give becomes a call of a
+function that nobody has: whatever needs it is INCOMPLETE, never guessed. `python -m
+verifier.kernel.tree.lookalike` is the compiler that kbuild is given; see `write_compiler`.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ EFFECT = "pteproof_effect"  # void (void): what assembly does
 JUMP = "pteproof_jump"  # int (void): does asm goto jump?
 
 _NOT_FOR_US = re.compile(
-    r"-m(?!cmodel=)|-ffixed-|-fcall-|-Wa,|-G|--target|-fsection-anchors|-Wno-psabi|-Werror|-fno-delete-null|-fplugin"
-    r"|-fintegrated-as|-fno-integrated-as|-no-canonical-prefixes"
+    r"-m(?!cmodel=)|-ffixed-|-fcall-|-Wa,|-G|--target|-fsection-anchors|-Wno-psabi|-Werror"
+    r"|-fno-delete-null|-fplugin|-fintegrated-as|-fno-integrated-as|-no-canonical-prefixes"
 )
 _TOKEN = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[A-Za-z_]\w*|\n|[ \t]+|.', re.S)
 _ALTERNATIVE = re.compile(r"(?:!0:\.section \.altinstructions.*?\.previous)+$")
@@ -80,6 +82,7 @@ class Lookalike:
     define: tuple[str, ...]
 
     def flags(self) -> list[str]:
+        """What clang is told: the target, and the macros."""
         return [
             f"--target={self.target}",
             *(f"-U{name}" for name in self.undefine),
@@ -97,10 +100,16 @@ def filtered(words: Sequence[str]) -> list[str]:
 
 
 def write_compiler(path: Path, clang: str, lookalike: Lookalike) -> None:
-    """A compiler for kbuild, as a shell script: it asks clang itself but for files of C, whose assembly is taken out first."""
+    """A compiler for kbuild, as a shell script.
+
+    It asks clang itself, except for files of C, whose assembly is taken out first.
+    """
     flags = shlex.join([clang, *lookalike.flags(), "-Wno-everything", "-Qunused-arguments"])
     inner = shlex.join([sys.executable, str(Path(__file__).resolve()), clang, *lookalike.flags()])
-    drop = "-m*|-ffixed-*|-fcall-*|-Wa,*|-G*|--target*|-fsection-anchors|-Werror*|-fplugin*|-fintegrated-as|-fno-integrated-as"
+    drop = (
+        "-m*|-ffixed-*|-fcall-*|-Wa,*|-G*|--target*|-fsection-anchors|-Werror*|-fplugin*"
+        "|-fintegrated-as|-fno-integrated-as"
+    )
     path.write_text(f"""#!/bin/bash
 args=(); out=; source=; next=; value=
 for a in "$@"; do
@@ -130,9 +139,10 @@ exec {flags} "${{args[@]}}"
 def strip_asm(text: str) -> str:
     """Preprocessed C without assembly, line for line.
 
-    A statement of _KNOWN becomes its C. The outputs of others are given whatever ANYTHING points to, their labels may be jumped
-    to, and what else they may do is EFFECT; names of registers and of symbols are dropped. Assembly with no text (a compiler barrier) goes.
-    What kbuild reads out of the compiler's output (offsets of structures) stays.
+    A statement of _KNOWN becomes its C. Of any other, outputs are given whatever ANYTHING points
+    to, labels may be jumped to, and what else it may do is EFFECT; names of registers and of
+    symbols are dropped. Assembly with no text (a compiler barrier) goes. What kbuild reads out of
+    the compiler's output (offsets of structures) stays.
     """
     tokens = _TOKEN.findall(text)
     out: list[str] = [
@@ -250,7 +260,10 @@ def _constraint(operand: list[str]) -> str:
 
 
 def _target(operand: list[str]) -> str:
-    """What an output writes: the C between its parentheses. A cast there, which GCC takes, is left out."""
+    """What an output writes: the C between its parentheses.
+
+    A cast there, which GCC takes, is left out.
+    """
     text = "".join(operand)
     inner = text[text.index("(") + 1:text.rindex(")")].strip() if "(" in text else ""
     cast = re.match(r"\(\s*\(?[\w ]+\*?\s*\)\s*(?=[(\w])", inner)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SPARC's assembly that is patched at boot, as C: one sequence for each kind of CPU, chosen by variables that a variant fixes.
+"""SPARC's assembly that is patched at boot, as C: one sequence for each kind of CPU.
 
-Sections of the text say what takes the place of an instruction, or of two, at a label: on CPUs with a hypervisor (sun4v), and
-after that on the M7 and later ones (arch/sparc/kernel/setup_64.c:sun4v_patch). Sequences are interpreted where they only
+Variables that a variant fixes choose the sequence. Sections of the text say what takes the place of
+an instruction, or of two, at a label: on CPUs with a hypervisor (sun4v), and after that on the M7
+and later ones (arch/sparc/kernel/setup_64.c:sun4v_patch). Sequences are interpreted where they only
 compute: sethi, or, and, andn, xor, add, sub, shifts, mov and nop. All else stays unknown.
 """
 
@@ -41,11 +42,19 @@ class _Unknown(Exception):
 
 
 def interpreted(template: str, operands: Sequence[tuple[str, str]], outputs: int) -> str | None:
-    """C for a patched statement, or None. `operands`: constraint and C of each, the outputs first; `template` as C writes it.
+    """C for a patched statement, or None where it is not understood.
 
-    >>> one = r'661: or %0, 1, %0\\n.section .sun4v_1insn_patch, \\"ax\\"\\n.word 661b\\nor %0, 2, %0\\n.previous'
-    >>> print(interpreted(one, [("=r", "x"), ("0", "x")], 1))
-    { unsigned long pteproof_r0 = x; if (pteproof_cpu_sun4v) { pteproof_r0 = pteproof_r0 | 2UL; } else { pteproof_r0 = pteproof_r0 | 1UL; } x = pteproof_r0; }
+    `operands`: constraint and C of each, of which the first `outputs` are outputs. `template`: as C
+    writes it.
+
+    >>> old, new = r"661: or %0, 1, %0\\n", r"or %0, 2, %0\\n.previous"
+    >>> one = old + r'.section .sun4v_1insn_patch, \\"ax\\"\\n.word 661b\\n' + new
+    >>> print(interpreted(one, [("=r", "x"), ("0", "x")], 1).replace("; ", ";\\n"))
+    { unsigned long pteproof_r0 = x;
+    if (pteproof_cpu_sun4v) { pteproof_r0 = pteproof_r0 | 2UL;
+    } else { pteproof_r0 = pteproof_r0 | 1UL;
+    } x = pteproof_r0;
+    }
     """
     if "insn_patch" not in template:
         return None
@@ -121,7 +130,10 @@ def _choice(sequences: dict[str, list[str]], operands: list[tuple[str, str]], ou
 
 
 def _statements(lines: list[str], operands: list[tuple[str, str]], outputs: int) -> list[str]:
-    """The instructions as statements. An input in a register may lie in one that an output has too, once that is written."""
+    """The instructions as statements.
+
+    An input in a register may lie in one that an output has too, once that is written.
+    """
     found: list[str] = []
     written = False
     for line in lines:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How the kernel's helpers are called, and the wrappers in C that call them with words in and a word out.
+"""How the kernel's helpers are called, and the wrappers in C that call them with words in and a
+word out.
 
 The words of `shapes.yaml`:
 
-    pte pmd pud prot swp    the kernel's types of one word: pte_t, pgprot_t, swp_entry_t. A pgprot_t that is narrower than an entry (MIPS with
-                            two words, powerpc) has an entry's width here, whose upper half C drops
+    pte pmd pud prot swp    the kernel's types of one word: pte_t, pgprot_t, swp_entry_t. A pgprot_t
+                            that is narrower than an entry (MIPS with two words, powerpc) has an
+                            entry's width here, whose upper half C drops
     val ulong long bool     a pteval_t, an unsigned long, a long, a bool
     pfn page                a page frame number; the kernel takes it, or the page that has it
     ptep pmdp pudp          a pointer to an entry
@@ -13,7 +15,8 @@ The words of `shapes.yaml`:
     cydp                    flags; the model's young and dirty say which
     vm_rwx                  three booleans of a vma's flags, which are private
     mm vma addr             any mm, any vma, any address: the model has none
-    one noflags pmd_shift pmd_size    the constants 1, 0, PMD_SHIFT and PMD_SIZE
+    one noflags             the constants 1 and 0
+    pmd_shift pmd_size      the constants PMD_SHIFT and PMD_SIZE
     hstate                  the hstate of pages of PMD_SIZE
 """
 
@@ -38,7 +41,8 @@ _SHAPE = re.compile(r"(\w+)(\(([\w, ]*)\))?")
 class Parameter:
     """One parameter of a wrapper.
 
-    role   word, bool, entry (a pointer to one), or free (an object or word that the model does not have)
+    role   word, bool, entry (a pointer to one), or free (an object or word that the model does not
+           have)
     model  the model's name of it where it has a fixed one, else None: then the order counts
     """
 
@@ -60,9 +64,11 @@ class Shape:
 
     @property
     def wrapper(self) -> str:
+        """The name of its wrapper in C."""
         return f"{PREFIX}{self.helper}__{self.number}"
 
     def parameters(self) -> list[Parameter]:
+        """The parameters of its wrapper, in order."""
         found = []
         for index, kind in enumerate(self.kinds):
             found += [
@@ -72,7 +78,10 @@ class Shape:
         return found
 
     def text(self, premises: Mapping[str, str] | None = None) -> str:
-        """The wrapper as one line of C. Where a premise (name -> C) does not hold, it calls what `outside` names."""
+        """The wrapper as one line of C.
+
+        Where a premise (name -> C) does not hold, it calls what `outside` names.
+        """
         before, args = (
             "".join(
                 f"if (!({condition})) {outside(name)}(); "
@@ -201,10 +210,12 @@ HEAD = """\
 #include <linux/pgtable.h>
 #include <asm/tlbflush.h>
 #include <asm/tlb.h>
-extern pte_t pteproof_pte; extern pmd_t pteproof_pmd; extern pud_t pteproof_pud; extern pgprot_t pteproof_prot;
+extern pte_t pteproof_pte; extern pmd_t pteproof_pmd; extern pud_t pteproof_pud;
+extern pgprot_t pteproof_prot;
 typedef typeof(pte_val(pteproof_pte)) w_pte; typedef typeof(pmd_val(pteproof_pmd)) w_pmd;
 typedef typeof(pud_val(pteproof_pud)) w_pud;
-typedef typeof(__builtin_choose_expr(sizeof(pgprot_val(pteproof_prot)) < sizeof(w_pte), (w_pte)0, pgprot_val(pteproof_prot))) w_prot;
+typedef typeof(__builtin_choose_expr(sizeof(pgprot_val(pteproof_prot)) < sizeof(w_pte),
+                                     (w_pte)0, pgprot_val(pteproof_prot))) w_prot;
 """
 
 
@@ -263,8 +274,8 @@ def wrapper_file(
 ) -> tuple[str, dict[int, str]]:
     """The text of a file in C, and which wrapper stands on which line.
 
-    `constants` (name -> C) become functions that give them; `premises`: helper -> name -> C over the wrapper's parameters;
-    `declared`: C before the wrappers.
+    `constants` (name -> C) become functions that give them; `premises`: helper -> name -> C over
+    the wrapper's parameters; `declared`: C before the wrappers.
     """
     lines = [*HEAD.splitlines(), *declared]
     where: dict[int, str] = {}

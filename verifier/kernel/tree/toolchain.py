@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The programs that a kernel is configured and compiled with: found, named where they are missing, and run."""
+"""The programs that a kernel is configured and compiled with: found, named where they are missing,
+and run.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ _KEPT = ("PATH", "LD_LIBRARY_PATH")
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """clang and what belongs to it. `suffix` is -19 of clang-19, or empty; `llvm` is what kbuild's LLVM= is given."""
+    """clang and what belongs to it.
+
+    `suffix` is -19 of clang-19, or empty; `llvm` is what kbuild's LLVM= is given.
+    """
 
     clang: str
     suffix: str
@@ -61,11 +66,15 @@ class Toolchain:
 
     @property
     def llvm(self) -> str:
+        """What kbuild's LLVM= is given: the suffix, or 1."""
         return self.suffix or "1"
 
 
 def find_toolchain() -> Toolchain:
-    """The newest clang there is, with all that a kernel's build needs. ExtractionError names what to install."""
+    """The newest clang there is, with all that a kernel's build needs.
+
+    ExtractionError names what to install.
+    """
     missing = [package for program, package in _NEEDED.items() if shutil.which(program) is None]
     found = _clang()
     if found is None:
@@ -133,7 +142,10 @@ def clean_environment() -> dict[str, str]:
 def jailed(
     command: Sequence[str], writes: Path | None, reads: Sequence[Path]
 ) -> tuple[str, list[str]]:
-    """The kind of jail that is had, and the command in it, where it finds the programs of a build. ExtractionError where it is no program."""
+    """The kind of jail that is had, and the command in it, where it finds the programs of a build.
+
+    ExtractionError where it is no program.
+    """
     if shutil.which(command[0]) is None:
         raise ExtractionError(f"{command[0]} cannot be run: No such file or directory")
     clang = [
@@ -159,9 +171,11 @@ def run(
     tree: Path | None = None,
     writes: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program in a folder, in a jail, without a terminal, in an environment of our own. `check` names what failed in the error.
+    """Run a program in a folder, in a jail, without a terminal, in an environment of our own.
 
-    tree    is read, too; it, the folder, and what is around the folder that is written, are all that is seen of homes and /tmp
+    check   names what failed in the error; None: failing is no error
+    tree    is read, too. It, the folder, and what is around the folder that is written, are all
+            that is seen of homes and /tmp
     writes  the folder that it may write, if that is another
     """
     writes = writes or folder
@@ -188,7 +202,9 @@ def run(
 
 
 def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program as the head of a group of processes: whatever ends our waiting ends what it has started, too."""
+    """Run a program as the head of a group of processes: whatever ends our waiting ends what it has
+    started, too.
+    """
     try:
         with subprocess.Popen(
             command,

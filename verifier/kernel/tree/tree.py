@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel source tree: is it one, whose is it, and which is it. Here it is only read; a build runs its build files.
+"""A kernel source tree: is it one, whose is it, and which is it.
 
-A tree is identified by the contents of what every build reads: Makefile, include/, arch/X/, mm/, scripts/ and some of tools/. What a
-build has read beyond that is kept with the build (`store`). Git is not asked: what it takes for unchanged may have changed.
+Here it is only read; a build runs its build files.
+
+A tree is identified by the contents of what every build reads: Makefile, include/, arch/X/, mm/,
+scripts/ and some of tools/. What a build has read beyond that is kept with the build
+(`build_store`). Git is not asked: what it takes for unchanged may have changed.
 """
 
 from __future__ import annotations
@@ -75,7 +78,10 @@ def open_tree(path: Path | str) -> Tree:
 
 
 def linked_trees(root: Path) -> list[Path]:
-    """The whole trees that the files of a tree of links lie in. A link to anything else leads nowhere in a jail."""
+    """The whole trees that the files of a tree of links lie in.
+
+    A link to anything else leads nowhere in a jail.
+    """
     found: dict[Path, None] = {}
     for mark in _MARKS:
         path = (root / mark).resolve()
@@ -107,7 +113,9 @@ def has_arch(tree: Tree, arch: str) -> None:
 
 
 def identify(tree: Tree, arch: str) -> str:
-    """A name for the contents that a build for this architecture depends on: equal names, equal contents."""
+    """A name for the contents that a build for this architecture depends on: equal names, equal
+    contents.
+    """
     has_arch(tree, arch)
     return _content_identity(tree, arch)
 
@@ -124,7 +132,9 @@ def _content_identity(tree: Tree, arch: str) -> str:
 
 
 def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Every file below a folder, also through links to folders; not into one that stands above already."""
+    """Every file below a folder, also through links to folders; not into one that stands above
+    already.
+    """
     try:
         entries = sorted(os.scandir(folder), key=lambda one: one.name)
     except FileNotFoundError:
