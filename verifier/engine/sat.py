@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from verifier.base.errors import SolverError
 from verifier.engine.bits import Bits
+
+if TYPE_CHECKING:
+    from pysat.solvers import Solver as SatSolver
 
 __all__ = ["GraphSat", "PROOF_SAT", "QUICK_SAT", "STRONG_SAT", "sat_solver"]
 
@@ -21,11 +24,11 @@ NEVER = 1 << 62
 ROOM = 4096
 
 
-def sat_solver(name: str, **options: Any) -> Any:
+def sat_solver(name: str, **options: object) -> SatSolver:
     """A fresh SAT solver of python-sat, by its name there, with options of that package."""
-    from pysat.solvers import Solver as SatSolver
+    from pysat.solvers import Solver
 
-    return SatSolver(name=name, **options)
+    return Solver(name=name, **options)
 
 
 class GraphSat:

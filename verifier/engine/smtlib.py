@@ -49,6 +49,20 @@ class Term:
         )
 
 
+def _words(op: str) -> Callable[[Smt, Term, Term, int], Term]:
+    """The algebra's operation on two words that gives a word."""
+    def make(self: Smt, a: Term, b: Term, width: int) -> Term:
+        return self._make(op, (a, b), width, width)
+    return make
+
+
+def _compares(op: str) -> Callable[[Smt, Term, Term, int], Term]:
+    """The algebra's operation on two words that gives a boolean."""
+    def make(self: Smt, a: Term, b: Term, width: int) -> Term:
+        return self._make(op, (a, b), BOOL, width)
+    return make
+
+
 class Smt:
     """The Algebra over such terms; a boolean's width is verifier.language.syntax.BOOL.
 
@@ -109,16 +123,6 @@ class Smt:
 
     def known(self, value: Term) -> bool | None:
         return None if value.number is None else bool(value.number)
-
-    def _words(op: str) -> Callable[..., Term]:  # type: ignore[misc]
-        def make(self: Smt, a: Term, b: Term, width: int) -> Term:
-            return self._make(op, (a, b), width, width)
-        return make
-
-    def _compares(op: str) -> Callable[..., Term]:  # type: ignore[misc]
-        def make(self: Smt, a: Term, b: Term, width: int) -> Term:
-            return self._make(op, (a, b), BOOL, width)
-        return make
 
     band, bor, bxor, add, sub, mul = map(_words, ("band", "bor", "bxor", "add", "sub", "mul"))
     shl, lshr, ashr = map(_words, ("shl", "lshr", "ashr"))

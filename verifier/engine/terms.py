@@ -9,7 +9,7 @@ long.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import z3
 from z3 import z3core
@@ -45,6 +45,9 @@ class TermBool(z3.BoolRef):
 
 
 T = TypeVar("T", TermWord, TermBool)
+# z3's C functions: of a context and two terms; of a context and an array of so many terms
+_Two: TypeAlias = Callable[[object, z3.Ast, z3.Ast], z3.Ast]
+_Many: TypeAlias = Callable[[object, int, object], z3.Ast]
 
 
 class Terms:
@@ -110,8 +113,7 @@ class Terms:
     def _truth(self, ast: z3.Ast) -> TermBool:
         return TermBool(ast, self.context)
 
-    def _two(self, name: str, make: Callable[..., z3.Ast], a: TermWord, b: TermWord,
-             width: int) -> TermWord:
+    def _two(self, name: str, make: _Two, a: TermWord, b: TermWord, width: int) -> TermWord:
         """A word of two; a constant if both are."""
         x, y = a.number, b.number
         if x is not None and y is not None:
@@ -169,8 +171,7 @@ class Terms:
     def ashr(self, a: TermWord, b: TermWord, width: int) -> TermWord:
         return a if b.number == 0 else self._two("ashr", z3core.Z3_mk_bvashr, a, b, width)
 
-    def _compare(self, name: str, make: Callable[..., z3.Ast], a: TermWord, b: TermWord,
-                 width: int) -> TermBool:
+    def _compare(self, name: str, make: _Two, a: TermWord, b: TermWord, width: int) -> TermBool:
         x, y = a.number, b.number
         if x is not None and y is not None:
             return self.truth(getattr(_INTEGERS, name)(x, y, width))
@@ -222,7 +223,7 @@ class Terms:
         return a if _same(a, b) else self._word(z3core.Z3_mk_ite(self._ref, c.ast, a.ast, b.ast))
 
     def _join(
-        self, make: Callable[..., z3.Ast], neutral: TermBool, strong: TermBool,
+        self, make: _Many, neutral: TermBool, strong: TermBool,
         values: tuple[TermBool, ...],
     ) -> TermBool:
         kept = [v for v in values if v is not neutral]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias, TypeVar, overload
 
 import yaml
 
@@ -26,7 +26,8 @@ MAX_LINE = 4096
 MAX_DEPTH = 24
 MAX_DIGITS = 40  # of a number: 128 bits have 39
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)\Z")
 _TAG = "tag:yaml.org,2002:"
 
@@ -46,7 +47,12 @@ class Source:
         return Where(self.where.path, self.where.line + line - 1, self.where.column + column)
 
 
-class Table(dict[str, Any]):
+T = TypeVar("T")
+S = TypeVar("S")
+D = TypeVar("D")
+
+
+class Table(dict[str, "Plain"]):
     """A mapping that keeps the place of every key and value, with checked access."""
 
     def __init__(self, where: Where) -> None:
@@ -64,16 +70,29 @@ class Table(dict[str, Any]):
                     self.key_at[key], f"unknown key {key!r} in {what}{nearest(key, known)}"
                 )
 
-    def need(self, key: str, kind: type | tuple[type, ...], what: str) -> Any:
+    @overload
+    def need(self, key: str, kind: type[T], what: str) -> T: ...
+    @overload
+    def need(self, key: str, kind: tuple[type[T], type[S]], what: str) -> T | S: ...
+    def need(
+        self, key: str, kind: type[T] | tuple[type[T], type[S]], what: str
+    ) -> T | S:
         """The value under key; SpecError where it is missing or of another kind."""
         if key not in self:
             raise SpecError(self.where, f"{what} has no {key!r}")
-        return self.get_as(key, kind, None)
+        return self._checked(key, kind)
 
-    def get_as(self, key: str, kind: type | tuple[type, ...], default: Any) -> Any:
+    @overload
+    def get_as(self, key: str, kind: type[T], default: D) -> T | D: ...
+    @overload
+    def get_as(self, key: str, kind: tuple[type[T], type[S]], default: D) -> T | S | D: ...
+    def get_as(
+        self, key: str, kind: type[T] | tuple[type[T], type[S]], default: D
+    ) -> T | S | D:
         """The value under key, or the default; SpecError where it is of another kind."""
-        if key not in self:
-            return default
+        return self._checked(key, kind) if key in self else default
+
+    def _checked(self, key: str, kind: type[T] | tuple[type[T], type[S]]) -> T | S:
         value = self[key]
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
@@ -95,7 +114,7 @@ class Table(dict[str, Any]):
         return tuple(value.texts(what))
 
 
-class Items(list[Any]):
+class Items(list["Plain"]):
     """A sequence with the place of every item."""
 
     def __init__(self, where: Where) -> None:
@@ -105,10 +124,20 @@ class Items(list[Any]):
 
     def texts(self, what: str) -> list[str]:
         """The items, which must all be words; SpecError at the first that is not."""
+        return [item.text for item in self.each(Source, f"{what} must be a list of words")]
+
+    def each(self, kind: type[T], error: str) -> list[T]:
+        """The items, which must all be of this kind; SpecError with this text at the first that is not.
+        """
+        found: list[T] = []
         for item, where in zip(self, self.at, strict=True):
-            if not isinstance(item, Source):
-                raise SpecError(where, f"{what} must be a list of words")
-        return [item.text for item in self]
+            if not isinstance(item, kind):
+                raise SpecError(where, error)
+            found.append(item)
+        return found
+
+
+Plain: TypeAlias = Source | int | bool | Table | Items  # what YAML holds here
 
 
 _KIND_NAMES: dict[type, str] = {
@@ -162,7 +191,7 @@ def _decode(raw: bytes, start: Where) -> str:
     return text
 
 
-def _check_events(text: str, name: str, loader: Any = _LOADER) -> None:
+def _check_events(text: str, name: str, loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = _LOADER) -> None:
     """Refuse tags, anchors and aliases, and what nests too deep.
 
     libyaml's composer recurses without a bound. Newer versions have one and meet it before the
@@ -176,14 +205,17 @@ def _check_events(text: str, name: str, loader: Any = _LOADER) -> None:
         _check_events(text, name, yaml.SafeLoader)
 
 
-def _check_each(events: Iterable[Any], name: str) -> None:
+def _check_each(events: Iterable[yaml.Event], name: str) -> None:
     depth = 0
     for event in events:
-        where = Where(name, event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = event.start_mark
+        assert mark is not None, "every event of a text has its place"
+        where = Where(name, mark.line + 1, mark.column + 1)
         if getattr(event, "anchor", None) is not None:
             raise SpecError(where, "anchors and aliases are not allowed")
-        if getattr(event, "tag", None) is not None:
-            raise SpecError(where, f"tags such as {event.tag!r} are not allowed")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise SpecError(where, f"tags such as {tag!r} are not allowed")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
             event, yaml.CollectionEndEvent
         )
@@ -201,7 +233,7 @@ class _Reader:
     def where(self, node: yaml.Node) -> Where:
         return Where(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def value(self, node: yaml.Node, depth: int) -> Any:
+    def value(self, node: yaml.Node, depth: int) -> Plain:
         where = self.where(node)
         if depth > MAX_DEPTH:
             raise SpecError(where, f"nests deeper than {MAX_DEPTH}")
@@ -235,8 +267,8 @@ class _Reader:
             table.at[key.text] = self.where(value_node)
         return table
 
-    def scalar(self, node: yaml.ScalarNode, where: Where) -> Any:
-        text = node.value
+    def scalar(self, node: yaml.ScalarNode, where: Where) -> Plain:
+        text: str = node.value
         if node.style:
             return Source(text, self.text_start(node, where))
         resolved = node.tag

@@ -125,12 +125,13 @@ def load_claims(folder: Path, catalogue: Catalogue) -> Claims:
     )
     table.only(("files", "helpers", "rows", "why", "out"), "the sites")
     why = table.need("why", Table, "the sites")
-    rows = _places(table.need("rows", Table, "the sites"), "rows")
+    listed = table.need("rows", Table, "the sites")
+    rows = _places(listed, "rows")
     known = [row.number for row in catalogue.rows()]
     for (file, function), numbers in rows.items():
         for number in numbers:
             if number not in known:
-                place = table["rows"][file].at[function]
+                place = listed.need(file, Table, "rows").at[function]
                 raise SpecError(
                     place, f"unknown row {number!r} of the catalogue{nearest(number, known)}"
                 )

@@ -239,7 +239,9 @@ class Layout:
         return found
 
     def _bits(self, record: Table) -> tuple[int, int]:
-        value = record.need("bits", (int, Source, Items), "a field")
+        if "bits" not in record:
+            raise SpecError(record.where, "a field has no 'bits'")
+        value = record["bits"]
         ends = list(value) if isinstance(value, Items) else [value]
         constants = self.variant.constants
         numbers = [constants.get(e.text) if isinstance(e, Source) else e if type(e) is int else None
@@ -310,16 +312,14 @@ class Layout:
         Raises SpecError where the field does not fit, or lies on another field.
         """
         changed = self._copy()
-        record = self.arch.fields[name]
         old = self._fields[name]
         moved = replace(old, low=low, high=low + old.high - old.low)
         if moved.high >= self.width:
             raise SpecError(old.where, f"bits {moved.low} to {moved.high} are not within an entry "
                                        f"of {self.width} bits")
         changed._fields = {**self._fields, name: moved}
-        shares = {n: r.texts("shares", "shares") for n, r in self.arch.fields.items()
-                  if n in self._fields}
-        shares[name] = record.texts("shares", "shares")
+        fields = self.arch.fields
+        shares = {n: fields.need(n, Table, "fields").texts("shares", "shares") for n in self._fields}
         self._check_overlaps(changed._fields, shares)
         return changed
 

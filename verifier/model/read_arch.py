@@ -96,7 +96,8 @@ def _read_arch(path: Path, generic: Arch | None) -> Arch:
     name = table.text("arch", "an architecture")
     if name != path.stem:
         raise SpecError(table.at["arch"], f"the file is called {path.stem}, not {name}")
-    sources = {key: source.text for key, source in _table(table, "sources").items()}
+    named = _table(table, "sources")
+    sources = {key: named.need(key, Source, "sources").text for key in named}
     constants = dict(generic.constants) if generic else {}
     constants |= _numbers(_table(table, "constants"))
     declared = _table(table, "features")
@@ -153,7 +154,7 @@ def _texts(table: Table, sources: Mapping[str, str]) -> dict[str, tuple[Text, ..
     """Helper name -> its versions, the last of which is without `variants` or restricted too."""
     found: dict[str, tuple[Text, ...]] = {}
     for key in table:
-        value = table.get_as(key, (Table, Items), None)
+        value = table.need(key, (Table, Items), "helpers")
         records = [value] if isinstance(value, Table) else list(value)
         texts = []
         for record in records:

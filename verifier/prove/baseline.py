@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from verifier.base.errors import UsageError
 from verifier.base.exits import Exit, exit_of
@@ -96,7 +96,7 @@ class Compared:
                f"more, {self.same} as before; {len(self.lost)} proofs are lost. The exit code speaks of what is new, in a new "
                "way or lost.")
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """The same as plain data."""
         def rows(changes: Iterable[Change]) -> list[dict[str, str]]:
             return [{"id": c.id, "was": c.was, "now": c.now, "why": c.why} for c in changes]
@@ -141,9 +141,10 @@ def _new_way(was: Said, this: Said) -> str:
     return ""
 
 
-def said(row: Mapping[str, Any]) -> Said | None:
+def said(row: Mapping[str, object]) -> Said | None:
     """What a row of JSON results says; None where it has no verdict. ValueError, TypeError, KeyError: no such row."""
-    word = _WORDS.get(row["verdict"], row["verdict"])
+    word = _text(row["verdict"])
+    word = _WORDS.get(word, word)
     if word in ("ours", "unwritten", "not applicable"):
         return None
     if word not in _WORSE:
@@ -153,20 +154,35 @@ def said(row: Mapping[str, Any]) -> Said | None:
     shown = row.get("counterexample")
     if word == "refuted" and "kind" in row and not row.get("ways"):
         raise ValueError("it does not say in which ways an obligation can be violated: it is of an earlier version")
-    leads_to = "" if shown is None else shown["consequence"] or ""
+    leads_to = "" if shown is None else _object(shown)["consequence"] or ""
     ways = row["ways"] if "ways" in row else _values(row)
     if not isinstance(ways, list) or not all(isinstance(way, str) for way in ways):
         raise ValueError("its ways are no texts")
     return Said(word, frozenset(ways), str(leads_to), row.get("kind") == "advisory")
 
 
-def _values(row: Mapping[str, Any]) -> list[str]:
+def _object(value: object) -> Mapping[str, object]:
+    """A value of JSON that has to be an object; TypeError where it is none."""
+    if not isinstance(value, dict):
+        raise TypeError("no object")
+    return value
+
+
+def _text(value: object) -> str:
+    """A value of JSON that has to be a text; TypeError where it is none."""
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _values(row: Mapping[str, object]) -> list[str]:
     """A law, or a helper that is compared, fails for its least values, in some of what it returns and leaves."""
-    values = row.get("values") or row.get("inputs") or {}
+    values = _object(row.get("values") or row.get("inputs") or {})
     ways = [", ".join(f"{name} = {value}" for name, value in values.items())] if values else []
     if "arch" in row and "kernel" in row:
-        ways += [f"another {name}" for name, value in row["arch"].items() if row["kernel"].get(name, value) != value]
-    if row.get("atomicity", {}).get("verdict") == "arch more atomic":
+        kernel = _object(row["kernel"])
+        ways += [f"another {name}" for name, value in _object(row["arch"]).items() if kernel.get(name, value) != value]
+    if _object(row.get("atomicity", {})).get("verdict") == "arch more atomic":
         ways.append("another outcome while the hardware acts")
     return ways
 
@@ -183,7 +199,7 @@ def read_baseline(path: Path, schema: str) -> Baseline:
                 if key == "schema":
                     told = str(value)
                 elif key in _RESULTS:
-                    for identity, this in _all_said(key, value):
+                    for identity, this in _all_said(key, _object(value)):
                         if identity in found:
                             raise ValueError(f"it has {identity} twice")
                         found[identity] = this
@@ -197,7 +213,7 @@ def read_baseline(path: Path, schema: str) -> Baseline:
     return Baseline(str(path), found)
 
 
-def _all_said(key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
+def _all_said(key: str, row: Mapping[str, object]) -> Iterator[tuple[str, Said]]:
     """What a row says, by obligation: of a step the names of all that is proved, else one obligation."""
     if key == "proofs":
         if not isinstance(row["proved"], list):
@@ -208,12 +224,12 @@ def _all_said(key: str, row: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
         yield str(row["id"]), this
 
 
-def _members(file: Any) -> Iterator[tuple[str, Any]]:
+def _members(file: TextIO) -> Iterator[tuple[str, object]]:
     """The members of the object that a file holds; those of arrays of results one by one."""
     stream = _Stream(file)
     stream.take("{")
     while True:
-        key = stream.value()
+        key = _text(stream.value())
         stream.take(":")
         if key in _RESULTS and stream.peek() == "[":
             stream.take("[")
@@ -235,7 +251,7 @@ def _members(file: Any) -> Iterator[tuple[str, Any]]:
 class _Stream:
     """JSON from a file, value by value."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: TextIO) -> None:
         self.file = file
         self.text = ""
         self.at = 0
@@ -262,11 +278,12 @@ class _Stream:
             raise ValueError("it is not JSON, or cut off")
         self.at += 1
 
-    def value(self) -> Any:
+    def value(self) -> object:
         if self.peek() not in tuple('{["-0123456789tfn'):
             raise ValueError("it is not JSON, or cut off")
         while True:
             try:
+                value: object
                 value, end = self.decoder.raw_decode(self.text, self.at)
             except json.JSONDecodeError as error:
                 if len(self.text) - self.at > LARGEST or not self.more():

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
@@ -34,7 +33,8 @@ class Hints:
     others: dict[tuple[str, str, str], list[Labels]] = field(default_factory=dict)
     consequences: dict[tuple[str, str, str, Target], tuple[Move, ...]] = field(default_factory=dict)
     endings: dict[tuple[str, str], list[Labels]] = field(default_factory=dict)
-    in_vain: set[tuple[Any, ...]] = field(default_factory=set)  # searched to the full depth, of an architecture and of any
+    # searched to the full depth, of an architecture and of any
+    in_vain: set[tuple[str | Target, ...]] = field(default_factory=set)
 
     def keep(self, model: Model, group: Group, name: str, trace: tuple[Move, ...]) -> None:
         """Remember a trace to this target."""

@@ -135,10 +135,7 @@ def _read(top: Table, kernel: str) -> Assembly:
 def _records(table: Table, key: str) -> list[Table]:
     """The mappings of a list."""
     items = table.get_as(key, Items, Items(table.where))
-    for item, where in zip(items, items.at, strict=True):
-        if not isinstance(item, Table):
-            raise SpecError(where, f"one of {key} must be a mapping")
-    return list(items)
+    return items.each(Table, f"one of {key} must be a mapping")
 
 
 def _pattern(record: Table, parts: Mapping[str, str]) -> re.Pattern[str]:

@@ -232,7 +232,7 @@ def load_shapes() -> list[Shape]:
     found: list[Shape] = []
     counts: dict[str, int] = {}
     for returns in table:
-        for source in table.need(returns, Items, "the shapes"):
+        for source in table.need(returns, Items, "the shapes").each(Source, "a shape is a text"):
             for shape in _expand(source, returns):
                 number = counts[shape.helper] = counts.get(shape.helper, -1) + 1
                 found.append(Shape(shape.helper, shape.returns, shape.kinds, shape.is_call, number))
