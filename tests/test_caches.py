@@ -23,12 +23,13 @@ from verifier.base.digests import digest, modules_of, program
 from verifier.base.errors import Where
 from verifier.base.store import read_sealed, write_sealed
 from verifier.commands import told
+from verifier.commands.told import Told
 from verifier.evidence.mutate.command import _State
 from verifier.evidence.mutate.judge import Judged, Mutant
 from verifier.model.arch import Arch
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdict, verdict_name
-from verifier.run.cache import Cache, Told
+from verifier.run.cache import Cache
 from verifier.run.codec import from_plain, to_plain
 from verifier.run.filters import Filters
 from verifier.run.grounds import grounds
@@ -203,12 +204,25 @@ def test_code_counts_where_it_may_run(package: Path) -> None:
     assert program("pk.top") == first
 
 
-def test_versions_count(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = program("pk.top")
-    monkeypatch.setattr(digests.metadata, "version", lambda name: "99" if name == "click" else "1")
-    other = program("pk.top")
+def test_versions_count(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of a package that the code imports: which distributions have it, and their versions; and Python's own."""
+    monkeypatch.setattr(digests, "cache_folder", lambda: tmp_path / "kept")
+    monkeypatch.setattr(digests._Memo, "known", None)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    seen = [program("pk.top")]
+    for name, version, top in (("clicks", "1", "click"), ("clicks", "2", "click"), ("aside", "1", "aside")):
+        for older in (tmp_path / "site").glob(f"{name}-*"):
+            shutil.rmtree(older)
+        info = tmp_path / "site" / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "top_level.txt").write_text(f"{top}\n")
+        seen.append(program("pk.top"))
+        monkeypatch.setattr(digests._Memo, "known", None)
+        assert program("pk.top") == seen[-1]
+    assert len(set(seen[:3])) == 3 and seen[3] == seen[2]
     monkeypatch.setattr(sys, "version", "4.0")
-    assert len({first, other, program("pk.top")}) == 3
+    assert program("pk.top") not in seen
 
 
 def test_a_forged_memo_of_the_code_is_refused(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -303,6 +317,20 @@ def test_a_sealed_file_is_as_it_was_written_or_nothing(tmp_path: Path) -> None:
     (tmp_path / "y.json").write_text(written)
     assert read_sealed(tmp_path / "y.json") is None  # another's name
     assert read_sealed(tmp_path) is None and read_sealed(None) is None and read_sealed(tmp_path / "none") is None
+
+
+def test_what_others_may_have_written_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.json"
+    write_sealed(path, 1)
+    for mode in (0o600, 0o644, 0o400):
+        path.chmod(mode)
+        assert read_sealed(path) == 1
+    for mode in (0o620, 0o602, 0o666):
+        path.chmod(mode)
+        assert read_sealed(path) is None
+    path.chmod(0o600)
+    monkeypatch.setattr(store.os, "geteuid", lambda: path.stat().st_uid + 1)
+    assert read_sealed(path) is None
 
 
 def plain(run: Run) -> dict[str, tuple[Verdict, tuple[str, ...]]]:

@@ -76,8 +76,8 @@ class _Group(click.Group):
 
 def _tell_unjailed() -> None:
     """Say, also with --quiet, that a kernel tree's own code ran without a jail."""
-    from verifier.kernel.tree.jail import unjailed
-    if (said := unjailed()) is not None:
+    jail = sys.modules.get("verifier.kernel.tree.jail")  # whoever runs a tree's code has loaded it
+    if jail is not None and (said := jail.unjailed()) is not None:
         tell_error(said)
 
 

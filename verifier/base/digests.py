@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import sys
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from verifier.base.store import cache_folder, read_regular, read_sealed, write_s
 __all__ = ["PACKAGE", "digest", "digest_files", "modules_of", "program"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = (".dist-info", ".egg-info", ".egg-link")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -88,22 +89,31 @@ def program(*modules: str) -> str:
     Code is that of the modules and of all that they import within this package. Versions are those
     of Python and of every other package that this code imports.
     """
-    found = modules_of(*modules)
-    code = {name: _read(name).code for name in sorted(found)}
-    used = sorted({top for name in found for top in _read(name).packages})
+    found = _reached(*modules)
+    code = {name: found[name].code for name in sorted(found)}
+    used = sorted({top for module in found.values() for top in module.packages})
+    versions = _versions(used)
     _Memo.write()
-    return digest(sys.version, code, {top: _versions(top) for top in used})
+    return digest(sys.version, code, versions)
 
 
 def modules_of(*modules: str) -> set[str]:
     """These modules of the package and all that they import within it, directly or not."""
-    found: set[str] = set()
-    left = list(modules)
+    return set(_reached(*modules))
+
+
+def _reached(*modules: str) -> dict[str, _Module]:
+    """These modules and all that they import within the package, each as its file is now."""
+    found: dict[str, _Module] = {}
+    left, seen = list(modules), set()
     while left:
         name = left.pop()
-        if name not in found and _file(name) is not None:
-            found.add(name)
-            left += [*_read(name).imports, *([name.rpartition(".")[0]] if "." in name else [])]
+        if name in seen:
+            continue
+        seen.add(name)
+        if (module := _read(name)) is not None:
+            found[name] = module
+            left += [*module.imports, *([name.rpartition(".")[0]] if "." in name else [])]
     return found
 
 
@@ -144,13 +154,6 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _file(name: str) -> Path | None:
-    """The file of a module of the package, one that is used compiled among them; None where that is no module."""
-    path = PACKAGE.joinpath(*name.split(".")[1:])
-    found = next((p for p in (path / "__init__.py", path.with_suffix(".py")) if p.is_file()), None)
-    return found or compiled(path.with_suffix(".c"))
-
-
 class _Memo:
     """What earlier runs found in files of code, by the digest of their bytes.
 
@@ -186,9 +189,20 @@ def _rule() -> str:
     return hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()[:16]
 
 
-def _read(name: str) -> _Module:
+def _file(name: str) -> Path | None:
+    """The file of a module of the package, perhaps a compiled one; None where that is no module."""
+    base = os.path.join(PACKAGE, *name.split(".")[1:])
+    for path in (os.path.join(base, "__init__.py"), f"{base}.py"):
+        if os.path.isfile(path):
+            return Path(path)
+    return compiled(Path(f"{base}.c")) if os.path.isfile(f"{base}.c") else None
+
+
+def _read(name: str) -> _Module | None:
+    """A module of the package as its file is now; None where that is no module."""
     path = _file(name)
-    assert path is not None
+    if path is None:
+        return None
     text = path.read_bytes()
     if path.suffix == ".so":
         return _Module(hashlib.sha256(text).hexdigest(), [], [])
@@ -200,11 +214,38 @@ def _read(name: str) -> _Module:
     return _Module(*memo[key])
 
 
-def _versions(top: str) -> list[str]:
-    """The distributions of this package with their versions; empty where it is not installed."""
-    return sorted(f"{name} {metadata.version(name)}" for name in set(_distributions().get(top, ())))
+def _versions(tops: Iterable[str]) -> dict[str, list[str]]:
+    """The distributions of each package with their versions; none where it is not installed.
+
+    Reading which distribution has which package takes long. So it is kept, under the names of all
+    folders that say what is installed: these names have the versions.
+    """
+    installed, memo = _installed(), _Memo.all()
+    found = {}
+    for top in tops:
+        key = f"{top} of {installed}"
+        if key not in memo:
+            memo[key] = _distributions(installed).get(top, [])
+            _Memo.new = True
+        found[top] = memo[key]
+    return found
+
+
+def _installed() -> str:
+    """A digest of the names by which distributions are installed where Python looks for them."""
+    found = []
+    for folder in sys.path:
+        try:
+            found.append(sorted(name for name in os.listdir(folder or ".") if name.endswith(_INSTALLED)))
+        except OSError:
+            continue  # sys.path has files, and folders that are not there
+    return digest([names for names in found if names])
 
 
 @cache
-def _distributions() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
+def _distributions(installed: str) -> dict[str, list[str]]:
+    """Of each package that is installed, the distributions that have it, with their versions."""
+    from importlib import metadata
+
+    return {top: sorted({f"{name} {metadata.version(name)}" for name in names})
+            for top, names in metadata.packages_distributions().items()}

@@ -2,8 +2,8 @@
 """Files that are kept between runs, each sealed by a digest of itself.
 
 The seal is a digest of the file's name and of all that follows. A file that was edited, cut off,
-renamed or copied over another is ignored and made anew. The seal is no guard against somebody who
-writes a new digest as well.
+renamed or copied over another is ignored and made anew. So is a file that another user owns or may
+write to: who can write a file can write its digest as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 __all__ = ["cache_folder", "read_regular", "read_sealed", "write_sealed", "write_whole"]
 
@@ -40,19 +40,37 @@ def read_regular(path: Path, most: int = -1) -> bytes:
 
     Raises OSError for anything else: reading a FIFO may wait forever, and some devices never end.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(None, "not a regular file", str(path))
+    with _regular(path) as file:
         return file.read(most)
 
 
+def _regular(path: Path) -> BinaryIO:
+    """A regular file, opened. OSError where it is none."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(None, "not a regular file", str(path))
+    return file
+
+
+def _read_own(path: Path) -> bytes:
+    """A file that nobody else may have written. OSError where another user owns it, or others may write to it."""
+    with _regular(path) as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise OSError(None, "others may have written it", str(path))
+        return file.read()
+
+
 def read_sealed(path: Path | None) -> Any:
-    """The data of JSON in a sealed file; None where it is missing or its seal is broken."""
+    """The data of JSON in a sealed file of this user.
+
+    None where it is missing, its seal is broken, or others may have written it.
+    """
     if path is None:
         return None
     try:
-        head, _, body = read_regular(path).decode("utf-8").partition("\n")
+        head, _, body = _read_own(path).decode("utf-8").partition("\n")
         return json.loads(body) if head == _seal(path, body) else None
     except (OSError, ValueError, RecursionError):
         return None

@@ -13,6 +13,7 @@ from verifier.base.exits import Exit
 from verifier.base.output import tell, tell_error
 from verifier.commands.execute import Progress, finish
 from verifier.commands.options import GLOB, load
+from verifier.commands.told import keep, tell_again
 
 if TYPE_CHECKING:
     from verifier.model.arch import Layout
@@ -20,15 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["call", "decode", "encode", "list_command", "table_command"]
 
 
-def _layout(context: click.Context, arch: str) -> Layout:
+def _layout(context: click.Context, arch: str, overlay: str | None = None) -> Layout:
     """The layout of a variant, read from its file alone. A user's own is checked whole, also what one value does not need."""
     from verifier.model.read_arch import load_layout
 
     folder = context.obj[0]
-    found = load_layout(arch, folder)
-    if found is None:
-        library = load(context)
-        found = library.layout(library.variant(arch).name)
+    found = load_layout(arch, folder, overlay)
     if folder is not None:
         found.check()
     return found
@@ -42,15 +40,13 @@ def _layout(context: click.Context, arch: str) -> Layout:
 @click.pass_context
 def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str, as_json: bool) -> int:
     """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
-    from verifier.report import forms
+    from verifier.model.arch import data_folder
+    from verifier.model.read_specs import load_reading
+    from verifier.report.decode import decode_text
 
-    library = load(context, arch)
-    if context.obj[0] is not None:
-        library.layout(library.variant(arch).name).check()
-    if encoding not in library.spec.encodings:
-        from verifier.base.errors import nearest
-        raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, library.spec.encodings)}")
-    tell(forms.decode_text(library, library.variant(arch).name, values, encoding, as_json))
+    spec = load_reading(context.obj[1] or data_folder("specs"), encoding)
+    record = spec.encodings[encoding]
+    tell(decode_text(_layout(context, arch, record.overlay), spec, record, values, as_json))
     return Exit.HOLDS
 
 
@@ -88,9 +84,15 @@ _LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helper
 @click.pass_context
 def list_command(context: click.Context, what: str, arch: str | None) -> int:
     """What there is."""
-    from verifier.report import forms
+    key = {"what": what, "arch": arch}
+    told = tell_again(context, "list", key, silently=True)
+    if told is not None:
+        return told
+    from verifier.report.listing import list_text
 
-    tell(forms.list_text(load(context), what, arch))
+    text = list_text(load(context), what, arch)
+    tell(text)
+    keep(context, "list", key, text, Exit.HOLDS)
     return Exit.HOLDS
 
 
@@ -99,12 +101,16 @@ def list_command(context: click.Context, what: str, arch: str | None) -> int:
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
 @click.option("--proofs", is_flag=True, help="the theorems too, property by property; takes minutes the first time")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes of --proofs; default: the cores")
-@click.option("--no-cache", is_flag=True, help="--proofs neither reads nor keeps proofs of earlier runs")
+@click.option("--no-cache", is_flag=True, help="neither read nor keep what earlier runs found")
 @click.option("-v", "--verbose", is_flag=True, help="also statements that hold, or fail, on all alike; lemmas, and every entry")
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
 @click.pass_context
 def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
     """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
+    key = {"arch": arch, "form": form, "every": verbose} | {name: proving[name] for name in ("proofs", "no_cache")}
+    told = tell_again(context, "table", key)
+    if told is not None:
+        return told
     from verifier.base.store import cache_folder
     from verifier.evidence.table.compute import table
     from verifier.evidence.table.proofs import proofs
@@ -126,7 +132,10 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
                 found = proofs(library, arch, options, progress)
             except Stopped as stopped:
                 return finish(stopped.run, True)
-    tell(show(rows, form, verbose, found))
+    text = show(rows, form, verbose, found)
+    tell(text)
+    if found is None or found.settled:
+        keep(context, "table", key, text, Exit.HOLDS)
     for what in found.contradictions if found is not None else ():
         tell_error(f"pteproof: contradiction: {what}")
     return Exit.CONTRADICTION if found is not None and found.contradictions else Exit.HOLDS

@@ -19,12 +19,12 @@ GLOB = "a shell glob; may be given several times"
 FILTERS = ("arch", "level", "encoding", "code", "transition", "property")
 
 
-def load(context: click.Context, only: str = "") -> Library:
-    """arch/ and specs/: the shipped ones, or those that the command line names; of a variant `only`, if one is named."""
+def load(context: click.Context) -> Library:
+    """arch/ and specs/: the shipped ones, or those that the command line names."""
     from verifier.run.library import load_library
 
     arch_dir, spec_dir = context.obj
-    return load_library(arch_dir, spec_dir, only)
+    return load_library(arch_dir, spec_dir)
 
 
 def filtering(command: Callable[..., Any]) -> Callable[..., Any]:

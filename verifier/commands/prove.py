@@ -48,12 +48,14 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
     Without one, without filters and without --all: what most people have, x86_64 and arm64 at level pte.
     """
     from verifier.prove.baseline import read_baseline
+    from verifier.prove.results import exit_code, settled
     from verifier.report import forms
     from verifier.run.plan import first_theorems
 
     first = not everything and not any(given[key] for key in ("theorems", *FILTERS))
     if first and context.get_parameter_source("search_seconds") is click.core.ParameterSource.DEFAULT:
         given["search_seconds"] = FIRST_SECONDS
+    key = given | {"first": first}
     filters = make_filters(given)
 
     def complete(library: Library, filters: Filters) -> Filters:
@@ -62,10 +64,9 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
     if unneeded:
         library = load(context)
         return _unneeded(library, complete(library, filters), given)
-    told = tell_again(context, "prove", given)
+    told = tell_again(context, "prove", key)
     if told is not None:
         return told
-    key = dict(given)
     baseline = read_baseline(given["baseline"], "pteproof.result/2") if given["baseline"] else None
     library, run, stopped = execute(context, filters, given, complete)
     if baseline is not None:
@@ -75,7 +76,8 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
         if first and not given["quiet"]:
             text += f"\n\n{GO_ON}"
         tell(text, painted=color(given))
-        keep(context, "prove", key, text, run, stopped)
+        if settled(run):
+            keep(context, "prove", key, text, exit_code(run))
     return finish(run, stopped)
 
 
@@ -113,6 +115,7 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
 @click.pass_context
 def audit(context: click.Context, /, **given: Any) -> int:
     """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
+    from verifier.prove.results import exit_code, settled
     from verifier.report import forms
 
     told = tell_again(context, "audit", given)
@@ -129,7 +132,8 @@ def audit(context: click.Context, /, **given: Any) -> int:
     if not write_files(library, run, given):
         text = forms.audit_text(library, run)
         tell(text, painted=color(given))
-        keep(context, "audit", key, text, run, stopped)
+        if settled(run):
+            keep(context, "audit", key, text, exit_code(run))
     return finish(run, stopped)
 
 
@@ -141,6 +145,11 @@ def audit(context: click.Context, /, **given: Any) -> int:
 @click.pass_context
 def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
     """One obligation: the claim, the verdict, the values, the trace, the replay."""
+    key = given | {"identity": identity, "more": more}
+    told = tell_again(context, "explain", key)
+    if told is not None:
+        return told
+    from verifier.prove.results import exit_code, settled
     from verifier.report import forms
     from verifier.run.filters import Filters
 
@@ -153,8 +162,12 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
     named = tuple(r for r in run.results if r.obligation.id == identity)  # an architecture may have a variant of its own name
     run = replace(run, results=named) if named and not stopped else run
     if not write_files(library, run, given):
+        texts = []
         for result in run.results:
-            tell(forms.explain_text(library, result, color(given)), painted=color(given))
+            texts.append(forms.explain_text(library, result, color(given)))
             if more > 1:
-                tell(forms.more_text(library, result, more))
+                texts.append(forms.more_text(library, result, more))
+        tell("\n".join(texts), painted=color(given))
+        if settled(run):
+            keep(context, "explain", key, "\n".join(texts), exit_code(run))
     return finish(run, stopped)

@@ -3,23 +3,48 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from verifier.base.data import data_folder
 from verifier.base.output import tell, tell_error
+from verifier.base.store import cache_folder, read_sealed, write_sealed
 from verifier.commands.execute import color
 
-if TYPE_CHECKING:
-    from verifier.prove.results import Run
-
-__all__ = ["keep", "tell_again"]
+__all__ = ["Told", "keep", "tell_again"]
 
 
 _KEY = "verifier.commands.told"  # where the context has what was keyed before anything was loaded
+_MORE = (  # where one of these is given, a command says more than a text
+    "tree", "cross", "no_cache", "json_file", "jsonl_file", "junit_file", "sarif_file", "dump_smt", "verbose", "baseline")
+_IDLE = ("jobs", "no_cache")  # options that change nothing of what is told
+
+
+class Told:
+    """What a whole command told, under a digest of all that it was told from: one file for each set of inputs.
+
+    Only what would be told again is kept: no run that was stopped, gave up for want of time or memory, or contradicted itself.
+    """
+
+    def __init__(self, folder: Path | None, key: str) -> None:
+        self.path = None if folder is None else folder / "told" / f"{key[:32]}.json"
+
+    def read(self) -> tuple[str, int, str] | None:
+        """The text, the exit code and when that was; None where it was never told, or the file is not as it was written."""
+        match read_sealed(self.path):
+            case {"text": str(text), "exit": int(code), "at": str(at)}:
+                return text, code, at
+        return None
+
+    def keep(self, text: str, code: int) -> None:
+        """Keep it; a folder that cannot be written is no error."""
+        if self.path is not None:
+            write_sealed(self.path, {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,52 +61,49 @@ class _Inputs:
 
 def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inputs | None:
     """What this command tells from; None where it says more than a text, or may not be kept."""
-    more = ("tree", "cross", "no_cache", "json_file", "jsonl_file", "junit_file", "sarif_file", "dump_smt", "verbose", "baseline")
-    if any(given.get(name) for name in more) or given["helpers"] != "yaml":
+    if any(given.get(name) for name in _MORE) or given.get("helpers", "yaml") != "yaml":
         return None
     from shutil import get_terminal_size
 
     from verifier.base.digests import digest, digest_files, program
-    from verifier.model.arch import data_folder
 
     folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs"), data_folder("hints")]
-    words = {name: value for name, value in given.items() if name != "jobs"}
+    words = {name: value for name, value in given.items() if name not in _IDLE}
     try:
         files = [digest_files(folder) for folder in folders]
         key = digest(program("verifier.cli"), command, repr(sorted(words.items())), [str(f) for f in folders], files,
-                     color(given), get_terminal_size().columns)
+                     _painted(given), get_terminal_size().columns)
     except OSError:
         return None  # a file that cannot be read is told of by who reads it
     rows = ((folder / name, found) for folder, those in zip(folders, files, strict=True) for name, found in those.items())
     return _Inputs(key, {path.absolute(): found for path, found in rows})
 
 
-def tell_again(context: click.Context, command: str, given: dict[str, Any]) -> int | None:
-    """Tell again what this command told on these inputs before; its exit code, or None where it did not."""
-    from verifier.base.store import cache_folder
-    from verifier.run.cache import Told
+def _painted(given: dict[str, Any]) -> bool:
+    return "no_color" in given and color(given)
 
+
+def tell_again(context: click.Context, command: str, given: dict[str, Any], silently: bool = False) -> int | None:
+    """Tell again what this command told on these inputs before; its exit code, or None where it did not.
+
+    `silently`: without saying so, where finding it anew would come to the same and takes no time that anybody minds.
+    """
     inputs = context.meta[_KEY] = _inputs(context, command, given)
     found = None if inputs is None else Told(cache_folder(), inputs.key).read()
     if found is None:
         return None
     text, code, at = found
-    tell(text, painted=color(given))
-    tell_error(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
-               "(--no-cache decides it again)")
+    tell(text, painted=_painted(given))
+    if not silently:
+        tell_error(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
+                   "(--no-cache decides it again)")
     return int(code)
 
 
-def keep(context: click.Context, command: str, given: dict[str, Any], text: str, run: Run, stopped: bool) -> None:
-    """Keep what was told, if it is what would be told again, and nothing that it was told from has changed meanwhile."""
-    from verifier.base.store import cache_folder
+def keep(context: click.Context, command: str, given: dict[str, Any], text: str, code: int) -> None:
+    """Keep what was told, with the exit code, if nothing that it was told from has changed meanwhile."""
     from verifier.language.read_yaml import OPENED
-    from verifier.prove.results import Unknown, exit_code
-    from verifier.run.cache import Told
 
-    gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive" for r in run.results)
     inputs = context.meta.get(_KEY)
-    if inputs is None or stopped or run.contradictions or run.unfinished or gave_up:
-        return
-    if inputs.cover(OPENED) and inputs == _inputs(context, command, given):
-        Told(cache_folder(), inputs.key).keep(text, exit_code(run))
+    if inputs is not None and inputs.cover(OPENED) and inputs == _inputs(context, command, given):
+        Told(cache_folder(), inputs.key).keep(text, code)

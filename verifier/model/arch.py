@@ -13,14 +13,14 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from verifier.base.errors import SpecError, Where, nearest
+from verifier.base.data import data_folder
+from verifier.base.errors import SpecError, UsageError, Where, nearest
 from verifier.language.parse import Signature, StateVar, parse_function, parse_signature
 from verifier.language.read_yaml import Items, Source, Table
 from verifier.language.syntax import BOOL, Const, Function, Param
 
-__all__ = ["Arch", "Event", "Field", "Layout", "Text", "Variant", "data_folder"]
+__all__ = ["Arch", "Event", "Field", "Layout", "Text", "Variant", "data_folder", "find_variant"]
 
 GENERIC = "generic"
 
@@ -112,11 +112,16 @@ class Arch:
     absent: frozenset[str]  # what none of its variants has
 
 
-def data_folder(name: str) -> Path:
-    """The folder of shipped YAML: inside an installed package, or beside it in a checkout."""
-    here = Path(__file__).resolve().parents[1]
-    packaged = here / "data" / name
-    return packaged if packaged.is_dir() else here.parent / name
+def find_variant(archs: Mapping[str, Arch], name: str) -> Variant:
+    """A variant by its name, or an architecture's default. UsageError where there is none."""
+    variants = [variant for arch in archs.values() for variant in arch.variants.values()]
+    if name in archs:
+        own = list(archs[name].variants.values())
+        return next((variant for variant in own if variant.default), own[0])
+    found = next((variant for variant in variants if variant.name == name), None)
+    if found is None:
+        raise UsageError(f"unknown architecture or variant {name!r}{nearest(name, [*archs, *(v.name for v in variants)])}")
+    return found
 
 
 def globs_of(record: Table) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from verifier.model.arch import (
     Text,
     Variant,
     data_folder,
+    find_variant,
     globs_of,
     source_of,
 )
@@ -36,10 +37,18 @@ def load_archs(folder: Path | None = None, only: str = "") -> dict[str, Arch]:
     `only` is the name of an architecture or of one of its variants. Raises SpecError where a file
     is wrong, or two files share a variant.
     """
-    folder = folder or data_folder("arch")
+    folder = _folder(folder)
+    return _load_archs(folder, load_generic(folder), only)
+
+
+def _folder(given: Path | None) -> Path:
+    folder = given or data_folder("arch")
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of architectures")
-    generic = load_generic(folder)
+    return folder
+
+
+def _load_archs(folder: Path, generic: Arch | None, only: str) -> dict[str, Arch]:
     archs: dict[str, Arch] = {}
     seen: dict[str, Where] = {}
     for path in _about(folder, only):
@@ -67,21 +76,18 @@ def _about(folder: Path, only: str) -> list[Path]:
     return found
 
 
-def load_layout(name: str, folder: Path | None = None) -> Layout | None:
-    """The layout of a variant, or of an architecture's default one; None where there is none.
+def load_layout(name: str, folder: Path | None = None, overlay: str | None = None) -> Layout:
+    """The layout of a variant, or of an architecture's default one.
 
-    Only the file of that architecture is read, and generic.yaml.
+    It is under the overlay of that name, where the architecture has it. Only the file of that
+    architecture is read, and generic.yaml. UsageError where there is no such variant.
     """
-    folder = folder or data_folder("arch")
-    archs = load_archs(folder, name)
-    for arch in archs.values():
-        variants = list(arch.variants.values())
-        default = (next((v for v in variants if v.default), variants[0]) if arch.name == name
-                   else None)
-        found = default or next((v for v in variants if v.name == name), None)
-        if found is not None:
-            return Layout(arch, found, load_generic(folder))
-    return None
+    folder = _folder(folder)
+    generic = load_generic(folder)
+    archs = _load_archs(folder, generic, name)
+    variant = find_variant(archs, name)
+    arch = archs[variant.arch]
+    return Layout(arch, variant, generic, overlay if overlay in arch.overlays else None)
 
 
 def load_generic(folder: Path) -> Arch | None:

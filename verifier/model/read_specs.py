@@ -24,12 +24,14 @@ from verifier.model.read_parts import (
 from verifier.model.read_properties import read_properties
 from verifier.model.spec import (
     PTE,
+    Asked,
     Axiom,
     Code,
     Definition,
     Effect,
     Elsewhere,
     Encoding,
+    First,
     Flush,
     Observation,
     Spec,
@@ -38,22 +40,19 @@ from verifier.model.spec import (
     name_of,
 )
 
-__all__ = ["load_spec"]
+__all__ = ["load_reading", "load_spec"]
+
+_WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes", "elsewhere",
+          "observations", "init", "shown", "waiting")
+
+
+_NOTHING = Asked((), ())
+_NOTHING_FIRST = First(_NOTHING, "", ("", ""), ("", ""), (), _NOTHING, _NOTHING, ())
 
 
 def load_spec(folder: Path) -> Spec:
     """Everything under a spec folder; UsageError where there is none, SpecError at a mistake."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder of specs")
-    world = read_file(folder / "world.yaml", folder)
-    world.only(("visible", "truth", "views", "readings", "truths", "actions", "procedures",
-                "flushes", "elsewhere", "observations", "init", "shown", "waiting"),
-               "the world")
-    variables = read_variables(world, "visible", False)
-    for name, variable in read_variables(world, "truth", True).items():
-        if name in variables:
-            raise SpecError(sub_table(world, "truth").key_at[name], f"{name} stands twice")
-        variables[name] = variable
+    world, variables = _world(folder)
     observations: dict[str, Observation] = {}
     for key in sub_table(world, "observations"):
         found = _observation(sub_table(world, "observations"), key)
@@ -103,6 +102,38 @@ def _shown(
                 table.key_at[name], f"no variable or input {name!r} is an unsigned long{hint}"
             )
     return {name: table.need(name, int, "what is shown") for name in table}
+
+
+def load_reading(folder: Path, encoding: str) -> Spec:
+    """What of specs/ says how one encoding reads an entry: its definitions, and the views that
+    they may call. There are no steps and no properties in it.
+
+    UsageError where there is no such encoding, SpecError where one of these files is wrong.
+    """
+    world, variables = _world(folder)
+    codes, path = _read_codes(folder), folder / "encodings" / f"{encoding}.yaml"
+    known = sorted(one.stem for one in path.parent.glob("*.yaml"))
+    if encoding not in known:
+        raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, known)}")
+    return Spec(
+        variables, read_definitions(world, "views"), (), (), (), (), (), (), {}, (), {},
+        {encoding: _encoding(path, folder, codes)}, {}, load_levels(folder), codes,
+        _NOTHING_FIRST, (), {},
+    )
+
+
+def _world(folder: Path) -> tuple[Table, dict[str, Variable]]:
+    """specs/world.yaml, and the variables of the world."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of specs")
+    world = read_file(folder / "world.yaml", folder)
+    world.only(_WORLD, "the world")
+    variables = read_variables(world, "visible", False)
+    for name, variable in read_variables(world, "truth", True).items():
+        if name in variables:
+            raise SpecError(sub_table(world, "truth").key_at[name], f"{name} stands twice")
+        variables[name] = variable
+    return world, variables
 
 
 def _check_levels(spec: Spec) -> None:

@@ -15,7 +15,7 @@ from verifier.prove.obligations import Group, Obligation
 
 __all__ = [
     "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said", "verdict_name",
+    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said", "settled", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -206,6 +206,12 @@ def reason(verdict: Verdict) -> str:
             return ""
         case _:
             assert_never(verdict)
+
+
+def settled(run: Run) -> bool:
+    """Would the same be found again? Not where a run was stopped, contradicts itself, or gave up for want of time or memory."""
+    gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive" for r in run.results)
+    return not (run.stopped or run.contradictions or run.unfinished or gave_up)
 
 
 def exit_code(run: Run) -> Exit:

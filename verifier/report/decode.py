@@ -13,11 +13,11 @@ from verifier.language.evaluate import truth_of, word_of
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL
 from verifier.model.arch import Layout
+from verifier.model.spec import Encoding, Spec
+from verifier.model.typed import Model
 from verifier.report.columns import wrap
-from verifier.report.state_json import fields
-from verifier.run.library import Library
 
-__all__ = ["decode_text", "flags_line", "parse_value"]
+__all__ = ["decode_text", "fields", "flags_line", "parse_value"]
 
 
 def parse_value(text: str, width: int) -> int:
@@ -37,26 +37,21 @@ def parse_value(text: str, width: int) -> int:
     return value
 
 
-def decode_text(library: Library, variant: str, values: Sequence[str], encoding: str, as_json: bool) -> str:
-    """Each value: one line of flags, then fields and helpers."""
-    record = library.spec.encodings[encoding]
-    arch = library.archs[library.variant(variant).arch]
-    overlay = record.overlay if record.overlay in arch.overlays else None
-    layout = library.layout(variant, overlay)
-    found = [_decoded(layout, parse_value(v, layout.width), _exclusive(library, variant, encoding)) for v in values]
+def decode_text(layout: Layout, spec: Spec, encoding: Encoding, values: Sequence[str], as_json: bool) -> str:
+    """Each value: one line of flags, then fields and helpers. `spec` has at least what the encoding's definitions may call.
+
+    Where the layout is not under the overlay that the encoding takes, nothing is said of exclusive.
+    """
+    exclusive = None if encoding.overlay != layout.overlay else _exclusive(Model(spec, layout, encoding))
+    found = [_decoded(layout, parse_value(value, layout.width), exclusive) for value in values]
     if as_json:
         return json.dumps(found, indent=1)
     return "\n\n".join(_decoded_text(d) for d in found)
 
 
-def _exclusive(library: Library, variant: str, encoding: str) -> Any:
+def _exclusive(model: Model) -> Any:
     """The encoding's reading of a present entry, or None where it is not in the entry."""
-    record = library.spec.encodings[encoding]
-    if record.state or (record.overlay and record.overlay not in
-                        library.archs[library.variant(variant).arch].overlays):
-        return None
-    model = library.model(variant, encoding)
-    function = model.definition("encoding", "exclusive")
+    function = None if model.encoding.state else model.definition("encoding", "exclusive")
     return None if function is None else lambda value: truth_of(Machine(Integers()), function, (value,))
 
 
@@ -99,6 +94,19 @@ def _swap_kind(layout: Layout, machine: Machine[int, bool], entry: int) -> str:
         if function is not None and truth_of(machine, function, (entry,)):
             return name.removeprefix("is_").removesuffix("_entry").replace("_", " ")
     return "swap slot"
+
+
+def fields(layout: Layout, value: int, present: bool) -> dict[str, str]:
+    """The fields that are not 0, each bit under one name: that of a swap entry first where it is not present.
+
+    Bits without a name are under `unknown`.
+    """
+    found, named = {}, 0
+    for f in sorted(layout.fields.values(), key=lambda f: f.name.startswith("SWP_") is present):
+        if value & f.mask & ~named:
+            found[f.name] = f"0x{(value & f.mask) >> f.low:x}"
+        named |= f.mask
+    return found | ({"unknown": f"0x{value & ~named:x}"} if value & ~named else {})
 
 
 def flags_line(layout: Layout, value: int) -> str:

@@ -6,15 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from verifier.prove.results import Run
-from verifier.report.decode import decode_text
 from verifier.report.explain import explain_text, more_text
-from verifier.report.listing import list_text
 from verifier.report.tables import audit_text, prove_text
 from verifier.run.library import Library
 
 __all__ = [
-    "audit_text", "decode_text", "explain_text", "json_parts", "junit_parts", "list_text", "more_text", "prove_text",
-    "sarif_parts",
+    "audit_text", "explain_text", "json_parts", "junit_parts", "more_text", "prove_text", "sarif_parts",
 ]
 
 

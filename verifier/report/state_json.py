@@ -11,14 +11,14 @@ from typing import Any
 
 from verifier.language.evaluate import call
 from verifier.language.machine import Key
-from verifier.model.arch import Layout
 from verifier.model.spec import Level
 from verifier.model.typed import Model
 from verifier.model.world import key_name
 from verifier.prove.results import Move, State
+from verifier.report.decode import fields
 from verifier.report.moves import reads_as, shown
 
-__all__ = ["NAMES", "entry", "fields", "inputs", "move", "moves", "number", "state"]
+__all__ = ["NAMES", "entry", "inputs", "move", "moves", "number", "state"]
 
 NAMES = "AB3"  # of processes, by number
 _SAID = ("pte_present", "pte_write", "pte_dirty", "pte_young", "pte_soft_dirty", "pte_uffd_wp", "pte_swp_exclusive")
@@ -77,19 +77,6 @@ def moves(model: Model, steps: Iterable[Move], previous: State | None = None) ->
         found.append(move(model, one, previous))
         previous = one.after
     return found
-
-
-def fields(layout: Layout, value: int, present: bool) -> dict[str, str]:
-    """The fields that are not 0, each bit under one name: that of a swap entry first where it is not present.
-
-    Bits without a name are under `unknown`.
-    """
-    found, named = {}, 0
-    for f in sorted(layout.fields.values(), key=lambda f: f.name.startswith("SWP_") is present):
-        if value & f.mask & ~named:
-            found[f.name] = f"0x{(value & f.mask) >> f.low:x}"
-        named |= f.mask
-    return found | ({"unknown": f"0x{value & ~named:x}"} if value & ~named else {})
 
 
 def entry(model: Model, values: State, process: int) -> dict[str, Any]:

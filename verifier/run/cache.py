@@ -9,7 +9,6 @@ runs at once, lose nothing but time.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +19,7 @@ from verifier.prove.results import Move, Result, Verdict
 from verifier.run.codec import from_plain, to_plain
 from verifier.run.grounds import Grounds
 
-__all__ = ["Cache", "Told"]
-
-
-class Told:
-    """What a whole command told, under a digest of all that it was told from: one file for each set of inputs.
-
-    Only what would be told again is kept: no run that was stopped, gave up for want of time or memory, or contradicted itself.
-    """
-
-    def __init__(self, folder: Path | None, key: str) -> None:
-        self.path = None if folder is None else folder / "told" / f"{key[:32]}.json"
-
-    def read(self) -> tuple[str, int, str] | None:
-        """The text, the exit code and when that was; None where it was never told, or the file is not as it was written."""
-        match read_sealed(self.path):
-            case {"text": str(text), "exit": int(code), "at": str(at)}:
-                return text, code, at
-        return None
-
-    def keep(self, text: str, code: int) -> None:
-        """Keep it; a folder that cannot be written is no error."""
-        if self.path is not None:
-            write_sealed(self.path, {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S")})
+__all__ = ["Cache"]
 
 
 class Cache:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verifier.base.errors import SpecError, UsageError, nearest
-from verifier.model.arch import Arch, Layout, Variant, data_folder
+from verifier.base.errors import SpecError, nearest
+from verifier.model.arch import Arch, Layout, Variant, data_folder, find_variant
 from verifier.model.catalogue import Catalogue, load_catalogue
 from verifier.model.check import check_model
 from verifier.model.read_arch import load_archs, load_generic
@@ -46,14 +46,7 @@ class Library:
 
     def variant(self, name: str) -> Variant:
         """A variant by its name, or an architecture's default. UsageError where there is none."""
-        arch = self.archs.get(name)
-        if arch is not None:
-            return next((v for v in arch.variants.values() if v.default), next(iter(arch.variants.values())))
-        found = next((v for v in self.variants() if v.name == name), None)
-        if found is None:
-            known = [*self.archs, *(v.name for v in self.variants())]
-            raise UsageError(f"unknown architecture or variant {name!r}{nearest(name, known)}")
-        return found
+        return find_variant(self.archs, name)
 
     def layout(self, variant: str, overlay: str | None = None) -> Layout:
         """The layout of a variant, under an overlay of its architecture where one is named."""
@@ -116,13 +109,11 @@ class Library:
             gc.enable()
 
 
-def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None, only: str = "") -> Library:
-    """Everything of arch/ and specs/; or, to look something up, the architecture of the variant `only`, without the catalogue."""
+def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:
+    """Everything of arch/ and specs/. UsageError where there is no such folder, SpecError at whatever is wrong in it."""
     arch_folder = arch_folder or data_folder("arch")
     spec_folder = spec_folder or data_folder("specs")
-    archs, spec = load_archs(arch_folder, only), load_spec(spec_folder)
-    if only and len(archs) == 1:
-        return Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder)
+    archs, spec = load_archs(arch_folder), load_spec(spec_folder)
     catalogue = load_catalogue(spec_folder, spec.transitions.values(), archs.values())
     found = Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder, catalogue)
     _check_flushes(found)

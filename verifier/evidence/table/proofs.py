@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from verifier.prove.results import Counterexample, Result, Run, verdict_name
+from verifier.prove.results import Counterexample, Result, Run, settled, verdict_name
 from verifier.run.filters import Filters
 from verifier.run.library import Library
 from verifier.run.news import Watch
@@ -59,6 +59,7 @@ class Proofs:
     claims: Mapping[str, str]  # property -> what it says
     asked: tuple[tuple[str, str], ...]  # encoding and code of each column
     contradictions: tuple[str, ...] = ()
+    settled: bool = True  # would the same be found again
 
 
 def proofs(
@@ -74,7 +75,7 @@ def proofs(
     if len(unproved) == len(variants_of(library, filters)):
         return Proofs((), unproved, claims, asked)
     run = prove(library, filters, options, progress)
-    return Proofs(tuple(_theorems(run)), unproved, claims, asked, run.contradictions)
+    return Proofs(tuple(_theorems(run)), unproved, claims, asked, run.contradictions, settled(run))
 
 
 def _theorems(run: Run) -> list[Theorem]:
