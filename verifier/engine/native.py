@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.machinery import ExtensionFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -42,8 +41,6 @@ def load(path: Path) -> ModuleType:
     """The compiled module in that file; ImportError where it cannot be loaded."""
     name = "verifier.engine._graph"
     loader = ExtensionFileLoader(name, str(path))
-    spec = spec_from_file_location(name, path, loader=loader)
-    assert spec is not None
-    module = module_from_spec(spec)
+    module = loader.create_module(ModuleSpec(name, loader, origin=str(path)))
     loader.exec_module(module)
     return module
