@@ -23,13 +23,17 @@ from verifier.run.library import Library
 OPTION_C = "option-c"
 # Where no proof of this variant needs the code, with the reason.
 UNNEEDED = {
-    "hugetlb-mprotect": "what is writable is dirty already (lemma hugetlb-writable-is-dirty), where migration entries keep dirty",
-    "lazyfree-discard": "mm/rmap.c:set_tlb_ubc_flush_pending is one function for all; the folio that fork dirtied is kept anyway",
-    "migrate-start-device-private": "x86_64 takes a bit of the offset for dirty; arm64 needs it (docs/findings/device-memory.md)",
+    "hugetlb-mprotect": "what is writable is dirty already (lemma hugetlb-writable-is-dirty), "
+                        "where migration entries keep dirty",
+    "lazyfree-discard": "mm/rmap.c:set_tlb_ubc_flush_pending is one function for all; the folio "
+                        "that fork dirtied is kept anyway",
+    "migrate-start-device-private": "x86_64 takes a bit of the offset for dirty; arm64 needs it "
+                                    "(docs/findings/device-memory.md)",
 }
 
 
-def failing(library: Library, spec: Spec, level: str, steps: frozenset[str], variant: str = "x86_64") -> set[str]:
+def failing(library: Library, spec: Spec, level: str, steps: frozenset[str],
+            variant: str = "x86_64") -> set[str]:
     """What one step of induction does not prove of these transitions."""
     model = Model(spec, library.layout(variant), spec.encodings[OPTION_C], level)
     graph = Bits()

@@ -31,16 +31,18 @@ from verifier.search.sequences import steps_named
 Edits = Mapping[str, tuple[tuple[str, str], ...]]
 
 OWES = "begin_fork(parent)\nflush_later(parent)"
-CLEANS = "pte = ptep_get(entry[parent])\nif pte_dirty(pte):\n    folio_dirty = True\nset_pte_at(entry[parent], pte_mkclean(pte))"
+CLEANS = ("pte = ptep_get(entry[parent])\nif pte_dirty(pte):\n    folio_dirty = "
+          "True\nset_pte_at(entry[parent], pte_mkclean(pte))")
 ASKS = "batch(p, pte_dirty(pte) or tlb_flush_pending(p))"
 LATER = ("swap-out", "lazyfree-discard", "migrate-start")
 OWED = "(folio_dirty and fork_window[p] and due[p])"
 BATCHED = "(batched_write[p] and folio_dirty)"
 
-# The steps that may run while a process forks, that take entries away, or that end such a window. With --whole all are asked.
-WINDOW = ("fork-pte", "fork-flush", "swap-out", "swap-in", "lazyfree-discard", "migrate-start", "migrate-end", "migrate-move",
-          "write-back", "write-back-end", "free-swap-cache-folio", "zap", "stale-store", "tlb-flush", "load-translation",
-          "hw-store")
+# The steps that may run while a process forks, that take entries away, or that end such a window.
+# With --whole all are asked.
+WINDOW = ("fork-pte", "fork-flush", "swap-out", "swap-in", "lazyfree-discard", "migrate-start",
+          "migrate-end", "migrate-move", "write-back", "write-back-end", "free-swap-cache-folio",
+          "zap", "stale-store", "tlb-flush", "load-translation", "hw-store")
 
 
 def fork(*edits: tuple[str, str]) -> Edits:

@@ -19,7 +19,8 @@ from verifier.cli import main
 from verifier.run.library import Library
 
 SECTIONS = [s for s in all_sections() if s.blocks or s.ids() or s.laws() or s.values() or s.loose()]
-LONG = ("huge.md: 1", "loongarch.md: Entries are changed", "arc.md: 3")  # their traces take ten seconds and more to find
+# their traces take ten seconds and more to find
+LONG = ("huge.md: 1", "loongarch.md: Entries are changed", "arc.md: 3")
 QUICK = [s for s in SECTIONS if not f"{s.page.name}: {s.heading}".startswith(LONG)]
 
 
@@ -29,8 +30,10 @@ def tool(library: Library, request: pytest.FixtureRequest) -> Tool:
 
 
 @pytest.mark.parametrize("section", sampled(SECTIONS, QUICK), ids=str)
-def test_what_a_section_quotes(tool: Tool, section: Section, request: pytest.FixtureRequest) -> None:
-    wrong = [*blocks(tool, section, request.config.getoption("--update-docs")), *verdicts(tool, section)]
+def test_what_a_section_quotes(tool: Tool, section: Section,
+                               request: pytest.FixtureRequest) -> None:
+    wrong = [*blocks(tool, section, request.config.getoption("--update-docs")),
+             *verdicts(tool, section)]
     if section.page.parent.name == "findings":
         wrong += values(tool, section)
     assert not wrong, "\n".join([str(section), *wrong])

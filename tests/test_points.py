@@ -44,12 +44,16 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted
 from verifier.run.library import Library
 
-STATE = {"entry": StateVar(WIDTH, 2), "huge": StateVar(BOOL, 2), "shared": StateVar(BOOL, 2), "flag": StateVar(BOOL, None)}
+STATE = {"entry": StateVar(WIDTH, 2), "huge": StateVar(BOOL, 2), "shared": StateVar(BOOL, 2),
+         "flag": StateVar(BOOL, None)}
 HELPERS = {
-    "get": ("get(ptep)", "ptep"), "put": ("put(ptep, pte)", "ptep = pte"), "some": ("some(pte)", "pte != 0"),
-    "flush": ("flush(p:process)", "shared[p] = False"), "used": ("used(p:process)", "entry[p] != 0"),
+    "get": ("get(ptep)", "ptep"), "put": ("put(ptep, pte)", "ptep = pte"),
+    "some": ("some(pte)", "pte != 0"),
+    "flush": ("flush(p:process)", "shared[p] = False"),
+    "used": ("used(p:process)", "entry[p] != 0"),
     "used_by_other": ("used_by_other(p:process)", "used(other(p))"),
-    "any": ("any(p:process)", "for i in range(2):\n    if entry[i] != 0:\n        return True\nreturn p == 0"),
+    "any": ("any(p:process)",
+            "for i in range(2):\n    if entry[i] != 0:\n        return True\nreturn p == 0"),
 }
 
 
@@ -74,7 +78,8 @@ def told(body: Sequence[Stmt]) -> list[str]:
             case Assign(target, value):
                 found.append(f"{word(target)} = {word(value)}")
             case If(test, then, orelse):
-                found += [f"if {word(test)}", *(f"> {one}" for one in told(then)), *(f"< {one}" for one in told(orelse))]
+                found += [f"if {word(test)}", *(f"> {one}" for one in told(then)),
+                          *(f"< {one}" for one in told(orelse))]
             case Return(value):
                 found.append("return" if value is None else f"return {word(value)}")
             case Do(value):

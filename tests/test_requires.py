@@ -34,13 +34,15 @@ MADE_BEFORE = {
 def own_tests(transitions: Mapping[str, Transition]) -> list[str]:
     """The requirements whose reason names no place but the step's own function; what only says which page is tracked aside."""
     return [f"{t.name}/{r.name}" for t in transitions.values() for r in t.requires
-            if not r.because.startswith("scope: ") and not set(_PLACE.findall(r.because)) - {t.site}]
+            if not r.because.startswith("scope: ")
+            and not set(_PLACE.findall(r.because)) - {t.site}]
 
 
 def assumed(transitions: Mapping[str, Transition]) -> list[str]:
     """The requirements that read exclusivity, and that no earlier step made so; those that only keep traces short aside."""
     return [f"{t.name}/{r.name}" for t in transitions.values() for r in t.requires
-            if not r.traces and READS_EXCLUSIVE.search(r.holds.text) and (t.name, r.name) not in MADE_BEFORE]
+            if not r.traces and READS_EXCLUSIVE.search(r.holds.text)
+            and (t.name, r.name) not in MADE_BEFORE]
 
 
 def with_one_more(transition: str, name: str, holds: str, because: str) -> dict[str, Transition]:
@@ -70,12 +72,17 @@ def test_what_was_made_before_is_still_required() -> None:
 @pytest.mark.parametrize(("transition", "name", "holds", "because", "rule"), [
     # As it stood: the reason names the caller, which asks nothing of the kind.
     ("uprobe-replace", "not-exclusive", "tracks_new == 1 or ksm or not exclusive(entry[p])",
-     "kernel/events/uprobes.c:uprobe_write_opcode works on the page that FOLL_FORCE gave; an anonymous one is written in place",
+     "kernel/events/uprobes.c:uprobe_write_opcode works on the page that FOLL_FORCE gave; an "
+     "anonymous one is written in place",
      assumed),
-    ("uprobe-replace", "present", "present(entry[p])", "kernel/events/uprobes.c:__replace_page, pte_present()", own_tests),
-    ("mprotect-pte", "maps", "maps(p)", "mm/mprotect.c:change_pte_range, pte_present(); other pages are not tracked", own_tests),
+    ("uprobe-replace", "present", "present(entry[p])",
+     "kernel/events/uprobes.c:__replace_page, pte_present()", own_tests),
+    ("mprotect-pte", "maps", "maps(p)",
+     "mm/mprotect.c:change_pte_range, pte_present(); other pages are not tracked", own_tests),
     ("swap-in", "no-reason", "resident", "read-ahead brings the folio", own_tests),
 ])
-def test_a_line_that_is_put_back_is_named(transition: str, name: str, holds: str, because: str, rule: Rule) -> None:
+def test_a_line_that_is_put_back_is_named(transition: str, name: str, holds: str, because: str,
+                                          rule: Rule) -> None:
     before = rule(SPEC.transitions)
-    assert [x for x in rule(with_one_more(transition, name, holds, because)) if x not in before] == [f"{transition}/{name}"]
+    assert ([x for x in rule(with_one_more(transition, name, holds, because))
+             if x not in before] == [f"{transition}/{name}"])

@@ -25,7 +25,8 @@ from verifier.search.sequences import FILE, LEADS_TO, read_sequences
 from verifier.search.trace import Search
 
 ROOT = Path(__file__).resolve().parent.parent
-FILTERS = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte", "madvise-free", "ksm-*"))
+FILTERS = Filters(("x86_64",), ("pte",), ("option-c",), ("today",),
+                  ("fork-pte", "madvise-free", "ksm-*"))
 FORK = replace(FILTERS, transition=("fork-pte",))  # whose searches end within their time
 FALSE = """
 option-c:
@@ -53,12 +54,14 @@ def verdicts(run: Run) -> dict[str, str]:
 
 
 def lengths(run: Run) -> dict[str, int]:
-    return {r.obligation.id: r.verdict.counterexample.depth for r in run.results if isinstance(r.verdict, Refuted)}
+    return {r.obligation.id: r.verdict.counterexample.depth for r in run.results
+            if isinstance(r.verdict, Refuted)}
 
 
 def leading(run: Run) -> dict[str, bool]:
     """Does a failure lead to a store that leaks, or to content that is lost?"""
-    return {r.obligation.id: bool(r.verdict.counterexample.leads_to) for r in run.results if isinstance(r.verdict, Refuted)}
+    return {r.obligation.id: bool(r.verdict.counterexample.leads_to) for r in run.results
+            if isinstance(r.verdict, Refuted)}
 
 
 def test_the_shipped_sequences_are_of_steps_that_there_are(library: Library) -> None:
@@ -66,7 +69,8 @@ def test_the_shipped_sequences_are_of_steps_that_there_are(library: Library) -> 
     assert known == read_sequences(data_folder("hints")) and len(known) > 300
     groups, _ = groups_of(library, Filters(encoding=("option-c",), code=("today",)))
     models = (library.group_model(group) for group in groups)
-    steps = {frozenset(i.label for actor in (0, 1) for i in instances(model, actor)) for model in models}
+    steps = {frozenset(i.label for actor in (0, 1) for i in instances(model, actor))
+             for model in models}
     for (encoding, code, target), sequences in known.items():
         assert code in library.spec.encodings[encoding].codes
         transition, _, prop = target.removeprefix("through/").partition("/")

@@ -26,7 +26,8 @@ FORK = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-*", "sta
 def told(library: Library) -> list[Result]:
     found: list[Result] = []
     group = Group("x86_64", "pte", "option-c", "today")
-    work(library, Task((group,), FORK, depth=2), lambda m: found.append(m.result) if isinstance(m, Done) else None)
+    work(library, Task((group,), FORK, depth=2), lambda m: found.append(m.result)
+         if isinstance(m, Done) else None)
     return sorted(found, key=lambda r: r.obligation.id)
 
 
@@ -40,7 +41,8 @@ def test_what_is_kept_is_what_was_told(told: list[Result]) -> None:
         if move is not None:
             assert isinstance(move.before, Packed)
             assert {k: (type(v), v) for k, v in move.before.items()} == {
-                k: (type(v), v) for k, v in other.verdict.inhabitant.before.items()}  # type: ignore[union-attr]
+                k: (type(v), v)
+                for k, v in other.verdict.inhabitant.before.items()}  # type: ignore[union-attr]
 
 
 def test_a_truth_is_no_number() -> None:

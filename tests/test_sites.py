@@ -67,7 +67,8 @@ def kinds(text: str) -> list[tuple[str, str]]:
         ("void f(void) { a->pte_dirty = 1; }", [("variable", "f")]),
         ("EXPORT_SYMBOL_GPL(pte_dirty);", [("declaration", "")]),
         (
-            "void f(void) {\n#ifdef A\n\tif (a) {\n#else\n\tif (b) {\n#endif\n\tpte_dirty(e);\n\t}\n}",
+            "void f(void) {\n#ifdef A\n\tif (a) {\n#else\n\tif (b) "
+            "{\n#endif\n\tpte_dirty(e);\n\t}\n}",
             [("call", "f")],
         ),
         (

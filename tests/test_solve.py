@@ -20,7 +20,8 @@ from verifier.engine.least_model import minimise
 from verifier.engine.terms import Terms, z3_solver
 from verifier.engine.truth import INPUTS, rows
 
-SATS = (None, "minisat22", "cadical153", "glucose4")  # None: as the program does, by truth tables too
+# None: as the program does, by truth tables too
+SATS = (None, "minisat22", "cadical153", "glucose4")
 
 
 def complete(model: dict[str, int | bool]) -> dict[str, int | bool]:

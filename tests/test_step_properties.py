@@ -17,7 +17,8 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Refuted
 from verifier.run.library import Library
 
-NATURAL = "not pte_present(entry[p]) or not pte_write(entry[p])"  # excuses no entry that the step leaves alone
+# excuses no entry that the step leaves alone
+NATURAL = "not pte_present(entry[p]) or not pte_write(entry[p])"
 
 
 @pytest.mark.parametrize("transition", ["uprobe-replace", "pin-page", "force-write"])
@@ -27,11 +28,13 @@ def test_of_an_entry_that_did_not_change(library: Library, transition: str) -> N
     prop = replace(spec.properties["within-vma"], name="natural", kind=STEP,
                    holds=Source(NATURAL, spec.properties["within-vma"].where))
     properties = {**spec.properties, "natural": prop}
-    model = Model(replace(spec, properties=properties), library.layout("x86_64"), spec.encodings["page-flag"], "pte")
+    model = Model(replace(spec, properties=properties), library.layout("x86_64"),
+                  spec.encodings["page-flag"], "pte")
     graph = Bits()
     prover = GroupProver(model, group, graph, BitsSolver(graph))
     for question in prover.builder.questions(lambda t, p: (t, p) == (transition, "natural")):
-        verdict = prover.decide(question)  # raises Contradiction where its values, recomputed, violate nothing
+        # raises Contradiction where its values, recomputed, violate nothing
+        verdict = prover.decide(question)
         assert isinstance(verdict, Refuted)
         move = verdict.counterexample.move
         assert violates(model, group, move, "natural")

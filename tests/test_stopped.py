@@ -35,18 +35,22 @@ WAIT = "import sys, time; sys.stderr.write('here\\n'); sys.stderr.flush(); time.
 AT = {
     "reading": f"import verifier.run.library as m\ndef wait(*a):\n {WAIT}\nm.load_library = wait",
     "typing": f"import verifier.run.library as m\ndef wait(*a):\n {WAIT}\nm.Library.check = wait",
-    "deciding": ("import verifier.run.scheduler as m\nreal = m._Scheduler._tell\ndef wait(self, result):\n real(self, result)\n"
+    "deciding": ("import verifier.run.scheduler as m\nreal = m._Scheduler._tell\ndef wait(self, "
+                 "result):\n real(self, result)\n"
                  f" if len(self.results) == 40:\n  {WAIT}\nm._Scheduler._tell = wait"),
 }
 
 
-def stopped(folder: Path, at: str, request: signal.Signals, *words: str) -> tuple[int, str, str, dict[str, Path]]:
+def stopped(folder: Path, at: str, request: signal.Signals,
+            *words: str) -> tuple[int, str, str, dict[str, Path]]:
     """Exit code, standard output and error, and files of a command that was stopped where `at` says."""
     files = {name: folder / name for name in FORMATS}
     options = [word for name in FORMATS for word in (f"--{name}", str(files[name]))]
     program = f"{AT[at]}\nfrom verifier.cli import main\nmain({[*words, *options]!r})"
-    run = subprocess.Popen(["env", "--default-signal=INT,HUP,TERM", sys.executable, "-c", program], stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, text=True, start_new_session=True)  # a job in the background would ignore it
+    run = subprocess.Popen(["env", "--default-signal=INT,HUP,TERM", sys.executable, "-c", program],
+                           stdout=subprocess.PIPE,
+                           # a job in the background would ignore it
+                           stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert run.stderr is not None and run.stderr.readline() == "here\n"
     start = time.monotonic()
     os.kill(run.pid, request)
@@ -59,16 +63,18 @@ def stopped(folder: Path, at: str, request: signal.Signals, *words: str) -> tupl
 
 @pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("at", AT)
-def test_a_stopped_run_is_green_nowhere(tmp_path: Path, at: str, request_to_stop: signal.Signals) -> None:
-    words = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "option-c", "--no-cache",
-             "--jobs", "1")
+def test_a_stopped_run_is_green_nowhere(tmp_path: Path, at: str,
+                                        request_to_stop: signal.Signals) -> None:
+    words = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code",
+             "option-c", "--no-cache", "--jobs", "1")
     code, told, errors, files = stopped(tmp_path, at, request_to_stop, *words)
     assert code == 130 and len(errors.splitlines()) == 1 and errors.startswith("pteproof: stopped")
     found = json.loads(files["json"].read_text())
     jsonschema.validate(found, schema())
     assert ("catalogue" in found["coverage"]) is (at != "reading")  # which was not read yet
     assert not found["complete"] and found["stopped"].startswith("stopped by")
-    assert found["summary"]["undecided"] is None if at == "reading" else found["summary"]["undecided"] > 1000
+    assert (found["summary"]["undecided"] is None if at == "reading"
+            else found["summary"]["undecided"] > 1000)
     assert [(t["verdict"], t["whole"]) for t in found["theorems"]] == ([] if at == "reading" else [("unknown", False)])
     decided = len(found["failures"]) + sum(len(p["proved"]) for p in found["proofs"])
     assert decided >= 40 if at == "deciding" else decided == 0

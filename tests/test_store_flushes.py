@@ -18,8 +18,8 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Vacuous
 from verifier.run.library import Library, load_library
 
-TRANSLATIONS = {"translation-follows", "translation-within-entry", "translation-within-vma", "stale-is-ours", "stores-flush",
-                "huge-is-flushed"}
+TRANSLATIONS = {"translation-follows", "translation-within-entry", "translation-within-vma",
+                "stale-is-ours", "stores-flush", "huge-is-flushed"}
 VARIANTS = ("sparc64-sun4u", "sparc64-sun4v", "sparc64-sun4v+m7")
 OPTION_C, TODAY = ("option-c", "option-c"), ("page-flag", "today")
 # A helper whose store flushes nothing: the level, the code, the step that notices it.
@@ -49,7 +49,8 @@ def changed(folder: Path, file: str, *pairs: tuple[str, str]) -> Library:
     return load_library(None, folder / "specs")
 
 
-def failing(library: Library, variant: str, level: str, pair: tuple[str, str], transition: str = "*") -> set[tuple[str, str]]:
+def failing(library: Library, variant: str, level: str, pair: tuple[str, str],
+            transition: str = "*") -> set[tuple[str, str]]:
     """What is not proved about translations."""
     group, graph = Group(variant, level, *pair), Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))

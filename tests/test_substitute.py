@@ -20,14 +20,16 @@ from verifier.run.scheduler import Options, prove
 from verifier.search.follow import retrace
 
 GROUP = Group("x86_64", "pte", "page-flag", "today")
-LOST = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("clear-soft-dirty",), ("no-lost-dirty",))
+LOST = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("clear-soft-dirty",),
+               ("no-lost-dirty",))
 Body = Callable[["Answers", Any], Any]  # of a helper that takes an entry, and perhaps more
 
 
 class Answers(Memory):
     """Some helpers by bodies of the test's. An unsettled one has a condition, over its entry."""
 
-    def __init__(self, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any], layout: Layout, of: Helpers) -> None:
+    def __init__(self, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any], layout: Layout,
+                 of: Helpers) -> None:
         super().__init__()
         self.alg, self.fresh, self.layout, self.of = alg, fresh, layout, of
         self.asked: dict[str, Any] = {}

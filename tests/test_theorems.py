@@ -26,12 +26,17 @@ from verifier.run.scheduler import Options, prove
 
 
 @pytest.mark.parametrize(("theorem", "names", "rest", "covered"), [
-    ("um", ("um", "um", "um"), ("pte", "page-flag", "today"), True), ("x86", ("x86_64", "x86", "x86"), (), True),
-    ("x86_64", ("x86_64+shstk", "x86", "x86"), (), False), ("x86_64*/p*", ("x86_64+shstk",), ("pmd",), True),
-    ("um/pte/option-c", ("um",), ("pte", "option-c", "thread"), True), ("um/pmd", ("um",), ("pte",), False),
-    ("um/pte/option-c/thread", ("um",), ("pte", "option-c", "today"), False), ("um/pte/*/today", ("um",), ("pte",), True),
+    ("um", ("um", "um", "um"), ("pte", "page-flag", "today"), True),
+    ("x86", ("x86_64", "x86", "x86"), (), True),
+    ("x86_64", ("x86_64+shstk", "x86", "x86"), (), False),
+    ("x86_64*/p*", ("x86_64+shstk",), ("pmd",), True),
+    ("um/pte/option-c", ("um",), ("pte", "option-c", "thread"), True),
+    ("um/pmd", ("um",), ("pte",), False),
+    ("um/pte/option-c/thread", ("um",), ("pte", "option-c", "today"), False),
+    ("um/pte/*/today", ("um",), ("pte",), True),
 ])
-def test_which_theorems_a_name_covers(theorem: str, names: tuple[str, ...], rest: tuple[str, ...], covered: bool) -> None:
+def test_which_theorems_a_name_covers(theorem: str, names: tuple[str, ...], rest: tuple[str, ...],
+                                      covered: bool) -> None:
     assert Filters(theorems=(theorem,)).covers(names, *rest) is covered
     assert Filters().covers(names, *rest)
 
@@ -45,7 +50,8 @@ def test_the_first_answer_is_about_what_most_people_have(library: Library) -> No
 
 @pytest.mark.parametrize(("words", "said"), [
     (["x86_46"], "'x86_46' matches nothing; did you mean"), (["um/ptee"], "'ptee' matches nothing"),
-    (["um/pte/page-flag/thread"], "match nothing"), (["um/pte/page-flag/today/frame"], "is no theorem"),
+    (["um/pte/page-flag/thread"], "match nothing"),
+    (["um/pte/page-flag/today/frame"], "is no theorem"),
     (["um", "--level", "pmd"], "match nothing"),
 ])
 def test_a_name_of_no_theorem_is_an_error(words: list[str], said: str) -> None:
@@ -57,7 +63,8 @@ def test_a_name_of_no_theorem_is_an_error(words: list[str], said: str) -> None:
 def um(library: Library) -> tuple[Run, list[object]]:
     """All theorems of user-mode Linux, quickly, and what was told of them meanwhile."""
     told: list[object] = []
-    return prove(library, Filters(theorems=("um",)), Options(search_seconds=0, thorough=False), told.append), told
+    return prove(library, Filters(theorems=("um",)), Options(search_seconds=0, thorough=False),
+                 told.append), told
 
 
 def test_each_theorem_is_told_as_it_closes(um: tuple[Run, list[object]]) -> None:
@@ -68,7 +75,7 @@ def test_each_theorem_is_told_as_it_closes(um: tuple[Run, list[object]]) -> None
     for news in closed:
         theorem = next(t for t in run.theorems if t.group == news.group)
         assert news.counts == {word: number for word, number in theorem.counts.items() if number}
-        assert sum(news.counts.values()) == sum(r.obligation.group == news.group for r in run.results)
+        assert (sum(news.counts.values()) == sum(r.obligation.group == news.group for r in run.results))
 
 
 def test_advice_has_a_column_of_its_own(library: Library, um: tuple[Run, list[object]]) -> None:

@@ -17,7 +17,8 @@ import yaml
 from pages import PAGES, ROOT, sections
 
 ABSOLUTE = re.compile(
-    r"\b(cannot|can not|certain|certainly|certainty|never|impossible|always|droppable|guaranteed?|no data|"
+    r"\b(cannot|can "
+    r"not|certain|certainly|certainty|never|impossible|always|droppable|guaranteed?|no data|"
     r"no harm|harmless|is safe|nothing (?:is|was) lost|none of it is lost|los(?:es|ing) nothing|"
     r"nothing (?:follows|leads|happens))\b",
     re.IGNORECASE)
@@ -43,9 +44,11 @@ def absolute(text: str) -> list[str]:
 def strings(path: Path) -> Iterator[str]:
     """What a module may print: its strings, but for docstrings."""
     tree = ast.parse(path.read_text())
-    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)
+                 and isinstance(node.value, ast.Constant)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+        if (isinstance(node, ast.Constant) and isinstance(node.value, str)
+                and id(node) not in documents):
             yield node.value
 
 

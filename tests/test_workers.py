@@ -53,7 +53,8 @@ def test_no_process_is_left_behind(tmp_path: Path) -> None:
             os.kill(int(path.name), 0)
 
 
-def test_a_killed_judge_loses_its_mutant_alone(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_judge_loses_its_mutant_alone(library: Library, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
     right = command.judge
     names = ["pte_mkyoung", "pte_mkold"]
     found = run(library, ["x86_64"], ["helper"], names=names, jobs=2)
@@ -67,8 +68,11 @@ def test_a_killed_judge_loses_its_mutant_alone(library: Library, tmp_path: Path,
     monkeypatch.setattr(command, "judge", judge)
     state = tmp_path / "state"
     killed = run(library, ["x86_64"], ["helper"], names=names, jobs=2, state=state)
-    assert [j.mutant.id for j in killed.judged] == [j.mutant.id for j in found.judged] and len(found.judged) > 1
+    assert ([j.mutant.id for j in killed.judged] == [j.mutant.id for j in found.judged]
+            and len(found.judged) > 1)
     assert [(j.mutant.id, j.by) for j in killed.lost()] == [(victim, "its process ended with -9")]
     lines = list(text(killed, False))
-    assert any(line.startswith("lost") and victim in line for line in lines) and "1 lost." in lines[-1]
-    assert len(state.read_text().splitlines()) == len(killed.judged) - 1  # it is judged when the run goes on
+    assert (any(line.startswith("lost") and victim in line for line in lines)
+            and "1 lost." in lines[-1])
+    # it is judged when the run goes on
+    assert len(state.read_text().splitlines()) == len(killed.judged) - 1

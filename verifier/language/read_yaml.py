@@ -191,7 +191,9 @@ def _decode(raw: bytes, start: Where) -> str:
     return text
 
 
-def _check_events(text: str, name: str, loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = _LOADER) -> None:
+def _check_events(
+    text: str, name: str, loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = _LOADER
+) -> None:
     """Refuse tags, anchors and aliases, and what nests too deep.
 
     libyaml's composer recurses without a bound. Newer versions have one and meet it before the

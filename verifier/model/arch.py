@@ -324,7 +324,8 @@ class Layout:
                                        f"of {self.width} bits")
         changed._fields = {**self._fields, name: moved}
         fields = self.arch.fields
-        shares = {n: fields.need(n, Table, "fields").texts("shares", "shares") for n in self._fields}
+        shares = {n: fields.need(n, Table, "fields").texts("shares", "shares")
+                  for n in self._fields}
         self._check_overlaps(changed._fields, shares)
         return changed
 

@@ -45,7 +45,7 @@ OF_VMA = ("shadow_stack", "may_read", "may_write", "may_exec", "registered")
 
 
 class Remembers(Protocol):
-    """Makes what remembers calls over an algebra; inputs that its answers leave open are asked of `fresh`."""
+    """Makes the memory of calls over an algebra; its open inputs are asked of `fresh`."""
 
     def __call__(self, alg: Algebra[W, B], fresh: Fresh, /) -> Memory[W, B]: ...
 

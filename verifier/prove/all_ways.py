@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every obligation by two ways that share no blasting: the bit graph with a SAT solver, and a solver of terms.
+"""Every obligation decided by ways that share no bit-blasting, and compared.
 
-What is proved, and where few bits matter, is decided by a third: plain integers over all values of these bits. Where they
-disagree, the tool contradicts itself, and a folder is left with which others can tell who is wrong: each question as
-SMT-LIB 2 and as CNF, the verdicts, and the values if there are any.
+One way is the bit graph with a SAT solver, another a solver of terms. A third, plain integers over
+all values of the bits that matter, decides what is proved and depends on few bits. Where they
+disagree, the tool contradicts itself. It then leaves a folder with which others can tell who is
+wrong: each question as SMT-LIB 2 and as CNF, the verdicts, and the values if there are any.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ class CrossProver:
     """
 
     def __init__(
-        self, model: Model, group: Group, graph: Bits, solver: BitsSolver, second: str, timeout: float, folder: Path
+        self, model: Model, group: Group, graph: Bits, solver: BitsSolver, second: str,
+        timeout: float, folder: Path
     ) -> None:
         self._bits = GroupProver(model, group, graph, solver)
-        self.model, self.group, self.graph, self.solver, self.builder = model, group, graph, solver, self._bits.builder
+        self.model, self.group, self.graph, self.solver, self.builder = (
+            model, group, graph, solver, self._bits.builder
+        )
         self.name, self.second = f"bits and {second}", second
         self._terms = term_answers(model, group, second, timeout=timeout)
         self.folder = folder
@@ -50,7 +54,8 @@ class CrossProver:
 
     def way(self) -> str:
         """Both, and plain integers where they were asked."""
-        return f"bits, {self.second} and plain integers over {self._third}" if self._third else self.name
+        return (f"bits, {self.second} and plain integers over {self._third}" if self._third
+                else self.name)
 
     def exclude(self, questions: Sequence[Question[Word, int]]) -> None:
         """Nothing: each way is asked each question by itself."""
@@ -65,10 +70,14 @@ class CrossProver:
             ours, word = None, f"refuted, and {error}"
         theirs = self._terms.word(question)
         if theirs == "unknown" or word == "unknown":
-            return Unknown("solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}")
+            return Unknown(
+                "solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}"
+            )
         if ours is None or word != theirs:
             see = self._left(question, word, theirs, ours)
-            raise Contradiction(f"{question.id}: the bit graph says {word}, {self.second} says {theirs}; {see}")
+            raise Contradiction(
+                f"{question.id}: the bit graph says {word}, {self.second} says {theirs}; {see}"
+            )
         if isinstance(ours, Proved):
             self._ask_integers(question, theirs, ours)
         return ours
@@ -78,10 +87,14 @@ class CrossProver:
         ours = self._bits.decide_aim(aim)
         word, theirs = verdict_name(ours), self._terms.aim_word(aim)
         if theirs == "unknown" or word == "unknown":
-            return Unknown("solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}")
+            return Unknown(
+                "solver", f"no cross-check: the bit graph says {word}, {self.second} {theirs}"
+            )
         if word != theirs:
             see = self._left(aim, word, theirs, ours)
-            raise Contradiction(f"{aim.id}: the bit graph says {word}, {self.second} says {theirs}; {see}")
+            raise Contradiction(
+                f"{aim.id}: the bit graph says {word}, {self.second} says {theirs}; {see}"
+            )
         return ours
 
     def broken(self, question: Question[Word, int]) -> tuple[str, ...]:
@@ -96,11 +109,13 @@ class CrossProver:
         found = self.plain.check(question)
         if isinstance(found, Violated):
             see = self._left(question, "proved", theirs, ours, found.values)
-            raise Contradiction(f"{question.id}: the bit graph and {self.second} say proved, plain integers refuted; {see}")
+            raise Contradiction(f"{question.id}: the bit graph and {self.second} say proved, plain "
+                                f"integers refuted; {see}")
         self._third = "" if found is None else "1 bit" if found.bits == 1 else f"{found.bits} bits"
 
     def _left(
-        self, question: Question[Word, int] | Aim[int], ours: str, theirs: str, verdict: Verdict | None,
+        self, question: Question[Word, int] | Aim[int], ours: str, theirs: str,
+        verdict: Verdict | None,
         plain: Mapping[str, int | bool] | None = None,
     ) -> str:
         """Where to look."""
@@ -110,7 +125,8 @@ class CrossProver:
             return f"what shows it cannot be written: {error.strerror}"
 
     def bundle(
-        self, question: Question[Word, int] | Aim[int], ours: str, theirs: str, verdict: Verdict | None,
+        self, question: Question[Word, int] | Aim[int], ours: str, theirs: str,
+        verdict: Verdict | None,
         plain: Mapping[str, int | bool] | None = None,
     ) -> Path:
         """Everything that is needed to see the disagreement again, without this program."""
@@ -118,7 +134,8 @@ class CrossProver:
         where.mkdir(parents=True, exist_ok=True)
         smt = Smt()
         builder = Builder(self.model, self.group, smt, smt.input)
-        rows = _rows_of_aim(question, builder) if isinstance(question, Aim) else _rows(question, builder)
+        rows = (_rows_of_aim(question, builder) if isinstance(question, Aim)
+                else _rows(question, builder))
         files: list[dict[str, str]] = []
         for name, means, literals, conditions in rows:
             script = Script([question.id, name])
@@ -129,17 +146,23 @@ class CrossProver:
         move = getattr(getattr(verdict, "counterexample", None), "move", None)
         values = {name: int(value) for name, value in (plain or {}).items()}
         if move is not None:
-            values = {key_name(k): int(v) for k, v in move.before.items()} | {k: int(v) for k, v in move.inputs.items()}
-        told = {"obligation": question.id, "claim": claim(self.model, self.group, question), "bits": ours,
-                self.second: theirs, "integers": None if plain is None else "refuted", "questions": files, "values": values,
+            values = ({key_name(k): int(v) for k, v in move.before.items()}
+                      | {k: int(v) for k, v in move.inputs.items()})
+        told = {"obligation": question.id, "claim": claim(self.model, self.group, question),
+                "bits": ours, self.second: theirs, "integers": None if plain is None else "refuted",
+                "questions": files, "values": values,
                 "versions": dict(solver_versions())}
         (where / "obligation.json").write_text(json.dumps(told, indent=1) + "\n")
         return where
 
 
-def _rows(question: Question[Word, int], builder: Builder[W, B]) -> Iterator[tuple[str, str, list[int], list[B]]]:
-    """Each question to a solver: its name, what satisfiable means, as literals and as the builder's terms."""
-    asked = next(builder.questions(lambda t, p: (t, p) == (question.transition, question.property.name)))
+def _rows(
+    question: Question[Word, int], builder: Builder[W, B]
+) -> Iterator[tuple[str, str, list[int], list[B]]]:
+    """Each question to a solver: its name, the meaning of satisfiable, literals, terms."""
+    asked = next(
+        builder.questions(lambda t, p: (t, p) == (question.transition, question.property.name))
+    )
     for label, given in question.given.items():
         ways = [w.bad for w in question.ways if w.label == label]
         terms = [w.bad for w in asked.ways if w.label == label]
@@ -149,7 +172,9 @@ def _rows(question: Question[Word, int], builder: Builder[W, B]) -> Iterator[tup
             yield f"{_name(label)}-way-{n}", "refuted", [*given, bad], [*assumed, term]
 
 
-def _rows_of_aim(aim: Aim[int], builder: Builder[W, B]) -> Iterator[tuple[str, str, list[int], list[B]]]:
+def _rows_of_aim(
+    aim: Aim[int], builder: Builder[W, B]
+) -> Iterator[tuple[str, str, list[int], list[B]]]:
     """As `_rows`: each instance that may lead there."""
     asked = next(builder.aims(lambda t, p: (t, p) == (aim.transition, aim.property.name)))
     for (instance, given, shown), (_, assumed, term) in zip(aim.shown, asked.shown, strict=True):
@@ -161,9 +186,10 @@ def _name(label: str) -> str:
 
 
 def dimacs(graph: Bits, literals: Sequence[int]) -> str:
-    """A CNF that is satisfiable where the literals hold together: three clauses for each conjunction of their cone.
+    """A CNF that is satisfiable where the literals hold together.
 
-    Comment lines say which variable is which bit of which input: `c input NAME BIT VARIABLE`.
+    It has three clauses for each conjunction of their cone. Lines of comment say which variable is
+    which bit of which input: `c input NAME BIT VARIABLE`.
     """
     number: dict[int, int] = {0: 1}  # node 0 is the constant
     clauses: list[list[int]] = []

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An earlier run of the same command, and what a run says beyond it: what fails anew, in a new way, no more, or as before.
+"""An earlier run of the same command, and what a run says beyond it.
 
-An obligation fails in a new way where it can be violated in a way in which it could not (another instance of its step, process
-or component of the entry; other least values, of a law or a helper), where it leads to a store-leak or a loss that it did not
-lead to, or where its verdict is a worse one. The earlier run is read once, result by result: its file can be larger than memory.
+An obligation fails in a new way where it can be violated in a way that it could not: by another
+instance of its step, process or component of the entry, or, for a law or a helper, by other least
+values. It also does where it leads to a store-leak or a loss that it did not lead to, or where its
+verdict is worse. The earlier run is read once, result by result, since its file can be larger than
+memory.
 """
 
 from __future__ import annotations
@@ -22,13 +24,15 @@ __all__ = ["PROVED", "Baseline", "Change", "Compared", "Said", "compare", "read_
 CHUNK = 1 << 20
 LARGEST = 1 << 26  # characters of one result
 _RESULTS = ("results", "proofs", "failures")  # arrays: of conform and laws, of prove
-_WORDS = {"equal": "proved", "differs": "refuted", "too-atomic": "refuted"}  # of conform, in the words of all
-_WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "contradiction": 1, "refuted": 2}
+# conform's words -> the words of all commands
+_WORDS = {"equal": "proved", "differs": "refuted", "too-atomic": "refuted"}
+_WORSE = {"proved": 0, "unknown": 1, "vacuous": 1, "incomplete": 1, "contradiction": 1,
+          "refuted": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a run says of one obligation: its verdict, the ways in which it can be violated, what that leads to."""
+    """What a run says of one obligation: verdict, ways to violate it, what that leads to."""
 
     verdict: str
     ways: frozenset[str] = frozenset()
@@ -46,7 +50,10 @@ PROVED = Said("proved")  # most are
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """An earlier run: what it said, by obligation. What had no verdict (`ours`, `not applicable`) is left out."""
+    """What an earlier run said, by obligation.
+
+    Results without a verdict (`ours`, `not applicable`) are left out.
+    """
 
     name: str
     said: Mapping[str, Said]
@@ -65,8 +72,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """new: fails, and did not. worse: fails in a new way. gone: failed, and does not, or is not there. lost: was proved, and is
-    not there. same: how many fail as before."""
+    """A run beside an earlier one.
+
+    new    fails, and did not
+    worse  fails in a new way
+    gone   failed, and does not, or is not there
+    lost   was proved, and is not there
+    same   how many fail as before
+    """
 
     name: str
     new: tuple[Change, ...]
@@ -76,24 +89,29 @@ class Compared:
     same: int
 
     def words(self) -> list[str]:
-        """What it comes to, as words that exit codes have: what fails anew or in a new way, advice left out, and what is lost.
+        """The words of what counts: new and worse failures without advice, and lost proofs.
 
-        Whatever fails and is not refuted is not known.
+        A failure that is not refuted counts as unknown.
         """
         now = [change.now for change in (*self.new, *self.worse) if not change.advisory]
-        return [*("refuted" if word == "refuted" else "unknown" for word in now), *("lost" for _ in self.lost)]
+        return [*("refuted" if word == "refuted" else "unknown" for word in now),
+                *("lost" for _ in self.lost)]
 
     def exit_code(self) -> Exit:
-        """1 where something is refuted anew or in a new way; 3 where something else fails so, or a proof is lost; else 0."""
+        """1 for a new or worse refutation, 3 for another such failure or a lost proof, else 0."""
         return exit_of(self.words(), nothing=Exit.HOLDS)
 
     def lines(self) -> Iterator[str]:
         """For people: each change, and one sentence."""
-        for head, changes in (("new", self.new), ("new way", self.worse), ("gone", self.gone), ("lost", self.lost)):
+        for head, changes in (("new", self.new), ("new way", self.worse), ("gone", self.gone),
+                              ("lost", self.lost)):
             for change in changes:
-                yield f"{head:<8}  {change.id}: {change.why}{' (advisory)' if change.advisory else ''}"
-        yield (f"Against {self.name}: {len(self.new)} fail that did not, {len(self.worse)} in a new way, {len(self.gone)} no "
-               f"more, {self.same} as before; {len(self.lost)} proofs are lost. The exit code speaks of what is new, in a new "
+                yield (f"{head:<8}  {change.id}: "
+                       f"{change.why}{' (advisory)' if change.advisory else ''}")
+        yield (f"Against {self.name}: {len(self.new)} fail that did not, {len(self.worse)} in a "
+               f"new way, {len(self.gone)} no "
+               f"more, {self.same} as before; {len(self.lost)} proofs are lost. The exit code "
+               "speaks of what is new, in a new "
                "way or lost.")
 
     def data(self) -> dict[str, object]:
@@ -101,12 +119,17 @@ class Compared:
         def rows(changes: Iterable[Change]) -> list[dict[str, str]]:
             return [{"id": c.id, "was": c.was, "now": c.now, "why": c.why} for c in changes]
 
-        return {"name": self.name, "new": rows(self.new), "worse": rows(self.worse), "gone": rows(self.gone),
+        return {"name": self.name, "new": rows(self.new), "worse": rows(self.worse),
+                "gone": rows(self.gone),
                 "lost": rows(self.lost), "same": self.same}
 
 
-def compare(before: Baseline, now: Iterable[tuple[str, Said]], wanted: Callable[[str], bool] = lambda identity: True) -> Compared:
-    """What a run says beyond an earlier one. `wanted`: does this run ask for the obligation of this id, if there is one?"""
+def compare(before: Baseline, now: Iterable[tuple[str, Said]],
+            wanted: Callable[[str], bool] = lambda identity: True) -> Compared:
+    """What a run says beyond an earlier one.
+
+    `wanted` says whether this run asks for the obligation of an id, if there is one.
+    """
     new, worse, gone = [], [], []
     same = 0
     seen: set[str] = set()
@@ -115,17 +138,22 @@ def compare(before: Baseline, now: Iterable[tuple[str, Said]], wanted: Callable[
         was = before.said.get(identity)
         if this.fails and (was is None or not was.fails):
             why = f"{this.verdict}; {'was proved' if was else 'was not there'}"
-            new.append(Change(identity, was.verdict if was else "", this.verdict, why, this.advisory))
+            new.append(
+                Change(identity, was.verdict if was else "", this.verdict, why, this.advisory)
+            )
         elif this.fails and was is not None:
             why = _new_way(was, this)
             same += not why
             if why:
                 worse.append(Change(identity, was.verdict, this.verdict, why, this.advisory))
         elif was is not None and was.fails:
-            gone.append(Change(identity, was.verdict, this.verdict, f"was {was.verdict}, is proved", this.advisory))
+            gone.append(Change(identity, was.verdict, this.verdict, f"was {was.verdict}, is proved",
+                               this.advisory))
     missing = [(i, was) for i, was in before.said.items() if i not in seen and wanted(i)]
-    gone += [Change(i, was.verdict, "", f"was {was.verdict}, is not there", was.advisory) for i, was in missing if was.fails]
-    lost = [Change(i, was.verdict, "", "was proved, is not there") for i, was in missing if not was.fails]
+    gone += [Change(i, was.verdict, "", f"was {was.verdict}, is not there", was.advisory)
+             for i, was in missing if was.fails]
+    lost = [Change(i, was.verdict, "", "was proved, is not there") for i, was in missing
+            if not was.fails]
     return Compared(before.name, tuple(new), tuple(worse), tuple(gone), tuple(lost), same)
 
 
@@ -142,7 +170,10 @@ def _new_way(was: Said, this: Said) -> str:
 
 
 def said(row: Mapping[str, object]) -> Said | None:
-    """What a row of JSON results says; None where it has no verdict. ValueError, TypeError, KeyError: no such row."""
+    """What a row of JSON results says; None where it has no verdict.
+
+    Raises ValueError, TypeError or KeyError for anything that is no such row.
+    """
     word = _text(row["verdict"])
     word = _WORDS.get(word, word)
     if word in ("ours", "unwritten", "not applicable"):
@@ -153,7 +184,8 @@ def said(row: Mapping[str, object]) -> Said | None:
         return PROVED
     shown = row.get("counterexample")
     if word == "refuted" and "kind" in row and not row.get("ways"):
-        raise ValueError("it does not say in which ways an obligation can be violated: it is of an earlier version")
+        raise ValueError("it does not say in which ways an obligation can be violated: it is of an "
+                         "earlier version")
     leads_to = "" if shown is None else _object(shown)["consequence"] or ""
     ways = row["ways"] if "ways" in row else _values(row)
     if not isinstance(ways, list) or not all(isinstance(way, str) for way in ways):
@@ -176,19 +208,20 @@ def _text(value: object) -> str:
 
 
 def _values(row: Mapping[str, object]) -> list[str]:
-    """A law, or a helper that is compared, fails for its least values, in some of what it returns and leaves."""
+    """The least values for which a law or a compared helper fails, as a name for this way."""
     values = _object(row.get("values") or row.get("inputs") or {})
     ways = [", ".join(f"{name} = {value}" for name, value in values.items())] if values else []
     if "arch" in row and "kernel" in row:
         kernel = _object(row["kernel"])
-        ways += [f"another {name}" for name, value in _object(row["arch"]).items() if kernel.get(name, value) != value]
+        ways += [f"another {name}" for name, value in _object(row["arch"]).items()
+                 if kernel.get(name, value) != value]
     if _object(row.get("atomicity", {})).get("verdict") == "arch more atomic":
         ways.append("another outcome while the hardware acts")
     return ways
 
 
 def read_baseline(path: Path, schema: str) -> Baseline:
-    """The results of an earlier run. UsageError where the file is none of this schema: one line, and nothing was done yet."""
+    """The results of an earlier run; UsageError where the file has another schema."""
     found: dict[str, Said] = {}
     told = ""
     if not path.is_file():
@@ -209,12 +242,14 @@ def read_baseline(path: Path, schema: str) -> Baseline:
         why = error if type(error) is ValueError else "not as results are"
         raise UsageError(f"{path}: no results of an earlier run: {why}") from error
     if told != schema:
-        raise UsageError(f"{path}: is {told or 'no result'}, not {schema}: no earlier run of this command")
+        raise UsageError(
+            f"{path}: is {told or 'no result'}, not {schema}: no earlier run of this command"
+        )
     return Baseline(str(path), found)
 
 
 def _all_said(key: str, row: Mapping[str, object]) -> Iterator[tuple[str, Said]]:
-    """What a row says, by obligation: of a step the names of all that is proved, else one obligation."""
+    """What a row says, by obligation; a row of a step names all that is proved of it."""
     if key == "proofs":
         if not isinstance(row["proved"], list):
             raise TypeError("properties")

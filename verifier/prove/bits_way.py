@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Decide the obligations of one group, with inhabitants, and concrete values for what fails.
+"""Decides the obligations of one group on the bit graph, with inhabitants and counterexamples.
 
-Every model that a solver gives is recomputed here with plain integers, without the solver; a difference
-is a contradiction of the tool and never passes silently.
+Every model that a solver gives is recomputed here with plain integers, without the solver. A
+difference is a contradiction of the tool and never passes silently.
 """
 
 from __future__ import annotations
@@ -28,7 +28,17 @@ from verifier.model.typed import Model
 from verifier.model.world import World, key_name, plain, state_keys
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Aim, Group, Obligation, Question, Way
-from verifier.prove.results import Counterexample, Incomplete, Move, Proved, Refuted, State, Unknown, Vacuous, Verdict
+from verifier.prove.results import (
+    Counterexample,
+    Incomplete,
+    Move,
+    Proved,
+    Refuted,
+    State,
+    Unknown,
+    Vacuous,
+    Verdict,
+)
 from verifier.prove.step_judge import StepJudge
 
 __all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"]
@@ -36,7 +46,7 @@ __all__ = ["Contradiction", "GroupProver", "leads_to", "obligation_of", "replay"
 
 
 def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obligation:
-    """The question that a transition (or hardware event, `init`, `static`) and a property make, in words."""
+    """The obligation of a property at a transition, an hw-EVENT, `init` or `static`."""
     transition = model.spec.transitions.get(name)
     catalogue: tuple[str, ...] = ()
     if transition is not None:
@@ -47,13 +57,14 @@ def obligation_of(model: Model, group: Group, name: str, prop: Property) -> Obli
 
 
 def claim(model: Model, group: Group, question: Question[W, B] | Aim[B]) -> str:
-    """One sentence with its quantifiers."""
+    """The claim of a question in one sentence."""
     return obligation_of(model, group, question.transition, question.property).claim
 
 
 def input_reader(values: Mapping[str, int | bool]) -> Fresh:
     """The inputs of a model, for plain integers; one that the model does not name is 0."""
-    return lambda name, kind: bool(values.get(name, False)) if kind == BOOL else int(values.get(name, 0))
+    return (lambda name, kind: bool(values.get(name, False)) if kind == BOOL
+            else int(values.get(name, 0)))
 
 
 def plain_state(model: Model, values: Mapping[str, int | bool]) -> dict[Key, int | bool]:
@@ -63,7 +74,7 @@ def plain_state(model: Model, values: Mapping[str, int | bool]) -> dict[Key, int
 
 
 class GroupProver:
-    """Proves one group over the shared graph of its variant."""
+    """Decides one group; `graph` and `solver` may be shared with other groups of its variant."""
 
     def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
         self.model = model
@@ -75,14 +86,16 @@ class GroupProver:
         self._inhabitants: dict[str, dict[str, int | bool] | None] = {}
         self._examples: dict[str, list[tuple[dict[str, int | bool], Move]]] = {}  # of an instance
         self._state_names = {key_name(key) for key, _ in state_keys(model)}
-        self._impossible: dict[tuple[str, str], str] = {}  # obligation, instance: no violation of the one in the other, by whom
+        # obligation, instance: no violation of the one in the other, by whom
+        self._impossible: dict[tuple[str, str], str] = {}
 
     def exclude(self, questions: Sequence[Question[Word, int]]) -> None:
-        """Find out of many questions at once what no step of theirs can violate: most hold, and one answer says so of all.
+        """Find out, for many questions at once, what no step of theirs can violate.
 
-        For each instance the violations of all questions that assume the same of it are one condition. A model of it
-        violates some of them: these are left to `decide`, and the others are asked again without them. Where that is
-        hard, all are left.
+        Most properties hold, and one unsatisfiable question says so of all. For each instance the
+        violations of all questions with the same assumptions are one condition. A model of it
+        violates some of them: these are left to `decide`, and the others are asked again without
+        them. Where the quick solver gives up, all are left.
         """
         for label, given in dict.fromkeys(one for q in questions for one in q.given.items()):
             left = {q.id: self.graph.any(*(w.bad for w in q.ways if w.label == label))
@@ -91,16 +104,20 @@ class GroupProver:
                 self.solver.how = ""
                 answer = self.solver.check((*given, self.graph.any(*left.values())), hard=False)
                 if isinstance(answer, Unsat):
-                    self._impossible |= dict.fromkeys(((name, label) for name in left), self.solver.how)
+                    self._impossible |= dict.fromkeys(((name, label) for name in left),
+                                                      self.solver.how)
                 if not isinstance(answer, Sat):
                     break
                 shown = self.graph.evaluate(list(left.values()), answer.model)
                 if not any(shown):
-                    raise Contradiction(f"{self.group}: {label}: the solver's values, recomputed, violate nothing")
-                left = {name: bad for (name, bad), violated in zip(left.items(), shown, strict=True) if not violated}
+                    raise Contradiction(
+                        f"{self.group}: {label}: the solver's values, recomputed, violate nothing"
+                    )
+                left = {name: bad for (name, bad), violated in zip(left.items(), shown, strict=True)
+                        if not violated}
 
     def decide(self, question: Question[Word, int], least: bool = True) -> Verdict:
-        """The verdict, a failure still without its trace."""
+        """The verdict; a failure has no trace yet. With `least`, its values are the least ones."""
         for label, given in question.given.items():
             values = self._inhabitant(label, given)
             if values is None:
@@ -111,7 +128,8 @@ class GroupProver:
             if known is not None:
                 self.solver.how = self.solver.how or known
                 continue
-            if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), ()), Unsat):
+            if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), ()),
+                          Unsat):
                 continue
             for way in ways:
                 answer = self.solver.check((*given, way.bad), ())
@@ -123,7 +141,10 @@ class GroupProver:
         return Proved(self.inhabitant_of(question))
 
     def decide_aim(self, aim: Aim[int]) -> Verdict:
-        """PROVED with a step that shows the effect, recomputed with plain integers; VACUOUS where no state leads there."""
+        """PROVED with a step that shows the effect, or VACUOUS where no state leads there.
+
+        The step is recomputed with plain integers.
+        """
         settled = self.graph.neg(self.graph.any(*aim.unsettled.values()))
         for instance, given, condition in aim.shown:
             shown = self.graph.conj(condition, settled)
@@ -139,13 +160,15 @@ class GroupProver:
             if not leads_to(self.model, self.group, move, aim.property.name):
                 raise Contradiction(f"{aim.id}: the solver's values, recomputed, do not lead there")
             return Proved(move)
-        if any(not isinstance(self.solver.check((*given, condition), ()), Unsat) for _, given, condition in aim.shown):
+        if any(not isinstance(self.solver.check((*given, condition), ()), Unsat)
+               for _, given, condition in aim.shown):
             return Incomplete(f"wherever a state leads there: {'; '.join(aim.unsettled)}")
         return Vacuous(aim.transition, aim.property.name.removeprefix(REACHES))
 
     def _seen(self, instance: Instance, shown: int) -> Move | None:
-        """A step that was found before and shows this too: the effects of a transition share a few."""
-        found = (move for values, move in self._examples.get(instance.label, ()) if self.graph.evaluate([shown], values)[0])
+        """A step found before that shows this too: the effects of a transition share a few."""
+        found = (move for values, move in self._examples.get(instance.label, ())
+                 if self.graph.evaluate([shown], values)[0])
         return next(found, None)
 
     def inhabitant_of(self, question: Question[Word, int]) -> Move | None:
@@ -158,12 +181,13 @@ class GroupProver:
         return None
 
     def helpers(self) -> tuple[str, ...]:
-        """Whose helpers these verdicts are about, where that is not arch/'s."""
+        """The lines that say whose helpers these verdicts are about; none for those of arch/."""
         return ()
 
     def way(self) -> str:
-        """Who decided what was decided last, and how."""
-        return f"{self.name} ({self.solver.how})" if self.solver.how and self.name == "bits" else self.name
+        """The name of the solver that decided last, and how."""
+        return (f"{self.name} ({self.solver.how})" if self.solver.how and self.name == "bits"
+                else self.name)
 
     def _inhabitant(self, label: str, given: tuple[int, ...]) -> dict[str, int | bool] | None:
         if label not in self._inhabitants:
@@ -185,12 +209,17 @@ class GroupProver:
         return tuple(sorted({str(way) for way in question.ways if self.possible(question, way)}))
 
     def counterexample(
-        self, question: Question[Word, int], way: Way[Word, int], given: tuple[int, ...], least: bool = True
+        self, question: Question[Word, int], way: Way[Word, int], given: tuple[int, ...],
+        least: bool = True
     ) -> Counterexample:
-        """Values that violate the obligation this way, recomputed with plain integers: the least, if such are asked for."""
+        """Values that violate the obligation this way, recomputed with plain integers.
+
+        With `least`, they are the least ones.
+        """
         values = self._violating(question, way, [*given, way.bad], least)
         if way.sentence:
-            return Counterexample(self.parameters(way.sentence, values), None, reached=True, replayed=True)
+            return Counterexample(self.parameters(way.sentence, values), None, reached=True,
+                                  replayed=True)
         if way.instance is None:
             return Counterexample(self.initial(values), way.process, reached=True)
         move = self.move(way.instance, values)
@@ -205,26 +234,32 @@ class GroupProver:
             answer = self.solver.check(conditions)
             if isinstance(answer, Sat):
                 return answer.model
-        point = [] if way.step is None else [preference(self.builder.judge, question.property, way.step, [way])]
+        point = ([] if way.step is None
+                 else [preference(self.builder.judge, question.property, way.step, [way])])
         conditions += granted(self.solver, conditions, [*point, *self._pleasant()])
         return minimise(self.solver, conditions, order(self.graph, self.graph.support(conditions)))
 
     def more(self, question: Question[Word, int], count: int) -> Iterator[Move]:
-        """Counterexamples to the step that differ in how an entry reads or in what is true, not only in a number."""
+        """Counterexamples to the step that differ in how an entry reads or in what is true."""
         for way in question.ways:
             if way.instance is None:
                 continue
             given = [*question.given[way.instance.label], way.bad]
             telling = self._telling()
             while count and isinstance(self.solver.check(given, ()), Sat):
-                values = minimise(self.solver, given, order(self.graph, self.graph.support([*given, *telling])))
+                values = minimise(
+                    self.solver, given, order(self.graph, self.graph.support([*given, *telling]))
+                )
                 yield self.move(way.instance, values)
                 count -= 1
                 seen = self.graph.evaluate(telling, values)
-                given.append(self.graph.any(*(lit ^ int(was) for lit, was in zip(telling, seen, strict=True))))
+                given.append(self.graph.any(
+                    *(lit ^ int(was) for lit, was in zip(telling, seen, strict=True))
+                ))
 
     def _telling(self) -> list[int]:
-        """What makes two states different to a reader: the truth, the folio's flags, how the entries read."""
+        """What makes two states differ for a reader: truth, flags of the folio, how entries read.
+        """
         found = [value for key, value in self.builder.state.items() if isinstance(value, int)]
         machine = self.model.machine(self.graph, graph_inputs(self.graph))
         for process in (0, 1):
@@ -244,7 +279,8 @@ class GroupProver:
 
     def parameters(self, sentence: str, values: dict[str, int | bool]) -> Move:
         """The parameters for which a static sentence fails, recomputed with plain integers."""
-        inputs = {name: value for name, value in values.items() if name.startswith((f"{sentence}.", LIFTED))}
+        inputs = {name: value for name, value in values.items()
+                  if name.startswith((f"{sentence}.", LIFTED))}
         if not fails(self.model, self.builder.judge.properties(), sentence, inputs):
             raise Contradiction(f"{sentence}: the solver's values, recomputed, violate nothing")
         return Move("static", False, (), False, inputs, {}, {})
@@ -261,43 +297,53 @@ class GroupProver:
         return step_move(self.model, self.group, instance, state, inputs)
 
 
-def preference(judge: StepJudge[Word, int], prop: Property, step: Step[Word, int], ways: Iterable[Way[Word, int]]) -> int:
-    """The condition that a property fails in one of these ways and that a reader sees what its `prefers` asks for."""
+def preference(judge: StepJudge[Word, int], prop: Property, step: Step[Word, int],
+               ways: Iterable[Way[Word, int]]) -> int:
+    """The condition that a property fails in one of these ways, as its `prefers` asks for."""
     if prop.prefers is None:
         return TRUE
     function, world = judge.model.preferred(prop), judge.after(step)
-    told = [judge.alg.all(way.bad, truth_of(world, function, (way.process,))) for way in ways if way.process is not None]
+    told = [judge.alg.all(way.bad, truth_of(world, function, (way.process,))) for way in ways
+            if way.process is not None]
     return judge.alg.any(*told)
 
 
 def granted(solver: BitsSolver, conditions: Sequence[int], wishes: Iterable[int]) -> list[int]:
-    """Those wishes that the conditions allow, one after the other."""
+    """The wishes that the conditions allow together, taken one after the other."""
     found: list[int] = []
     for wish in wishes:
-        if wish not in (TRUE, FALSE) and isinstance(solver.check([*conditions, *found, wish], ()), Sat):
+        if (wish not in (TRUE, FALSE) and isinstance(solver.check([*conditions, *found, wish], ()),
+                                                     Sat)):
             found.append(wish)
     return found
 
 
-def fails(model: Model, properties: Iterable[Property], sentence: str, values: dict[str, int | bool]) -> bool:
+def fails(model: Model, properties: Iterable[Property], sentence: str,
+          values: dict[str, int | bool]) -> bool:
     """Does a static sentence fail, with plain integers, for these parameters?"""
     reader = input_reader(values)
     for name, given, function in (s for prop in properties for s in model.sentences(prop)):
         if name == sentence:
             args = tuple(reader(f"{name}.{p.name}", p.type) for p in function.params)
             machine = model.machine(Integers(), reader)
-            holds, applies = truth_of(machine, function, args), given is None or truth_of(machine, given, args)
+            holds, applies = (truth_of(machine, function, args),
+                              given is None or truth_of(machine, given, args))
             return bool(applies and not holds and not any(machine.memo.take().values()))
     return False
 
 
 def graph_inputs(graph: Bits) -> Fresh:
     """Inputs of the graph by name and type."""
-    return lambda name, kind: graph.input_bool(name) if kind == BOOL else graph.input_word(name, kind)
+    return (
+        lambda name, kind: graph.input_bool(name) if kind == BOOL else graph.input_word(name, kind)
+    )
 
 
 def readable(graph: Bits, mark: str) -> int:
-    """Is the mapping that a step is asked for one to be read and not written? `mark` stands before its inputs' names."""
+    """The condition that the mapping of a step may be read and not written.
+
+    `mark` stands before the names of the step's inputs.
+    """
     wanted = TRUE
     for name, value in ((f"{mark}vm_read", TRUE), (f"{mark}vm_write", FALSE)):
         if name in graph.inputs:
@@ -318,25 +364,30 @@ def order(graph: Bits, names: Iterable[str]) -> list[str]:
 
 
 def step_move(
-    model: Model, group: Group, instance: Instance, state: Mapping[Key, int | bool], inputs: dict[str, int | bool]
+    model: Model, group: Group, instance: Instance, state: Mapping[Key, int | bool],
+    inputs: dict[str, int | bool]
 ) -> Move:
     """A step with plain integers, as a Move."""
     reader = input_reader(inputs)
-    step = run(model, Integers(), state, instance, group.code, reader, model.memory(Integers(), reader))
-    return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new, inputs, dict(state),
+    step = run(model, Integers(), state, instance, group.code, reader,
+               model.memory(Integers(), reader))
+    return Move(instance.name, instance.event is not None, instance.roles, instance.tracks_new,
+                inputs, dict(state),
                 plain(step.after))
 
 
 Replayed: TypeAlias = tuple[set[str], bool, dict[Key, int | bool]]
-_REPLAYED: WeakKeyDictionary[Model, dict[object, Replayed]] = WeakKeyDictionary()  # what is computed of a move once
+# What was computed of moves; each model has its own.
+_REPLAYED: WeakKeyDictionary[Model, dict[object, Replayed]] = WeakKeyDictionary()
 
 
 def replay(model: Model, group: Group, move: Move) -> Replayed:
-    """Recompute a move with plain integers: what it violates, whether its assumptions hold, the state after.
+    """A move recomputed with plain integers: its violations, if it is allowed, the state after.
 
-    Where a helper's behaviour is not settled, they do not.
+    It is not allowed where an assumption fails, or where a helper's behaviour is not settled.
     """
-    key = (group, move.transition, move.roles, move.tracks_new, tuple(move.inputs.items()), tuple(move.before.values()))
+    key = (group, move.transition, move.roles, move.tracks_new, tuple(move.inputs.items()),
+           tuple(move.before.values()))
     known = _REPLAYED.setdefault(model, {})
     if key not in known:
         known[key] = _replay(model, group, move)
@@ -356,8 +407,10 @@ def _settled(judge: StepJudge[int, bool]) -> bool:
     return not any(judge.memory.take().values())
 
 
-def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step[int, bool], StepJudge[int, bool]]:
-    """The step of a move with plain integers, and what says how it violates properties and what it leads to."""
+def _recomputed(
+    model: Model, group: Group, move: Move
+) -> tuple[Step[int, bool], StepJudge[int, bool]]:
+    """The step of a move with plain integers, and the judge of its violations and effects."""
     reader, alg = input_reader(move.inputs), Integers()
     judge = StepJudge(model, group, alg, reader, model.memory(alg, reader))
     instance = instance_of(model, move)
@@ -365,7 +418,7 @@ def _recomputed(model: Model, group: Group, move: Move) -> tuple[Step[int, bool]
 
 
 def leads_to(model: Model, group: Group, move: Move, effect: str) -> bool:
-    """Does the move, recomputed, satisfy its assumptions, the invariant among them, and show the effect?"""
+    """Does the move, recomputed, satisfy its assumptions and the invariant, and show the effect?"""
     step, judge = _recomputed(model, group, move)
     shown = any(bool(condition) for name, condition in judge.effects(step) if name == effect)
     return shown and all(step.assumed) and _keeps(judge, move.before) and _settled(judge)
@@ -386,12 +439,16 @@ def violates(model: Model, group: Group, move: Move, prop: str) -> bool:
 def instance_of(model: Model, move: Move) -> Instance:
     """The instance that a move is one of."""
     if move.event:
-        level = "" if not model.mixed else (model.level if move.before[HUGE, move.roles[0]] else model.base).name
-        return Instance(move.transition, None, move.transition.removeprefix("hw-"), move.roles, level=level)
+        level = ("" if not model.mixed
+                 else (model.level if move.before[HUGE, move.roles[0]] else model.base).name)
+        return Instance(move.transition, None, move.transition.removeprefix("hw-"), move.roles,
+                        level=level)
     transition = model.spec.transitions[move.transition]
-    return Instance(move.transition, transition, None, move.roles, move.tracks_new, level_of(model, transition))
+    return Instance(move.transition, transition, None, move.roles, move.tracks_new,
+                    level_of(model, transition))
 
 
 def with_trace(verdict: Verdict, counterexample: Counterexample) -> Verdict:
     """The verdict with another counterexample."""
-    return replace(verdict, counterexample=counterexample) if isinstance(verdict, (Refuted, Unknown)) else verdict
+    return (replace(verdict, counterexample=counterexample)
+            if isinstance(verdict, (Refuted, Unknown)) else verdict)

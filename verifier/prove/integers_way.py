@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The third way to decide: plain integers, over all values of the few bits that matter.
 
-The graph says which assumptions a proof needs, and which bits of the inputs these and the violation depend on. Where they
-are few, every one of their values is tried with the plain evaluator, all other bits at random. So no bit of ours and no
-solver's word is behind that answer: the graph only chooses what is tried. What it leaves out is tried by chance alone.
+The graph says which assumptions a proof needs, and on which input bits these and the violation
+depend. Where they are few, the plain evaluator tries every one of their values, with all other bits
+at random. So no literal of ours and no solver is behind that answer: the graph only chooses what is
+tried. What it leaves out is tried by chance alone.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """No value of the bits that matter violates the question; `bits` is the most that mattered at once."""
+    """No value of the bits that matter violates the question; `bits` is their largest number."""
 
     bits: int
     evaluations: int
@@ -53,7 +54,7 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Violated:
-    """Values of inputs at which all assumptions that the proof needs hold, and the property does not."""
+    """Values of inputs where all assumptions that the proof needs hold, and the property fails."""
 
     values: dict[str, int | bool]
 
@@ -71,16 +72,22 @@ class PlainChecker:
     """Decides what the graph proved of one group's questions, where few bits matter."""
 
     def __init__(
-        self, model: Model, group: Group, builder: Builder[Word, int], graph: Bits, solver: BitsSolver, seconds: float = 30
+        self, model: Model, group: Group, builder: Builder[Word, int], graph: Bits,
+        solver: BitsSolver, seconds: float = 30
     ) -> None:
         self.model, self.group, self.builder = model, group, builder
         self.seconds = seconds  # that one question may take
         self.graph, self.solver = graph, solver
-        self._depends: list[int] = []  # of a node: the input bits that it depends on, as a set of bits
+        # of a node: the input bits that it depends on, as a set of bits
+        self._depends: list[int] = []
         self._places: list[tuple[str, int]] = []
 
     def check(self, question: Question[Word, int]) -> Plain | Violated | None:
-        """None where more than MOST_BITS bits matter or it takes too long, or where the graph has not proved it."""
+        """The answer for a question that the graph has proved.
+
+        None where more than MOST_BITS bits matter, where it takes too long, or where it is not
+        proved.
+        """
         claims = []
         for ways in _parts(question):
             claim = self._claim(question, ways)
@@ -101,10 +108,13 @@ class PlainChecker:
                     return Violated(inputs.given)
         return Plain(max((len(c.bits) for c in claims), default=0), tried)
 
-    def _claim(self, question: Question[Word, int], ways: tuple[Way[Word, int], ...]) -> _Claim | None:
+    def _claim(
+        self, question: Question[Word, int], ways: tuple[Way[Word, int], ...]
+    ) -> _Claim | None:
         bad = self.graph.any(*(w.bad for w in ways))
         named = self._assumptions(question, ways[0])
-        core = self.solver.core([*named.values(), bad], lambda literal: self._set(literal).bit_count())
+        core = self.solver.core([*named.values(), bad],
+                                lambda literal: self._set(literal).bit_count())
         if core is None:
             return None
         relevant = 0
@@ -112,15 +122,19 @@ class PlainChecker:
             relevant |= self._set(literal)
         if relevant.bit_count() > MOST_BITS:
             return None
-        bits = tuple(self._places[place] for place in range(relevant.bit_length()) if relevant >> place & 1)
+        bits = tuple(self._places[place] for place in range(relevant.bit_length())
+                     if relevant >> place & 1)
         wanted = set(core)
-        return _Claim(ways, frozenset(name for name, literal in named.items() if literal in wanted), bits)
+        return _Claim(ways, frozenset(name for name, literal in named.items() if literal in wanted),
+                      bits)
 
     def _assumptions(self, question: Question[Word, int], way: Way[Word, int]) -> dict[_Named, int]:
         """What the way's proof may use, by names under which the plain evaluator finds it again."""
         if way.step is None:
-            return {_Named("", number): literal for number, literal in enumerate(question.given[way.label])}
-        found = {_Named(name, process): literal for (name, process), literal in self.builder.invariant.items()}
+            return {_Named("", number): literal
+                    for number, literal in enumerate(question.given[way.label])}
+        found = {_Named(name, process): literal
+                 for (name, process), literal in self.builder.invariant.items()}
         return found | {_Named(name, None): literal for name, literal in way.step.named.items()}
 
     def _set(self, literal: int) -> int:
@@ -139,23 +153,27 @@ class PlainChecker:
         model, alg, way = self.model, Integers(), claim.ways[0]
         memory = model.memory(alg, inputs)
         if way.sentence:
-            _, given, function = next(s for s in model.sentences(question.property) if s[0] == way.sentence)
+            _, given, function = next(s for s in model.sentences(question.property)
+                                      if s[0] == way.sentence)
             args = tuple(inputs(f"{way.sentence}.{p.name}", p.type) for p in function.params)
             world = World(model, alg, {}, inputs, memory)
             supposed = given is None or not claim.needed or bool(truth_of(world, given, args))
             return supposed and not truth_of(world, function, args)
-        state: dict[Key, int | bool] = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
+        state: dict[Key, int | bool] = {key: inputs(key_name(key), kind)
+                                        for key, kind in state_keys(model)}
         world = World(model, alg, state, inputs, memory)
         if way.instance is None:
             sentences = [function for _, function in model.init()]
-            return all(truth_of(world, sentences[n.number], ()) for n in claim.needed if n.number is not None) and not truth_of(
+            return all(truth_of(world, sentences[n.number], ()) for n in claim.needed
+                       if n.number is not None) and not truth_of(
                 world, model.property(question.property), (way.process,))
         for needed in claim.needed:
             if needed.number is not None and not truth_of(
                     world, model.property(model.spec.properties[needed.name]), (needed.number,)):
                 return False
         step = run(model, alg, state, way.instance, self.group.code, inputs, memory)
-        if not all(step.named.get(needed.name, True) for needed in claim.needed if needed.number is None):
+        if not all(step.named.get(needed.name, True) for needed in claim.needed
+                   if needed.number is None):
             return False
         plain = StepJudge(model, self.group, alg, inputs, memory)
         return any(w.bad for w in plain.ways(question.property, step) if w.process == way.process)
@@ -170,7 +188,7 @@ def _parts(question: Question[Word, int]) -> list[tuple[Way[Word, int], ...]]:
 
 
 def _all_values(bits: tuple[tuple[str, int], ...]) -> Iterator[dict[str, list[int]]]:
-    """For every value of these bits: input -> the mask of its bits among them, and their value. Each at least once."""
+    """For every value of these bits: input -> the mask of its bits among them, and their value."""
     masks: dict[str, int] = {}
     for name, place in bits:
         masks[name] = masks.get(name, 0) | 1 << place
@@ -182,7 +200,7 @@ def _all_values(bits: tuple[tuple[str, int], ...]) -> Iterator[dict[str, list[in
 
 
 class _Inputs:
-    """Inputs for one evaluation: the bits that are given, the rest by chance; the same name has the same value."""
+    """Inputs for one evaluation: given bits, and the others by chance; a name keeps its value."""
 
     def __init__(self, values: dict[str, list[int]], chance: random.Random) -> None:
         self.values, self.chance = values, chance

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What has to be proved: for each step of a group, each property, as one question to the solver.
+"""What has to be proved: each property at each step of a group, as one question to a solver.
 
-A group is a theorem: variant x level x encoding x code. Its questions share one symbolic state, in which
-the whole invariant is assumed; an obligation is proved where no such state violates its property.
+A group is a theorem: variant x level x encoding x code. Its questions share one symbolic state, in
+which the whole invariant is assumed. An obligation is proved where no such state violates its
+property.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Way(Generic[W, B]):
 
     def __str__(self) -> str:
         """What tells it apart from the other ways of its question."""
-        return " ".join(part for part in (self.label, "" if self.process is None else "AB"[self.process], self.component) if part)
+        return " ".join(part for part in (self.label, "" if self.process is None
+                                          else "AB"[self.process], self.component) if part)
 
     @builtins.property
     def label(self) -> str:
@@ -68,7 +70,8 @@ class Question(Generic[W, B]):
     ways: list[Way[W, B]] = field(default_factory=list)
     given: dict[str, tuple[B, ...]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
-    unsettled: Mapping[str, B] = field(default_factory=dict)  # why what a helper does is not known, and where: no verdict there
+    # why what a helper does is not known, and where: no verdict there
+    unsettled: Mapping[str, B] = field(default_factory=dict)
 
     def assumed(self) -> tuple[str, ...]:
         """The names of what the question takes as given: requirements and axioms."""
@@ -81,7 +84,10 @@ class Question(Generic[W, B]):
 
 @dataclass(slots=True)
 class Aim(Generic[B]):
-    """An obligation that some state leads a step to what it is there for. `shown`: by which instance, assuming what, where."""
+    """An obligation that some state leads a step to what it is there for.
+
+    `shown` has the instances, with what each assumes and the condition that shows the effect.
+    """
 
     id: str
     transition: str
@@ -92,7 +98,7 @@ class Aim(Generic[B]):
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """What a question asks. There are many: its id and its claim are made when somebody wants to read them.
+    """What a question asks. There may be a million, so ids and claims are made when they are read.
 
     says   what the property claims
     width  bits of an entry
@@ -121,12 +127,17 @@ class Obligation:
             return f"On {group.variant}, in every fresh address space: {self.says}."
         if self.kind == EFFECT:
             return (
-                f"On {group.variant}, some state of {self.width}-bit entries at level {group.level} that satisfies the "
-                f"invariant, with some inputs and observations that the axioms allow, leads {self.transition} "
-                f"(code {group.code}, encoding {group.encoding}) to where this holds: {' '.join(self.says.split())}."
+                f"On {group.variant}, some state of {self.width}-bit entries at level "
+                f"{group.level} that satisfies the "
+                "invariant, with some inputs and observations that the axioms allow, leads "
+                f"{self.transition} "
+                f"(code {group.code}, encoding {group.encoding}) to where this holds: "
+                f"{' '.join(self.says.split())}."
             )
         return (
-            f"On {group.variant}, for all {self.width}-bit entries at level {group.level} and every state that satisfies the "
-            f"invariant, all inputs and observations that the axioms allow: after {self.transition} (code {group.code}, "
+            f"On {group.variant}, for all {self.width}-bit entries at level {group.level} and "
+            "every state that satisfies the "
+            "invariant, all inputs and observations that the axioms allow: after "
+            f"{self.transition} (code {group.code}, "
             f"encoding {group.encoding}), {self.says}."
         )

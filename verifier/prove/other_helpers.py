@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Helpers from elsewhere, such as the kernel's own C lifted, in the place of arch/'s: what they have to offer, and the
-prover that decides with them.
+"""Helpers from elsewhere in the place of arch/'s, such as the kernel's own C, lifted.
 
-A verdict then holds for the lifted helpers. Where behaviour of one is undefined or not modelled, for a step that the
-obligation is about, the verdict is INCOMPLETE: never PROVED on what C leaves open.
+A verdict then holds for these helpers. Where a step of the obligation meets behaviour of one that
+is undefined or not modelled, the verdict is INCOMPLETE: never PROVED on what C leaves open.
 """
 
 from __future__ import annotations
@@ -36,7 +35,10 @@ class Substitute(Protocol):
         ...
 
     def memory(self, layout: Layout, alg: Algebra[W, B], fresh: Fresh) -> Memory[W, B]:
-        """Answers over an algebra; what they leave free are inputs, by name (which LIFTED begins) and type."""
+        """Answers of these helpers over an algebra.
+
+        What they leave free are inputs, by name (which LIFTED begins) and type.
+        """
         ...
 
 
@@ -52,7 +54,8 @@ class SubstitutedProver:
 
     def __init__(self, model: Model, group: Group, graph: Bits, solver: BitsSolver) -> None:
         self._bits = GroupProver(model, group, graph, solver)
-        self.group, self.solver, self.builder, self.name = group, solver, self._bits.builder, self._bits.name
+        self.group, self.solver, self.builder, self.name = (group, solver, self._bits.builder,
+                                                            self._bits.name)
         self._open: dict[tuple[tuple[int, ...], int], bool] = {}
 
     def helpers(self) -> tuple[str, ...]:
@@ -64,8 +67,9 @@ class SubstitutedProver:
         self._bits.exclude(questions)
 
     def decide(self, question: Question[Word, int], least: bool = True) -> Verdict:
-        """As on arch/'s helpers, but INCOMPLETE where the question's steps meet undefined behaviour."""
-        reasons = [reason for reason, unknown in question.unsettled.items() if self._is_open(question, unknown)]
+        """The verdict as on arch/'s helpers; INCOMPLETE where a step meets undefined behaviour."""
+        reasons = [reason for reason, unknown in question.unsettled.items()
+                   if self._is_open(question, unknown)]
         return Incomplete("; ".join(reasons)) if reasons else self._bits.decide(question, least)
 
     def decide_aim(self, aim: Aim[int]) -> Verdict:

@@ -28,9 +28,9 @@ class Prover(Protocol):
     solver: BitsSolver
 
     def exclude(self, questions: Sequence[Question[Word, int]]) -> None:
-        """Find out of many questions at once what is not violated, where this way of deciding allows it.
+        """Find out, for many questions at once, what is not violated; `decide` then uses it.
 
-        What is found is used by `decide`.
+        A prover that cannot does nothing.
         """
         ...
 

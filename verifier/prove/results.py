@@ -14,8 +14,9 @@ from verifier.prove.baseline import PROVED, Compared, Said
 from verifier.prove.obligations import Group, Obligation
 
 __all__ = [
-    "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State", "TheoremResult",
-    "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said", "settled", "verdict_name",
+    "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State",
+    "TheoremResult", "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said",
+    "settled", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -38,14 +39,14 @@ class Move:
 class Counterexample:
     """A state and a step that violate a property.
 
-    trace      the steps from a fresh mapping that lead to the violation, the last one included; empty if none was found
-    reached    was the state reached from a fresh mapping?
-    depth      steps of the trace, or the depth searched in vain
-    leads_to   steps from the bad state to a store-leak or dropped-newer, and which of them
-    searched   how many steps at most such an end was searched for in vain; 0 where nobody searched, or one was found
-    rejected   how many sequences end so, but may without the failure as well
-    thorough   are the values the least, and was it asked what it leads to?
-    unproved   of the steps that it leads to: the obligations of their own that are not proved, by id
+    trace     the steps from a fresh mapping to the violation and its step; empty if none is known
+    reached   was the state reached from a fresh mapping?
+    depth     steps of the trace, or the depth searched in vain
+    leads_to  steps from the bad state to a store-leak or dropped-newer; `ends` says which
+    searched  steps up to which such an end was searched in vain; 0: not searched, or one was found
+    rejected  the number of sequences that end so, but may without the failure as well
+    thorough  are the values the least, and was it asked what they lead to?
+    unproved  obligations of the steps in leads_to that are not proved, by id
     """
 
     move: Move
@@ -81,7 +82,7 @@ class Refuted:
 
 @dataclass(frozen=True, slots=True)
 class Vacuous:
-    """No state satisfies what is assumed, for this instance; or none leads its step to the effect that it is there for."""
+    """No state satisfies the assumptions of this instance, or none leads to its effect."""
 
     instance: str
     effect: str = ""
@@ -89,7 +90,10 @@ class Vacuous:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """reason: timeout, memory, solver, not-inductive, stopped, contradiction (an error of the tool's own)."""
+    """It was not decided: timeout, memory, solver, not-inductive, stopped or contradiction.
+
+    A contradiction is an error of the tool's own.
+    """
 
     reason: str
     detail: str = ""
@@ -121,8 +125,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class TheoremResult:
-    """A theorem's verdict is the worst of its steps'; `lemmas` are the invariants that its induction used.
+    """The verdict of a theorem, which is the worst of its obligations'.
 
+    lemmas     the invariants that its induction used
     whole      was the whole theorem asked for, and every obligation of it decided?
     undecided  obligations that were asked for and have no verdict
     """
@@ -145,14 +150,16 @@ class Run:
     seconds: Mapping[str, float] = field(default_factory=dict)
     solvers: Mapping[str, str] = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
-    unfinished: tuple[tuple[Group, str], ...] = ()  # groups of which something was not decided, and why
+    # groups of which something was not decided, and why
+    unfinished: tuple[tuple[Group, str], ...] = ()
     stopped: str = ""  # by whom or what the run was ended before its end
     compared: Compared | None = None  # with an earlier run
 
     @property
     def undecided(self) -> int | None:
-        """Obligations that were asked for and have no verdict; None where nobody had counted them yet."""
-        return sum(t.undecided for t in self.theorems) if self.theorems or not self.stopped else None
+        """The number of obligations without a verdict; None where they were not counted yet."""
+        return (sum(t.undecided for t in self.theorems) if self.theorems or not self.stopped
+                else None)
 
     def cut_short(self) -> str:
         """Why this is not the whole answer; empty where it is."""
@@ -172,18 +179,19 @@ def said(result: Result) -> Said:
 
 
 def recounted(theorem: TheoremResult, results: Iterable[Result]) -> TheoremResult:
-    """A theorem after verdicts of its obligations have become weaker: what was refuted may be incomplete now."""
+    """A theorem whose verdicts have become weaker: what was refuted may be incomplete now."""
     mine = [r for r in results if r.obligation.group == theorem.group]
     counts = dict.fromkeys(theorem.counts, 0)
     for result in mine:
         counts[counted_as(result)] += 1
     words = {verdict_name(r.verdict) for r in mine if r.obligation.kind != ADVISORY}
-    verdict = next((w for w in ("refuted", "vacuous", "unknown", "incomplete") if w in words), theorem.verdict)
+    verdict = next((w for w in ("refuted", "vacuous", "unknown", "incomplete") if w in words),
+                   theorem.verdict)
     return replace(theorem, counts=counts, verdict=verdict)
 
 
 def counted_as(result: Result) -> str:
-    """The word under which a theorem counts a result: its verdict, or `advice` for advice that is not proved."""
+    """The word that a theorem counts a result under: its verdict, or `advice` for failed advice."""
     word = verdict_name(result.verdict)
     return "advice" if result.obligation.kind == ADVISORY and word != "proved" else word
 
@@ -199,7 +207,8 @@ def reason(verdict: Verdict) -> str:
         case Unknown(why, detail):
             return f"{why}: {detail}" if detail else why
         case Vacuous(instance, effect):
-            return f"no state leads {instance} to {effect}" if effect else f"nothing satisfies what is assumed of {instance}"
+            return (f"no state leads {instance} to {effect}" if effect
+                    else f"nothing satisfies what is assumed of {instance}")
         case Incomplete(why):
             return why
         case Proved() | Refuted():
@@ -210,12 +219,16 @@ def reason(verdict: Verdict) -> str:
 
 def settled(run: Run) -> bool:
     """Would the same be found again? Not where a run was stopped, contradicts itself, or gave up for want of time or memory."""
-    gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive" for r in run.results)
+    gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive"
+                  for r in run.results)
     return not (run.stopped or run.contradictions or run.unfinished or gave_up)
 
 
 def exit_code(run: Run) -> Exit:
-    """What the run comes to. An advisory property never fails one. Compared with an earlier run: what is new or in a new way."""
+    """The exit code of a run.
+
+    Advisory properties never fail one. Beside an earlier run, only what is new or worse counts.
+    """
     words = ["contradiction"] if run.contradictions else []
     words += ["unknown"] if run.unfinished or not run.results else []
     if run.compared is not None:

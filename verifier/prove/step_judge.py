@@ -23,7 +23,8 @@ __all__ = ["StepJudge"]
 class StepJudge(Generic[W, B]):
     """Says how steps that are run elsewhere violate properties, and which effects they show."""
 
-    def __init__(self, model: Model, group: Group, alg: Algebra[W, B], fresh: Fresh, memory: Memory[W, B]) -> None:
+    def __init__(self, model: Model, group: Group, alg: Algebra[W, B], fresh: Fresh,
+                 memory: Memory[W, B]) -> None:
         self.model, self.group, self.alg, self.fresh, self.memory = model, group, alg, fresh, memory
 
     def properties(self) -> list[Property]:
@@ -36,7 +37,8 @@ class StepJudge(Generic[W, B]):
         if recorded is not None:
             yield Way(step.instance, None, step, recorded)
         if prop.kind in (INVARIANT, LEMMA, ADVISORY) and prop.holds is not None:
-            if prop.kind == ADVISORY and step.instance.transition is not None and step.instance.transition.dirties:
+            if (prop.kind == ADVISORY and step.instance.transition is not None
+                    and step.instance.transition.dirties):
                 return
             world = self.seen(step, prop)
             for process in (0, 1):
@@ -48,15 +50,15 @@ class StepJudge(Generic[W, B]):
             yield from self._of_roles(prop, step)
 
     def _of_roles(self, prop: Property, step: Step[W, B]) -> Iterator[Way[W, B]]:
-        """What has to hold of each role after a step that has the inputs which the sentence names.
-        """
+        """The ways to violate a property of each role, at steps with the inputs that it names."""
         transition = step.instance.transition
         if transition is None or not set(prop.inputs) <= transition.inputs.keys():
             return
         inputs = [self.fresh(name, BOOL) for name in prop.inputs]
         for process in step.instance.roles:
             if process != THIRD:
-                holds = truth_of(self.seen(step, prop), self.model.property(prop), (process, *inputs))
+                holds = truth_of(self.seen(step, prop), self.model.property(prop),
+                                 (process, *inputs))
                 yield Way(step.instance, process, step, self.alg.neg(holds))
 
     def after(self, step: Step[W, B]) -> World[W, B]:
@@ -72,20 +74,23 @@ class StepJudge(Generic[W, B]):
     def seen(self, step: Step[W, B], prop: Property) -> World[W, B]:
         """The world after a step as a property sees it.
 
-        One that compares takes what the hardware did to an entry within the step for what was there
-        before: the step is not blamed for it.
+        A property that compares takes an entry as the hardware changed it within the step for the
+        one before: the step is not blamed for the hardware.
         """
         if prop.kind not in (STEP, ADVISORY) or not step.left:
             return self.after(step)
         if step.blameless is None:
-            world = step.blameless = World(self.model, self.alg, self.after(step).state, self.fresh, self.memory)
-            world.state.update({(WAS + "entry", process): entry for process, entry in step.left.items()})
+            world = step.blameless = World(self.model, self.alg, self.after(step).state, self.fresh,
+                                           self.memory)
+            world.state.update(
+                {(WAS + "entry", process): entry for process, entry in step.left.items()}
+            )
         return step.blameless
 
     def _compared(self, prop: Property, step: Step[W, B]) -> Iterator[Way[W, B]]:
-        """Components of the entries change only as the transition says.
+        """The ways in which a component of an entry changes though the transition does not say so.
 
-        Other processes' entries not at all.
+        Entries of processes without a role must not change at all.
         """
         alg, width = self.alg, self.model.layout.width
         roles = step.instance.roles
@@ -107,11 +112,10 @@ class StepJudge(Generic[W, B]):
         return as_word(self.alg, state["entry", process])
 
     def _baselines(self, step: Step[W, B], process: int) -> list[W]:
-        """What a role's entry is compared with: its own entry before, or the one that it is copied
-        from.
+        """The entries that a role's entry is compared with.
 
-        And the same with what the hardware did to it within the step: a component may be what it
-        was, or what the hardware made of it.
+        They are its own before the step, or the one it is copied from: as it was, and as the
+        hardware changed it within the step. A component may be as in either.
         """
         transition = step.instance.transition
         if transition is not None:
@@ -123,20 +127,24 @@ class StepJudge(Generic[W, B]):
         return [before] if left is None or left is before else [left, before]
 
     def _differs(
-        self, prop: Property, step: Step[W, B], process: int, component: str, view: str, before: W, after: W
+        self, prop: Property, step: Step[W, B], process: int, component: str, view: str, before: W,
+        after: W
     ) -> B | None:
         alg = self.alg
         if before is after:
             return None
         reading = self.model.reading(view)
-        one, two = self._read_before(step, view, before), self._read_after(step, view, process, after)
+        one, two = self._read_before(step, view, before), self._read_after(
+            step, view, process, after
+        )
         test = prop.comparable
         comparable = alg.all(as_truth(alg, self._read_before(step, test, before)),
                              as_truth(alg, self._read_after(step, test, process, after)))
         transition = step.instance.transition
         if transition is not None and component in transition.changes:
             args = arguments(self.model, step.instance, self.fresh)
-            holds = truth_of(self._world_before(step), self.model.change(transition, component, reading.returns),
+            holds = truth_of(self._world_before(step),
+                             self.model.change(transition, component, reading.returns),
                          (*args, one, two))
         elif transition is None and component in prop.hardware_changes:
             return None
@@ -146,15 +154,15 @@ class StepJudge(Generic[W, B]):
         return alg.all(changed, comparable, alg.neg(holds))
 
     def compared(self, step: Step[W, B], process: int, view: str) -> tuple[Value, Value]:
-        """What a view says of a role's entry after the step, and before that of what it is compared
-        with.
+        """What a view says of the entry a role's is compared with, and of the role's entry after.
         """
         base, after = self._baselines(step, process)[0], self.entry(step.after, process)
         return self._read_before(step, view, base), self._read_after(step, view, process, after)
 
     def _world_before(self, step: Step[W, B]) -> World[W, B]:
         """The world before a step; of a third process, what its vma says."""
-        of_third: dict[Key, Value] = {(flag, THIRD): self.fresh(f"{flag}.3", BOOL) for flag in OF_VMA}
+        of_third: dict[Key, Value] = {(flag, THIRD): self.fresh(f"{flag}.3", BOOL)
+                                      for flag in OF_VMA}
         return World(self.model, self.alg, step.before | of_third, self.fresh, self.memory)
 
     def _read_before(self, step: Step[W, B], view: str, entry: W) -> Value:
@@ -162,13 +170,16 @@ class StepJudge(Generic[W, B]):
 
         A step that takes entries of any level changes none.
         """
-        assert step.instance.level or not self.model.mixed, f"{step.instance.label} changes an entry of no known level"
+        assert step.instance.level or not self.model.mixed, (
+            f"{step.instance.label} changes an entry of no known level")
         level = self.model.named_level(step.instance.level)
-        return call(self.after(step), self.model.reading(view, level), (self.model.seen(self.after(step), entry, level),))
+        return call(self.after(step), self.model.reading(view, level),
+                    (self.model.seen(self.after(step), entry, level),))
 
     def _read_after(self, step: Step[W, B], view: str, process: int, entry: W) -> Value:
-        """And after it, when the entry may be of another level."""
-        world, plain, huge = (self.after(step), *(self.model.reading(view, x) for x in (self.model.base, self.model.level)))
+        """What a view or helper says of an entry after a step, when it may be of another level."""
+        world, plain, huge = (self.after(step), *(self.model.reading(view, x)
+                                                  for x in (self.model.base, self.model.level)))
         if not self.model.mixed:
             return call(world, plain, (self.model.seen(world, entry),))
         test = as_truth(self.alg, step.after[HUGE, process])
@@ -179,21 +190,21 @@ class StepJudge(Generic[W, B]):
         return picked(self.alg, test, one, two, plain.returns)
 
     def effects(self, step: Step[W, B]) -> Iterator[tuple[str, B]]:
-        """What the step's transition is there for, as conditions on the state after.
+        """The effects of the step's transition, as conditions on the state after.
 
-        Not of a process that is summed up.
-
-        A step that changes nothing shows no effect, although the state may have been as the effect
-        has it before.
+        There are none for a process that is summed up. A step that changes nothing shows no effect,
+        even where the state is as the effect has it.
         """
         transition = step.instance.transition
         if transition is None or THIRD in step.instance.roles:
             return
-        alg, keys = self.alg, [(k, kind) for k, kind in state_keys(self.model) if step.after[k] is not step.before[k]]
+        alg, keys = self.alg, [(k, kind) for k, kind in state_keys(self.model)
+                               if step.after[k] is not step.before[k]]
         stays = [equal(alg, step.before[k], step.after[k], kind) for k, kind in keys]
         changed = alg.neg(alg.all(*stays))
         for effect in self.model.effects(transition, self.group.code):
             args = arguments(self.model, step.instance, self.fresh)
             reached = truth_of(self.after(step), self.model.effect(transition, effect), args)
-            alone = [alg.neg(acted) for event, acted in step.acted.items() if event not in effect.hardware]
+            alone = [alg.neg(acted) for event, acted in step.acted.items()
+                     if event not in effect.hardware]
             yield effect.as_property().name, alg.all(reached, changed, *alone)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The other way to decide: the same questions as terms, as the spec has them, asked of z3, bitwuzla or cvc5.
+"""The second way to decide: the same questions as terms, asked of z3, bitwuzla or cvc5.
 
 What the solver refutes is minimised on the bit graph, so that all ways show the same values.
 """
@@ -28,7 +28,7 @@ class Answers(Protocol):
     """What a solver of terms alone says of a group's questions."""
 
     def decide(self, question: Question[Word, int]) -> Vacuous | Unknown | bool:
-        """Does no way violate the property? VACUOUS where an instance of the step has no inhabitant."""
+        """Does no way violate the property? VACUOUS where an instance has no inhabitant."""
         ...
 
     def word(self, question: Question[Word, int]) -> str:
@@ -41,7 +41,11 @@ class Answers(Protocol):
 
 
 class TermAnswers(Generic[W, B]):
-    """Answers of a solver of terms to a group's questions, which are built anew over these terms."""
+    """The answers of a solver of terms to a group's questions, which it builds for itself.
+
+    The solver goes by its name. It is asked incrementally, or z3 afresh for each question.
+    `timeout` is for one question, in seconds; None means no limit.
+    """
 
     def __init__(self, builder: Builder[W, B], solver: Solver[B]) -> None:
         self._builder, self._solver = builder, solver
@@ -61,7 +65,8 @@ class TermAnswers(Generic[W, B]):
         """Does a state satisfy what an instance assumes? None where the solver gives up."""
         if label not in self._inhabited:
             answer = self._solver.check(given)
-            self._inhabited[label] = None if isinstance(answer, Undecided) else isinstance(answer, Sat)
+            self._inhabited[label] = (None if isinstance(answer, Undecided)
+                                      else isinstance(answer, Sat))
         return self._inhabited[label]
 
     def decide(self, question: Question[Word, int]) -> Vacuous | Unknown | bool:
@@ -70,7 +75,9 @@ class TermAnswers(Generic[W, B]):
         for label, given in asked.given.items():
             inhabited = self.inhabited(label, given)
             if inhabited is None:
-                return Unknown("solver", f"{self._solver.name} gave up on whether {label} has an inhabitant")
+                return Unknown(
+                    "solver", f"{self._solver.name} gave up on whether {label} has an inhabitant"
+                )
             if not inhabited:
                 return Vacuous(label)
         for way in asked.ways:
@@ -84,7 +91,8 @@ class TermAnswers(Generic[W, B]):
     def word(self, question: Question[Word, int]) -> str:
         """As Answers has it."""
         found = self.decide(question)
-        return verdict_name(found) if not isinstance(found, bool) else "proved" if found else "refuted"
+        return (verdict_name(found) if not isinstance(found, bool) else "proved" if found
+                else "refuted")
 
     def aim_word(self, aim: Aim[int]) -> str:
         """As Answers has it."""
@@ -101,25 +109,27 @@ class TermAnswers(Generic[W, B]):
 def term_answers(
     model: Model, group: Group, name: str, incremental: bool = True, timeout: float | None = None
 ) -> Answers:
-    """The answers of a solver by its name: z3, bitwuzla or cvc5. `timeout` is of one question, in seconds; None: no limit.
+    """The answers of a solver by its name: z3, bitwuzla or cvc5.
 
-    It is asked incrementally, or z3 afresh for each question. Raises UsageError where its package is not installed.
+    It is asked incrementally, or z3 afresh for each question. `timeout` is for one question, in
+    seconds; None means no limit. Raises UsageError where its package is not installed.
     """
     if name == "z3":
         from verifier.engine.terms import Terms, z3_solver
 
         terms = Terms()
-        return TermAnswers(Builder(model, group, terms, terms.input), z3_solver(terms, incremental, timeout))
+        return TermAnswers(Builder(model, group, terms, terms.input),
+                           z3_solver(terms, incremental, timeout))
     smt = Smt()
     return TermAnswers(Builder(model, group, smt, smt.input), smt_solver(name, smt, timeout))
 
 
 class TermProver:
-    """A Prover that asks a solver of terms by its name; values, where there are any, come from the bit graph."""
+    """A Prover that asks a solver of terms by its name; values come from the bit graph."""
 
     def __init__(
-        self, model: Model, group: Group, graph: Bits, solver: BitsSolver, name: str = "z3", incremental: bool = True,
-        timeout: float | None = None,
+        self, model: Model, group: Group, graph: Bits, solver: BitsSolver, name: str = "z3",
+        incremental: bool = True, timeout: float | None = None,
     ) -> None:
         self._bits = GroupProver(model, group, graph, solver)
         self.solver, self.builder, self.name = solver, self._bits.builder, name
@@ -132,7 +142,9 @@ class TermProver:
             return Unknown("solver", f"{self.name} gave up")
         seen = self._bits.decide_aim(aim)
         if not isinstance(seen, Unknown) and verdict_name(seen) != word:
-            raise Contradiction(f"{aim.id}: {self.name} says {word}, the bit graph {verdict_name(seen)}")
+            raise Contradiction(
+                f"{aim.id}: {self.name} says {word}, the bit graph {verdict_name(seen)}"
+            )
         return seen
 
     def exclude(self, questions: Sequence[Question[Word, int]]) -> None:

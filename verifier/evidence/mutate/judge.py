@@ -157,7 +157,8 @@ def _judge_layout(library: Library, mutant: Mutant, compared: frozenset[str]) ->
         return Judged(mutant, "equivalent", "the same function of every argument")
     variant = library.variant(mutant.variant)
     levels, effect = _levels_of(library, mutant), ""
-    for level, (encoding, code) in product(levels, library.spec.first.mutants.theorems) if not variant.unproved else ():
+    for level, (encoding, code) in (product(levels, library.spec.first.mutants.theorems)
+                                    if not variant.unproved else ()):
         group = Group(mutant.variant, level, encoding, code)
         model = Model(library.spec, changed, library.spec.encodings[encoding], level)
         check_model(model)
@@ -189,7 +190,9 @@ def _used(variant: str, level: str, library_id: int) -> frozenset[str]:
     """The names of all that the typed texts of a level call, under whatever encoding."""
     found: set[str] = set()
     left: list[Any] = []
-    for encoding in dict.fromkeys(encoding for encoding, _ in _LIBRARY[0].spec.first.mutants.theorems):
+    for encoding in dict.fromkeys(
+        encoding for encoding, _ in _LIBRARY[0].spec.first.mutants.theorems
+    ):
         model = _LIBRARY[0].model(variant, encoding, level)
         check_model(model)
         left += model.typed()
