@@ -110,6 +110,7 @@ class Arch:
     overlay_describes: Mapping[str, str]
     variants: Mapping[str, Variant]
     absent: frozenset[str]  # what none of its variants has
+    like: tuple[str, ...] = ()  # the architectures in whose files parts of it stand
 
 
 def find_variant(archs: Mapping[str, Arch], name: str) -> Variant:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from verifier.base.errors import SpecError, UsageError, Where, nearest
-from verifier.language.read_yaml import Items, Source, Table, read_yaml
+from verifier.language.read_yaml import Items, Source, Table
 from verifier.model.arch import (
     GENERIC,
     Arch,
@@ -22,6 +22,7 @@ from verifier.model.arch import (
     globs_of,
     source_of,
 )
+from verifier.model.read_like import Whole, read_whole
 
 __all__ = ["load_archs", "load_generic", "load_layout"]
 
@@ -50,9 +51,10 @@ def _folder(given: Path | None) -> Path:
 
 def _load_archs(folder: Path, generic: Arch | None, only: str) -> dict[str, Arch]:
     archs: dict[str, Arch] = {}
+    read: dict[Path, Whole] = {}
     seen: dict[str, Where] = {}
     for path in _about(folder, only):
-        arch = _read_arch(path, generic)
+        arch = _read_arch(path, generic, read)
         for variant in arch.variants.values():
             if variant.name in seen:
                 raise SpecError(
@@ -93,12 +95,11 @@ def load_layout(name: str, folder: Path | None = None, overlay: str | None = Non
 def load_generic(folder: Path) -> Arch | None:
     """The helpers that all architectures share, where the folder has them."""
     path = folder / f"{GENERIC}.yaml"
-    return _read_arch(path, None) if os.path.lexists(path) else None
+    return _read_arch(path, None, {}) if os.path.lexists(path) else None
 
 
-def _read_arch(path: Path, generic: Arch | None) -> Arch:
-    table = read_yaml(path, _shown(path))
-    table.only(_ARCH_KEYS, "an architecture")
+def _read_arch(path: Path, generic: Arch | None, read: dict[Path, Whole]) -> Arch:
+    table, like = read_whole(path, _shown, _ARCH_KEYS, read)
     name = table.text("arch", "an architecture")
     if name != path.stem:
         raise SpecError(table.at["arch"], f"the file is called {path.stem}, not {name}")
@@ -124,7 +125,7 @@ def _read_arch(path: Path, generic: Arch | None) -> Arch:
         table.text("read", "an architecture"), sources, constants, features,
         _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays,
         describes,
-        {}, frozenset(absent),
+        {}, frozenset(absent), like,
     )
     variants = {key: _variant(_table(table, "variants"), key, table, arch)
                 for key in _table(table, "variants")}

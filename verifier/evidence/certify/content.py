@@ -19,6 +19,7 @@ from verifier.evidence.certify.blast import Claims, Unfolded, claims_cnf
 from verifier.evidence.certify.files import Bad
 from verifier.evidence.export import conditions
 from verifier.language.read_yaml import OPENED
+from verifier.model.arch import GENERIC
 from verifier.model.spec import ADVISORY, EFFECT
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import claim, graph_inputs
@@ -129,8 +130,9 @@ def spec_digests(library: Library, filters: Filters) -> dict[str, str]:
 
     Keys are paths such as arch/x86.yaml. The digest is of the bytes that were read.
     """
-    archs = {library.arch_folder.absolute() / f"{name}.yaml"
-             for name in (*_architectures(library, filters), "generic")}
+    named = _architectures(library, filters)
+    shared = [base for name in named for base in library.archs[name].like]
+    archs = {library.arch_folder.absolute() / f"{name}.yaml" for name in (*named, *shared, GENERIC)}
     specs = library.spec_folder.absolute()
     found = {f"arch/{path.name}": OPENED[path] for path in archs if path in OPENED}
     found |= {f"specs/{path.relative_to(specs)}": its for path, its in OPENED.items()
