@@ -38,11 +38,13 @@ COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent
 READERS = {str(PACKAGE / name) for name in (
     "model/read_arch.py", "model/read_specs.py", "model/read_parts.py", "model/read_levels.py", "model/laws.py",
+    "model/read_first.py", "model/read_properties.py", "model/read_like.py",
     "language/read_yaml.py")}
 assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
     arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
-    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, law_texts.Law,
+    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, model.First, model.Asked,
+    law_texts.Law,
     catalogue.Row, catalogue.Section, catalogue.Catalogue,
 )
 

@@ -27,11 +27,11 @@ class _Reader:
         table.only(
             ("prove", "compared_with", "audit", "table", "mutants", "patches", "worst"), what
         )
-        prove = table.need("prove", Table, what)
+        asked, prove = self._asked(table, "prove", ("level",)), table.need("prove", Table, what)
         level = prove.text("level", "what is asked first")
         self._known(level, self.levels, "level", prove.at["level"])
         return First(
-            self._asked(table, "prove", ("level",)), level,
+            asked, level,
             self._theorem(table.text("compared_with", what), table.at["compared_with"]),
             self._theorem(table.text("audit", what), table.at["audit"]),
             self._theorems(table, "table"), self._asked(table, "mutants"),
