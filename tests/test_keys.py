@@ -43,8 +43,8 @@ READERS = {str(PACKAGE / name) for name in (
 assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
     arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
-    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec, model.First, model.Asked,
-    law_texts.Law,
+    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec,
+    model.First, model.Asked, law_texts.Law,
     catalogue.Row, catalogue.Section, catalogue.Catalogue,
 )
 
