@@ -15,10 +15,9 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from verifier.base.errors import SpecError, nearest
-from verifier.language.read_yaml import Items, Source, Table, read_yaml
+from verifier.language.read_yaml import Items, Plain, Source, Table, read_yaml
 from verifier.model.arch import GENERIC
 
 __all__ = ["Whole", "bare", "read_whole"]
@@ -112,7 +111,8 @@ class _Merge:
 
     def section(self, key: str) -> Table:
         """The entries under a key: the base's in their order, then the file's own."""
-        base = {bare(written): written for written in self.base[key]}
+        theirs = _part(self.base, key)
+        base = {bare(written): written for written in theirs}
         own, differs = _part(self.own, key), _part(self.differs, key)
         left = self.left(key, base)
         instead = _by_name(differs)
@@ -122,13 +122,13 @@ class _Merge:
                 raise SpecError(differs.key_at[written], f"no {name!r} in {key} to differ from: "
                                                          f"{why}{nearest(name, left)}")
             if written == left[name]:
-                self.refuse_same(differs, written, self.base[key][written])
-        found = Table(self.base[key].where)
+                self.refuse_same(differs, written, theirs[written])
+        found = Table(theirs.where)
         for name, written in left.items():
             if name in instead:
                 _put(found, instead[name], differs)
             else:
-                _put(found, written, self.base[key])
+                _put(found, written, theirs)
         for name, written in _by_name(own).items():
             if name in base:
                 raise SpecError(own.key_at[written],
@@ -148,7 +148,7 @@ class _Merge:
             gone |= found
         return {name: written for name, written in base.items() if name not in gone}
 
-    def refuse_same(self, differs: Table, key: str, base: Any) -> None:
+    def refuse_same(self, differs: Table, key: str, base: Plain) -> None:
         """Refuse what differs in nothing: a reader would look for the difference."""
         if _plain(differs[key]) == _plain(base):
             raise SpecError(differs.key_at[key],
@@ -174,7 +174,7 @@ def _by_name(table: Table) -> dict[str, str]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Plain) -> object:
     """A value without its places."""
     match value:
         case Source():
