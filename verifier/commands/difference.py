@@ -14,7 +14,7 @@ from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import open_outputs, tell, write_outputs
 from verifier.commands.execute import Progress
-from verifier.commands.options import filtering, make_filters
+from verifier.commands.options import filtering, mailing, make_filters
 
 if TYPE_CHECKING:
     from verifier.prove.difference import Difference
@@ -28,6 +28,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command()
 @filtering
+@mailing
 @click.option("--old-arch-dir", type=_PATH, metavar="DIR",
               help="the old architectures; default: the same as the new")
 @click.option("--old-spec-dir", type=_PATH, metavar="DIR",

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.columns import fold
 from verifier.base.errors import UsageError
 from verifier.base.exits import Exit, worst
 from verifier.base.output import one_line, open_outputs, tell, tell_error, write_outputs
 from verifier.commands.execute import Progress, execute, finish
-from verifier.commands.options import filtering, load, make_filters, running
+from verifier.commands.options import filtering, load, mailing, make_filters, running
 
 if TYPE_CHECKING:
     from verifier.evidence.certify.check import Checker
@@ -35,6 +36,7 @@ __all__ = ["certify", "export", "mutate"]
 @running
 @click.option("--json", "json_file", metavar="FILE", help="write what was found of certificates as JSON; - is standard output")
 @click.option("--junit", "junit_file", metavar="FILE", help="write the same as JUnit XML")
+@mailing
 @click.pass_context
 def certify(context: click.Context, /, folder: Path, verify: bool, **given: Any) -> int:
     """Prove, and leave for each proof a certificate that another program checks; with --verify, check them again."""
@@ -57,7 +59,7 @@ def certify(context: click.Context, /, folder: Path, verify: bool, **given: Any)
     with Progress(not given["quiet"]) as progress:
         report = verify_folder(folder, checker, library, _jobs(given), max(given["timeout"], 300), progress)
     if not write_outputs(_outputs(given), certified_parts(report)):
-        tell(certified_text(folder, report, given["quiet"], given["verbose"]))
+        tell(fold(certified_text(folder, report, given["quiet"], given["verbose"])))
     codes.append(Exit.CONTRADICTION if report.wrong else Exit.OPEN if report.unchecked or report.open else Exit.HOLDS)
     return Exit.STOPPED if report.stopped else worst(codes)
 
@@ -141,6 +143,7 @@ def export(context: click.Context, identity: str, form: str) -> int:
 @click.option("--json", "json_file", metavar="FILE", help="every judgement as JSON; - is standard output")
 @click.option("-v", "--verbose", is_flag=True, help="every mutant, also those that were noticed")
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
+@mailing
 @click.pass_context
 def mutate(context: click.Context, /, **given: Any) -> int:
     """Plant mistakes in arch/ and specs/ and see what notices them; 1 where one survives without a reason, or the other way."""
@@ -160,5 +163,5 @@ def mutate(context: click.Context, /, **given: Any) -> int:
                     jobs=given["jobs"] or os.cpu_count() or 1, state=given["state"], progress=progress,
                     patched=wanted if given["arch"] else library.spec.first.patches.variants)
     if not write_outputs(files, {"--json": lambda: [json.dumps(as_json(score), indent=1)]}):
-        tell("\n".join(text(score, given["verbose"])))
+        tell(fold("\n".join(text(score, given["verbose"]))))
     return Exit.REFUTED if score.unexplained() or score.stale else Exit.OPEN if score.lost() else Exit.HOLDS

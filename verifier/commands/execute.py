@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.columns import page
 from verifier.base.errors import UsageError
 from verifier.base.output import STDOUT, LineWriter, one_line, open_outputs, tell_error, write_outputs
 from verifier.commands.options import load
@@ -144,7 +145,7 @@ class Progress:
     """
 
     def __init__(self, told: bool, whole: bool = False) -> None:
-        self.told, self.whole = told, whole
+        self.told, self.whole = told and not page().mail, whole
         self.bar: Any = None
         self.theorems = self.closed = 0
         self.since = time.monotonic()
@@ -193,7 +194,7 @@ class Progress:
 
 def color(given: dict[str, Any]) -> bool:
     """Is colour wanted on standard output?"""
-    return sys.stdout.isatty() and not given["no_color"] and not os.environ.get("NO_COLOR")
+    return not page().mail and sys.stdout.isatty() and not given["no_color"] and not os.environ.get("NO_COLOR")
 
 
 def write_files(library: Library | None, run: Run, given: dict[str, Any]) -> bool:

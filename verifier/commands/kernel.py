@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
+from verifier.base.columns import fold
 from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import open_outputs, tell, tell_error, write_outputs
+from verifier.commands.options import mailing
 from verifier.kernel.tree.build_store import builds
 from verifier.kernel.tree.tree import find_tree
 from verifier.prove.baseline import Baseline, compare, read_baseline, said
@@ -90,7 +92,7 @@ def _stopped(undecided: tuple[str, ...]) -> int:
 def _common(command: Any) -> Any:
     for option in reversed(_OPTIONS):
         command = option(command)
-    return command
+    return mailing(command)
 
 
 @click.command("conform")
@@ -121,7 +123,7 @@ def conform_command(
     took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [as_junit(report)]})
     if not quiet and not took:
         text = as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose)
-        tell("\n".join([text, *against]))
+        tell(fold("\n".join([text, *against])))
     return code
 
 
@@ -150,5 +152,5 @@ def laws_command(
     told, against, code = _against(before, laws_json(found), names, found.exit_code)
     took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [laws_junit(found)]})
     if not quiet and not took:
-        tell("\n".join([laws_text(found, verbose), *against]))
+        tell(fold("\n".join([laws_text(found, verbose), *against])))
     return code

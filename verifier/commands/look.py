@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.columns import fold
 from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import tell, tell_error
 from verifier.commands.execute import Progress, finish
-from verifier.commands.options import GLOB, load
+from verifier.commands.options import GLOB, load, mailing
 from verifier.commands.told import keep, tell_again
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def _layout(context: click.Context, arch: str, overlay: str | None = None) -> La
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 @click.option("--encoding", default="option-c", help="whose reading of exclusive to show")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
+@mailing
 @click.pass_context
 def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str, as_json: bool) -> int:
     """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
@@ -66,12 +68,13 @@ def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
 @click.command()
 @click.argument("arch")
 @click.argument("texts", metavar="[NAME=V]... EXPR...", nargs=-1, required=True)
+@mailing
 @click.pass_context
 def call(context: click.Context, arch: str, texts: tuple[str, ...]) -> int:
     """What helpers make of values, such as 'pte_write(pte_wrprotect(0x867))'; ptep=0x867 names an entry in memory."""
     from verifier.model.apply import apply_text
 
-    tell(apply_text(_layout(context, arch), texts))
+    tell(fold(apply_text(_layout(context, arch), texts)))
     return Exit.HOLDS
 
 
@@ -81,6 +84,7 @@ _LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helper
 @click.command("list")
 @click.argument("what", type=click.Choice(_LISTS))
 @click.option("--arch", default=None, help="whose helpers; default: each architecture's default variant")
+@mailing
 @click.pass_context
 def list_command(context: click.Context, what: str, arch: str | None) -> int:
     """What there is."""
@@ -104,6 +108,7 @@ def list_command(context: click.Context, what: str, arch: str | None) -> int:
 @click.option("--no-cache", is_flag=True, help="neither read nor keep what earlier runs found")
 @click.option("-v", "--verbose", is_flag=True, help="also statements that hold, or fail, on all alike; lemmas, and every entry")
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
+@mailing
 @click.pass_context
 def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
     """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""

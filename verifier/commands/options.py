@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.columns import MAIL, on_page
+
 if TYPE_CHECKING:
     from verifier.run.filters import Filters
     from verifier.run.library import Library
 
-__all__ = ["FILTERS", "GLOB", "filtering", "load", "make_filters", "running", "writing"]
+__all__ = ["FILTERS", "GLOB", "filtering", "load", "mailing", "make_filters", "running", "writing"]
 
 GLOB = "a shell glob; may be given several times"
 FILTERS = ("arch", "level", "encoding", "code", "transition", "property")
@@ -73,6 +75,16 @@ def writing(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, what in (("sarif", "SARIF 2.1.0"), ("junit", "JUnit XML"), ("json", "JSON; - is standard output")):
         command = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=f"write the result as {what}")(command)
     return command
+
+
+def mailing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that makes text for a mail of whatever the command prints."""
+    def chosen(context: click.Context, option: click.Parameter, on: bool) -> None:
+        if on:
+            context.with_resource(on_page(MAIL))
+
+    return click.option("--mail", is_flag=True, expose_value=False, callback=chosen,
+                        help="text for a mail: 72 columns, no colour, no progress bar")(command)
 
 
 def make_filters(given: dict[str, Any]) -> Filters:

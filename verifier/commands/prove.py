@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from verifier.base.columns import fold
 from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import tell
 from verifier.commands.execute import Progress, color, execute, finish, write_files
-from verifier.commands.options import FILTERS, filtering, load, make_filters, running, writing
+from verifier.commands.options import FILTERS, filtering, load, mailing, make_filters, running, writing
 from verifier.commands.told import keep, tell_again
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ FIRST_SECONDS = 0.0  # of the search of one theorem, in the first answer: what k
 @filtering
 @running
 @writing
+@mailing
 @click.option("--unneeded", is_flag=True, help="list the assumptions that none of these proofs needs, instead of the verdicts")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
               help="the JSON of an earlier run: say what is new, and let the exit code speak of that only")
@@ -104,7 +106,7 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
         found = needs(library, filters, progress)
     if not found.proofs:
         raise nothing_matches(filters, library)
-    tell("\n".join(lines(found)))
+    tell(fold("\n".join(lines(found))))
     return Exit.HOLDS
 
 
@@ -112,6 +114,7 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
 @filtering
 @running
 @writing
+@mailing
 @click.pass_context
 def audit(context: click.Context, /, **given: Any) -> int:
     """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
@@ -142,6 +145,7 @@ def audit(context: click.Context, /, **given: Any) -> int:
 @click.option("--more", type=click.IntRange(1, 100), default=1, help="as many counterexamples, by more than the frame")
 @running
 @writing
+@mailing
 @click.pass_context
 def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
     """One obligation: the claim, the verdict, the values, the trace, the replay."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from verifier.base.columns import page
 from verifier.base.data import data_folder
 from verifier.base.output import tell, tell_error
 from verifier.base.store import cache_folder, read_sealed, write_sealed
@@ -63,8 +64,6 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
     """What this command tells from; None where it says more than a text, or may not be kept."""
     if any(given.get(name) for name in _MORE) or given.get("helpers", "yaml") != "yaml":
         return None
-    from shutil import get_terminal_size
-
     from verifier.base.digests import digest, digest_files, program
 
     folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs"), data_folder("hints")]
@@ -72,7 +71,7 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
     try:
         files = [digest_files(folder) for folder in folders]
         key = digest(program("verifier.cli"), command, repr(sorted(words.items())), [str(f) for f in folders], files,
-                     _painted(given), get_terminal_size().columns)
+                     _painted(given), repr(page()))
     except OSError:
         return None  # a file that cannot be read is told of by who reads it
     rows = ((folder / name, found) for folder, those in zip(folders, files, strict=True) for name, found in those.items())

@@ -15,7 +15,7 @@ from verifier.prove.obligations import Group, Obligation
 
 __all__ = [
     "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State",
-    "TheoremResult", "Unknown", "Vacuous", "Verdict", "exit_code", "reason", "recounted", "said",
+    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "reason", "recounted", "said",
     "settled", "verdict_name",
 ]
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from verifier.model.catalogue import Catalogue, Row
 
@@ -16,8 +16,12 @@ _HOW = {"set": "Set", "cleared": "Taken away", "asked": "Asked for, and somethin
 
 
 def rows(catalogue: Catalogue) -> list[list[str]]:
-    """Number, what models it, place, what happens: one line for each row."""
-    return [[row.number, ",".join(catalogue.covered_by(row)) or "-", row.site, _said(row)] for row in catalogue.rows()]
+    """Number, place, and what happens, with what models it."""
+    return [[row.number, row.site, f"{_said(row)}. {_by(catalogue.covered_by(row))}"] for row in catalogue.rows()]
+
+
+def _by(names: Sequence[str]) -> str:
+    return f"Modelled by {', '.join(names)}." if names else "Nothing models it."
 
 
 def coverage_line(found: object) -> str:

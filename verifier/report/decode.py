@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from verifier.base.columns import wrap
 from verifier.base.errors import UsageError
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import truth_of, word_of
@@ -15,7 +16,6 @@ from verifier.language.syntax import BOOL
 from verifier.model.arch import Layout
 from verifier.model.spec import Encoding, Spec
 from verifier.model.typed import Model
-from verifier.report.columns import wrap
 
 __all__ = ["decode_text", "fields", "flags_line", "parse_value"]
 
@@ -122,7 +122,8 @@ def flags_line(layout: Layout, value: int) -> str:
 
 
 def _decoded_text(found: dict[str, Any]) -> str:
-    lines = [f"{found['value']}  {found['flags']}"]
+    flags = wrap(found["flags"].replace("|", "| "), f"{found['value']}  ", " " * 4)
+    lines = [flags.replace("| ", "|")]
     about = found["kind"]
     if "pfn" in found:
         about += f", pfn {found['pfn']}"
@@ -131,7 +132,7 @@ def _decoded_text(found: dict[str, Any]) -> str:
     if "swap" in found:
         swap = found["swap"]
         about += f": {swap['kind']}, type {int(swap['type'], 16)}, offset {swap['offset']}"
-    lines.append(f"  {about}  ({found['variant']})")
+    lines.append(wrap(f"{about}  ({found['variant']})"))
     yes = [n for n, v in found["helpers"].items() if v]
     no = [n for n, v in found["helpers"].items() if not v]
     lines += [wrap("true:  " + " ".join(yes)), wrap("false: " + " ".join(no))]

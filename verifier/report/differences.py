@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from verifier.base.columns import labelled, wrap
 from verifier.model.typed import Model
 from verifier.prove.difference import Difference
-from verifier.report.columns import wrap
 from verifier.report.moves import moves_text
 from verifier.report.state_json import move, moves, number
 from verifier.run.library import Library
@@ -35,9 +35,9 @@ def difference_text(library: Library, found: Sequence[Difference], verbose: bool
     for one in found if not quiet else ():
         if one.word in _QUIET:
             if verbose:
-                parts.append(f"{one.word:<12}  {one.id}")
+                parts.append(labelled(f"{one.word:<12}  ", one.id))
             continue
-        lines = [f"{one.word:<12}  {one.id}", wrap(_SAYS[one.word] + (f"; {one.note}" if one.note else ""))]
+        lines = [labelled(f"{one.word:<12}  ", one.id), wrap(_SAYS[one.word] + (f"; {one.note}" if one.note else ""))]
         model = _model(library, one)
         if one.move is not None and one.old is not None:
             if one.trace:
@@ -49,7 +49,7 @@ def difference_text(library: Library, found: Sequence[Difference], verbose: bool
         parts.append("\n".join(lines))
     counts = Counter(one.word for one in found)
     order = (*_SAYS, *_QUIET)
-    parts.append(f"Compared {len(found)}: " + ", ".join(f"{counts[w]} {w}" for w in order if counts[w]) + ".")
+    parts.append(wrap(f"Compared {len(found)}: " + ", ".join(f"{counts[w]} {w}" for w in order if counts[w]) + ".", "", "  "))
     return "\n\n".join(parts) if not verbose else "\n".join(parts)
 
 

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
+from verifier.base.columns import labelled, page, wrap
 from verifier.base.errors import Where
 from verifier.model.spec import EFFECT, Transition
 from verifier.model.typed import Model
 from verifier.prove.results import Counterexample, Result, reason, verdict_name
-from verifier.report.columns import WIDTH, wrap
 from verifier.report.moves import moves_text
 from verifier.report.why import Shown, why
 from verifier.run.library import Library
 
-__all__ = ["explain_text", "more_text", "source_of"]
+__all__ = ["explain_text", "more_text", "replay_line", "source_of"]
 
 
 def source_of(library: Library, result: Result) -> str:
@@ -25,11 +25,8 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     """One obligation in full."""
     o = result.obligation
     name = verdict_name(result.verdict).upper()
-    head = f"{name}  {o.id}"
-    tail = f"{result.solver}, {'from cache' if result.cached else f'{result.seconds * 1000:.0f} ms'}"
-    painted = f"\x1b[1m{head}\x1b[0m" if color else head
-    parts = [painted + " " * max(2, WIDTH - len(head) - len(tail)) + tail]
-    parts.append(wrap(o.claim))
+    head = labelled(f"{name}  ", o.id)
+    parts = [f"\x1b[1m{head}\x1b[0m" if color else head, wrap(o.claim)]
     model = library.group_model(o.group)
     if name == "VACUOUS":
         said = reason(result.verdict)
@@ -57,13 +54,13 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
         given = ", ".join(f"{n}={v if isinstance(v, bool) else hex(v)}" for n, v in found.move.inputs.items())
         return [wrap(f"fails for {given}")]
     if found.reached and found.trace:
-        parts.append(f"  reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:")
+        parts.append(wrap(f"reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:"))
         parts.append(moves_text(model, found.trace))
     elif found.trace:
-        parts.append("  reached after an earlier step has broken a property; each recomputed with plain integers:")
+        parts.append(wrap("reached after an earlier step has broken a property; each recomputed with plain integers:"))
         parts.append(moves_text(model, found.trace))
     elif not found.reached:
-        parts.append(f"  no trace of up to {found.depth} steps leads there. The step alone:")
+        parts.append(wrap(f"no trace of up to {found.depth} steps leads there. The step alone:"))
         parts.append(moves_text(model, [found.move]))
     else:
         parts.append("  a fresh state:\n" + moves_text(model, [found.move]))
@@ -121,21 +118,33 @@ def _hardware_words(model: Model, found: Counterexample) -> str:
 def _places(library: Library, result: Result) -> str:
     o = result.obligation
     transition = library.spec.transitions.get(o.transition)
-    lines = [f"  property {_where(library, transition, o.property)}"]
+    lines = [_place("property", str(_where(library, transition, o.property)))]
     if transition is not None:
         chosen = transition.code(o.group.code)
         if chosen is not None:
-            lines.append(f"  code     {chosen[1].where} ({chosen[0]})   {transition.site}")
+            lines.append(_place("code", f"{chosen[1].where} ({chosen[0]})"))
+            lines.append(_place("kernel", transition.site))
         for reason, kernel in transition.gives_up.items():
-            lines.append(f"  may give exclusivity up: {reason} ({kernel})")
-    lines.append(f"  replay   pteproof explain {o.id}")
+            lines.append(_place("", f"may give exclusivity up: {reason} ({kernel})"))
+    lines.append(_place("decided", f"by {result.solver}, {'from cache' if result.cached else f'{result.seconds * 1000:.0f} ms'}"))
+    lines.append(replay_line(o.id, "  replay   "))
     counterexample = getattr(result.verdict, "counterexample", None)
     if counterexample is not None:
         said = "evaluator" if counterexample.replayed else "nothing"
         why = counterexample.kernel_why
         kernel = f"the kernel's helpers ({why})" if counterexample.kernel else f"kernel: {why}"
-        lines.append(f"           reproduced by: {said}; {kernel}")
+        lines.append(_place("", f"reproduced by: {said}; {kernel}"))
     return "\n".join(lines)
+
+
+def replay_line(identity: str, indent: str) -> str:
+    """The command that explains an obligation, on two lines where it has to be."""
+    line = f"{indent}pteproof explain {identity}"
+    return line if len(line) <= page().width else f"{indent}pteproof explain \\\n{' ' * len(indent)}{identity}"
+
+
+def _place(label: str, text: str) -> str:
+    return wrap(text, f"  {label:<9}", " " * 11)
 
 
 def _where(library: Library, transition: Transition | None, prop: str) -> Where:

@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from verifier.base.columns import columns, page, wrap
 from verifier.base.errors import UsageError, nearest
 from verifier.model.spec import EFFECT, REACHES
 from verifier.report import catalogue
-from verifier.report.columns import table
 from verifier.run.library import Library
 
 __all__ = ["list_text"]
+
+LEAST = 36  # columns that the text of a line needs beside what it is about
+BELOW = " " * 6
+FOREVER = 1000
 
 
 def list_text(library: Library, what: str, arch: str | None) -> str:
@@ -28,9 +34,22 @@ def list_text(library: Library, what: str, arch: str | None) -> str:
     elif what == "encodings":
         rows = [[e.name, " ".join(e.codes), e.describe] for e in library.spec.encodings.values()]
     elif what == "helpers":
-        names = [arch] if arch else list(library.archs)
-        rows = [[library.variant(n).name, h, library.layout(library.variant(n).name).helper(h).source]
-                for n in names for h in library.layout(library.variant(n).name).helpers()]
+        return "\n\n".join(_helpers(library, library.variant(n).name) for n in ([arch] if arch else library.archs))
     else:
         raise UsageError(f"cannot list {what!r}{nearest(what, ['archs', 'variants'])}")
-    return "\n".join(table(rows, [""] * len(rows[0])).splitlines()[1:])
+    return _lines(rows)
+
+
+def _helpers(library: Library, variant: str) -> str:
+    layout = library.layout(variant)
+    return "\n".join([f"{variant}:", *(wrap(f"{name}  {layout.helper(name).source}", "  ", BELOW) for name in layout.helpers())])
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    """Columns, the last of which has its words in several lines; where too little is left for it, it stands below."""
+    short = [row[:-1] for row in rows]
+    heads = [line for (line,) in columns(short, FOREVER)]
+    beside = max(map(len, heads)) + 2
+    if page().width - beside < LEAST:
+        return "\n".join(f"{head}\n{wrap(row[-1], BELOW)}" for head, row in zip(heads, rows, strict=True))
+    return "\n".join(wrap(row[-1], head.ljust(beside), " " * beside) for head, row in zip(heads, rows, strict=True))

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from itertools import chain
 
+from verifier.base.columns import columns, page, wrap
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import truth_of
 from verifier.language.machine import Machine
@@ -13,39 +14,33 @@ from verifier.model.typed import Model
 from verifier.model.world import World
 from verifier.prove.bits_way import input_reader
 from verifier.prove.results import Move, State
-from verifier.report.columns import table
 
 __all__ = ["PEOPLE", "moves_text", "reads_as", "shown"]
 
 PEOPLE = ("A", "B", "other")
-_HEAD = ["step", "transition", "who", "entry", "write", "dirty", "uffd", "reads as", "really"]
+_HEAD = ("who", "entry", "write dirty uffd", "reads as", "really")
+_INDENT = " " * 5
 
 
 def moves_text(model: Model, moves: Sequence[Move]) -> str:
-    """The steps as a table: each entry that matters, how it reads, and what is true."""
-    rows: list[list[str]] = []
-    for number, move in enumerate(moves):
-        who = [p for p in (0, 1) if p in move.roles or move.before["entry", p] != move.after["entry", p]
-               or (number == len(moves) - 1 and move.after["reach", p])]
-        for position, process in enumerate(who):
-            first = [str(number), move.transition] if position == 0 else ["", ""]
-            rows.append([*first, PEOPLE[process], *_reading(model, move.after, process)])
-        chosen = ", ".join(n.split("@")[0] if v is True else f"{n}={v:#x}" for n, v in sorted(move.inputs.items())
-                           if v and not n.startswith("shadow_stack"))
-        if chosen:
-            rows.append(["", f"  with {chosen}", *[""] * (len(_HEAD) - 2)])
-    text = table(rows, _HEAD) if all(len(r[1]) < 24 or r[2] for r in rows) else _loose(rows)
-    return textwrap.indent(text, "  ")
+    """The steps, each with a table of the entries that matter, how they read, and what is true."""
+    rows = [[[PEOPLE[p], *_reading(model, move.after, p)] for p in (0, 1)
+             if p in move.roles or move.before["entry", p] != move.after["entry", p]
+             or (number == len(moves) - 1 and move.after["reach", p])] for number, move in enumerate(moves)]
+    head, *lines = columns([_HEAD, *chain(*rows)], page().width - len(_INDENT), whole=(0, 1, 2))
+    left = iter(lines)
+    told = [_INDENT + line for line in head]
+    for number, (move, mine) in enumerate(zip(moves, rows, strict=True)):
+        told.append(_title(number, move))
+        told += [_INDENT + line for _ in mine for line in next(left)]
+    return "\n".join(told)
 
 
-def _loose(rows: list[list[str]]) -> str:
-    """A table whose remarks (rows of one long cell) do not widen the columns."""
-    plain = [r for r in rows if r[2]]
-    lines = table(plain, _HEAD).splitlines()
-    done, result = iter(lines[1:]), [lines[0]]
-    for row in rows:
-        result.append(next(done) if row[2] else " " * 4 + row[1])
-    return "\n".join(result)
+def _title(number: int, move: Move) -> str:
+    """What happens in a step, and with what."""
+    chosen = ", ".join(n.split("@")[0] if v is True else f"{n}={v:#x}" for n, v in sorted(move.inputs.items())
+                       if v and not n.startswith("shadow_stack"))
+    return wrap(f"{number}  {move.transition}" + (f", with {chosen}" if chosen else ""), "  ", _INDENT)
 
 
 def _reading(model: Model, state: State, process: int) -> list[str]:
@@ -59,7 +54,8 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
 
     present = holds("pte_present") == "1"
     bits = [holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present else ["-", "-", "-"]
-    return [f"0x{entry:0{layout.width // 4}x}", *bits, reads_as(model, state, process), _really(state, process)]
+    return [f"0x{entry:0{layout.width // 4}x}", "{:5} {:5} {}".format(*bits), reads_as(model, state, process),
+            _really(state, process)]
 
 
 def shown(model: Model) -> Machine[int, bool]:

@@ -24,6 +24,7 @@ from verifier.prove.results import (
     TheoremResult,
     Unknown,
     Vacuous,
+    counted_as,
     reason,
     verdict_name,
 )
@@ -34,7 +35,7 @@ from verifier.run.library import Library
 __all__ = ["SCHEMA", "head", "json_parts", "opening", "records", "schema", "text"]
 
 SCHEMA = "pteproof.result/2"
-_WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete")
+_WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete", "advice")
 
 
 def schema() -> dict[str, Any]:
@@ -93,7 +94,7 @@ def opening(library: Library | None) -> dict[str, Any]:
 
 def head(run: Run) -> dict[str, Any]:
     """What a run comes to, without its results."""
-    counts = Counter(verdict_name(r.verdict) for r in run.results)
+    counts = Counter(counted_as(r) for r in run.results)
     return {
         "solvers": dict(run.solvers),
         "summary": {**{word: counts[word] for word in _WORDS}, "undecided": run.undecided},

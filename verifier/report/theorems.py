@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Theorems as a table of 80 columns, and one sentence for each."""
+"""Theorems as a table, and one sentence for each."""
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from verifier.base.columns import table, wrap
 from verifier.model.spec import ADVISORY
 from verifier.prove.obligations import Group
 from verifier.prove.results import Result, Run, TheoremResult, verdict_name
-from verifier.report.columns import table
 from verifier.run.library import Library
 
 __all__ = ["sentences", "theorem_table"]
 
-COLUMNS = 80
 NAMED = 8  # steps of a theorem that its sentence names
 _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete", "advice")
 _SHOWN = ("proved", "refuted", "unknown", "advice")  # also where there are none
@@ -27,9 +25,9 @@ def theorem_table(run: Run) -> str:
     """A line for each theorem of which something is decided; columns of other verdicts only where there are some."""
     reached = [t for t in run.theorems if any(t.counts.values()) or not run.stopped]
     words = [w for w in _WORDS if w in _SHOWN or any(t.counts[w] for t in reached)]
-    rows = [[str(t.group), t.verdict if t.whole else f"{t.verdict} (in part)", *(str(t.counts[w]) for w in words)]
-            for t in reached]
-    return table(rows, ["theorem", "verdict", *words], numbers=2)
+    rows = [[str(t.group), t.verdict if t.whole else f"{t.verdict} *", *(str(t.counts[w]) for w in words)] for t in reached]
+    told = table(rows, ["theorem", "verdict", *words], numbers=2)
+    return told if all(t.whole for t in reached) else f"{told}\n* of the part of it that was asked for and decided"
 
 
 def sentences(library: Library, run: Run) -> str:
@@ -40,7 +38,7 @@ def sentences(library: Library, run: Run) -> str:
         if theorem.whole:
             group = theorem.group
             lines = parts.setdefault(f"{group.variant}, {group.level}:", [])
-            lines += _wrapped(_sentence(library, theorem, failed, _base_of(library, run, group)))
+            lines.append(wrap(_sentence(library, theorem, failed, _base_of(library, run, group)), "  ", "    "))
     return "\n\n".join("\n".join([head, *lines]) for head, lines in parts.items())
 
 
@@ -100,8 +98,3 @@ def _open(failures: dict[Failure, str]) -> str:
     """How many of them are refuted, where not all are."""
     refuted = sum(word == "refuted" for word in failures.values())
     return "" if refuted == len(failures) else f" {refuted} are refuted; to the others no trace is known."
-
-
-def _wrapped(sentence: str) -> Iterator[str]:
-    yield from textwrap.wrap(sentence, COLUMNS, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False,
-                             break_long_words=False)

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
+from verifier.base.columns import fold, table
 from verifier.evidence.table import show_proofs
 from verifier.evidence.table.compute import Row
 from verifier.evidence.table.proofs import Proofs
@@ -42,10 +43,7 @@ def _markdown(heads: Sequence[str], cells: Sequence[Sequence[str]],
 
 
 def _text(heads: Sequence[str], cells: Sequence[Sequence[str]], apart: Sequence[str]) -> list[str]:
-    widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(len(heads))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-             for row in (heads, *cells)]
-    return [*lines, "", *apart]
+    return [table(cells, heads), "", *map(fold, apart)]
 
 
 def _line(cells: Sequence[str]) -> str:

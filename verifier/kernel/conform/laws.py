@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any, TypeAlias
 
 from verifier.base.errors import SpecError, UsageError
@@ -275,7 +276,7 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
                 lines += [
                     f"    with {name} = {value:#x}" for name, value in result.free.items() if value
                 ]
-                lines.append(f"    {result.law.holds.text} ({result.law.source})")
+                lines.append(indent(f"{result.law.holds.text.rstrip()}\n({result.law.source})", "    "))
             case Contradicted(values=values, reason=reason):
                 lines.append(
                     f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}"
