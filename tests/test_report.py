@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from verifier.base.errors import UsageError
 from verifier.cli import main
-from verifier.model.step import key_name
+from verifier.model.world import key_name
 from verifier.prove.results import Run, verdict_name
 from verifier.report import forms
 from verifier.report.decode import parse_value
