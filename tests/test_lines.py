@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""No line of arch/, specs/, the data in verifier/ and prose has more than 100 columns.
+"""No line of arch/, specs/, the data in verifier/, prose, and code of most rooms has more than 100
+columns.
 
 Not meant are hints/, which is generated, rows of tables, and what a block quotes of what a command
 prints. The command itself is meant: a backslash at its end goes on in the next line.
@@ -16,11 +17,20 @@ from pages import ROOT
 MOST = 100
 DATA = [path for folder in ("arch", "specs", "verifier")
         for path in sorted((ROOT / folder).rglob("*.yaml"))]
+ROOMS = ("verifier/kernel", "verifier/meeting", "tests/kernel")
+# Code of C and of LLVM is quoted there as it is, a statement a line.
+QUOTED = {f"test_{name}.py"
+          for name in ("asm_powerpc32", "asm_s390", "asm_x86", "lookalike", "patched")}
+CODE = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))
+        if path.name not in QUOTED]
 PROSE = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "bench" / "README.md"})
 
 
 def quoted(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """The lines of a page with their numbers, without rows of tables and without what a command printed."""
+    """The lines of a page with their numbers.
+
+    Rows of tables and what a command printed are left out.
+    """
     printed = command = False
     last = ""
     for number, line in enumerate(lines, 1):
@@ -39,6 +49,13 @@ def test_lines_of_data(path: Path) -> None:
     assert not [number for number, line in enumerate(lines, 1) if len(line) > MOST]
 
 
+@pytest.mark.parametrize("path", CODE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_lines_of_code(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert not [number for number, line in enumerate(lines, 1) if len(line) > MOST]
+
+
 @pytest.mark.parametrize("path", PROSE, ids=lambda p: str(p.relative_to(ROOT)))
 def test_lines_of_prose(path: Path) -> None:
-    assert not [number for number, line in quoted(path.read_text().splitlines()) if len(line) > MOST]
+    lines = path.read_text().splitlines()
+    assert not [number for number, line in quoted(lines) if len(line) > MOST]

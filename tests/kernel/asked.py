@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which variants the tests against a tree are about: a fixed few, or those that ARCH names (`make test-kernel ARCH='loongarch parisc'`)."""
+"""Which variants the tests against a tree are about: a fixed few, or those that ARCH names (`make
+test-kernel ARCH='loongarch parisc'`).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A kernel tree in which some files read otherwise: what the compiler sees, and nothing on disk.
 
-The tree is configured as it stands; clang then reads the changed files in the place of its own (-ivfsoverlay).
+The tree is configured as it stands; clang then reads the changed files in the place of its own
+(-ivfsoverlay).
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def edited(tree: Path, edits: Mapping[str, tuple[str, str]]) -> dict[str, str]:
 
 
 class ChangedTree:
-    """The kernel's helpers of one variant, compiled from a tree with changed files; `files`: path in the tree -> text."""
+    """The kernel's helpers of one variant, compiled from a tree with changed files; `files`: path
+    in the tree -> text.
+    """
 
     def __init__(self, tree: Path, layout: Layout, files: Mapping[str, str], folder: Path) -> None:
         self.path, self.layout, self.folder = tree, layout, folder

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Snippets of C, lifted and run: the same functions as intermediate representation of several targets, and natively."""
+"""Snippets of C, lifted and run: the same functions as intermediate representation of several
+targets, and natively.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ class _Odd:
 
 
 def odd_backend(change: Change) -> Backend:
-    """z3, each of whose answers passes through a function of the question's number and the answer."""
+    """z3, each of whose answers passes through a function of the question's number and the answer.
+    """
     backend = make_backend("z3", 30)
     return replace(backend, solver=_Odd(backend.solver, change))
 

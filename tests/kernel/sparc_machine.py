@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small model of a SPARC V9 CPU: object files, patched as the kernel does at boot, and functions that only compute."""
+"""A small model of a SPARC V9 CPU: object files, patched as the kernel does at boot, and functions
+that only compute.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ class Image:
 
 
 def load(data: bytes, patches: tuple[str, ...]) -> Image:
-    """An ELF object of 64 bits. What the sections of these names hold is put in its place: `.word ADDRESS`, instructions."""
+    """An ELF object of 64 bits.
+
+    What the sections of these names hold is put in its place: `.word ADDRESS`, instructions.
+    """
     start, = struct.unpack(">Q", data[40:48])
     count, names = struct.unpack(">HH", data[60:64])
     headers = [
@@ -60,7 +65,9 @@ def _string(table: bytes, at: int) -> str:
 
 @dataclass
 class Cpu:
-    """Registers: globals, out, local and in; the program counter and the next one; was the last result 0?"""
+    """Registers: globals, out, local and in; the program counter and the next one; was the last
+    result 0?
+    """
 
     registers: list[int] = field(default_factory=lambda: [0] * 32)
     pc: int = 0

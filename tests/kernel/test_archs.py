@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every helper of a variant is the kernel's, in what it gives and in how atomic it is, and nothing is incomplete."""
+"""Every helper of a variant is the kernel's, in what it gives and in how atomic it is, and nothing
+is incomplete.
+"""
 
 from __future__ import annotations
 

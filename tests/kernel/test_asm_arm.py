@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""arm's set_pte_ext as machine code: what it leaves in memory, which calls lead to it, and what is given up."""
+"""arm's set_pte_ext as machine code: what it leaves in memory, which calls lead to it, and what is
+given up.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Assembly of MIPS; what else its helpers need: the other of a pair of entries, and where a table lies."""
+"""Assembly of MIPS; what else its helpers need: the other of a pair of entries, and where a table
+lies.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Assembly of powerpc with 64 bits: what updates leave in memory and give, what waits, what traps, and what is given up."""
+"""Assembly of powerpc with 64 bits: what updates leave in memory and give, what waits, what traps,
+and what is given up.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from verifier.language.algebra import Integers
 LAYOUT = 'target datalayout = "e-m:e-Fn32-i64:64-i128:128-n32:64-S128-v256:256:256-v512:512:512"\n'
 RADIX = (
     "1:\\09ldarx\\09$0,0,$3\\09\\09#"
-    " pte_update\\0A\\09andc\\09$1,$0,$5\\09\\0A\\09or\\09$1,$1,$4\\09\\0A\\09stdcx.\\09$1,0,$3\\09\\09\\0A"
+    " pte_update\\0A\\09andc\\09$1,$0,$5\\09\\0A\\09or\\09$1,$1,$4\\09\\0A"
+    "\\09stdcx.\\09$1,0,$3\\09\\09\\0A"
     "\\09bne-\\091b"
 )
 HASH = (
@@ -35,7 +38,8 @@ FLAGS = (
 )
 SWAP = (
     "\\0Async \\0A1:\\09ldarx\\09$0,0,$2\\09\\09#"
-    " __cmpxchg_u64\\0A\\09cmpd\\090,$0,$3\\0A\\09bne-\\092f\\0A\\09stdcx.\\09$4,0,$2\\0A\\09bne-\\091b\\0Async"
+    " __cmpxchg_u64\\0A\\09cmpd\\090,$0,$3\\0A\\09bne-\\092f\\0A"
+    "\\09stdcx.\\09$4,0,$2\\0A\\09bne-\\091b\\0Async"
     " \\0A\\0A2:"
 )
 BUG = (
@@ -56,7 +60,9 @@ class Free:
 
 
 def run(lines: str, memory: int = 0, a: int = 0, b: int = 0, c: int = 0) -> tuple[int, int, Lifter]:
-    """f(ptr %p, i64 %a, i64 %b, i64 %c): its result, the eight bytes behind %p, and who knows what was given up."""
+    """f(ptr %p, i64 %a, i64 %b, i64 %c): its result, the eight bytes behind %p, and who knows what
+    was given up.
+    """
     text = (
         f"{LAYOUT}%struct.pte_t = type {{ i64 }}\ndefine i64 @f(ptr %p, i64 %a, i64 %b, i64 %c)"
         f" {{\nentry:\n{lines}\n}}\n"

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Assembly of powerpc with 32 bits: what an update by reservation and a store in halves leave in memory and give; what flushes clear."""
+"""Assembly of powerpc with 32 bits: what an update by reservation and a store in halves leave in
+memory and give; what flushes clear.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def run(lines: str, memory: int, *args: tuple[int, int], size: int = 4) -> tuple
 
 
 def update(part: int) -> str:
-    """The loop of pte_update on %p, %a0 being what it clears and %a1 what it sets; its result's part."""
+    """The loop of pte_update on %p, %a0 being what it clears and %a1 what it sets; its result's
+    part.
+    """
     return f"""  %r = call {{ i32, i32 }} asm sideeffect {UPDATE}, "=&r,=&r,=*m,r,r,r,*m,~{{cr0}}"(ptr elementtype(i32) %p, ptr %p, i32 %a0, i32 %a1, ptr elementtype(i32) %p)
   %v = extractvalue {{ i32, i32 }} %r, {part}
   ret i32 %v"""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Assembly of riscv and hexagon: what atomics leave in memory and give, what alternatives choose, and what is given up."""
+"""Assembly of riscv and hexagon: what atomics leave in memory and give, what alternatives choose,
+and what is given up.
+"""
 
 from __future__ import annotations
 

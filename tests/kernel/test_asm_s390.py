@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Assembly of s390: what each known instruction leaves in memory and gives, and that what is not known is given up."""
+"""Assembly of s390: what each known instruction leaves in memory and gives, and that what is not
+known is given up.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Free:
 
 
 def run(lines: str, memory: int, *args: int, kind: str = "i64") -> tuple[int | None, int, bool]:
-    """f(ptr %p, i64 %a, i64 %b): its result, the eight bytes behind %p, and whether a way was given up."""
+    """f(ptr %p, i64 %a, i64 %b): its result, the eight bytes behind %p, and whether a way was given
+    up.
+    """
     text = f"{LAYOUT}{PHYS}define {kind} @f(ptr %p, i64 %a, i64 %b) {{\nentry:\n{lines}\n}}\n"
     lifter = Lifter(
         Integers(),

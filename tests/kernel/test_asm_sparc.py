@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What SPARC's C calls, or does with memory: a word stored under a lock, operations that a table points to, a memset of any length."""
+"""What SPARC's C calls, or does with memory: a word stored under a lock, operations that a table
+points to, a memset of any length.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""cmpxchg8b, which an entry of PAE's two words is changed by, and arguments that are copies of a structure."""
+"""cmpxchg8b, which an entry of PAE's two words is changed by, and arguments that are copies of a
+structure.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ def test_what_is_no_cmpxchg8b_is_given_up() -> None:
 
 
 def test_an_exchange_with_what_was_read_succeeds_for_every_value() -> None:
-    """The loop of try_cmpxchg64 ends after one round over terms too, without a question to a solver."""
+    """The loop of try_cmpxchg64 ends after one round over terms too, without a question to a
+    solver.
+    """
     text = f"""define i64 @f(ptr %p, i64 %a) {{
 entry:
   %old = load i64, ptr %p, align 4

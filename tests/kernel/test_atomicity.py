@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whether a helper in C and a text of arch/ come to the same while the hardware acts: small files of C, no tree."""
+"""Whether a helper in C and a text of arch/ come to the same while the hardware acts: small files
+of C, no tree.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +46,7 @@ pytestmark = needs_clang
 
 # On RISC-V with Svadu: WRITE is bit 2, ACCESSED 6, DIRTY 7.
 C = """
+#define barrier() __asm__ volatile ("" : : : "memory")
 typedef unsigned long pte_t;
 void at_once(pte_t *p) { __atomic_fetch_and(p, ~4UL, __ATOMIC_RELAXED); }
 void in_two(pte_t *p) { pte_t old = *(volatile pte_t *)p; *(volatile pte_t *)p = old & ~4UL; }
@@ -52,7 +55,7 @@ void until_it_fits(pte_t *p) {
   while (!__atomic_compare_exchange_n(p, &old, old & ~4UL, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 pte_t taken(pte_t *p) { return __atomic_exchange_n(p, 0, __ATOMIC_RELAXED); }
-pte_t taken_in_two(pte_t *p) { pte_t old = *p; __asm__ volatile ("" : : : "memory"); *p = 0; return old; }
+pte_t taken_in_two(pte_t *p) { pte_t old = *p; barrier(); *p = 0; return old; }
 pte_t looked_at_twice(pte_t *p) { pte_t a = *(volatile pte_t *)p; return a | *(volatile pte_t *)p; }
 void halves(pte_t *p) { ((unsigned *)p)[0] &= ~4U; ((unsigned *)p)[1] = 0; }
 """
@@ -178,7 +181,9 @@ def test_a_helper_against_a_text(
     more: bool,
     less: bool,
 ) -> None:
-    """An exchange that is split in two is noticed, unless the text says so too; and a text that leaves room for nothing is told."""
+    """An exchange that is split in two is noticed, unless the text says so too; and a text that
+    leaves room for nothing is told.
+    """
     kernel, arch = Snippet(module, name, events), text(layout, events, body)
     escaped = ask(kernel, arch)
     assert isinstance(escaped, Escape) == more and (escaped is None) == (not more)
@@ -214,7 +219,9 @@ def test_one_step_or_not(
 
 
 def test_windows_are_named_by_place(events: tuple[Happening, ...], module: Module) -> None:
-    """With terms and with numbers the same windows, whatever way is taken; and each access is told to be plain, or of a part."""
+    """With terms and with numbers the same windows, whatever way is taken; and each access is told
+    to be plain, or of a part.
+    """
     graph = bits_backend()
     free = graph.alg.input_word("p", 64)
     symbolic = Snippet(module, "until_it_fits", events, backend=graph).outcome(

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Atomicity of a real tree's helpers: arch/ is as atomic as the kernel, and what is not is noticed. Needs a tree: KERNEL_TREE."""
+"""Atomicity of a real tree's helpers: arch/ is as atomic as the kernel, and what is not is noticed.
+
+Needs a tree: KERNEL_TREE.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,9 @@ def splitting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("variant", "steps"), [("x86_64", 4), ("riscv64+svadu", 2)])
 def test_arch_is_as_atomic_as_the_kernel(variant: str, steps: int) -> None:
-    """Also where the kernel loads and stores, since arch/'s text says so; those helpers are not one step."""
+    """Also where the kernel loads and stores, since arch/'s text says so; those helpers are not one
+    step.
+    """
     found = judged(variant)
     assert len(found) > 40 and all(isinstance(a.compared, Same) for a in found.values()), {
         n: a.compared for n, a in found.items()
@@ -216,7 +221,10 @@ def test_what_is_not_decided_is_incomplete(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[str, bool], str]:
-    """Option C's fork on riscv64+svadu: property -> is it proved; and what is said of the helpers. `changed`: texts of arch/."""
+    """Option C's fork on riscv64+svadu: property -> is it proved; and what is said of the helpers.
+
+    `changed`: texts of arch/.
+    """
     assert TREE is not None
     its = load_library()
     substitute = kernel_helpers(Path(TREE), [its.layout("riscv64+svadu")])
@@ -240,7 +248,9 @@ def fork(changed: Mapping[str, str] = {}, kernels: bool = True) -> tuple[dict[st
 def test_prove_lets_the_hardware_in_where_the_kernels_code_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Write protecting in two steps loses a dirty bit that the walker sets in between; arch/'s text, which is one, is not asked."""
+    """Write protecting in two steps loses a dirty bit that the walker sets in between; arch/'s
+    text, which is one, is not asked.
+    """
     found, told = fork()
     assert len(found) > 40 and all(found.values()) and "the hardware may act" not in told
     splitting(monkeypatch)
@@ -256,7 +266,9 @@ def test_prove_lets_the_hardware_in_where_the_kernels_code_does(
 
 
 def test_archs_points_do_not_decide_for_the_kernels_helper() -> None:
-    """A text with a point, beside a helper of the kernel's that is one step: the kernel's is lifted, and undisturbed."""
+    """A text with a point, beside a helper of the kernel's that is one step: the kernel's is
+    lifted, and undisturbed.
+    """
     changed = {"ptep_set_wrprotect": "old = ptep\nhardware(ptep)\nptep = old & ~WRITE\n"}
     assert not fork(changed, kernels=False)[0]["no-lost-dirty"]
     found, told = fork(changed)

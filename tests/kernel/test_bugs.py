@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Bugs put into the kernel's helpers end in REFUTED, with their story; another version of the kernel in INCOMPLETE, by name.
+"""Bugs put into the kernel's helpers end in REFUTED, with their story; another version of the
+kernel in INCOMPLETE, by name.
 
 Needs a tree: KERNEL_TREE.
 """
@@ -129,7 +130,9 @@ def test_a_bug_is_refuted_with_its_story(
 def test_a_bug_behind_another_failure_is_a_difference_of_two_trees(
     trees: Callable[[Bug], ChangedTree],
 ) -> None:
-    """The sound kernel breaks the property as well: what only the other breaks is asked of both at once, and has a trace."""
+    """The sound kernel breaks the property as well: what only the other breaks is asked of both at
+    once, and has a trace.
+    """
     old, new = load_library(), load_library()
     old.substitute = kernel_helpers(tree(), [old.layout(HIDDEN.variant)])
     new.substitute = trees(HIDDEN).helpers()
@@ -152,7 +155,9 @@ def test_a_bug_behind_another_failure_is_a_difference_of_two_trees(
 def test_another_way_through_the_kernels_code_is_incomplete_by_name(
     trees: Callable[[Bug], ChangedTree], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """arch/'s helpers say nothing of a kernel that has others: no contradiction, and no refutation either."""
+    """arch/'s helpers say nothing of a kernel that has others: no contradiction, and no refutation
+    either.
+    """
     library = load_library()
     filters = Filters(
         ("x86_64",),

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The decision that all claims about lifted code share: each verdict, whose values are shown, and that they are computed again."""
+"""The decision that all claims about lifted code share: each verdict, whose values are shown, and
+that they are computed again.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ def test_what_is_undefined_and_nowhere_wrong_is_neither_proved_nor_refuted(solve
 
 @both
 def test_the_values_are_those_of_the_question_that_refutes(solver: str) -> None:
-    """Undefined for small values, wrong and undefined for those, too: the witness is one that is wrong alone."""
+    """Undefined for small values, wrong and undefined for those, too: the witness is one that is
+    wrong alone.
+    """
     verdict = found(solver, "", ("x below 16",), "y is 5")
     assert verdict == Fails({"x": 16, "y": 5}, (16, 5))
 
@@ -113,9 +117,7 @@ def test_a_claim_of_nothing_is_vacuous(solver: str, wrong: str) -> None:
     assert isinstance(verdict, Vacuous) and word(verdict) == "incomplete"
 
 
-def test_what_can_not_be_lifted_is_unknown_and_a_premise_of_nothing_vacuous_before_it_is_lifted() -> (
-    None
-):
+def test_what_is_not_lifted_is_unknown_and_a_premise_of_nothing_is_vacuous_before_that() -> None:
     def ask(setting: Setting) -> Question[None]:
         assumed(
             setting,

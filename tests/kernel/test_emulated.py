@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""arch/ beside the kernel's helpers as the architecture's own compiler makes them, run by qemu-user; `make test-kernel ARCH='sparc64-sun4u mips64'`."""
+"""arch/ beside the kernel's helpers as the architecture's own compiler makes them, run by
+qemu-user; `make test-kernel ARCH='sparc64-sun4u mips64'`.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,8 @@ def test_a_variant_whose_code_is_patched_is_not_run() -> None:
 
 
 def test_a_program_that_ends_early_has_trapped(tmp_path: Path) -> None:
-    """What it was at, and the other points of that helper; the next helper is asked of a new one."""
+    """What it was at, and the other points of that helper; the next helper is asked of a new one.
+    """
     program = tmp_path / "p.py"
     program.write_text(
         "import sys\nfor line in sys.stdin:\n    n, a = line.split()\n    if n == '1' and a =="

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pages of hugetlb that have several entries, on arm64 and riscv: what their code does to a whole block, and what it leaves undone."""
+"""Pages of hugetlb that have several entries, on arm64 and riscv: what their code does to a whole
+block, and what it leaves undone.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pages of hugetlb that have several entries, on powerpc and parisc: what is proved of a page, what is refuted, and by value.
+"""Pages of hugetlb that have several entries, on powerpc and parisc: what is proved of a page, what
+is refuted, and by value.
 
-All of it takes some 20 seconds, where the builds are in the cache. Of the largest pages (1024 words in each of two tables) a claim
-may take a minute, so that these are left to `prove_page_claims`.
+All of it takes some 20 seconds, where the builds are in the cache. Of the largest pages (1024 words
+in each of two tables) a claim may take a minute, so that these are left to `prove_page_claims`.
 """
 
 from __future__ import annotations
@@ -290,7 +291,9 @@ def test_8xx_leaves_three_words_of_a_page_of_16_kbyte_that_are_not_none() -> Non
 
 @needs("powerpc-e500")
 def test_e500_with_32_bits_takes_two_entries_of_the_first_level_behind_a_marker() -> None:
-    """mremap of a page of 4 MByte that UFFDIO_POISON has marked, before two page tables: mm/hugetlb.c:move_huge_pte."""
+    """mremap of a page of 4 MByte that UFFDIO_POISON has marked, before two page tables:
+    mm/hugetlb.c:move_huge_pte.
+    """
     entries = run(
         "powerpc-e500",
         "4 MByte",

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a hostile makefile of a kernel tree gets, in each kind of jail. Where there is no jail, that it is said."""
+"""What a hostile makefile of a kernel tree gets, in each kind of jail.
+
+Where there is no jail, that it is said.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ def use(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Place:
-    """A home with a secret and a tree in it, a folder for the build beside it, and a port that listens."""
+    """A home with a secret and a tree in it, a folder for the build beside it, and a port that
+    listens.
+    """
 
     def __init__(self, root: Path, port: int) -> None:
         self.home, self.tree, self.out, self.port = (
@@ -176,7 +181,9 @@ def test_a_jail_that_does_not_work_is_not_used(
 
 
 def test_nothing_is_read_through_what_a_build_made(place: Place) -> None:
-    """We append to the build's .config, outside of the jail: not through a link into somebody's home."""
+    """We append to the build's .config, outside of the jail: not through a link into somebody's
+    home.
+    """
     for made, words in (
         (f"ln -s {place.home}/.ssh/id", "a link that leads out of the build"),
         ("ln -s ../../src/linux/Makefile", "a link"),
@@ -241,7 +248,9 @@ def test_compiled_code_of_the_tree_runs_in_the_jail(place: Place) -> None:
 def test_homes_and_places_of_services_are_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also a home that lies elsewhere, and others' things in /tmp: but what the jail itself puts there."""
+    """Also a home that lies elsewhere, and others' things in /tmp: but what the jail itself puts
+    there.
+    """
     monkeypatch.setenv("HOME", "/var/lib")
     seen = run(["ls", "/var/lib"], tmp_path).stdout
     with tempfile.NamedTemporaryFile(dir="/tmp", prefix="others-") as others:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each thing that is made of a tree and kept: every input that is edited in turn makes it anew. Nothing is compiled here."""
+"""Each thing that is made of a tree and kept: every input that is edited in turn makes it anew.
+
+Nothing is compiled here.
+"""
 
 from __future__ import annotations
 
@@ -198,7 +201,8 @@ def test_functions_of_mm_rest_on_their_text_and_files(
     )
 
     def make(one: mm_functions.MmClaim = claim, of: Build = build) -> int:
-        mm_functions._program(configured(tmp_path, tree, of), library, one, tmp_path / "kept")  # type: ignore[arg-type]
+        made: Any = mm_functions._program
+        made(configured(tmp_path, tree, of), library, one, tmp_path / "kept")
         return len(found)
 
     assert [make(), make()] == [1, 1]

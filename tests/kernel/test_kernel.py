@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Against a real tree, given by KERNEL_TREE: arch/ is what the kernel does, and the lifter says what the machine does."""
+"""Against a real tree, given by KERNEL_TREE: arch/ is what the kernel does, and the lifter says
+what the machine does.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def test_two_solvers_agree() -> None:
 
 
 def test_a_changed_helper_differs_with_a_value() -> None:
-    """The overlay changes pte_wrprotect and pmd_wrprotect: those, and what calls them, differ, and nothing else."""
+    """The overlay changes pte_wrprotect and pmd_wrprotect: those, and what calls them, differ, and
+    nothing else.
+    """
     archs, generic = load_archs(), load_generic(data_folder("arch"))
     arch = archs["x86"]
     layout = Layout(arch, arch.variants["x86_64"], generic, "saved-only")
@@ -70,7 +74,8 @@ def test_a_changed_helper_differs_with_a_value() -> None:
 def test_a_difference_that_does_not_replay_is_a_contradiction(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """0 in the place of the entry that shows a difference: neither equal nor different, and exit 4."""
+    """0 in the place of the entry that shows a difference: neither equal nor different, and exit 4.
+    """
     archs, generic = load_archs(), load_generic(data_folder("arch"))
     arch = archs["x86"]
     library, _, _ = build_library(tree(), load_builds()["x86_64"])
@@ -90,9 +95,11 @@ def test_a_difference_that_does_not_replay_is_a_contradiction(
 
 
 def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configured and compiled in an empty cache, with the newest file of the tree noted before and after.
+    """Configured and compiled in an empty cache, with the newest file of the tree noted before and
+    after.
 
-    The user's environment would break the build, if it saw it; and what is read beyond the tree's identity is noted.
+    The user's environment would break the build, if it saw it; and what is read beyond the tree's
+    identity is noted.
     """
     for name in ("KCFLAGS", "KCPPFLAGS", "HOSTCFLAGS", "CPATH", "MAKEFLAGS"):
         monkeypatch.setenv(name, "-no-such-flag -include /nowhere.h")

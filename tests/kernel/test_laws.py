@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Laws on the helpers of arch/ (no tree needed): all hold or do not apply, and a law that is false is refuted."""
+"""Laws on the helpers of arch/ (no tree needed): all hold or do not apply, and a law that is false
+is refuted.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def test_the_laws_hold(variant: str, fails: set[tuple[str, str]]) -> None:
     not os.environ.get("KERNEL_TREE"), reason="needs a kernel tree: KERNEL_TREE=/path/to/linux"
 )
 def test_laws_are_judged_where_the_kernels_helpers_leave_something_open() -> None:
-    """A helper whose behaviour is undefined on some values says so: the law is judged, not the program ended."""
+    """A helper whose behaviour is undefined on some values says so: the law is judged, not the
+    program ended.
+    """
     report = judge_laws(
         Path(os.environ["KERNEL_TREE"]), ["x86_64"], ["any-*", "ptep-get-and-clear-clears"]
     )

@@ -80,7 +80,9 @@ def test_flags_of_the_other_compiler_go() -> None:
 
 @needs_clang
 def test_the_compiler_for_kbuild(tmp_path: Path) -> None:
-    """It has the other architecture's macros, and compiles assembly that the look-alike does not know."""
+    """It has the other architecture's macros, and compiles assembly that the look-alike does not
+    know.
+    """
     script = tmp_path / "cc"
     write_compiler(
         script,

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A helper of arch/ that is changed a little is never `equal`: each mutant is found, with a value that shows it."""
+"""A helper of arch/ that is changed a little is never `equal`: each mutant is found, with a value
+that shows it.
+"""
 
 from __future__ import annotations
 

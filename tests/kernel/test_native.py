@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The lifter says what the machine does: the same intermediate representation, compiled and run, here or by qemu-user."""
+"""The lifter says what the machine does: the same intermediate representation, compiled and run,
+here or by qemu-user.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ emulates_powerpc = pytest.mark.skipif(
 @emulates_powerpc
 @pytest.mark.parametrize("variant", asked(POWERPC))
 def test_lifted_helpers_of_powerpc_do_what_an_emulated_machine_does(variant: str) -> None:
-    """Its loops of ldarx and stdcx. are run, branches of static keys are patched, and entries lie big-endian in memory."""
+    """Its loops of ldarx and stdcx. are run, branches of static keys are patched, and entries lie
+    big-endian in memory.
+    """
     compiled, library, layout = opened(variant)
     features = known_features(library, layout.variant.features)
     with Native(
@@ -100,7 +104,9 @@ def test_lifted_helpers_of_powerpc_do_what_an_emulated_machine_does(variant: str
 @emulates_powerpc
 @needs("powerpc64-hash-4k")
 def test_what_a_build_takes_to_return_a_constant_does_as_machine_code_too() -> None:
-    """huge_page_shift is 24 there, which no level of the tables maps: nothing of that size migrates, whatever the struct says."""
+    """huge_page_shift is 24 there, which no level of the tables maps: nothing of that size
+    migrates, whatever the struct says.
+    """
     compiled, library, layout = opened("powerpc64-hash-4k")
     features = known_features(library, layout.variant.features)
     assert library.facts.returned()["huge_page_shift"] == 24

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A page of hugetlb has 512 ptes on PA-RISC, with 32 bits 1024: what arch/parisc/mm/hugetlbpage.c leaves in each, whatever they were. docs/findings/parisc.md 3"""
+"""A page of hugetlb has 512 ptes on PA-RISC, with 32 bits 1024: what arch/parisc/mm/hugetlbpage.c
+leaves in each, whatever they were. docs/findings/parisc.md 3
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ def proved(variant: str, claim: Claim) -> str:
 
 
 def frames_from(b: Block, first: Any) -> Any:
-    """Every pte is the first one, but for its own frame. It is added to from one to the next, as there: a solver would take long to see that."""
+    """Every pte is the first one, but for its own frame.
+
+    It is added to from one to the next, as there: a solver would take long to see that.
+    """
     parts = []
     for entry in b.after:
         parts.append(b.same(entry, first))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SPARC's patched assembly: each CPU's sequence computes what its instructions do, and what is not known is not guessed."""
+"""SPARC's patched assembly: each CPU's sequence computes what its instructions do, and what is not
+known is not guessed.
+"""
 
 from __future__ import annotations
 

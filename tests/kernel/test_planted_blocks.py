@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes put into the kernel's functions on blocks of entries, some of which it once had: which claims they break, and with which values.
+"""Mistakes put into the kernel's functions on blocks of entries, some of which it once had: which
+claims they break, and with which values.
 
 Only the changed file is compiled anew. Needs a tree: KERNEL_TREE.
 """
@@ -48,7 +49,9 @@ ALIKE = "if (contpte_all_subptes_match_access_flags(ptep, entry))"
 
 @dataclass(frozen=True)
 class Mistake:
-    """What stands in a file, and stands otherwise; which claims about a function that breaks, and no others; what the values show."""
+    """What stands in a file, and stands otherwise; which claims about a function that breaks, and
+    no others; what the values show.
+    """
 
     variant: str
     source: str
@@ -197,7 +200,9 @@ def test_a_mistake_breaks_the_claims_that_it_should_and_no_others(
 
 @needs("arm64-4k")
 def test_the_values_are_those_of_a_block_that_the_kernel_makes(tmp_path: Path) -> None:
-    """One entry of 16 is young; the one that the access goes through is not, and stays so for ever where no hardware sets it."""
+    """One entry of 16 is young; the one that the access goes through is not, and stays so for ever
+    where no hardware sets it.
+    """
     mistake = next(iter(MISTAKES.values()))
     (claim,) = [c for c in CLAIMS if c.says.startswith(AS_MM)]
     found = prove_claim(

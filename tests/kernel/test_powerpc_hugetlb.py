@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What powerpc's own code leaves in the entries of one page of hugetlb, run as lifted: docs/findings/powerpc32.md argues each."""
+"""What powerpc's own code leaves in the entries of one page of hugetlb, run as lifted:
+docs/findings/powerpc32.md argues each.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def run(
     bits: int,
     pmd: int = 0,
 ) -> list[int]:
-    """A function on a pointer to the first of some entries, other parameters by name or free: what stands in each entry at the end."""
+    """A function on a pointer to the first of some entries, other parameters by name or free: what
+    stands in each entry at the end.
+    """
     entries, above = table("entries", cells, bits), table("pmd", [pmd, pmd], 32)
     models = KernelModels(actions={"pmd_off": lambda l, i, a, s: l.pointer(above)})
     lifter = Lifter(Integers(), lib.program, Zero(), models)
@@ -204,7 +208,9 @@ def test_e500_with_64_bits_clears_the_first_entry_of_a_marker_alone() -> None:
 
 @needs("powerpc64-hash-4k")
 def test_hash_with_pages_of_4_kbyte_clears_one_of_eight_words_of_a_marker() -> None:
-    """A page of 16 MByte that UFFDIO_POISON has marked: what stays is a bad pmd to who frees the tables."""
+    """A page of 16 MByte that UFFDIO_POISON has marked: what stays is a bad pmd to who frees the
+    tables.
+    """
     marker = 0x400000000000201F
     assert (
         run(

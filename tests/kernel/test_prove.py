@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""prove on the kernel's own helpers, and counterexamples in the kernel's own code. Needs a tree: KERNEL_TREE."""
+"""prove on the kernel's own helpers, and counterexamples in the kernel's own code.
+
+Needs a tree: KERNEL_TREE.
+"""
 
 from __future__ import annotations
 

@@ -57,7 +57,8 @@ def test_no_occurrence_is_passed_over(claims: Claims, found: list[Occurrence]) -
 def test_a_call_that_somebody_adds_is_noticed(claims: Claims) -> None:
     """In a function of its own it is unclaimed, whatever the file."""
     text = (Path(str(TREE)) / "mm/memory.c").read_bytes()
-    more = b"\nstatic void make_writable(pte_t *p) { set_pte(p, pte_mkwrite_novma(ptep_get(p))); }\n"
+    body = b"set_pte(p, pte_mkwrite_novma(ptep_get(p)));"
+    more = b"\nstatic void make_writable(pte_t *p) { " + body + b" }\n"
     new = [
         site
         for site in judge(claims, scan_text("mm/memory.c", text + more, claims.wanted))

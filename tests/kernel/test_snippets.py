@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The lifter against reality: each snippet, lifted from the code of several targets, gives what the machine gives."""
+"""The lifter against reality: each snippet, lifted from the code of several targets, gives what the
+machine gives.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What patched.py says in C of SPARC's patched assembly is what that does: assembled, patched, and run on a model of the CPU."""
+"""What patched.py says in C of SPARC's patched assembly is what that does: assembled, patched, and
+run on a model of the CPU.
+"""
 
 from __future__ import annotations
 

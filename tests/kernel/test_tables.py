@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What archs/*.yaml say of assembly: an architecture is data, and what cannot be is an error with its place."""
+"""What archs/*.yaml say of assembly: an architecture is data, and what cannot be is an error with
+its place.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ def test_a_function_is_harmless_where_it_is_said_to_be() -> None:
 
 
 def test_a_new_architecture_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of its own makes its assembly known: an exchange, an instruction with a suffix, and a barrier."""
+    """A file of its own makes its assembly known: an exchange, an instruction with a suffix, and a
+    barrier.
+    """
     folder = table(tmp_path, BUILD + r"""
 assembly:
   sizes: {w: 4, d: 8}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Trees: what is none, what is half of one; identities; cache entries that are whole or not there; missing programs."""
+"""Trees: what is none, what is half of one; identities; cache entries that are whole or not there;
+missing programs.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Undefined behaviour is never taken for a value: what breaks a promise shows up as a condition, exactly where it does."""
+"""Undefined behaviour is never taken for a value: what breaks a promise shows up as a condition,
+exactly where it does.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is read at an address that is not known: given up, or, where asked for, anything, but the same again while nothing is stored."""
+"""What is read at an address that is not known: given up, or, where asked for, anything, but the
+same again while nothing is stored.
+"""
 
 from __future__ import annotations
 
