@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Records as plain data of JSON, and back, as their types say: nothing else than what the types allow comes back.
+"""Records as plain data of JSON, and back, as their types say.
 
-A new field of a record is kept by itself. Types are records, unions, tuples, mappings, texts, numbers, truths and None.
+Only what the types allow comes back. A new field of a record is kept by itself. Types are records,
+unions, tuples, mappings, texts, numbers, booleans and None.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _KIND = "is"  # the key under which a record's class stands
 def to_plain(value: Any) -> Any:
     """A value as dictionaries, lists, texts, numbers, true, false and null."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {_KIND: type(value).__name__} | {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+        return ({_KIND: type(value).__name__} | {f.name: to_plain(getattr(value, f.name))
+                                                 for f in fields(value)})
     if isinstance(value, Mapping):
         return [[to_plain(key), to_plain(one)] for key, one in value.items()]
     if isinstance(value, tuple):
@@ -65,7 +67,8 @@ def _refuse(data: Any, kind: Any) -> Any:
 
 def _one_of(kinds: tuple[Any, ...]) -> Reader:
     plain = frozenset(kind for kind in kinds if kind in _PLAIN)
-    records = {kind.__name__: kind for kind in kinds if is_dataclass(kind) and isinstance(kind, type)}
+    records = {kind.__name__: kind for kind in kinds if is_dataclass(kind)
+               and isinstance(kind, type)}
     others = [kind for kind in kinds if kind not in plain and kind not in records.values()]
 
     def read(data: Any) -> Any:
@@ -93,7 +96,8 @@ def _record(kind: Any) -> Reader:
 
 
 def _row(kind: Any) -> Reader:
-    return lambda data: tuple(map(_reader(kind), data)) if isinstance(data, list) else _refuse(data, "list")
+    return (lambda data: tuple(map(_reader(kind), data)) if isinstance(data, list)
+            else _refuse(data, "list"))
 
 
 def _pair(kinds: tuple[Any, ...]) -> Reader:
@@ -109,7 +113,8 @@ def _mapping(key: Any, value: Any) -> Reader:
     read_key, read_value = _reader(key), _reader(value)
 
     def read(data: Any) -> Any:
-        if not isinstance(data, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in data):
+        if (not isinstance(data, list) or not all(isinstance(pair, list) and len(pair) == 2
+                                                  for pair in data)):
             return _refuse(data, "mapping")
         return {read_key(name): read_value(one) for name, one in data}
 

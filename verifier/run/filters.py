@@ -31,15 +31,19 @@ class Filters:
         return matches(transition, self.transition) and matches(prop, self.property)
 
 
-    def covers(self, names: Iterable[str], level: str = "", encoding: str = "", code: str = "") -> bool:
-        """Does one of the theorems begin so? `names` are those of the variant; what is empty is not asked."""
+    def covers(self, names: Iterable[str], level: str = "", encoding: str = "",
+               code: str = "") -> bool:
+        """Is a theorem that begins so asked for, on a variant with these names?"""
         known = tuple(names)
-        return not self.theorems or any(_begins(theorem.split("/"), known, (level, encoding, code)) for theorem in self.theorems)
+        return (not self.theorems or any(_begins(theorem.split("/"), known, (level, encoding, code))
+                                         for theorem in self.theorems))
 
 
 def _begins(parts: Sequence[str], names: Sequence[str], rest: Sequence[str]) -> bool:
-    return len(parts) <= 1 + len(rest) and any(fnmatch.fnmatchcase(name, parts[0]) for name in names) and all(
-        not name or fnmatch.fnmatchcase(name, glob) for name, glob in zip(rest, parts[1:], strict=False))
+    return len(parts) <= 1 + len(rest) and any(fnmatch.fnmatchcase(name, parts[0])
+                                               for name in names) and all(
+        not name or fnmatch.fnmatchcase(name, glob)
+        for name, glob in zip(rest, parts[1:], strict=False))
 
 
 def matches(name: str, globs: tuple[str, ...]) -> bool:

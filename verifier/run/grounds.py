@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a proof and a failure rest on, as digests: the model as it was loaded, this program, and who decides.
+"""What a proof and a failure rest on, as digests: the loaded model, the program, the solver.
 
-Not the files but what was read of them is digested: it is what the work is done with, whatever becomes of the files meanwhile,
-and a comment in them costs nothing. Everything of specs/ counts but what a group cannot see, which is taken out by name: other
-encodings, and for a proof other transitions. So what is added to specs/ counts until somebody shows that it need not.
+Loaded data is digested, and not its files: the work is done with the data, whatever becomes of the
+files meanwhile, and a comment in them changes nothing. Everything of specs/ counts, except what a
+group cannot see, which is taken out by name: other encodings and, for a proof, other transitions.
+So something new in specs/ counts until somebody shows that it need not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ __all__ = ["Grounds", "code", "grounds"]
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """Digests. A proof is about one transition (or hw-EVENT, init, static); how a failure is reached is about all."""
+    """Digests of what results rest on.
+
+    `proofs` has one for each transition, hw-EVENT, init and static. `failures` is one for all,
+    since a trace may take any step.
+    """
 
     proofs: Mapping[str, str]
     failures: str
@@ -32,11 +37,14 @@ def code() -> str:
     return program("verifier.run.worker")
 
 
-def grounds(library: Library, group: Group, model: Model, code: str, solver: str, depth: int) -> Grounds:
+def grounds(library: Library, group: Group, model: Model, code: str, solver: str,
+            depth: int) -> Grounds:
     """What results about a group rest on, decided by `solver`, traces having up to `depth` steps."""
     variant = library.variant(group.variant)
-    spec = replace(library.spec, transitions={}, encodings={group.encoding: library.spec.encodings[group.encoding]})
+    spec = replace(library.spec, transitions={},
+                   encodings={group.encoding: library.spec.encodings[group.encoding]})
     base = digest(code, solver, group, library.archs[variant.arch], library.generic, variant, spec)
     transitions = {name: digest(base, one) for name, one in model.spec.transitions.items()}
-    events = {name: digest(base, name) for name in ("init", "static", *(f"hw-{e}" for e in variant.hardware))}
+    events = {name: digest(base, name)
+              for name in ("init", "static", *(f"hw-{e}" for e in variant.hardware))}
     return Grounds(events | transitions, digest(base, transitions, depth))

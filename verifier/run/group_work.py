@@ -21,8 +21,7 @@ __all__ = ["GroupWork", "Work", "blame", "target_of"]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What all groups of one process share: library, task, whom to tell, and traces found so far.
-    """
+    """What all groups of a process share: library, task, listener, and traces found so far."""
 
     library: Library
     task: Task
@@ -40,10 +39,12 @@ class GroupWork:
     cache: Cache
     consequences: Consequences
     open: list[Result] = field(default_factory=list)
-    wrong: dict[Target, str] = field(default_factory=dict)  # what went wrong in the search for their traces
-    failed: set[Target] = field(default_factory=set)  # told from the cache
+    # target -> what went wrong in the search for its trace
+    wrong: dict[Target, str] = field(default_factory=dict)
+    failed: set[Target] = field(default_factory=set)  # failures told from the cache
     refuted: set[Target] = field(default_factory=set)  # what induction did not prove, in this run
-    unproved: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of a step that something leads to: what of its own fails
+    # step -> obligations of its own that fail, for reports of what leads to it
+    unproved: dict[str, tuple[str, ...]] = field(default_factory=dict)
     cut: set[Target] = field(default_factory=set)  # a search for these was stopped before its end
 
 
@@ -52,10 +53,11 @@ def target_of(result: Result) -> Target:
     return result.obligation.transition, result.obligation.property
 
 
-def blame(state: GroupWork, obligation: Obligation, error: Exception | str, counterexample: Counterexample | None = None) -> None:
-    """A contradiction, or an error, of the tool's own: this obligation's; it has no other verdict.
-    """
+def blame(state: GroupWork, obligation: Obligation, error: Exception | str,
+          counterexample: Counterexample | None = None) -> None:
+    """Tell an error of the tool's own about an obligation, which gets no other verdict."""
     what = error if isinstance(error, str) else internal(error)
     what = what.removeprefix(f"{obligation.id}: ")
     state.work.say(Contradicts(f"{obligation.id}: {what}"))
-    state.work.say(Done(Result(obligation, Unknown("contradiction", what, counterexample), 0.0, state.work.task.solver)))
+    state.work.say(Done(Result(obligation, Unknown("contradiction", what, counterexample), 0.0,
+                               state.work.task.solver)))

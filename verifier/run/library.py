@@ -57,17 +57,18 @@ class Library:
         return self._layouts[key]
 
     def model(self, variant: str, encoding: str, level: str = PTE) -> Model:
-        """A model, and its layout with it: typed where they are used, and the KEPT that were used
-        last stay.
+        """A model and its layout; the KEPT models that were used last stay in memory.
 
-        Where helpers are substituted, it is these that the model has, for whoever asks it: prover,
-        search, replay, report.
+        Where helpers are substituted, the model answers with them, for prover, search, replay and
+        report alike.
         """
         key = (variant, encoding, level, self.substitute)
         if key not in self._models:
             record = self.spec.encodings[encoding]
             model = Model(self.spec, self.layout(variant, record.overlay), record, level)
-            self._models[key] = model if self.substitute is None else substituted(model, self.substitute)
+            self._models[key] = (
+                model if self.substitute is None else substituted(model, self.substitute)
+            )
             if len(self._models) > KEPT:
                 self._drop(next(iter(self._models)))
         self._models[key] = found = self._models.pop(key)
@@ -81,9 +82,9 @@ class Library:
                 del self._layouts[layout]
 
     def sequences(self) -> Known:
-        """What steps led to failures before, read when it is first asked for: the shipped hints,
-        whatever arch/ and specs/ are, for they are only tried.
+        """The steps that led to failures before, read when they are first asked for.
 
+        They are the shipped hints, whatever arch/ and specs/ are, since they are only tried. Raises
         SpecError where the form is wrong.
         """
         if self._sequences is None:
@@ -110,7 +111,11 @@ class Library:
 
 
 def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:
-    """Everything of arch/ and specs/. UsageError where there is no such folder, SpecError at whatever is wrong in it."""
+    """Everything of arch/ and specs/.
+
+    With `only`, it has just the architecture of that variant, and no catalogue: enough to look
+    something up.
+    """
     arch_folder = arch_folder or data_folder("arch")
     spec_folder = spec_folder or data_folder("specs")
     archs, spec = load_archs(arch_folder), load_spec(spec_folder)
@@ -121,19 +126,20 @@ def load_library(arch_folder: Path | None = None, spec_folder: Path | None = Non
 
 
 def _check_flushes(library: Library) -> None:
-    """What the specs say of helpers beside their texts is said of helpers that some architecture
-    has, or all.
-    """
+    """Check that each helper in `flushes` is one that some architecture has, or all."""
     if library.generic is None:
         return
     helpers = {name for arch in (library.generic, *library.archs.values()) for name in arch.helpers}
     for flush in library.spec.flushes:
         if name_of(flush.text) not in helpers:
-            raise SpecError(flush.text.at, f"unknown helper {name_of(flush.text)!r}{nearest(name_of(flush.text), helpers)}")
+            hint = nearest(name_of(flush.text), helpers)
+            raise SpecError(flush.text.at, f"unknown helper {name_of(flush.text)!r}{hint}")
     for variant in library.variants():
         seen = set()
         for flush in library.spec.flushes:
             if not flush.lacks(variant.name):
                 if name_of(flush.text) in seen:
-                    raise SpecError(flush.text.at, f"{name_of(flush.text)} stands twice on {variant.name}")
+                    raise SpecError(
+                        flush.text.at, f"{name_of(flush.text)} stands twice on {variant.name}"
+                    )
                 seen.add(name_of(flush.text))

@@ -23,7 +23,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """All that was asked of a theorem has been decided: how many have which verdict, `advice` apart."""
+    """All that was asked of a theorem is decided: how many have which verdict, `advice` apart."""
 
     group: Group
     counts: Mapping[str, int]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a run covers: which groups and obligations are asked for, and what does not apply and why."""
+"""What a run covers: the groups and obligations that are asked for, and why others do not apply."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from verifier.run.filters import Filters, matches
 from verifier.run.library import Library
 
 __all__ = [
-    "NOT_COVERED", "askable", "asks_for", "first_theorems", "groups_of", "not_applicable", "nothing_matches", "variants_of",
+    "NOT_COVERED", "askable", "asks_for", "first_theorems", "groups_of", "not_applicable",
+    "nothing_matches", "variants_of",
 ]
 
 NOT_COVERED = (
     "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
     "batches of entries: contiguous blocks, folio_pte_batch and what uses it",
-    "interleavings of two processes inside one transition; the hardware acts within it on entries that the transition accesses",
+    "interleavings of two processes inside one transition; the hardware acts within it on entries "
+    "that the transition accesses",
     "GUP-fast against a transition under way",
 )
 
@@ -28,7 +30,8 @@ NOT_COVERED = (
 def variants_of(library: Library, filters: Filters) -> list[Variant]:
     """The variants that are asked for."""
     return [v for v in library.variants()
-            if any(matches(name, filters.arch) for name in _names(library, v)) and filters.covers(_names(library, v))]
+            if any(matches(name, filters.arch) for name in _names(library, v))
+            and filters.covers(_names(library, v))]
 
 
 def _names(library: Library, variant: Variant) -> tuple[str, str, str]:
@@ -44,9 +47,12 @@ def asks_for(library: Library, filters: Filters) -> Callable[[str], bool]:
     def asked(identity: str) -> bool:
         variant, level, encoding, transition, code, prop = identity.split("/")
         if variant in known:
-            mine = variant in names and filters.covers(_names(library, library.variant(variant)), level, encoding, code)
+            mine = (variant in names and filters.covers(_names(library, library.variant(variant)),
+                                                        level, encoding, code))
         else:
-            mine = matches(variant, filters.arch) and filters.covers((variant,), level, encoding, code)
+            mine = (
+                matches(variant, filters.arch) and filters.covers((variant,), level, encoding, code)
+            )
         return (mine and matches(level, filters.level) and matches(encoding, filters.encoding)
                 and matches(code, filters.code) and filters.wants(transition, prop))
 
@@ -69,11 +75,15 @@ def groups_of(library: Library, filters: Filters) -> tuple[list[Group], list[dic
             if matches(name, filters.level) and not lacks:
                 levels.append(name)
             elif lacks:
-                skipped.append({"variant": variant.name, "level": name, "why": f"has no {lacks[0]}"})
+                skipped.append(
+                    {"variant": variant.name, "level": name, "why": f"has no {lacks[0]}"}
+                )
         for encoding in library.spec.encodings.values():
-            if not (matches(encoding.name, filters.encoding) and filters.covers(called, encoding=encoding.name)):
+            if not (matches(encoding.name, filters.encoding)
+                    and filters.covers(called, encoding=encoding.name)):
                 continue
-            if encoding.overlay is not None and encoding.overlay not in library.archs[variant.arch].overlays:
+            if (encoding.overlay is not None
+                    and encoding.overlay not in library.archs[variant.arch].overlays):
                 skipped.append({"variant": variant.name, "encoding": encoding.name,
                                 "why": f"{variant.arch} has no overlay {encoding.overlay}"})
                 continue
@@ -101,7 +111,9 @@ def _order(first: Asked, group: Group) -> tuple[int, int]:
     return rank(group.variant, first.variants), rank((group.encoding, group.code), first.theorems)
 
 
-def not_applicable(library: Library, group: Group, wants: Callable[[str, str], bool]) -> list[dict[str, str]]:
+def not_applicable(
+    library: Library, group: Group, wants: Callable[[str, str], bool]
+) -> list[dict[str, str]]:
     """What this variant lacks, and so what makes no obligation."""
     absent = library.variant(group.variant).absent
     found = []
@@ -109,27 +121,32 @@ def not_applicable(library: Library, group: Group, wants: Callable[[str, str], b
     for transition in spec.transitions.values():
         for need in transition.needs:
             if need in absent and wants(transition.name, ""):
-                found.append({"variant": group.variant, "transition": transition.name, "why": f"has no {need}"})
+                found.append({"variant": group.variant, "transition": transition.name,
+                              "why": f"has no {need}"})
         if not set(transition.needs) & set(absent) and wants(transition.name, ""):
             found += _effects_not_asked(library, group, transition)
     for prop in spec.properties.values():
-        found += [{"variant": group.variant, "property": prop.name, "why": why} for why in prop.lacks(group.variant, absent)]
+        found += [{"variant": group.variant, "property": prop.name, "why": why}
+                  for why in prop.lacks(group.variant, absent)]
     return found
 
 
-def _effects_not_asked(library: Library, group: Group, transition: Transition) -> list[dict[str, str]]:
-    """The effects of a transition that no state of this variant can show, at the first level that has it."""
+def _effects_not_asked(
+    library: Library, group: Group, transition: Transition
+) -> list[dict[str, str]]:
+    """A transition's effects that no state of this variant can show, at its first level."""
     variant, spec = library.variant(group.variant), library.spec
     if group.level != next(n for n, level in spec.levels.items() if transition.at(level)):
         return []
     events = () if variant.one_cpu else variant.hardware
     reasons = ((e, e.lacks(variant.name, variant.absent, events)) for e in transition.reaches)
-    return [{"variant": variant.name, "transition": transition.name, "property": REACHES + e.name, "why": why}
+    return [{"variant": variant.name, "transition": transition.name, "property": REACHES + e.name,
+             "why": why}
             for e, why in reasons if why and (not e.codes or group.code in e.codes)]
 
 
 def askable(library: Library, step: str) -> list[str]:
-    """The names of all that obligations of a step may be about: properties, and what it is there for."""
+    """The names of all that obligations of a step may be about: properties and effects."""
     transition = library.spec.transitions.get(step)
     effects = () if transition is None else transition.reaches
     return [*library.spec.properties, *(REACHES + effect.name for effect in effects)]
@@ -138,10 +155,12 @@ def askable(library: Library, step: str) -> list[str]:
 def nothing_matches(filters: Filters, library: Library) -> UsageError:
     """The error for a filter that matches nothing, with the nearest right word."""
     known = {
-        "arch": [*library.archs, *(v.name for v in library.variants())], "level": list(library.spec.levels),
+        "arch": [*library.archs, *(v.name for v in library.variants())],
+        "level": list(library.spec.levels),
         "encoding": list(library.spec.encodings), "code": list(library.spec.codes),
         "transition": [*library.spec.transitions, "init", "static"],
-        "property": list(dict.fromkeys(name for step in library.spec.transitions for name in askable(library, step))),
+        "property": list(dict.fromkeys(name for step in library.spec.transitions
+                                       for name in askable(library, step))),
     }
     for option, names in known.items():
         globs: tuple[str, ...] = getattr(filters, option)
@@ -155,14 +174,18 @@ def nothing_matches(filters: Filters, library: Library) -> UsageError:
     return UsageError("the filters together match nothing")
 
 
-def _no_theorem(library: Library, theorem: str, known: Mapping[str, Sequence[str]]) -> UsageError | None:
+def _no_theorem(
+    library: Library, theorem: str, known: Mapping[str, Sequence[str]]
+) -> UsageError | None:
     """What is wrong with variant/level/encoding/code, if anything is."""
     parts = theorem.split("/")
     if len(parts) > 4:
-        return UsageError(f"{theorem!r} is no theorem: variant/level/encoding/code, or a part of it from the left. "
+        return UsageError(f"{theorem!r} is no theorem: variant/level/encoding/code, or a part of "
+                          "it from the left. "
                           "One obligation is what `explain` shows")
     names = [*known["arch"], *(arch.kernel for arch in library.archs.values())]
     for glob, option in zip(parts, ("arch", "level", "encoding", "code"), strict=False):
-        if not any(fnmatch.fnmatchcase(name, glob) for name in (names if option == "arch" else known[option])):
+        if not any(fnmatch.fnmatchcase(name, glob)
+                   for name in (names if option == "arch" else known[option])):
             return UsageError(f"{theorem}: {glob!r} matches nothing{nearest(glob, known[option])}")
     return None

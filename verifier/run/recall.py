@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Failures of earlier runs: one is believed when plain integers give all of it again, its trace and what it leads to."""
+"""Failures of earlier runs, believed only when plain integers give all of them again."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from verifier.search.follow import retrace
 __all__ = ["NOT_INDUCTIVE", "stands"]
 
 NOT_INDUCTIVE = "not-inductive"
-Ends = Callable[[Move, Sequence[Move]], tuple[tuple[Move, ...], str]]  # where steps after a move end, recomputed
+# where steps after a move end, recomputed
+Ends = Callable[[Move, Sequence[Move]], tuple[tuple[Move, ...], str]]
 
 
-def stands(model: Model, group: Group, prop: str, transition: str, verdict: Verdict, ends: Ends) -> bool:
-    """Does the kept verdict on a step's property hold up? Nothing is searched, and no solver is asked.
+def stands(model: Model, group: Group, prop: str, transition: str, verdict: Verdict,
+           ends: Ends) -> bool:
+    """Does the kept verdict on a step's property hold up, with its trace and what it leads to?
 
-    VACUOUS, and that no trace is shorter than what was searched, are taken from the run before: they claim nothing of values.
+    Nothing is searched, and no solver is asked. VACUOUS, and that no shorter trace exists, are
+    taken from the run before: they claim nothing of values.
     """
     if isinstance(verdict, Vacuous):
         return True
@@ -32,10 +35,12 @@ def stands(model: Model, group: Group, prop: str, transition: str, verdict: Verd
         if not allowed or prop not in violated or after != found.move.after:
             return False
         if isinstance(verdict, Unknown):
-            return verdict.reason == NOT_INDUCTIVE and (not found.trace or _again(model, group, prop, found, True))
+            return (verdict.reason == NOT_INDUCTIVE
+                    and (not found.trace or _again(model, group, prop, found, True)))
         ended = ends(found.move, found.leads_to)
-        return _again(model, group, prop, found, False) and ended == (found.leads_to, found.consequence)
-    except Exception:  # a step, an input or a state that this model has not got: it is decided anew
+        return (_again(model, group, prop, found, False)
+                and ended == (found.leads_to, found.consequence))
+    except Exception:  # a step, input or state that this model lacks: it is decided anew
         return False
 
 

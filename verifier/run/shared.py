@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Results as a run keeps them: what is the same is one object, a state is a tuple of values beside its shared names, and
-what a result consists of stands in columns.
+"""Results as a run keeps them, so that a million of them fit into memory.
 
-A run has a million results, which say the same few names, and whose inhabitants are few. They come from other processes,
-each with copies of its own.
+They say the same few names and have few inhabitants, but come from other processes, each with
+copies of its own. So equal parts become one object, a state is a tuple of values beside its shared
+names, and results stand in columns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from typing import Any, TypeVar, overload
 
 from verifier.language.machine import Key
 from verifier.prove.obligations import Obligation
-from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, State, Unknown, Verdict
+from verifier.prove.results import (
+    Counterexample,
+    Move,
+    Proved,
+    Refuted,
+    Result,
+    State,
+    Unknown,
+    Verdict,
+)
 
 __all__ = ["Packed", "Results", "Shared"]
 
@@ -62,8 +71,11 @@ class Shared:
     def result(self, result: Result, verdict: Verdict | None = None) -> Result:
         """The result; with this verdict, where one is given that was shared before."""
         o = result.obligation
-        obligation = Obligation(self.one(o.group), *(self.one(getattr(o, f.name)) for f in fields(o)[1:]))
-        return replace(result, obligation=obligation, verdict=verdict or self.verdict(result.verdict),
+        obligation = Obligation(
+            self.one(o.group), *(self.one(getattr(o, f.name)) for f in fields(o)[1:])
+        )
+        return replace(result, obligation=obligation, verdict=verdict
+                       or self.verdict(result.verdict),
                        solver=self.one(result.solver), assumptions=self.one(result.assumptions),
                        ways=self.one(result.ways))
 
@@ -73,7 +85,8 @@ class Shared:
             case Proved(inhabitant):
                 return Proved(inhabitant and self.move(inhabitant))
             case Refuted(counterexample, inhabitant):
-                return Refuted(self.counterexample(counterexample), inhabitant and self.move(inhabitant))
+                return Refuted(self.counterexample(counterexample),
+                               inhabitant and self.move(inhabitant))
             case Unknown(_, _, Counterexample() as counterexample):
                 return replace(verdict, counterexample=self.counterexample(counterexample))
             case _:
@@ -94,7 +107,8 @@ class Shared:
         names: tuple[Key, ...] = tuple(state)
         places = self._places.get(names)
         if places is None:
-            places = self._places[names] = {self.one(name): place for place, name in enumerate(names)}
+            places = self._places[names] = {self.one(name): place
+                                            for place, name in enumerate(names)}
         values = tuple(state.values())
         key = (id(places), self.one(tuple(map(type, values))), values)
         return self._states.setdefault(key, Packed(places, values))
@@ -107,7 +121,7 @@ class Results(Sequence[Result]):
     """
 
     def __init__(self) -> None:
-        self._number: dict[Any, int] = {}  # of what is known, its place in
+        self._number: dict[Any, int] = {}  # part -> its place in _known
         self._known: list[Any] = []
         self._verdicts: list[Verdict] = []
         self._columns = tuple(array("I") for _ in range(4))
@@ -118,7 +132,8 @@ class Results(Sequence[Result]):
         o = result.obligation
         if not self._verdicts or self._verdicts[-1] is not result.verdict:
             self._verdicts.append(result.verdict)
-        row = (self._place(o.group), self._place(tuple(getattr(o, f.name) for f in _OF_STEP)), len(self._verdicts) - 1,
+        row = (self._place(o.group), self._place(tuple(getattr(o, f.name) for f in _OF_STEP)),
+               len(self._verdicts) - 1,
                self._place((result.solver, result.cached, result.assumptions, result.ways)))
         for column, number in zip(self._columns, row, strict=True):
             column.append(number)
@@ -148,10 +163,15 @@ class Results(Sequence[Result]):
 
     def _made(self, group: int, step: int, verdict: int, how: int, seconds: float) -> Result:
         known = self._known
-        return Result(Obligation(known[group], *known[step]), self._verdicts[verdict], seconds, *known[how])
+        return Result(Obligation(known[group], *known[step]), self._verdicts[verdict], seconds,
+                      *known[how])
 
     def in_order(self) -> Results:
-        """The same, sorted by id; the ids of one variant, level and encoding at a time, for all together take much room."""
+        """The results sorted by id.
+
+        The ids of one variant, level and encoding are made at a time: all together take much
+        memory.
+        """
         groups, steps = self._columns[:2]
         found: dict[str, array[int]] = {}
         for row, group in enumerate(groups):

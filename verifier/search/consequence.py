@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a bad state leads to: a store that another process sees, or content that is lost.
 
-Steps on the way may fail themselves: a failure is often lost content only together with another one. So that a loss which has
-nothing to do with the failure is not shown as what it leads to, the solver is asked for the same steps from the state before the
-failing step, with inputs of their own; and, of a later step that breaks something more, for the rest of the steps from any state
-that satisfies the invariant. Where these can end so, or where the solver gives up, the steps are no consequence.
+Steps on the way may fail themselves, since a failure often loses content only together with another
+one. A loss that has nothing to do with the failure must not be shown. So the solver is asked for
+the same steps from the state before the failing step, with inputs of their own. If a later step
+breaks something more, it is also asked for the rest of the steps from any state that satisfies the
+invariant. Where these can end so, or where the solver gives up, the steps are no consequence.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ NEAR = 5  # steps, at most, to a consequence
 class Ending:
     """What a failure leads to.
 
-    steps     the steps from the bad state; none where none were found
-    ends      which property the last one violates
-    searched  of how many steps at most everything was asked for in vain; 0 where one was found, or nobody searched
-    rejected  sequences that end so, but may without the failure as well
+    steps     the steps from the bad state; empty where none were found
+    ends      the property that the last one violates
+    searched  steps up to which all was searched in vain; 0: one was found, or nothing was searched
+    rejected  the number of sequences that end so, but may without the failure as well
     """
 
     steps: tuple[Move, ...] = ()
@@ -57,18 +58,20 @@ class Consequences:
         self.model, self.group = model, group
         self._bads: list[Bad] = []
         self._near: Near | None = None
-        self._known: dict[Labels, bool] = {}  # do steps end so from some state that satisfies the invariant?
+        # labels of steps -> may they end so from some state that satisfies the invariant?
+        self._known: dict[Labels, bool] = {}
 
     def expect(self, moves: Iterable[Move]) -> None:
         """These bad states will be asked for."""
         self._bads = [Bad.of(move) for move in moves]
         self._near = None
 
-    def of(self, move: Move, last: Sequence[Move] = (), known: Iterable[Labels] = (), depth: int = NEAR) -> Ending:
-        """Steps from where a failing move came to, to a store that leaks or content that is lost, and which.
+    def of(self, move: Move, last: Sequence[Move] = (), known: Iterable[Labels] = (),
+           depth: int = NEAR) -> Ending:
+        """Steps from a failing move to a store that leaks or to lost content, and which it is.
 
-        last    such steps from another state: tried first, as they are
-        known   what such steps were elsewhere: tried then, with other values
+        last   such steps from another state: tried first, as they are
+        known  such steps from elsewhere: tried then, with other values
         """
         bad, tried = Bad.of(move), Tried()
         found = self.again(move, last)
@@ -76,7 +79,7 @@ class Consequences:
             return Ending(*found)
         for labels in known:
             if tried.enough():
-                tried.rejected.clear()  # what was known elsewhere is no search
+                tried.rejected.clear()  # sequences known elsewhere do not count as searched
             way = along(self.model, self.group, bad, steps_named(self.model, labels))
             if way is not None and self._follows(bad, way[0], tried):
                 return Ending(*way, rejected=len(tried.rejected))
@@ -99,9 +102,10 @@ class Consequences:
         return (again(self.model, self.group, Bad.of(move), steps) if steps else None) or ((), "")
 
     def _follows(self, bad: Bad, steps: Sequence[Move], tried: Tried) -> bool:
-        """Is it what the failure leads to? Not where the same steps may end so from the state before it, or a part of them alone.
+        """Is the ending a consequence of the failure?
 
-        Then the step that does the damage is avoided, and the search goes on without it.
+        It is not where the same steps, or a part of them alone, may end so without it. Then the
+        step that does the damage is avoided, and the search goes on.
         """
         path = steps_here(self.model, steps)
         assert path is not None, "they have just been followed"
@@ -110,9 +114,11 @@ class Consequences:
             return False
         moves = without(self.model, self.group, bad, path)
         if moves is not None:
-            culprit = next((label for label, move in zip(labels, moves, strict=False) if self._breaks(move)), "")
+            culprit = next((label for label, move in zip(labels, moves, strict=False)
+                            if self._breaks(move)), "")
         else:
-            culprit = next((labels[i] for i in range(1, len(path)) if self._breaks_more(steps[i]) and self._alone(path[i:])), "")
+            culprit = next((labels[i] for i in range(1, len(path)) if self._breaks_more(steps[i])
+                            and self._alone(path[i:])), "")
             if not culprit:
                 return True
         tried.rejected.add(labels)
@@ -128,14 +134,19 @@ class Consequences:
     def _breaks_more(self, move: Move) -> bool:
         """Does the move violate what held before it?"""
         violated, _, after = replay(self.model, self.group, move)
-        steps = {name for name in violated if self.model.spec.properties[name].kind not in (INVARIANT, LEMMA, ADVISORY)}
-        return bool(steps - {*self.model.spec.ends}) or bool(self._lost(after, move) - self._lost(move.before, move))
+        steps = {name for name in violated
+                 if self.model.spec.properties[name].kind not in (INVARIANT, LEMMA, ADVISORY)}
+        return (bool(steps - {*self.model.spec.ends})
+                or bool(self._lost(after, move) - self._lost(move.before, move)))
 
     def _lost(self, state: Mapping[Key, int | bool], move: Move) -> set[tuple[str, int]]:
         """The invariants that do not hold in a state, and of whom."""
         reader = input_reader(dict(move.inputs))
-        world = World(self.model, Integers(), dict(state), reader, self.model.memory(Integers(), reader))
-        return {(name, process) for name, process, holds in invariants(self.model, world, self.group.code) if not holds}
+        world = World(self.model, Integers(), dict(state), reader,
+                      self.model.memory(Integers(), reader))
+        return {(name, process)
+                for name, process, holds in invariants(self.model, world, self.group.code)
+                if not holds}
 
     def _alone(self, path: Sequence[Instance]) -> bool:
         """May the steps end so from a state that satisfies the invariant?"""

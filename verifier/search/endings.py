@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A fixed sequence of steps from a bad state: does it end in a store that leaks, or in lost
-content?
+"""A fixed sequence of steps from a bad state: does it end in a leaking store or in lost content?
 
 Whatever a solver finds is recomputed with plain integers.
 """
@@ -28,15 +27,16 @@ from verifier.search.path import of_step, prefixed, settled
 
 __all__ = ["Bad", "Found", "again", "along", "ends", "sound_ends", "without"]
 
-HARD = 200_000  # of the question whether the same steps end so without the failure
+HARD = 200_000  # conflicts for the question whether the same steps end so without the failure
 
-Found = tuple[tuple[Move, ...], str]  # the steps, and what the last one is
+Found = tuple[tuple[Move, ...], str]  # the steps, and the property that the last one violates
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A bad state, the one before the failing step, and what lifted helpers left open there: it
-    stays as it was.
+    """A bad state, the state before the failing step, and what lifted helpers left open there.
+
+    The latter keeps its values in later steps.
     """
 
     state: Mapping[Key, int | bool]
@@ -46,29 +46,31 @@ class Bad:
     @staticmethod
     def of(move: Move) -> Bad:
         """The bad state that a failing move comes to."""
-        return Bad(move.after, move.before, {name: value for name, value in move.inputs.items() if name.startswith(LIFTED)})
+        return Bad(move.after, move.before,
+                   {name: value for name, value in move.inputs.items() if name.startswith(LIFTED)})
 
     def as_open(self, graph: Bits) -> list[int]:
-        """The conditions that it is so; what no step on the way has asked for is 0, as it is there.
-        """
+        """The conditions that lifted helpers behave as there; an input that it lacks is 0."""
         return [bit ^ (not int(self.open.get(name, 0)) >> i & 1)
-                for name, bits in graph.inputs.items() if name.startswith(LIFTED) for i, bit in enumerate(bits)]
+                for name, bits in graph.inputs.items() if name.startswith(LIFTED)
+                for i, bit in enumerate(bits)]
 
 
 def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Value]:
-    return {key: graph.truth(bool(state[key])) if kind == BOOL else graph.word(int(state[key]), kind)
+    return {key: graph.truth(bool(state[key])) if kind == BOOL
+            else graph.word(int(state[key]), kind)
             for key, kind in state_keys(model)}
 
 
 def ends(model: Model, step: Step[Word, int]) -> list[int]:
-    """The conditions that the step is a consequence."""
+    """The conditions that the step leaks a store or loses content."""
     return [bad for prop in model.spec.ends if (bad := step.violations.get(prop, FALSE)) != FALSE]
 
 
 def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None) -> Found | None:
-    """These steps from this state, with values of their own.
+    """These steps from this state, with values of their own, and how they end.
 
-    Nothing if they do not lead there, or are none of this model.
+    None if they do not end so, or are no steps of this model.
     """
     if path is None:
         return None
@@ -78,16 +80,15 @@ def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None)
     moves = _moves(model, group, bad, bad.state, path, values)
     found = again(model, group, bad, moves)
     if found is None:
-        raise SolverError(f"{group}: {', '.join(move.transition for move in moves)} after a failure cannot be followed")
+        raise SolverError(f"{group}: {', '.join(move.transition for move in moves)} after a "
+                          "failure cannot be followed")
     return found
 
 
 def without(model: Model, group: Group, bad: Bad, path: Sequence[Instance]) -> list[Move] | None:
-    """The same steps from the state before the failure where they may end so as well.
+    """The same steps from the state before the failure, if they may end so as well.
 
-    None where it is decided that they do not.
-
-    Where the solver gives up, that is not known, and there are no values: no moves.
+    None where the solver decides that they cannot. An empty list where it gives up.
     """
     values, decided = _values(model, group, bad, bad.before, path, HARD)
     if values is None:
@@ -96,11 +97,10 @@ def without(model: Model, group: Group, bad: Bad, path: Sequence[Instance]) -> l
 
 
 def _values(
-    model: Model, group: Group, bad: Bad, start: Mapping[Key, int | bool], path: Sequence[Instance], limit: int = 0,
+    model: Model, group: Group, bad: Bad, start: Mapping[Key, int | bool], path: Sequence[Instance],
+    limit: int = 0,
 ) -> tuple[Mapping[str, int | bool] | None, bool]:
-    """Values under which the steps end so from a state, if there are any; and whether that was
-    decided.
-    """
+    """Values under which the steps end so from a state, or None; and whether that was decided."""
     graph = Bits()
     return _ending(model, group, graph, _constant(model, graph, start), path, limit, bad)
 
@@ -108,7 +108,7 @@ def _values(
 def sound_ends(model: Model, group: Group, path: Sequence[Instance]) -> bool:
     """May the steps end so from some state that satisfies the invariant?
 
-    So it is said as well where the solver gives up.
+    The answer is yes as well where the solver gives up.
     """
     graph = Bits()
     inputs = graph_inputs(graph)
@@ -118,8 +118,8 @@ def sound_ends(model: Model, group: Group, path: Sequence[Instance]) -> bool:
 
 
 def _ending(
-    model: Model, group: Group, graph: Bits, start: dict[Key, Value], path: Sequence[Instance], limit: int,
-    bad: Bad | None = None,
+    model: Model, group: Group, graph: Bits, start: dict[Key, Value], path: Sequence[Instance],
+    limit: int, bad: Bad | None = None,
 ) -> tuple[Mapping[str, int | bool] | None, bool]:
     """Values under which the steps end so, if there are any, and whether that was decided.
 
@@ -129,7 +129,9 @@ def _ending(
     memo = model.memory(graph, inputs)
     present, given = start, []
     if bad is None:
-        given += [c for _, _, c in invariants(model, World(model, graph, start, inputs, memo), group.code)]
+        given += [
+            c for _, _, c in invariants(model, World(model, graph, start, inputs, memo), group.code)
+        ]
     for number, instance in enumerate(path, 2):
         step = run(model, graph, present, instance, group.code, prefixed(inputs, number), memo)
         given += step.assumed
@@ -152,15 +154,15 @@ def _moves(
     moves: list[Move] = []
     present = dict(start)
     for number, instance in enumerate(path, 2):
-        moves.append(step_move(model, group, instance, present, {**of_step(values, number), **bad.open}))
+        moves.append(
+            step_move(model, group, instance, present, {**of_step(values, number), **bad.open})
+        )
         present = dict(moves[-1].after)
     return moves
 
 
 def again(model: Model, group: Group, bad: Bad, hint: Sequence[Move]) -> Found | None:
-    """The steps of a hint from this state, if they still end in a store that leaks or in lost
-    content.
-    """
+    """The steps of a hint, recomputed from this state, and how they end; None if they do not."""
     path = steps_here(model, hint)
     if path is None:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Following a sequence of steps with plain integers: what a trace is believed by, wherever it comes from."""
+"""Sequences of steps followed with plain integers: no trace is believed otherwise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from verifier.prove.bits_way import input_reader, instance_of, replay, step_move
 from verifier.prove.obligations import Group
 from verifier.prove.results import Move
 
-__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "labels", "lost", "retrace", "steps_here"]
+__all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "labels", "lost", "retrace",
+           "steps_here"]
 
 Plan = tuple[tuple[Instance, Mapping[str, int | bool]], ...]
 
@@ -25,18 +26,22 @@ def follow(
     model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool], prop: str,
     through: bool = False,
 ) -> tuple[Move, ...] | None:
-    """Recompute a trace with plain integers: None unless every step is allowed (lifted helpers are settled in it),
-    all but the last keep every property, and the last violates `prop`.
+    """A trace recomputed with plain integers, or None if it is none.
 
-    through   steps before the last may break properties; `prop` has to hold before the last one as well
+    Every step has to be allowed, with lifted helpers settled in it. All but the last have to keep
+    every property, and the last has to violate `prop`.
+
+    through   steps before the last may break properties; `prop` has to hold before the last one
     """
     state = dict(start)
     moves: list[Move] = []
     for number, (instance, inputs) in enumerate(plan, 1):
         move = step_move(model, group, instance, state, dict(inputs))
         violated, allowed, after = replay(model, group, move)
-        serious = set() if through else {v for v in violated if model.spec.properties[v].kind != "advisory"}
-        if not allowed or (number < len(plan) and serious) or (number == len(plan) and prop not in violated):
+        serious = (set() if through
+                   else {v for v in violated if model.spec.properties[v].kind != "advisory"})
+        if (not allowed or (number < len(plan) and serious)
+                or (number == len(plan) and prop not in violated)):
             return None
         if through and number == len(plan) and prop in lost(model, group, state, inputs):
             return None
@@ -45,12 +50,14 @@ def follow(
     return tuple(moves)
 
 
-def _world(model: Model, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool]) -> World[int, bool]:
+def _world(model: Model, state: Mapping[Key, int | bool],
+           inputs: Mapping[str, int | bool]) -> World[int, bool]:
     alg, reader = Integers(), input_reader(dict(inputs))
     return World(model, alg, dict(state), reader, model.memory(alg, reader))
 
 
-def lost(model: Model, group: Group, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool]) -> set[str]:
+def lost(model: Model, group: Group, state: Mapping[Key, int | bool],
+         inputs: Mapping[str, int | bool]) -> set[str]:
     """The invariants that do not hold in a state; `inputs` say what lifted helpers leave open."""
     world = _world(model, state, inputs)
     return {name for name, _, holds in invariants(model, world, group.code) if not holds}
@@ -75,20 +82,25 @@ def labels(model: Model, trace: Sequence[Move]) -> tuple[str, ...]:
     return tuple(instance_of(model, move).label for move in trace)
 
 
-def is_fresh(model: Model, state: Mapping[Key, int | bool], inputs: Mapping[str, int | bool] = MappingProxyType({})) -> bool:
+def is_fresh(model: Model, state: Mapping[Key, int | bool],
+             inputs: Mapping[str, int | bool] = MappingProxyType({})) -> bool:
     """Is it an initial state of this model? Other variants may have other empty entries."""
     world = _world(model, state, inputs)
     return all(call(world, function, ()) for _, function in model.init())
 
 
-def broken(model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool]) -> set[tuple[str, str]]:
+def broken(
+    model: Model, group: Group, plan: Plan, start: Mapping[Key, int | bool]
+) -> set[tuple[str, str]]:
     """The properties that the steps of a plan break, all but the last step's and advisory ones."""
     state = dict(start)
     found: set[tuple[str, str]] = set()
     for instance, inputs in plan[:-1]:
         move = step_move(model, group, instance, state, dict(inputs))
         violated, _, after = replay(model, group, move)
-        found |= {(instance.name, v) for v in violated if model.spec.properties[v].kind != "advisory"}
+        found |= {
+            (instance.name, v) for v in violated if model.spec.properties[v].kind != "advisory"
+        }
         state = after
     return found
 
@@ -96,7 +108,7 @@ def broken(model: Model, group: Group, plan: Plan, start: Mapping[Key, int | boo
 def retrace(
     model: Model, group: Group, trace: tuple[Move, ...], prop: str, through: bool = False,
 ) -> tuple[Move, ...] | None:
-    """The trace's choices, followed anew in this group; None if they lead elsewhere, or are none here."""
+    """The same choices as in a trace, followed anew in this group; None if they lead elsewhere."""
     instances = steps_here(model, trace)
     if instances is None or not is_fresh(model, trace[0].before, trace[0].inputs):
         return None

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is near some bad states: steps from there that end in a store that leaks, or in lost
-content.
+"""What is near some bad states: steps from there to a leaking store or to lost content.
 
-It is a search for what is near, not a proof that nothing is. What it begins in is constant, and it
-leaves out what would cost most: hardware acts between steps and not inside them, frames and slots
-are of a few, nobody new comes to be a third process, and steps that begin with another content are
-taken only where a translation is left over that might hurt it.
+The search is for what is near; it proves nothing. It begins in constant states, and leaves out what
+would cost most. Hardware acts between steps and not inside them. Frames and slots are of a few. No
+new process becomes the third one. Steps that begin with another content are taken only where a
+translation is left over that might hurt it.
 """
 
 from __future__ import annotations
@@ -34,14 +33,16 @@ from verifier.search.unrolling import Layer, Unrolling
 
 __all__ = ["Near", "Tried"]
 
-TRIES = 3  # sequences of one failure that turn out to be no consequence, before the search ends
-CONFLICTS = 1_000  # of one question to the search: how hard it may be, alike on every machine
+TRIES = 3  # rejected sequences of one failure after which the search ends
+CONFLICTS = 1_000  # of one question; no seconds, so that every machine gives up alike
 
 
 @dataclass(slots=True)
 class Tried:
-    """Sequences of one failure that were looked at: which are no consequence, and which steps they
-    would be nothing without.
+    """Sequences of one failure that were looked at.
+
+    rejected  sequences that are no consequence
+    avoided   labels of steps without which they would end in nothing
     """
 
     rejected: set[Labels] = field(default_factory=set)
@@ -53,9 +54,9 @@ class Tried:
 
 
 class Near:
-    """One unrolling that begins in each of these bad states, as its first choice says.
+    """An unrolling that begins in one of some bad states, which its first choice selects.
 
-    `decided` says of the last candidates whether everything that was asked has an answer.
+    `decided` says whether the last call of `candidates` had an answer to every question.
     """
 
     def __init__(self, model: Model, group: Group, bads: Sequence[Bad]) -> None:
@@ -63,12 +64,15 @@ class Near:
         self.decided = True
         self._bads = list(bads)
         self._another = any(_left_over(bad.state) for bad in bads)
-        self._hardware = {f"{event}{late}" for event in model.layout.variant.hardware for late in ("", "-late")} | {"load"}
+        self._hardware = ({f"{event}{late}" for event in model.layout.variant.hardware
+                           for late in ("", "-late")} | {"load"})
         self._names: dict[str, Word] = {}
         self._layer: Layer | None = None
-        self._endings: list[list[tuple[Instance, int]]] = []  # of each layer: steps that may be a consequence, and when
+        # for each layer, the steps that may be a consequence and the condition that they are
+        self._endings: list[list[tuple[Instance, int]]] = []
         self._unrolled = Unrolling(
-            model, group, Rules(frozenset(), good=False), lambda graph: BitsSolver(graph, STRONG_SAT, keep=True, limit=CONFLICTS),
+            model, group, Rules(frozenset(), good=False),
+            lambda graph: BitsSolver(graph, STRONG_SAT, keep=True, limit=CONFLICTS),
             self._instances, self._fresh, depth=1)  # the failure was the first step
         self._begin()
 
@@ -81,53 +85,63 @@ class Near:
             if kind == BOOL:
                 state[key] = self._unrolled.pick(which, values, values[0])
             else:
-                state[key] = self._unrolled.pick_word(which, [graph.word(value, kind) for value in values], kind)
+                state[key] = self._unrolled.pick_word(
+                    which, [graph.word(value, kind) for value in values], kind
+                )
         self._names = {name: as_word(graph, state[name]) for name in ("pfn", "slot")}
 
     def candidates(self, bad: Bad, number: int, tried: Tried) -> Iterator[Found]:
-        """Sequences of so many steps and one more that end so, each of others; and whether all were
-        asked for.
-        """
+        """Sequences of `number` steps and one more that end so, each with other steps."""
         self.decided, unrolled = True, self._unrolled
         while number >= len(self._endings):
             self._deepen()
         while not tried.enough():
-            given = [*self._is(bad), *bad.as_open(unrolled.graph), *unrolled.given[:number], *self._avoid(tried, number)]
+            given = [*self._is(bad), *bad.as_open(unrolled.graph), *unrolled.given[:number],
+                     *self._avoid(tried, number)]
             endings = [(i, end) for i, end in self._endings[number] if i.label not in tried.avoided]
-            answer = unrolled.solver.check([*given, unrolled.graph.any(*(end for _, end in endings))], ())
+            answer = unrolled.solver.check(
+                [*given, unrolled.graph.any(*(end for _, end in endings))], ()
+            )
             if not isinstance(answer, Sat):
                 self.decided = isinstance(answer, Unsat)
                 return
             before = len(tried.rejected)
             for instance, end in endings:
-                answer = unrolled.solver.check([*given, end], [f"{d}/choice" for d in range(2, number + 2)])
+                answer = unrolled.solver.check([*given, end],
+                                               [f"{d}/choice" for d in range(2, number + 2)])
                 self.decided &= isinstance(answer, (Sat, Unsat))
                 if not isinstance(answer, Sat):
                     continue
-                path = [s[int(answer.model.get(f"{d}/choice", 0))] for d, s in enumerate(unrolled.choices[:number], 2)]
+                path = [s[int(answer.model.get(f"{d}/choice", 0))]
+                        for d, s in enumerate(unrolled.choices[:number], 2)]
                 found = along(self.model, self.group, bad, [*path, instance])
                 if found is None:
-                    raise SolverError(f"{self.group}: {instance.label} after a failure cannot be followed")
+                    raise SolverError(
+                        f"{self.group}: {instance.label} after a failure cannot be followed"
+                    )
                 yield found
                 break
             if len(tried.rejected) == before:
-                return  # it was taken, or not even the hard way decides it
+                return  # the caller took one, or the solver decided none
 
     def _avoid(self, tried: Tried, number: int) -> list[int]:
-        """The conditions that steps that are avoided are not chosen, nor sequences that are
-        rejected.
-        """
+        """The conditions that no avoided step and no rejected sequence is chosen."""
         graph, found = self._unrolled.graph, []
         chosen: list[dict[str, int]] = []
         for depth, steps in enumerate(self._unrolled.choices[:number], 2):
             choice = graph.input_word(f"{depth}/choice", max(len(steps) - 1, 1).bit_length())
             told = tried.avoided.union(*tried.rejected)
-            chosen.append({step.label: graph.eq(choice, graph.word(i, len(choice.bits)), len(choice.bits))
+            chosen.append({step.label: graph.eq(choice, graph.word(i, len(choice.bits)),
+                                                len(choice.bits))
                            for i, step in enumerate(steps) if step.label in told})
-            found += [literal ^ 1 for label, literal in chosen[-1].items() if label in tried.avoided]
+            found += [literal ^ 1 for label, literal in chosen[-1].items()
+                      if label in tried.avoided]
         for labels in tried.rejected:
-            if len(labels) == number + 1 and all(label in row for label, row in zip(labels, chosen, strict=False)):
-                found.append(graph.all(*(row[label] for label, row in zip(labels, chosen, strict=False))) ^ 1)
+            if (len(labels) == number + 1
+                    and all(label in row for label, row in zip(labels, chosen, strict=False))):
+                found.append(
+                    graph.all(*(row[label] for label, row in zip(labels, chosen, strict=False))) ^ 1
+                )
         return found
 
     def _deepen(self) -> None:
@@ -137,7 +151,8 @@ class Near:
         self._layer = layer = self._unrolled.deepen()
         self._endings.append([
             (step.instance, self._unrolled.graph.conj(enabled, bad))
-            for step, enabled in zip(layer.steps, layer.enabled, strict=True) for bad in ends(self.model, step)
+            for step, enabled in zip(layer.steps, layer.enabled, strict=True)
+            for bad in ends(self.model, step)
         ])
 
     def _is(self, bad: Bad) -> list[int]:
@@ -148,11 +163,14 @@ class Near:
 
     def _instances(self, model: Model, actor: int) -> Iterator[Instance]:
         """What a step may be: nobody new is a third process."""
-        return (i for i in instances(model, actor) if THIRD not in i.roles and (self._another or not i.tracks_new))
+        return (i for i in instances(model, actor) if THIRD not in i.roles
+                and (self._another or not i.tracks_new))
 
     def _fresh(self, graph: Bits, depth: int) -> Fresh:
-        """Inputs of a step: hardware does nothing inside it, and frames and slots differ from the
-        present ones in a few bits.
+        """The inputs of a step at a depth.
+
+        Hardware does nothing inside it. Frames and slots differ from the present ones in a few
+        bits.
         """
         inputs, names, ulong = graph_inputs(graph), self._names, self.model.layout.ulong
         free = {0, 1} | {bits + i for bits in _block_bits(self.model) for i in (0, 1)}
@@ -166,18 +184,21 @@ class Near:
                 return word
             assert isinstance(word, Word)
             near = names["slot" if "slot" in name else "pfn"]
-            return graph.intern(tuple([bit if i in free else near.bits[i] for i, bit in enumerate(word.bits)]))
+            return graph.intern(
+                tuple([bit if i in free else near.bits[i] for i, bit in enumerate(word.bits)])
+            )
 
         return fresh
 
 
 def _left_over(state: Mapping[Key, int | bool]) -> bool:
     """May a translation be cached that outlives the content?"""
-    return any(bool(state.get((what, process), False)) for what in ("cached", "stale_write") for process in (0, 1))
+    return any(bool(state.get((what, process), False)) for what in ("cached", "stale_write")
+               for process in (0, 1))
 
 
 def _block_bits(model: Model) -> set[int]:
-    """How many low bits of a frame tell the pages of one block apart, at the levels that there are.
+    """The numbers of low bits of a frame that tell pages of one block apart, for each block size.
     """
     constants = model.layout.variant.constants
     sizes = {"pmd": "HPAGE_PMD_NR", "hugetlb": "HUGETLB_NR"}

@@ -26,8 +26,7 @@ __all__ = ["Path", "Paths", "of_step", "prefixed", "settled"]
 
 
 class Paths:
-    """Sequences of steps of one group as formulas of one graph: where two begin alike, that is
-    built once.
+    """Sequences of steps of one group as formulas of one graph; common beginnings are built once.
     """
 
     def __init__(self, model: Model, group: Group, least: bool = True) -> None:
@@ -36,19 +35,25 @@ class Paths:
         self.solver = BitsSolver(self.graph)
         self.inputs = graph_inputs(self.graph)
         self.memo = model.memory(self.graph, self.inputs)
-        self.start = {key: self.inputs(f"0/{key_name(key)}", kind) for key, kind in state_keys(model)}
-        self.init = [truth_of(World(model, self.graph, self.start, self.inputs, self.memo), f, ()) for _, f in model.init()]
+        self.start = {key: self.inputs(f"0/{key_name(key)}", kind)
+                      for key, kind in state_keys(model)}
+        self.init = [truth_of(World(model, self.graph, self.start, self.inputs, self.memo), f, ())
+                     for _, f in model.init()]
         self._known: dict[tuple[str, ...], Step[Word, int]] = {}
 
-    def steps(self, path: list[Instance]) -> Iterator[tuple[Step[Word, int], StepJudge[Word, int], World[Word, int]]]:
+    def steps(
+        self, path: list[Instance]
+    ) -> Iterator[tuple[Step[Word, int], StepJudge[Word, int], World[Word, int]]]:
         """Each step, who says what it violates, and the world before it."""
         state, labels = self.start, tuple(instance.label for instance in path)
         for depth, instance in enumerate(path, 1):
             fresh = prefixed(self.inputs, depth)
+            # A step depends on the steps before it alone, so sequences share what they begin with.
             step = self._known.get(labels[:depth])
             if step is None:
                 self.memo.take()
-                step = run(self.model, self.graph, state, instance, self.group.code, fresh, self.memo)
+                step = run(self.model, self.graph, state, instance, self.group.code, fresh,
+                           self.memo)
                 step.assumed.append(settled(self.graph, self.memo))
                 self._known[labels[:depth]] = step
             yield (step, StepJudge(self.model, self.group, self.graph, fresh, self.memo),
@@ -57,23 +62,25 @@ class Paths:
 
 
 class Path:
-    """The formula of one fixed sequence of instances: small, so that its values can be minimised.
-    """
+    """The formula of one fixed sequence of instances: small enough to minimise its values."""
 
     def __init__(self, rules: Rules, paths: Paths, path: list[Instance]) -> None:
         self.rules, self.paths, self.path = rules, paths, path
         self.model, self.graph, self.solver = paths.model, paths.graph, paths.solver
 
     def values(self, prop: str) -> dict[str, int | bool] | None:
-        """Values under which the last step violates the property and the others keep to the rules; None without any.
+        """Values under which the last step violates the property and the others keep the rules.
 
-        They are the least ones, unless the paths are asked for any: then those that the solver finds first.
+        None without any. They are the least ones where `paths.least`, else the first that the
+        solver finds.
         """
         conditions, wishes = list(self.paths.init), []
         for depth, (step, judge, before) in enumerate(self.paths.steps(self.path), 1):
             conditions += step.assumed
             last = depth == len(self.path)
-            for name, bad in self.rules.violated(judge, step, self.rules.held(before, self.paths.group.code)).items():
+            for name, bad in self.rules.violated(judge, step,
+                                                 self.rules.held(before,
+                                                                 self.paths.group.code)).items():
                 if last and name == prop:
                     conditions.append(bad)
                     told = self.model.spec.properties[self.rules.named(prop)]
@@ -86,17 +93,17 @@ class Path:
             return None
         if not self.paths.least:
             return answer.model
+        # First the wishes that the conditions allow, then the least values under these: so the
+        # values are the same whatever solver, machine or order of work.
         names = self.graph.support(conditions)
         pleasant = [*self._alike(), *self._pleasant(names)]
         conditions += granted(self.solver, conditions, [*wishes, *pleasant])
-        return minimise(self.solver, conditions, order(self.graph, names | self.graph.support(pleasant)))
+        return minimise(
+            self.solver, conditions, order(self.graph, names | self.graph.support(pleasant))
+        )
 
     def _alike(self) -> Iterator[int]:
-        """Both processes may do the same at the address, as those of which one is forked from the
-        other.
-
-        They may read.
-        """
+        """Wishes: the mapping may be read, and both processes may do the same, as after a fork."""
         start = {key: as_truth(self.graph, value) for key, value in self.paths.start.items()}
         yield start["may_read", 0]
         for flag in OF_VMA:
@@ -132,14 +139,15 @@ class Path:
 def of_step(values: Mapping[str, int | bool], depth: int) -> dict[str, int | bool]:
     """The inputs of one step of several, by their own names.
 
-    What lifted helpers leave open is the same in all.
+    Inputs of lifted helpers have no depth: they are the same in all steps.
     """
     mark = f"{depth}/"
-    return {n.removeprefix(mark): v for n, v in values.items() if n.startswith((mark, LIFTED)) and n != f"{mark}choice"}
+    return {n.removeprefix(mark): v for n, v in values.items() if n.startswith((mark, LIFTED))
+            and n != f"{mark}choice"}
 
 
 def settled(graph: Bits, memo: Memory[Word, int]) -> int:
-    """The condition that the answers of helpers since the last time are settled."""
+    """The condition that the answers of helpers since the last call are settled."""
     return graph.any(*memo.take().values()) ^ TRUE
 
 

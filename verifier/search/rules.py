@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the steps of a trace may break: one frozen record, by which searches differ."""
+"""What the steps of a trace may break: one frozen record, in which searches differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Further(Protocol):
     It has a name of its own.
     """
 
-    def conditions(self, judge: StepJudge[Word, int], step: Step[Word, int], found: Mapping[str, int]) -> dict[str, int]:
+    def conditions(self, judge: StepJudge[Word, int], step: Step[Word, int],
+                   found: Mapping[str, int]) -> dict[str, int]:
         """Name -> condition, of a step that may be the last.
 
         `found` has the conditions that it breaks properties.
@@ -44,10 +45,10 @@ class Rules:
     """What the steps of a trace may break.
 
     failed   the obligations that are asked about: those that induction did not prove, or targets
-    good     does every step but the last keep every property? Else these may break any, and the
-             last one breaks a property of `failed` that holds before it
-    mark     what stands before the names under which such traces are kept as hints
-    words    what is said of them while they are searched
+    good     must every step but the last keep every property? If not, these may break any, and the
+             last breaks a property of `failed` that holds before it
+    mark     begins the names under which such traces are kept as hints
+    words    what the progress line says of them
     further  what the last step has to satisfy beyond that
     """
 
@@ -62,7 +63,9 @@ class Rules:
         return replace(self, failed=self.failed | failed)
 
     def held(self, world: World[Word, int], code: str) -> dict[str, int]:
-        """Of properties that need not hold of both processes any more: the condition that they do.
+        """For each property of `failed`, the condition that it holds before a step.
+
+        Empty where `good`.
         """
         if self.good or not self.failed:
             return {}
@@ -72,14 +75,19 @@ class Rules:
                 found[name].append(holds)
         return {name: world.alg.all(*conditions) for name, conditions in found.items()}
 
-    def violated(self, judge: StepJudge[Word, int], step: Step[Word, int], held: Mapping[str, int]) -> dict[str, int]:
-        """Of the properties that a step may break: the condition that it does."""
+    def violated(self, judge: StepJudge[Word, int], step: Step[Word, int],
+                 held: Mapping[str, int]) -> dict[str, int]:
+        """For each property that a step may break, the condition that it does."""
         names = {name for transition, name in self.failed if transition == step.instance.name}
         found = {p.name: judge.alg.any(*(w.bad for w in judge.ways(p, step)))
                  for p in judge.properties() if p.name in names}
         if not self.good:
+            # Steps before may have broken the property already: only a step from where it held
+            # counts.
             found = {name: judge.alg.all(held[name], bad) for name, bad in found.items()}
-        return found if self.further is None else found | self.further.conditions(judge, step, found)
+        return (
+            found if self.further is None else found | self.further.conditions(judge, step, found)
+        )
 
     def named(self, found: str) -> str:
         """The property that a name of `violated` is about."""

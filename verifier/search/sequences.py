@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sequences of steps that led to a failure on some variant: hints/sequences.yaml, which `make hints` writes.
+"""Sequences of steps that led to a failure on some variant, from hints/sequences.yaml.
 
-They are tried before anything is searched, with values of the variant's own, and what they lead to is recomputed as any other
-trace is. So they save time, and decide nothing: without the file the same is found, later.
+`make hints` writes the file. The sequences are tried before anything is searched, with values of
+the variant's own, and what they lead to is recomputed like any other trace. They save time and
+decide nothing: without the file the same is found, later.
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ from verifier.language.read_yaml import Items, Table, read_yaml
 from verifier.model.step import Instance, instances
 from verifier.model.typed import Model
 
-__all__ = ["FILE", "FRESH", "KIN", "LEADS_TO", "THROUGH", "Known", "Labels", "akin", "read_sequences", "steps_named"]
+__all__ = ["FILE", "FRESH", "KIN", "LEADS_TO", "THROUGH", "Known", "Labels", "akin",
+           "read_sequences", "steps_named"]
 
 FILE = "sequences.yaml"
-KIN = 24  # sequences that led to a failure like one of which nothing is known: tried before a search
+# sequences that led to a failure like one of which nothing is known: tried before a search
+KIN = 24
 FRESH = "fresh"  # what stands for no steps
 LEADS_TO = "leads-to"  # the name under which what a failure leads to is kept
 THROUGH = "through/"  # before a property: an earlier step breaks another
 Labels = tuple[str, ...]  # of instances
-Known = Mapping[tuple[str, str, str], tuple[Labels, ...]]  # encoding, code and what they lead to -> sequences
+# encoding, code and what they lead to -> sequences
+Known = Mapping[tuple[str, str, str], tuple[Labels, ...]]
 LABEL = re.compile(r"[a-z0-9_-]+\[[AB3]+\+?(:[a-z0-9]+)?\]")
 
 
 def read_sequences(folder: Path) -> Known:
-    """The sequences of a folder of hints, the shorter ones first; none where it has no such file.
+    """The sequences of a folder of hints, the shorter ones first; none without such a file.
 
-    Names are not looked up: what specs/ has no more is a hint that helps nobody. SpecError where the form is wrong.
+    Names are not looked up: a hint of something that specs/ lacks helps nobody. Raises SpecError
+    where the form is wrong.
     """
     path = folder / FILE
     if not os.path.lexists(path):
@@ -52,7 +57,8 @@ def _targets(table: Table, code: str) -> Iterator[tuple[str, Labels]]:
     for first in table:
         if first == LEADS_TO:
             rows = table.need(first, Items, code)
-            yield from ((LEADS_TO, _labels(text, at)) for text, at in zip(rows.texts(LEADS_TO), rows.at, strict=True))
+            yield from ((LEADS_TO, _labels(text, at))
+                        for text, at in zip(rows.texts(LEADS_TO), rows.at, strict=True))
             continue
         steps = () if first == FRESH else _labels(first, table.key_at[first])
         last = table.need(first, Table, code)
@@ -75,16 +81,20 @@ def _label(text: str, at: Where) -> str:
     return text
 
 
-def akin(known: Known, encoding: str, code: str, target: tuple[str, str], last: Iterable[str]) -> Iterator[Labels]:
-    """Steps that may lead to a failure, since they led to one like it, the likeliest first. `last` are the steps that it may be.
+def akin(known: Known, encoding: str, code: str, target: tuple[str, str],
+         last: Iterable[str]) -> Iterator[Labels]:
+    """Steps that may lead to a failure since they led to a similar one, the likeliest first.
 
-    That is: to the same under another code or encoding; by the same last step, to another property; by another last step,
-    to the same property. A user's code, of which nothing is known, is answered from these.
+    First come those to the same failure under another code or encoding, then those with the same
+    last step to another property, then those with another last step to the same property. A user's
+    code, of which nothing is known, is answered from these. `last` has the labels that the last
+    step may have.
     """
     found: dict[Labels, int] = {}
     for (of_encoding, of_code, name), sequences in known.items():
         transition, _, prop = name.partition("/")
-        likeness = 4 if (transition, prop) == target else 3 if transition == target[0] else 2 if prop == target[1] else 0
+        likeness = (4 if (transition, prop) == target else 3 if transition == target[0] else 2
+                    if prop == target[1] else 0)
         if not likeness:
             continue
         near = 3 * likeness + 2 * (of_encoding == encoding) + (of_code == code)
@@ -103,7 +113,8 @@ def steps_named(model: Model, labels: Labels) -> list[Instance] | None:
     found = []
     for label in labels:
         plain = label.partition(":")[0].removesuffix("]")
-        step = known.get(label) or known.get(f"{plain}:{model.level.name}]") or known.get(f"{plain}]")
+        step = (known.get(label) or known.get(f"{plain}:{model.level.name}]")
+                or known.get(f"{plain}]"))
         if step is None:
             return None
         found.append(step)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How a failure is reached through another: for what no trace of good steps reaches.
+"""How a failure is reached through another one, where no trace of good steps reaches it.
 
-An obligation that induction does not prove, and that no trace refutes, is often reached once a step has broken a property. The
-first step that does is refuted by the same trace. What it leads to is not, for nothing says that it fails when the first is
-mended; but it says what to mend first.
+Induction does not prove some obligations, and no trace refutes them. Such a failure is often
+reached once a step has broken another property. The same trace refutes the first step that does. It
+does not refute what comes after, which may hold when the first is mended; but it says what to mend
+first.
 """
 
 from __future__ import annotations
