@@ -15,7 +15,7 @@ import inspect
 import pickle
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -125,7 +125,8 @@ def main() -> None:
 def run(clock: Clock, library: Library, filters: Filters, groups: list[Any], thorough: bool) -> int:
     """All tasks, one after the other; how many results there were."""
     heard = scheduler._Scheduler(library, scheduler.Options(), lambda news: None)
-    for task in scheduler._tasks(groups, filters, scheduler.Options(thorough=thorough)):
+    todo = deque(scheduler._tasks(library, groups, filters, scheduler.Options(thorough=thorough)))
+    while (task := heard._next(todo)) is not None:
         process = scheduler._Process(task, None, None)  # type: ignore[arg-type]
 
         def send(message: object, process: Any = process) -> None:

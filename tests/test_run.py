@@ -232,7 +232,7 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
     find = Search.find
 
     def hangs(self: Search, left: list[tuple[str, str]], limit: int) -> Iterator[tuple[tuple[str, str], tuple[Move, ...]]]:
-        self.deadline = None
+        self.deadline = self.large = None
         yield next(find(self, left, limit))
         time.sleep(600)
 

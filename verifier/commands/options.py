@@ -43,7 +43,8 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
         click.option("--depth", type=click.IntRange(1, 40), default=8, help="steps of the longest trace"),
         click.option("--search-seconds", type=click.FloatRange(0), default=30.0, show_default=True,
-                     help="seconds of one theorem's search for how failures are reached"),
+                     help="how long to search for how one theorem's failures are reached; counted in work: it goes as deep "
+                          "on every machine"),
         click.option("--consequences/--no-consequences", default=None,
                      help="search also for what failures lead to; default: where it is shown or written"),
         click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]), default="auto",

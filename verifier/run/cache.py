@@ -86,14 +86,21 @@ class Cache:
                     return None
         return None
 
-    def keep_failure(self, result: Result) -> None:
-        """Keep a failure: refuted with its trace, searched for in vain to the end, or vacuous."""
+    def searched(self, obligation: Obligation) -> tuple[int, int]:
+        """How much the search for its trace was allowed: steps, and nodes. Nothing where that is not known."""
+        match self.data["failures"].get(f"{obligation.transition}/{obligation.property}"):
+            case {"allowed": [int(steps), int(nodes)]}:
+                return steps, nodes
+        return 0, 0
+
+    def keep_failure(self, result: Result, steps: int = 0, nodes: int = 0) -> None:
+        """Keep a failure: refuted with its trace, searched for in vain as far as was allowed, or vacuous."""
         if self.path is None:
             return
         name = f"{result.obligation.transition}/{result.obligation.property}"
         self.data["failures"][name] = {
             "digest": self.grounds.failures, "verdict": to_plain(result.verdict), "solver": result.solver,
-            "told": to_plain((result.assumptions, result.ways)),
+            "told": to_plain((result.assumptions, result.ways)), "allowed": [steps, nodes],
         }
         self.changed = True
 

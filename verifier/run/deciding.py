@@ -15,7 +15,7 @@ from verifier.prove.bits_way import Contradiction, GroupProver, obligation_of
 from verifier.prove.obligations import Aim, Obligation, Question, obligation_id
 from verifier.prove.prover import Prover
 from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, Unknown, Vacuous
-from verifier.run.depths import depth_for, in_vain
+from verifier.run.depths import allowed, in_vain
 from verifier.run.group_work import GroupWork, blame
 from verifier.run.messages import At, Done
 from verifier.run.plan import askable
@@ -87,8 +87,10 @@ def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
         state.work.hints.keep(state.model, state.group, "/".join(target), found.trace)
         state.work.hints.keep_consequence(state.model, state.group, target, found.leads_to)
     elif isinstance(verdict, Unknown) and verdict.counterexample is not None:
-        if verdict.counterexample.depth < depth_for(state, target):
-            return None  # it was searched less deep
+        steps, nodes = allowed(state, target)
+        before = state.cache.searched(obligation)
+        if verdict.counterexample.depth < steps and not (before[0] >= steps and before[1] >= nodes):
+            return None  # less was searched
         in_vain(state, target)
     if not isinstance(verdict, Vacuous):
         state.failed.add(target)

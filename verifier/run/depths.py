@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from verifier.run.group_work import GroupWork
 from verifier.search.rules import Target
+from verifier.search.trace import NODES
 
-__all__ = ["depth_for", "in_vain", "searched"]
+__all__ = ["allowed", "depth_for", "in_vain", "searched"]
 
 ADVICE, ELSEWHERE = 6, 3  # steps
 
@@ -24,6 +25,11 @@ def depth_for(state: GroupWork, target: tuple[str, str]) -> int:
     if state.model.spec.properties[target[1]].kind == "advisory" and state.work.task.filters.whole():
         return 0 if known in state.work.hints.in_vain else min(depth, ADVICE)
     return depth
+
+
+def allowed(state: GroupWork, target: Target) -> tuple[int, int]:
+    """What a search for a trace may take: steps of the trace, and nodes of the unrolling."""
+    return depth_for(state, target), int(NODES * state.work.task.search_seconds)
 
 
 def in_vain(state: GroupWork, target: Target) -> None:

@@ -5,7 +5,6 @@ like it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice, takewhile
@@ -47,6 +46,8 @@ def all_hinted(
         if trace:
             found[target] = trace
             reached(state, rules, target, trace)
+        elif search.late():
+            state.cut.add(target)
     return found
 
 
@@ -92,7 +93,7 @@ def _akin(state: GroupWork, search: Search, target: Target) -> Iterator[Labels]:
 def searcher(state: GroupWork, rules: Rules) -> Search:
     """A search with the time limit of the task, which tells how deep it is."""
     search = Search(
-        state.model, state.group, rules, time.monotonic() + state.work.task.search_seconds,
+        state.model, state.group, rules, state.work.task.search_seconds,
         lambda d: state.work.say(At(f"{state.group}: traces of {d} steps{rules.words}", state.group, stage="searching")))
     search.paths = Paths(state.model, state.group, state.work.task.thorough)
     return search

@@ -4,20 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from verifier.prove.obligations import Group, Obligation
 from verifier.prove.results import Result
 from verifier.run.filters import Filters
+from verifier.search.hints import Hints
 
 __all__ = ["At", "Contradicts", "Done", "Failed", "Finished", "Say", "Task", "Unreached"]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Groups, and what of them is asked for."""
+    """Groups, and what of them is asked for.
+
+    after  groups that have to be done with before: it is handed their traces, as `hints`
+    leads  do others wait for it? Then it hands on its traces
+    """
 
     groups: tuple[Group, ...]
     filters: Filters
@@ -30,6 +35,13 @@ class Task:
     timeout: float = 60.0  # seconds of one question to the second way
     skip: frozenset[str] = frozenset()  # obligations that are decided already
     thorough: bool = True  # with the least values of each trace, and what failures lead to
+    after: tuple[Group, ...] = ()
+    leads: bool = False
+    hints: Hints | None = None
+
+    def about(self, groups: tuple[Group, ...], after: tuple[Group, ...], leads: bool) -> Task:
+        """The same of these groups."""
+        return replace(self, groups=groups, after=after, leads=leads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +84,12 @@ class Unreached:
 class Finished:
     """Every obligation of a group that was asked for has been told.
 
-    `helpers` says whose helpers, where not arch/'s.
+    `helpers` says whose helpers, where not arch/'s. `hints` are its traces, where others wait for them.
     """
 
     group: Group
     helpers: tuple[str, ...] = ()
+    hints: Hints | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from verifier.base.errors import USERS, internal
 from verifier.base.processes import give_back
 from verifier.prove.results import Counterexample, Move, Refuted, Result, Unknown
 from verifier.run.deciding import counterexample
-from verifier.run.depths import depth_for, in_vain, searched
+from verifier.run.depths import allowed, depth_for, in_vain, searched
 from verifier.run.ending import leads_somewhere, with_consequence
 from verifier.run.group_work import GroupWork, blame, target_of
 from verifier.run.hinting import all_hinted, along, reached, remember, searcher
@@ -25,6 +25,7 @@ from verifier.search.through import first_broken, through
 __all__ = ["tell_traces", "with_trace"]
 
 THROUGH = 5  # steps
+OVER = " (then the time of the search was over)"
 
 
 def tell_traces(state: GroupWork) -> None:
@@ -43,7 +44,7 @@ def tell_traces(state: GroupWork) -> None:
         found |= traces
         for target in left:
             depths[target] = depth
-            if target not in found:
+            if target not in found and target not in state.cut:
                 in_vain(state, target)
     after = _through(state, [t for t in depths if t not in found and t not in state.wrong], elsewhere)
     found |= {t: trace for t, trace in after.items() if first_broken(state.model, state.group, trace) is None}
@@ -61,7 +62,7 @@ def tell_traces(state: GroupWork) -> None:
             if target in state.wrong:
                 state.work.say(Contradicts(f"{result.obligation.id}: {state.wrong[target]}"))
             elif isinstance(told.verdict, Refuted) or target not in state.cut:
-                state.cache.keep_failure(told)
+                state.cache.keep_failure(told, *allowed(state, target))
             state.work.say(Done(told))
         del state.open[0]
 
@@ -89,7 +90,7 @@ def _search(
             blamed = [t for t in left if t not in found and search.at in (None, t)]
             state.wrong |= dict.fromkeys(blamed, internal(error))
         depth, rules = search.depth, search.rules
-        if depth < limit:
+        if depth < limit and search.late():
             state.cut |= set(left) - found.keys()
         left = [t for t in left if t not in found and t not in blamed] if blamed else []
         del search
@@ -126,7 +127,7 @@ def with_trace(
     trace = found.get(target)
     before = result.verdict.counterexample
     if trace is None:
-        detail = f"no trace of up to {depth} steps leads there from a fresh mapping"
+        detail = f"no trace of up to {depth} steps leads there from a fresh mapping{OVER if target in state.cut else ''}"
         thorough = state.work.task.thorough
         unreached = replace(before, depth=depth, thorough=thorough)
         if after:

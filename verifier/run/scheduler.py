@@ -27,12 +27,14 @@ from verifier.run.messages import At, Contradicts, Done, Failed, Finished, Task,
 from verifier.run.news import Closed, Total, Watch
 from verifier.run.plan import NOT_COVERED, askable, groups_of, not_applicable, nothing_matches, variants_of
 from verifier.run.shared import Results, Shared
+from verifier.run.tasks import tasks
 from verifier.run.worker import work
+from verifier.search.hints import Hints
+from verifier.search.trace import SLOW
 
 __all__ = ["Options", "Stopped", "nothing", "prove"]
 
 STOPPED = "stopped by an interrupt or a request to end"
-FEW = 12  # groups
 GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
 
 
@@ -118,7 +120,7 @@ def prove(
         library.check(groups)
         loaded = time.perf_counter()
         progress(Total(sum(_asked(library.group_model(group), group, filters) for group in groups), len(groups)))
-        scheduler.run(_tasks(groups, filters, options))
+        scheduler.run(_tasks(library, groups, filters, options))
     except KeyboardInterrupt:
         scheduler.stop()
         raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded, STOPPED)) from None
@@ -148,22 +150,12 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
     raise nothing_matches(filters, library)
 
 
-def _tasks(groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
-    """One task for each encoding and code: a trace found on one variant is the first guess on the next.
-
-    Few groups are a task each, so that no processor waits for another. How many there are depends on the filters alone: a
-    report is the same for every number of processes.
-    """
-    by_code: dict[tuple[str, ...], list[Group]] = {}
+def _tasks(library: Library, groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
+    """The tasks of a run. They depend on what is asked for, and not on how many processes there are."""
     known = "" if options.cache is None else code()
-    for group in groups:
-        alone = (group.variant, group.level) if len(groups) <= FEW else ()
-        by_code.setdefault((group.encoding, group.code, *alone), []).append(group)
-    return [
-        Task(tuple(found), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
-             options.cross, options.timeout, thorough=options.thorough)
-        for found in by_code.values()
-    ]
+    return tasks(library, groups, filters, Task(
+        (), filters, options.depth, options.search_seconds, options.cache, known, options.solver, options.cross, options.timeout,
+        thorough=options.thorough))
 
 
 class _Scheduler:
@@ -178,20 +170,40 @@ class _Scheduler:
         self.finished: set[Group] = set()
         self.counts: dict[Group, Counter[str]] = {}
         self.helpers: list[str] = []
+        self.hints: dict[Group, Hints] = {}  # of groups that others wait for
+        self.waiting = (0, 0, 0)  # how many tasks there were when none could start: to do, under way, and groups done with
 
     def run(self, tasks: list[Task]) -> None:
         todo = deque(tasks)
         while todo or self.running:
             if stop_asked():  # also where Python lost the exception, such as in a callback of its garbage collector
                 raise KeyboardInterrupt
-            while todo and len(self.running) < max(1, self.options.jobs):
-                self._start(todo.popleft())
+            while len(self.running) < max(1, self.options.jobs) and (task := self._next(todo)) is not None:
+                self._start(task)
             for pipe in wait(list(self.running), timeout=0.2):
                 assert isinstance(pipe, Connection)
                 again = self._receive(pipe)
                 if again is not None:
                     todo.append(again)
             todo.extend(self._late())
+
+    def _next(self, todo: deque[Task]) -> Task | None:
+        """The first task that waits for none that is under way or to be done, with the traces that it is handed; None without."""
+        at = len(todo), len(self.running), len(self.finished)
+        if not todo or at == self.waiting:
+            return None
+        tasks = [*todo, *(running.task for running in self.running.values())]
+        busy = {group for task in tasks if task.leads for group in task.groups} - self.finished
+        number = next((n for n, task in enumerate(todo) if busy.isdisjoint(task.after)), None if self.running else 0)
+        if number is None:
+            self.waiting = at
+            return None
+        ready, hints = todo[number], Hints()
+        del todo[number]
+        for group in ready.after:
+            if group in self.hints:
+                hints.add(self.hints[group])
+        return replace(ready, hints=hints)
 
     def _start(self, task: Task) -> None:
         mine, theirs = self.context.Pipe(duplex=False)
@@ -236,6 +248,8 @@ class _Scheduler:
             running.unreached |= {r.obligation.id: self.shared.result(r) for r in message.results}
         elif isinstance(message, Finished):
             self.finished.add(message.group)
+            if message.hints is not None:
+                self.hints[message.group] = message.hints
             self.progress(Closed(message.group, dict(self.counts.get(message.group, {}))))
             self.helpers += message.helpers
         elif isinstance(message, Failed):
@@ -258,7 +272,7 @@ class _Scheduler:
 
     def limit(self, at: At) -> float:
         """Seconds that a process may be at something: an obligation's own, more for what is built, and a search's beside it."""
-        more = {"deciding": 0.0, "building": GRACE, "searching": self.options.search_seconds + GRACE}
+        more = {"deciding": 0.0, "building": GRACE, "searching": SLOW * self.options.search_seconds + GRACE}
         return self.options.timeout + more[at.stage]
 
     def _gave_up(self, running: _Process, reason: str, detail: str) -> Task | None:

@@ -19,6 +19,7 @@ from verifier.run.library import Library
 from verifier.run.messages import At, Contradicts, Failed, Finished, Say, Task, Unreached
 from verifier.run.reaching import tell_traces, with_trace
 from verifier.search.consequence import Consequences
+from verifier.search.hints import Hints
 
 __all__ = ["work"]
 
@@ -28,7 +29,7 @@ def work(library: Library, task: Task, say: Say) -> None:
 
     After an error of the program's own the rest goes on. An error of the user's ends it, and is told.
     """
-    shared = Work(library, task, say)
+    shared = Work(library, task, say, Hints() if task.hints is None else task.hints)
     for group in task.groups:
         try:
             _group(shared, group)
@@ -59,7 +60,7 @@ def _group(shared: Work, group: Group) -> None:
         for result in state.open:
             blame(state, result.obligation, error, getattr(result.verdict, "counterexample", None))
     _write(state)
-    say(Finished(group, helpers))
+    say(Finished(group, helpers, shared.hints.of(group) if task.leads else None))
 
 
 def _decide(state: GroupWork) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequen
     target = (found.transition, found.property)
     for _ in range(ROUNDS):
         rules = Rules(frozenset([target]), further=_Kept(pair, target, tuple(known)))
-        search = Search(pair.new, pair.group, rules, deadline)
+        search = Search(pair.new, pair.group, rules, max(0.0, deadline - time.monotonic()))
         ends = [i.label for i in instances(pair.new) if i.name == target[0]]
         tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, target, ends) if len(s) <= depth)
         aim = (target[0], MARK + target[1])

@@ -49,6 +49,24 @@ class Hints:
             _first(endings, labels(model, steps))
             endings.sort(key=len)
 
+    def of(self, group: Group) -> Hints:
+        """What the group has found or was handed."""
+        theorem = (group.level, group.encoding, group.code)
+        return Hints(
+            {key: trace for key, trace in self.traces.items() if key[:3] == theorem},
+            {key: list(steps) for key, steps in self.others.items() if key[:2] == theorem[1:]},
+            {key: steps for key, steps in self.consequences.items() if key[:3] == theorem},
+            {key: list(steps) for key, steps in self.endings.items() if key == theorem[1:]},
+            {key for key in self.in_vain if key[-4:-1] == theorem})
+
+    def add(self, others: Hints) -> None:
+        """Take over what another task has found, of other theorems than these."""
+        self.traces |= others.traces
+        self.others |= {key: list(steps) for key, steps in others.others.items()}
+        self.consequences |= others.consequences
+        self.endings |= {key: list(steps) for key, steps in others.endings.items()}
+        self.in_vain |= others.in_vain
+
 
 def _first(known: list[Labels], steps: Labels) -> None:
     """Put steps before others, and forget what was there too long."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from verifier.base.errors import SolverError
-from verifier.engine.answers import Sat
+from verifier.engine.answers import Sat, Undecided
 from verifier.engine.bits import FALSE
 from verifier.engine.bits_solver import BitsSolver
 from verifier.language.machine import Key
@@ -26,29 +26,35 @@ from verifier.search.rules import Rules, Target
 from verifier.search.sequences import Labels, steps_named
 from verifier.search.unrolling import Layer, Unrolling
 
-__all__ = ["Search"]
+__all__ = ["NODES", "SLOW", "Search"]
 
-PATIENT = 200_000  # conflicts: a second solver would have to be told of the whole unrolling, and takes as much room again
+HARD = 2_000  # conflicts of one question to the unrolling: how hard it may be, alike on every machine
+NODES = 15_000  # that an unrolling may have for each second of its time, before it is made no deeper
+SLOW = 5  # times the seconds that are asked for: how long it may take where a machine is slow
 
 
 class Search:
     """The bounded search of one group for traces that keep to its rules.
 
-    deadline  when its time is over, as time.monotonic() counts, in seconds; None: never
+    It ends where the unrolling has become large or a question hard: both are counted, so that it goes as deep on every machine.
+
+    seconds   that it may take, about: NODES for each, and SLOW times as many by the clock, from now on; None: as it likes
     say       told how many steps are searched now
     """
 
     def __init__(
-        self, model: Model, group: Group, rules: Rules, deadline: float | None = None,
+        self, model: Model, group: Group, rules: Rules, seconds: float | None = None,
         say: Callable[[int], None] = lambda depth: None,
     ) -> None:
         self.model = model
         self.group = group
         self.rules = rules
-        self.deadline = deadline
+        self.deadline = None if seconds is None else time.monotonic() + SLOW * seconds
+        self.large = None if seconds is None else int(NODES * seconds)
         self.say = say
         self.barred: set[Target] = set()  # steps found to break a property, that were not known to
         self.at: Target | None = None  # whose trace is looked for at the moment; None: everybody's
+        self.hard = False  # was a question given up?
         self._unrolled: Unrolling | None = None
 
     @property
@@ -69,7 +75,7 @@ class Search:
         self._unrolled = None  # before the next one is made: they are large
         self._unrolled = found = Unrolling(
             self.model, self.group, self.rules,
-            lambda graph: BitsSolver(graph, conflicts=PATIENT, keep=True, late=self.late))
+            lambda graph: BitsSolver(graph, conflicts=HARD, keep=True, late=self.late))
         found.fix_init()
         return found
 
@@ -86,9 +92,10 @@ class Search:
         """
         left = list(targets)
         unrolled = self._begin()
-        while left and unrolled.depth < depth and not self.late():
+        while left and unrolled.depth < depth and self._may_deepen(unrolled):
             self.say(unrolled.depth + 1)
-            layer = unrolled.deepen()
+            layer, last = unrolled.begin(), frozenset(transition for transition, _ in left)
+            unrolled.add(layer, last)
             for target, trace in self._ends(unrolled, layer, list(left)):
                 left.remove(target)
                 yield target, trace
@@ -96,11 +103,19 @@ class Search:
                 self._bar()
                 del unrolled  # before the next one is made: they are large
                 unrolled = self._begin()
-            elif self.late():
-                break  # not every target was asked for at this depth
+            elif self.hard or self.late():
+                break  # not every target was asked for at this depth, or not to the end
+            elif not left or unrolled.depth + 1 == depth or not self._may_deepen(unrolled):
+                unrolled.depth += 1  # what else the step may be matters to what comes after it alone
             else:
+                unrolled.add(layer, but=last)
+                unrolled.close(layer)
                 unrolled.advance(layer)
             del layer  # before the next one is made: they are large
+
+    def _may_deepen(self, unrolled: Unrolling) -> bool:
+        """Is there room and time for one step more?"""
+        return (self.large is None or len(unrolled.graph.nodes) <= self.large) and not self.late()
 
     def _ends(self, unrolled: Unrolling, layer: Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:
         """What of the targets the next step can end in.
@@ -114,7 +129,8 @@ class Search:
                 way = unrolled.graph.conj(layer.enabled[number], layer.bad[number].get(target[1], FALSE))
                 if step.instance.name != target[0] or way == FALSE:
                     continue
-                answer = unrolled.solver.check([*unrolled.given, way], chosen)
+                answer = unrolled.solver.check([*unrolled.given, way], chosen, hard=False)
+                self.hard |= isinstance(answer, Undecided)
                 if isinstance(answer, Sat):
                     trace = self._trace(answer.model, step.instance, target[1])
                     if trace is not None:
@@ -125,7 +141,7 @@ class Search:
                 return
 
     def late(self) -> bool:
-        """Is its time over?"""
+        """Is its time over by the clock?"""
         return self.deadline is not None and time.monotonic() > self.deadline
 
     def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:

@@ -10,7 +10,7 @@ said all the same, since a solver that knows it finds out much sooner what canno
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from verifier.engine.answers import Sat
@@ -106,28 +106,42 @@ class Unrolling:
 
     def deepen(self) -> Layer:
         """All steps from the present state."""
+        layer = self.begin()
+        self.add(layer)
+        self.close(layer)
+        return layer
+
+    def begin(self) -> Layer:
+        """A layer after the present state, of no step yet."""
+        return Layer([], [], [], Word(()), FALSE)
+
+    def add(self, layer: Layer, names: Set[str] | None = None, but: Set[str] = frozenset()) -> None:
+        """The steps of these names (None: of all) from the present state, but for those: they were added before."""
         fresh = self._fresh(self.graph, self.depth + 1)
         judge = StepJudge(self.model, self.group, self.graph, fresh, self.memo)
-        steps, enabled, bad = [], [], []
         held = self.rules.held(self._world(self.state), self.group.code)
         for actor in (0, 1):
             involved = self._involved(actor)
             for instance in self._instances(self.model, actor):
-                if involved == FALSE or (actor == 1 and not acts(instance)):
+                if involved == FALSE or instance.name in but or (actor == 1 and not acts(instance)):
+                    continue
+                if names is not None and instance.name not in names:
                     continue
                 self.memo.take()
                 step = run(self.model, self.graph, self.state, instance, self.group.code, fresh, self.memo)
                 possible = self.graph.all(involved, *step.assumed)
                 if possible == FALSE or all(step.after[k] is v for k, v in step.before.items()):
                     continue
-                steps.append(step)
-                bad.append(self.rules.violated(judge, step, held))
-                enabled.append(self.graph.conj(possible, settled(self.graph, self.memo)))
-        width = max(len(steps) - 1, 1).bit_length()
-        choice = self.graph.input_word(f"{self.depth + 1}/choice", width)
+                layer.steps.append(step)
+                layer.bad.append(self.rules.violated(judge, step, held))
+                layer.enabled.append(self.graph.conj(possible, settled(self.graph, self.memo)))
+
+    def close(self, layer: Layer) -> None:
+        """The layer has all steps that it is to choose among: which, and whether that is a good one."""
+        layer.choice = self.graph.input_word(f"{self.depth + 1}/choice", max(len(layer.steps) - 1, 1).bit_length())
         good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items() if not self.rules.tolerates(name)))
-                for s, e, bads in zip(steps, enabled, bad, strict=True)]
-        return Layer(steps, enabled, bad, choice, self.pick(choice, good, FALSE))
+                for e, bads in zip(layer.enabled, layer.bad, strict=True)]
+        layer.ok = self.pick(layer.choice, good, FALSE)
 
     def _involved(self, actor: int) -> int:
         """B acts once it has an entry: until then, what it could do A can do as well."""
