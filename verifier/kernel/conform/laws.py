@@ -276,7 +276,8 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
                 lines += [
                     f"    with {name} = {value:#x}" for name, value in result.free.items() if value
                 ]
-                lines.append(indent(f"{result.law.holds.text.rstrip()}\n({result.law.source})", "    "))
+                said = f"{result.law.holds.text.rstrip()}\n({result.law.source})"
+                lines.append(indent(said, "    "))
             case Contradicted(values=values, reason=reason):
                 lines.append(
                     f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}"
