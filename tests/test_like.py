@@ -112,6 +112,19 @@ def test_what_says_nothing_or_too_much_is_an_error(folder: Path, old: str, new: 
         layout(folder)
 
 
+@pytest.mark.parametrize(("block", "message"), [
+    ("{entries: COUNT, shift: SHIFT, mark: pte_write}", "base.yaml:16:3: error: base has no constant 'COUNT'"),
+    ("{entries: 16, shift: SHIFT, mark: pte_writ}", "base has no helper 'pte_writ'; did you mean pte_write?"),
+    ("{entries: 16, mark: pte_write}", "a block of entries has no 'shift'"),
+    ("{entries: 16, shift: SHIFT, mark: pte_write, alik: true}", "unknown key 'alik' in a block of entries; did you mean alike?"),
+])
+def test_a_block_of_entries_that_cannot_be_is_an_error(folder: Path, block: str, message: str) -> None:
+    (folder / "mine.yaml").unlink()
+    (folder / "base.yaml").write_text(f"{BASE}hugetlb_blocks:\n  SIZE: {block}\n")
+    with pytest.raises(SpecError, match=re.escape(message)):
+        load_archs(folder)
+
+
 def test_a_circle_is_an_error(folder: Path) -> None:
     (folder / "base.yaml").write_text(BASE + "like: mine\n")
     with pytest.raises(SpecError, match=r"mine\.yaml:2:7: error: base is like mine is like base: one of them has to be"):

@@ -70,6 +70,24 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockSize:
+    """A size of page of hugetlb that has several entries; numbers may be names of constants.
+
+    entries  how many a page has
+    shift    from one entry's address to the next, as a power of two of bytes
+    alike    do all entries name the first one's frame? Else each names its own
+    mark     the helper that tells an entry of such a page
+    """
+
+    name: str
+    entries: int | str
+    shift: int | str
+    alike: bool
+    mark: str
+    where: Where = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One architecture under one configuration and one kind of CPU.
 
@@ -111,6 +129,7 @@ class Arch:
     variants: Mapping[str, Variant]
     absent: frozenset[str]  # what none of its variants has
     like: tuple[str, ...] = ()  # the architectures in whose files parts of it stand
+    hugetlb_blocks: tuple[BlockSize, ...] = ()
 
 
 def find_variant(archs: Mapping[str, Arch], name: str) -> Variant:

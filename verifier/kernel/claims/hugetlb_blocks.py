@@ -62,23 +62,18 @@ class Geometry:
 
 def geometries(layout: Layout) -> list[Geometry]:
     """The sizes whose pages have several entries."""
-    constants, arch = layout.variant.constants, layout.arch.name
+    constants = layout.variant.constants
     page = 1 << constants["PAGE_SHIFT"]
-    if arch == "riscv":
-        return [Geometry("NAPOT of 64 KByte", 16, 0, 16 * page, 4, page)]
-    if arch != "arm64":
-        return []
     found = []
-    for name, count, shift in (
-        ("CONT_PTE", constants["CONT_PTES"], constants["PAGE_SHIFT"]),
-        ("CONT_PMD", constants["CONT_PMDS"], constants["PMD_SHIFT"]),
-    ):
+    for block in layout.arch.hugetlb_blocks:
+        count, shift = (constants[one] if isinstance(one, str) else one
+                        for one in (block.entries, block.shift))
         step = 1 << shift
         found.append(
             Geometry(
-                name,
+                block.name,
                 count,
-                step // page,
+                0 if block.alike else step // page,
                 count * step,
                 (count * step // page).bit_length() - 1,
                 step,
@@ -90,8 +85,9 @@ def geometries(layout: Layout) -> list[Geometry]:
 # What a block is, as one entry
 
 def _marked(b: Block, entry: Any) -> Any:
-    """Is it an entry of a block? Its helper's name is the architecture's."""
-    return b("pte_cont" if b.layout.arch.name == "arm64" else "pte_napot", entry)
+    """Is it an entry of a block? The architecture's file names the helper that says so."""
+    marks = {block.mark for block in b.layout.arch.hugetlb_blocks}
+    return b.alg.any(*(b(mark, entry) for mark in sorted(marks)))
 
 
 def _first_is_of_a_block(b: Block) -> Any:
