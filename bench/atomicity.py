@@ -14,8 +14,17 @@ import sys
 from pathlib import Path
 
 from verifier.base.errors import PteproofError
-from verifier.kernel.conform.atomicity import Atomicity, Disturbed, LessAtomic, MoreAtomic, NotCompared, Same, Undecided
-from verifier.kernel.conform.conform import Differs, Inconclusive, Result, conform_variant
+from verifier.kernel.conform.atomic_results import (
+    Atomicity,
+    Disturbed,
+    LessAtomic,
+    MoreAtomic,
+    NotCompared,
+    Same,
+    Undecided,
+)
+from verifier.kernel.conform.conform import conform_variant
+from verifier.kernel.conform.results import Differs, Inconclusive, Result
 from verifier.kernel.conform.session import layouts, level_names, library_for
 
 FIRST = ("x86", "arm64", "riscv", "s390", "powerpc", "loongarch", "mips")

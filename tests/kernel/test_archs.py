@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs_tree
-from verifier.kernel.conform.conform import Differs, Equal, Inconclusive, TooAtomic, conform_variant
+from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.results import Differs, Equal, Inconclusive, TooAtomic
 from verifier.kernel.conform.session import build_library, exit_code, layouts, level_names
 from verifier.kernel.tree.builds import build_for, load_builds
 

@@ -20,19 +20,18 @@ from verifier.engine.bits_solver import BitsSolver
 from verifier.kernel.asm import inline
 from verifier.kernel.asm.read_table import Assembly, assembly_of
 from verifier.kernel.conform import choices
-from verifier.kernel.conform.atomicity import (
+from verifier.kernel.conform.atomic_results import (
     Atomicity,
     Disturbed,
-    Judge,
     LessAtomic,
     MoreAtomic,
     Same,
-    lets_hardware_in,
-    level_of,
 )
-from verifier.kernel.conform.conform import Inconclusive, TooAtomic, conform_variant
+from verifier.kernel.conform.atomicity import Judge, lets_hardware_in, level_of
+from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.helpers import Library, known_features
 from verifier.kernel.conform.report import as_json, as_junit, as_text
+from verifier.kernel.conform.results import Inconclusive, TooAtomic
 from verifier.kernel.conform.session import (
     Conformance,
     build_library,

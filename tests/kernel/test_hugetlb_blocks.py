@@ -15,13 +15,8 @@ import pytest
 from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.kernel.claims.blocks import lift_block
 from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
-from verifier.kernel.claims.hugetlb_blocks import (
-    actions,
-    claims,
-    geometries,
-    hardware_on_blocks,
-    prove_hugetlb_claims,
-)
+from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries, prove_hugetlb_claims
+from verifier.kernel.claims.hugetlb_hardware import hardware_on_blocks
 from verifier.kernel.conform.helpers import Library, known_features
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts

@@ -21,13 +21,12 @@ from verifier.kernel.claims.blocks import lift_block
 from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
 from verifier.kernel.claims.hugetlb_pages import (
     NEIGHBOURS,
-    Page,
     actions,
     claims,
-    pages,
     prove_page_claims,
     whole_pages,
 )
+from verifier.kernel.claims.page_sizes import Page, pages
 from verifier.kernel.conform.helpers import Library, known_features
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts

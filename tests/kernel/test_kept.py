@@ -21,10 +21,12 @@ from verifier.base.errors import UsageError
 from verifier.kernel.replay import emulated, emulated_build, native
 from verifier.kernel.tree import build_store as store
 from verifier.kernel.tree import compile as compiling
+from verifier.kernel.tree import configure as configuring
 from verifier.kernel.tree import toolchain
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import load_builds
-from verifier.kernel.tree.compile import Compiled, Configured, compile_build, configure
+from verifier.kernel.tree.compile import Compiled, compile_build
+from verifier.kernel.tree.configure import Configured, configure
 from verifier.kernel.tree.shapes import Shape, load_shapes
 from verifier.kernel.tree.toolchain import Toolchain, stamp
 from verifier.kernel.tree.tree import Tree, open_tree
@@ -63,7 +65,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             (part / name).write_text("")
         return {configured.tree.path / "virt/Makefile"}
 
-    monkeypatch.setattr(compiling, "_configure", configured)
+    monkeypatch.setattr(configuring, "_configure", configured)
     monkeypatch.setattr(compiling, "_compile", compiled)
     return found
 
@@ -144,7 +146,7 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
     for changed, expected in (
         (replace(build, options=(*build.options, "NEW=y")), "configured compiled"),
         (replace(build, make="other"), "configured compiled"),
-        (replace(build, lookalike=compiling.Lookalike("t", (), ())), "configured compiled"),
+        (replace(build, lookalike=configuring.Lookalike("t", (), ())), "configured compiled"),
         (replace(build, inline=not build.inline), "compiled"),
         (replace(build, sources=("mm/memory.c",)), "compiled"),
         (replace(build, statics=("int x;",)), "compiled"),

@@ -19,13 +19,14 @@ from verifier.base.store import read_sealed
 from verifier.engine.answers import Sat
 from verifier.kernel.claims.contpte import CLAIMS, prove_block_claims
 from verifier.kernel.claims.decide_claims import Claim, prove_claim
-from verifier.kernel.conform.conform import Contradicted, Differs, Equal, conform_variant
+from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.report import as_json, as_junit, as_text
+from verifier.kernel.conform.results import Contradicted, Differs, Equal
 from verifier.kernel.conform.session import Conformance, build_library, conform, exit_code, layouts
 from verifier.kernel.replay.replayer import Replayer
 from verifier.kernel.tree.builds import load_builds
-from verifier.kernel.tree.compile import configure
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree
 from verifier.language.read_yaml import Source

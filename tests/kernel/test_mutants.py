@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from verifier.kernel.conform.conform import Differs
+from verifier.kernel.conform.results import Differs
 from verifier.kernel.conform.session import conform
 from verifier.model.arch import data_folder
 

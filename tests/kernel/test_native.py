@@ -17,7 +17,8 @@ from verifier.kernel.conform.session import layouts
 from verifier.kernel.replay.native import Native, native_code
 from verifier.kernel.replay.values import compare_native, replay_native
 from verifier.kernel.tree.builds import build_for, load_builds
-from verifier.kernel.tree.compile import Compiled, compile_build, configure
+from verifier.kernel.tree.compile import Compiled, compile_build
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree

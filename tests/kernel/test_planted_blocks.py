@@ -22,7 +22,8 @@ from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.tree.builds import build_for, load_builds
-from verifier.kernel.tree.compile import compile_build, compile_file, configure
+from verifier.kernel.tree.compile import compile_build, compile_file
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree

@@ -17,7 +17,7 @@ from tests.kernel.sparc_machine import load, run
 from tests.kernel.test_patched import EXPECTED, GIVEN, TEXT
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.tree.builds import load_builds
-from verifier.kernel.tree.compile import _ADDED, configure
+from verifier.kernel.tree.configure import ADDED, configure
 from verifier.kernel.tree.shapes import HEAD, load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.toolchain import run as run_command
@@ -86,7 +86,7 @@ def test_the_kernels_helpers_as_machine_code(tmp_path: Path) -> None:
     shapes = {s.helper: s for s in load_shapes() if s.helper in HELPERS}
     source, target = tmp_path / "w.c", tmp_path / "w.o"
     source.write_text(HEAD + "\n".join(s.text() for s in shapes.values()) + "\n")
-    flags = [f for f in _ADDED if f not in ("-S", "-emit-llvm")]
+    flags = [f for f in ADDED if f not in ("-S", "-emit-llvm")]
     done = run_command(
         [*configured.command, *flags, "-c", "-o", str(target), str(source)],
         configured.folder,

@@ -11,15 +11,13 @@ helpers do to the fold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from verifier.kernel.asm.actions import returning
 from verifier.kernel.asm.templates import Action
 from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
-from verifier.kernel.conform.decide import Question, Setting, decide, word
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.llvm.access import store_scalar
@@ -27,16 +25,19 @@ from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.ir import Instr
 from verifier.kernel.llvm.values import Truth, Value
 from verifier.kernel.llvm.ways import State
-from verifier.language.evaluate import call, evaluated
+from verifier.language.evaluate import evaluated
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
 
 __all__ = [
     "Geometry",
     "actions",
+    "aligned",
+    "alike",
     "claims",
+    "first_is_of_a_block",
+    "fold",
     "geometries",
-    "hardware_on_blocks",
     "prove_hugetlb_claims",
 ]
 
@@ -90,7 +91,8 @@ def _marked(b: Block, entry: Any) -> Any:
     return b.alg.any(*(b(mark, entry) for mark in sorted(marks)))
 
 
-def _first_is_of_a_block(b: Block) -> Any:
+def first_is_of_a_block(b: Block) -> Any:
+    """The first entry is present, and one of a block."""
     return b.alg.all(b("pte_present", b.before[0]), _marked(b, b.before[0]))
 
 
@@ -101,12 +103,13 @@ def _merged(b: Block, entry: Any) -> Any:
     return entry
 
 
-def _fold(b: Block) -> Any:
+def fold(b: Block) -> Any:
+    """The block before, as one entry: the first, dirty, and young, where one of the block is."""
     first = b.before[0]
-    return b.alg.ite(_first_is_of_a_block(b), _merged(b, first), first, 64)
+    return b.alg.ite(first_is_of_a_block(b), _merged(b, first), first, 64)
 
 
-def _alike(b: Block, one: Any, two: Any) -> Any:
+def alike(b: Block, one: Any, two: Any) -> Any:
     """The same to whoever asks the architecture's helpers: dirty has two encodings on arm64."""
     alg = b.alg
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in (one, two)]
@@ -123,17 +126,17 @@ def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
     parts = []
     for n, found in enumerate(b.after):
         if g.frames == 0:
-            parts.append(_alike(b, found, entry))
+            parts.append(alike(b, found, entry))
             continue
         frame = alg.add(b("pte_pfn", entry), alg.word(n * g.frames, 64), 64)
         parts += [
             b.same(b("pte_pfn", found), frame),
-            _alike(b, b("pte_pgprot", found), b("pte_pgprot", entry)),
+            alike(b, b("pte_pgprot", found), b("pte_pgprot", entry)),
         ]
     return alg.all(*parts)
 
 
-def _aligned(b: Block, g: Geometry, entry: Any) -> Any:
+def aligned(b: Block, g: Geometry, entry: Any) -> Any:
     """The frame of an entry is one that a page of this size may have.
 
     With NAPOT the low bits of the field say the size.
@@ -144,12 +147,10 @@ def _aligned(b: Block, g: Geometry, entry: Any) -> Any:
         low = alg.extract(alg.lshr(entry, alg.word(fields["PFN"].low, 64), 64), 0, 4)
         return alg.eq(low, alg.word(8, 4), 4)
     frame = b("pte_pfn", entry)
-    aligned = alg.eq(
-        alg.band(frame, alg.word(g.entries * g.frames - 1, 64), 64), alg.word(0, 64), 64
-    )
-    return alg.all(
-        aligned, b.same(b("pfn_pte", frame, b("pte_pgprot", entry)), entry)
-    )  # no bits that no address has, with 64 KByte
+    low = alg.band(frame, alg.word(g.entries * g.frames - 1, 64), 64)
+    # With 64 KByte, no bits that no address has.
+    plain = b.same(b("pfn_pte", frame, b("pte_pgprot", entry)), entry)
+    return alg.all(alg.eq(low, alg.word(0, 64), 64), plain)
 
 
 def _absent(b: Block) -> Any:
@@ -161,7 +162,7 @@ def _cleared(b: Block) -> Any:
 
 
 def _gone(b: Block) -> Any:
-    return b.alg.all(_cleared(b), _alike(b, b.result, _fold(b)))
+    return b.alg.all(_cleared(b), alike(b, b.result, fold(b)))
 
 
 def _as_for_one(b: Block) -> Any:
@@ -169,19 +170,19 @@ def _as_for_one(b: Block) -> Any:
 
     mm/ gives what it has read, young, perhaps dirty, perhaps writable.
     """
-    fold = _fold(b)
+    whole = fold(b)
     parts = []
     for makes in ((), ("pte_mkdirty",), ("huge_pte_mkdirty", "huge_pte_mkwrite")):
-        new = fold
+        new = whole
         for make in makes:
             new = b(make, new)
         new = b("pte_mkyoung", new)
         one = _after(
             b,
             "huge_ptep_set_access_flags",
-            {"ptep": fold, "entry": new, "dirty": b.alg.truth(True)},
+            {"ptep": whole, "entry": new, "dirty": b.alg.truth(True)},
         )
-        parts.append(_alike(b, one, _merged(b, new)))
+        parts.append(alike(b, one, _merged(b, new)))
     return b.alg.all(*parts)
 
 
@@ -197,11 +198,11 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
     arm = layout.arch.name == "arm64"
 
     def block(b: Block) -> Any:
-        return b.alg.all(_first_is_of_a_block(b), _aligned(b, g, b.before[0]))
+        return b.alg.all(first_is_of_a_block(b), aligned(b, g, b.before[0]))
 
     def given(b: Block) -> Any:
         pte = b.args["pte"]
-        return b.alg.all(b("pte_present", pte), _marked(b, pte), _aligned(b, g, pte))
+        return b.alg.all(b("pte_present", pte), _marked(b, pte), aligned(b, g, pte))
 
     def accessed(b: Block) -> Any:
         """Nothing changed, or the entry given, dirty and young also where the block was when it was
@@ -217,7 +218,7 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
             "what is read is the first entry, dirty and young where one of the block is; no entry"
             " changes",
             {"addr": 0},
-            lambda b: b.alg.all(_alike(b, b.result, _fold(b)), b.each(b.same)),
+            lambda b: b.alg.all(alike(b, b.result, fold(b)), b.each(b.same)),
             when=block,
         ),
         Claim(
@@ -225,7 +226,7 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
             "an entry that is none of a block is read as it is",
             {"addr": 0},
             lambda b: b.same(b.result, b.before[0]),
-            when=lambda b: b.alg.neg(_first_is_of_a_block(b)),
+            when=lambda b: b.alg.neg(first_is_of_a_block(b)),
         ),
         Claim(
             "huge_ptep_get_and_clear",
@@ -260,7 +261,7 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
             "the block is the page that pte_wrprotect makes of the fold: none is writable, none"
             " loses dirty",
             {"addr": 0},
-            lambda b: _one_page(b, g, b("pte_wrprotect", _fold(b))),
+            lambda b: _one_page(b, g, b("pte_wrprotect", fold(b))),
             when=block,
         ),
         Claim(
@@ -355,94 +356,3 @@ def prove_hugetlb_claims(
 
 
 # The hardware
-
-
-def hardware_on_blocks(
-    layout: Layout, g: Geometry, backend: str = "bits"
-) -> list[tuple[str, str, str]]:
-    """For each event of the hardware on one entry of a block: its name, and two verdicts.
-
-    The first: the event is one that may happen to the fold, or nothing where no store lands. The
-    second: what is read of one entry alone stays what is read of the fold, as far as option C asks.
-    """
-    return [
-        (
-            name,
-            _hardware(layout, g, name, _as_for_the_fold, backend),
-            _hardware(layout, g, name, _one_for_all, backend),
-        )
-        for name in layout.variant.hardware
-    ]
-
-
-def _as_for_the_fold(b: Block, acted: Block, event: str) -> Any:
-    record, when, entry = b.layout.event(event)
-    fold, new = _fold(b), _fold(acted)
-    right = b.alg.all(
-        call(b.machine, when, (fold,)), _alike(b, new, call(b.machine, entry, (fold,)))
-    )
-    return right if record.stores else b.alg.any(right, _alike(b, new, fold))
-
-
-def _one_for_all(b: Block, acted: Block, event: str) -> Any:
-    """GUP-fast reads one entry.
-
-    Of a page that is not writable, one entry is dirty only if all are.
-
-    No event makes one entry differ from the rest.
-    """
-    return b.if_(_uniform(b), _uniform(acted))
-
-
-def _uniform(b: Block) -> Any:
-    first = b.before[0]
-    return b.alg.any(
-        b("pte_write", first),
-        b.alg.all(*[b.alg.same(b("pte_dirty", e), b("pte_dirty", first)) for e in b.before]),
-    )
-
-
-def _hardware(
-    layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str
-) -> str:
-    """The verdict for all entries of the page: the first that is not `proved`."""
-    asked = make_backend(backend, 60)
-    found = (
-        word(decide(asked, partial(_acting, layout, g, event, holds, n))) for n in range(g.entries)
-    )
-    return next((verdict for verdict in found if verdict != "proved"), "proved")
-
-
-def _acting(
-    layout: Layout,
-    g: Geometry,
-    event: str,
-    holds: Callable[[Block, Block, str], Any],
-    n: int,
-    setting: Setting,
-) -> Question[None]:
-    """The event happens to one entry of a page."""
-    alg, machine = setting.alg, Machine(setting.alg)
-    _, when, entry = layout.event(event)
-    before = tuple(setting.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
-    b = Block(layout, alg, machine, before, (), None, None, {})
-    plain = [b("pte_mkold", b("pte_mkclean", e)) for e in before]
-    same = [
-        b.same(
-            p,
-            alg.add(
-                plain[0], alg.word(n * g.frames << layout.variant.constants["PAGE_SHIFT"], 64), 64
-            ),
-        )
-        for n, p in enumerate(plain)
-    ]
-    given = (
-        _first_is_of_a_block(b),
-        _aligned(b, g, before[0]),
-        *same,
-        *([b("pte_well_formed", e) for e in before] if g.frames else []),
-        call(machine, when, (before[n],)),
-    )
-    acted = (*before[:n], call(machine, entry, (before[n],)), *before[n + 1:])
-    right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
-    return Question(given, (), alg.neg(right), None)

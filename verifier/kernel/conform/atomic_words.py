@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from verifier.kernel.conform.atomicity import (
+from verifier.kernel.conform.atomic_results import (
     Atomicity,
     Disturbed,
     LessAtomic,

@@ -17,9 +17,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 from verifier.base.errors import SpecError
+from verifier.kernel.conform.atomic_results import (
+    Atomicity,
+    Compared,
+    Disturbed,
+    LessAtomic,
+    MoreAtomic,
+    NotCompared,
+    Same,
+    Undecided,
+)
 from verifier.kernel.conform.choices import Escape, GaveUp, Question, bits_backend
 from verifier.kernel.conform.helpers import Library
 from verifier.kernel.conform.model_side import Pairing, pair
@@ -42,14 +52,7 @@ from verifier.model.arch import Layout
 
 __all__ = [
     "RESTS_ON",
-    "Atomicity",
-    "Disturbed",
     "Judge",
-    "LessAtomic",
-    "MoreAtomic",
-    "NotCompared",
-    "Same",
-    "Undecided",
     "lets_hardware_in",
     "level_of",
     "rooms_of",
@@ -67,80 +70,6 @@ RESTS_ON = (
     ),
     "a loop of load-linked and store-conditional is one event",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Same:
-    """Both sides have the same outcomes."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotCompared:
-    """Nobody asked, or there is nothing to compare: why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """It is not known, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Disturbed:
-    """A run in which the hardware acts and that comes to what the other side never comes to.
-
-    inputs    parameter of the model -> value; free: what else it depends on
-    result    of the helper; entry: what is left; stored: did a user's store happen?
-    events    what happened: event, and where
-    replayed  plain integers show it too
-    """
-
-    inputs: Mapping[str, int]
-    free: Mapping[str, int]
-    result: int | None
-    entry: int
-    stored: bool
-    events: tuple[tuple[str, str], ...]
-    replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MoreAtomic:
-    """arch/ is more atomic than the kernel, whose helper comes to this."""
-
-    run: Disturbed
-
-
-@dataclass(frozen=True, slots=True)
-class LessAtomic:
-    """arch/'s text lets the hardware in where the kernel does not: it comes to this."""
-
-    run: Disturbed
-
-
-Compared: TypeAlias = Same | MoreAtomic | LessAtomic | Undecided | NotCompared
-
-
-@dataclass(frozen=True, slots=True)
-class Atomicity:
-    """What is known of one helper of one variant.
-
-    compared  arch/ against the kernel
-    one_step  of the kernel's helper alone: True, a run that one step does not have, or why it is
-              not known
-    seconds   of processor time
-    plain     accesses to the entry that another compiler may tear, merge or repeat
-    parts     accesses to a part of the entry
-    """
-
-    compared: Compared
-    one_step: bool | Disturbed | Undecided
-    seconds: float
-    plain: int = 0
-    parts: int = 0
 
 
 def level_of(helper: str) -> str:

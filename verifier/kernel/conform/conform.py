@@ -17,17 +17,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
-from verifier.kernel.conform.atomicity import (
-    RESTS_ON,
-    Atomicity,
-    Judge,
-    MoreAtomic,
-    NotCompared,
-    level_of,
-)
-from verifier.kernel.conform.atomicity import Undecided as AtomicityUndecided
+from verifier.kernel.conform.atomic_results import MoreAtomic, NotCompared
+from verifier.kernel.conform.atomic_results import Undecided as AtomicityUndecided
+from verifier.kernel.conform.atomicity import RESTS_ON, Judge, level_of
 from verifier.kernel.conform.decide import (
     Contradiction,
     Fails,
@@ -43,6 +37,16 @@ from verifier.kernel.conform.helpers import Library, Lifting, known_features
 from verifier.kernel.conform.inputs import Free
 from verifier.kernel.conform.model_side import Modelled, evaluate_model, pair
 from verifier.kernel.conform.questions import Backend, make_backend
+from verifier.kernel.conform.results import (
+    Absent,
+    Contradicted,
+    Differs,
+    Equal,
+    Inconclusive,
+    Result,
+    TooAtomic,
+    Unwritten,
+)
 from verifier.kernel.llvm.values import Incomplete
 from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Algebra
@@ -50,125 +54,9 @@ from verifier.language.syntax import BOOL, NOTHING
 from verifier.model.arch import Layout
 
 __all__ = [
-    "Absent",
-    "Contradicted",
-    "Differs",
-    "Equal",
-    "Inconclusive",
-    "Result",
-    "TooAtomic",
-    "Unwritten",
     "conform_variant",
     "level_of",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Equal:
-    """For all inputs outside of `outside`, the model's helper and the kernel's give and do the
-    same.
-    """
-
-    variant: str
-    build: str
-    helper: str
-    rests_on: tuple[str, ...]
-    outside: tuple[str, ...]
-    seconds: float
-    atomicity: Atomicity | None = None  # None: it takes no pointer to an entry, or nobody asked
-
-
-@dataclass(frozen=True, slots=True)
-class TooAtomic:
-    """The two are equal where nobody else acts, but arch/ is more atomic.
-
-    While the hardware acts, the kernel's helper comes to what arch/'s never does.
-    """
-
-    variant: str
-    build: str
-    helper: str
-    atomicity: Atomicity
-    more: MoreAtomic
-    rests_on: tuple[str, ...]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Differs:
-    """On these inputs the two sides differ: parameter -> value; results and entries as words
-    (booleans 0 and 1).
-
-    Both sides were evaluated with plain integers, and differ there as well.
-    """
-
-    variant: str
-    build: str
-    helper: str
-    inputs: Mapping[str, int]
-    model: Mapping[str, int | None]
-    kernel: Mapping[str, int | None]
-    free: Mapping[str, int]  # features, keys and memory that the kernel's side depends on
-    rests_on: tuple[str, ...]
-    seconds: float
-    atomicity: Atomicity | None = None  # of the kernel's alone: is it one step?
-
-
-@dataclass(frozen=True, slots=True)
-class Contradicted:
-    """The solver says that the sides differ on these values; plain integers say that they do not.
-
-    This is a defect of the tool.
-    """
-
-    variant: str
-    build: str
-    helper: str
-    values: Mapping[str, int]
-    reason: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Inconclusive:
-    """Not known, and why: something is not modelled, behaviour is undefined, or the solver gave up.
-    """
-
-    variant: str
-    build: str
-    helper: str
-    reason: str
-    seconds: float
-    atomicity: Atomicity | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """The model has this helper, and nothing in the kernel's headers has this name: it is one of
-    our own.
-    """
-
-    variant: str
-    build: str
-    helper: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unwritten:
-    """The kernel has this helper and the model has not.
-
-    `lifted` says whether it could be lifted.
-    """
-
-    variant: str
-    build: str
-    helper: str
-    lifted: bool
-    reason: str
-
-
-Result: TypeAlias = Equal | TooAtomic | Differs | Contradicted | Inconclusive | Absent | Unwritten
 
 
 def conform_variant(

@@ -15,7 +15,9 @@ from verifier.kernel.conform.atomic_words import (
     atomicity_lines,
     disturbed_lines,
 )
-from verifier.kernel.conform.conform import (
+from verifier.kernel.conform.conform import level_of
+from verifier.kernel.conform.fields import entry_text
+from verifier.kernel.conform.results import (
     Absent,
     Contradicted,
     Differs,
@@ -24,9 +26,7 @@ from verifier.kernel.conform.conform import (
     Result,
     TooAtomic,
     Unwritten,
-    level_of,
 )
-from verifier.kernel.conform.fields import entry_text
 from verifier.kernel.conform.session import Conformance, exit_code
 from verifier.model.arch import Layout
 

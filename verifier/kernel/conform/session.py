@@ -16,7 +16,10 @@ from pathlib import Path
 
 from verifier.base.errors import UsageError
 from verifier.base.exits import Exit, exit_of
-from verifier.kernel.conform.conform import (
+from verifier.kernel.conform.conform import conform_variant
+from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.lifted_library import KernelHelpers
+from verifier.kernel.conform.results import (
     Absent,
     Contradicted,
     Differs,
@@ -25,13 +28,11 @@ from verifier.kernel.conform.conform import (
     Result,
     TooAtomic,
     Unwritten,
-    conform_variant,
 )
-from verifier.kernel.conform.helpers import Library
-from verifier.kernel.conform.lifted_library import KernelHelpers
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import build_for, load_builds, named_build
-from verifier.kernel.tree.compile import compile_build, configure
+from verifier.kernel.tree.compile import compile_build
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree

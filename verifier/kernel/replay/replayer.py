@@ -19,7 +19,8 @@ from verifier.kernel.llvm.values import Incomplete
 from verifier.kernel.replay.native import Native, Outcome, native_code
 from verifier.kernel.replay.values import replay_native
 from verifier.kernel.tree.builds import build_for, load_builds
-from verifier.kernel.tree.compile import compile_build, configure
+from verifier.kernel.tree.compile import compile_build
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree
