@@ -23,7 +23,8 @@ from verifier.engine.terms import Terms, z3_solver
 
 WIDTH = 64
 LAYOUTS, CHANGES = 10, 25
-FIELDS = ("present", "write", "user", "accessed", "dirty", "soft_dirty", "special", "uffd_wp", "saved_dirty")
+FIELDS = ("present", "write", "user", "accessed", "dirty", "soft_dirty", "special", "uffd_wp",
+          "saved_dirty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def cases(seed: int) -> list[Case]:
     for _ in range(LAYOUTS):
         low = draw.choice((10, 12))
         places = draw.sample([*range(low), *range(52, WIDTH)], len(FIELDS))
-        layout = Layout({f: 1 << p for f, p in zip(FIELDS, places, strict=True)}, (1 << 52) - (1 << low))
+        layout = Layout({f: 1 << p for f, p in zip(FIELDS, places, strict=True)},
+                        (1 << 52) - (1 << low))
         for _ in range(CHANGES):
             steps = tuple(
                 (draw.choice(("set", "clear", "move", "modify", "if")), draw.choice(FIELDS))
@@ -62,7 +64,8 @@ def cases(seed: int) -> list[Case]:
     return found
 
 
-def apply(alg: Any, layout: Layout, steps: tuple[tuple[str, str], ...], pte: Any, prot: Any, flag: Any) -> Any:
+def apply(alg: Any, layout: Layout, steps: tuple[tuple[str, str], ...], pte: Any, prot: Any,
+          flag: Any) -> Any:
     """The entry after the steps."""
     def has(entry: Any, mask: Any) -> Any:
         return alg.neg(alg.eq(alg.band(entry, mask, WIDTH), alg.word(0, WIDTH), WIDTH))
@@ -79,7 +82,8 @@ def apply(alg: Any, layout: Layout, steps: tuple[tuple[str, str], ...], pte: Any
             pte = alg.ite(has(pte, mask), alg.bor(without, saved, WIDTH), without, WIDTH)
         elif what == "modify":
             keep = alg.word(layout.pfn | layout.masks["dirty"] | layout.masks["accessed"], WIDTH)
-            pte = alg.bor(alg.band(pte, keep, WIDTH), alg.band(prot, alg.bnot(keep, WIDTH), WIDTH), WIDTH)
+            pte = alg.bor(alg.band(pte, keep, WIDTH), alg.band(prot, alg.bnot(keep, WIDTH), WIDTH),
+                          WIDTH)
         else:
             pte = alg.ite(flag, alg.bor(pte, mask, WIDTH), pte, WIDTH)
     return pte
@@ -87,7 +91,8 @@ def apply(alg: Any, layout: Layout, steps: tuple[tuple[str, str], ...], pte: Any
 
 def violated(alg: Any, case: Case) -> Any:
     """The condition under which the case's property fails."""
-    pte, prot, flag = alg.input_word("pte", WIDTH), alg.input_word("prot", WIDTH), alg.input_bool("flag")
+    pte, prot, flag = alg.input_word("pte",
+                                     WIDTH), alg.input_word("prot", WIDTH), alg.input_bool("flag")
     after = apply(alg, case.layout, case.steps, pte, prot, flag)
     mask, zero = alg.word(case.layout.masks[case.field], WIDTH), alg.word(0, WIDTH)
     had = alg.neg(alg.eq(alg.band(pte, mask, WIDTH), zero, WIDTH))

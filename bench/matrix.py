@@ -39,14 +39,16 @@ def provers() -> dict[str, Callable[[Library, Group], Prover]]:
     def terms(name: str, incremental: bool = True) -> Callable[[Library, Group], Prover]:
         def make(library: Library, group: Group) -> Prover:
             graph = Bits()
-            return TermProver(library.group_model(group), group, graph, BitsSolver(graph), name, incremental)
+            return TermProver(library.group_model(group), group, graph, BitsSolver(graph), name,
+                              incremental)
         return make
 
     def bits(library: Library, group: Group) -> Prover:
         graph = Bits()
         return GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
 
-    return {"bit graph and SAT": bits, BASE: terms("z3"), "z3py, a fresh solver each": terms("z3", False),
+    return {"bit graph and SAT": bits, BASE: terms("z3"),
+            "z3py, a fresh solver each": terms("z3", False),
             "bitwuzla, one solver": terms("bitwuzla"), "cvc5, one solver": terms("cvc5")}
 
 
@@ -61,9 +63,13 @@ def by_command(library: Library, group: Group) -> dict[str, str]:
         for step in steps(library, group, Filters()):
             path = Path(folder, "step.smt2")
             path.write_text(script(library, group, step, Filters()))
-            ids = [line[2:] for line in path.read_text().split("\n") if line.startswith(f"; {group.variant}/pte/")]
-            said = subprocess.run(["z3", str(path)], capture_output=True, text=True, check=True).stdout.split()
-            found |= dict(zip(ids, ["proved" if s == "unsat" else "refuted" for s in said], strict=True))
+            ids = [line[2:] for line in path.read_text().split("\n")
+                   if line.startswith(f"; {group.variant}/pte/")]
+            said = subprocess.run(["z3", str(path)], capture_output=True, text=True,
+                                  check=True).stdout.split()
+            found |= dict(
+                zip(ids, ["proved" if s == "unsat" else "refuted" for s in said], strict=True)
+            )
     return found
 
 
@@ -80,14 +86,18 @@ def certified(library: Library, groups: list[Group]) -> tuple[float, float, int,
     for group in groups:
         prover = provers()["bit graph and SAT"](library, group)
         model = library.group_model(group)
-        results += [Result(obligation_of(model, group, q.transition, q.property), prover.decide(q), 0.0, "bits")
+        results += [Result(obligation_of(model, group, q.transition, q.property), prover.decide(q),
+                           0.0, "bits")
                     for q in prover.builder.questions()]
     with tempfile.TemporaryDirectory() as folder:
-        names = (tuple({getattr(g, part): None for g in groups}) for part in ("variant", "level", "encoding", "code"))
-        wrong = make(library, Run(tuple(results), (), {}, {}, {}, (), ()), Filters(*names), Path(folder, "c"), 1)
+        names = (tuple({getattr(g, part): None for g in groups})
+                 for part in ("variant", "level", "encoding", "code"))
+        wrong = make(library, Run(tuple(results), (), {}, {}, {}, (), ()), Filters(*names),
+                     Path(folder, "c"), 1)
         made = processor()
         report = verify(Path(folder, "c"), find_checker(), library)
-        assert not wrong.contradictions and not wrong.lost and not report.wrong and not report.unchecked
+        assert (not wrong.contradictions and not wrong.lost and not report.wrong
+                and not report.unchecked)
         size = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file()) / 1e6
     return made - start, processor() - made, report.obligations, size
 
@@ -95,7 +105,8 @@ def certified(library: Library, groups: list[Group]) -> tuple[float, float, int,
 def command(*words: str, cache: str) -> tuple[float, float, float]:
     """One run of the command: seconds elapsed, processor seconds, and the most MByte that its processes took together."""
     start, used, most = time.perf_counter(), processor(), 0.0
-    process = subprocess.Popen([sys.executable, "-m", "verifier", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    process = subprocess.Popen([sys.executable, "-m", "verifier", *words],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env={**os.environ, "XDG_CACHE_HOME": cache})
     while process.poll() is None:
         most = max(most, memory(process.pid))
@@ -124,7 +135,8 @@ def processor() -> float:
 def table(rows: dict[str, float], count: int) -> None:
     for way, seconds in rows.items():
         each = seconds / count * 1000
-        print(f"  {way:28} {seconds:8.2f} s  {each:7.2f} ms each  {seconds / rows[BASE]:6.3f} of {BASE}", flush=True)
+        print(f"  {way:28} {seconds:8.2f} s  {each:7.2f} ms each  {seconds / rows[BASE]:6.3f} of "
+              f"{BASE}", flush=True)
 
 
 def compare(library: Library, variants: list[str]) -> int:
@@ -138,7 +150,8 @@ def compare(library: Library, variants: list[str]) -> int:
         rows[way] = processor() - start
     if shutil.which("z3"):
         start = processor()
-        seen["z3 command, a file a step"] = {i: v for group in groups for i, v in by_command(library, group).items()}
+        seen["z3 command, a file a step"] = {i: v for group in groups
+                                             for i, v in by_command(library, group).items()}
         rows["z3 command, a file a step"] = processor() - start
     if any(found != seen[BASE] for found in seen.values()):
         print("the ways disagree")
@@ -147,7 +160,8 @@ def compare(library: Library, variants: list[str]) -> int:
     print(f"{count} obligations, {', '.join(variants)}; the same verdicts by all ways")
     table(rows, count)
     made, checked, proofs, size = certified(library, groups)
-    print(f"  certificates of {proofs} proofs: {made:.2f} s with proving, {checked:.2f} s checked again from {size:.0f} MB "
+    print(f"  certificates of {proofs} proofs: {made:.2f} s with proving, {checked:.2f} s checked "
+          f"again from {size:.0f} MB "
           f"of files: {(made + checked) / rows[BASE]:.3f} of {BASE}")
     return 0
 
@@ -156,11 +170,14 @@ def whole() -> None:
     """The command on small things and on the whole matrix, cold and warm, without traces and with."""
     prove = ("prove", "-q", "--jobs", "1")
     one = (*prove, "--arch", "x86_64")
-    asked = {"list variants": ("list", "variants"), "decode": ("decode", "x86_64", "8000000012345025"),
-             "x86_64, ptes, cold": (*one, "--level", "pte"), "x86_64, ptes, warm": (*one, "--level", "pte"),
+    asked = {"list variants": ("list", "variants"),
+             "decode": ("decode", "x86_64", "8000000012345025"),
+             "x86_64, ptes, cold": (*one, "--level", "pte"),
+             "x86_64, ptes, warm": (*one, "--level", "pte"),
              "x86_64, cold": one, "x86_64, warm": one,
              "whole matrix, traces of one step, cold": (*prove, "--depth", "1"),
-             "whole matrix, traces of one step, warm": (*prove, "--depth", "1"), "whole matrix, cold": prove}
+             "whole matrix, traces of one step, warm": (*prove, "--depth", "1"),
+             "whole matrix, cold": prove}
     print(f"  {'the command':40} {'elapsed':>9} {'processor':>10} {'memory':>9}")
     with tempfile.TemporaryDirectory() as caches:
         cache = caches

@@ -42,7 +42,8 @@ def main() -> int:
         for code, targets in sorted(codes.items()):
             print(f"  {code}:")
             endings = targets.pop(LEADS_TO, Counter())
-            for first, last in sorted(by_first_steps(targets).items(), key=lambda row: (len(row[0]), row[0])):
+            for first, last in sorted(by_first_steps(targets).items(),
+                                      key=lambda row: (len(row[0]), row[0])):
                 print(f"    {' '.join(first) or FRESH}:")
                 for label, properties in sorted(last.items()):
                     print(f"      {label}: {' '.join(sorted(properties))}")
@@ -56,7 +57,9 @@ def main() -> int:
 def kept() -> dict[str, dict[str, dict[str, Counter[Labels]]]]:
     """How many groups have which sequence: by encoding, code and failure."""
     library = load_library()
-    found: dict[str, dict[str, dict[str, Counter[Labels]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(Counter)))
+    found: dict[str, dict[str, dict[str, Counter[Labels]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(Counter))
+    )
     groups, _ = groups_of(library, Filters())
     for group in groups:
         cache = Cache(group, Grounds({}, ""), cache_folder())
@@ -66,7 +69,8 @@ def kept() -> dict[str, dict[str, dict[str, Counter[Labels]]]]:
             except (KeyError, PteproofError):
                 continue  # kept by a run of other specs
             if steps:
-                found[group.encoding][group.code][LEADS_TO if name.startswith(LEADS_TO) else name][steps] += 1
+                found[group.encoding][group.code][LEADS_TO if name.startswith(LEADS_TO)
+                                                  else name][steps] += 1
     return found
 
 

@@ -18,8 +18,8 @@ from verifier.evidence.certify.dimacs import parse_cnf, write_cnf
 from verifier.evidence.certify.files import INDEX, KINDS, digest, unit_path
 from verifier.run.library import Library
 
-FILTERS = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--transition", "clear-young",
-           "--transition", "init", "--jobs", "1", "--no-cache", "-q"]
+FILTERS = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today",
+           "--transition", "clear-young", "--transition", "init", "--jobs", "1", "--no-cache", "-q"]
 GROUP = "x86_64/pte/option-c/today"
 UNIT = f"{GROUP}/clear-young"
 
@@ -40,7 +40,8 @@ class Forger:
         self.proof, self.smt2 = self.text("drat"), self.text("smt2")
 
     def text(self, kind: str, unit: str = "") -> str:
-        return gzip.decompress((self.folder / unit_path(unit or self.unit, kind)).read_bytes()).decode()
+        return gzip.decompress((self.folder / unit_path(unit or self.unit,
+                                                        kind)).read_bytes()).decode()
 
     def prove(self) -> None:
         """The proof and the inhabitants that the changed clauses have, as an honest solver finds them."""
@@ -48,10 +49,13 @@ class Forger:
         assert lines is not None, "the forged clauses can be satisfied"
         self.proof = "\n".join(lines) + "\n"
         self.told["inhabitants"] = {}
-        for label, model in zip(self.told["assumed"], satisfied(self.clauses[:-1], self.told["assumed"].values()), strict=True):
+        for label, model in zip(self.told["assumed"],
+                                satisfied(self.clauses[:-1], self.told["assumed"].values()),
+                                strict=True):
             assert model is not None
             self.told["inhabitants"][label] = {
-                name: sum(1 << i for i, bit in enumerate(bits) if bit in model) for name, bits in self.told["inputs"].items()}
+                name: sum(1 << i for i, bit in enumerate(bits) if bit in model)
+                for name, bits in self.told["inputs"].items()}
 
     def name(self, variable: int, literal: int) -> None:
         """Let a named variable be another literal."""

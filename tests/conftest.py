@@ -12,7 +12,8 @@ from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library
 from verifier.run.scheduler import Options, prove
 
-gc.set_threshold(100_000, 50, 1000)  # what tests type stays to the end: looking for garbage among it takes longer than typing
+# what tests type stays to the end: looking for garbage among it takes longer than typing
+gc.set_threshold(100_000, 50, 1000)
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,8 @@ def library() -> Library:
 @pytest.fixture(scope="session")
 def matrix(library: Library) -> Run:
     """x86-64 at level pte, but for the thread's code, without a cache. What no known sequence leads to is hardly searched for."""
-    return prove(library, Filters(("x86_64",), ("pte",), code=("today", "option-c")), Options(jobs=2, search_seconds=2))
+    return prove(library, Filters(("x86_64",), ("pte",), code=("today", "option-c")),
+                 Options(jobs=2, search_seconds=2))
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +40,9 @@ def whole(pytestconfig: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "whole: one of many cases that are alike, of which make test runs a few")
+    config.addinivalue_line(
+        "markers", "whole: one of many cases that are alike, of which make test runs a few"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,4 +56,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="all of what is sampled otherwise")
     parser.addoption("--update-docs", action="store_true",
-                     help="write the console blocks of README.md and docs/ anew, and run all variants that their ids name")
+                     help="write the console blocks of README.md and docs/ anew, and run all "
+                          "variants that their ids name")

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 _VERDICT = r"(?:\s+\((?P<verdict>proved|vacuous|unknown|incomplete|refuted)\))?"
-PROPERTIES = set(re.findall(r"^([a-z][-a-z]+):$", (ROOT / "specs" / "properties.yaml").read_text(), re.MULTILINE))
+PROPERTIES = set(
+    re.findall(r"^([a-z][-a-z]+):$", (ROOT / "specs" / "properties.yaml").read_text(), re.MULTILINE)
+)
 _PART = r"[-\w*+?\[\]!.]+"
 _ID = re.compile(rf"`(?:pteproof\s+explain\s+)?(?P<id>{_PART}(?:/{_PART}){{5}})`{_VERDICT}")
 _LAW = re.compile(rf"`(?P<id>{_PART}/(?:pte|pmd|pud|hugetlb)/law/{_PART})`{_VERDICT}")
@@ -71,8 +73,10 @@ class Section:
 
     def loose(self) -> list[str]:
         """What looks like an obligation or a law and is in no form that is run; a theorem's name has four parts, and is none."""
-        return [m[1] for m in re.finditer(r"`([^`\s]+/[^`\s]+)`", _LAW.sub("", _ID.sub("", self.text)))
-                if m[1].rsplit("/", 1)[-1] in PROPERTIES or (re.search("/(pte|pmd|hugetlb)/", m[1]) and m[1].count("/") != 3)]
+        return [m[1] for m in re.finditer(r"`([^`\s]+/[^`\s]+)`",
+                                          _LAW.sub("", _ID.sub("", self.text)))
+                if m[1].rsplit("/", 1)[-1] in PROPERTIES
+                or (re.search("/(pte|pmd|hugetlb)/", m[1]) and m[1].count("/") != 3)]
 
     def values(self) -> list[tuple[int, str]]:
         """Each value of the prose, with its line; not what stands in a path or an id."""

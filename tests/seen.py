@@ -15,7 +15,8 @@ from verifier.run.library import Library
 
 def found(result: Result) -> Counterexample | None:
     counterexample: Counterexample | None = getattr(result.verdict, "counterexample", None)
-    return counterexample if counterexample is not None and result.obligation.transition not in ("init", "static") else None
+    return (counterexample if counterexample is not None
+            and result.obligation.transition not in ("init", "static") else None)
 
 
 def sees(node: ast.expr, terms: Mapping[str, Any], texts: Mapping[str, str]) -> Any:
@@ -36,8 +37,11 @@ def sees(node: ast.expr, terms: Mapping[str, Any], texts: Mapping[str, str]) -> 
             return None if way is None else sees(then if way else other, terms, texts)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             one, two = sees(left, terms, texts), sees(right, terms, texts)
-            return None if one is None or two is None else {ast.Eq: one == two, ast.NotEq: one != two, ast.Lt: one < two,
-                                                            ast.LtE: one <= two, ast.Gt: one > two, ast.GtE: one >= two}[type(op)]
+            return None if one is None or two is None else {ast.Eq: one == two,
+                                                            ast.NotEq: one != two,
+                                                            ast.Lt: one < two,
+                                                            ast.LtE: one <= two, ast.Gt: one > two,
+                                                            ast.GtE: one >= two}[type(op)]
         case ast.Call(func=ast.Name(id=name)) if name in texts:
             return sees(ast.parse(texts[name].strip(), mode="eval").body, terms, texts)
     return None
@@ -50,8 +54,10 @@ def shows(library: Library, prop: Property, shown: Shown | None) -> bool:
     if shown.says:
         return shown.terms[0].before != shown.terms[0].after or "stays" not in shown.says
     texts = {d.signature.split("(")[0]: d.body.text for d in library.spec.truths}
-    terms = {t.text: int(t.after, 16) if t.after.startswith("0x") else t.after == "1" for t in shown.terms}
-    return any(text is not None and sees(ast.parse(text.text.strip(), mode="eval").body, terms, texts) is False
+    terms = {t.text: int(t.after, 16) if t.after.startswith("0x") else t.after == "1"
+             for t in shown.terms}
+    return any(text is not None and sees(ast.parse(text.text.strip(), mode="eval").body, terms,
+                                         texts) is False
                for text in (prop.holds, prop.shows))
 
 
@@ -59,4 +65,5 @@ def shown(library: Library, result: Result) -> Shown | None:
     """What a report shows of a refutation."""
     counterexample, o = found(result), result.obligation
     assert counterexample is not None, o.id
-    return why(library.group_model(o.group), o.group, counterexample.move, o.property, counterexample.process)
+    return why(library.group_model(o.group), o.group, counterexample.move, o.property,
+               counterexample.process)

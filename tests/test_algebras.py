@@ -29,8 +29,10 @@ SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, database=N
 def values(width: int) -> st.SearchStrategy[int]:
     """Words, with corners and shift amounts about the width more often than chance has them."""
     top = (1 << width) - 1
-    corners = {0, 1, top, top >> 1, (top >> 1) + 1, min(width, top), min(width - 1, top), min(width + 1, top)}
-    return st.one_of(st.sampled_from(sorted(corners)), st.integers(0, min(top, 70)), st.integers(0, top))
+    corners = {0, 1, top, top >> 1, (top >> 1) + 1, min(width, top), min(width - 1, top),
+               min(width + 1, top)}
+    return st.one_of(st.sampled_from(sorted(corners)), st.integers(0, min(top, 70)),
+                     st.integers(0, top))
 
 
 class Mixed:
@@ -66,7 +68,9 @@ class Mixed:
         pairs = []
         for name, value in self.given.items():
             var = self.terms.inputs[name]
-            pairs.append((var, z3.BoolVal(value) if z3.is_bool(var) else z3.BitVecVal(value, var.size())))
+            pairs.append(
+                (var, z3.BoolVal(value) if z3.is_bool(var) else z3.BitVecVal(value, var.size()))
+            )
         return z3.simplify(z3.substitute(term, *pairs))
 
     def agree_word(self, found: tuple[Any, ...], width: int) -> int:
@@ -83,7 +87,9 @@ class Mixed:
         plain, literal, term = found
         assert isinstance(plain, bool)
         assert self.bits.evaluate([literal], self.given) == [plain]
-        assert z3.is_true(self.ground(term)) is plain and z3.is_false(self.ground(term)) is not plain
+        assert (
+            z3.is_true(self.ground(term)) is plain and z3.is_false(self.ground(term)) is not plain
+        )
         for alg, value in zip(self.algebras, found, strict=True):
             assert alg.known(value) in (None, plain)
         assert self.algebras[0].known(plain) is plain
@@ -100,9 +106,11 @@ def signed(a: int, width: int) -> int:
 def reference(op: str, a: int, b: int, width: int) -> int | bool:
     size = 1 << width
     return {
-        "band": lambda: a & b, "bor": lambda: a | b, "bxor": lambda: a ^ b, "add": lambda: (a + b) % size,
+        "band": lambda: a & b, "bor": lambda: a | b, "bxor": lambda: a ^ b,
+        "add": lambda: (a + b) % size,
         "sub": lambda: (a - b) % size, "mul": lambda: a * b % size, "shl": lambda: a * 2**b % size,
-        "lshr": lambda: a // 2**b, "ashr": lambda: (signed(a, width) // 2**b) % size, "eq": lambda: a == b,
+        "lshr": lambda: a // 2**b, "ashr": lambda: (signed(a, width) // 2**b) % size,
+        "eq": lambda: a == b,
         "ult": lambda: a < b, "slt": lambda: signed(a, width) < signed(b, width),
     }[op]()
 
@@ -149,7 +157,8 @@ def test_operations_on_one_operand_with_itself(width: int) -> None:
 def test_not_ite_extract_and_extensions(width: int) -> None:
     @SETTINGS
     @given(values(width), values(width), st.booleans(), FREE, st.booleans(), st.data())
-    def holds(a: int, b: int, c: bool, free: tuple[bool, bool], free_c: bool, data: st.DataObject) -> None:
+    def holds(a: int, b: int, c: bool, free: tuple[bool, bool], free_c: bool,
+              data: st.DataObject) -> None:
         m = Mixed()
         x, y = m.word("a", a, width, free[0]), m.word("b", b, width, free[1])
         test = m.boolean("c", c, free_c)
@@ -168,7 +177,8 @@ def test_not_ite_extract_and_extensions(width: int) -> None:
 
 
 @settings(SETTINGS, max_examples=120)
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=4), st.tuples(*[st.booleans()] * 6))
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=4),
+       st.tuples(*[st.booleans()] * 6))
 def test_operations_on_booleans(operands: list[tuple[bool, bool]], three: tuple[bool, ...]) -> None:
     m = Mixed()
     given_values = [v for v, _ in operands]
@@ -199,7 +209,9 @@ class Trees:
         self.budget -= 1
         if self.budget <= 0:
             return self.leaf_node(width)
-        kind = self.draw(st.sampled_from(["leaf", "binary", "binary", "not", "ite", "ite", "cut", "grow", "join"]))
+        kind = self.draw(st.sampled_from(
+            ["leaf", "binary", "binary", "not", "ite", "ite", "cut", "grow", "join"]
+        ))
         if kind == "binary":
             op = self.draw(st.sampled_from([o for o in BINARY if o != "mul" or width <= 8]))
             return (op, self.word(width), self.word(width), width)
@@ -208,7 +220,8 @@ class Trees:
         if kind == "ite":
             return ("ite", self.boolean(), self.word(width), self.word(width), width)
         if kind == "cut" and width < self.width:
-            return ("extract", self.word(self.width), self.draw(st.integers(0, self.width - width)), width)
+            return ("extract", self.word(self.width), self.draw(st.integers(0, self.width - width)),
+                    width)
         if kind == "grow" and width > 1:
             narrow = self.draw(st.integers(1, width))
             return (self.draw(st.sampled_from(["zext", "sext"])), self.word(narrow), narrow, width)
@@ -250,7 +263,9 @@ def build(alg: Any, tree: Any, given_values: dict[str, int | bool]) -> Any:
     if tree[0].startswith("input"):
         if isinstance(alg, Integers):
             return given_values[tree[1]]
-        return alg.input_bool(tree[1]) if tree[0] == "input_bool" else alg.input_word(tree[1], tree[2])
+        return (
+            alg.input_bool(tree[1]) if tree[0] == "input_bool" else alg.input_word(tree[1], tree[2])
+        )
     return getattr(alg, tree[0])(*(build(alg, part, given_values) for part in tree[1:]))
 
 
@@ -331,7 +346,8 @@ def test_no_bit_of_a_least_model_can_be_lowered(width: int) -> None:
         x = m.bits.input_word("x", width)
         m.bits.input_word("y", width)
         conditions = [
-            build(m.bits, trees.boolean(), {}), m.bits.neg(m.bits.ult(x, m.bits.word(low, width), width)),
+            build(m.bits, trees.boolean(), {}),
+            m.bits.neg(m.bits.ult(x, m.bits.word(low, width), width)),
             m.bits.neg(m.bits.ult(m.bits.word(high, width), x, width)),
         ]
         solver = BitsSolver(m.bits)
@@ -340,7 +356,8 @@ def test_no_bit_of_a_least_model_can_be_lowered(width: int) -> None:
         model = minimise(solver, conditions, ["x", "y"])
         for number, name in enumerate(("x", "y")):
             word, value = m.bits.inputs[name], int(model[name])
-            before = [bit ^ 1 ^ (int(model["x"]) >> i & 1) for i, bit in enumerate(m.bits.inputs["x"])] * number
+            before = [bit ^ 1 ^ (int(model["x"]) >> i & 1)
+                      for i, bit in enumerate(m.bits.inputs["x"])] * number
             for bit in range(width):
                 if value >> bit & 1:
                     above = [word[i] ^ 1 ^ (value >> i & 1) for i in range(bit + 1, width)]

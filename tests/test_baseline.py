@@ -21,9 +21,11 @@ from verifier.report.result_json import schema
 from verifier.run.library import Library
 
 RESULT = "pteproof.result/2"
-WORDS = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--jobs", "1")
-STEPS = ("--transition", "clear-young", "--transition", "uffd-wp-set", "--transition", "mremap-move",
-         "--property", "no-*", "--property", "reaches-*", "--property", "translation-follows")
+WORDS = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today",
+         "--jobs", "1")
+STEPS = ("--transition", "clear-young", "--transition", "uffd-wp-set", "--transition",
+         "mremap-move", "--property", "no-*", "--property", "reaches-*", "--property",
+         "translation-follows")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path) -> Callable[..., Result]:
     def found(*words: str, specs: Path | None = None) -> Result:
         before = ["--spec-dir", str(specs)] if specs else []
-        return CliRunner().invoke(main, [*before, *words], env={"XDG_CACHE_HOME": str(folder / "cache")})
+        return CliRunner().invoke(main, [*before, *words],
+                                  env={"XDG_CACHE_HOME": str(folder / "cache")})
 
     return found
 
@@ -47,7 +50,8 @@ def earlier(folder: Path, run: Callable[..., Result]) -> Path:
     return path
 
 
-def changed(library: Library, folder: Path, name: str, file: str, step: str, old: str, new: str) -> Path:
+def changed(library: Library, folder: Path, name: str, file: str, step: str, old: str,
+            new: str) -> Path:
     """specs/ in which a step's text is another."""
     specs = folder / name
     shutil.copytree(library.spec_folder, specs)
@@ -60,39 +64,48 @@ def changed(library: Library, folder: Path, name: str, file: str, step: str, old
     return specs
 
 
-def test_what_stands_as_before_fails_nothing(earlier: Path, run: Callable[..., Result], folder: Path) -> None:
+def test_what_stands_as_before_fails_nothing(earlier: Path, run: Callable[..., Result],
+                                             folder: Path) -> None:
     again = folder / "again.json"
     found = run(*WORDS, *STEPS, "--baseline", str(earlier), "--json", str(again))
     told = json.loads(again.read_text())
     validate(told, schema())
     assert found.exit_code == 0, found.output
-    assert told["summary"]["refuted"] and not any(told["baseline"][part] for part in ("new", "worse", "gone", "lost"))
+    assert (told["summary"]["refuted"]
+            and not any(told["baseline"][part] for part in ("new", "worse", "gone", "lost")))
     serious = told["failures"]
-    assert told["baseline"]["same"] == len(serious) and all(r["ways"] for r in serious if r["verdict"] == "refuted")
+    assert (told["baseline"]["same"] == len(serious)
+            and all(r["ways"] for r in serious if r["verdict"] == "refuted"))
     shown = run(*WORDS, *STEPS, "--baseline", str(earlier), "-q")
     assert shown.exit_code == 0 and "0 fail that did not" in shown.output
     assert run(*WORDS, *STEPS).exit_code == 1
 
 
-def test_a_new_failure_beside_old_ones(earlier: Path, run: Callable[..., Result], library: Library, folder: Path) -> None:
+def test_a_new_failure_beside_old_ones(earlier: Path, run: Callable[..., Result], library: Library,
+                                       folder: Path) -> None:
     """uffd-wp-set loses dirty already; mremap that forgets to mark soft-dirty is new, and a flush that is left out is
     VACUOUS, and refuted."""
     specs = changed(library, folder, "new", "move.yaml", "mremap-move", "flush(p)", "pass")
     found = run(*WORDS, *STEPS, "--baseline", str(earlier), specs=specs)
     assert found.exit_code == 1, found.output
-    assert "new       x86_64/pte/option-c/mremap-move/today/reaches-flushed: vacuous; was proved" in found.output
-    assert "new       x86_64/pte/option-c/mremap-move/today/translation-follows: refuted; was proved" in found.output
-    specs = changed(library, folder, "refuted", "move.yaml", "mremap-move", "pte = ptep_get_and_clear(entry[p])",
+    assert ("new       x86_64/pte/option-c/mremap-move/today/reaches-flushed: vacuous; was proved"
+            in found.output)
+    assert ("new       x86_64/pte/option-c/mremap-move/today/translation-follows: refuted; was "
+            "proved" in found.output)
+    specs = changed(library, folder, "refuted", "move.yaml", "mremap-move",
+                    "pte = ptep_get_and_clear(entry[p])",
                     "pte = pte_mkwrite(ptep_get_and_clear(entry[p]), shadow_stack[p])")
     found = run(*WORDS, *STEPS, "--baseline", str(earlier), specs=specs)
-    assert found.exit_code == 1 and "mremap-move/today/no-false-exclusive: refuted; was proved" in found.output
+    assert (found.exit_code == 1
+            and "mremap-move/today/no-false-exclusive: refuted; was proved" in found.output)
 
 
 def test_what_is_refuted_already_fails_in_a_new_way(
     earlier: Path, run: Callable[..., Result], library: Library, folder: Path
 ) -> None:
     told = {r["id"]: r for r in json.loads(earlier.read_text())["failures"]}
-    refuted = next(i for i, r in told.items() if r["verdict"] == "refuted" and r["kind"] != "advisory")
+    refuted = next(i for i, r in told.items() if r["verdict"] == "refuted"
+                   and r["kind"] != "advisory")
     kept = Said("refuted", frozenset(told[refuted]["ways"]))
     ((_, now),) = [("", kept)]
     before = Baseline("b", {refuted: Said("refuted", frozenset({"another way"}))})
@@ -106,7 +119,8 @@ def test_what_is_refuted_already_fails_in_a_new_way(
     (Said("refuted", frozenset("a")), Said("refuted", frozenset("ab")), True),
     (Said("refuted", frozenset("a")), Said("refuted", frozenset("a"), "store-leak"), True),
     (Said("refuted", frozenset("a"), "store-leak"), Said("refuted", frozenset("a")), False),
-    (Said("refuted", frozenset("a"), "store-leak"), Said("refuted", frozenset("a"), "dropped-newer"), True),
+    (Said("refuted", frozenset("a"), "store-leak"),
+     Said("refuted", frozenset("a"), "dropped-newer"), True),
     (Said("unknown", frozenset("a")), Said("refuted", frozenset("a")), True),
     (Said("refuted", frozenset("a")), Said("unknown", frozenset("a")), False),
     (Said("unknown"), Said("vacuous"), True),
@@ -117,14 +131,16 @@ def test_what_a_new_way_is(was: Said, now: Said, worse: bool) -> None:
     assert bool(found.exit_code()) is worse
 
 
-def test_what_is_gone_and_what_is_lost(earlier: Path, run: Callable[..., Result], library: Library, folder: Path) -> None:
+def test_what_is_gone_and_what_is_lost(earlier: Path, run: Callable[..., Result], library: Library,
+                                       folder: Path) -> None:
     """A step that is left out of specs/ takes its proofs with it: exit 3. One that nobody asks for is not missed."""
     specs = folder / "without"
     shutil.copytree(library.spec_folder, specs)
     path = specs / "transitions" / "move.yaml"
     path.write_text(path.read_text().replace("\nmremap-move:", "\nmremap-away:"))
     found = run(*WORDS, *STEPS, "--baseline", str(earlier), specs=specs)
-    assert found.exit_code == 3 and "lost      x86_64/pte/option-c/mremap-move/today/no-lost-dirty" in found.output
+    assert (found.exit_code == 3
+            and "lost      x86_64/pte/option-c/mremap-move/today/no-lost-dirty" in found.output)
     found = run(*WORDS, "--transition", "clear-young", "--baseline", str(earlier))
     assert found.exit_code == 0 and " 0 proofs are lost" in found.output
 
@@ -133,7 +149,8 @@ def test_it_is_read_in_pieces(earlier: Path, monkeypatch: pytest.MonkeyPatch) ->
     whole = read_baseline(earlier, RESULT)
     told = json.loads(earlier.read_text())
     failures = {r["id"] for r in told["failures"]}
-    assert whole.said.keys() == failures | {f"{p['step']}/{name}" for p in told["proofs"] for name in p["proved"]}
+    assert (whole.said.keys() == failures | {f"{p['step']}/{name}" for p in told["proofs"]
+                                             for name in p["proved"]})
     assert {i for i, s in whole.said.items() if s.fails} == failures
     for size in (7, 1000):
         monkeypatch.setattr(verifier.prove.baseline, "CHUNK", size)
@@ -143,25 +160,31 @@ def test_it_is_read_in_pieces(earlier: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def result(**changes: Any) -> str:
-    row = {"id": "a", "verdict": "refuted", "kind": "step", "ways": ["w"], "counterexample": None} | changes
+    row = ({"id": "a", "verdict": "refuted", "kind": "step", "ways": ["w"], "counterexample": None}
+           | changes)
     return json.dumps({"schema": RESULT, "failures": [row]})
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    (None, "no such file"), ("", "it is not JSON, or cut off"), ("[]", "it is not JSON, or cut off"),
-    (result()[:-3], "it is not JSON, or cut off"), (result() + "x", "something stands behind its end"),
+    (None, "no such file"), ("", "it is not JSON, or cut off"),
+    ("[]", "it is not JSON, or cut off"),
+    (result()[:-3], "it is not JSON, or cut off"),
+    (result() + "x", "something stands behind its end"),
     (result(ways=[]), "of an earlier version"), (result(ways=[3]), "its ways are no texts"),
     (result(verdict="fine"), "'fine' is no verdict"), (result(verdict=[]), "not as results are"),
     (result().replace("result/2", "result/1"), "is pteproof.result/1, not pteproof.result/2"),
     (result().replace("pteproof.result/2", "pteproof.laws/1"), "no earlier run of this command"),
-    ('{"results": [3]}', "not as results are"), ('{"results": ' + "[" * 100000, "not as results are"),
+    ('{"results": [3]}', "not as results are"),
+    ('{"results": ' + "[" * 100000, "not as results are"),
     ('{"summary": 3}', "is no result"),
     (json.dumps({"schema": RESULT, "failures": [{"id": "a", "verdict": "vacuous"}] * 2}), "twice"),
     (json.dumps({"schema": RESULT, "proofs": [{"step": "a", "proved": ["b", "c", "b"]}]}), "twice"),
     (json.dumps({"schema": RESULT, "proofs": [{"step": "a"}]}), "not as results are"),
-    (json.dumps({"schema": RESULT, "proofs": [{"step": "a", "proved": "b"}]}), "not as results are"),
+    (json.dumps({"schema": RESULT, "proofs": [{"step": "a", "proved": "b"}]}),
+     "not as results are"),
 ])
-def test_what_is_none_is_one_line(text: str | None, said: str, tmp_path: Path, run: Callable[..., Result]) -> None:
+def test_what_is_none_is_one_line(text: str | None, said: str, tmp_path: Path,
+                                  run: Callable[..., Result]) -> None:
     """Before anything is proved: the architecture that it names does not exist, and that is not what is said."""
     path = tmp_path / "it.json"
     if text is not None:
@@ -173,7 +196,8 @@ def test_what_is_none_is_one_line(text: str | None, said: str, tmp_path: Path, r
 
 def test_laws(tmp_path: Path, run: Callable[..., Result]) -> None:
     """The laws that arch/ breaks stand as before; one that it did not break is new, another value is a new way."""
-    words = ("laws", "--helpers", "yaml", "--arch", "sparc64", "--arch", "x86_64", "--law", "*-mkclean", "--law", "frame-*")
+    words = ("laws", "--helpers", "yaml", "--arch", "sparc64", "--arch", "x86_64", "--law",
+             "*-mkclean", "--law", "frame-*")
     path = tmp_path / "laws.json"
     assert run(*words, "-q", "--json", str(path)).exit_code in (0, 1)
     told = json.loads(path.read_text())

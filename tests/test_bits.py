@@ -42,10 +42,15 @@ def test_an_operation_agrees_with_integers(op: str, width: int, data: st.DataObj
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_an_expression_agrees_with_integers(width: int, data: st.DataObject) -> None:
-    word, truth, given = data.draw(words(width, 3)), data.draw(truths(width, 3)), data.draw(values(width))
+    word, truth, given = data.draw(words(width, 3)), data.draw(truths(width, 3)), data.draw(
+        values(width)
+    )
     graph = Bits()
-    assert number(graph, build(graph, word, width, reader(graph)), given) == plain(word, width, given)
-    assert graph.evaluate([build(graph, truth, width, reader(graph))], given) == [plain(truth, width, given)]
+    assert (
+        number(graph, build(graph, word, width, reader(graph)), given) == plain(word, width, given)
+    )
+    assert (graph.evaluate([build(graph, truth, width, reader(graph))],
+                           given) == [plain(truth, width, given)])
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,7 +83,8 @@ def test_equality_of_flipped_words(first: str, x: int, y: int, mask: int, flag: 
     graph = Bits()
     if first == "flag":
         graph.input_bool("flag")
-    free, other, bit = graph.input_word("x", 16), graph.input_word("y", 16), graph.input_bool("flag")
+    free, other, bit = graph.input_word("x",
+                                        16), graph.input_word("y", 16), graph.input_bool("flag")
     flips = graph.ite(bit, graph.word(mask, 16), graph.word(0, 16), 16)
     flipped = graph.bxor(free, flips, 16)
     targets = [(other, value) for value in (x, y, x ^ mask, x ^ 0xFFFF)]
@@ -97,13 +103,16 @@ def test_equality_of_flipped_words(first: str, x: int, y: int, mask: int, flag: 
 def test_gates_over_all_values_of_four_inputs() -> None:
     """Every gate of gates, folded or not, and every choice that mux_of() recognises, has the right truth table."""
     graph = Bits()
-    rows = [dict(zip("abcd", bits, strict=True)) for bits in itertools.product((False, True), repeat=4)]
+    rows = [
+        dict(zip("abcd", bits, strict=True)) for bits in itertools.product((False, True), repeat=4)
+    ]
 
     def table(literal: int) -> tuple[bool, ...]:
         return tuple(graph.evaluate([literal], row)[0] for row in rows)
 
     pool = [FALSE, TRUE, *(graph.input_bool(name) ^ flip for name in "abcd" for flip in (0, 1))]
-    pool += [graph.conj(x, y) ^ flip for x, y in itertools.combinations(pool[2:], 2) for flip in (0, 1)][::3]
+    pool += [graph.conj(x, y) ^ flip for x, y in itertools.combinations(pool[2:], 2)
+             for flip in (0, 1)][::3]
     tables = {literal: table(literal) for literal in pool}
     for x, y in itertools.product(pool, pool[::2]):
         both, parity = table(graph.conj(x, y)), table(graph.xor(x, y))
@@ -143,7 +152,8 @@ def test_conjunctions_that_are_taken_apart_contradict() -> None:
     a, b, c = (graph.input_bool(name) for name in "abc")
     both = graph.all(a, b, c ^ 1)
     contradict = graph.nodes.contradict
-    assert not contradict([both, TRUE]) and not contradict([both, graph.disj(a, c)]) and not contradict([])
+    assert (not contradict([both, TRUE]) and not contradict([both, graph.disj(a, c)])
+            and not contradict([]))
     for part in (a, b, c ^ 1):
         assert contradict([both, part ^ 1]) and not contradict([both, part])
     assert contradict([graph.conj(a, b), graph.conj(a, b) ^ 1])

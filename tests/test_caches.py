@@ -40,12 +40,14 @@ from verifier.search.unrolling import Unrolling
 
 GROUP = Group("x86_64", "pmd", "option-c", "today")
 # Proofs, failures with a trace, with a consequence, and, of two steps, without a trace.
-FEW = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte", "swap-out", "wp-reuse"))
+FEW = Filters(("x86_64",), ("pte",), ("option-c",), ("today",),
+              ("fork-pte", "swap-out", "wp-reuse"))
 
 
 # Keys: every input is edited in turn.
 
-def keys(library: Library, group: Group = GROUP, code: str = "code", solver: str = "bits", depth: int = 8) -> tuple[str, str]:
+def keys(library: Library, group: Group = GROUP, code: str = "code", solver: str = "bits",
+         depth: int = 8) -> tuple[str, str]:
     """What a proof about fork-pmd rests on, and what a failure does."""
     found = grounds(library, group, library.group_model(group), code, solver, depth)
     return found.proofs["fork-pmd"], found.failures
@@ -77,12 +79,15 @@ def like(library: Library, **given: Any) -> Library:
     return replace(library, _layouts={}, _models={}, **given)
 
 
-# which keys of fork-pmd at level pmd under option-c an edit changes: that of a proof, that of a failure
+# which keys of fork-pmd at level pmd under option-c an edit changes: that of a proof, that of a
+# failure
 RESTS = {
-    "arch/x86.yaml": (True, True), "arch/generic.yaml": (True, True), "arch/alpha.yaml": (False, False),
+    "arch/x86.yaml": (True, True), "arch/generic.yaml": (True, True),
+    "arch/alpha.yaml": (False, False),
     "specs/world.yaml": (True, True), "specs/properties.yaml": (True, True),
     "specs/encodings/option-c.yaml": (True, True), "specs/encodings/page-flag.yaml": (False, False),
-    "specs/levels/pmd.yaml": (True, True), "specs/levels/pte.yaml": (True, True), "specs/levels/hugetlb.yaml": (True, True),
+    "specs/levels/pmd.yaml": (True, True), "specs/levels/pte.yaml": (True, True),
+    "specs/levels/hugetlb.yaml": (True, True),
     "specs/transitions/gup.yaml": (False, True), "specs/transitions/hugetlb.yaml": (False, False),
     "specs/laws.yaml": (False, False), "specs/traits.yaml": (False, False),
 }
@@ -109,7 +114,8 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
         return
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
-            yield from leaves(getattr(value, field.name), (*path, (type(value).__name__, field.name)))
+            yield from leaves(getattr(value, field.name),
+                              (*path, (type(value).__name__, field.name)))
     elif isinstance(value, Mapping):
         for key, one in value.items():
             yield from leaves(one, (*path, key))
@@ -123,19 +129,23 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
 def changed(value: Any, path: tuple[Any, ...]) -> Any:
     """The same with one leaf changed."""
     if not path:
-        return value + "x" if isinstance(value, str) else not value if isinstance(value, bool) else value + 1
+        return (value + "x" if isinstance(value, str) else not value if isinstance(value, bool)
+                else value + 1)
     step, *rest = path
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{step[1]: changed(getattr(value, step[1]), tuple(rest))})
     if isinstance(value, Mapping):
-        return {key: changed(one, tuple(rest)) if key == step else one for key, one in value.items()}
-    return tuple(changed(one, tuple(rest)) if number == step else one for number, one in enumerate(value))
+        return {key: changed(one, tuple(rest)) if key == step else one
+                for key, one in value.items()}
+    return tuple(changed(one, tuple(rest)) if number == step else one
+                 for number, one in enumerate(value))
 
 
 def test_every_field_of_every_record_is_in_the_key(library: Library) -> None:
     """One leaf of each field of each kind of record: a field that somebody adds is asked for by itself."""
     fork = library.spec.transitions["fork-pmd"]
-    spec = replace(library.spec, transitions={"fork-pmd": fork}, encodings={"option-c": library.spec.encodings["option-c"]})
+    spec = replace(library.spec, transitions={"fork-pmd": fork},
+                   encodings={"option-c": library.spec.encodings["option-c"]})
     arch = library.archs["x86"]
     seen: set[tuple[Any, ...]] = set()
     first = digest(arch, spec)
@@ -149,14 +159,17 @@ def test_every_field_of_every_record_is_in_the_key(library: Library) -> None:
                 assert digest(*found) != first, path
     assert len(seen) > 60
     others = dict(library.spec.transitions) | {"fork-pmd": replace(fork, site="x")}
-    assert keys(like(library, spec=replace(library.spec, transitions=others)))[0] != keys(library)[0]
+    assert (
+        keys(like(library, spec=replace(library.spec, transitions=others)))[0] != keys(library)[0]
+    )
 
 
 def test_who_decides_and_how_deep_is_in_the_key(library: Library) -> None:
     first = keys(library)
     assert keys(library) == first
     variant, other = replace(GROUP, variant="x86_64+shstk"), replace(GROUP, code="option-c")
-    for found in (keys(library, code="other"), keys(library, solver="z3"), keys(library, variant), keys(library, other)):
+    for found in (keys(library, code="other"), keys(library, solver="z3"), keys(library, variant),
+                  keys(library, other)):
         assert found[0] != first[0] and found[1] != first[1]
     deeper = keys(library, depth=9)
     assert deeper[0] == first[0] and deeper[1] != first[1]
@@ -166,17 +179,20 @@ def test_data_that_has_no_digest_is_an_error() -> None:
     for odd in (Path("/"), object(), {"x": Path("/")}):
         with pytest.raises(TypeError, match="no digest of a"):
             digest(odd)
-    assert len({digest(one) for one in (1, "1", True, [1], {1}, (1, 1), ((1,), 1), "1,1", None, "", {"1": 1}, b"1", 1.0)}) == 13
-    assert digest({"a", "b", "c"}) == digest({"c", "a", "b"}) and digest({"a": 1, "b": 2}) != digest({"b": 2, "a": 1})
+    assert (len({digest(one) for one in (1, "1", True, [1], {1}, (1, 1), ((1,), 1), "1,1", None, "",
+                                         {"1": 1}, b"1", 1.0)}) == 13)
+    assert (digest({"a", "b", "c"}) == digest({"c", "a", "b"})
+            and digest({"a": 1, "b": 2}) != digest({"b": 2, "a": 1}))
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of which `top` needs `low`, within a function, and `low` needs `sub.deep`; nobody needs `aside`."""
     texts = {
-        "__init__.py": '"""x"""\n', "top.py": '"""x"""\ndef f():\n    """x"""\n    from pk import low\n    return low\n',
-        "low.py": "import os\nfrom pk.sub.deep import one\nimport click\n", "aside.py": "x = 1\n", "sub/__init__.py": "",
-        "sub/deep.py": "one = 1\n",
+        "__init__.py": '"""x"""\n',
+        "top.py": '"""x"""\ndef f():\n    """x"""\n    from pk import low\n    return low\n',
+        "low.py": "import os\nfrom pk.sub.deep import one\nimport click\n", "aside.py": "x = 1\n",
+        "sub/__init__.py": "", "sub/deep.py": "one = 1\n",
     }
     for name, text in texts.items():
         path = tmp_path / "pk" / name
@@ -194,8 +210,10 @@ def test_code_counts_where_it_may_run(package: Path) -> None:
     said = '# more\n"""y"""\n\ndef f():\n    """y"""\n    from pk import low\n    return low\n'
     for name, what, counts in (
         ("aside.py", "x = 2\n", False), ("top.py", said, False), ("sub/deep.py", "one = 2\n", True),
-        ("low.py", "from pk.sub.deep import one\nimport click\n", True), ("__init__.py", "x = 1\n", True),
-        ("sub/__init__.py", "x = 1\n", True), ("top.py", "def f():\n    from pk import aside\n    return low\n", True),
+        ("low.py", "from pk.sub.deep import one\nimport click\n", True),
+        ("__init__.py", "x = 1\n", True),
+        ("sub/__init__.py", "x = 1\n", True),
+        ("top.py", "def f():\n    from pk import aside\n    return low\n", True),
     ):
         before = (package / name).read_text()
         (package / name).write_text(what)
@@ -210,7 +228,8 @@ def test_versions_count(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(digests._Memo, "known", None)
     monkeypatch.syspath_prepend(tmp_path / "site")
     seen = [program("pk.top")]
-    for name, version, top in (("clicks", "1", "click"), ("clicks", "2", "click"), ("aside", "1", "aside")):
+    for name, version, top in (("clicks", "1", "click"), ("clicks", "2", "click"),
+                               ("aside", "1", "aside")):
         for older in (tmp_path / "site").glob(f"{name}-*"):
             shutil.rmtree(older)
         info = tmp_path / "site" / f"{name}-{version}.dist-info"
@@ -225,7 +244,8 @@ def test_versions_count(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert program("pk.top") not in seen
 
 
-def test_a_forged_memo_of_the_code_is_refused(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_forged_memo_of_the_code_is_refused(package: Path, monkeypatch: pytest.MonkeyPatch,
+                                              tmp_path: Path) -> None:
     monkeypatch.setattr(digests, "cache_folder", lambda: tmp_path / "kept")
 
     def fresh() -> str:
@@ -235,7 +255,8 @@ def test_a_forged_memo_of_the_code_is_refused(package: Path, monkeypatch: pytest
     first = fresh()
     (memo,) = (tmp_path / "kept").iterdir()
     written = memo.read_text()
-    for forged in (re.sub(r"[0-9a-f]{64}\",\[", "0" * 64 + '",[', written), written[:-4], "", "{}", "[" * 100_000):
+    for forged in (re.sub(r"[0-9a-f]{64}\",\[", "0" * 64 + '",[', written), written[:-4], "", "{}",
+                   "[" * 100_000):
         memo.write_text(forged)
         assert fresh() == first
     assert fresh() == first and memo.read_text() == written
@@ -244,16 +265,20 @@ def test_a_forged_memo_of_the_code_is_refused(package: Path, monkeypatch: pytest
 def test_what_decides_is_known_by_what_it_imports() -> None:
     found = modules_of("verifier.run.worker")
     assert {f"verifier.{name}" for name in (
-        "prove.bits_way", "search.trace", "prove.all_ways", "prove.terms_way", "search.through", "language.read_yaml")} <= found
+        "prove.bits_way", "search.trace", "prove.all_ways", "prove.terms_way", "search.through",
+        "language.read_yaml")} <= found
     above = {"report", "commands", "cli", "evidence", "meeting", "kernel"}
     assert not [name for name in found if name.split(".")[1:] and name.split(".")[1] in above]
-    assert {f"verifier.kernel.tree.{name}" for name in ("lookalike", "patched", "shapes")} <= modules_of(
+    assert {f"verifier.kernel.tree.{name}"
+            for name in ("lookalike", "patched", "shapes")} <= modules_of(
         "verifier.kernel.tree.compile"
     )
-    assert {"verifier.report.explain", "verifier.report.tables", "verifier.run.worker"} <= modules_of("verifier.cli")
+    assert ({"verifier.report.explain", "verifier.report.tables",
+             "verifier.run.worker"} <= modules_of("verifier.cli"))
     assert {f"verifier.{name}" for name in (
-        "run.deciding", "run.hinting", "run.reaching", "run.ending", "run.recall", "run.cache", "search.consequence",
-        "search.follow", "prove.other_helpers", "model.read_specs", "model.read_arch")} <= found
+        "run.deciding", "run.hinting", "run.reaching", "run.ending", "run.recall", "run.cache",
+        "search.consequence", "search.follow", "prove.other_helpers", "model.read_specs",
+        "model.read_arch")} <= found
 
 
 def test_no_module_runs_that_the_code_does_not_count(tmp_path: Path) -> None:
@@ -267,11 +292,13 @@ from verifier.run.messages import Task
 from verifier.run.worker import work
 from verifier.prove.obligations import Group
 filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
-task = Task((Group("x86_64", "pte", "option-c", "today"),), filters, 2, cache=Path({str(tmp_path)!r}))
+group = Group("x86_64", "pte", "option-c", "today")
+task = Task((group,), filters, 2, cache=Path({str(tmp_path)!r}))
 work(load_library(), task, lambda message: None)
 print(*(name for name in sys.modules if name.split(".")[0] == "verifier"))
 """
-    found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=120).stdout.split()
+    found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True,
+                           timeout=120).stdout.split()
     assert "verifier.search.through" in found and set(found) <= modules_of("verifier.run.worker")
 
 
@@ -286,7 +313,8 @@ def test_nothing_that_decides_reads_docstrings_or_finds_modules_by_name() -> Non
         path = digests._file(name)
         assert path is not None
         if path.suffix == ".py":
-            assert not re.search(r"__doc__|import_module|importlib\.util|\b__import__", path.read_text()), name
+            assert (not re.search(r"__doc__|import_module|importlib\.util|\b__import__",
+                                  path.read_text())), name
         else:
             assert name == "verifier.engine._graph"  # compiled: of C, and counted byte by byte
 
@@ -319,10 +347,12 @@ def test_a_sealed_file_is_as_it_was_written_or_nothing(tmp_path: Path) -> None:
         assert read_sealed(path) is None, what
     (tmp_path / "y.json").write_text(written)
     assert read_sealed(tmp_path / "y.json") is None  # another's name
-    assert read_sealed(tmp_path) is None and read_sealed(None) is None and read_sealed(tmp_path / "none") is None
+    assert (read_sealed(tmp_path) is None and read_sealed(None) is None
+            and read_sealed(tmp_path / "none") is None)
 
 
-def test_what_others_may_have_written_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_may_have_written_is_not_believed(tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.json"
     write_sealed(path, 1)
     for mode in (0o600, 0o644, 0o400):
@@ -337,7 +367,8 @@ def test_what_others_may_have_written_is_not_believed(tmp_path: Path, monkeypatc
 
 
 def plain(run: Run) -> dict[str, tuple[Verdict, tuple[str, ...]]]:
-    return {r.obligation.id: (r.verdict, () if isinstance(r.verdict, Proved) else r.assumptions) for r in run.results}
+    return {r.obligation.id: (r.verdict, () if isinstance(r.verdict, Proved) else r.assumptions)
+            for r in run.results}
 
 
 def few(library: Library, folder: Path, **options: Any) -> Run:
@@ -376,15 +407,20 @@ def test_a_warm_run_decides_and_searches_nothing(
     assert plain(again) == plain(kept[1]) and all(r.cached for r in again.results)
     words = {verdict_name(v) for v, _ in plain(again).values()}
     assert words == {"proved", "refuted", "unknown"}
-    assert any(isinstance(v, Refuted) and v.counterexample.leads_to for v, _ in plain(again).values())
+    assert (
+        any(isinstance(v, Refuted) and v.counterexample.leads_to for v, _ in plain(again).values())
+    )
 
 
-def test_an_edited_cache_is_recomputed(library: Library, kept: tuple[Path, Run], tmp_path: Path) -> None:
+def test_an_edited_cache_is_recomputed(library: Library, kept: tuple[Path, Run],
+                                       tmp_path: Path) -> None:
     folder = copy_of(kept, tmp_path)
     path = file_of(folder)
     written = path.read_text()
     assert '"store-leak"' in written
-    lies = {"a proof that is none": written.replace('"properties":["', '"properties":["store-leak","')}
+    lies = {
+        "a proof that is none": written.replace('"properties":["', '"properties":["store-leak","')
+    }
     for what, text in lies.items():
         path.write_text(text)
         again = few(library, folder)
@@ -398,26 +434,32 @@ def sealed_lies(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         change(copy)
         return copy
 
-    for odd in (None, 3, "x", [], {}, {"proofs": None}, {"proofs": [], "failures": 3, "traces": "x"}):
+    for odd in (None, 3, "x", [], {}, {"proofs": None},
+                {"proofs": [], "failures": 3, "traces": "x"}):
         yield f"{odd!r}", odd
     for part in ("proofs", "failures"):
         for odd in (None, 3, [], {}, "x"):
-            yield f"{part} of {odd!r}", lie(lambda d, part=part, odd=odd: d.update({part: dict.fromkeys(d[part], odd)}))
+            yield f"{part} of {odd!r}", lie(lambda d, part=part,
+                                            odd=odd: d.update({part: dict.fromkeys(d[part], odd)}))
             for key in next(iter(data[part].values())):
                 if key != "digest":
                     yield f"{part}.{key}: {odd!r}", lie(
-                        lambda d, part=part, odd=odd, key=key: [e.update({key: odd}) for e in d[part].values()])
+                        lambda d, part=part, odd=odd,
+                        key=key: [e.update({key: odd}) for e in d[part].values()])
     yield "odd traces", lie(lambda d: d.update(traces={name: [[]] for name in d["traces"]}))
     for what in ("move", "trace", "process", "reached", "leads_to", "consequence", "depth"):
         yield f"counterexamples without {what}", lie(lambda d, what=what: [
-            e["verdict"]["counterexample"].pop(what) for e in d["failures"].values() if e["verdict"].get("counterexample")])
+            e["verdict"]["counterexample"].pop(what) for e in d["failures"].values()
+            if e["verdict"].get("counterexample")])
 
 
-def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tuple[Path, Run], tmp_path: Path) -> None:
+def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tuple[Path, Run],
+                                                     tmp_path: Path) -> None:
     """All parts are read as their types say; this asks for each obligation, without deciding anything."""
     folder = copy_of(kept, tmp_path)
     path, group = file_of(folder), Group("x86_64", "pte", "option-c", "today")
-    known = grounds(library, group, library.group_model(group), verifier.run.worker.code(), "bits", 2)
+    known = grounds(library, group, library.group_model(group), verifier.run.worker.code(), "bits",
+                    2)
     data = read_sealed(path)
     failed = [r.obligation for r in kept[1].results if not isinstance(r.verdict, Proved)]
     assert {f"{one.transition}/{one.property}" for one in failed} == data["failures"].keys()
@@ -427,28 +469,34 @@ def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tup
         cache = Cache(group, known, folder)
         for result in kept[1].results:
             transition, prop = result.obligation.transition, result.obligation.property
-            assert cache.proved(transition, prop) in (True, False) or isinstance(result.verdict, Proved), what
+            assert (cache.proved(transition, prop) in (True, False)
+                    or isinstance(result.verdict, Proved)), what
             found = cache.failed(result.obligation)
-            assert found is None or found.verdict == result.verdict or type(found.verdict) is type(result.verdict), what
+            assert (found is None or found.verdict == result.verdict
+                    or type(found.verdict) is type(result.verdict)), what
             cache.hint(f"{transition}/{prop}")
         count += 1
     assert count > 40
 
 
-def test_forged_failures_do_not_stand(library: Library, kept: tuple[Path, Run], tmp_path: Path) -> None:
+def test_forged_failures_do_not_stand(library: Library, kept: tuple[Path, Run],
+                                      tmp_path: Path) -> None:
     """Well-formed and well sealed, but values that do not fail: recomputed with plain integers, and not believed."""
     folder = copy_of(kept, tmp_path)
     path = file_of(folder)
     data = read_sealed(path)
     refuted = [name for name, e in data["failures"].items() if e["verdict"]["is"] == "Refuted"]
-    leading = next(n for n in refuted if data["failures"][n]["verdict"]["counterexample"]["leads_to"])
+    leading = next(
+        n for n in refuted if data["failures"][n]["verdict"]["counterexample"]["leads_to"]
+    )
     forged = {}
     for number, name in enumerate(refuted):
         found = data["failures"][name]["verdict"]["counterexample"]
         if name == leading:
             found["leads_to"] = found["leads_to"][:-1]
         elif number % 3 == 0:
-            found["move"]["before"] = [[key, 0 if type(value) is int else value] for key, value in found["move"]["before"]]
+            found["move"]["before"] = [[key, 0 if type(value) is int else value]
+                                       for key, value in found["move"]["before"]]
         elif number % 3 == 1:
             found["trace"] = found["trace"][1:]
         else:
@@ -456,13 +504,16 @@ def test_forged_failures_do_not_stand(library: Library, kept: tuple[Path, Run], 
             found["trace"][-1]["transition"] = "no-such-step"
         forged[name] = found
     for number, trace in enumerate(data["traces"].values()):
-        trace[0] |= [{"roles": [7, 9]}, {"roles": []}, {"inputs": [["x", True]]}, {"before": []}][number % 4]
+        trace[0] |= [{"roles": [7, 9]}, {"roles": []}, {"inputs": [["x", True]]},
+                     {"before": []}][number % 4]
     for entry in data["failures"].values():
         if entry["verdict"]["is"] == "Unknown":
             entry["verdict"]["reason"] = "timeout"
     write_sealed(path, data)
     again = few(library, folder)
-    assert {i: type(v) for i, (v, _) in plain(again).items()} == {i: type(v) for i, (v, _) in plain(kept[1]).items()}
+    assert ({i: type(v) for i, (v, _) in plain(again).items()} == {
+        i: type(v) for i, (v, _) in plain(kept[1]).items()
+    })
     assert not any(r.cached for r in again.results if not isinstance(r.verdict, Proved))
 
 
@@ -470,7 +521,8 @@ def test_what_time_cut_off_is_not_kept(library: Library, tmp_path: Path) -> None
     """Without time to search nothing is kept as searched for in vain; what needs no search is."""
     cut = few(library, tmp_path, search_seconds=0)
     data = read_sealed(file_of(tmp_path))
-    unknown = {f"{r.obligation.transition}/{r.obligation.property}" for r in cut.results if isinstance(r.verdict, Unknown)}
+    unknown = {f"{r.obligation.transition}/{r.obligation.property}" for r in cut.results
+               if isinstance(r.verdict, Unknown)}
     assert unknown and not unknown & data["failures"].keys()
     again = few(library, tmp_path)
     assert not any(r.cached for r in again.results if isinstance(r.verdict, Unknown))
@@ -487,13 +539,16 @@ def test_a_program_that_is_edited_while_it_runs_keeps_nothing(
 # What was told.
 
 def inputs_of(folder: Path, command: str = "prove", **given: Any) -> told._Inputs | None:
-    asked = {"tree": None, "cross": False, "no_cache": False, "dump_smt": None, "verbose": False, "helpers": "yaml",
-             "no_color": True, "jobs": 2, "depth": 8}
+    asked = {"tree": None, "cross": False, "no_cache": False, "dump_smt": None, "verbose": False,
+             "helpers": "yaml", "no_color": True, "jobs": 2, "depth": 8}
     asked |= dict.fromkeys(("json_file", "jsonl_file", "junit_file", "sarif_file")) | given
-    return told._inputs(SimpleNamespace(obj=(folder / "arch", folder / "specs")), command, asked)  # type: ignore[arg-type]
+    return told._inputs(SimpleNamespace(obj=(folder / "arch", folder / "specs")), command,
+                        asked)  # type: ignore[arg-type]
 
 
-def test_what_was_told_rests_on_every_file_and_every_option(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_told_rests_on_every_file_and_every_option(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = inputs_of(copied)
     assert first is not None and inputs_of(copied, jobs=1) == first
     keys = {first.key}
@@ -526,7 +581,8 @@ def test_what_was_told_and_edited_is_not_told(tmp_path: Path) -> None:
     for what, text in [*spoilt(written), ("another verdict", written.replace("proved", "proven"))]:
         kept.path.write_bytes(text.encode("utf-8", "surrogateescape"))
         assert kept.read() is None, what
-    for odd in (None, [], {"text": "x"}, {"text": None, "exit": 0, "at": "x"}, {"text": "x", "exit": "0", "at": "x"}):
+    for odd in (None, [], {"text": "x"}, {"text": None, "exit": 0, "at": "x"},
+                {"text": "x", "exit": "0", "at": "x"}):
         write_sealed(kept.path, odd)
         assert kept.read() is None
     other = Told(tmp_path, "l" * 64)
@@ -540,13 +596,18 @@ def test_what_was_told_and_edited_is_not_told(tmp_path: Path) -> None:
 def test_records_come_back_as_they_were(kept: tuple[Path, Run]) -> None:
     for verdict in [r.verdict for r in kept[1].results] + [Vacuous("x", "y"), Unknown("timeout")]:
         assert from_plain(Verdict, json.loads(json.dumps(to_plain(verdict)))) == verdict
-    for odd in ({}, [], {"is": "Refuted"}, {"is": "Proved", "inhabitant": 3}, {"is": "Vacuous", "instance": "x", "effect": 3},
-                {"is": "Vacuous", "instance": "x", "effect": "y", "more": 1}, {"is": ["x"]}, "Proved", None):
+    for odd in ({}, [], {"is": "Refuted"}, {"is": "Proved", "inhabitant": 3},
+                {"is": "Vacuous", "instance": "x", "effect": 3},
+                {"is": "Vacuous", "instance": "x", "effect": "y", "more": 1}, {"is": ["x"]},
+                "Proved", None):
         with pytest.raises(ValueError):
             from_plain(Verdict, odd)
-    assert from_plain(int | bool, True) is True and from_plain(tuple[str, int], ["a", 1]) == ("a", 1)
+    assert (
+        from_plain(int | bool, True) is True and from_plain(tuple[str, int], ["a", 1]) == ("a", 1)
+    )
     rows: tuple[tuple[Any, Any], ...] = (
-        (int, True), (bool, 1), (tuple[int, ...], [1, "2"]), (tuple[str, int], ["a"]), (Mapping[str, int], [["a", "b"]]))
+        (int, True), (bool, 1), (tuple[int, ...], [1, "2"]), (tuple[str, int], ["a"]),
+        (Mapping[str, int], [["a", "b"]]))
     for kind, odd in rows:
         with pytest.raises(ValueError):
             from_plain(kind, odd)
@@ -572,12 +633,16 @@ def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, library
     assert found is not None and found.is_absolute() and cache_folder() == found / "kernel"
 
 
-def test_a_judgement_of_a_mutant_that_was_edited_is_judged_again(library: Library, tmp_path: Path) -> None:
-    path, mutant = tmp_path / "state", Mutant("helper", "x86_64", "pte_dirty", "what", "text", "place")
+def test_a_judgement_of_a_mutant_that_was_edited_is_judged_again(
+    library: Library, tmp_path: Path
+) -> None:
+    path, mutant = tmp_path / "state", Mutant("helper", "x86_64", "pte_dirty", "what", "text",
+                                              "place")
     _State(path, library).keep(Judged(mutant, "killed", "x"))
     assert list(_State(path, library).judged) == [mutant.id]
     written = path.read_text()
-    for new in (written.replace("killed", "survived"), written.replace("pte_dirty", "pte_young"), written[:-9]):
+    for new in (written.replace("killed", "survived"), written.replace("pte_dirty", "pte_young"),
+                written[:-9]):
         (tmp_path / "edited").write_text(new)
         assert not _State(tmp_path / "edited", library).judged
     other: Arch = replace(library.archs["x86"], read="x")

@@ -26,7 +26,8 @@ UNSHARED = ("fork-pte[AB]", "madvise-free[B]", "lazyfree-discard[A]")
 
 @pytest.fixture(scope="module")
 def unshared(library: Library) -> Run:
-    filters = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("wp-copy",), ("no-lost-dirty",))
+    filters = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("wp-copy",),
+                      ("no-lost-dirty",))
     return prove(library, filters, Options())
 
 
@@ -36,11 +37,16 @@ def counterexample(run: Run) -> Counterexample:
     return result.verdict.counterexample
 
 
-def test_an_unshared_copy_is_lost_in_three_steps_and_what_fails_on_the_way_is_named(library: Library, unshared: Run) -> None:
+def test_an_unshared_copy_is_lost_in_three_steps_and_what_fails_on_the_way_is_named(
+    library: Library, unshared: Run
+) -> None:
     found, model = counterexample(unshared), library.group_model(GROUP)
-    assert [m.transition for m in found.leads_to] == ["fork-pte", "madvise-free", "lazyfree-discard"]
+    assert (
+        [m.transition for m in found.leads_to] == ["fork-pte", "madvise-free", "lazyfree-discard"]
+    )
     assert found.consequence == "dropped-newer" and not found.searched
-    assert all(m.transition != "zero-page-fault" for m in found.trace)  # a copy of that page would be no loss
+    # a copy of that page would be no loss
+    assert all(m.transition != "zero-page-fault" for m in found.trace)
     state = dict(found.move.after)
     for move in found.leads_to:  # with plain integers
         assert dict(move.before) == state
@@ -48,14 +54,17 @@ def test_an_unshared_copy_is_lost_in_three_steps_and_what_fails_on_the_way_is_na
         assert allowed and dict(move.after) == state
     assert "dropped-newer" in violated
     base = "x86_64/pte/page-flag"
-    assert {f"{base}/fork-pte/today/no-lost-dirty", f"{base}/madvise-free/today/no-lost-dirty"} <= set(found.unproved)
+    assert ({f"{base}/fork-pte/today/no-lost-dirty",
+             f"{base}/madvise-free/today/no-lost-dirty"} <= set(found.unproved))
     assert not any("lazyfree-discard" in name for name in found.unproved)  # it is proved
     text = " ".join(explain_text(library, unshared.results[0]).split())
     assert "do not end so" in text and all(name in text for name in found.unproved)
     assert f'"unproved":["{found.unproved[0]}"' in "".join(json_parts(library, unshared))
 
 
-def test_what_comes_about_without_the_failure_is_not_its_consequence(library: Library, unshared: Run) -> None:
+def test_what_comes_about_without_the_failure_is_not_its_consequence(
+    library: Library, unshared: Run
+) -> None:
     """A step that does no harm, taken where the harm is done already."""
     model, found = library.group_model(GROUP), counterexample(unshared).move
     path = steps_named(model, ("clear-young[A]",))
@@ -63,7 +72,8 @@ def test_what_comes_about_without_the_failure_is_not_its_consequence(library: Li
     harmless = step_move(model, GROUP, path[0], dict(found.after), {})
     assert replay(model, GROUP, harmless)[1]
     consequences = Consequences(model, GROUP)
-    assert consequences.again(harmless, consequences.of(found, known=[UNSHARED], depth=0).steps)[1] == "dropped-newer"
+    assert (consequences.again(harmless, consequences.of(found, known=[UNSHARED],
+                                                         depth=0).steps)[1] == "dropped-newer")
     end = consequences.of(harmless, known=[UNSHARED], depth=0)
     assert (end.steps, end.ends, end.rejected) == ((), "", 1)
 
@@ -72,23 +82,30 @@ def test_what_a_later_step_does_alone_is_not_its_consequence(library: Library) -
     """A breakpoint makes the same clean copy, whatever was before it."""
     model = library.group_model(GROUP)
     consequences = Consequences(model, GROUP)
-    alone, not_alone = steps_named(model, ("uprobe-replace[A+]", *UNSHARED)), steps_named(model, ("tlb-flush[A]", UNSHARED[2]))
+    alone, not_alone = steps_named(model, ("uprobe-replace[A+]", *UNSHARED)), steps_named(
+        model, ("tlb-flush[A]", UNSHARED[2])
+    )
     assert alone is not None and not_alone is not None
     assert consequences._alone(alone) and not consequences._alone(not_alone)
 
 
-def test_where_the_solver_gives_up_nothing_is_shown(library: Library, unshared: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_solver_gives_up_nothing_is_shown(library: Library, unshared: Run,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     real = verifier.search.endings._ending
 
-    def gives_up(model: Any, group: Any, graph: Any, start: Any, path: Any, limit: int, bad: Any = None) -> Any:
+    def gives_up(model: Any, group: Any, graph: Any, start: Any, path: Any, limit: int,
+                 bad: Any = None) -> Any:
         return (None, False) if limit else real(model, group, graph, start, path, limit, bad)
 
     monkeypatch.setattr(verifier.search.endings, "_ending", gives_up)
-    end = Consequences(library.group_model(GROUP), GROUP).of(counterexample(unshared).move, known=[UNSHARED], depth=0)
+    end = Consequences(library.group_model(GROUP), GROUP).of(
+        counterexample(unshared).move, known=[UNSHARED], depth=0
+    )
     assert not end.steps and end.rejected == 1
 
 
-def test_the_search_finds_it_and_says_how_far_it_went(library: Library, unshared: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_finds_it_and_says_how_far_it_went(library: Library, unshared: Run,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     consequences = Consequences(library.group_model(GROUP), GROUP)
     move = counterexample(unshared).move
     consequences.expect([move])
@@ -103,7 +120,8 @@ def test_a_search_in_vain_says_no_more_than_how_deep_it_was(unshared: Run) -> No
     from dataclasses import replace
 
     found = replace(counterexample(unshared), leads_to=(), consequence="", unproved=())
-    cases = ((4, 0, "within 4 steps. What more"), (5, 1, "One that does may end so"), (0, 3, "3 that do"))
+    cases = ((4, 0, "within 4 steps. What more"), (5, 1, "One that does may end so"),
+             (0, 3, "3 that do"))
     for searched, rejected, words in cases:
         (told,) = consequence_words(replace(found, searched=searched, rejected=rejected))
         assert words in told and ("within" in told) == bool(searched)

@@ -30,13 +30,16 @@ PINS = "tlb-flush/option-c/pin-stays"
 def failed(run: Run) -> dict[str, Unknown]:
     """What went wrong, by obligation; the same is in the file of results."""
     unknown = {r.obligation.id: r.verdict for r in run.results if isinstance(r.verdict, Unknown)}
-    found = {identity: verdict for identity, verdict in unknown.items() if verdict.reason == "contradiction"}
+    found = {identity: verdict for identity, verdict in unknown.items()
+             if verdict.reason == "contradiction"}
     assert exit_code(run) == 4 and len(run.contradictions) >= len(found)
-    assert all(any(what.startswith(f"{identity}: ") for what in run.contradictions) for identity in found)
+    assert (all(any(what.startswith(f"{identity}: ") for what in run.contradictions)
+                for identity in found))
     return found
 
 
-def instead(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, do: Callable[..., None], when: Callable[..., bool]) -> None:
+def instead(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, do: Callable[..., None],
+            when: Callable[..., bool]) -> None:
     """A function that does something else first, on some arguments."""
     real = getattr(where, name)
 
@@ -54,13 +57,18 @@ def raising(error: BaseException) -> Callable[[], None]:
     return do
 
 
-@pytest.mark.parametrize("error", [SolverError("it broke"), AssertionError("so not"), RecursionError("deep"), MemoryError()])
-def test_an_error_while_deciding_is_that_obligations(library: Library, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    instead(monkeypatch, GroupProver, "decide", raising(error), lambda self, q, *_: q.id.endswith(PINS))
+@pytest.mark.parametrize("error", [SolverError("it broke"), AssertionError("so not"),
+                                   RecursionError("deep"), MemoryError()])
+def test_an_error_while_deciding_is_that_obligations(
+    library: Library, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    instead(monkeypatch, GroupProver, "decide", raising(error), lambda self, q,
+            *_: q.id.endswith(PINS))
     run = prove(library, GOOD, Options())
     (identity,) = failed(run)
     assert identity == "x86_64/pte/option-c/tlb-flush/option-c/pin-stays"
-    assert len(run.contradictions) == 1 and run.contradictions[0].startswith(f"{identity}: {internal(error)}")
+    assert (len(run.contradictions) == 1
+            and run.contradictions[0].startswith(f"{identity}: {internal(error)}"))
     others = [verdict_name(r.verdict) for r in run.results if r.obligation.id != identity]
     assert len(others) > 40 and set(others) == {"proved"} and not run.unfinished
     assert {t.verdict for t in run.theorems} == {"unknown"}
@@ -69,14 +77,19 @@ def test_an_error_while_deciding_is_that_obligations(library: Library, monkeypat
     assert sum(len(p["proved"]) for p in written["proofs"]) == len(others)
 
 
-def test_an_error_while_a_step_is_built_is_that_transitions(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_a_step_is_built_is_that_transitions(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert verifier.prove.builder.run is one_step
     deep = raising(RecursionError("deep"))
-    instead(monkeypatch, verifier.prove.builder, "run", deep, lambda model, alg, state, i, *_: i.name == "tlb-flush")
+    instead(monkeypatch, verifier.prove.builder, "run", deep, lambda model, alg, state, i,
+            *_: i.name == "tlb-flush")
     run = prove(library, GOOD, Options())
     found = failed(run)
     assert len(found) > 20 and all("/tlb-flush/" in identity for identity in found)
-    others = {verdict_name(r.verdict) for r in run.results if r.obligation.transition == "fork-copy"}
+    others = {
+        verdict_name(r.verdict) for r in run.results if r.obligation.transition == "fork-copy"
+    }
     assert others == {"proved"} and len(run.results) == len({r.obligation.id for r in run.results})
 
 
@@ -84,17 +97,22 @@ def test_an_error_of_a_search_is_that_obligations_and_others_have_their_traces(
     library: Library, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Library, "sequences", lambda self: {})
-    before = {r.obligation.id: r.verdict for r in prove(library, BAD, Options()).results if isinstance(r.verdict, Refuted)}
+    before = {r.obligation.id: r.verdict for r in prove(library, BAD, Options()).results
+              if isinstance(r.verdict, Refuted)}
     broken = raising(SolverError("no such trace"))
-    instead(monkeypatch, Search, "_trace", broken, lambda self, values, last, prop: prop == "no-false-exclusive")
+    instead(monkeypatch, Search, "_trace", broken, lambda self, values, last,
+            prop: prop == "no-false-exclusive")
     run = prove(library, BAD, Options())
     (identity,) = failed(run)
     assert identity.endswith("/fork-pte/today/no-false-exclusive") and identity in before
-    left = {r.obligation.id for r in run.results if isinstance(r.verdict, Refuted) and r.verdict.counterexample.trace}
+    left = {r.obligation.id for r in run.results if isinstance(r.verdict, Refuted)
+            and r.verdict.counterexample.trace}
     assert left == before.keys() - {identity} and left
 
 
-def test_an_error_in_what_a_failure_leads_to_does_not_lose_the_failure(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_what_a_failure_leads_to_does_not_lose_the_failure(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     instead(monkeypatch, Consequences, "of", raising(MemoryError()), lambda self, *_: True)
     run = prove(library, BAD, Options(depth=4))
     assert not failed(run) and exit_code(run) == 4
@@ -103,14 +121,18 @@ def test_an_error_in_what_a_failure_leads_to_does_not_lose_the_failure(library: 
 
 
 def test_a_crash_names_the_obligation(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    instead(monkeypatch, GroupProver, "decide", lambda: os._exit(7), lambda self, q, *_: q.id.endswith(PINS))
+    instead(monkeypatch, GroupProver, "decide", lambda: os._exit(7), lambda self, q,
+            *_: q.id.endswith(PINS))
     run = prove(library, GOOD, Options())
     (identity,) = failed(run)
     assert identity.endswith(PINS) and "died with 7" in run.contradictions[0]
-    assert {verdict_name(r.verdict) for r in run.results if r.obligation.id != identity} == {"proved"}
+    assert (
+        {verdict_name(r.verdict) for r in run.results if r.obligation.id != identity} == {"proved"}
+    )
 
 
-def test_what_a_user_can_mend_stays_a_usage_error(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_user_can_mend_stays_a_usage_error(library: Library,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = raising(SpecError(Where("specs/x.yaml", 3, 1), "no such word"))
     instead(monkeypatch, GroupProver, "decide", wrong, lambda self, *_: True)
     with pytest.raises(UsageError, match=r"x\.yaml:3:1: error: no such word"):

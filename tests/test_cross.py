@@ -36,10 +36,13 @@ def z3_says(file: Path) -> bool:
     return bool(found == z3.sat)
 
 
-@pytest.mark.parametrize(("variant", "transition"), [("x86_64+shstk", "fork-pte"), ("arm64-4k+dbm", "fork-pte")])
+@pytest.mark.parametrize(
+    ("variant", "transition"), [("x86_64+shstk", "fork-pte"), ("arm64-4k+dbm", "fork-pte")]
+)
 def test_both_ways_agree(library: Library, variant: str, transition: str, tmp_path: Path) -> None:
     asked = ("no-*", "pin-*", "frame", "stale-*")
-    filters = Filters((variant,), ("pte",), ("option-c",), ("today",), (transition, "hw-store"), asked)
+    filters = Filters((variant,), ("pte",), ("option-c",), ("today",), (transition, "hw-store"),
+                      asked)
     run = prove(library, filters, Options(jobs=2, cross=tmp_path / "d", depth=2))
     alone = prove(library, filters, Options(jobs=2, depth=2))
     assert not run.contradictions and not (tmp_path / "d").exists()
@@ -58,7 +61,8 @@ def test_a_broken_engine_is_found_and_the_bundle_shows_it(
         return Unsat() if names == () else right(self, conditions, names)
 
     monkeypatch.setattr(BitsSolver, "check", broken)
-    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",), ("no-false-exclusive",))
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",),
+                      ("no-false-exclusive",))
     run = prove(library, filters, Options(cross=tmp_path / "d"))
     assert len(run.contradictions) == 1 and exit_code(run) == 4
     assert "z3 says refuted" in run.contradictions[0]
@@ -67,7 +71,9 @@ def test_a_broken_engine_is_found_and_the_bundle_shows_it(
     assert (told["bits"], told["z3"]) == ("proved", "refuted")
     answers = {}
     for row in told["questions"]:
-        by_z3, by_sat = z3_says(where / f"{row['file']}.smt2"), satisfiable(where / f"{row['file']}.cnf")
+        by_z3, by_sat = z3_says(where / f"{row['file']}.smt2"), satisfiable(
+            where / f"{row['file']}.cnf"
+        )
         assert by_z3 == by_sat
         answers.setdefault(row["satisfiable means"], []).append(by_z3)
     assert all(answers["inhabited"]) and any(answers["refuted"])
@@ -77,7 +83,9 @@ def test_a_broken_engine_is_found_and_the_bundle_shows_it(
 
 def test_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    words = "prove --arch x86_64 --encoding page-flag --transition clear-young --cross-check --jobs 1"
+    words = (
+        "prove --arch x86_64 --encoding page-flag --transition clear-young --cross-check --jobs 1"
+    )
     found = CliRunner().invoke(main, words.split())
     assert found.exit_code == 0, found.output
     assert not list(tmp_path.iterdir())

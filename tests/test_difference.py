@@ -28,12 +28,14 @@ FORK = Group("loongarch+ptw", "pte", "option-c", "today")
 FREE = Group("x86_64", "pmd", "page-flag", "today")
 
 
-def with_code(library: Library, group: Group, step: str, old: str, new: str, drop: str = "") -> Pair:
+def with_code(library: Library, group: Group, step: str, old: str, new: str,
+              drop: str = "") -> Pair:
     """A step's text as it is, and changed; `drop`: a requirement that is left out."""
     transition = library.spec.transitions[step]
     name, source = transition.code(group.code) or ("", None)
     assert source is not None and old in source.text
-    changed = replace(transition, codes={**transition.codes, name: Source(source.text.replace(old, new), source.where)},
+    changed = replace(transition, codes={**transition.codes,
+                                         name: Source(source.text.replace(old, new), source.where)},
                       requires=tuple(a for a in transition.requires if a.name != drop))
     spec = replace(library.spec, transitions={**library.spec.transitions, step: changed})
     before = library.group_model(group)
@@ -41,7 +43,9 @@ def with_code(library: Library, group: Group, step: str, old: str, new: str, dro
 
 
 def of(pair: Pair, step: str, prop: str = "") -> dict[str, Difference]:
-    return {d.property: d for d in Differences(pair).of(step, lambda name: not prop or name == prop)}
+    return {
+        d.property: d for d in Differences(pair).of(step, lambda name: not prop or name == prop)
+    }
 
 
 def refuted_before(pair: Pair, step: str, prop: str) -> bool:
@@ -72,7 +76,9 @@ def test_a_dirty_loss_where_dirty_is_lost_already(library: Library) -> None:
     traced = with_trace(pair, found, 5, 120, library.sequences())
     assert traced.trace and traced.trace[-1].transition == "fork-pte"
     shown(pair, traced, "no-lost-dirty")
-    assert "no-lost-dirty" not in {d.property for d in of(Pair(old, old, FORK), "fork-pte").values() if d.word != "same"}
+    assert ("no-lost-dirty" not in {
+        d.property for d in of(Pair(old, old, FORK), "fork-pte").values() if d.word != "same"
+    })
 
 
 def test_a_missing_map_count_where_dirty_is_lost_already(library: Library) -> None:
@@ -81,17 +87,22 @@ def test_a_missing_map_count_where_dirty_is_lost_already(library: Library) -> No
     found = of(pair, "madvise-free-pmd")
     shown(pair, found["no-lost-dirty"], "no-lost-dirty")
     assert {name for name, d in found.items() if d.worse()} == {"no-lost-dirty"}
-    steps = ("collapse[A+]", "fork-pmd[AB]", "split-pmd[B]", "fork-flush[A]", "ksm-write-protect[B]", "madvise-free-pmd[A]")
-    known = {("page-flag", "today", "madvise-free-pmd/no-lost-dirty"): (steps,)}  # a search finds them too, in minutes
+    steps = ("collapse[A+]", "fork-pmd[AB]", "split-pmd[B]", "fork-flush[A]",
+             "ksm-write-protect[B]", "madvise-free-pmd[A]")
+    # a search finds them too, in minutes
+    known = {("page-flag", "today", "madvise-free-pmd/no-lost-dirty"): (steps,)}
     traced = with_trace(pair, found["no-lost-dirty"], 6, 120, known)
     assert traced.trace and traced.trace[-1].before["reach", 1], "another process reaches it"
     shown(pair, traced, "no-lost-dirty")
 
 
 @pytest.mark.parametrize("group", [FORK, replace(FORK, variant="x86_64+stray-dirty")])
-def test_what_is_refuted_and_did_not_change_is_no_difference(library: Library, group: Group) -> None:
+def test_what_is_refuted_and_did_not_change_is_no_difference(
+    library: Library, group: Group
+) -> None:
     """Another observation at the front moves the places of all others: it is another question, but breaks nothing."""
-    assert {d.word for d in of(Pair(*[library.group_model(group)] * 2, group), "fork-pte").values()} <= {"same", "kept"}
+    assert ({d.word for d in of(Pair(*[library.group_model(group)] * 2, group),
+                                "fork-pte").values()} <= {"same", "kept"})
     first = "pte = ptep_get(entry[parent])\n"
     more = "if folio_trylock() and not resident:\n    return\n"
     pair = with_code(library, group, "fork-pte", first, more + first)
@@ -99,16 +110,21 @@ def test_what_is_refuted_and_did_not_change_is_no_difference(library: Library, g
     found = of(pair, "fork-pte")
     assert not [d.id for d in found.values() if d.worse()]
     assert {d.word for d in found.values()} <= {"still broken", "kept", "same"}
-    assert found["no-false-exclusive"].word == "still broken" and refuted_before(pair, "fork-pte", "no-false-exclusive")
+    assert (found["no-false-exclusive"].word == "still broken"
+            and refuted_before(pair, "fork-pte", "no-false-exclusive"))
 
 
 def test_what_is_mended(library: Library) -> None:
     """The same change, the other way round."""
     pair = with_code(library, FREE, "madvise-free-pmd", "if not mapcount_one(p):\n    return\n", "")
     back = Differences(Pair(pair.new, pair.old, FREE))
-    found = {d.property: d.word for d in back.of("madvise-free-pmd", lambda p: p == "no-lost-dirty")}
-    assert found == {"no-lost-dirty": "still broken"} and back.mends("madvise-free-pmd", "no-lost-dirty")
-    wrong = with_code(library, replace(FREE, level="pte"), "clear-young", "ptep_test_and_clear_young(entry[p])",
+    found = {
+        d.property: d.word for d in back.of("madvise-free-pmd", lambda p: p == "no-lost-dirty")
+    }
+    assert (found == {"no-lost-dirty": "still broken"}
+            and back.mends("madvise-free-pmd", "no-lost-dirty"))
+    wrong = with_code(library, replace(FREE, level="pte"), "clear-young",
+                      "ptep_test_and_clear_young(entry[p])",
                       "set_pte_at(entry[p], pte_mkwrite(entry[p], shadow_stack[p]))")
     assert of(wrong, "clear-young", "no-false-exclusive")["no-false-exclusive"].word == "broken"
     mended = of(Pair(wrong.new, wrong.old, wrong.group), "clear-young", "no-false-exclusive")
@@ -127,25 +143,30 @@ def test_a_requirement_that_is_dropped(library: Library) -> None:
 def test_an_effect_that_is_lost(library: Library) -> None:
     pair = with_code(library, replace(FREE, level="pte"), "mremap-move", "flush(p)", "pass")
     assert of(pair, "mremap-move", "reaches-flushed")["reaches-flushed"].word == "lost"
-    assert of(Pair(pair.new, pair.old, pair.group), "mremap-move", "reaches-flushed")["reaches-flushed"].word == "fixed"
+    assert (of(Pair(pair.new, pair.old, pair.group), "mremap-move",
+               "reaches-flushed")["reaches-flushed"].word == "fixed")
 
 
 def test_the_command(library: Library, tmp_path: Path) -> None:
     specs, told = tmp_path / "specs", tmp_path / "told.json"
     shutil.copytree(library.spec_folder, specs)
     path = specs / "transitions" / "move.yaml"
-    words = ["difference", "--old-spec-dir", str(library.spec_folder), "--arch", "x86_64", "--level", "pte", "--encoding",
+    words = ["difference", "--old-spec-dir", str(library.spec_folder), "--arch", "x86_64",
+             "--level", "pte", "--encoding",
              "page-flag", "--transition", "mremap-move", "--json", str(told), "--depth", "0"]
     done = CliRunner().invoke(main, ["--spec-dir", str(specs), *words])
     assert done.exit_code == 0 and " same, " in done.output and "broken" not in done.output
     path.write_text(path.read_text().replace(
-        "pte = ptep_get_and_clear(entry[p])\n", "pte = pte_mkwrite(ptep_get_and_clear(entry[p]), shadow_stack[p])\n", 1))
+        "pte = ptep_get_and_clear(entry[p])\n",
+        "pte = pte_mkwrite(ptep_get_and_clear(entry[p]), shadow_stack[p])\n", 1))
     done = CliRunner().invoke(main, ["--spec-dir", str(specs), *words])
-    assert done.exit_code == 1 and "broken        x86_64/pte/page-flag/mremap-move/today/no-false-exclusive" in done.output
+    broken = "broken        x86_64/pte/page-flag/mremap-move/today/no-false-exclusive"
+    assert done.exit_code == 1 and broken in done.output
     rows = {row["property"]: row for row in json.loads(told.read_text())["results"]}
     row = rows["no-false-exclusive"]
     new, old = row["new"], row["old"]
-    assert row["verdict"] == "broken" and new["before"] == old["before"] and new["changes"] != old["changes"]
+    assert (row["verdict"] == "broken" and new["before"] == old["before"]
+            and new["changes"] != old["changes"])
     for wrong, said in ((["difference"], "give what to compare with"),
                         ([*words, "--property", "nothing"], "nothing that both have"),
                         (["difference", "--old-spec-dir", str(tmp_path / "no")], "no such folder")):

@@ -17,10 +17,13 @@ def test_what_is_written_is_read() -> None:
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "the last line"), ("p cnf 1 1\n1 0", "the last line"), ("\n", "not a header"),
-    ("p dnf 1 1\n1 0\n", "not a header"), ("p cnf -1 1\n1 0\n", "not a header"), ("p cnf 1 1 \n1 0\n", "not a header"),
+    ("p dnf 1 1\n1 0\n", "not a header"), ("p cnf -1 1\n1 0\n", "not a header"),
+    ("p cnf 1 1 \n1 0\n", "not a header"),
     ("p cnf 99999999999 1\n1 0\n", "not a header"), ("c x\np cnf 1 1\n1 0\n", "not a header"),
-    ("p cnf 1 2\n1 0\n", "promises 2 clauses, the file has 1"), ("p cnf 1 1\n1 0\n-1 0\n", "promises 1"),
-    ("p cnf 1 1\n2 0\n", "2:1: error: a variable beyond 1"), ("p cnf 1 2\n1 0\n-2 0\n", "3:1: error: a variable"),
+    ("p cnf 1 2\n1 0\n", "promises 2 clauses, the file has 1"),
+    ("p cnf 1 1\n1 0\n-1 0\n", "promises 1"),
+    ("p cnf 1 1\n2 0\n", "2:1: error: a variable beyond 1"),
+    ("p cnf 1 2\n1 0\n-2 0\n", "3:1: error: a variable"),
     ("p cnf 1 1\n0\n", "not a clause"), ("p cnf 1 1\n1\n", "not a clause"),
     ("p cnf 1 1\n1 0 -1 0\n", "not a clause"),
     ("p cnf 1 1\n1  0\n", "not a clause"), ("p cnf 1 1\nc 1 0\n", "not a clause"),

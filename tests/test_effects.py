@@ -26,25 +26,31 @@ from verifier.run.plan import groups_of
 GROUP = Group("x86_64", "pte", "option-c", "option-c")
 
 
-def verdicts(library: Library, transition: str, code: str, terms: bool = False, level: str = "pte") -> dict[str, Verdict]:
+def verdicts(library: Library, transition: str, code: str, terms: bool = False,
+             level: str = "pte") -> dict[str, Verdict]:
     """Of a transition whose code is replaced."""
     spec = library.spec
     old = spec.transitions[transition]
-    changed = replace(old, codes={**old.codes, "option-c": Source(code, old.where)} if code else old.codes)
-    model = Model(replace(spec, transitions={**spec.transitions, transition: changed}), library.layout("x86_64"),
+    changed = replace(old, codes={**old.codes, "option-c": Source(code, old.where)} if code
+                      else old.codes)
+    model = Model(replace(spec, transitions={**spec.transitions, transition: changed}),
+                  library.layout("x86_64"),
                   spec.encodings["option-c"], level)
     check_model(model)
     graph = Bits()
     make = TermProver if terms else GroupProver
     prover = make(model, replace(GROUP, level=level), graph, BitsSolver(graph))
-    found = {q.property.name: prover.decide(q) for q in prover.builder.questions(lambda t, p: t == transition)}
-    return found | {a.property.name: prover.decide_aim(a) for a in prover.builder.aims(lambda t, p: t == transition)}
+    found = {q.property.name: prover.decide(q)
+             for q in prover.builder.questions(lambda t, p: t == transition)}
+    return (found | {a.property.name: prover.decide_aim(a)
+                     for a in prover.builder.aims(lambda t, p: t == transition)})
 
 
 def unshown(found: dict[str, Verdict]) -> set[str]:
     """What no state leads to; every other effect has a step that shows it."""
     effects = {name: verdict for name, verdict in found.items() if name.startswith("reaches-")}
-    assert effects and all(isinstance(v, Vacuous) or (isinstance(v, Proved) and v.inhabitant) for v in effects.values())
+    assert (effects and all(isinstance(v, Vacuous) or (isinstance(v, Proved) and v.inhabitant)
+                            for v in effects.values()))
     assert not any(isinstance(v, Vacuous) for name, v in found.items() if name not in effects)
     return {reason(v) for v in effects.values() if isinstance(v, Vacuous)}
 
@@ -83,15 +89,20 @@ def test_what_takes_an_event_is_asked_where_there_is_one(library: Library) -> No
     found = verdicts(library, "clear-soft-dirty-pmd", blind, level="pmd")
     assert unshown(found) == {"no state leads clear-soft-dirty-pmd to young-in-between"}
     spec = library.spec
-    for variant, asked in (("x86_64", True), ("s390", False), ("mips32-huge", False)):  # no such event; one CPU
+    # no such event; one CPU
+    for variant, asked in (("x86_64", True), ("s390", False), ("mips32-huge", False)):
         model = Model(spec, library.layout(variant), spec.encodings["option-c"], "pmd")
-        names = [e.name for e in model.effects(spec.transitions["clear-soft-dirty-pmd"], "option-c")]
+        names = [
+            e.name for e in model.effects(spec.transitions["clear-soft-dirty-pmd"], "option-c")
+        ]
         assert "old-stays-old" in names and ("young-in-between" in names) == asked
 
 
 def test_nothing_that_fails_hides_another(library: Library) -> None:
     """A grant without a reason is refuted, and the effect that is gone with it is VACUOUS: both are told."""
-    found = verdicts(library, "take-reference", "set_pte_at(entry[p], pte_mkwrite(entry[p], shadow_stack[p]))")
+    found = verdicts(
+        library, "take-reference", "set_pte_at(entry[p], pte_mkwrite(entry[p], shadow_stack[p]))"
+    )
     assert isinstance(found["no-false-exclusive"], Refuted)
     assert isinstance(found["limits"], Proved)
     assert unshown(found)
@@ -102,7 +113,8 @@ def test_a_missing_flush_shows_both(library: Library) -> None:
     code = library.spec.transitions["uffd-wp-set"].codes["today"].text
     blind = code.replace("flush_later(p)", "pass")
     assert blind != code
-    refuted = {n for n, v in verdicts(library, "uffd-wp-set", code).items() if isinstance(v, Refuted)}
+    refuted = {n for n, v in verdicts(library, "uffd-wp-set", code).items()
+               if isinstance(v, Refuted)}
     found = verdicts(library, "uffd-wp-set", blind)
     assert refuted and refuted < {n for n, v in found.items() if isinstance(v, Refuted)}
     assert isinstance(found["translation-within-entry"], Refuted)
@@ -120,8 +132,10 @@ def test_every_word_of_an_effect_tells_variants_apart(library: Library) -> None:
     for transition in library.spec.transitions.values():
         for effect in transition.reaches:
             assert all(any(need in v.absent for v in variants) for need in effect.needs), effect
-            assert all(any(event in v.hardware for v in variants) for event in effect.hardware), effect
-            assert all(any(fnmatchcase(v.name, glob) for v in variants) for glob in effect.not_on), effect
+            assert (all(any(event in v.hardware for v in variants)
+                        for event in effect.hardware)), effect
+            assert (all(any(fnmatchcase(v.name, glob) for v in variants)
+                        for glob in effect.not_on)), effect
 
 
 @pytest.mark.parametrize(("wrong", "said"), [
@@ -145,7 +159,8 @@ def test_mistakes_are_pointed_at(tmp_path: Path, wrong: str, said: str, library:
 
 def test_all_levels_load(library: Library) -> None:
     """What a step is there for is written for one level: others may lack what it names."""
-    groups = groups_of(library, Filters(("x86_64", "arm64-4k", "s390"), (), ("option-c",), ("option-c",)))[0]
+    groups = groups_of(library, Filters(("x86_64", "arm64-4k", "s390"), (), ("option-c",),
+                                        ("option-c",)))[0]
     assert len({g.level for g in groups}) > 1
     library.check(groups)
 
@@ -175,8 +190,8 @@ def test_every_format_tells_it(unflushed: Path, tmp_path: Path) -> None:
     from verifier.report.result_json import schema
 
     files = {name: str(tmp_path / f"it.{name}") for name in ("json", "junit", "sarif")}
-    words = ["--spec-dir", str(unflushed), "prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code",
-             "option-c", "--transition", "tlb-*", "--jobs", "1"]
+    words = ["--spec-dir", str(unflushed), "prove", "--arch", "x86_64", "--level", "pte",
+             "--encoding", "option-c", "--code", "option-c", "--transition", "tlb-*", "--jobs", "1"]
     options = [word for name, path in files.items() for word in (f"--{name}", path)]
     for again in (False, True):
         done = CliRunner().invoke(main, [*words, *options], env={"XDG_CACHE_HOME": str(tmp_path)})
@@ -191,11 +206,14 @@ def test_every_format_tells_it(unflushed: Path, tmp_path: Path) -> None:
     assert "VACUOUS" in done.output and "tlb-flush/option-c/reaches-flushed" in done.output
     assert "no state leads tlb-flush to flushed" in Path(files["junit"]).read_text()
     assert '"ruleId": "reaches-flushed"' in Path(files["sarif"]).read_text()
-    right = CliRunner().invoke(main, [*words[2:], "--property", "reaches-*"], env={"XDG_CACHE_HOME": str(tmp_path)})
+    right = CliRunner().invoke(main, [*words[2:], "--property", "reaches-*"],
+                               env={"XDG_CACHE_HOME": str(tmp_path)})
     assert (right.exit_code, "Ran 1: 1 proved" in right.output) == (0, True), right.output
 
 
-def test_a_step_that_shows_an_effect_is_its_own_from_the_cache_too(library: Library, tmp_path: Path) -> None:
+def test_a_step_that_shows_an_effect_is_its_own_from_the_cache_too(
+    library: Library, tmp_path: Path
+) -> None:
     from verifier.prove.bits_way import leads_to
     from verifier.run.scheduler import Options, prove
 
@@ -207,7 +225,8 @@ def test_a_step_that_shows_an_effect_is_its_own_from_the_cache_too(library: Libr
         assert len(effects) > 4 and {r.cached for r in effects} == {again}
         for result in effects:
             assert isinstance(result.verdict, Proved) and result.verdict.inhabitant is not None
-            assert leads_to(model, GROUP, result.verdict.inhabitant, result.obligation.property), result.obligation.id
+            assert (leads_to(model, GROUP, result.verdict.inhabitant,
+                             result.obligation.property)), result.obligation.id
 
 
 def test_no_property_is_called_like_an_effect(library: Library, tmp_path: Path) -> None:

@@ -36,17 +36,20 @@ def test_the_scripts_answer_is_the_verdict(identity: str, answer: z3.CheckSatRes
 
 
 def test_dump_smt_writes_a_file_for_each_step(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today",
-                                       "--transition", "fork-*", "--dump-smt", str(tmp_path / "d"), "-q", "--no-cache",
-                                       "--depth", "2"])
+    result = CliRunner().invoke(main, ["prove", "--arch", "x86_64", "--level", "pte", "--encoding",
+                                       "option-c", "--code", "today",
+                                       "--transition", "fork-*", "--dump-smt", str(tmp_path / "d"),
+                                       "-q", "--no-cache", "--depth", "2"])
     assert result.exit_code == 1
     names = {path.name for path in (tmp_path / "d").iterdir()}
     assert "x86_64--pte--option-c--today--fork-pte.smt2" in names
-    assert len(names) == sum(n.startswith("fork-") and "pte" in t.levels for n, t in load_library().spec.transitions.items())
+    assert (len(names) == sum(n.startswith("fork-") and "pte" in t.levels
+                              for n, t in load_library().spec.transitions.items()))
 
 
 def test_what_is_no_obligation_is_an_error() -> None:
-    for identity in ("x86_64", "x86_64/pte/option-c/fork-pte/today/no-such", "x86_64/pte/option-c/no-such/today/frame"):
+    for identity in ("x86_64", "x86_64/pte/option-c/fork-pte/today/no-such",
+                     "x86_64/pte/option-c/no-such/today/frame"):
         for form in ("smtlib", "cbmc"):
             assert CliRunner().invoke(main, ["export", identity, "--format", form]).exit_code == 2
 
@@ -57,7 +60,8 @@ def test_the_c_of_an_obligation_is_whole() -> None:
     assert f"nondet_{c_name('entry.A')}(void)" in text
 
 
-def fails(folder: Path, program: str, given_values: dict[str, int | bool], inputs: dict[str, int]) -> bool:
+def fails(folder: Path, program: str, given_values: dict[str, int | bool],
+          inputs: dict[str, int]) -> bool:
     """Compile and run the program on these values: does its assertion fail?"""
     rows = []
     for name, width in inputs.items():
@@ -68,9 +72,11 @@ def fails(folder: Path, program: str, given_values: dict[str, int | bool], input
         rows.append(f"static {kind} nondet_{c_name(name)}(void) {{ return {parts}; }}")
     (folder / "values.h").write_text("\n".join(rows) + "\n")
     (folder / "harness.c").write_text(program)
-    subprocess.run([str(CLANG), "-std=c2x", "-w", "-O1", "-DPTEPROOF_VALUES", "harness.c", "-o", "harness"], cwd=folder,
+    subprocess.run([str(CLANG), "-std=c2x", "-w", "-O1", "-DPTEPROOF_VALUES", "harness.c", "-o",
+                    "harness"], cwd=folder,
                    check=True, timeout=120)
-    done = subprocess.run([str(folder / "harness")], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([str(folder / "harness")], capture_output=True, text=True, check=False,
+                          timeout=60)
     assert done.returncode == 0 or "Assertion" in done.stderr
     return done.returncode != 0
 
@@ -87,6 +93,7 @@ def test_the_c_of_random_conditions_does_what_the_language_says(width: int, tmp_
         chosen: dict[str, int | bool] = {n: data.draw(values(width)) for n in ("x", "y", "z")}
         chosen |= {n: data.draw(st.booleans()) for n in ("p", "q")}
         inputs = {t.name: t.width for t in cone([term]) if t.op == "input"}
-        assert fails(tmp_path, c_harness(["random"], term), chosen, inputs) is build(Integers(), tree, chosen)
+        assert (fails(tmp_path, c_harness(["random"], term), chosen,
+                      inputs) is build(Integers(), tree, chosen))
 
     holds()

@@ -131,33 +131,50 @@ def no_proof(f: Forger) -> None:
 
 
 IN_FILES: dict[str, tuple[Callable[[Forger], None], str]] = {
-    "clauses that contradict each other": (with_units(5, -5), "is neither part of a definition nor the violation"),
+    "clauses that contradict each other": (with_units(5, -5),
+                                           "is neither part of a definition nor the violation"),
     "an added unit clause": (with_units(9), "is neither part of a definition nor the violation"),
     "an input that is fixed": (input_fixed, "is neither part of a definition nor the violation"),
     "a gate defined twice": (defined_twice, "again, or out of order, or by what comes behind it"),
-    "a gate defined by what comes behind it": (by_itself, "again, or out of order, or by what comes behind it"),
+    "a gate defined by what comes behind it": (
+        by_itself, "again, or out of order, or by what comes behind it"
+    ),
     "half a gate": (half_a_gate, "is neither part of a definition nor the violation"),
     "half a name": (cut_off, "is neither part of a definition nor the violation"),
-    "no constant": (lambda f: f.clauses.__delitem__(0), "clause 1 does not say that variable 1 is false"),
-    "the constant true": (lambda f: f.clauses.__setitem__(0, [1]), "clause 1 does not say that variable 1 is false"),
-    "a violation that is false": (violation(1), "does not say that one of the obligations is violated"),
-    "a violation that is negated": (negated, "does not say that one of the obligations is violated"),
+    "no constant": (lambda f: f.clauses.__delitem__(0),
+                    "clause 1 does not say that variable 1 is false"),
+    "the constant true": (lambda f: f.clauses.__setitem__(0, [1]),
+                          "clause 1 does not say that variable 1 is false"),
+    "a violation that is false": (
+        violation(1), "does not say that one of the obligations is violated"
+    ),
+    "a violation that is negated": (
+        negated, "does not say that one of the obligations is violated"
+    ),
     "a violation of fewer": (shorter, "does not say that one of the obligations is violated"),
-    "one variable for all violations": (all_one_variable, "that are named are not those of assumptions and obligations"),
-    "assumptions and violations swapped": (swapped_names, "that are named are not those of assumptions and obligations"),
+    "one variable for all violations": (
+        all_one_variable, "that are named are not those of assumptions and obligations"
+    ),
+    "assumptions and violations swapped": (
+        swapped_names, "that are named are not those of assumptions and obligations"
+    ),
     "nothing assumed": (lambda f: f.told.update(assumed={}), "no set of assumptions is named"),
     "an inhabitant that does not satisfy": (inhabitants(0), "does not satisfy what is assumed"),
     "an inhabitant out of range": (inhabitants(1 << 64), "is no value of the input"),
     "an inhabitant below 0": (inhabitants(-1), "is no value of the input"),
     "an inhabitant that is no number": (inhabitants(True), "is no value of the input"),
     "a missing inhabitant": (no_inhabitant, "some set of assumptions has no inhabitant"),
-    "a gate told as an input": (gate_as_input, "the inputs are not the variables that nothing defines"),
+    "a gate told as an input": (
+        gate_as_input, "the inputs are not the variables that nothing defines"
+    ),
     "the proof of another unit": (other_proof, " says "),
     "no proof": (no_proof, " says "),
     "a proof that is none": (lambda f: setattr(f, "proof", "hello\n"), "the proof is not DRAT"),
-    "a proof with another clause hidden": (lambda f: setattr(f, "proof", "1 0 0\n0\n"), "the proof is not DRAT"),
+    "a proof with another clause hidden": (lambda f: setattr(f, "proof", "1 0 0\n0\n"),
+                                           "the proof is not DRAT"),
     "no obligation": (lambda f: f.told.update(obligations=[]), "listed twice, or not at all"),
-    "an obligation told twice": (lambda f: f.told["obligations"].append(f.told["obligations"][0]), "listed twice"),
+    "an obligation told twice": (lambda f: f.told["obligations"].append(f.told["obligations"][0]),
+                                 "listed twice"),
     "an empty claim": (lambda f: f.told["obligations"][0].update(claim=""), "claims nothing"),
     "more told": (lambda f: f.told.update(note="trust me"), "it has other keys"),
 }
@@ -170,10 +187,12 @@ def test_what_the_files_alone_show(copy: Path, name: str) -> None:
     forge(forger)
     forger.write()
     report = told_by(copy, None)
-    assert isinstance(report, Report) and list(report.wrong) == [UNIT] and message in report.wrong[UNIT], report
+    assert (isinstance(report, Report) and list(report.wrong) == [UNIT]
+            and message in report.wrong[UNIT]), report
 
 
-# Forgeries that fit together, which only the specs show. `library` makes honest units of other steps.
+# Forgeries that fit together, which only the specs show. `library` makes honest units of other
+# steps.
 
 def nothing_violated(f: Forger, library: Library) -> None:
     """A changed gate: every violation is false, so the proof is easy."""
@@ -244,7 +263,8 @@ def swapped_claims(f: Forger, library: Library) -> None:
 
 
 def changed_smt(f: Forger, library: Library) -> None:
-    f.smt2 = f.smt2.replace("(assert ", "(assert (and false ", 1).replace("\n(check-sat)", ")\n(check-sat)", 1)
+    f.smt2 = f.smt2.replace("(assert ", "(assert (and false ",
+                            1).replace("\n(check-sat)", ")\n(check-sat)", 1)
 
 
 def weaker_smt(f: Forger, library: Library) -> None:
@@ -280,16 +300,23 @@ def unfolded(f: Forger, library: Library) -> None:
 
 
 AGAINST_SPECS: dict[str, tuple[Callable[[Forger, Library], None], str]] = {
-    "violations that are constant false": (nothing_violated, "the gates are not those of its obligations: clause "),
-    "assumptions too strong, a false inhabitant": (too_much_assumed, "the gates are not those of its obligations: clause "),
+    "violations that are constant false": (nothing_violated,
+                                           "the gates are not those of its obligations: clause "),
+    "assumptions too strong, a false inhabitant": (
+        too_much_assumed, "the gates are not those of its obligations: clause "
+    ),
     "one changed gate": (one_gate, "the gates are not those of its obligations: clause "),
-    "another variant's gates": (other_variant, "the gates are not those of its obligations: clause "),
+    "another variant's gates": (
+        other_variant, "the gates are not those of its obligations: clause "
+    ),
     "another step's gates": (other_step, "the gates are not those of its obligations: clause "),
     "a unit under another name": (under_another_name, "the run has no such unit"),
-    "a unit under another name that is asked for": (asked_for_under_another_name, "the gates are not those of its obligations"),
+    "a unit under another name that is asked for": (asked_for_under_another_name,
+                                                    "the gates are not those of its obligations"),
     "a renamed property": (renamed_property, "has neither a certificate nor a verdict"),
     "an obligation dropped": (dropped_obligation, "has neither a certificate nor a verdict"),
-    "an obligation certified and not": (certified_and_not, "is certified, and the index says that it is not"),
+    "an obligation certified and not": (certified_and_not,
+                                        "is certified, and the index says that it is not"),
     "a changed claim": (changed_claim, "is not the specs': it should say"),
     "claims swapped": (swapped_claims, "is not the specs': it should say"),
     "a changed SMT-LIB file": (changed_smt, "the SMT-LIB file is not the specs': line "),
@@ -297,7 +324,9 @@ AGAINST_SPECS: dict[str, tuple[Callable[[Forger, Library], None], str]] = {
     "inputs swapped": (swapped_inputs, "what is said of the CNF's variables is wrong"),
     "a unit taken out": (removed, "the index leaves it out: "),
     "an obligation that nobody has": (moved_to_strangers, "the run has no such obligation"),
-    "a property that is called shown": (called_shown, "is shown, and is nothing that a step is there for"),
+    "a property that is called shown": (
+        called_shown, "is shown, and is nothing that a step is there for"
+    ),
     "what a step is there for left out": (not_shown, "the index leaves it out"),
     "another kind of graph": (unfolded, "the gates are not those of its obligations: clause "),
 }
@@ -310,10 +339,13 @@ def test_what_the_specs_show(copy: Path, library: Library, name: str) -> None:
     forge(forger, library)
     forger.write() if forger.row in forger.index["units"] else forger.write_index()
     report = told_by(copy, library)
-    assert isinstance(report, Report) and any(message in why for why in report.wrong.values()), report
+    assert (isinstance(report, Report)
+            and any(message in why for why in report.wrong.values())), report
 
 
-@pytest.mark.parametrize("name", ["violations that are constant false", "another variant's gates", "a changed claim"])
+@pytest.mark.parametrize(
+    "name", ["violations that are constant false", "another variant's gates", "a changed claim"]
+)
 def test_without_specs_such_a_forgery_stands_and_the_report_says_what_was_not_checked(
     copy: Path, library: Library, name: str
 ) -> None:
@@ -322,7 +354,8 @@ def test_without_specs_such_a_forgery_stands_and_the_report_says_what_was_not_ch
     forger.write()
     assert certify(copy, "--verify", "-q").exit_code == 4
     result = certify(copy, "--verify", "--files-only", "-q")
-    assert result.exit_code == 0 and "What the gates mean was not checked, nor what the run covers" in result.output
+    assert (result.exit_code == 0
+            and "What the gates mean was not checked, nor what the run covers" in result.output)
 
 
 # Edits of the index and the folder.
@@ -349,18 +382,29 @@ def name_out(f: Forger) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Forger], None], str]] = {
-    "digests of zero": (zero_digests, "of other specs: arch/generic.yaml is not the file that is here"),
-    "a digest left out": (lambda f: f.index["specs"].pop("specs/world.yaml"), "of other specs: specs/world.yaml is not"),
-    "a file that is not there": (lambda f: f.index["specs"].update({"specs/more.yaml": "0"}), "specs/more.yaml is not"),
-    "another kernel": (lambda f: f.index.update(kernel={"x86": "Linux 7.0"}), "they were read in another Linux"),
+    "digests of zero": (
+        zero_digests, "of other specs: arch/generic.yaml is not the file that is here"
+    ),
+    "a digest left out": (lambda f: f.index["specs"].pop("specs/world.yaml"),
+                          "of other specs: specs/world.yaml is not"),
+    "a file that is not there": (lambda f: f.index["specs"].update({"specs/more.yaml": "0"}),
+                                 "specs/more.yaml is not"),
+    "another kernel": (lambda f: f.index.update(kernel={"x86": "Linux 7.0"}),
+                       "they were read in another Linux"),
     "a row twice": (row_twice, "lists no unit, or one twice"),
     "no row": (lambda f: f.index.update(units=[]), "lists no unit, or one twice"),
-    "a path out of the folder": (path_out, "is not where x86_64/pte/option-c/today/clear-young has its cnf file"),
-    "another unit's path": (other_path, "is not where x86_64/pte/option-c/today/clear-young has its drat file"),
+    "a path out of the folder": (
+        path_out, "is not where x86_64/pte/option-c/today/clear-young has its cnf file"
+    ),
+    "another unit's path": (
+        other_path, "is not where x86_64/pte/option-c/today/clear-young has its drat file"
+    ),
     "a name that leads out": (name_out, "is no name of a unit"),
-    "another schema": (lambda f: f.index.update(schema="pteproof.certificates/1"), "no index of pteproof.certificates/2"),
+    "another schema": (lambda f: f.index.update(schema="pteproof.certificates/1"),
+                       "no index of pteproof.certificates/2"),
     "another key": (lambda f: f.index.update(note="x"), "malformed index"),
-    "a filter that is none": (lambda f: f.index["asked"].update(arch="x86_64"), "not a list of words"),
+    "a filter that is none": (lambda f: f.index["asked"].update(arch="x86_64"),
+                              "not a list of words"),
     "an unknown graph": (lambda f: f.index.update(graph="x"), "malformed index"),
 }
 
@@ -401,14 +445,17 @@ def pipe(folder: Path) -> None:
 
 @pytest.mark.parametrize(("forge", "name", "message"), [
     (lambda folder: (folder / "README").write_text("x"), "README", "no unit has it"),
-    (lambda folder: (folder / "units" / "x.cnf.gz").write_text("x"), "units/x.cnf.gz", "no unit has it"),
+    (lambda folder: (folder / "units" / "x.cnf.gz").write_text("x"), "units/x.cnf.gz",
+     "no unit has it"),
     (lambda folder: (folder / CNF).unlink(), UNIT, f"{CNF}: No such file"),
-    (lambda folder: (folder / CNF).write_bytes(b"p cnf 1 1\n1 0\n"), UNIT, "is not packed with gzip: Not a gzipped file"),
+    (lambda folder: (folder / CNF).write_bytes(b"p cnf 1 1\n1 0\n"), UNIT,
+     "is not packed with gzip: Not a gzipped file"),
     (linked, UNIT, f"{CNF}: is a link, not a file"),
     (linked_folder, "units", "is no folder"),
     (pipe, UNIT, f"{CNF}: not a regular file"),
 ])
-def test_files_that_do_not_belong(copy: Path, forge: Callable[[Path], None], name: str, message: str) -> None:
+def test_files_that_do_not_belong(copy: Path, forge: Callable[[Path], None], name: str,
+                                  message: str) -> None:
     forge(copy)
     report = told_by(copy, None)
     assert isinstance(report, Report) and message in report.wrong[name], report
@@ -427,7 +474,8 @@ def test_who_says_less_is_told_to_say_less(copy: Path, library: Library) -> None
     forger.index["not_certified"] |= {o["id"]: "proved" for o in forger.told["obligations"]}
     forger.write_index()
     result = certify(copy, "--verify")
-    assert result.exit_code == 3 and f"  {forger.told['obligations'][0]['id']}: proved" in result.output
+    assert (result.exit_code == 3
+            and f"  {forger.told['obligations'][0]['id']}: proved" in result.output)
     forger.index["asked"]["transition"] = ["init"]
     forger.index["not_certified"], forger.index["shown"] = {}, []
     forger.write_index()
@@ -435,7 +483,8 @@ def test_who_says_less_is_told_to_say_less(copy: Path, library: Library) -> None
     assert result.exit_code == 0 and "--transition init, so no theorem as a whole" in result.output
 
 
-def test_other_specs_are_refused_by_the_files_name(copy: Path, library: Library, tmp_path: Path) -> None:
+def test_other_specs_are_refused_by_the_files_name(copy: Path, library: Library,
+                                                   tmp_path: Path) -> None:
     specs = Path(shutil.copytree(library.spec_folder, tmp_path / "specs"))
     with (specs / "properties.yaml").open("a") as stream:
         stream.write("# one comment more\n")
@@ -444,6 +493,7 @@ def test_other_specs_are_refused_by_the_files_name(copy: Path, library: Library,
     from verifier.cli import main
 
     result = CliRunner().invoke(main, ["--spec-dir", str(specs), "certify", str(copy), "--verify"])
-    assert result.exit_code == 2 and "of other specs: specs/properties.yaml is not the file that is here" in result.output
+    assert (result.exit_code == 2 and "of other specs: specs/properties.yaml is not the file that "
+                                      "is here" in result.output)
     index = json.loads((copy / INDEX).read_text())
     assert index["specs"]["specs/properties.yaml"] in result.output or len(index["specs"]) > 10

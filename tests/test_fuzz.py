@@ -32,20 +32,29 @@ from verifier.run.worker import work
 from verifier.search.sequences import FILE, read_sequences
 
 LIMIT = 2.0  # seconds for one mutant
-MOST = 200  # mutants of one file, where few are refused: what a few random ones hit changes with every edit of the file
+# mutants of one file, where few are refused: what a few random ones hit changes with every edit of
+# the file
+MOST = 200
 ARCHS = sorted(path.name for path in data_folder("arch").glob("*.yaml"))
-SPECS = sorted(str(path.relative_to(data_folder("specs"))) for path in data_folder("specs").rglob("*.yaml"))
+SPECS = sorted(
+    str(path.relative_to(data_folder("specs"))) for path in data_folder("specs").rglob("*.yaml")
+)
 LAWS = {name: (data_folder("specs") / name).read_bytes() for name in ("laws.yaml", "traits.yaml")}
-PROVED = ("arch/nios2.yaml", "arch/x86.yaml", "arch/generic.yaml", "specs/world.yaml", "specs/properties.yaml",
-          "specs/encodings/page-flag.yaml", "specs/levels/hugetlb.yaml", "specs/transitions/fork.yaml")
+PROVED = ("arch/nios2.yaml", "arch/x86.yaml", "arch/generic.yaml", "specs/world.yaml",
+          "specs/properties.yaml", "specs/encodings/page-flag.yaml", "specs/levels/hugetlb.yaml",
+          "specs/transitions/fork.yaml")
 WORDS = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 NUMBERS = re.compile(rb"\b(0x[0-9a-f]+|[0-9]+)\b")
 SPICE = [
-    b"\t", b"\0", b"\xff", b"\xe2\x80\xa8", b"&a ", b"*a", b"<<: ", b"!!python/name:os.system ", b"yes", b"~", b"---\n",
-    b"? ", b"- ", b"[", b"]", b"{", b"}", b"'", b'"', b"|", b">-", b": ", b"#", b"\\", b"\r", b"(", b")", b"\xc3\xa9",
-    b"lambda: 0", b".x", b" if ", b" else ", b"**", b"@", b"`", b"0x", b"1_0", b"0b1", b"1e9", b"-1", b"None", b"...",
-    b"2" * 30, b"not ", b" and ", b" = ", b" == ", b"pte", b"ptep", b"entry[p]", b"entry[p + 5]", b"hardware(ptep)",
-    b"other(p)", b"for i in range(9): ", b"return ", b"u64(", b"bool", b":bool", b":process", b"u128", b"True", b"was_",
+    b"\t", b"\0", b"\xff", b"\xe2\x80\xa8", b"&a ", b"*a", b"<<: ", b"!!python/name:os.system ",
+    b"yes", b"~", b"---\n",
+    b"? ", b"- ", b"[", b"]", b"{", b"}", b"'", b'"', b"|", b">-", b": ", b"#", b"\\", b"\r", b"(",
+    b")", b"\xc3\xa9", b"lambda: 0", b".x", b" if ", b" else ", b"**", b"@", b"`", b"0x", b"1_0",
+    b"0b1", b"1e9", b"-1", b"None", b"...",
+    b"2" * 30, b"not ", b" and ", b" = ", b" == ", b"pte", b"ptep", b"entry[p]", b"entry[p + 5]",
+    b"hardware(ptep)",
+    b"other(p)", b"for i in range(9): ", b"return ", b"u64(", b"bool", b":bool", b":process",
+    b"u128", b"True", b"was_",
 ]
 
 
@@ -84,7 +93,8 @@ def _line(rng: random.Random, raw: bytes) -> bytes:
     elif kind == 3:
         lines.insert(at, lines[to])
     else:
-        lines[at] = b" " * rng.randrange(1, 5) + lines[at] if rng.random() < 0.5 else lines[at][rng.randrange(1, 5):]
+        lines[at] = (b" " * rng.randrange(1, 5) + lines[at] if rng.random() < 0.5
+                     else lines[at][rng.randrange(1, 5):])
     return b"".join(lines) or b" "
 
 
@@ -174,11 +184,14 @@ def prove_some(library: Library, rng: random.Random, file: str, label: str) -> b
         return False
     group = rng.choice(wanted)
     original, said = load_library().spec.transitions, list[object]()
-    changed = [t for t, record in library.spec.transitions.items() if repr(record) != repr(original.get(t))]
+    changed = [
+        t for t, record in library.spec.transitions.items() if repr(record) != repr(original.get(t))
+    ]
     steps = (*rng.sample(sorted(library.spec.transitions), 2), *changed[:2], "init", "static")
     try:
         library.check([group])
-        work(library, Task((group,), Filters(transition=steps), depth=1, search_seconds=2), said.append)
+        work(library, Task((group,), Filters(transition=steps), depth=1, search_seconds=2),
+             said.append)
     except PteproofError:
         return False
     except Exception as error:
@@ -225,7 +238,8 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
     load_catalogue(folder, spec.transitions.values(), library.archs.values())
     read_rules(folder, spec)
     record = spec.encodings.get(encoding) or next(iter(spec.encodings.values()))
-    if record.overlay in (None, *library.archs[library.variant(variant).arch].overlays):  # else nothing asks for it
+    # else nothing asks for it
+    if record.overlay in (None, *library.archs[library.variant(variant).arch].overlays):
         check_model(Model(spec, library.layout(variant, record.overlay), record))
 
 
@@ -240,7 +254,8 @@ def test_mutated_specs(name: str, tmp_path: Path) -> None:
     rng, outcomes, number = random.Random(name), Outcomes(), 0
     while number < 20 or (number < MOST and not outcomes.enough(3, 1, 2)):
         (folder / name).write_bytes(mutate(rng, raw))
-        outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding), f"mutant {number} of {name}")
+        outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding),
+                    f"mutant {number} of {name}")
         number += 1
     assert outcomes.enough(3, 1, 2)
 

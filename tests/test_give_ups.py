@@ -34,7 +34,8 @@ def test_gives_up_only_where_today_does(library: Library, variant: str, transiti
     inputs = graph_inputs(graph)
 
     def fresh(name: str, kind: int) -> Any:
-        return inputs(name.split("@", maxsplit=1)[0], kind)  # both codes learn the same wherever they look
+        # both codes learn the same wherever they look
+        return inputs(name.split("@", maxsplit=1)[0], kind)
 
     builder = Builder(ours, Group(variant, "pte", "option-c", "option-c"), graph, fresh)
     solver = BitsSolver(graph)
@@ -48,7 +49,8 @@ def test_gives_up_only_where_today_does(library: Library, variant: str, transiti
         assert not isinstance(solver.check(given), Unsat)
         for process in (0, 1):
             lost = graph.all(
-                step.before["granted", process], step.after["reach", process], step.after["granted", process] ^ 1,
+                step.before["granted", process], step.after["reach", process],
+                step.after["granted", process] ^ 1,
                 before.after["granted", process],
             )
             assert isinstance(solver.check([*given, lost]), Unsat)
@@ -59,8 +61,10 @@ def flag(model: Model, graph: Bits, state: dict[Any, Any], fresh: Any) -> int:
     world = World(model, graph, state, fresh, Memory())
     reads = model.definition("readings", "exclusive_now")
     assert reads is not None
-    where = [found for view in ("maps", "on_device", "in_device_memory") if (found := model.definition("views", view))]
+    where = [found for view in ("maps", "on_device", "in_device_memory")
+             if (found := model.definition("views", view))]
     assert len(where) == 3
     return graph.any(*(
-        graph.all(call(world, reads, (p,)), graph.any(*(call(world, view, (p,)) for view in where))) for p in (0, 1)
+        graph.all(call(world, reads, (p,)), graph.any(*(call(world, view, (p,)) for view in where)))
+        for p in (0, 1)
     ))

@@ -32,7 +32,8 @@ class Names:
     ulong = 64
     marks = True
 
-    def __init__(self, helpers: dict[str, tuple[str, str]] | None = None, state: dict[str, StateVar] | None = None):
+    def __init__(self, helpers: dict[str, tuple[str, str]] | None = None,
+                 state: dict[str, StateVar] | None = None):
         self.helpers = helpers or {}  # name -> signature, body
         self.variables = state or {}
         self.observations = {"observed": (Param("p", INDEX),)} if state else {}
@@ -76,7 +77,8 @@ def run(body: str, signature: str = "f(pte)", *args: int, scope: Any = None) -> 
     return call(Machine(Integers()), typed(signature, body, scope), args)
 
 
-# A reference interpreter that knows nothing of the verifier: Python's own ast, and words that carry their width.
+# A reference interpreter that knows nothing of the verifier: Python's own ast, and words that carry
+# their width.
 
 class Returned(Exception):
     pass
@@ -93,7 +95,8 @@ class Interpreter:
     def __init__(self, helpers: dict[str, tuple[str, str]]) -> None:
         self.helpers = helpers
 
-    def call(self, params: list[str], refs: set[str], body: str, args: list[Any]) -> tuple[Any, dict[str, Any]]:
+    def call(self, params: list[str], refs: set[str], body: str,
+             args: list[Any]) -> tuple[Any, dict[str, Any]]:
         env: dict[str, Any] = dict(zip(params, args, strict=True))
         tree = ast.parse(body).body
         if len(tree) == 1 and isinstance(tree[0], ast.Expr):
@@ -137,7 +140,8 @@ class Interpreter:
         width = a.width if isinstance(a, W) else b.width
         x, y = (v.value if isinstance(v, W) else v % 2**width for v in (a, b))
         found = {
-            ast.BitAnd: lambda: x & y, ast.BitOr: lambda: x | y, ast.BitXor: lambda: x ^ y, ast.Add: lambda: x + y,
+            ast.BitAnd: lambda: x & y, ast.BitOr: lambda: x | y, ast.BitXor: lambda: x ^ y,
+            ast.Add: lambda: x + y,
             ast.Sub: lambda: x - y, ast.Mult: lambda: x * y, ast.LShift: lambda: x * 2**min(y, 256),
             ast.RShift: lambda: x // 2**min(y, 256),
         }[type(op)]()
@@ -148,7 +152,8 @@ class Interpreter:
             case ast.Constant(value):
                 return value
             case ast.Name(name):
-                known: dict[str, Any] = {"FOUR": 4, "SHIFT": 12, "DIRTY": W(0x40, WIDTH), "has_it": True}
+                known: dict[str, Any] = {"FOUR": 4, "SHIFT": 12, "DIRTY": W(0x40, WIDTH),
+                                         "has_it": True}
                 return env[name] if name in env else known[name]
             case ast.UnaryOp(ast.Not(), operand):
                 return not self.expr(operand, env)
@@ -163,8 +168,10 @@ class Interpreter:
             case ast.Compare(left, [op], [right]):
                 a, b = self.expr(left, env), self.expr(right, env)
                 width = a.width if isinstance(a, W) else b.width if isinstance(b, W) else None
-                x, y = (v.value if isinstance(v, W) else v if width is None else v % 2**width for v in (a, b))
-                return {ast.Eq: x == y, ast.NotEq: x != y, ast.Lt: x < y, ast.LtE: x <= y, ast.Gt: x > y,
+                x, y = (v.value if isinstance(v, W) else v if width is None else v % 2**width
+                        for v in (a, b))
+                return {ast.Eq: x == y, ast.NotEq: x != y, ast.Lt: x < y, ast.LtE: x <= y,
+                        ast.Gt: x > y,
                         ast.GtE: x >= y}[type(op)]
             case ast.IfExp(test, then, orelse):
                 a, b = self.expr(then, env), self.expr(orelse, env)
@@ -180,10 +187,12 @@ class Interpreter:
         if name not in self.helpers:
             return W(args[0].value if isinstance(args[0], W) else int(args[0]), int(name[1:]))
         signature, body = self.helpers[name]
-        parts = [part.strip().split(":") for part in signature[signature.index("(") + 1:-1].split(",") if part.strip()]
+        parts = [part.strip().split(":")
+                 for part in signature[signature.index("(") + 1:-1].split(",") if part.strip()]
         params = [part[0] for part in parts]
         refs = {p for p in params if p in ("ptep", "pmdp", "pudp")}
-        widths = [0 if part[1:] == ["bool"] else int(part[1][1:]) if len(part) > 1 else WIDTH for part in parts]
+        widths = [0 if part[1:] == ["bool"] else int(part[1][1:]) if len(part) > 1 else WIDTH
+                  for part in parts]
         args = [W(a, w) if type(a) is int and w else a for a, w in zip(args, widths, strict=True)]
         result, after = self.call(params, refs, body, args)
         for node, param in zip(nodes, params, strict=True):
@@ -198,10 +207,14 @@ class Interpreter:
 HELPERS = {
     "low(x:u8)": "x & 0xf",
     "wide(x:u8, c:bool)": "u32(x) << (4 if c else 1)",
-    "pick(pte, k:u8)": "if k == 0:\n    return pte\nelif k < 9:\n    return pte ^ (pte >> 3)\nreturn ~pte + u32(k)",
-    "odd(x:u8)": "o = False\nfor i in range(8):\n    if (x >> i) & 1 != 0:\n        o = not o\nreturn o",
-    "swap(ptep, k:u8)": "old = ptep\nptep = ptep + u32(k)\nif old == 0:\n    return DIRTY\nptep &= ~DIRTY\nreturn old",
-    "both(ptep, pmdp, c:bool)": "if c:\n    return\nt = swap(ptep, 3)\npmdp ^= t\nptep = pick(pmdp, low(7))",
+    "pick(pte, k:u8)": "if k == 0:\n    return pte\nelif k < 9:\n    return pte ^ (pte >> "
+                       "3)\nreturn ~pte + u32(k)",
+    "odd(x:u8)": "o = False\nfor i in range(8):\n    if (x >> i) & 1 != 0:\n        o = not "
+                 "o\nreturn o",
+    "swap(ptep, k:u8)": "old = ptep\nptep = ptep + u32(k)\nif old == 0:\n    return DIRTY\nptep &= "
+                        "~DIRTY\nreturn old",
+    "both(ptep, pmdp, c:bool)": "if c:\n    return\nt = swap(ptep, 3)\npmdp ^= t\nptep = "
+                                "pick(pmdp, low(7))",
 }
 BY_NAME = {key.split("(")[0]: (key, body) for key, body in HELPERS.items()}
 
@@ -242,7 +255,8 @@ class Writer:
         kind = rng.choice(choices)
         width = rng.choice([32, 8, 0])
         if kind == "set":
-            right = str(rng.randint(0, 255)) if width and rng.random() < 0.15 else self.expr(width, 3)
+            right = (str(rng.randint(0, 255)) if width and rng.random() < 0.15
+                     else self.expr(width, 3))
             return [f"{pad}{rng.choice(self.names[width])} = {right}"]
         if kind == "new":
             line = f"v{width}_{self.count} = {self.expr(width, 3)}"
@@ -253,8 +267,10 @@ class Writer:
             op = rng.choice(["&=", "|=", "^=", "<<=", ">>=", "+=", "-=", "*="])
             return [f"{pad}{rng.choice(self.names[width])} {op} {self.expr(width, 2)}"]
         if kind == "call":
-            return [pad + rng.choice([f"swap(a, {self.expr(8, 1)})", f"both(a, b, {self.expr(0, 1)})",
-                                      f"both(b, a, {self.expr(0, 1)})", f"b = swap(a, {self.expr(8, 1)}) ^ a"])]
+            return [pad + rng.choice([f"swap(a, {self.expr(8, 1)})", "both(a, b, "
+                                                                     f"{self.expr(0, 1)})",
+                                      f"both(b, a, {self.expr(0, 1)})",
+                                      f"b = swap(a, {self.expr(8, 1)}) ^ a"])]
         if kind == "if":
             lines = [f"{pad}if {self.expr(0, 3)}:", *self.block(indent + 1, 3)]
             if rng.random() < 0.4:
@@ -264,7 +280,8 @@ class Writer:
             return lines
         if kind == "early":
             inside = self.block(indent + 1, 2)
-            return [f"{pad}if {self.expr(0, 2)}:", *inside, f"{pad}    return {self.expr(self.returns, 2)}"]
+            return [f"{pad}if {self.expr(0, 2)}:", *inside,
+                    f"{pad}    return {self.expr(self.returns, 2)}"]
         if kind == "for":
             name = f"i{self.count}"
             self.loops.append(name)
@@ -276,14 +293,17 @@ class Writer:
     def number(self, width: int) -> str:
         if self.loops and self.rng.random() < 0.5:
             return self.rng.choice([self.loops[-1], f"({self.loops[-1]} + 1)"])
-        return self.rng.choice([str, hex])(self.rng.choice([0, 1, 3, 7, width, 200, (1 << width) - 1]))
+        return self.rng.choice([str, hex])(
+            self.rng.choice([0, 1, 3, 7, width, 200, (1 << width) - 1])
+        )
 
     def expr(self, width: int, depth: int) -> str:
         rng = self.rng
         if width == 0:
             return self.truth(depth)
         if depth == 0 or rng.random() < 0.15:
-            constants = ["DIRTY", f"u32({self.number(8)})"] if width == 32 else [f"u8({self.number(8)})"]
+            constants = (["DIRTY", f"u32({self.number(8)})"] if width == 32
+                         else [f"u8({self.number(8)})"])
             return rng.choice([*self.names[width], *self.names[width], *constants])
         kind = rng.choice(["bin", "bin", "bin", "num", "rnum", "not", "if", "cast", "help"])
         if kind == "bin":
@@ -293,7 +313,8 @@ class Writer:
             op = rng.choice(["&", "|", "^", "+", "-", "<<", ">>", "*"])
             return f"({self.expr(width, depth - 1)} {op} {self.number(width)})"
         if kind == "rnum":
-            return f"({self.number(width)} {rng.choice(['&', '-', '<<', '>>'])} {self.expr(width, depth - 1)})"
+            return (f"({self.number(width)} {rng.choice(['&', '-', '<<', '>>'])} "
+                    f"{self.expr(width, depth - 1)})")
         if kind == "not":
             return f"~{self.expr(width, depth - 1)}"
         if kind == "if":
@@ -310,7 +331,9 @@ class Writer:
         rng = self.rng
         if depth == 0:
             return rng.choice([*self.names[0], *self.names[0], "has_it", "True", "False"])
-        kind = rng.choice(["cmp", "cmp", "cmp", "logic", "logic", "not", "if", "same", "odd", "leaf", "index"])
+        kind = rng.choice(
+            ["cmp", "cmp", "cmp", "logic", "logic", "not", "if", "same", "odd", "leaf", "index"]
+        )
         if kind == "cmp":
             width = rng.choice([8, 32])
             op = rng.choice(["==", "!=", "<", "<=", ">", ">="])
@@ -322,7 +345,9 @@ class Writer:
         if kind == "not":
             return f"(not {self.truth(depth - 1)})"
         if kind == "if":
-            return f"({self.truth(depth - 1)} if {self.truth(depth - 1)} else {self.truth(depth - 1)})"
+            return (
+                f"({self.truth(depth - 1)} if {self.truth(depth - 1)} else {self.truth(depth - 1)})"
+            )
         if kind == "same":
             return f"({self.truth(depth - 1)} {rng.choice(['==', '!='])} {self.truth(depth - 1)})"
         if kind == "index" and self.loops:
@@ -335,7 +360,8 @@ KINDS = (32, 32, 8, 8, 0, 0)
 
 
 def random_inputs(rng: random.Random) -> list[int]:
-    return [rng.random() < 0.5 if not k else rng.choice([0, 1, (1 << k) - 1, rng.getrandbits(k), rng.getrandbits(k)])
+    return [rng.random() < 0.5 if not k
+            else rng.choice([0, 1, (1 << k) - 1, rng.getrandbits(k), rng.getrandbits(k)])
             for k in KINDS]
 
 
@@ -370,13 +396,16 @@ def test_bits_and_terms_are_as_the_reference(seed: int) -> None:
         bits, terms = Bits(), Terms()
         names = "abxycd"
         over_bits = call(Machine(bits), function, tuple(
-            bits.input_word(n, k) if k else bits.input_bool(n) for n, k in zip(names, KINDS, strict=True)))
+            bits.input_word(n, k) if k else bits.input_bool(n)
+            for n, k in zip(names, KINDS, strict=True)))
         over_terms = call(Machine(terms), function, tuple(
-            terms.input_word(n, k) if k else terms.input_bool(n) for n, k in zip(names, KINDS, strict=True)))
+            terms.input_word(n, k) if k else terms.input_bool(n)
+            for n, k in zip(names, KINDS, strict=True)))
         for _ in range(4):
             inputs = random_inputs(rng)
             right = expected(text, kind, inputs)
-            read = bits.evaluate(over_bits.bits if kind else [over_bits], dict(zip(names, inputs, strict=True)))
+            read = bits.evaluate(over_bits.bits if kind else [over_bits],
+                                 dict(zip(names, inputs, strict=True)))
             assert sum(bit << i for i, bit in enumerate(read)) == right, text
             pairs = [(terms.inputs[n], z3.BitVecVal(v, k) if k else z3.BoolVal(bool(v)))
                      for n, v, k in zip(names, inputs, KINDS, strict=True)]
@@ -386,15 +415,19 @@ def test_bits_and_terms_are_as_the_reference(seed: int) -> None:
 
 def test_the_random_programs_have_everything() -> None:
     texts = "\n".join(Writer(seed).program()[0] for seed in range(480))
-    for word in ("if ", "elif ", "else:", "for ", "return ", "swap(", "both(", "pick(", "odd(", "u8(", "u32(", "<<=",
+    for word in ("if ", "elif ", "else:", "for ", "return ", "swap(", "both(", "pick(", "odd(",
+                 "u8(", "u32(", "<<=",
                  " and ", " or ", "not ", "pass", "~", " if ", "FOUR", " * "):
         assert texts.count(word) >= 20, word
 
 
 @pytest.mark.parametrize(("body", "result"), [
-    ("0xff << 32", 0), ("u8(pte) << u8(3)", 0x90), ("u64(pte) >> SHIFT", 0xABCDE), ("(pte << 4) >> 4", 0x0BCDEF12),
-    ("u1(pte != 0)", 1), ("u1(pte)", 0), ("u128(pte) << 96", 0xABCDEF12 << 96), ("pte if has_it else 0", 0xABCDEF12),
-    ("5 - pte", (5 - 0xABCDEF12) % 2**32), ("SHIFT + FOUR", 16), ("2 < SHIFT", True), ("pte >= 0xabcdef12", True),
+    ("0xff << 32", 0), ("u8(pte) << u8(3)", 0x90), ("u64(pte) >> SHIFT", 0xABCDE),
+    ("(pte << 4) >> 4", 0x0BCDEF12),
+    ("u1(pte != 0)", 1), ("u1(pte)", 0), ("u128(pte) << 96", 0xABCDEF12 << 96),
+    ("pte if has_it else 0", 0xABCDEF12),
+    ("5 - pte", (5 - 0xABCDEF12) % 2**32), ("SHIFT + FOUR", 16), ("2 < SHIFT", True),
+    ("pte >= 0xabcdef12", True),
     ("0 <= pte and pte <= 0xffffffff", True), ("True != has_it", False), ("~0", 2**32 - 1),
 ])
 def test_the_language_as_documented(body: str, result: int) -> None:
@@ -438,7 +471,8 @@ AT = Where("dir/file.yaml", 7, 5)  # the first character of the text
     ("pte & 0x100000000", 7, 11, "0x100000000 does not fit into u32"),
     ("u8(256)", 7, 8, "0x100 does not fit into u8"),
     ("x = pte\nx = u8(3)\nreturn x", 8, 9, "is u8, but u32 is needed"),
-    ("if has_it:\n    x = pte\nelse:\n    x = True\nreturn x", 10, 13, "is bool, but u32 is needed"),
+    ("if has_it:\n    x = pte\nelse:\n    x = True\nreturn x", 10, 13,
+     "is bool, but u32 is needed"),
     ("low(pte)", 7, 9, "is u32, but u8 is needed"),
     ("low(u8(pte), 2)", 7, 5, "low takes 1 arguments, not 2"),
     ("low()", 7, 5, "low takes 1 arguments, not 0"),
@@ -455,21 +489,29 @@ AT = Where("dir/file.yaml", 7, 5)  # the first character of the text
     ("if has_it:\n    return\nreturn pte", 9, 5, "returns u32, but nothing above"),
     ("for i in range(2):\n    return pte\nreturn pte", 7, 5, "a loop's body always returns"),
     # what is set
-    ("DIRTY = pte\nreturn pte", 7, 5, "DIRTY is a field, a constant or a feature and cannot be set"),
+    ("DIRTY = pte\nreturn pte", 7, 5,
+     "DIRTY is a field, a constant or a feature and cannot be set"),
     ("for i in range(2):\n    i = 1\nreturn pte", 8, 9, "i counts a loop and cannot be set"),
     ("for pte in range(2):\n    pass\nreturn 1", 7, 9, "pte already means something else"),
-    ("for i in range(2):\n    for i in range(2):\n        pass\nreturn 1", 8, 13, "i already means something else"),
-    ("for i in range(129):\n    pass\nreturn pte", 7, 20, "a loop runs a known number of times, 1 to 128"),
-    ("for i in range(0):\n    pass\nreturn pte", 7, 20, "a loop runs a known number of times, 1 to 128"),
-    ("for i in range(pte):\n    pass\nreturn pte", 7, 20, "a loop runs a known number of times, 1 to 128"),
+    ("for i in range(2):\n    for i in range(2):\n        pass\nreturn 1", 8, 13,
+     "i already means something else"),
+    ("for i in range(129):\n    pass\nreturn pte", 7, 20,
+     "a loop runs a known number of times, 1 to 128"),
+    ("for i in range(0):\n    pass\nreturn pte", 7, 20,
+     "a loop runs a known number of times, 1 to 128"),
+    ("for i in range(pte):\n    pass\nreturn pte", 7, 20,
+     "a loop runs a known number of times, 1 to 128"),
     ("for i in range(1, 3):\n    pass\nreturn pte", 7, 5, "a loop is `for i in range(n):`"),
     ("for i in pte:\n    pass\nreturn pte", 7, 5, "a loop is `for i in range(n):`"),
-    ("for i in range(2):\n    pass\nelse:\n    pass\nreturn pte", 7, 5, "a loop is `for i in range(n):`"),
+    ("for i in range(2):\n    pass\nelse:\n    pass\nreturn pte", 7, 5,
+     "a loop is `for i in range(n):`"),
     # what is evaluated on one way only must not change anything, and an index is no result
     ("has_it and swap(pte, 1) == 0", 7, 16, "changes something, but may not be evaluated"),
     ("swap(pte, 1) if has_it else 0", 7, 5, "changes something, but may not be evaluated"),
-    ("for i in range(2):\n    x = pte << (i if pte == 0 else 1)\nreturn x", 8, 21, "is an index; only"),
-    ("for i in range(2):\n    if pte == 0:\n        return i\nreturn 1", 9, 13, "is an index; only"),
+    ("for i in range(2):\n    x = pte << (i if pte == 0 else 1)\nreturn x", 8, 21,
+     "is an index; only"),
+    ("for i in range(2):\n    if pte == 0:\n        return i\nreturn 1", 9, 13,
+     "is an index; only"),
     ("other(0)", 7, 5, "is an index; only"),
     # not of the language
     ("pte.dirty", 7, 5, "attribute is not of the language"),
@@ -569,9 +611,12 @@ def test_errors_about_state(body: str, column: int, message: str) -> None:
     ("f(pte", "not of the language"), ("f(x:u129)", "unknown type of parameter 'x'"),
     ("f(x:int)", "unknown type of parameter 'x'"), ("f(x:u8[2])", "unknown type of parameter 'x'"),
     ("f(x, x)", "parameter 'x' stands twice"), ("f(*x)", "parameters are names"),
-    ("f(**x)", "parameters are names"), ("f(x=1)", "parameters are names"), ("f(x, /)", "parameters are names"),
-    ("f(*, x)", "parameters are names"), ("f(x) -> u8", "is no name with parameters"), ("f x", "not of the language"),
-    ("f(): pass\ndef g()", "is no name with parameters"), ("f(): x = (1)#", "is no name with parameters"),
+    ("f(**x)", "parameters are names"), ("f(x=1)", "parameters are names"),
+    ("f(x, /)", "parameters are names"),
+    ("f(*, x)", "parameters are names"), ("f(x) -> u8", "is no name with parameters"),
+    ("f x", "not of the language"),
+    ("f(): pass\ndef g()", "is no name with parameters"),
+    ("f(): x = (1)#", "is no name with parameters"),
     ("", "not of the language"), ("f(): pass #", "is no name with parameters"),
 ])
 def test_signatures_that_are_none(signature: str, message: str) -> None:
@@ -595,13 +640,16 @@ def parens(depth: int) -> str:
 
 
 @pytest.mark.parametrize(("body", "message"), [
-    (parens(70), "nests deeper than 64"), (parens(5000), "nests deeper than 64|not of the language"),
+    (parens(70), "nests deeper than 64"),
+    (parens(5000), "nests deeper than 64|not of the language"),
     ("(" * 3000 + "pte" + ")" * 3000, "nests deeper than 64|not of the language"),
     (" + ".join(["pte"] * 80), "nests deeper than 64"),
-    ("\n".join(" " * i + "if has_it:" for i in range(90)) + "\n" + " " * 90 + "pass", "nests deeper|not of the"),
+    ("\n".join(" " * i + "if has_it:" for i in range(90)) + "\n" + " " * 90 + "pass",
+     "nests deeper|not of the"),
     ("\n".join(["x = pte"] * 401), "has more than 400 statements"),
     ("pte" + " " * 16384, "text is longer than 16384 characters"),
-    ("for i in range(128):\n    for j in range(128):\n        x = pte", "unrolls to more than 8000 statements"),
+    ("for i in range(128):\n    for j in range(128):\n        x = pte",
+     "unrolls to more than 8000 statements"),
     ("1" * 6000, "not of the language|does not fit"), ("0x" + "f" * 9000, "does not fit"),
     ("pte & \0", "not of the language"), ("pte & \ud800", "not of the language"),
 ])
@@ -629,7 +677,8 @@ def test_calls_nest_32_deep() -> None:
 
 
 def nested(helpers: int, depth: int) -> Names:
-    texts = {f"n{i}": (f"n{i}(pte)", "~(" * depth + f"n{i - 1}(pte)" + ")" * depth) for i in range(1, helpers + 1)}
+    texts = {f"n{i}": (f"n{i}(pte)", "~(" * depth + f"n{i - 1}(pte)" + ")" * depth)
+             for i in range(1, helpers + 1)}
     return Names(texts | {"n0": ("n0(pte)", "pte")})
 
 

@@ -23,7 +23,8 @@ def test_every_kind_of_variation() -> None:
     assert "if True" in found["`not b` is True"] and "if False" in found["`not b` is False"]
     assert "a = x | 3" in found["another operator in `x & 3`"] and "x & 4" in found["3 is 4"]
     assert "a != 0" in found["another comparison in `a == 0`"]
-    assert "x | x" in found["`~x` without its operator"] and "b and b" in found["`not b` without its operator"]
+    assert ("x | x" in found["`~x` without its operator"]
+            and "b and b" in found["`not b` without its operator"])
     assert len(set(found.values())) == len(found) and text not in found.values()
 
 
@@ -57,16 +58,21 @@ pmdp_set_access_flags(entry[p], pmd, write)
 
 
 @pytest.mark.parametrize(("one", "compared", "verdict", "by"), [
-    (mutant("helper", "x86_64", "pte_dirty", "(pte & DIRTY) != 0"), {"pte_dirty"}, "killed", "conform compares pte_dirty"),
+    (mutant("helper", "x86_64", "pte_dirty", "(pte & DIRTY) != 0"), {"pte_dirty"}, "killed",
+     "conform compares pte_dirty"),
     (mutant("helper", "x86_64", "pte_dirty", "(pte & DIRTY) != 0"), set(), "killed", "x86_64/pte/"),
-    (mutant("helper", "x86_64", "pte_dirty", "0 != (pte & (SAVED_DIRTY | DIRTY))"), set(), "equivalent", "the same function"),
+    (mutant("helper", "x86_64", "pte_dirty", "0 != (pte & (SAVED_DIRTY | DIRTY))"), set(),
+     "equivalent", "the same function"),
     (mutant("helper", "x86_64", "pte_dirty", "pte & nonsense"), set(), "refused", "nonsense"),
-    (mutant("code", "", "huge-write-fault-writable.today", UNASKED), set(), "survived", "no verdict"),
+    (mutant("code", "", "huge-write-fault-writable.today", UNASKED), set(), "survived",
+     "no verdict"),
     (mutant("field", "x86_64", "ACCESSED", "6"), {"pte_young"}, "refused", "on one bit"),
-    (mutant("field", "arm64-4k", "AF", "59"), {"pte_young"}, "killed", "conform compares pte_young"),
+    (mutant("field", "arm64-4k", "AF", "59"), {"pte_young"}, "killed",
+     "conform compares pte_young"),
     (mutant("requires", "", "fork-pte.maps", ""), set(), "killed", "x86_64"),
 ])
-def test_a_mutant_is_judged(library: Library, one: Mutant, compared: set[str], verdict: str, by: str) -> None:
+def test_a_mutant_is_judged(library: Library, one: Mutant, compared: set[str], verdict: str,
+                            by: str) -> None:
     found = judge(library, one, frozenset(compared), ("x86_64", "x86_64+shstk"))
     assert found.verdict == verdict and by in found.by
 
@@ -76,9 +82,12 @@ def test_where_a_verdict_is_refuted_already_the_states_tell(library: Library) ->
     source = library.spec.transitions["madvise-free-pmd"].codes["today"].text
     blind = source.replace("if not mapcount_one(p):\n    return\n", "")
     assert blind != source
-    found = judge(library, mutant("code", "", "madvise-free-pmd.today", blind), frozenset(), ("x86_64",))
-    assert found.verdict == "killed" and found.by.endswith("no-lost-dirty is violated where it was not")
-    again = judge(library, mutant("code", "", "madvise-free-pmd.today", source), frozenset(), ("x86_64",))
+    found = judge(library, mutant("code", "", "madvise-free-pmd.today", blind), frozenset(),
+                  ("x86_64",))
+    assert (found.verdict == "killed"
+            and found.by.endswith("no-lost-dirty is violated where it was not"))
+    again = judge(library, mutant("code", "", "madvise-free-pmd.today", source), frozenset(),
+                  ("x86_64",))
     assert again.verdict == "equivalent"
 
 
@@ -89,7 +98,8 @@ def test_a_helper_is_judged_where_it_is_used(library: Library) -> None:
 
 
 def test_a_dropped_point_of_hardware_is_not_called_equivalent(library: Library) -> None:
-    one = mutant("helper", "m68k", "ptep_set_access_flags", "changed = not pte_same(ptep_get(ptep), entry)\nif changed:\n    "
+    one = mutant("helper", "m68k", "ptep_set_access_flags",
+                 "changed = not pte_same(ptep_get(ptep), entry)\nif changed:\n    "
                  "set_pte_at(ptep, entry)\nreturn changed", "drop `hardware(ptep)`")
     assert judge(library, one, frozenset(["ptep_set_access_flags"]), ()).verdict == "survived"
 
@@ -105,21 +115,27 @@ def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library, whole
     size = 60 if whole else 24
     score = run(library, ["x86_64", "arm64-4k", "s390"], ["helper", "field"], sample=size, jobs=2)
     assert [one.mutant.id for one in score.unexplained()] == []
-    assert len(score.judged) == size and sum(one.verdict == "killed" for one in score.judged) > size / 2
+    assert (len(score.judged) == size
+            and sum(one.verdict == "killed" for one in score.judged) > size / 2)
 
 
 def test_a_fixed_sample_of_codes_has_none_either(library: Library, whole: bool) -> None:
     size = 40 if whole else 16
     score = run(library, ["x86_64"], ["code"], sample=size, jobs=2)
     assert [one.mutant.id for one in score.unexplained()] == []
-    assert sum(one.mutant.place.startswith("specs/transitions/huge") for one in score.judged) > size / 5
-    assert len(score.judged) == size and sum(one.verdict == "killed" for one in score.judged) > size / 2
+    assert (sum(one.mutant.place.startswith("specs/transitions/huge")
+                for one in score.judged) > size / 5)
+    assert (len(score.judged) == size
+            and sum(one.verdict == "killed" for one in score.judged) > size / 2)
 
 
 def test_a_requirement_that_is_left_out_is_noticed(library: Library) -> None:
     """Of all, tests/test_needed.py says so."""
-    score = run(library, ["x86_64"], ["requires"], names=["fork-pte.*", "swap-in.*", "hugetlb-fork.*"], jobs=2)
-    assert [one.mutant.id for one in score.judged if one.verdict not in ("killed", "equivalent")] == []
+    score = run(library, ["x86_64"], ["requires"],
+                names=["fork-pte.*", "swap-in.*", "hugetlb-fork.*"], jobs=2)
+    assert (
+        [one.mutant.id for one in score.judged if one.verdict not in ("killed", "equivalent")] == []
+    )
     assert len(score.judged) > 4
 
 

@@ -37,14 +37,17 @@ from verifier.run.scheduler import Options, prove
 
 STRICT = ("-Wall", "-Wextra", "-Werror")
 WIDTH = 12  # of words; from 8 on an equality is looked into
-KINDS = ("inputs", "gate", "gate", "mux", "many", "each", "mux_each", "mux_each", "equal", "look", "clauses")  # of calls
+# of calls
+KINDS = ("inputs", "gate", "gate", "mux", "many", "each", "mux_each", "mux_each", "equal", "look",
+         "clauses")
 Make = Callable[[], Graph]
 
 
 def built(folder: Path, *options: str) -> Path:
     """The compiled core. A machine without a compiler or Python's headers skips what needs it."""
     compiler = shlex.split(os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc"))[0]
-    if shutil.which(compiler) is None or not Path(sysconfig.get_path("include"), "Python.h").is_file():
+    if (shutil.which(compiler) is None or not Path(sysconfig.get_path("include"),
+                                                   "Python.h").is_file()):
         pytest.skip("a C compiler, or Python's headers, are missing")
     return make_compiled(SOURCE, folder, (*STRICT, *options))
 
@@ -61,7 +64,8 @@ def native(shared_object: Path) -> Make:
 
 
 @pytest.fixture(params=["Python core", "native core"])
-def each_core(request: pytest.FixtureRequest, shared_object: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def each_core(request: pytest.FixtureRequest, shared_object: Path,
+              monkeypatch: pytest.MonkeyPatch) -> str:
     """Everything runs with this one, in processes that are forked too."""
     found = None if request.param == "Python core" else load(shared_object)
     monkeypatch.setattr(module, "_native", lambda: found)
@@ -106,13 +110,18 @@ class Pair:
                 self.literals += range(first, first + 2 * count, 2)
                 self.words += [tuple(range(first, first + 2 * count, 2))] * (count == WIDTH)
             case "gate":
-                self.literals.append(self.same(self.chance.choice(("conj", "disj", "xor")), self.literal(), self.literal()))
+                self.literals.append(self.same(self.chance.choice(("conj", "disj", "xor")),
+                                               self.literal(), self.literal()))
             case "mux":
-                self.literals.append(self.same("mux", self.literal(), self.literal(), self.literal()))
+                self.literals.append(
+                    self.same("mux", self.literal(), self.literal(), self.literal())
+                )
             case "many":
                 self.literals.append(self.same(self.chance.choice(("all", "any")), *self.some()))
             case "each":
-                self.words.append(self.same(self.chance.choice(("conj_each", "disj_each", "xor_each")), self.word(), self.word()))
+                self.words.append(self.same(self.chance.choice(("conj_each", "disj_each",
+                                                                "xor_each")), self.word(),
+                                            self.word()))
             case "mux_each":
                 self.words.append(self.same("mux_each", self.literal(), self.word(), self.word()))
             case "equal":
@@ -138,7 +147,8 @@ class Pair:
                 for variables in self.variables:
                     variables[literal >> 1] = last
                 told.append(literal)
-        one, two = (graph.clauses(told, v, last) for graph, v in zip(self.graphs, self.variables, strict=True))
+        one, two = (graph.clauses(told, v, last)
+                    for graph, v in zip(self.graphs, self.variables, strict=True))
         assert one == two and self.variables[0] == self.variables[1]
         self.last = one[1]
 
@@ -171,7 +181,8 @@ def test_what_the_random_calls_reach(native: Make) -> None:
         pair.graphs = Watched(), native()
         for _ in range(150):
             pair.step()
-        seen["choice"] += sum(pair.graphs[0].mux_of(n) is not None for n in range(len(pair.graphs[0])))
+        seen["choice"] += sum(pair.graphs[0].mux_of(n) is not None
+                              for n in range(len(pair.graphs[0])))
         seen["contradiction"] += pair.graphs[1].contradict(pair.literals)
         seen["clauses"] += pair.last
     seen["split"], seen["deep"] = len(split), split.count(None)
@@ -189,7 +200,9 @@ def test_much_is_the_same_too(native: Make) -> None:
     pair.same("contradict", range(2 * len(pair.graphs[0])))
 
 
-@pytest.mark.parametrize("theorem", ["x86_64/pte/option-c/option-c", "arm64-4k+dbm/pte/page-flag/today"])
+@pytest.mark.parametrize(
+    "theorem", ["x86_64/pte/option-c/option-c", "arm64-4k+dbm/pte/page-flag/today"]
+)
 def test_real_obligations_are_the_same(library: Library, native: Make, theorem: str) -> None:
     """Nodes, inputs, questions, verdicts, and the clauses of everything."""
     group, found = Group(*theorem.split("/")), []
@@ -197,10 +210,16 @@ def test_real_obligations_are_the_same(library: Library, native: Make, theorem: 
         graph = Bits(make())
         prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
         verdicts, literals = {}, []
-        for question in prover.builder.questions(lambda t, _: t in ("static", "fork-pte", "clear-young")):
-            literals += [literal for given in question.given.values() for literal in given] + [way.bad for way in question.ways]
+        for question in prover.builder.questions(lambda t,
+                                                 _: t in ("static", "fork-pte", "clear-young")):
+            literals += ([literal for given in question.given.values() for literal in given]
+                         + [way.bad for way in question.ways])
             verdicts[question.id] = prover.decide(question)
-        asked, variables = [2 * n for n in dict.fromkeys(x >> 1 for x in literals)], array("i", [0]) * len(graph.nodes)
+        asked, variables = [2 * n
+                            for n in dict.fromkeys(x >> 1 for x in literals)], array("i",
+                                                                                     [0]) * len(
+                                                                                         graph.nodes
+                                                                                     )
         for number, literal in enumerate(asked, 1):
             variables[literal >> 1] = number
         clauses = graph.nodes.clauses(asked, variables, len(asked))
@@ -215,7 +234,8 @@ RUNS: dict[str, object] = {}  # core -> what it found
 
 
 def test_a_run_and_its_traces_are_the_same(library: Library, each_core: str) -> None:
-    filters = Filters(("um",), ("pte",), ("option-c",), ("today",), ("fork-pte", "clear-*", "zap", "anon-*", "static"))
+    filters = Filters(("um",), ("pte",), ("option-c",), ("today",),
+                      ("fork-pte", "clear-*", "zap", "anon-*", "static"))
     run = prove(library, filters, Options(jobs=1, search_seconds=60))
     assert not run.contradictions and len(run.results) > 50
     RUNS[each_core] = [(r.obligation, r.verdict, r.ways) for r in run.results]
@@ -227,7 +247,9 @@ FILES: dict[str, dict[str, bytes]] = {}
 
 def test_certificates_are_the_same_to_the_byte(each_core: str, tmp_path: Path) -> None:
     assert certify(tmp_path / "c", *FILTERS).exit_code == 0
-    FILES[each_core] = {path.name: path.read_bytes() for path in (tmp_path / "c" / "units").iterdir()}
+    FILES[each_core] = {
+        path.name: path.read_bytes() for path in (tmp_path / "c" / "units").iterdir()
+    }
     assert len(FILES[each_core]) > 3 and all(found == FILES[each_core] for found in FILES.values())
 
 
@@ -237,8 +259,9 @@ def test_no_certificate_rests_on_the_native_core(each_core: str) -> None:
     assert isinstance(new_graph(), Graph) == (each_core == "Python core")
 
 
-METHODS = ("conj", "disj", "xor", "mux", "all", "any", "conj_each", "disj_each", "xor_each", "mux_each", "equal", "mux_of",
-           "sides", "new_inputs", "contradict", "support", "evaluate", "clauses")
+METHODS = ("conj", "disj", "xor", "mux", "all", "any", "conj_each", "disj_each", "xor_each",
+           "mux_each", "equal", "mux_of", "sides", "new_inputs", "contradict", "support",
+           "evaluate", "clauses")
 RIGHTLY = (TypeError, ValueError, IndexError, OverflowError, BufferError)
 
 
@@ -259,8 +282,10 @@ class Grows:
 
 def whole(graph: Graph) -> bool:
     """Do nodes stand behind their sides, the smaller side first, each once?"""
-    gates = [(node, *graph.sides(node)) for node in range(1, len(graph)) if graph.sides(node)[0] != -1]
-    return all(1 < a < b < 2 * node for node, a, b in gates) and len({(a, b) for _, a, b in gates}) == len(gates)
+    gates = [(node, *graph.sides(node)) for node in range(1, len(graph))
+             if graph.sides(node)[0] != -1]
+    return (all(1 < a < b < 2 * node for node, a, b in gates)
+            and len({(a, b) for _, a, b in gates}) == len(gates))
 
 
 @settings(max_examples=300, deadline=None)
@@ -270,15 +295,19 @@ def test_whatever_it_is_given_it_does_not_crash(native: Make, seed: int) -> None
     graph.new_inputs(70)
     room = array("i", [0]) * 40_000
     junk: list[Any] = [
-        None, -1, 0, 1, 2, 141, 142, 1 << 30, (1 << 31) - 1, 1 << 31, 1 << 40, -(1 << 63), 10**30, "x", b"x", 2.5, True, object(),
-        [1], (2, 4), (-1, 3), range(2, 100, 2), [None], [2, "x"], {2: 3}, (1 << 31,), graph, Grows(graph), iter([2, 4]), room,
-        array("i", [-5] * 40_000), array("i"), array("q", [0] * 40_000), array("I", [0] * 40_000), memoryview(room)[::2],
+        None, -1, 0, 1, 2, 141, 142, 1 << 30, (1 << 31) - 1, 1 << 31, 1 << 40, -(1 << 63), 10**30,
+        "x", b"x", 2.5, True, object(),
+        [1], (2, 4), (-1, 3), range(2, 100, 2), [None], [2, "x"], {2: 3}, (1 << 31,), graph,
+        Grows(graph), iter([2, 4]), room,
+        array("i", [-5] * 40_000), array("i"), array("q", [0] * 40_000), array("I", [0] * 40_000),
+        memoryview(room)[::2],
         memoryview(bytes(160_000)).cast("i"), bytearray(160_000),
     ]
     for _ in range(60):
         args = [chance.choice(junk) for _ in range(chance.choice((0, 1, 1, 2, 2, 2, 3, 3, 3, 4)))]
         method = chance.choice(METHODS)
-        if method == "new_inputs" and args and isinstance(args[0], int) and 10_000 < args[0] < 1 << 31:
+        if (method == "new_inputs" and args and isinstance(args[0], int)
+                and 10_000 < args[0] < 1 << 31):
             continue  # would have the memory
         with suppress(RIGHTLY):
             getattr(graph, method)(*args)
@@ -295,7 +324,8 @@ def test_what_is_wrong_is_said(native: Make) -> None:
         (lambda: graph.conj_each((x,), (x, x)), ValueError, "the words differ in width"),
         (lambda: graph.evaluate([x], [x ^ 1]), ValueError, "3 is no input"),
         (lambda: graph.clauses([x], array("i", [0]), 0), ValueError, "one for each node"),
-        (lambda: graph.clauses([graph.conj(x, x + 2)], array("i", [0] * 9), 0), ValueError, "has a variable"),
+        (lambda: graph.clauses([graph.conj(x, x + 2)], array("i", [0] * 9), 0), ValueError,
+         "has a variable"),
         (lambda: graph.new_inputs(-1), ValueError, "no less than no bits"),
         (lambda: graph.new_inputs(1 << 30), OverflowError, "at most 1073741824 nodes"),
         (lambda: native(1), TypeError, "made of nothing"),  # type: ignore[call-arg]
@@ -314,8 +344,10 @@ def test_a_full_graph_stays_whole(tmp_path: Path) -> None:
                 graph.xor(a, b)
     assert len(graph) == 500 and whole(graph)
     assert graph.conj(2, 2) == 2 and graph.conj(*graph.sides(499)) == 998
-    for call in (lambda: graph.equal(bits[:25], bits[25:]), lambda: graph.conj_each(bits[:25], bits[25:]),
-                 lambda: graph.mux_each(2, bits[:25], bits[25:]), lambda: graph.all(*bits), lambda: graph.any(*bits)):
+    for call in (lambda: graph.equal(bits[:25], bits[25:]),
+                 lambda: graph.conj_each(bits[:25], bits[25:]),
+                 lambda: graph.mux_each(2, bits[:25], bits[25:]), lambda: graph.all(*bits),
+                 lambda: graph.any(*bits)):
         with pytest.raises(OverflowError):
             call()
     assert len(graph) == 500
@@ -329,10 +361,13 @@ def test_memory_that_is_not_there(native: Make) -> None:
         x = graph.new_inputs(40)
         a, b = tuple(range(x, x + 24, 2)), tuple(range(x + 24, x + 48, 2))
         variables = array("i", [0]) * 9_000
-        return [lambda: graph.new_inputs(2_000), lambda: graph.conj_each(a, b), lambda: graph.mux_each(x + 60, a, b),
+        return [lambda: graph.new_inputs(2_000), lambda: graph.conj_each(a, b),
+                lambda: graph.mux_each(x + 60, a, b),
                 lambda: graph.equal(graph.mux_each(x + 62, a, b), b), lambda: graph.all(*a, *b),
-                lambda: graph.contradict([*a, *b]), lambda: graph.support([*a, graph.equal(a, b)]), lambda: graph.evaluate(a, b),
-                lambda: graph.clauses([x], variables, 1), lambda: [graph.conj(p, q) for p in a for q in range(x, x + 80, 2)]]
+                lambda: graph.contradict([*a, *b]), lambda: graph.support([*a, graph.equal(a, b)]),
+                lambda: graph.evaluate(a, b),
+                lambda: graph.clauses([x], variables, 1),
+                lambda: [graph.conj(p, q) for p in a for q in range(x, x + 80, 2)]]
 
     plain = [call() for call in calls(native())]
     for number in range(len(plain)):
@@ -368,7 +403,8 @@ def test_it_can_be_turned_off_and_is_not_used_where_it_is_of_other_source(
     assert compiled(source) is None
 
 
-def test_one_that_does_not_load_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_load_is_not_used(tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     bad = tmp_path / "bad.so"
     bad.write_text("no shared object")
     monkeypatch.setattr(module, "compiled", lambda _: bad)
@@ -379,17 +415,21 @@ def test_one_that_does_not_load_is_not_used(tmp_path: Path, monkeypatch: pytest.
         module._native.cache_clear()
 
 
-def test_proofs_that_are_kept_rest_on_the_core_that_made_them(shared_object: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proofs_that_are_kept_rest_on_the_core_that_made_them(
+    shared_object: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = []
     for path in (None, shared_object):
         monkeypatch.setattr(digests, "compiled", lambda _, path=path: path)
-        assert ("verifier.engine._graph" in digests.modules_of("verifier.run.worker")) == (path is not None)
+        assert (("verifier.engine._graph" in digests.modules_of("verifier.run.worker"))
+                == (path is not None))
         found.append(digests.program("verifier.run.worker"))
     assert len(set(found)) == 2
 
 
 def test_the_version_says_which_core() -> None:
-    command, environment = [sys.executable, "-m", "verifier", "--version"], {**os.environ, SWITCH: "0"}
+    command, environment = [sys.executable, "-m", "verifier",
+                            "--version"], {**os.environ, SWITCH: "0"}
     said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert said.stdout.startswith("pteproof, version ") and said.stdout.endswith(" (Python core)\n")
 

@@ -23,9 +23,11 @@ from verifier.run.library import load_library
 LIBRARY = load_library()
 CODES = (("page-flag", "today"), ("option-c", "option-c"), ("option-c", "today"))
 GROUPS = {
-    level: tuple(Group(variant, level, encoding, code) for variant in variants for encoding, code in CODES)
+    level: tuple(Group(variant, level, encoding, code) for variant in variants
+                 for encoding, code in CODES)
     for level, variants in {
-        "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390", "xtensa", "sparc64-sun4v"),
+        "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390", "xtensa",
+                "sparc64-sun4v"),
         "pmd": ("x86_64+shstk", "riscv64"),
         "hugetlb": ("x86_64+shstk", "riscv64", "mips64", "arm64-4k", "powerpc-e500-64"),
     }.items()
@@ -55,21 +57,25 @@ def verdicts(group: Group, transition: str, dropped: frozenset[str]) -> dict[str
     for question in prover.builder.questions(lambda t, p: t == transition):
         given = {label: prover.inhabited(label, g) for label, g in question.given.items()}
         bad = any(prover.possible(question, way) for way in question.ways)
-        found[question.property.name] = "refuted" if bad else "proved" if all(given.values()) else "vacuous"
+        found[question.property.name] = ("refuted" if bad else "proved" if all(given.values())
+                                         else "vacuous")
     return found
 
 
 def changes(transition: str, dropped: str) -> bool:
     """Does some verdict of the transition change in some group?"""
     return any(
-        verdicts(group, transition, frozenset([dropped])) != verdicts(group, transition, frozenset())
+        verdicts(group, transition, frozenset([dropped])) != verdicts(
+            group, transition, frozenset()
+        )
         for group in groups(transition)
     )
 
 
 def users(observation: str) -> list[str]:
     """The transitions whose codes look at an observation, themselves or through a procedure."""
-    texts = {name_of(p): p.body.text for p in (*LIBRARY.spec.procedures, *(f.text for f in LIBRARY.spec.flushes))}
+    texts = {name_of(p): p.body.text
+             for p in (*LIBRARY.spec.procedures, *(f.text for f in LIBRARY.spec.flushes))}
     through = {name for name, text in texts.items() if f"{observation}(" in text}
     found = []
     for transition in LIBRARY.spec.transitions.values():
@@ -80,14 +86,16 @@ def users(observation: str) -> list[str]:
 
 
 AXIOMS = [(o, a.name) for o, record in LIBRARY.spec.observations.items() for a in record.axioms]
-REQUIRES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires if not a.traces]
-FOR_TRACES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires if a.traces]
+REQUIRES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires
+            if not a.traces]
+FOR_TRACES = [(t.name, a.name) for t in LIBRARY.spec.transitions.values() for a in t.requires
+              if a.traces]
 GIVE_UPS = [t.name for t in LIBRARY.spec.transitions.values() if t.gives_up]
 
 
 # Where to look first; the others come after.
-TELLING = ("numa-hint-set-pmd", "clear-soft-dirty-pmd", "wp-reuse", "fork-pte", "ksm-stabilise", "migrate-move",
-           "make-device-exclusive", "swap-in", "madvise-free-pmd")
+TELLING = ("numa-hint-set-pmd", "clear-soft-dirty-pmd", "wp-reuse", "fork-pte", "ksm-stabilise",
+           "migrate-move", "make-device-exclusive", "swap-in", "madvise-free-pmd")
 
 
 @pytest.mark.parametrize(("observation", "axiom"), AXIOMS)
@@ -104,7 +112,9 @@ def test_every_requirement_is_needed(transition: str, requirement: str) -> None:
 @pytest.mark.parametrize(("transition", "requirement"), FOR_TRACES)
 def test_what_is_there_for_traces_excludes_something(transition: str, requirement: str) -> None:
     """Some state satisfies all that is assumed but for this requirement."""
-    assert any(excludes(group, transition, f"requires {requirement}") for group in groups(transition))
+    assert (
+        any(excludes(group, transition, f"requires {requirement}") for group in groups(transition))
+    )
 
 
 @pytest.mark.parametrize("transition", sorted({t for t, _ in FOR_TRACES}))
@@ -144,7 +154,8 @@ def needs_lemma(group: Group, lemma: str) -> bool:
     prover = GroupProver(LIBRARY.group_model(group), group, graph, BitsSolver(graph))
     if not any(name == lemma for name, _ in prover.builder.invariant):
         return False
-    prover.builder = Builder(prover.model, group, graph, graph_inputs(graph), None, frozenset([f"lemma {lemma}"]))
+    prover.builder = Builder(prover.model, group, graph, graph_inputs(graph), None,
+                             frozenset([f"lemma {lemma}"]))
     return any(
         any(prover.possible(question, way) for way in question.ways)
         and verdicts(group, question.transition, frozenset())[question.property.name] == "proved"
@@ -153,13 +164,14 @@ def needs_lemma(group: Group, lemma: str) -> bool:
 
 
 NEEDED_ON = {  # where to look first
-    "clear-bits-stay-clear": "xtensa", "well-formed": "arm64-4k+dbm", "no-shadow-stack-elsewhere": "arm64-4k+dbm",
-    "no-huge-migration-elsewhere": "powerpc-e500-64", "stores-flush": "sparc64-sun4v",
-    "batched-where-deferred": "s390",
+    "clear-bits-stay-clear": "xtensa", "well-formed": "arm64-4k+dbm",
+    "no-shadow-stack-elsewhere": "arm64-4k+dbm", "no-huge-migration-elsewhere": "powerpc-e500-64",
+    "stores-flush": "sparc64-sun4v", "batched-where-deferred": "s390",
 }
 
 
 @pytest.mark.parametrize("lemma", LEMMAS)
 def test_every_lemma_is_needed(lemma: str) -> None:
     groups = [group for level in GROUPS for group in GROUPS[level]]
-    assert any(needs_lemma(g, lemma) for g in sorted(groups, key=lambda g: g.variant != NEEDED_ON.get(lemma)))
+    assert (any(needs_lemma(g, lemma)
+                for g in sorted(groups, key=lambda g: g.variant != NEEDED_ON.get(lemma))))

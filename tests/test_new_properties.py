@@ -156,7 +156,9 @@ def refuted(library: Library, group: Group, transition: str) -> set[str]:
     graph = Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     asked = prover.builder.questions(lambda step, prop: step == transition)
-    return {question.property.name for question in asked if isinstance(prover.decide(question), Refuted)}
+    return {
+        question.property.name for question in asked if isinstance(prover.decide(question), Refuted)
+    }
 
 
 @cache

@@ -38,27 +38,35 @@ def failing(library: Library, spec: Spec, level: str, steps: frozenset[str],
     model = Model(spec, library.layout(variant), spec.encodings[OPTION_C], level)
     graph = Bits()
     prover = GroupProver(model, Group(variant, level, OPTION_C, OPTION_C), graph, BitsSolver(graph))
-    return {f"{q.transition}/{q.property.name}" for q in prover.builder.questions(lambda t, p: t in steps)
+    return {f"{q.transition}/{q.property.name}"
+            for q in prover.builder.questions(lambda t, p: t in steps)
             if q.property.kind != ADVISORY and not isinstance(prover.decide(q), Proved)}
 
 
 @pytest.mark.parametrize("level", ["pte", "pmd", "hugetlb"])
 def test_each_code_is_needed(library: Library, level: str) -> None:
     spec = library.spec
-    own = frozenset(n for n, t in spec.transitions.items() if OPTION_C in t.codes and level in t.levels)
-    without = {n: replace(t, codes={c: s for c, s in t.codes.items() if c != OPTION_C}) for n, t in spec.transitions.items()}
-    lost = failing(library, replace(spec, transitions=without), level, own) - failing(library, spec, level, own)
+    own = frozenset(n for n, t in spec.transitions.items() if OPTION_C in t.codes
+                    and level in t.levels)
+    without = {n: replace(t, codes={c: s for c, s in t.codes.items() if c != OPTION_C})
+               for n, t in spec.transitions.items()}
+    lost = failing(library, replace(spec, transitions=without), level,
+                   own) - failing(library, spec, level, own)
     unneeded = {n for n in own if not any(each.startswith(f"{n}/") for each in lost)}
     assert own and unneeded == own & set(UNNEEDED)
 
 
 def test_restoring_asks_the_vma(library: Library) -> None:
     """The writable type says exclusive: an entry that came back writable by it would give what the vma does not allow."""
-    old, step = library.spec.transitions["restore-device-exclusive"], frozenset({"restore-device-exclusive"})
+    old, step = library.spec.transitions["restore-device-exclusive"], frozenset(
+        {"restore-device-exclusive"}
+    )
     assert OPTION_C not in old.codes and not failing(library, library.spec, "pte", step)
     code = old.codes["thread"]
     assert code.text.count("maybe_mkwrite(pte, p, may_write[p])") == 1
-    planted = replace(code, text=code.text.replace("maybe_mkwrite(pte, p, may_write[p])", "pte_mkwrite(pte, shadow_stack[p])"))
-    changed = {**library.spec.transitions, "restore-device-exclusive": replace(old, codes={**old.codes, "thread": planted})}
+    planted = replace(code, text=code.text.replace("maybe_mkwrite(pte, p, may_write[p])",
+                                                   "pte_mkwrite(pte, shadow_stack[p])"))
+    changed = {**library.spec.transitions,
+               "restore-device-exclusive": replace(old, codes={**old.codes, "thread": planted})}
     found = failing(library, replace(library.spec, transitions=changed), "pte", step)
     assert "restore-device-exclusive/within-vma" in found

@@ -77,16 +77,21 @@ CANDIDATES = {
     "unmended, with a lemma that asks for the folio alone": Candidate(
         UNMENDED, BY_WINDOW, TAKEN),
     # A flush for each page table, before its entries are cleaned.
-    "fork flushes first": Candidate({**fork((CLEANS, f"flush(parent)\n{CLEANS}")), **reclaim("pte_dirty(pte)")}, AS_TODAY),
-    # The entries stay dirty until the one flush: exclusive, while the child maps the page. Nor can the pass tell them from those
-    # that fork has copied for the child, which are exclusive.
+    "fork flushes first": Candidate(
+        {**fork((CLEANS, f"flush(parent)\n{CLEANS}")), **reclaim("pte_dirty(pte)")}, AS_TODAY
+    ),
+    # The entries stay dirty until the one flush: exclusive, while the child maps the page. Nor can
+    # the pass tell them from those that fork has copied for the child, which are exclusive.
     "a second pass": Candidate(
         {**fork((CLEANS, CLEANS.rpartition("\n")[0])), **reclaim("pte_dirty(pte)"),
-         "fork-flush": (("end_fork(p)", "end_fork(p)\nif maps(p) and not pte_write(entry[p]) and pte_dirty(entry[p]):\n"
-                                        "    folio_dirty = True\n    set_pte_at(entry[p], pte_mkclean(ptep_get(entry[p])))"),)},
+         "fork-flush": (("end_fork(p)", "end_fork(p)\nif maps(p) and not pte_write(entry[p]) and "
+                                        "pte_dirty(entry[p]):\n"
+                                        "    folio_dirty = True\n    set_pte_at(entry[p], "
+                                        "pte_mkclean(ptep_get(entry[p])))"),)},
         AS_TODAY, frozenset({"fork-pte/no-false-exclusive", "fork-pte/exclusive-only-granted",
                              "fork-flush/no-false-shared", "fork-flush/pin-stays"})),
-    # Every entry that is taken away counts as dirty; or that of a dirty folio; or pageout flushes whatever is batched.
+    # Every entry that is taken away counts as dirty; or that of a dirty folio; or pageout flushes
+    # whatever is batched.
     "always writable": Candidate({**fork(), **reclaim("True")}, BY_WINDOW),
     "a dirty folio": Candidate({**fork(), **reclaim("pte_dirty(pte) or folio_dirty")}, BY_WINDOW),
     "pageout flushes": Candidate(
@@ -109,7 +114,8 @@ def changed(library: Library, variant: str, candidate: Candidate) -> Model:
         for before, after in edits:
             assert text.count(before) == 1, (name, before, text)
             text = text.replace(before, after)
-        place = Where(code.where.path, code.where.line, code.where.column + 1)  # texts are known by their places
+        # texts are known by their places
+        place = Where(code.where.path, code.where.line, code.where.column + 1)
         transitions[name] = replace(old, codes={**old.codes, "option-c": Source(text, place)})
     properties = dict(spec.properties)
     for name, edits in {"stale-is-ours": candidate.lemma, **candidate.more}.items():
@@ -129,8 +135,10 @@ def changed(library: Library, variant: str, candidate: Candidate) -> Model:
 def failing(library: Library, variant: str, candidate: Candidate, whole: bool) -> frozenset[str]:
     """What induction does not prove of option-c/option-c: of all steps, or of those that the window may meet."""
     model, graph = changed(library, variant, candidate), Bits()
-    prover = GroupProver(model, Group(variant, "pte", "option-c", "option-c"), graph, BitsSolver(graph))
-    return frozenset(f"{q.transition}/{q.property.name}" for q in prover.builder.questions(lambda t, p: whole or t in WINDOW)
+    prover = GroupProver(model, Group(variant, "pte", "option-c", "option-c"), graph,
+                         BitsSolver(graph))
+    return frozenset(f"{q.transition}/{q.property.name}"
+                     for q in prover.builder.questions(lambda t, p: whole or t in WINDOW)
                      if q.property.kind != ADVISORY and not isinstance(prover.decide(q), Proved))
 
 
@@ -145,7 +153,8 @@ def test_a_candidate(library: Library, shipped: frozenset[str], whole: bool, nam
     assert failing(library, "x86_64", CANDIDATES[name], whole) - shipped == CANDIDATES[name].fails
 
 
-STORY = ("anon-write-fault[A+]", "add-to-swap[A]", "fork-pte[AB]", "swap-out[A]", "swap-out[B]", "write-back[A]",
+STORY = ("anon-write-fault[A+]", "add-to-swap[A]", "fork-pte[AB]", "swap-out[A]", "swap-out[B]",
+         "write-back[A]",
          "stale-store[A]", "write-back-end[A]", "free-swap-cache-folio[A]")
 
 
@@ -160,7 +169,8 @@ def story(model: Model) -> tuple[Move, ...] | None:
     assert steps is not None
     path = Path(LOST, Paths(model, group), steps)
     values = path.values("dropped-newer")
-    return None if values is None else follow(model, group, path.plan(values), path.start(values), "dropped-newer", through=True)
+    return (None if values is None else follow(model, group, path.plan(values), path.start(values),
+                                               "dropped-newer", through=True))
 
 
 def test_a_store_is_lost_without_the_mend(library: Library) -> None:
@@ -168,7 +178,8 @@ def test_a_store_is_lost_without_the_mend(library: Library) -> None:
     moves = story(changed(library, "x86_64", Candidate(UNMENDED)))
     assert moves is not None
     fault, forked, taken, stored = moves[0], moves[2], moves[3], moves[6]
-    assert fault.after["entry", 0] == 0x8000000012345867 and forked.after["entry", 0] == 0x8000000012345825
+    assert (fault.after["entry", 0] == 0x8000000012345867
+            and forked.after["entry", 0] == 0x8000000012345825)
     assert forked.after["stale_write", 0] and forked.after["fork_window", 0]
     assert taken.after["batched", 0] and not taken.after["batched_write", 0]
     assert not stored.before["newer", 0] and stored.after["newer", 0] and stored.after["newer", 1]

@@ -57,7 +57,9 @@ def blocks(tool: Tool, section: Section, update: bool) -> list[str]:
 def parses(command: str) -> list[str]:
     """Nobody runs what takes hours or a tree; but its words have to be the command line's."""
     wrong = []
-    for part in shlex.split(command, comments=True) and command.split("#", maxsplit=1)[0].split(";"):
+    for part in (
+        shlex.split(command, comments=True) and command.split("#", maxsplit=1)[0].split(";")
+    ):
         words = shlex.split(part)
         try:
             found = main.get_command(None, words[1])  # type: ignore[arg-type]
@@ -75,12 +77,14 @@ def verdicts(tool: Tool, section: Section) -> list[str]:
         if not meant:
             wrong.append(f"{quote.id} names no obligation")
         found = {one: tool.explain(one)[0] for one in meant}
-        wrong += [f"{one} is {verdict}, not {quote.verdict}" for one, verdict in found.items() if verdict != quote.verdict]
+        wrong += [f"{one} is {verdict}, not {quote.verdict}" for one, verdict in found.items()
+                  if verdict != quote.verdict]
     for quote in section.laws():
         laws = tool.law(quote.id)
         if not laws:
             wrong.append(f"{quote.id} names no law")
-        wrong += [f"{quote.id} is {verdict}, not {quote.verdict}" for verdict, _ in laws if verdict != quote.verdict]
+        wrong += [f"{quote.id} is {verdict}, not {quote.verdict}" for verdict, _ in laws
+                  if verdict != quote.verdict]
     return wrong
 
 
@@ -88,7 +92,8 @@ def values(tool: Tool, section: Section) -> list[str]:
     """The values of a section's prose that nothing in it gives."""
     given = set()
     for block in section.blocks:
-        given |= numbers(block.command) | numbers("\n".join(tool.output(block.command) if block.lines else ()))
+        given |= (numbers(block.command)
+                  | numbers("\n".join(tool.output(block.command) if block.lines else ())))
     for quote in section.ids():
         for one in tool.meant(quote.id):
             given |= numbers(tool.explain(one)[1])
@@ -97,7 +102,8 @@ def values(tool: Tool, section: Section) -> list[str]:
             given |= numbers(said)
     for test in section.tests():
         given |= numbers(test.read_text())
-    return [f"line {line}: nothing here gives {value}" for line, value in section.values() if int(value, 16) not in given]
+    return [f"line {line}: nothing here gives {value}" for line, value in section.values()
+            if int(value, 16) not in given]
 
 
 def excerpt(command: str, output: list[str]) -> list[str]:
@@ -106,7 +112,9 @@ def excerpt(command: str, output: list[str]) -> list[str]:
         return output
     text = "\n".join(output)
     head, _, rest = text.partition("\n\n")
-    parts = [p for p in rest.split("\n\n") if not p.lstrip().startswith(("On ", "assumes ", "property "))]
+    parts = [
+        p for p in rest.split("\n\n") if not p.lstrip().startswith(("On ", "assumes ", "property "))
+    ]
     return "\n\n".join([head, *parts]).splitlines()
 
 
@@ -115,7 +123,8 @@ def rewrite(page: Path, command: str, lines: list[str]) -> None:
     text = page.read_text().splitlines()
     block = next(b for s in sections(page) for b in s.blocks if b.command == command)
     new = [f"    {line}".rstrip() for line in lines]
-    page.write_text("\n".join([*text[:block.first], *new, *text[block.first + len(block.lines):]]) + "\n")
+    page.write_text("\n".join([*text[:block.first], *new, *text[block.first + len(block.lines):]])
+                    + "\n")
 
 
 def test_what_is_wrong_on_a_page_is_noticed(tool: Tool, tmp_path: Path) -> None:
@@ -128,11 +137,20 @@ def test_what_is_wrong_on_a_page_is_noticed(tool: Tool, tmp_path: Path) -> None:
 
     assert not wrong(f"`{fork}` leaves 0x8400000012345825.")
     assert wrong(f"`{fork}` (proved)") == [f"{fork} is refuted, not proved"]
-    assert wrong(f"`{fork}` leaves 0x8400000012345824.") == ["line 1: nothing here gives 0x8400000012345824"]
-    assert wrong("0x8400000012345825 without an id") == ["line 1: nothing here gives 0x8400000012345825"]
-    assert "does not print" in wrong("    $ pteproof call x86_64 'pte_write(0x867)'\n    pte_write(0x867) = false")[0]
-    assert wrong("`fork-pte/no-false-exclusive`") == ["fork-pte/no-false-exclusive is in no form that can be run"]
-    assert wrong("`x86_64/pte/option-c/no-such/today/frame`") == ["x86_64/pte/option-c/no-such/today/frame names no obligation"]
+    assert (wrong(f"`{fork}` leaves 0x8400000012345824.") == [
+        "line 1: nothing here gives 0x8400000012345824"
+    ])
+    assert (wrong("0x8400000012345825 without an id") == [
+        "line 1: nothing here gives 0x8400000012345825"
+    ])
+    assert ("does not print" in wrong("    $ pteproof call x86_64 'pte_write(0x867)'\n    "
+                                      "pte_write(0x867) = false")[0])
+    assert (wrong("`fork-pte/no-false-exclusive`") == [
+        "fork-pte/no-false-exclusive is in no form that can be run"
+    ])
+    assert (wrong("`x86_64/pte/option-c/no-such/today/frame`") == [
+        "x86_64/pte/option-c/no-such/today/frame names no obligation"
+    ])
     assert wrong("`alpha/pte/law/swap-exclusive-after-mkexclusive` (proved)")
     assert "no command" in wrong("    $ pteproof proove --arch x86_64")[0]
 
@@ -147,10 +165,14 @@ def test_a_page_is_written_anew(tool: Tool, tmp_path: Path) -> None:
 
 def test_a_command_goes_on_in_the_next_line(tool: Tool, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# Page\n\n    $ pteproof call x86_64 \\\n        'pte_write(0x867)'\n    maybe\n\nText.\n")
+    page.write_text(
+        "# Page\n\n    $ pteproof call x86_64 \\\n        'pte_write(0x867)'\n    maybe\n\nText.\n"
+    )
     section = sections(page)[1]
     (block,) = section.blocks
-    assert (block.command, block.lines, block.first) == ("pteproof call x86_64 'pte_write(0x867)'", ("maybe",), 4)
+    assert ((block.command, block.lines, block.first) == ("pteproof call x86_64 'pte_write(0x867)'",
+                                                          ("maybe",), 4))
     assert not blocks(tool, section, True)
     assert page.read_text().splitlines()[2:5] == [
-        "    $ pteproof call x86_64 \\", "        'pte_write(0x867)'", "    pte_write(0x867) = true"]
+        "    $ pteproof call x86_64 \\", "        'pte_write(0x867)'",
+        "    pte_write(0x867) = true"]

@@ -20,7 +20,9 @@ from verifier.prove.results import Proved, Refuted
 from verifier.run.library import Library, load_library
 
 HERE = Path(__file__).parent
-PLANTED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "planted.yaml").read_text(encoding="utf-8"))
+PLANTED: dict[str, dict[str, Any]] = yaml.safe_load(
+    (HERE / "planted.yaml").read_text(encoding="utf-8")
+)
 TODAY = "page-flag/today"
 LEVELS = {"huge": "pmd", "hugetlb": "hugetlb"}
 KINDS = ("refutes", "effect", "equivalent")
@@ -40,7 +42,8 @@ def planted(name: str, folder: Path) -> Library:
         end = start + after.start() + 1 if after else end
     part = text[start:end]
     assert record["old"] in part, "the text has changed: plant the mistake anew"
-    path.write_text(text[:start] + part.replace(record["old"], record["new"]) + text[end:], encoding="utf-8")
+    path.write_text(text[:start] + part.replace(record["old"], record["new"]) + text[end:],
+                    encoding="utf-8")
     return load_library(folder / "arch", folder / "specs")
 
 
@@ -51,7 +54,8 @@ def verdicts(library: Library, level: str, transition: str, of: str) -> dict[str
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     questions = prover.builder.questions(lambda t, p: t == transition)
     found: dict[str, type] = {q.property.name: type(prover.decide(q)) for q in questions}
-    return found | {a.property.name: type(prover.decide_aim(a)) for a in prover.builder.aims(lambda t, p: t == transition)}
+    return (found | {a.property.name: type(prover.decide_aim(a))
+                     for a in prover.builder.aims(lambda t, p: t == transition)})
 
 
 @cache

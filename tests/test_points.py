@@ -105,10 +105,12 @@ def word(node: Expr | None) -> str:
 
 @pytest.mark.parametrize(("body", "found"), [
     # the first access has none, a later one has one, whatever it does
-    ("old = get(entry[p])\nput(entry[p], old)", ["old = get(entry[p])", "!p", "put(entry[p], old)"]),
+    ("old = get(entry[p])\nput(entry[p], old)",
+     ["old = get(entry[p])", "!p", "put(entry[p], old)"]),
     ("old = entry[p]\nentry[p] = old", ["old = entry[p]", "!p", "entry[p] = old"]),
     ("entry[p] = 0", ["entry[p] = 0"]),
-    # a change of the world ahead of it is something to come between; a local and a test of one are not
+    # a change of the world ahead of it is something to come between; a local and a test of one are
+    # not
     ("flush(p)\nentry[p] = 0", ["flush(p)", "!p", "entry[p] = 0"]),
     ("flag = True\nentry[p] = 0", ["flag = 1", "!p", "entry[p] = 0"]),
     ("y = x\nif y:\n    entry[p] = 0", ["y = x", "if y", "> entry[p] = 0"]),
@@ -121,27 +123,35 @@ def word(node: Expr | None) -> str:
     ("put(entry[p], entry[q])", ["access 1 = entry[q]", "!p", "put(entry[p], access 1)"]),
     # branches: what may have come before on some way; a way that returns leads nowhere
     ("if x:\n    y = entry[p]\nentry[p] = 0", ["if x", "> y = entry[p]", "!p", "entry[p] = 0"]),
-    ("if x:\n    y = entry[p]\n    return\nentry[p] = 0", ["if x", "> y = entry[p]", "> return", "entry[p] = 0"]),
+    ("if x:\n    y = entry[p]\n    return\nentry[p] = 0",
+     ["if x", "> y = entry[p]", "> return", "entry[p] = 0"]),
     ("if some(entry[p]):\n    entry[p] = 0\nelse:\n    return",
      ["if some(entry[p])", "> !p", "> entry[p] = 0", "< return"]),
-    ("if x:\n    return\nelse:\n    entry[p] = 0\nentry[p] = 1", ["if x", "> return", "< entry[p] = 0", "!p", "entry[p] = 1"]),
+    ("if x:\n    return\nelse:\n    entry[p] = 0\nentry[p] = 1",
+     ["if x", "> return", "< entry[p] = 0", "!p", "entry[p] = 1"]),
     # each process that is accessed, and none else; all that a view or procedure names within
     ("y = entry[p]\nentry[q] = y", ["y = entry[p]", "!q", "entry[q] = y"]),
-    ("y = entry[p]\nif used(q):\n    flag = y == 0", ["y = entry[p]", "!q", "if used(q)", "> flag = Compare(y, 0)"]),
+    ("y = entry[p]\nif used(q):\n    flag = y == 0",
+     ["y = entry[p]", "!q", "if used(q)", "> flag = Compare(y, 0)"]),
     ("y = entry[p]\nif used_by_other(p):\n    flag = y == 0",
      ["y = entry[p]", "!Binary(1, p)", "if used_by_other(p)", "> flag = Compare(y, 0)"]),
-    ("y = entry[p]\nif any(p):\n    flag = y == 0", ["y = entry[p]", "!0", "!1", "if any(p)", "> flag = Compare(y, 0)"]),
+    ("y = entry[p]\nif any(p):\n    flag = y == 0",
+     ["y = entry[p]", "!0", "!1", "if any(p)", "> flag = Compare(y, 0)"]),
     # a table that is not linked yet
     ("old = get(entry[p])\nhuge[p] = False\nput(entry[p], old)\nput(entry[p], old)",
-     ["old = get(entry[p])", "!p", "huge[p] = 0", "put(entry[p], old)", "!p", "put(entry[p], old)"]),
-    ("huge[p] = False\nentry[q] = 0\nentry[p] = 0", ["huge[p] = 0", "!q", "entry[q] = 0", "entry[p] = 0"]),
+     ["old = get(entry[p])", "!p", "huge[p] = 0", "put(entry[p], old)", "!p",
+      "put(entry[p], old)"]),
+    ("huge[p] = False\nentry[q] = 0\nentry[p] = 0",
+     ["huge[p] = 0", "!q", "entry[q] = 0", "entry[p] = 0"]),
 ])
 def test_where_points_stand(body: str, found: list[str]) -> None:
     assert places(body) == found
 
 
 def test_points_have_labels_of_their_own() -> None:
-    text = "y = entry[p]\nif observed(p):\n    entry[p] = y\nelse:\n    put(entry[p], y)\nentry[p] = 0"
+    text = (
+        "y = entry[p]\nif observed(p):\n    entry[p] = y\nelse:\n    put(entry[p], y)\nentry[p] = 0"
+    )
     function = typed("step(p:process)", text, Texts(HELPERS, STATE))
     one, two = with_points(function, WIDTH), with_points(function, WIDTH)
 
@@ -153,7 +163,8 @@ def test_points_have_labels_of_their_own() -> None:
         return found
 
     assert len(sites(one.body)) == len(set(sites(one.body))) == 3
-    assert sites(one.body) == sites(two.body) and min(sites(one.body)) > 2  # those of the observation and the call come before
+    # those of the observation and the call come before
+    assert sites(one.body) == sites(two.body) and min(sites(one.body)) > 2
     assert "access 1" not in function.kinds
 
 
@@ -162,7 +173,9 @@ def planted(library: Library, group: Group, transition: str, old: str, new: str)
     step = library.spec.transitions[transition]
     name, source = step.code(group.code) or ("", None)
     assert source is not None and old in source.text, transition
-    wrong = replace(step, codes={**step.codes, name: Source(source.text.replace(old, new), source.where)})
+    wrong = replace(
+        step, codes={**step.codes, name: Source(source.text.replace(old, new), source.where)}
+    )
     spec = replace(library.spec, transitions={**library.spec.transitions, transition: wrong})
     encoding = spec.encodings[group.encoding]
     return Model(spec, library.layout(group.variant, encoding.overlay), encoding, group.level)
@@ -173,7 +186,9 @@ def refuted(model: Model, group: Group, transition: str) -> set[str]:
     graph = Bits()
     prover = GroupProver(model, group, graph, BitsSolver(graph))
     asked = prover.builder.questions(lambda step, prop: step == transition)
-    return {question.property.name for question in asked if isinstance(prover.decide(question), Refuted)}
+    return {
+        question.property.name for question in asked if isinstance(prover.decide(question), Refuted)
+    }
 
 
 def asked(model: Model, alg: Algebra[Any, Any], inputs: Fresh) -> dict[str, set[str]]:
@@ -186,11 +201,14 @@ def asked(model: Model, alg: Algebra[Any, Any], inputs: Fresh) -> dict[str, set[
             names.add(name)
             return inputs(name, kind)
 
-        run(model, alg, symbolic_state(model, inputs), instance, "today", fresh, model.memory(alg, inputs))
+        run(model, alg, symbolic_state(model, inputs), instance, "today", fresh,
+            model.memory(alg, inputs))
     return found
 
 
-@pytest.mark.parametrize(("variant", "level"), [("x86_64", "pte"), ("arm64-4k+dbm", "pmd"), ("s390", "hugetlb")])
+@pytest.mark.parametrize(
+    ("variant", "level"), [("x86_64", "pte"), ("arm64-4k+dbm", "pmd"), ("s390", "hugetlb")]
+)
 def test_every_algebra_asks_for_the_same(library: Library, variant: str, level: str) -> None:
     """Plain integers look at one way of each branch, and never ask for what formulas have not."""
     model = library.model(variant, "page-flag", level)
@@ -205,7 +223,8 @@ def test_every_algebra_asks_for_the_same(library: Library, variant: str, level: 
     values: dict[str, Any] = {}
 
     def read(name: str, kind: int) -> Any:
-        return values.setdefault(name, bool(chance.getrandbits(1)) if kind == BOOL else chance.getrandbits(kind))
+        return values.setdefault(name, bool(chance.getrandbits(1)) if kind == BOOL
+                                 else chance.getrandbits(kind))
 
     for _ in range(20):
         values.clear()
@@ -226,11 +245,14 @@ class Planted(NamedTuple):
 
 PLANTED = [
     Planted("pte", "mprotect-pte", "ptep_modify_prot_start", "ptep_get", "no-lost-dirty"),
-    Planted("pte", "clear-young", "ptep_test_and_clear_young(entry[p])", "set_pte_at(entry[p], pte_mkold(entry[p]))",
+    Planted("pte", "clear-young", "ptep_test_and_clear_young(entry[p])",
+            "set_pte_at(entry[p], pte_mkold(entry[p]))",
             "no-lost-dirty"),
-    Planted("pte", "write-fault-writable", "ptep_set_access_flags(entry[p], pte, write)", "set_pte_at(entry[p], pte)",
+    Planted("pte", "write-fault-writable", "ptep_set_access_flags(entry[p], pte, write)",
+            "set_pte_at(entry[p], pte)",
             "no-lost-dirty"),
-    Planted("pte", "wp-copy", "ptep_clear_flush(entry[p])", "flush(p)\n    ptep_get_and_clear(entry[p])", "translation-follows"),
+    Planted("pte", "wp-copy", "ptep_clear_flush(entry[p])",
+            "flush(p)\n    ptep_get_and_clear(entry[p])", "translation-follows"),
     Planted("pmd", "split-pmd", "pmdp_invalidate", "pmdp_get", "no-lost-dirty"),
 ]
 
@@ -241,4 +263,5 @@ def test_a_step_that_is_not_atomic_is_refuted(library: Library, one: Planted, wh
         pytest.skip("a sample is enough: --whole asks for all")
     group = Group("x86_64", one.level, "page-flag", "today")
     assert one.noticed not in refuted(library.group_model(group), group, one.transition)
-    assert one.noticed in refuted(planted(library, group, one.transition, one.old, one.new), group, one.transition)
+    assert (one.noticed in refuted(planted(library, group, one.transition, one.old, one.new), group,
+                                   one.transition))

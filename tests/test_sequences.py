@@ -90,9 +90,12 @@ def test_what_is_known_is_not_searched(library: Library, monkeypatch: pytest.Mon
     assert not found.unfinished
 
 
-def test_without_sequences_and_with_false_ones_the_same_is_told(library: Library, tmp_path: Path, whole: bool) -> None:
+def test_without_sequences_and_with_false_ones_the_same_is_told(
+    library: Library, tmp_path: Path, whole: bool
+) -> None:
     """A step that is not there, sequences that lead nowhere, a property that nobody knows."""
-    filters = FILTERS if whole else replace(FORK, property=("no-*", "soft-dirty-exact", "frame", "pin-stays"))
+    filters = (FILTERS if whole
+               else replace(FORK, property=("no-*", "soft-dirty-exact", "frame", "pin-stays")))
     shipped = prove(library, filters, Options())
     for number, text in enumerate(("{}", FALSE)):
         run = prove(with_sequences(tmp_path / str(number), text), filters, Options())
@@ -100,7 +103,8 @@ def test_without_sequences_and_with_false_ones_the_same_is_told(library: Library
         assert leading(run) == leading(shipped)
         assert any(leading(run).values())
         longer = any(length > lengths(shipped)[name] for name, length in lengths(run).items())
-        assert not longer or number == 1  # a search finds the shortest; what is led astray may go a long way round
+        # a search finds the shortest; what is led astray may go a long way round
+        assert not longer or number == 1
 
 
 def test_no_longer_trace_than_is_asked_for(library: Library) -> None:
@@ -109,7 +113,9 @@ def test_no_longer_trace_than_is_asked_for(library: Library) -> None:
     assert longest > 2
     run = prove(library, FORK, Options(depth=longest - 1))
     assert max(lengths(run).values()) < longest
-    assert {n for n, v in verdicts(run).items() if v == "unknown"} == {n for n, length in deep.items() if length == longest}
+    assert ({n for n, v in verdicts(run).items() if v == "unknown"} == {
+        n for n, length in deep.items() if length == longest
+    })
 
 
 def test_the_shipped_sequences_say_that_they_are_generated() -> None:
@@ -133,15 +139,22 @@ def test_a_folder_without_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "message"), [
     ("option-c: 1\n", "hints/sequences.yaml:1:11: error: 'option-c' must be a mapping"),
     ("option-c:\n  today: []\n", "hints/sequences.yaml:2:10: error: 'today' must be a mapping"),
-    ("option-c:\n  today:\n    fresh: fork\n", "hints/sequences.yaml:3:12: error: 'fresh' must be a mapping"),
-    ("option-c:\n  today:\n    fork-pte[AB] hw-dirty: {}\n", "3:5: error: 'hw-dirty' is no step, such as fork-pte[AB]"),
-    ("option-c:\n  today:\n    fresh:\n      fork-pte: frame\n", "4:7: error: 'fork-pte' is no step, such as fork-pte[AB]"),
-    ("option-c:\n  today:\n    fresh:\n      fork-pte[AB]: 7\n", "4:21: error: 'fork-pte[AB]' must be a text"),
-    ("option-c:\n  today:\n    ' ': {}\n", "3:5: error: a sequence has at least one step; none is called fresh"),
+    ("option-c:\n  today:\n    fresh: fork\n",
+     "hints/sequences.yaml:3:12: error: 'fresh' must be a mapping"),
+    ("option-c:\n  today:\n    fork-pte[AB] hw-dirty: {}\n",
+     "3:5: error: 'hw-dirty' is no step, such as fork-pte[AB]"),
+    ("option-c:\n  today:\n    fresh:\n      fork-pte: frame\n",
+     "4:7: error: 'fork-pte' is no step, such as fork-pte[AB]"),
+    ("option-c:\n  today:\n    fresh:\n      fork-pte[AB]: 7\n",
+     "4:21: error: 'fork-pte[AB]' must be a text"),
+    ("option-c:\n  today:\n    ' ': {}\n",
+     "3:5: error: a sequence has at least one step; none is called fresh"),
     ("option-c:\n  today:\n    leads-to: fork\n", "3:15: error: 'leads-to' must be a list"),
-    ("option-c:\n  today:\n    leads-to:\n      - 7\n", "4:9: error: leads-to must be a list of words"),
+    ("option-c:\n  today:\n    leads-to:\n      - 7\n",
+     "4:9: error: leads-to must be a list of words"),
 ])
-def test_what_has_not_the_form_is_refused_at_its_place(text: str, message: str, tmp_path: Path) -> None:
+def test_what_has_not_the_form_is_refused_at_its_place(text: str, message: str,
+                                                       tmp_path: Path) -> None:
     folder = tmp_path / "hints"
     folder.mkdir()
     (folder / FILE).write_text(text)
@@ -152,13 +165,17 @@ def test_what_has_not_the_form_is_refused_at_its_place(text: str, message: str, 
 
 def test_what_runs_have_kept_is_written_as_it_is_read(tmp_path: Path) -> None:
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    filters = ("--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--transition", "fork-pte")
-    for words, code in ((("-m", "verifier", "prove", "-q", *filters), 1), (("bench/sequences.py",), 0)):
-        done = subprocess.run([sys.executable, *words], check=False, cwd=ROOT, env=env, timeout=300, capture_output=True,
-                              text=True)
+    filters = ("--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today",
+               "--transition", "fork-pte")
+    for words, code in ((("-m", "verifier", "prove", "-q", *filters), 1),
+                        (("bench/sequences.py",), 0)):
+        done = subprocess.run([sys.executable, *words], check=False, cwd=ROOT, env=env, timeout=300,
+                              capture_output=True, text=True)
         assert done.returncode == code, done.stderr
     (tmp_path / FILE).write_text(done.stdout)
     found = read_sequences(tmp_path)
-    assert found["option-c", "today", "fork-pte/no-false-exclusive"] == (("anon-write-fault[A+]", "fork-pte[AB]"),)
+    assert (found["option-c", "today", "fork-pte/no-false-exclusive"] == (
+        ("anon-write-fault[A+]", "fork-pte[AB]"),
+    ))
     assert found["option-c", "today", LEADS_TO] == (("pin-page[A]", "device-store[A]"),)
     assert {target.partition("/")[0] for _, _, target in found} == {"fork-pte", LEADS_TO}

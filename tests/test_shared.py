@@ -62,25 +62,32 @@ def test_counterexamples_without_an_answer_are_kept_too() -> None:
     assert isinstance(found.counterexample.trace[0].after, Packed)
 
 
-def test_a_run_keeps_an_inhabitant_once_and_the_cache_does_not_change_that(library: Library, tmp_path: Path) -> None:
+def test_a_run_keeps_an_inhabitant_once_and_the_cache_does_not_change_that(
+    library: Library, tmp_path: Path
+) -> None:
     for _ in range(2):
         run = prove(library, FORK, Options(cache=tmp_path, depth=1))
         moves: dict[str, set[int]] = {}
         for r in run.results:
-            if isinstance(r.verdict, Proved) and r.verdict.inhabitant is not None and r.obligation.kind != "effect":
+            if (isinstance(r.verdict, Proved) and r.verdict.inhabitant is not None
+                    and r.obligation.kind != "effect"):
                 moves.setdefault(r.obligation.transition, set()).add(id(r.verdict.inhabitant))
         assert {"fork-pte", "fork-swap-entry"} <= set(moves)
         # a refuted obligation between two proved ones breaks the row, so that it is sent again
-        assert all(len(found) <= 1 + sum(isinstance(r.verdict, Refuted) for r in run.results) for found in moves.values())
+        assert (all(len(found) <= 1 + sum(isinstance(r.verdict, Refuted) for r in run.results)
+                    for found in moves.values()))
     assert all(r.cached for r in run.results if isinstance(r.verdict, Proved))
 
 
 def test_a_result_more_costs_little(told: list[Result]) -> None:
-    (result, *_) = [r for r in told if isinstance(r.verdict, Proved) and r.verdict.inhabitant is not None]
+    (result, *_) = [
+        r for r in told if isinstance(r.verdict, Proved) and r.verdict.inhabitant is not None
+    ]
     shared, data = Shared(), pickle.dumps(result)
     first = shared.result(pickle.loads(data))
     tracemalloc.start()
-    kept = [shared.result(pickle.loads(data) if n % 100 == 0 else replace(first), first.verdict) for n in range(2000)]
+    kept = [shared.result(pickle.loads(data) if n % 100 == 0 else replace(first), first.verdict)
+            for n in range(2000)]
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(kept) == 2000 and used / len(kept) < 400

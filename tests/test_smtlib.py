@@ -61,16 +61,20 @@ def test_a_question_beyond_its_time_is_undecided(name: str) -> None:
     wide = smt.mul(smt.zext(x, 64, 128), smt.zext(y, 64, 128), 128)
     big = smt.eq(wide, smt.word(4294967291 * 4294967279 * 18446744073709551557, 128), 128)
     one = smt.word(1, 64)
-    answer = solver.check([big, smt.neg(smt.eq(x, one, 64)), smt.neg(smt.eq(y, one, 64)), smt.ult(x, y, 64)])
+    answer = solver.check(
+        [big, smt.neg(smt.eq(x, one, 64)), smt.neg(smt.eq(y, one, 64)), smt.ult(x, y, 64)]
+    )
     assert isinstance(answer, Undecided)
 
 
 @pytest.mark.parametrize("name", ["z3", "bitwuzla", "cvc5"])
 def test_every_solver_gives_the_same_verdicts(library: Library, name: str) -> None:
     steps = ("fork-pte", "swap-out", "init", "static", "hw-*")
-    filters = Filters(("x86_64+stray-dirty",), ("pte",), ("option-c",), ("today",), steps, ("no-*", "pin-*", "frame", "limits"))
+    filters = Filters(("x86_64+stray-dirty",), ("pte",), ("option-c",), ("today",), steps,
+                      ("no-*", "pin-*", "frame", "limits"))
     said = [
-        {r.obligation.id: verdict_name(r.verdict) for r in prove(library, filters, Options(depth=2, solver=s)).results}
+        {r.obligation.id: verdict_name(r.verdict)
+         for r in prove(library, filters, Options(depth=2, solver=s)).results}
         for s in ("bits", name)
     ]
     assert said[0] == said[1]

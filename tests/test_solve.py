@@ -78,7 +78,8 @@ def test_what_depends_on_much_has_no_truth_table() -> None:
 def test_who_decided_is_told() -> None:
     graph = Bits()
     few, many = graph.input_word("few", 4), graph.input_word("many", 64)
-    asked = {"folding": graph.eq(few, few, 4) ^ 1, "truth table": graph.ult(few, graph.word(3, 4), 4),
+    asked = {"folding": graph.eq(few, few, 4) ^ 1,
+             "truth table": graph.ult(few, graph.word(3, 4), 4),
              "minisat22": graph.ult(many, graph.word(3, 64), 64)}
     solver = BitsSolver(graph)
     for how, condition in asked.items():
@@ -98,8 +99,9 @@ def test_the_least_model_is_the_least(tree: Any) -> None:
         graph.input_bool(name)
     literal = build(graph, tree, 2, reader(graph))
     order = ("y", "p", "x", "q", "z")
-    every = (dict(zip(order, v, strict=True)) for v in itertools.product(range(4), (False, True), range(4),
-                                                                         (False, True), range(4)))
+    every = (dict(zip(order, v, strict=True))
+             for v in itertools.product(range(4), (False, True), range(4),
+                                        (False, True), range(4)))
     least = next((values for values in every if plain(tree, 2, values)), None)
     solver = BitsSolver(graph)
     if least is None:
@@ -151,7 +153,9 @@ def test_what_the_quick_solver_gives_up_on_the_strong_one_decides() -> None:
     solver.close()
 
 
-def test_a_solver_that_starts_afresh_forgets_nothing_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solver_that_starts_afresh_forgets_nothing_that_matters(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sat, "LOADED", 10)
     graph = Bits()
     solver = BitsSolver(graph)
@@ -180,7 +184,9 @@ def test_models_name_what_is_asked_for() -> None:
 
 def test_a_timeout_is_no_answer() -> None:
     terms = Terms()
-    answer = z3_solver(terms, incremental=False, timeout=0.01).check([square(terms, 64, 4294967291 * 4294967279)])
+    answer = z3_solver(terms, incremental=False, timeout=0.01).check(
+        [square(terms, 64, 4294967291 * 4294967279)]
+    )
     assert isinstance(answer, Undecided)
     assert answer.reason
 

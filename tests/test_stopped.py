@@ -75,29 +75,39 @@ def test_a_stopped_run_is_green_nowhere(tmp_path: Path, at: str,
     assert not found["complete"] and found["stopped"].startswith("stopped by")
     assert (found["summary"]["undecided"] is None if at == "reading"
             else found["summary"]["undecided"] > 1000)
-    assert [(t["verdict"], t["whole"]) for t in found["theorems"]] == ([] if at == "reading" else [("unknown", False)])
+    assert ([(t["verdict"], t["whole"]) for t in found["theorems"]] == (
+        [] if at == "reading" else [("unknown", False)]
+    ))
     decided = len(found["failures"]) + sum(len(p["proved"]) for p in found["proofs"])
     assert decided >= 40 if at == "deciding" else decided == 0
     root = ET.parse(files["junit"]).getroot()
-    assert int(root.attrib["errors"]) == len(list(root.iter("error"))) == (1 if at == "reading" else 2)
+    assert (
+        int(root.attrib["errors"]) == len(list(root.iter("error"))) == (1 if at == "reading" else 2)
+    )
     sarif = json.loads(files["sarif"].read_text())["runs"][0]["invocations"][0]
-    assert not sarif["executionSuccessful"] and sarif["toolExecutionNotifications"][0]["level"] == "error"
+    assert (not sarif["executionSuccessful"]
+            and sarif["toolExecutionNotifications"][0]["level"] == "error")
     if at != "reading":
         assert f"{found['summary']['undecided']} are not" in errors
-        assert f"{found['summary']['undecided']} obligations are not decided" in next(root.iter("error")).attrib["message"]
-        assert len(told.splitlines()) < 24 and f"{found['summary']['undecided']} not decided" in told
+        told_by_junit = next(root.iter("error")).attrib["message"]
+        assert f"{found['summary']['undecided']} obligations are not decided" in told_by_junit
+        assert (
+            len(told.splitlines()) < 24 and f"{found['summary']['undecided']} not decided" in told
+        )
 
 
 def test_what_was_not_reached_is_one_line(library: Library) -> None:
     run = nothing(library, Filters(), "stopped")
-    assert len(run.theorems) > 700 and run.undecided is not None and run.undecided > 900_000 and exit_code(run) == 130
+    assert (len(run.theorems) > 700 and run.undecided is not None and run.undecided > 900_000
+            and exit_code(run) == 130)
     text = prove_text(library, run, False, False, False)
     assert f"not reached: {len(run.theorems)} theorems" in text and len(text.splitlines()) < 24
 
 
 def test_what_is_counted_is_what_is_asked(library: Library) -> None:
     """Also at levels that stand beside another, and where filters leave little."""
-    few = Filters(("riscv64",), ("pmd",), ("option-c",), ("option-c",), ("init", "static", "fork-*", "hw-*"), ("*e*",))
+    few = Filters(("riscv64",), ("pmd",), ("option-c",), ("option-c",),
+                  ("init", "static", "fork-*", "hw-*"), ("*e*",))
     for filters in (few, Filters(("sh-64k",), ("pte",), ("page-flag",), (), (), ("frame",))):
         run = prove(library, filters, Options(depth=1))
         assert [t.undecided for t in run.theorems] == [0] and len(run.results) > 20
@@ -107,7 +117,8 @@ def test_what_is_counted_is_what_is_asked(library: Library) -> None:
     assert every > 1000 > len(asked(model, "init", "today")) > 5
 
 
-def test_a_group_that_died_is_green_nowhere(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_that_died_is_green_nowhere(library: Library,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     """Without anybody's request: a process that died while it built its questions."""
     from verifier.prove.bits_way import GroupProver
 
@@ -117,16 +128,21 @@ def test_a_group_that_died_is_green_nowhere(library: Library, monkeypatch: pytes
     monkeypatch.setattr(GroupProver, "__init__", die)
     run = prove(library, Filters(("sh-64k",), ("pte",), ("page-flag",), ("today",)), Options())
     check: dict[str, Callable[[str], bool]] = {
-        "json": lambda text: not json.loads(text)["complete"] and json.loads(text)["theorems"][0]["verdict"] == "unknown",
+        "json": lambda text: not json.loads(text)["complete"]
+        and json.loads(text)["theorems"][0]["verdict"] == "unknown",
         "junit": lambda text: len(list(ET.fromstring(text).iter("error"))) == 3,
-        "sarif": lambda text: not json.loads(text)["runs"][0]["invocations"][0]["executionSuccessful"],
+        "sarif": lambda text: not json.loads(text)["runs"][0]["invocations"][0][
+            "executionSuccessful"
+        ],
     }
-    assert exit_code(run) == 4 and run.undecided is not None and run.undecided > 1000 and not run.stopped
+    assert (exit_code(run) == 4 and run.undecided is not None and run.undecided > 1000
+            and not run.stopped)
     for name, render in (("json", json_parts), ("junit", junit_parts), ("sarif", sarif_parts)):
         assert check[name]("".join(render(library, run)))
 
 
-def test_a_stopped_search_tells_the_values_that_it_has(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_search_tells_the_values_that_it_has(library: Library,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     from verifier.search.trace import Search
 
     def ask(self: object, left: object, limit: object) -> None:
@@ -164,7 +180,8 @@ else:
     alg = Bits()
     solver = BitsSolver(alg, "minisat22")
 x, y = (alg.input_word(n, 64) for n in "xy")
-small = [alg.ult(alg.word(1, 64), v, 64) for v in (x, y)] + [alg.ult(v, alg.word(1 << 33, 64), 64) for v in (x, y)]
+small = [alg.ult(alg.word(1, 64), v, 64) for v in (x, y)]
+small += [alg.ult(v, alg.word(1 << 33, 64), 64) for v in (x, y)]
 hard = [alg.eq(alg.mul(x, y, 64), alg.word(0xc0ffee1234567891, 64), 64), *small]
 pid = os.getpid()
 if os.fork() == 0:
@@ -176,11 +193,13 @@ try:
 except KeyboardInterrupt:
     print("heard")
 """
-    found = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=False)
+    found = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True,
+                           timeout=60, check=False)
     assert found.stdout == "heard\n", found.stderr
 
 
-def test_laws_that_were_stopped_are_green_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_laws_that_were_stopped_are_green_nowhere(tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     from verifier.kernel.conform import laws
 
     real, judged = laws.judge_law, list[str]()
@@ -195,8 +214,11 @@ def test_laws_that_were_stopped_are_green_nowhere(tmp_path: Path, monkeypatch: p
     names = tmp_path / "json", tmp_path / "junit"
     words = ("laws", "--helpers", "yaml", "--arch", "nios2", "--arch", "sh", "--law", "*young*")
     found = CliRunner().invoke(main, [*words, "--json", str(names[0]), "--junit", str(names[1])])
-    assert found.exit_code == 130 and len(found.stderr.splitlines()) == 1 and "variants have no answer" in found.stderr
+    assert (found.exit_code == 130 and len(found.stderr.splitlines()) == 1
+            and "variants have no answer" in found.stderr)
     told = json.loads(names[0].read_text())
-    assert told["exit"] == 130 and "sh" in told["undecided"] and {r["variant"] for r in told["results"]} >= {"nios2"}
+    assert (told["exit"] == 130 and "sh" in told["undecided"]
+            and {r["variant"] for r in told["results"]} >= {"nios2"})
     errors = list(ET.parse(names[1]).getroot().iter("error"))
-    assert len(errors) == len(told["undecided"]) and all("not judged" in error.attrib["message"] for error in errors)
+    assert (len(errors) == len(told["undecided"]) and all("not judged" in error.attrib["message"]
+                                                          for error in errors))

@@ -55,12 +55,14 @@ def failing(library: Library, variant: str, level: str, pair: tuple[str, str],
     group, graph = Group(variant, level, *pair), Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     questions = prover.builder.questions(lambda t, p: transition in ("*", t) and p in TRANSLATIONS)
-    return {(q.transition, q.property.name) for q in questions if not isinstance(prover.decide(q), Proved)}
+    return {(q.transition, q.property.name) for q in questions
+            if not isinstance(prover.decide(q), Proved)}
 
 
 @pytest.mark.parametrize("level", ["pte", "hugetlb", "pmd"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_translations_of_sparc64_are_proved(library: Library, variant: str, level: str, whole: bool) -> None:
+def test_translations_of_sparc64_are_proved(library: Library, variant: str, level: str,
+                                            whole: bool) -> None:
     if not whole and (variant != "sparc64-sun4v" and level != "pte"):
         pytest.skip("a sample is enough: --whole asks for all")
     for pair in (OPTION_C, TODAY):
@@ -79,13 +81,16 @@ def test_a_copy_of_hugetlb_is_flushed_when_it_is_stored_on_parisc(
     assert failing(library, variant, "hugetlb", pair) == set()
     here = '      "parisc*": >-\n        arch/parisc/mm'
     forgotten = changed(tmp_path, "world.yaml", (here, here.replace("parisc*", "no parisc")))
-    assert ("hugetlb-wp-copy", "translation-follows") in failing(forgotten, variant, "hugetlb", pair)
+    assert (
+        ("hugetlb-wp-copy", "translation-follows") in failing(forgotten, variant, "hugetlb", pair)
+    )
 
 
 @pytest.mark.parametrize("helper", FORGOTTEN)
 def test_a_store_that_flushes_nothing_is_noticed(tmp_path: Path, helper: str) -> None:
     level, pair, step = FORGOTTEN[helper]
-    line = next(x for x in (data_folder("specs") / "world.yaml").read_text().splitlines() if helper in x and " of: [" in x)
+    line = next(x for x in (data_folder("specs") / "world.yaml").read_text().splitlines()
+                if helper in x and " of: [" in x)
     names = [name for name in line.partition("[")[2].rstrip("]").split(", ") if name != helper]
     library = changed(tmp_path, "world.yaml", (line, f"    of: [{', '.join(names)}]"))
     assert failing(library, "sparc64-sun4v", level, pair, step)
@@ -102,12 +107,17 @@ def test_what_is_asked_for_is_no_flush(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ("flush(p:process): pass", "flash(p:process): pass", "replaces no action of the world; did you mean flush"),
-    ("flush(p:process): pass", "flush(q:process): pass", r"flush\(q:process\) replaces no action of the world"),
-    ("of: [pmdp_huge_get_and_clear,", "of: [pmdp_huge_clear_flush, pmdp_invalidate, pmdp_huge_get_and_clear,",
+    ("flush(p:process): pass", "flash(p:process): pass",
+     "replaces no action of the world; did you mean flush"),
+    ("flush(p:process): pass", "flush(q:process): pass",
+     r"flush\(q:process\) replaces no action of the world"),
+    ("of: [pmdp_huge_get_and_clear,",
+     "of: [pmdp_huge_clear_flush, pmdp_invalidate, pmdp_huge_get_and_clear,",
      "pmdp_invalidate stands twice on sparc64-"),
-    ("of: [set_pte_at,", "of: [set_pte_out,", "unknown helper 'set_pte_out'; did you mean set_pte_at"),
-    ("elsewhere:\n", "elsewhere:\n  'um*': {actions: {flush(p:process): pass}}\n", "has no .because."),
+    ("of: [set_pte_at,", "of: [set_pte_out,",
+     "unknown helper 'set_pte_out'; did you mean set_pte_at"),
+    ("elsewhere:\n", "elsewhere:\n  'um*': {actions: {flush(p:process): pass}}\n",
+     "has no .because."),
 ])
 def test_wrong_records(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):

@@ -41,7 +41,9 @@ class Answers(Memory):
             raise KeyError(key)
         if name in self.of.unsettled:
             found = self.alg.all(self.of.unsettled[name](self, args[0]))
-            self.asked[f"{name}: made up"] = self.alg.any(found, self.asked.get(f"{name}: made up", self.alg.truth(False)))
+            self.asked[f"{name}: made up"] = self.alg.any(
+                found, self.asked.get(f"{name}: made up", self.alg.truth(False))
+            )
         return self.of.bodies[name](self, args[0])
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -73,7 +75,8 @@ class Helpers:
     def stands_for(self, layout: Layout) -> str:
         return ""
 
-    def memory(self, layout: Layout, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any]) -> Answers:
+    def memory(self, layout: Layout, alg: Algebra[Any, Any],
+               fresh: Callable[[str, int], Any]) -> Answers:
         return Answers(alg, fresh, layout, self)
 
 
@@ -93,7 +96,8 @@ def dirtied(m: Answers, entry: Any) -> Any:
     return m.alg.bor(entry, m.alg.word(marks, 64), 64)
 
 
-def run_with(helpers: Helpers | None, filters: Filters = LOST, **options: Any) -> tuple[Library, Run]:
+def run_with(helpers: Helpers | None, filters: Filters = LOST,
+             **options: Any) -> tuple[Library, Run]:
     library = load_library()
     library.substitute = helpers
     return library, prove(library, filters, Options(**options))
@@ -111,7 +115,8 @@ def test_a_wrong_helper_is_refuted_with_a_trace_that_only_it_takes() -> None:
     assert isinstance(found, Refuted)
     counterexample = found.counterexample
     assert counterexample.reached and counterexample.replayed and len(counterexample.trace) > 1
-    assert retrace(library.group_model(GROUP), GROUP, counterexample.trace, "no-lost-dirty") == counterexample.trace
+    assert (retrace(library.group_model(GROUP), GROUP, counterexample.trace,
+                    "no-lost-dirty") == counterexample.trace)
     library.substitute = None
     assert retrace(library.group_model(GROUP), GROUP, counterexample.trace, "no-lost-dirty") is None
     assert isinstance(verdict(prove(library, LOST, Options())), Proved)
@@ -136,9 +141,13 @@ def test_what_helpers_leave_open_is_the_same_at_every_step() -> None:
 
 
 def test_an_obligation_that_meets_what_is_not_settled_is_incomplete_by_name() -> None:
-    _, run = run_with(Helpers({"pte_wrprotect": loses_dirty}, {"pte_wrprotect": lambda m, e: m.has(e, "DIRTY")}))
+    _, run = run_with(
+        Helpers({"pte_wrprotect": loses_dirty}, {"pte_wrprotect": lambda m, e: m.has(e, "DIRTY")})
+    )
     assert verdict(run) == Incomplete("pte_wrprotect: made up")
-    _, run = run_with(Helpers({"pte_wrprotect": loses_dirty}, {"pte_wrprotect": lambda m, e: m.alg.truth(False)}))
+    _, run = run_with(
+        Helpers({"pte_wrprotect": loses_dirty}, {"pte_wrprotect": lambda m, e: m.alg.truth(False)})
+    )
     assert isinstance(verdict(run), Refuted)
 
 
@@ -149,7 +158,9 @@ def test_no_step_of_a_trace_meets_what_is_not_settled() -> None:
     trace = verdict(run).counterexample.trace
     library.substitute = Helpers(helpers.bodies, {"pte_mkdirty": lambda m, e: m.alg.truth(True)})
     again = [replay(library.group_model(GROUP), GROUP, move) for move in trace]
-    assert not all(allowed for _, allowed, _ in again) and dict(again[-1][2]) == dict(trace[-1].after)
+    assert (
+        not all(allowed for _, allowed, _ in again) and dict(again[-1][2]) == dict(trace[-1].after)
+    )
     assert retrace(library.group_model(GROUP), GROUP, trace, "no-lost-dirty") is None
     found = verdict(prove(library, LOST, Options(depth=3)))
     assert isinstance(found, Unknown) and found.reason == "not-inductive"

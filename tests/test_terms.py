@@ -20,7 +20,8 @@ TOGETHER = (*COMPARE, "band", "bor", "bxor", "add", "sub", "mul", "shl", "lshr",
 def value(terms: Terms, term: Any, given: Values) -> Any:
     """The term's value, computed by z3."""
     pairs = [
-        (free, z3.BoolVal(bool(given[name])) if name in terms.bools else z3.BitVecVal(int(given[name]), free.size()))
+        (free, z3.BoolVal(bool(given[name])) if name in terms.bools
+         else z3.BitVecVal(int(given[name]), free.size()))
         for name, free in terms.inputs.items()
     ]
     result = z3.simplify(z3.substitute(term, *pairs)) if pairs else z3.simplify(term)
@@ -39,17 +40,25 @@ def test_an_operation_agrees_with_integers(op: str, width: int, data: st.DataObj
     for one, other in ((a, b), (a, k), (j, b), (j, k)):
         assert value(terms, getattr(terms, op)(one, other, width), {"x": x, "y": y}) == expected
     folded = getattr(terms, op)(j, k, width)
-    assert terms.known(folded) is expected if op in COMPARE else folded is terms.word(expected, width)
+    assert (
+        terms.known(folded) is expected if op in COMPARE else folded is terms.word(expected, width)
+    )
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_an_expression_agrees_with_integers(width: int, data: st.DataObject) -> None:
-    word, truth, given = data.draw(words(width, 3)), data.draw(truths(width, 3)), data.draw(values(width))
+    word, truth, given = data.draw(words(width, 3)), data.draw(truths(width, 3)), data.draw(
+        values(width)
+    )
     terms = Terms()
-    assert value(terms, build(terms, word, width, reader(terms)), given) == plain(word, width, given)
-    assert value(terms, build(terms, truth, width, reader(terms)), given) == plain(truth, width, given)
+    assert (
+        value(terms, build(terms, word, width, reader(terms)), given) == plain(word, width, given)
+    )
+    assert (
+        value(terms, build(terms, truth, width, reader(terms)), given) == plain(truth, width, given)
+    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -27,15 +27,22 @@ def test_a_requirement_that_nothing_needs_is_listed(tmp_path: Path) -> None:
     shutil.copytree(load_library().spec_folder, tmp_path / "specs")
     path = tmp_path / "specs" / "transitions" / "fork.yaml"
     text = path.read_text()
-    path.write_text(text.replace("    child-empty:\n", '    idle: {holds: "True", because: "nobody"}\n    child-empty:\n', 1))
+    path.write_text(text.replace(
+        "    child-empty:\n", '    idle: {holds: "True", because: "nobody"}\n    child-empty:\n', 1
+    ))
     assert path.read_text() != text
-    result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded", "--arch", "x86_64",
-                                       "--level", "pte", "--encoding", "page-flag", "--transition", "fork-pte"])
+    result = CliRunner().invoke(main, ["--spec-dir", str(tmp_path / "specs"), "prove", "--unneeded",
+                                       "--arch", "x86_64", "--level", "pte", "--encoding",
+                                       "page-flag", "--transition", "fork-pte"])
     assert result.exit_code == 0
-    assert "unneeded  requires fork-pte.idle  (" in result.output and "fork.yaml:12:" in result.output
+    assert (
+        "unneeded  requires fork-pte.idle  (" in result.output and "fork.yaml:12:" in result.output
+    )
     assert "fork-pte.child-empty" not in result.output
 
 
 def test_a_filter_that_leaves_nothing_is_an_error() -> None:
-    result = CliRunner().invoke(main, ["prove", "--unneeded", "--arch", "x86_64", "--transition", "static"])
+    result = CliRunner().invoke(
+        main, ["prove", "--unneeded", "--arch", "x86_64", "--transition", "static"]
+    )
     assert result.exit_code == 2

@@ -56,17 +56,20 @@ def strings(path: Path) -> Iterator[str]:
 def test_pages_say_no_more_than_proofs(page: Path) -> None:
     allowed = ALLOWED.get(str(page.relative_to(ROOT)), [])
     text = "\n\n".join(part for s in sections(page)
-                        for part in (s.heading, "\n".join(line for _, line in s.prose if not line.startswith("    "))))
+                        for part in (s.heading, "\n".join(line for _, line in s.prose
+                                                          if not line.startswith("    "))))
     wrong = [s for s in absolute(text) if not any(start in s for start in allowed)]
     assert not wrong, "\n".join(wrong)
     left = " ".join(text.split())
-    assert not [start for start in allowed if start not in left], "words.yaml allows what is not there"
+    assert (not [start for start in allowed
+                 if start not in left]), "words.yaml allows what is not there"
 
 
 @pytest.mark.parametrize("module", REPORTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_reports_say_no_more_than_proofs(module: Path) -> None:
     allowed = ALLOWED.get(str(module.relative_to(ROOT)), [])
-    wrong = [text for text in strings(module) if ABSOLUTE.search(text) and not any(start in text for start in allowed)]
+    wrong = [text for text in strings(module) if ABSOLUTE.search(text)
+             and not any(start in text for start in allowed)]
     assert not wrong, "\n".join(wrong)
 
 

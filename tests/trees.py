@@ -28,7 +28,9 @@ def words(width: int, depth: int) -> st.SearchStrategy[Tree]:
     )
     if depth == 0:
         return leaf
-    one, bool_ = st.deferred(lambda: words(width, depth - 1)), st.deferred(lambda: truths(width, depth - 1))
+    one, bool_ = st.deferred(lambda: words(width, depth - 1)), st.deferred(
+        lambda: truths(width, depth - 1)
+    )
     return st.one_of(
         leaf,
         st.tuples(st.sampled_from(BINARY), one, one),
@@ -43,11 +45,14 @@ def words(width: int, depth: int) -> st.SearchStrategy[Tree]:
 def truths(width: int, depth: int) -> st.SearchStrategy[Tree]:
     """Trees of a boolean."""
     leaf = st.one_of(
-        st.sampled_from(TRUTHS).map(lambda name: ("flag", name)), st.booleans().map(lambda value: ("truth", value))
+        st.sampled_from(TRUTHS).map(lambda name: ("flag", name)),
+        st.booleans().map(lambda value: ("truth", value))
     )
     if depth == 0:
         return leaf
-    one, word = st.deferred(lambda: truths(width, depth - 1)), st.deferred(lambda: words(width, depth - 1))
+    one, word = st.deferred(lambda: truths(width, depth - 1)), st.deferred(
+        lambda: words(width, depth - 1)
+    )
     return st.one_of(
         leaf,
         st.tuples(st.sampled_from(COMPARE), word, word),
@@ -83,13 +88,15 @@ def build(alg: Algebra[Any, Any], tree: Tree, width: int, read: Callable[[str, i
     if op == "truth":
         return alg.truth(rest[0])
     if op in ("zext", "sext"):
-        return getattr(alg, op)(alg.extract(build(alg, rest[1], width, read), 0, rest[0]), rest[0], width)
+        return getattr(alg, op)(alg.extract(build(alg, rest[1], width, read), 0, rest[0]), rest[0],
+                                width)
     if op == "halves":
         high, low = build(alg, rest[1], width, read), build(alg, rest[2], width, read)
         if not 0 < rest[0] < width:
             return high
         cut = rest[0]
-        return alg.concat(alg.extract(high, cut, width - cut), alg.extract(low, width - cut, cut), width - cut, cut)
+        return alg.concat(alg.extract(high, cut, width - cut), alg.extract(low, width - cut, cut),
+                          width - cut, cut)
     args = [build(alg, arg, width, read) for arg in rest]
     if op in ("all", "any", "choose", "same", "neg"):
         return getattr(alg, op)(*args)
