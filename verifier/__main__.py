@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""python -m verifier, and the installed command: where the program begins. What fails while it is loaded is no verdict."""
+"""Where the program begins: `python -m verifier`, and the installed command.
+
+A fault while it is loaded is no verdict.
+"""
 
 import sys
 
@@ -7,7 +10,7 @@ __all__ = ["start"]
 
 
 def start() -> None:
-    """The command line. An interrupt or a fault while it is loaded has the exit code that it has later."""
+    """The command line; an interrupt or a fault while it is loaded has its usual exit code."""
     try:
         from verifier.base.processes import stop_on_request
 
@@ -17,7 +20,9 @@ def start() -> None:
         sys.exit(130)
     except Exception as error:
         try:
-            sys.stderr.write(f"pteproof: internal error: {type(error).__name__}: {error}; this is no verdict\n")
+            sys.stderr.write(
+                f"pteproof: internal error: {type(error).__name__}: {error}; this is no verdict\n"
+            )
         finally:
             sys.exit(70)
     main()

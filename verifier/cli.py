@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line: which commands there are, and how they end. A command is imported when it is asked for."""
+"""The command line: which commands there are, and how they end.
+
+A command is imported when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,9 @@ _COMPLETION = "_PTEPROOF_COMPLETE"  # set by a shell that completes words: click
 
 
 class _Group(click.Group):
-    """Commands by name; whatever happens ends in one line and an exit code of verifier/base/exits.py."""
+    """Commands by name; whatever happens ends in one line and an exit code of
+    verifier/base/exits.py.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
@@ -50,7 +55,7 @@ class _Group(click.Group):
         return found
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
-        """Without click's own endings, which are exit code 1 for an interrupt and for a pipe that is closed."""
+        """Without click's own endings: exit code 1 for an interrupt and for a closed pipe."""
         if _COMPLETION in os.environ:
             return super().main(args, *more, **extra)
         words = list(sys.argv[1:] if args is None else args)
@@ -67,7 +72,7 @@ class _Group(click.Group):
             _tell_unjailed()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """No words at all: help, and nothing was checked. Versions of click differ in what they would do."""
+        """No words at all give help, and nothing was checked; versions of click differ there."""
         if not args:
             tell_error(ctx.get_help())
             raise click.exceptions.Exit(Exit.WRONG_USE)
@@ -82,7 +87,10 @@ def _tell_unjailed() -> None:
 
 
 def ended(run: Callable[[], object]) -> int:
-    """The exit code of what is run, with one line on standard error where it is a fault's. Nothing but a verdict is 0 or 1."""
+    """The exit code of what is run; only a verdict gives 0 or 1.
+
+    A fault gives one line on standard error.
+    """
     try:
         code = run()
         sys.stdout.flush()
@@ -117,7 +125,8 @@ def ended(run: Callable[[], object]) -> int:
 
 def _crashed(error: BaseException) -> Exit:
     """Say what broke, and where; the whole way there on request."""
-    tell_error(f"pteproof: {one_line(internal(error))}; this is no verdict (PTEPROOF_TRACEBACK=1 shows more)")
+    tell_error(f"pteproof: {one_line(internal(error))}; this is no verdict (PTEPROOF_TRACEBACK=1 "
+               "shows more)")
     if os.environ.get("PTEPROOF_TRACEBACK"):
         from traceback import format_exception
 
@@ -126,7 +135,7 @@ def _crashed(error: BaseException) -> Exit:
 
 
 def _let_go() -> None:
-    """What is left for standard output and could not be written is not written again when Python ends."""
+    """Drop output that could not be written, so that Python does not try again at its end."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError):
@@ -144,11 +153,15 @@ def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version,
               help="Show the version, and which core decides; then exit.")
-@click.option("--arch-dir", type=click.Path(path_type=Path), help="load architectures from here, not the shipped ones")
-@click.option("--spec-dir", type=click.Path(path_type=Path), help="load specs from here, not the shipped ones")
+@click.option("--arch-dir", type=click.Path(path_type=Path),
+              help="load architectures from here, not the shipped ones")
+@click.option("--spec-dir", type=click.Path(path_type=Path),
+              help="load specs from here, not the shipped ones")
 @click.pass_context
 def main(context: click.Context, arch_dir: Path | None, spec_dir: Path | None) -> None:
-    """Prove what the Linux kernel's page table entries may encode, or show the values that break it."""
+    """Prove what the Linux kernel's page table entries may encode, or show the values that break
+    it.
+    """
     context.obj = (arch_dir, spec_dir)
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Text in lines and columns that fit a page: a terminal of 80 columns, or a mail of 72.
 
-Only a word that is longer than a line (the id of an obligation) reaches beyond, and then it stands alone on its line.
+Only a word that is longer than a line (the id of an obligation) reaches beyond, and then it stands
+alone on its line.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ def on_page(wanted: Page) -> Iterator[None]:
 
 
 def wrap(text: str, indent: str = "  ", later: str | None = None, width: int | None = None) -> str:
-    """Text in lines of the page, the first indented by `indent`, the others by `later`, or as the first."""
-    return textwrap.fill(text, width or page().width, initial_indent=indent, subsequent_indent=indent if later is None else later,
+    """Text in lines of the page, the first indented by `indent`, the others by `later`, or as the
+    first.
+    """
+    return textwrap.fill(text, width or page().width, initial_indent=indent,
+                         subsequent_indent=indent if later is None else later,
                          break_on_hyphens=False, break_long_words=False)
 
 
@@ -60,7 +64,8 @@ def fold(text: str) -> str:
     a: word word word word word word word word word word word word word word word
         word
     """
-    return "\n".join(line if len(line) <= page().width else _folded(line) for line in text.split("\n"))
+    return "\n".join(line if len(line) <= page().width else _folded(line)
+                     for line in text.split("\n"))
 
 
 def _folded(line: str) -> str:
@@ -75,14 +80,16 @@ def labelled(label: str, name: str) -> str:
     REFUTED
       aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
     """
-    return f"{label}{name}" if len(label) + len(name) <= page().width else f"{label.rstrip()}\n  {name}"
+    return (f"{label}{name}" if len(label) + len(name) <= page().width
+            else f"{label.rstrip()}\n  {name}")
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str], numbers: int | None = None) -> str:
-    """Rows in columns, as `columns` sets them; from the column `numbers` on they stand to the right.
+    """Rows in columns, as `columns` sets them; from the column `numbers` on they stand to the
+    right.
 
-    Where that is too wide, the columns that do not fit stand in a table below, beside the first column again. A first cell that
-    leaves no room for columns of numbers has a line of its own.
+    Where that is too wide, the columns that do not fit stand in a table below, beside the first
+    column again. A first cell that leaves no room for columns of numbers has a line of its own.
 
     >>> print(table([["a", "1"], ["bcd", "22"]], ["x", "y"]))
     x    y
@@ -100,10 +107,13 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str], numbers: int | Non
     left = list(range(1, len(head)))
     while left or not parts:
         some = left[:1]
-        while len(some) < len(left) and _fits([[row[i] for i in [0, *left[:len(some) + 1]]] for row in (head, *rows)]):
+        while (len(some) < len(left)
+                and _fits([[row[i] for i in [0, *left[:len(some) + 1]]] for row in (head, *rows)])):
             some = left[:len(some) + 1]
         shown = [0, *some]
-        parts.append("\n".join(line for lines in columns([[row[i] for i in shown] for row in (head, *rows)]) for line in lines))
+        parts.append("\n".join(line
+                               for lines in columns([[row[i] for i in shown]
+                                                     for row in (head, *rows)]) for line in lines))
         left = left[len(some):]
     return "\n\n".join(parts)
 
@@ -120,14 +130,17 @@ def _beside(rows: Sequence[Sequence[str]], head: Sequence[str], numbers: int) ->
             lines.append(cells[0])
             cells[0] = ""
         lines.append((" " * GAP).join(cell.ljust(width) if number < numbers else cell.rjust(width)
-                                      for number, (cell, width) in enumerate(zip(cells, widths, strict=True))).rstrip())
+                                      for number, (cell,
+                                                   width) in enumerate(zip(cells, widths,
+                                                                           strict=True))).rstrip())
     return "\n".join(lines)
 
 
 def columns(
     rows: Sequence[Sequence[str]], room: int | None = None, whole: Collection[int] = (),
 ) -> list[list[str]]:
-    """The lines of each row: columns as wide as they have to be, or as a line allows, with the words of a cell in several lines.
+    """The lines of each row: columns as wide as they have to be, or as a line allows, with the
+    words of a cell in several lines.
 
     whole  columns whose cells stay on one line
 
@@ -137,15 +150,19 @@ def columns(
     widths = _widths(rows, page().width if room is None else room, whole)
     found = []
     for row in rows:
-        cells = [textwrap.wrap(cell, width, break_on_hyphens=False, break_long_words=False) if cell else []
+        cells = [textwrap.wrap(cell, width, break_on_hyphens=False, break_long_words=False) if cell
+                 else []
                  for cell, width in zip(row, widths, strict=True)]
-        found.append([(" " * GAP).join(part.ljust(width) for part, width in zip(line, widths, strict=True)).rstrip()
+        found.append([(" " * GAP).join(part.ljust(width)
+                                       for part, width in zip(line, widths, strict=True)).rstrip()
                       for line in zip_longest(*cells, fillvalue="")] or [""])
     return found
 
 
 def _widths(rows: Sequence[Sequence[str]], room: int, whole: Collection[int] = ()) -> list[int]:
-    """As wide as the longest cell; where that is too much for a line, the widest columns give way down to their longest words."""
+    """As wide as the longest cell; where that is too much for a line, the widest columns give way
+    down to their longest words.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     least = [_least([row[i] for row in rows]) for i in range(len(rows[0]))]
     while sum(widths) + GAP * (len(widths) - 1) > room:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Modules that are there in C too: made of the C where there is a compiler, and found where they are to be used.
+"""Modules that are there in C too: made of the C where there is a compiler, and found where they
+are to be used.
 
-An install makes them (hatch_build.py), and goes on without where it cannot. The name of one has a digest of its C: one of
-other source is not found, and so not used.
+An install makes them (hatch_build.py), and goes on without where it cannot. The name of one has a
+digest of its C: one of other source is not found, and so not used.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ _MAKE_SECONDS = 120
 
 
 def compiled(source: Path) -> Path | None:
-    """The shared object that was made of this C file; None where there is none, or it is not to be used."""
+    """The shared object that was made of this C file; None where there is none, or it is not to be
+    used.
+    """
     if os.environ.get(SWITCH) == "0" or not source.is_file():
         return None
     found = source.with_name(_name(source))
@@ -26,10 +29,13 @@ def compiled(source: Path) -> Path | None:
 
 
 def make_compiled(source: Path, folder: Path, options: tuple[str, ...] = ()) -> Path:
-    """Compile a C file for Python's stable interface, into a folder; the shared object. Older ones of it there are removed.
+    """Compile a C file for Python's stable interface, into a folder; the shared object.
 
-    The compiler is CC of the environment, else the one that Python was built with. OSError where it does not run, or this
-    Python has not got that interface; subprocess.SubprocessError where it fails or takes two minutes.
+    Older ones of it there are removed.
+
+    The compiler is CC of the environment, else the one that Python was built with. OSError where it
+    does not run, or this Python has not got that interface; subprocess.SubprocessError where it
+    fails or takes two minutes.
     """
     import shlex
     import subprocess

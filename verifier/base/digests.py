@@ -236,7 +236,9 @@ def _installed() -> str:
     found = []
     for folder in sys.path:
         try:
-            found.append(sorted(name for name in os.listdir(folder or ".") if name.endswith(_INSTALLED)))
+            found.append(
+                sorted(name for name in os.listdir(folder or ".") if name.endswith(_INSTALLED))
+            )
         except OSError:
             continue  # sys.path has files, and folders that are not there
     return digest([names for names in found if names])

@@ -54,7 +54,10 @@ def _regular(path: Path) -> BinaryIO:
 
 
 def _read_own(path: Path) -> bytes:
-    """A file that nobody else may have written. OSError where another user owns it, or others may write to it."""
+    """A file that nobody else may have written.
+
+    OSError where another user owns it, or others may write to it.
+    """
     with _regular(path) as file:
         status = os.fstat(file.fileno())
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

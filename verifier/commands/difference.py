@@ -49,7 +49,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("-v", "--verbose", is_flag=True, help="also what is the same")
 @click.pass_context
 def difference(context: click.Context, /, **given: Any) -> int:
-    """Is there a state in which the old keeps a property, and the new (--arch-dir, --spec-dir, --tree) breaks it?"""
+    """Is there a state in which the old keeps a property, and the new (--arch-dir, --spec-dir,
+    --tree) breaks it?
+    """
     from verifier.report.differences import difference_data, difference_text
 
     if not any(given[name] for name in ("old_arch_dir", "old_spec_dir", "old_tree", "tree")):

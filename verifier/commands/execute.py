@@ -15,7 +15,14 @@ import click
 
 from verifier.base.columns import page
 from verifier.base.errors import UsageError
-from verifier.base.output import STDOUT, LineWriter, one_line, open_outputs, tell_error, write_outputs
+from verifier.base.output import (
+    STDOUT,
+    LineWriter,
+    one_line,
+    open_outputs,
+    tell_error,
+    write_outputs,
+)
 from verifier.commands.options import load
 
 if TYPE_CHECKING:
@@ -27,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "color", "execute", "finish", "write_files"]
 
-_FILES = {"--json": "json_file", "--junit": "junit_file", "--sarif": "sarif_file"}  # written when the run has ended
+# written when the run has ended
+_FILES = {"--json": "json_file", "--junit": "junit_file", "--sarif": "sarif_file"}
 _STREAM = {"--jsonl": "jsonl_file"}  # written while it goes on
 
 
@@ -37,12 +45,14 @@ def execute(
 ) -> tuple[Library, Run, bool]:
     """Run, with a progress bar; the run, and whether it was stopped.
 
-    `complete` adds to the filters what specs/first.yaml says, where nobody names anything.
-    A request to stop is heard at any time, also while files are read or a kernel is built. What was not decided is told then.
+    A request to stop is heard at any time, also while files are read or a kernel is built. What was
+    not decided is told then.
     """
     open_outputs({option: given[key] for option, key in (_FILES | _STREAM).items()})
-    if given["jsonl_file"] is not None and (given["tree"] is not None or given.get("baseline") is not None):
-        raise UsageError("--jsonl is written while the run goes on; --tree and --baseline judge afterwards, and need --json")
+    if (given["jsonl_file"] is not None
+            and (given["tree"] is not None or given.get("baseline") is not None)):
+        raise UsageError("--jsonl is written while the run goes on; --tree and --baseline judge "
+                         "afterwards, and need --json")
     library: Library | None = None
     stream: Stream | None = None
     known: list[Run] = []
@@ -58,12 +68,14 @@ def execute(
         from verifier.run.scheduler import STOPPED, nothing
 
         if library is None:  # nobody has counted what there is to decide
-            run = Run((), (), {"not_covered": [], "not_applicable": []}, stopped=f"{STOPPED}, while reading")
+            run = Run((), (), {"not_covered": [], "not_applicable": []},
+                      stopped=f"{STOPPED}, while reading")
             write_files(None, run, given)
             if (stream := _stream(None, filters, given)) is not None:
                 stream.end(run)
             raise
-        run, stopped = replace(known[-1], stopped=STOPPED) if known else nothing(library, filters, STOPPED), True
+        run, stopped = (replace(known[-1], stopped=STOPPED) if known
+                        else nothing(library, filters, STOPPED), True)
         stream = stream or _stream(library, filters, given)
     if stream is not None:
         stream.end(run)
@@ -79,7 +91,8 @@ def _stream(library: Library | None, filters: Filters, given: dict[str, Any]) ->
     return Stream(LineWriter(given["jsonl_file"]), library, filters, given["inhabitants"])
 
 
-def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run], stream: Stream | None) -> Run:
+def _execute(library: Library, filters: Filters, given: dict[str, Any], known: list[Run],
+             stream: Stream | None) -> Run:
     """The run; what is known of it before its end is put into `known`."""
     from verifier.base.store import cache_folder
     from verifier.kernel.tree.build_store import builds
@@ -90,7 +103,8 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
     lifted = given["helpers"] == "kernel"
     solver = "bits" if given["solver"] == "auto" else given["solver"]
     if lifted and (tree is None or solver != "bits" or given["cross"] or given["dump_smt"]):
-        raise UsageError("--helpers kernel needs --tree DIR and --solver bits, without --cross-check and --dump-smt")
+        raise UsageError("--helpers kernel needs --tree DIR and --solver bits, without "
+                         "--cross-check and --dump-smt")
     if solver in ("bitwuzla", "cvc5"):
         from verifier.engine.smt_solvers import find_package
         find_package(solver)
@@ -100,11 +114,13 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
         open_tree(tree)
         find_toolchain()  # what is missing is said before anything is proved
     options = Options(
-        given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"], given["search_seconds"],
+        given["jobs"] or os.cpu_count() or 1, given["timeout"], given["depth"],
+        given["search_seconds"],
         None if given["no_cache"] or lifted or given["cross"] else cache_folder(), solver,
         Path("pteproof-disagreement") if given["cross"] else None, _thorough(filters, given),
     )
-    with Progress(not given["quiet"], filters.whole()) as progress, builds(given["no_cache"]) as kept:
+    with Progress(not given["quiet"],
+                  filters.whole()) as progress, builds(given["no_cache"]) as kept:
         try:
             if lifted and tree is not None:
                 from verifier.kernel.conform.session import kernel_helpers
@@ -113,7 +129,8 @@ def _execute(library: Library, filters: Filters, given: dict[str, Any], known: l
             if given["dump_smt"]:
                 from verifier.evidence.export import dump_smt
                 dump_smt(library, filters, given["dump_smt"], progress)
-            run = prove(library, filters, options, progress if stream is None else _both(progress, stream))
+            run = prove(library, filters, options, progress if stream is None
+                        else _both(progress, stream))
             known.append(run)
             if tree is not None:
                 from verifier.meeting.counterexamples import replay_run
@@ -133,15 +150,20 @@ def _both(first: Watch, second: Watch) -> Watch:
 
 
 def _thorough(filters: Filters, given: dict[str, Any]) -> bool:
-    """Is it wanted what failures lead to? Where nothing is said: if few are asked for, or a file is written."""
+    """Should it be searched what failures lead to?
+
+    By default, if few obligations are asked for, or a file is written.
+    """
     said: bool | None = given["consequences"]
-    return said if said is not None else not filters.whole() or any(given[key] for key in (_FILES | _STREAM).values())
+    return (said if said is not None else not filters.whole()
+            or any(given[key] for key in (_FILES | _STREAM).values()))
 
 
 class Progress:
-    """What a run says while it goes on, on standard error: a line for each theorem as it closes, and a bar on a terminal.
+    """What a run says on standard error while it goes on.
 
-    Nothing where it is not `told`; no line where not `whole` theorems are asked for, nor for one alone.
+    It is a line for each theorem as it closes, and a bar on a terminal. There is nothing unless
+    `told`, and no line for a single theorem, nor unless `whole` theorems are asked for.
     """
 
     def __init__(self, told: bool, whole: bool = False) -> None:
@@ -153,11 +175,19 @@ class Progress:
     def __enter__(self) -> Progress:
         if self.told and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
             from rich.table import Column
 
-            what = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
-            self.bar = Progress(BarColumn(16), MofNCompleteColumn(), TextColumn("left:"), TimeRemainingColumn(), what,
+            what = TextColumn("{task.description}",
+                              table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+            self.bar = Progress(BarColumn(16), MofNCompleteColumn(), TextColumn("left:"),
+                                TimeRemainingColumn(), what,
                                 console=Console(stderr=True), transient=True, expand=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=None)
@@ -185,7 +215,8 @@ class Progress:
 
     def _line(self, closed: Closed) -> None:
         counts = ", ".join(f"{number} {word}" for word, number in closed.counts.items())
-        line = f"[{self.closed}/{self.theorems}, {time.monotonic() - self.since:.0f} s] {closed.group}: {counts}"
+        line = (f"[{self.closed}/{self.theorems}, {time.monotonic() - self.since:.0f} s] "
+                f"{closed.group}: {counts}")
         if self.bar is not None:
             self.bar.console.print(line, highlight=False, markup=False)
         else:
@@ -194,11 +225,15 @@ class Progress:
 
 def color(given: dict[str, Any]) -> bool:
     """Is colour wanted on standard output?"""
-    return not page().mail and sys.stdout.isatty() and not given["no_color"] and not os.environ.get("NO_COLOR")
+    return (not page().mail and sys.stdout.isatty() and not given["no_color"]
+            and not os.environ.get("NO_COLOR"))
 
 
 def write_files(library: Library | None, run: Run, given: dict[str, Any]) -> bool:
-    """Write the machine-readable results; was one of them, or --jsonl, standard output? OutputError where one cannot be."""
+    """Write the machine-readable results; was one of them, or --jsonl, standard output?
+
+    Raises OutputError where one cannot be written.
+    """
     from verifier.report import forms
 
     return write_outputs({option: given[key] for option, key in _FILES.items()}, {
@@ -224,6 +259,8 @@ def reached(run: Run) -> str:
     """How far a run came that was stopped, on one line."""
     left = {group for group, _ in run.unfinished}
     begun = len(left & {r.obligation.group for r in run.results})
-    return (f"{run.stopped}: {len(run.results)} obligations are decided, {run.undecided} are not; of {len(run.theorems)} "
-            f"theorems {len(run.theorems) - len(left)} are finished, {begun} are begun, {len(left) - begun} were not reached; "
+    return (f"{run.stopped}: {len(run.results)} obligations are decided, {run.undecided} are not; "
+            f"of {len(run.theorems)} "
+            f"theorems {len(run.theorems) - len(left)} are finished, {begun} are begun, "
+            f"{len(left) - begun} were not reached; "
             "the same command goes on from the proofs that the cache has")

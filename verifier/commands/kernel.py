@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands that need a kernel tree: conform and laws. They print; all else is in `session` and `laws`."""
+"""The commands that need a kernel tree, conform and laws: they print what other modules find."""
 
 from __future__ import annotations
 
@@ -44,19 +44,27 @@ _OPTIONS = (
         "Its build files run as you, in a jail if bubblewrap works",
     ),
     click.option(
-        "--arch", "variants", multiple=True, default=("*",), help="variants or architectures; a shell glob, repeatable"
+        "--arch", "variants", multiple=True, default=("*",),
+        help="variants or architectures; a shell glob, repeatable"
     ),
-    click.option("--build", help="a kernel build of verifier/kernel/archs, in place of each variant's own"),
+    click.option(
+        "--build", help="a kernel build of verifier/kernel/archs, in place of each variant's own"
+    ),
     click.option("--timeout", type=float, default=60.0, help="seconds for one question"),
-    click.option("--json", "json_file", metavar="FILE", help="the results as JSON; - is standard output"),
-    click.option("--junit", "junit_file", metavar="FILE", help="the results as JUnit; - is standard output"),
-    click.option("--bisect", is_flag=True, expose_value=False, help="exit codes for git bisect run"),  # cli.py makes them
+    click.option("--json", "json_file", metavar="FILE",
+                 help="the results as JSON; - is standard output"),
+    click.option("--junit", "junit_file", metavar="FILE",
+                 help="the results as JUnit; - is standard output"),
+    # cli.py makes them
+    click.option("--bisect", is_flag=True, expose_value=False,
+                 help="exit codes for git bisect run"),
     click.option("--no-cache", is_flag=True, help="build anew, and keep nothing"),
     click.option(
         "--baseline",
         type=click.Path(path_type=Path),
         metavar="RESULT",
-        help="the JSON of an earlier run: say what is new, and let the exit code speak of that only",
+        help="the JSON of an earlier run: say what is new, and let the exit code speak of that "
+             "only",
     ),
     click.option("-q", "--quiet", is_flag=True, help="only the exit code and files"),
     click.option("-v", "--verbose", is_flag=True, help="also what is equal, and what it rests on"),
@@ -66,7 +74,8 @@ _OPTIONS = (
 def _against(
     before: Baseline | None, data: dict[str, Any], names: tuple[str, ...], code: int
 ) -> tuple[dict[str, Any], list[str], int]:
-    """The results as JSON, what to say of them, and the exit code: compared with an earlier run where there is one."""
+    """The results as JSON, the text, and the exit code, beside an earlier run where there is one.
+    """
     if before is None or code in (Exit.WRONG_USE, Exit.CONTRADICTION, Exit.STOPPED):
         return data, [], code
     variants = {row["variant"] for row in data["results"]}
@@ -77,14 +86,16 @@ def _against(
 
     now = ((row["id"], this) for row in data["results"] if (this := said(row)) is not None)
     found = compare(before, now, asked)
-    return {**data, "exit": found.exit_code(), "baseline": found.data()}, list(found.lines()), found.exit_code()
+    return {**data, "exit": found.exit_code(),
+            "baseline": found.data()}, list(found.lines()), found.exit_code()
 
 
 def _stopped(undecided: tuple[str, ...]) -> int:
     """Say on one line what a stopped run did not come to the end of."""
     if not undecided:
         return 0
-    tell_error(f"pteproof: stopped by an interrupt or a request to end: {len(undecided)} variants have no answer, the first is "
+    tell_error(f"pteproof: stopped by an interrupt or a request to end: {len(undecided)} variants "
+               "have no answer, the first is "
                f"{undecided[0]}; the same command finds what was built until then in the cache")
     return Exit.STOPPED
 
@@ -97,17 +108,23 @@ def _common(command: Any) -> Any:
 
 @click.command("conform")
 @_common
-@click.option("--helper", "helpers", multiple=True, default=("*",), help="helpers; a shell glob, repeatable")
+@click.option("--helper", "helpers", multiple=True, default=("*",),
+              help="helpers; a shell glob, repeatable")
 @click.option(
-    "--atomicity/--no-atomicity", default=True, help="compare also what helpers come to while the hardware acts; default: yes"
+    "--atomicity/--no-atomicity", default=True,
+    help="compare also what helpers come to while the hardware acts; default: yes"
 )
 @click.pass_context
 def conform_command(
-    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, helpers: tuple[str, ...],
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None,
+    timeout: float,
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool,
+    helpers: tuple[str, ...],
     baseline: Path | None, atomicity: bool,
 ) -> int:
-    """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others differ."""
+    """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others
+    differ.
+    """
     from verifier.kernel.conform.report import as_json, as_junit, as_text
     from verifier.kernel.conform.session import conform, exit_code, layouts
 
@@ -116,29 +133,39 @@ def conform_command(
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
     with builds(no_cache) as cache:
-        report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir, cache=cache,
+        report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout,
+                         arch_dir=arch_dir, cache=cache,
                          progress=_progress(quiet), atomicity=atomicity)
     code = _stopped(report.undecided) or exit_code(report.results)
     told, against, code = _against(before, as_json(report), helpers, code)
-    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [as_junit(report)]})
+    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)],
+                                 "--junit": lambda: [as_junit(report)]})
     if not quiet and not took:
-        text = as_text(report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose)
+        text = as_text(
+            report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose
+        )
         tell(fold("\n".join([text, *against])))
     return code
 
 
 @click.command("laws")
 @_common
-@click.option("--law", "names", multiple=True, default=("*",), help="laws; a shell glob, repeatable")
-@click.option("--helpers", "source", type=click.Choice(["kernel", "yaml"]), default="kernel", help="whose helpers")
+@click.option("--law", "names", multiple=True, default=("*",),
+              help="laws; a shell glob, repeatable")
+@click.option("--helpers", "source", type=click.Choice(["kernel", "yaml"]), default="kernel",
+              help="whose helpers")
 @click.pass_context
 def laws_command(
-    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None, timeout: float,
-    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool, names: tuple[str, ...],
+    context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None,
+    timeout: float,
+    json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool,
+    names: tuple[str, ...],
     source: str,
     baseline: Path | None,
 ) -> int:
-    """The kernel's own laws of entries, for all values: which hold, and on which values others do not."""
+    """The kernel's own laws of entries, for all values: which hold, and on which values others do
+    not.
+    """
     from verifier.kernel.conform.laws import judge_laws, laws_json, laws_junit, laws_text
 
     files = {"--json": json_file, "--junit": junit_file}
@@ -146,11 +173,13 @@ def laws_command(
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.laws/1") if baseline else None
     with builds(no_cache) as cache:
-        found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names, build=build, timeout=timeout,
+        found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names,
+                           build=build, timeout=timeout,
                            arch_dir=arch_dir, cache=cache, progress=_progress(quiet))
     _stopped(found.undecided)
     told, against, code = _against(before, laws_json(found), names, found.exit_code)
-    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)], "--junit": lambda: [laws_junit(found)]})
+    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)],
+                                 "--junit": lambda: [laws_junit(found)]})
     if not quiet and not took:
         tell(fold("\n".join([laws_text(found, verbose), *against])))
     return code

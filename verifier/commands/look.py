@@ -23,7 +23,10 @@ __all__ = ["call", "decode", "encode", "list_command", "table_command"]
 
 
 def _layout(context: click.Context, arch: str, overlay: str | None = None) -> Layout:
-    """The layout of a variant, read from its file alone. A user's own is checked whole, also what one value does not need."""
+    """The layout of a variant, read from its file alone.
+
+    A user's own file is checked whole, beyond what one value needs.
+    """
     from verifier.model.read_arch import load_layout
 
     folder = context.obj[0]
@@ -40,7 +43,8 @@ def _layout(context: click.Context, arch: str, overlay: str | None = None) -> La
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 @mailing
 @click.pass_context
-def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str, as_json: bool) -> int:
+def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str,
+           as_json: bool) -> int:
     """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
     from verifier.model.arch import data_folder
     from verifier.model.read_specs import load_reading
@@ -57,7 +61,9 @@ def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding:
 @click.argument("settings", metavar="FIELD=V...", nargs=-1, required=True)
 @click.pass_context
 def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
-    """The entry value for fields and abstract states, such as PFN=0x12345 present=1 write=0 dirty=1."""
+    """The entry value for fields and abstract states, such as PFN=0x12345 present=1 write=0
+    dirty=1.
+    """
     from verifier.model.encode import encode_entry
 
     layout = _layout(context, arch)
@@ -71,7 +77,9 @@ def encode(context: click.Context, arch: str, settings: tuple[str, ...]) -> int:
 @mailing
 @click.pass_context
 def call(context: click.Context, arch: str, texts: tuple[str, ...]) -> int:
-    """What helpers make of values, such as 'pte_write(pte_wrprotect(0x867))'; ptep=0x867 names an entry in memory."""
+    """What helpers make of values, such as 'pte_write(pte_wrprotect(0x867))'; ptep=0x867 names an
+    entry in memory.
+    """
     from verifier.model.apply import apply_text
 
     tell(fold(apply_text(_layout(context, arch), texts)))
@@ -83,7 +91,9 @@ _LISTS = ("archs", "variants", "transitions", "properties", "encodings", "helper
 
 @click.command("list")
 @click.argument("what", type=click.Choice(_LISTS))
-@click.option("--arch", default=None, help="whose helpers; default: each architecture's default variant")
+@click.option(
+    "--arch", default=None, help="whose helpers; default: each architecture's default variant"
+)
 @mailing
 @click.pass_context
 def list_command(context: click.Context, what: str, arch: str | None) -> int:
@@ -103,16 +113,23 @@ def list_command(context: click.Context, what: str, arch: str | None) -> int:
 @click.command("table")
 @click.option("--arch", multiple=True, metavar="G", help=GLOB)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text")
-@click.option("--proofs", is_flag=True, help="the theorems too, property by property; takes minutes the first time")
-@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes of --proofs; default: the cores")
+@click.option("--proofs", is_flag=True,
+              help="the theorems too, property by property; takes minutes the first time")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None,
+              help="processes of --proofs; default: the cores")
 @click.option("--no-cache", is_flag=True, help="neither read nor keep what earlier runs found")
-@click.option("-v", "--verbose", is_flag=True, help="also statements that hold, or fail, on all alike; lemmas, and every entry")
+@click.option("-v", "--verbose", is_flag=True,
+              help="also statements that hold, or fail, on all alike; lemmas, and every entry")
 @click.option("-q", "--quiet", is_flag=True, help="no progress bar")
 @mailing
 @click.pass_context
-def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool, quiet: bool, **proving: Any) -> int:
-    """Which architecture does what: bits, spare bits, statements with the values that tell them apart. All is computed."""
-    key = {"arch": arch, "form": form, "every": verbose} | {name: proving[name] for name in ("proofs", "no_cache")}
+def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, verbose: bool,
+                  quiet: bool, **proving: Any) -> int:
+    """Which architecture does what: bits, spare bits, statements with the values that tell them
+    apart. All is computed.
+    """
+    key = ({"arch": arch, "form": form, "every": verbose}
+           | {name: proving[name] for name in ("proofs", "no_cache")})
     told = tell_again(context, "table", key)
     if told is not None:
         return told
@@ -133,7 +150,8 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
         if proving["proofs"]:
             cache = None if proving["no_cache"] else cache_folder()
             try:
-                options = Options(proving["jobs"] or os.cpu_count() or 1, cache=cache, thorough=False)
+                options = Options(proving["jobs"] or os.cpu_count() or 1, cache=cache,
+                                  thorough=False)
                 found = proofs(library, arch, options, progress)
             except Stopped as stopped:
                 return finish(stopped.run, True)

@@ -22,7 +22,10 @@ FILTERS = ("arch", "level", "encoding", "code", "transition", "property")
 
 
 def load(context: click.Context) -> Library:
-    """arch/ and specs/: the shipped ones, or those that the command line names."""
+    """arch/ and specs/, the shipped ones or those that the command line names.
+
+    With `only`, just the architecture of that variant.
+    """
     from verifier.run.library import load_library
 
     arch_dir, spec_dir = context.obj
@@ -39,27 +42,37 @@ def filtering(command: Callable[..., Any]) -> Callable[..., Any]:
 def running(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of everything that proves."""
     options = [
-        click.option("--jobs", type=click.IntRange(1, 256), default=None, help="processes; default: the cores"),
-        click.option("--timeout", type=click.FloatRange(0.01), default=60.0, help="seconds for one obligation"),
-        click.option("--depth", type=click.IntRange(1, 40), default=8, help="steps of the longest trace"),
+        click.option("--jobs", type=click.IntRange(1, 256), default=None,
+                     help="processes; default: the cores"),
+        click.option("--timeout", type=click.FloatRange(0.01), default=60.0,
+                     help="seconds for one obligation"),
+        click.option("--depth", type=click.IntRange(1, 40), default=8,
+                     help="steps of the longest trace"),
         click.option("--search-seconds", type=click.FloatRange(0), default=30.0, show_default=True,
                      help="how long to search for how one theorem's failures are reached; counted in work: it goes as deep "
                           "on every machine"),
         click.option("--consequences/--no-consequences", default=None,
-                     help="search also for what failures lead to; default: where it is shown or written"),
-        click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]), default="auto",
-                     help="who decides; auto is bits: folding, then SAT solvers on one and-inverter graph"),
+                     help="search also for what failures lead to; default: where it is shown or "
+                          "written"),
+        click.option("--solver", type=click.Choice(["auto", "bits", "z3", "bitwuzla", "cvc5"]),
+                     default="auto", help="who decides; auto is bits: folding, then SAT solvers on "
+                                          "one and-inverter graph"),
         click.option("--cross-check", "cross", is_flag=True,
                      help="decide by bits and by z3 (or the one of --solver); uses no cache"),
         click.option("--dump-smt", "dump_smt", type=click.Path(path_type=Path), metavar="DIR",
                      help="write what is asked as SMT-LIB 2, a file for each step of each code"),
         click.option("--tree", type=click.Path(path_type=Path),
-                     help="a Linux source tree, to replay in; its build files run as you, in a jail if bubblewrap works"),
+                     help="a Linux source tree, to replay in; its build files run as you, in a "
+                          "jail if bubblewrap works"),
         click.option("--helpers", type=click.Choice(["yaml", "kernel"]), default="yaml",
                      help="whose helpers: those of arch/, or with --tree the kernel's own, lifted"),
-        click.option("--no-cache", is_flag=True, help="neither read nor keep proofs of earlier runs"),
+        click.option(
+            "--no-cache", is_flag=True, help="neither read nor keep proofs of earlier runs"
+        ),
         click.option("-q", "--quiet", is_flag=True, help="the closing line only"),
-        click.option("-v", "--verbose", is_flag=True, help="every obligation, also the proved ones"),
+        click.option(
+            "-v", "--verbose", is_flag=True, help="every obligation, also the proved ones"
+        ),
         click.option("--no-color", is_flag=True, help="no colour (as with NO_COLOR)"),
     ]
     for option in reversed(options):
@@ -69,12 +82,16 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def writing(command: Callable[..., Any]) -> Callable[..., Any]:
     """The files that verdicts are written to."""
-    inhabitants = "in JSON, with each proof a step for which all that it assumes is true: files become many times as large"
-    lines = "write lines of JSON while the run goes on: those of a theorem when it closes; - is standard output"
+    inhabitants = ("in JSON, with each proof a step for which all that it assumes is true: files "
+                   "become many times as large")
+    lines = ("write lines of JSON while the run goes on: those of a theorem when it closes; - is "
+             "standard output")
     command = click.option("--inhabitants", is_flag=True, help=inhabitants)(command)
     command = click.option("--jsonl", "jsonl_file", metavar="FILE", help=lines)(command)
-    for name, what in (("sarif", "SARIF 2.1.0"), ("junit", "JUnit XML"), ("json", "JSON; - is standard output")):
-        command = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=f"write the result as {what}")(command)
+    for name, what in (("sarif", "SARIF 2.1.0"), ("junit", "JUnit XML"),
+                       ("json", "JSON; - is standard output")):
+        command = click.option(f"--{name}", f"{name}_file", metavar="FILE",
+                               help=f"write the result as {what}")(command)
     return command
 
 
@@ -92,4 +109,5 @@ def make_filters(given: dict[str, Any]) -> Filters:
     """What the options of `filtering` let through; they are taken out of what was given."""
     from verifier.run.filters import Filters
 
-    return Filters(**{name: given.pop(name) for name in FILTERS}, theorems=tuple(given.pop("theorems", ())))
+    return Filters(**{name: given.pop(name) for name in FILTERS},
+                   theorems=tuple(given.pop("theorems", ())))

@@ -14,7 +14,15 @@ from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import tell
 from verifier.commands.execute import Progress, color, execute, finish, write_files
-from verifier.commands.options import FILTERS, filtering, load, mailing, make_filters, running, writing
+from verifier.commands.options import (
+    FILTERS,
+    filtering,
+    load,
+    mailing,
+    make_filters,
+    running,
+    writing,
+)
 from verifier.commands.told import keep, tell_again
 
 if TYPE_CHECKING:
@@ -30,24 +38,30 @@ pteproof explain ID        how one obligation fails: values, steps, what it lead
 pteproof prove s390        another architecture; pteproof list variants has all
 pteproof prove --all       every variant, level, encoding and code: an hour
 pteproof audit             what option C breaks in today's code, place by place"""
-FIRST_SECONDS = 0.0  # of the search of one theorem, in the first answer: what known steps lead to is found without
+# of the search of one theorem, in the first answer: what known steps lead to is found without
+FIRST_SECONDS = 0.0
 
 
 @click.command()
 @click.argument("theorems", metavar="[THEOREM]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="the whole matrix: every variant, level, encoding and code")
+@click.option("--all", "everything", is_flag=True,
+              help="the whole matrix: every variant, level, encoding and code")
 @filtering
 @running
 @writing
 @mailing
-@click.option("--unneeded", is_flag=True, help="list the assumptions that none of these proofs needs, instead of the verdicts")
+@click.option("--unneeded", is_flag=True,
+              help="list the assumptions that none of these proofs needs, instead of the verdicts")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="RESULT",
-              help="the JSON of an earlier run: say what is new, and let the exit code speak of that only")
+              help="the JSON of an earlier run: say what is new, and let the exit code speak of "
+                   "that only")
 @click.pass_context
 def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: Any) -> int:
-    """Prove or refute theorems: VARIANT/LEVEL/ENCODING/CODE, or a part of that from the left, each part a glob.
+    """Prove or refute theorems: VARIANT/LEVEL/ENCODING/CODE, or a part of that from the left, each
+    part a glob.
 
-    Without one, without filters and without --all: what most people have, x86_64 and arm64 at level pte.
+    Without one, without filters and without --all: what most people have, x86_64 and arm64 at level
+    pte.
     """
     from verifier.prove.baseline import read_baseline
     from verifier.prove.results import exit_code, settled
@@ -55,7 +69,8 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
     from verifier.run.plan import first_theorems
 
     first = not everything and not any(given[key] for key in ("theorems", *FILTERS))
-    if first and context.get_parameter_source("search_seconds") is click.core.ParameterSource.DEFAULT:
+    asked = context.get_parameter_source("search_seconds")
+    if first and asked is click.core.ParameterSource.DEFAULT:
         given["search_seconds"] = FIRST_SECONDS
     key = given | {"first": first}
     filters = make_filters(given)
@@ -95,7 +110,9 @@ def against(library: Library, filters: Filters, run: Run, baseline: Baseline) ->
         variant, level, encoding, _, code, _ = identity.split("/")
         return f"{variant}/{level}/{encoding}/{code}" not in unfinished and asked(identity)
 
-    return replace(run, compared=compare(baseline, ((r.obligation.id, said(r)) for r in run.results), wanted))
+    return replace(
+        run, compared=compare(baseline, ((r.obligation.id, said(r)) for r in run.results), wanted)
+    )
 
 
 def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
@@ -117,7 +134,10 @@ def _unneeded(library: Library, filters: Filters, given: dict[str, Any]) -> int:
 @mailing
 @click.pass_context
 def audit(context: click.Context, /, **given: Any) -> int:
-    """What today's code breaks under an encoding: the work list, worst first. Default: --encoding option-c."""
+    """What today's code breaks under an encoding: the work list, worst first.
+
+    Default: --encoding option-c.
+    """
     from verifier.prove.results import exit_code, settled
     from verifier.report import forms
 
@@ -129,7 +149,8 @@ def audit(context: click.Context, /, **given: Any) -> int:
 
     def complete(library: Library, filters: Filters) -> Filters:
         encoding, code = library.spec.first.audit
-        return replace(filters, encoding=filters.encoding or (encoding,), code=filters.code or (code,))
+        return replace(filters, encoding=filters.encoding or (encoding,), code=filters.code
+                       or (code,))
 
     library, run, stopped = execute(context, filters, given, complete)
     if not write_files(library, run, given):
@@ -142,7 +163,8 @@ def audit(context: click.Context, /, **given: Any) -> int:
 
 @click.command()
 @click.argument("identity", metavar="ID")
-@click.option("--more", type=click.IntRange(1, 100), default=1, help="as many counterexamples, by more than the frame")
+@click.option("--more", type=click.IntRange(1, 100), default=1,
+              help="as many counterexamples, by more than the frame")
 @running
 @writing
 @mailing
@@ -159,11 +181,14 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
 
     parts = identity.split("/")
     if len(parts) != 6:
-        raise UsageError(f"{identity!r} is no obligation: variant/level/encoding/transition/code/property")
+        raise UsageError(
+            f"{identity!r} is no obligation: variant/level/encoding/transition/code/property"
+        )
     variant, level, encoding, transition, code, prop = (part.replace("[", "[[]") for part in parts)
     filters = Filters((variant,), (level,), (encoding,), (code,), (transition,), (prop,))
     library, run, stopped = execute(context, filters, given)
-    named = tuple(r for r in run.results if r.obligation.id == identity)  # an architecture may have a variant of its own name
+    # an architecture may have a variant of its own name
+    named = tuple(r for r in run.results if r.obligation.id == identity)
     run = replace(run, results=named) if named and not stopped else run
     if not write_files(library, run, given):
         texts = []

@@ -22,21 +22,26 @@ __all__ = ["Told", "keep", "tell_again"]
 
 _KEY = "verifier.commands.told"  # where the context has what was keyed before anything was loaded
 _MORE = (  # where one of these is given, a command says more than a text
-    "tree", "cross", "no_cache", "json_file", "jsonl_file", "junit_file", "sarif_file", "dump_smt", "verbose", "baseline")
+    "tree", "cross", "no_cache", "json_file", "jsonl_file", "junit_file", "sarif_file", "dump_smt",
+    "verbose", "baseline")
 _IDLE = ("jobs", "no_cache")  # options that change nothing of what is told
 
 
 class Told:
-    """What a whole command told, under a digest of all that it was told from: one file for each set of inputs.
+    """What a whole command told, under a digest of all that it was told from: one file for each set
+    of inputs.
 
-    Only what would be told again is kept: no run that was stopped, gave up for want of time or memory, or contradicted itself.
+    Only what would be told again is kept: no run that was stopped, gave up for want of time or
+    memory, or contradicted itself.
     """
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self.path = None if folder is None else folder / "told" / f"{key[:32]}.json"
 
     def read(self) -> tuple[str, int, str] | None:
-        """The text, the exit code and when that was; None where it was never told, or the file is not as it was written."""
+        """The text, the exit code and when that was; None where it was never told, or the file is
+        not as it was written.
+        """
         match read_sealed(self.path):
             case {"text": str(text), "exit": int(code), "at": str(at)}:
                 return text, code, at
@@ -45,12 +50,15 @@ class Told:
     def keep(self, text: str, code: int) -> None:
         """Keep it; a folder that cannot be written is no error."""
         if self.path is not None:
-            write_sealed(self.path, {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S")})
+            write_sealed(
+                self.path, {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S")}
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What a command tells from: its key, and the digests of all files of arch/, specs/ and hints/."""
+    """What a command tells from: its key, and the digests of all files of arch/, specs/ and hints/.
+    """
 
     key: str
     files: Mapping[Path, str]
@@ -66,15 +74,18 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
         return None
     from verifier.base.digests import digest, digest_files, program
 
-    folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs"), data_folder("hints")]
+    folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs"),
+               data_folder("hints")]
     words = {name: value for name, value in given.items() if name not in _IDLE}
     try:
         files = [digest_files(folder) for folder in folders]
-        key = digest(program("verifier.cli"), command, repr(sorted(words.items())), [str(f) for f in folders], files,
+        key = digest(program("verifier.cli"), command, repr(sorted(words.items())),
+                     [str(f) for f in folders], files,
                      _painted(given), repr(page()))
     except OSError:
         return None  # a file that cannot be read is told of by who reads it
-    rows = ((folder / name, found) for folder, those in zip(folders, files, strict=True) for name, found in those.items())
+    rows = ((folder / name, found) for folder, those in zip(folders, files, strict=True)
+            for name, found in those.items())
     return _Inputs(key, {path.absolute(): found for path, found in rows})
 
 
@@ -82,11 +93,9 @@ def _painted(given: dict[str, Any]) -> bool:
     return "no_color" in given and color(given)
 
 
-def tell_again(context: click.Context, command: str, given: dict[str, Any], silently: bool = False) -> int | None:
-    """Tell again what this command told on these inputs before; its exit code, or None where it did not.
-
-    `silently`: without saying so, where finding it anew would come to the same and takes no time that anybody minds.
-    """
+def tell_again(context: click.Context, command: str, given: dict[str, Any],
+               silently: bool = False) -> int | None:
+    """Tell again what this command told on the same inputs; its exit code, or None."""
     inputs = context.meta[_KEY] = _inputs(context, command, given)
     found = None if inputs is None else Told(cache_folder(), inputs.key).read()
     if found is None:
@@ -94,13 +103,14 @@ def tell_again(context: click.Context, command: str, given: dict[str, Any], sile
     text, code, at = found
     tell(text, painted=_painted(given))
     if not silently:
-        tell_error(f"pteproof: told from the cache: on the same arch/, specs/ and program this was found on {at} "
+        tell_error("pteproof: told from the cache: on the same arch/, specs/ and program this was "
+                   f"found on {at} "
                    "(--no-cache decides it again)")
     return int(code)
 
 
 def keep(context: click.Context, command: str, given: dict[str, Any], text: str, code: int) -> None:
-    """Keep what was told, with the exit code, if nothing that it was told from has changed meanwhile."""
+    """Keep what was told, if the same command would tell it again, and its inputs are unchanged."""
     from verifier.language.read_yaml import OPENED
 
     inputs = context.meta.get(_KEY)

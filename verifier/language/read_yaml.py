@@ -127,7 +127,8 @@ class Items(list["Plain"]):
         return [item.text for item in self.each(Source, f"{what} must be a list of words")]
 
     def each(self, kind: type[T], error: str) -> list[T]:
-        """The items, which must all be of this kind; SpecError with this text at the first that is not.
+        """The items, which must all be of this kind; SpecError with this text at the first that is
+        not.
         """
         found: list[T] = []
         for item, where in zip(self, self.at, strict=True):

@@ -140,7 +140,8 @@ def find_variant(archs: Mapping[str, Arch], name: str) -> Variant:
         return next((variant for variant in own if variant.default), own[0])
     found = next((variant for variant in variants if variant.name == name), None)
     if found is None:
-        raise UsageError(f"unknown architecture or variant {name!r}{nearest(name, [*archs, *(v.name for v in variants)])}")
+        raise UsageError("unknown architecture or variant "
+                         f"{name!r}{nearest(name, [*archs, *(v.name for v in variants)])}")
     return found
 
 

@@ -48,7 +48,8 @@ def check_model(model: Model) -> None:
 
 
 def _check_comparing(model: Model, prop: Property) -> None:
-    """It is views or helpers of one entry that it compares by, and a truth of one that says where."""
+    """It is views or helpers of one entry that it compares by, and a truth of one that says where.
+    """
     for view in (*prop.compares.values(), *((prop.comparable,) if prop.comparable else ())):
         for level in (model.base, model.level):
             if (model.definition("views", view) is None

@@ -22,7 +22,7 @@ from verifier.model.arch import GENERIC
 
 __all__ = ["Whole", "bare", "read_whole"]
 
-Whole = tuple[Table, tuple[str, ...]]  # a file with what it shares, and the architectures it is like
+Whole = tuple[Table, tuple[str, ...]]  # a file with what it shares, and what it is like
 _ITS_OWN = ("arch", "like", "without", "differs", "variants")  # what is never the base's
 
 
@@ -98,7 +98,9 @@ class _Merge:
     def value(self, whole: Table, key: str) -> None:
         """A key that has one value: the file's own, else the base's."""
         if key in self.own and key in self.base:
-            raise SpecError(self.own.key_at[key], f"{self.name} has {key!r} too: say it in `differs`")
+            raise SpecError(
+                self.own.key_at[key], f"{self.name} has {key!r} too: say it in `differs`"
+            )
         if key in self.differs:
             if key not in self.base:
                 raise SpecError(self.differs.key_at[key], f"{self.name} has no {key!r} to differ "

@@ -42,8 +42,8 @@ from verifier.model.spec import (
 
 __all__ = ["load_reading", "load_spec"]
 
-_WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes", "elsewhere",
-          "observations", "init", "shown", "waiting")
+_WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes",
+          "elsewhere", "observations", "init", "shown", "waiting")
 
 
 _NOTHING = Asked((), ())

@@ -111,7 +111,8 @@ def applies(model: Model, prop: Property, code: str) -> bool:
 
 
 def applying(model: Model, code: str) -> list[Property]:
-    """The properties that say anything for this variant, encoding and code, in the order of specs/."""
+    """The properties that say anything for this variant, encoding and code, in the order of specs/.
+    """
     if code not in model.applying:
         model.applying[code] = [p for p in model.spec.properties.values()
                                 if applies(model, p, code)]

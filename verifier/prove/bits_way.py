@@ -403,7 +403,10 @@ def _replay(model: Model, group: Group, move: Move) -> Replayed:
 
 
 def _settled(judge: StepJudge[int, bool]) -> bool:
-    """Are the answers of helpers settled, with plain integers? Else they say nothing of the step."""
+    """Are the answers of helpers settled, with plain integers?
+
+    Else they say nothing of the step.
+    """
     return not any(judge.memory.take().values())
 
 

@@ -15,8 +15,8 @@ from verifier.prove.obligations import Group, Obligation
 
 __all__ = [
     "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State",
-    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "reason", "recounted", "said",
-    "settled", "verdict_name",
+    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "reason",
+    "recounted", "said", "settled", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -218,7 +218,10 @@ def reason(verdict: Verdict) -> str:
 
 
 def settled(run: Run) -> bool:
-    """Would the same be found again? Not where a run was stopped, contradicts itself, or gave up for want of time or memory."""
+    """Would the same be found again?
+
+    Not where a run was stopped, contradicts itself, or gave up for want of time or memory.
+    """
     gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive"
                   for r in run.results)
     return not (run.stopped or run.contradictions or run.unfinished or gave_up)

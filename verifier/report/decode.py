@@ -37,12 +37,17 @@ def parse_value(text: str, width: int) -> int:
     return value
 
 
-def decode_text(layout: Layout, spec: Spec, encoding: Encoding, values: Sequence[str], as_json: bool) -> str:
-    """Each value: one line of flags, then fields and helpers. `spec` has at least what the encoding's definitions may call.
+def decode_text(layout: Layout, spec: Spec, encoding: Encoding, values: Sequence[str],
+                as_json: bool) -> str:
+    """Each value: one line of flags, then fields and helpers.
+
+    `spec` has at least what the encoding's definitions may call.
 
     Where the layout is not under the overlay that the encoding takes, nothing is said of exclusive.
     """
-    exclusive = None if encoding.overlay != layout.overlay else _exclusive(Model(spec, layout, encoding))
+    exclusive = (
+        None if encoding.overlay != layout.overlay else _exclusive(Model(spec, layout, encoding))
+    )
     found = [_decoded(layout, parse_value(value, layout.width), exclusive) for value in values]
     if as_json:
         return json.dumps(found, indent=1)
@@ -52,7 +57,8 @@ def decode_text(layout: Layout, spec: Spec, encoding: Encoding, values: Sequence
 def _exclusive(model: Model) -> Any:
     """The encoding's reading of a present entry, or None where it is not in the entry."""
     function = None if model.encoding.state else model.definition("encoding", "exclusive")
-    return None if function is None else lambda value: truth_of(Machine(Integers()), function, (value,))
+    return (None if function is None
+            else lambda value: truth_of(Machine(Integers()), function, (value,)))
 
 
 def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
@@ -62,12 +68,14 @@ def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
         if not name.startswith("pte_"):
             continue
         function = layout.helper(name)
-        if len(function.params) == 1 and function.params[0].type == layout.width and function.returns == BOOL:
+        if (len(function.params) == 1 and function.params[0].type == layout.width
+                and function.returns == BOOL):
             helpers[name] = truth_of(machine, function, (value,))
     present = helpers.get("pte_present", False)
     swap = not present and not helpers.get("pte_none", True)
     result: dict[str, Any] = {
-        "value": f"0x{value:0{layout.width // 4}x}", "variant": layout.variant.name, "flags": flags_line(layout, value),
+        "value": f"0x{value:0{layout.width // 4}x}", "variant": layout.variant.name,
+        "flags": flags_line(layout, value),
         "kind": "present" if present else "swap" if swap else "none",
         "fields": fields(layout, value, present),
         "helpers": helpers,
@@ -77,14 +85,16 @@ def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
         result["exclusive"] = None if exclusive is None else exclusive(value)
     elif swap:
         entry = word_of(machine, layout.helper("pte_to_swp_entry"), (value,))
-        result["swap"] = {name: f"0x{word_of(machine, layout.helper(f'swp_{name}'), (entry,)):x}" for name in ("type", "offset")}
+        result["swap"] = {name: f"0x{word_of(machine, layout.helper(f'swp_{name}'), (entry,)):x}"
+                          for name in ("type", "offset")}
         result["swap"]["kind"] = _swap_kind(layout, machine, entry)
     return result
 
 
 _SWAP_KINDS = (
-    "is_readable_migration_entry", "is_readable_exclusive_migration_entry", "is_writable_migration_entry",
-    "is_device_private_entry", "is_device_exclusive_entry", "is_hwpoison_entry", "is_pte_marker_entry",
+    "is_readable_migration_entry", "is_readable_exclusive_migration_entry",
+    "is_writable_migration_entry", "is_device_private_entry", "is_device_exclusive_entry",
+    "is_hwpoison_entry", "is_pte_marker_entry",
 )
 
 
@@ -97,7 +107,8 @@ def _swap_kind(layout: Layout, machine: Machine[int, bool], entry: int) -> str:
 
 
 def fields(layout: Layout, value: int, present: bool) -> dict[str, str]:
-    """The fields that are not 0, each bit under one name: that of a swap entry first where it is not present.
+    """The fields that are not 0, each bit under one name: that of a swap entry first where it is
+    not present.
 
     Bits without a name are under `unknown`.
     """
@@ -117,7 +128,8 @@ def flags_line(layout: Layout, value: int) -> str:
             continue
         seen |= item.mask
         left &= ~item.mask
-        words.append(item.name if item.low == item.high else f"{item.name}=0x{(value & item.mask) >> item.low:x}")
+        words.append(item.name if item.low == item.high
+                     else f"{item.name}=0x{(value & item.mask) >> item.low:x}")
     return "|".join([*words, *([f"0x{left:x}"] if left else [])]) or "0"
 
 
@@ -128,7 +140,8 @@ def _decoded_text(found: dict[str, Any]) -> str:
     if "pfn" in found:
         about += f", pfn {found['pfn']}"
         if found["exclusive"] is not None:
-            about += f", {'exclusive' if found['exclusive'] else 'maybe shared'} if it maps an anonymous page"
+            about += (f", {'exclusive' if found['exclusive'] else 'maybe shared'} if it maps an "
+                      "anonymous page")
     if "swap" in found:
         swap = found["swap"]
         about += f": {swap['kind']}, type {int(swap['type'], 16)}, offset {swap['offset']}"

@@ -18,7 +18,8 @@ __all__ = ["difference_data", "difference_text"]
 
 _SAYS = {
     "broken": "in this state the old step keeps it, whatever it observes; the new one breaks it",
-    "widened": "the new step breaks it in a state in which the old one is not taken: something that was required is not",
+    "widened": "the new step breaks it in a state in which the old one is not taken: something "
+               "that was required is not",
     "lost": "no state leads there any more",
     "fixed": "the old breaks it, the new proves it",
     "still broken": "the new breaks it, but in no state in which the old keeps it",
@@ -29,7 +30,8 @@ _SAYS = {
 _QUIET = ("same", "kept")
 
 
-def difference_text(library: Library, found: Sequence[Difference], verbose: bool, quiet: bool) -> str:
+def difference_text(library: Library, found: Sequence[Difference], verbose: bool,
+                    quiet: bool) -> str:
     """What is worse with its values, the rest by name, and how many of each."""
     parts = []
     for one in found if not quiet else ():
@@ -37,19 +39,24 @@ def difference_text(library: Library, found: Sequence[Difference], verbose: bool
             if verbose:
                 parts.append(labelled(f"{one.word:<12}  ", one.id))
             continue
-        lines = [labelled(f"{one.word:<12}  ", one.id), wrap(_SAYS[one.word] + (f"; {one.note}" if one.note else ""))]
+        lines = [labelled(f"{one.word:<12}  ", one.id),
+                 wrap(_SAYS[one.word] + (f"; {one.note}" if one.note else ""))]
         model = _model(library, one)
         if one.move is not None and one.old is not None:
             if one.trace:
-                lines.append("  reached from a fresh mapping by the new's steps:\n" + moves_text(model, one.trace))
+                lines.append("  reached from a fresh mapping by the new's steps:\n"
+                             + moves_text(model, one.trace))
             lines += ["  the new:\n" + moves_text(model, [one.move]),
                       "  the old, from the same state:\n" + moves_text(model, [one.old])]
         elif one.values:
-            lines.append(wrap("for " + ", ".join(f"{n}={int(v):#x}" for n, v in one.values.items())))
+            lines.append(
+                wrap("for " + ", ".join(f"{n}={int(v):#x}" for n, v in one.values.items()))
+            )
         parts.append("\n".join(lines))
     counts = Counter(one.word for one in found)
     order = (*_SAYS, *_QUIET)
-    parts.append(wrap(f"Compared {len(found)}: " + ", ".join(f"{counts[w]} {w}" for w in order if counts[w]) + ".", "", "  "))
+    parts.append(wrap(f"Compared {len(found)}: "
+                      + ", ".join(f"{counts[w]} {w}" for w in order if counts[w]) + ".", "", "  "))
     return "\n\n".join(parts) if not verbose else "\n".join(parts)
 
 
@@ -63,8 +70,12 @@ def difference_data(library: Library, found: Iterable[Difference]) -> dict[str, 
     rows = []
     for one in found:
         model = _model(library, one)
-        rows.append({"id": one.id, "transition": one.transition, "property": one.property, "verdict": one.word,
+        rows.append({"id": one.id, "transition": one.transition, "property": one.property,
+                     "verdict": one.word,
                      "note": one.note, "new": None if one.move is None else move(model, one.move),
-                     "old": None if one.old is None else move(model, one.old), "trace": moves(model, one.trace),
-                     "values": {n: number(v) for n, v in one.values.items()} if one.move is None else {}})
-    return {"schema": "pteproof.difference/2", "summary": dict(Counter(row["verdict"] for row in rows)), "results": rows}
+                     "old": None if one.old is None else move(model, one.old),
+                     "trace": moves(model, one.trace),
+                     "values": {n: number(v) for n, v in one.values.items()} if one.move is None
+                     else {}})
+    return {"schema": "pteproof.difference/2",
+            "summary": dict(Counter(row["verdict"] for row in rows)), "results": rows}

@@ -34,7 +34,9 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     if name == "INCOMPLETE":
         parts.append(wrap(f"{reason(result.verdict)}."))
     if name == "UNKNOWN":
-        parts.append(wrap(f"{getattr(result.verdict, 'reason', '')}: {getattr(result.verdict, 'detail', '')}."))
+        parts.append(wrap(
+            f"{getattr(result.verdict, 'reason', '')}: {getattr(result.verdict, 'detail', '')}."
+        ))
     counterexample = getattr(result.verdict, "counterexample", None)
     inhabitant = getattr(result.verdict, "inhabitant", None)
     if counterexample is not None:
@@ -48,16 +50,20 @@ def explain_text(library: Library, result: Result, color: bool = False) -> str:
     return "\n\n".join(parts)
 
 
-def _counterexample(library: Library, model: Model, result: Result, found: Counterexample) -> list[str]:
+def _counterexample(library: Library, model: Model, result: Result,
+                    found: Counterexample) -> list[str]:
     parts = []
     if found.move.transition == "static":
-        given = ", ".join(f"{n}={v if isinstance(v, bool) else hex(v)}" for n, v in found.move.inputs.items())
+        given = ", ".join(f"{n}={v if isinstance(v, bool) else hex(v)}"
+                          for n, v in found.move.inputs.items())
         return [wrap(f"fails for {given}")]
     if found.reached and found.trace:
-        parts.append(wrap(f"reached from a fresh mapping in {found.depth} steps; each recomputed with plain integers:"))
+        parts.append(wrap(f"reached from a fresh mapping in {found.depth} steps; each recomputed "
+                          "with plain integers:"))
         parts.append(moves_text(model, found.trace))
     elif found.trace:
-        parts.append(wrap("reached after an earlier step has broken a property; each recomputed with plain integers:"))
+        parts.append(wrap("reached after an earlier step has broken a property; each recomputed "
+                          "with plain integers:"))
         parts.append(moves_text(model, found.trace))
     elif not found.reached:
         parts.append(wrap(f"no trace of up to {found.depth} steps leads there. The step alone:"))
@@ -67,11 +73,14 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
     words = _hardware_words(model, found)
     if words:
         parts.append(wrap(words))
-    shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
+    shown = why(model, result.obligation.group, found.move, result.obligation.property,
+                found.process)
     if shown is not None:
         parts.append(_shown(shown))
     if found.leads_to:
-        parts.append(f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to))
+        parts.append(
+            f"  and that leads to {found.consequence}:\n" + moves_text(model, found.leads_to)
+        )
         parts += [wrap(words) for words in consequence_words(found)]
     elif not found.thorough:
         parts.append(wrap("What that leads to was not asked: --consequences asks."))
@@ -83,21 +92,26 @@ def _counterexample(library: Library, model: Model, result: Result, found: Count
 def consequence_words(found: Counterexample) -> list[str]:
     """What is to be said of what a failure leads to, or of the search for it."""
     if found.leads_to:
-        said = ["The same steps from the state before the failure do not end so, whatever their inputs: decided by the solver."]
+        said = (["The same steps from the state before the failure do not end so, whatever their "
+                 "inputs: decided by the solver."])
         if found.unproved:
             said.append(f"Of these steps not proved themselves: {', '.join(found.unproved)}.")
         return said
     others = {0: "", 1: "One that does may end so without the failure too, and is not shown. "}.get(
-        found.rejected, f"{found.rejected} that do may end so without the failure too, and are not shown. ")
+        found.rejected,
+        f"{found.rejected} that do may end so without the failure too, and are not shown. ")
     if not found.searched:
-        return [f"Searched from there for a store that leaks, or for content that is dropped. {others}".strip()]
-    return ["Searched from there for a store that leaks, or for content that is dropped: none was found within "
+        return (["Searched from there for a store that leaks, or for content that is dropped. "
+                 f"{others}".strip()])
+    return ["Searched from there for a store that leaks, or for content that is dropped: none was "
+            "found within "
             f"{found.searched} steps. {others}What more steps lead to was not asked."]
 
 
 def _shown(shown: Shown) -> str:
     """The parts of the sentence that decide that it fails, before and after the step."""
-    terms = [f"{t.reads} {t.after}" if t.before is None or t.before == t.after else f"{t.reads} {t.before} -> {t.after}"
+    terms = [f"{t.reads} {t.after}" if t.before is None or t.before == t.after
+             else f"{t.reads} {t.before} -> {t.after}"
              for t in shown.terms]
     says = f"; the step says: {shown.says}" if shown.says else ""
     return wrap(f"what shows it, of {shown.process}: {', '.join(terms)}{says}")
@@ -126,7 +140,8 @@ def _places(library: Library, result: Result) -> str:
             lines.append(_place("kernel", transition.site))
         for reason, kernel in transition.gives_up.items():
             lines.append(_place("", f"may give exclusivity up: {reason} ({kernel})"))
-    lines.append(_place("decided", f"by {result.solver}, {'from cache' if result.cached else f'{result.seconds * 1000:.0f} ms'}"))
+    took = "from cache" if result.cached else f"{result.seconds * 1000:.0f} ms"
+    lines.append(_place("decided", f"by {result.solver}, {took}"))
     lines.append(replay_line(o.id, "  replay   "))
     counterexample = getattr(result.verdict, "counterexample", None)
     if counterexample is not None:
@@ -140,7 +155,8 @@ def _places(library: Library, result: Result) -> str:
 def replay_line(identity: str, indent: str) -> str:
     """The command that explains an obligation, on two lines where it has to be."""
     line = f"{indent}pteproof explain {identity}"
-    return line if len(line) <= page().width else f"{indent}pteproof explain \\\n{' ' * len(indent)}{identity}"
+    return (line if len(line) <= page().width
+            else f"{indent}pteproof explain \\\n{' ' * len(indent)}{identity}")
 
 
 def _place(label: str, text: str) -> str:
@@ -155,7 +171,8 @@ def _where(library: Library, transition: Transition | None, prop: str) -> Where:
 
 
 def more_text(library: Library, result: Result, count: int) -> str:
-    """Further counterexamples to one obligation's step, which differ in more than frames and slots."""
+    """Further counterexamples to one obligation's step, which differ in more than frames and slots.
+    """
     from verifier.engine.bits import Bits
     from verifier.engine.bits_solver import BitsSolver
     from verifier.prove.bits_way import GroupProver

@@ -11,7 +11,8 @@ from verifier.report.tables import audit_text, prove_text
 from verifier.run.library import Library
 
 __all__ = [
-    "audit_text", "explain_text", "json_parts", "junit_parts", "more_text", "prove_text", "sarif_parts",
+    "audit_text", "explain_text", "json_parts", "junit_parts", "more_text", "prove_text",
+    "sarif_parts",
 ]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Run as JUnit XML: a suite for each theorem, proofs listed too, and what was not decided as an error."""
+"""A Run as JUnit XML: a suite for each theorem, with proofs, failures and what is undecided."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ __all__ = ["junit_parts"]
 
 
 def junit_parts(run: Run) -> Iterator[str]:
-    """Refuted is a failure; unknown, vacuous and incomplete are errors; an advisory finding is a remark.
+    """The parts of the XML.
 
-    What has no verdict is one error for each theorem, with how many obligations that are.
+    Refuted is a failure; unknown, vacuous and incomplete are errors; an advisory finding is a
+    remark. Obligations without a verdict are one error for each theorem, with their number.
     """
     document = JUnitXml("pteproof")
     document.update_statistics()
@@ -32,9 +33,11 @@ def junit_parts(run: Run) -> Iterator[str]:
         cases = [_case(result) for result in of.get(theorem.group, ())]
         if theorem.undecided or theorem.group in why:
             text = why.get(theorem.group) or "no verdict"
-            cases.append(_error(_place(theorem.group), f"{theorem.undecided} obligations are not decided: {text}", "undecided"))
+            cases.append(_error(_place(theorem.group), f"{theorem.undecided} obligations are not "
+                                                       f"decided: {text}", "undecided"))
         suites.append(_suite(document, suite, cases))
-    said = [_error("pteproof", f"contradiction: {what}", "contradiction") for what in run.contradictions]
+    said = [_error("pteproof", f"contradiction: {what}", "contradiction")
+            for what in run.contradictions]
     if run.cut_short():
         said.append(_error("pteproof", run.cut_short(), "stopped"))
     if said:
@@ -58,7 +61,8 @@ def _suite(document: JUnitXml, suite: TestSuite, cases: list[TestCase]) -> str:
 def _text(element: JUnitXml | TestSuite) -> str:
     """In ASCII, whatever the encoding of a file or a terminal is."""
     text = element.tostring()
-    return (text.decode() if isinstance(text, bytes) else str(text)).encode("ascii", "xmlcharrefreplace").decode()
+    return (text.decode() if isinstance(text, bytes)
+            else str(text)).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _place(group: Group) -> str:
@@ -73,7 +77,8 @@ def _error(place: str, why: str, name: str) -> TestCase:
 
 def _case(result: Result) -> TestCase:
     o = result.obligation
-    case = TestCase(clean(f"{o.transition}/{o.property}"), clean(_place(o.group)), round(result.seconds, 6))
+    case = TestCase(clean(f"{o.transition}/{o.property}"), clean(_place(o.group)),
+                    round(result.seconds, 6))
     name = verdict_name(result.verdict)
     if name == "proved":
         return case

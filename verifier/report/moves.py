@@ -26,7 +26,8 @@ def moves_text(model: Model, moves: Sequence[Move]) -> str:
     """The steps, each with a table of the entries that matter, how they read, and what is true."""
     rows = [[[PEOPLE[p], *_reading(model, move.after, p)] for p in (0, 1)
              if p in move.roles or move.before["entry", p] != move.after["entry", p]
-             or (number == len(moves) - 1 and move.after["reach", p])] for number, move in enumerate(moves)]
+             or (number == len(moves) - 1 and move.after["reach", p])]
+            for number, move in enumerate(moves)]
     head, *lines = columns([_HEAD, *chain(*rows)], page().width - len(_INDENT), whole=(0, 1, 2))
     left = iter(lines)
     told = [_INDENT + line for line in head]
@@ -38,9 +39,11 @@ def moves_text(model: Model, moves: Sequence[Move]) -> str:
 
 def _title(number: int, move: Move) -> str:
     """What happens in a step, and with what."""
-    chosen = ", ".join(n.split("@")[0] if v is True else f"{n}={v:#x}" for n, v in sorted(move.inputs.items())
+    chosen = ", ".join(n.split("@")[0] if v is True else f"{n}={v:#x}"
+                       for n, v in sorted(move.inputs.items())
                        if v and not n.startswith("shadow_stack"))
-    return wrap(f"{number}  {move.transition}" + (f", with {chosen}" if chosen else ""), "  ", _INDENT)
+    return wrap(f"{number}  {move.transition}" + (f", with {chosen}" if chosen else ""), "  ",
+                _INDENT)
 
 
 def _reading(model: Model, state: State, process: int) -> list[str]:
@@ -53,8 +56,10 @@ def _reading(model: Model, state: State, process: int) -> list[str]:
         return str(int(truth_of(machine, model.reading(name, level), (seen,))))
 
     present = holds("pte_present") == "1"
-    bits = [holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present else ["-", "-", "-"]
-    return [f"0x{entry:0{layout.width // 4}x}", "{:5} {:5} {}".format(*bits), reads_as(model, state, process),
+    bits = ([holds("pte_write"), holds("pte_dirty"), holds("pte_uffd_wp")] if present
+            else ["-", "-", "-"])
+    return [f"0x{entry:0{layout.width // 4}x}", "{:5} {:5} {}".format(*bits),
+            reads_as(model, state, process),
             _really(state, process)]
 
 
@@ -75,12 +80,15 @@ def _ask(model: Model, state: State, section: str, name: str, *args: int) -> boo
 
 
 def reads_as(model: Model, state: State, process: int) -> str:
-    """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's."""
+    """How the encoding reads a process's entry: exclusive, maybe shared, none, or another page's.
+    """
     if not _ask(model, state, "views", "refers", process):
         machine, level = shown(model), model.level_in(state, process)
         seen = model.seen(machine, int(state["entry", process]), level)
-        return "none" if truth_of(machine, model.reading("none", level), (seen,)) else "another page"
-    kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "), ("on_device", "device, "),
+        return ("none" if truth_of(machine, model.reading("none", level), (seen,))
+                else "another page")
+    kind = next((word for view, word in (("swapped", "swap, "), ("migrating", "migration, "),
+                                         ("on_device", "device, "),
                                            ("in_device_memory", "device memory, "))
                  if _ask(model, state, "views", view, process)), "")
     exclusive = _ask(model, state, "readings", "exclusive_now", process)
@@ -91,7 +99,8 @@ def _really(state: State, process: int) -> str:
     words = []
     if state["reach", 1 - process]:
         words.append(f"also reached by {PEOPLE[1 - process]}")
-    if state["third_maps"] or state["third_swaps"] or state["third_migrates"] or state["third_reads"]:
+    if (state["third_maps"] or state["third_swaps"] or state["third_migrates"]
+            or state["third_reads"]):
         words.append("also used by a third process")
     if state["granted", process]:
         words.append("exclusive")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Run as JSON: the public contract pteproof.result/2, whose schema is schema.json beside this file.
+"""A Run as JSON: the public contract pteproof.result/2, whose schema is schema.json beside this
+file.
 
-Most of a run is proofs, which say little: they stand together, a line for each step. What fails is a line each, in full.
+Most of a run is proofs, which say little: they stand together, a line for each step. What fails is
+a line each, in full.
 """
 
 from __future__ import annotations
@@ -55,18 +57,20 @@ def json_parts(library: Library | None, run: Run, inhabitants: bool = False) -> 
     for kind, name in (("proofs", "proofs"), ("failure", "failures")):
         yield f',\n"{name}":['
         number = 0
-        for number, (_, record) in enumerate(records(library, run.results, inhabitants, (kind,)), 1):
+        for number, (_, record) in enumerate(records(library, run.results, inhabitants, (kind,)),
+                                             1):
             yield (",\n" if number > 1 else "\n") + text(record)
         yield "\n]" if number else "]"
     yield "}\n"
 
 
 def records(
-    library: Library | None, results: Iterable[Result], inhabitants: bool, kinds: Collection[str] = ("proofs", "failure"),
+    library: Library | None, results: Iterable[Result], inhabitants: bool,
+    kinds: Collection[str] = ("proofs", "failure"),
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Of each step, as results stand together: what is proved of it, and then each obligation that is not.
+    """For each step, one record of what is proved, then one for each obligation that is not.
 
-    inhabitants  with a step for which all is true that was assumed
+    inhabitants  with a step that satisfies everything that is assumed
     kinds        which of the two
     """
     for _, found in groupby(results, lambda r: (r.obligation.group, r.obligation.transition)):
@@ -78,9 +82,11 @@ def records(
                 failures.append(result)
                 continue
             shown = id(result.verdict.inhabitant) if inhabitants else 0
-            alike.setdefault((result.solver, result.cached, result.assumptions, shown), []).append(result)
+            alike.setdefault((result.solver, result.cached, result.assumptions, shown),
+                             []).append(result)
         if "proofs" in kinds:
-            yield from (("proofs", _proofs(library, those, inhabitants)) for those in alike.values())
+            yield from (("proofs", _proofs(library, those, inhabitants))
+                        for those in alike.values())
         if "failure" in kinds:
             yield from (("failure", _failure(library, one, inhabitants)) for one in failures)
 
@@ -111,7 +117,8 @@ def head(run: Run) -> dict[str, Any]:
 def _theorem(found: TheoremResult) -> dict[str, Any]:
     """What a theorem comes to."""
     return {
-        "theorem": str(found.group), "verdict": found.verdict, "whole": found.whole, "lemmas": list(found.lemmas),
+        "theorem": str(found.group), "verdict": found.verdict, "whole": found.whole,
+        "lemmas": list(found.lemmas),
         "counts": {**found.counts, "undecided": found.undecided},
     }
 
@@ -120,22 +127,27 @@ def _proofs(library: Library, alike: Sequence[Result], inhabitants: bool) -> dic
     """What was proved of a step in one way: under the same assumptions, by the same solver."""
     first = alike[0]
     return {
-        "step": first.obligation.id.rpartition("/")[0], "catalogue": list(first.obligation.catalogue), "solver": first.solver,
-        "cached": first.cached, "seconds": round(sum(r.seconds for r in alike), 5), "assumptions": list(first.assumptions),
-        "proved": [r.obligation.property for r in alike], **_inhabitant(library, first, inhabitants),
+        "step": first.obligation.id.rpartition("/")[0],
+        "catalogue": list(first.obligation.catalogue), "solver": first.solver,
+        "cached": first.cached, "seconds": round(sum(r.seconds for r in alike), 5),
+        "assumptions": list(first.assumptions),
+        "proved": [r.obligation.property for r in alike],
+        **_inhabitant(library, first, inhabitants),
     }
 
 
 def _inhabitant(library: Library, result: Result, wanted: bool) -> dict[str, Any]:
     found = getattr(result.verdict, "inhabitant", None) if wanted else None
-    return {} if found is None else {"inhabitant": move(library.group_model(result.obligation.group), found)}
+    return ({} if found is None
+            else {"inhabitant": move(library.group_model(result.obligation.group), found)})
 
 
 def _failure(library: Library, result: Result, inhabitants: bool) -> dict[str, Any]:
     """What is not proved, in full."""
     o, verdict = result.obligation, result.verdict
     found: dict[str, Any] = {
-        "id": o.id, "verdict": verdict_name(verdict), "kind": o.kind, "claim": o.claim, "catalogue": list(o.catalogue),
+        "id": o.id, "verdict": verdict_name(verdict), "kind": o.kind, "claim": o.claim,
+        "catalogue": list(o.catalogue),
         "seconds": round(result.seconds, 5), "solver": result.solver, "cached": result.cached,
         "assumptions": list(result.assumptions), "counterexample": None,
     }
@@ -143,7 +155,8 @@ def _failure(library: Library, result: Result, inhabitants: bool) -> dict[str, A
         found["ways"] = list(result.ways)
     counterexample = getattr(verdict, "counterexample", None)
     if counterexample is not None:
-        found["counterexample"] = _counterexample(library.group_model(o.group), result, counterexample)
+        found["counterexample"] = _counterexample(library.group_model(o.group), result,
+                                                  counterexample)
     if isinstance(verdict, Unknown):
         found["reason"], found["detail"] = verdict.reason, verdict.detail
     elif isinstance(verdict, (Vacuous, Incomplete)):
@@ -152,14 +165,18 @@ def _failure(library: Library, result: Result, inhabitants: bool) -> dict[str, A
 
 
 def _counterexample(model: Model, result: Result, found: Counterexample) -> dict[str, Any]:
-    shown = why(model, result.obligation.group, found.move, result.obligation.property, found.process)
+    shown = why(model, result.obligation.group, found.move, result.obligation.property,
+                found.process)
     return {
-        "steps": moves(model, found.trace or (found.move,)), "reached": found.reached, "depth": found.depth,
+        "steps": moves(model, found.trace or (found.move,)), "reached": found.reached,
+        "depth": found.depth,
         "process": None if found.process is None else NAMES[found.process],
         "fails": None if shown is None else {
             "process": shown.process, "says": shown.says,
-            "terms": [{"term": t.reads, "before": t.before, "after": t.after} for t in shown.terms]},
-        "leads_to": moves(model, found.leads_to, found.move.after), "consequence": found.consequence or None,
+            "terms": [{"term": t.reads, "before": t.before, "after": t.after}
+                      for t in shown.terms]},
+        "leads_to": moves(model, found.leads_to, found.move.after), "consequence": found.consequence
+        or None,
         "searched": found.searched, "rejected": found.rejected, "unproved": list(found.unproved),
         "replay": {"evaluator": found.replayed, "kernel": found.kernel, "why": found.kernel_why},
     }

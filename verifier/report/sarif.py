@@ -15,17 +15,22 @@ from verifier.run.library import Library
 __all__ = ["sarif_parts"]
 
 PLACE = '"results go here"'
-_KIND = {"proved": "pass", "refuted": "fail", "vacuous": "open", "unknown": "open", "incomplete": "open"}
+_KIND = {"proved": "pass", "refuted": "fail", "vacuous": "open", "unknown": "open",
+         "incomplete": "open"}
 
 
 def sarif_parts(library: Library | None, run: Run) -> Iterator[str]:
-    """One SARIF run; a rule for each property, a place in specs/ for each result. What was not decided is a notification."""
+    """The parts of one SARIF run: a rule for each property, a place in specs/ for each result.
+
+    What was not decided is a notification.
+    """
     head = json.dumps(_head(library, run), indent=1)
     before, behind = head.split(PLACE)
     yield before
     for number, result in enumerate(run.results):
         assert library is not None, "who has results has read specs/"
-        yield (",\n    " if number else "[\n    ") + json.dumps(_result(library, result), indent=1).replace("\n", "\n    ")
+        yield ((",\n    " if number else "[\n    ")
+               + json.dumps(_result(library, result), indent=1).replace("\n", "\n    "))
     yield ("\n   ]" if run.results else "[]") + behind
 
 
@@ -34,7 +39,8 @@ def _head(library: Library | None, run: Run) -> dict[str, Any]:
     driver = {"name": "pteproof", "version": __version__, "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "invocations": [_invocation(run)], "results": json.loads(PLACE)}],
+        "runs": [{"tool": {"driver": driver}, "invocations": [_invocation(run)],
+                  "results": json.loads(PLACE)}],
     }
 
 
@@ -42,22 +48,28 @@ def _rules(library: Library) -> list[dict[str, Any]]:
     """A rule for each property, and for each effect that a step is there for."""
     spec = library.spec
     effects = {effect.as_property().name for t in spec.transitions.values() for effect in t.reaches}
-    told = [(p.name, p.claim, "note" if p.kind == "advisory" else "error") for p in spec.properties.values()]
-    told += [(name, "some state leads the step to what it is there for", "error") for name in sorted(effects)]
-    return [{"id": name, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
+    told = [(p.name, p.claim, "note" if p.kind == "advisory" else "error")
+            for p in spec.properties.values()]
+    told += [(name, "some state leads the step to what it is there for", "error")
+             for name in sorted(effects)]
+    return [{"id": name, "shortDescription": {"text": text},
+             "defaultConfiguration": {"level": level}}
             for name, text, level in told]
 
 
 def _invocation(run: Run) -> dict[str, Any]:
-    """Did the run come to its end, and if not, what is open. A refutation is a result, and no failure of the run."""
+    """Whether the run came to its end, and what is open if not; a refutation is no failure of it.
+    """
     why = dict(run.unfinished)
     said = [f"contradiction: {what}" for what in run.contradictions]
     said += [run.cut_short()] if run.cut_short() else []
-    said += [f"{t.group}: {t.undecided} obligations are not decided: {why.get(t.group) or 'no verdict'}"
+    said += [f"{t.group}: {t.undecided} obligations are not decided: "
+             f"{why.get(t.group) or 'no verdict'}"
              for t in run.theorems if t.undecided or t.group in why]
     found: dict[str, Any] = {"executionSuccessful": not said}
     if said:
-        found["toolExecutionNotifications"] = [{"level": "error", "message": {"text": text}} for text in said]
+        found["toolExecutionNotifications"] = [{"level": "error", "message": {"text": text}}
+                                               for text in said]
     return found
 
 
@@ -74,6 +86,7 @@ def _result(library: Library, result: Result) -> dict[str, Any]:
     if chosen is not None:
         where = chosen[1].where
         found["locations"] = [{"physicalLocation": {
-            "artifactLocation": {"uri": quote(where.path)}, "region": {"startLine": where.line, "startColumn": where.column},
+            "artifactLocation": {"uri": quote(where.path)},
+            "region": {"startLine": where.line, "startColumn": where.column},
         }}]
     return found

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Entries, states and steps as plain data, for every JSON that has some. Words are texts of hexadecimal digits.
+"""Entries, states and steps as plain data, for every JSON that has some.
 
-A state names what is true or not 0, and every entry; what it does not name is false, or 0x0. A step says what it changes.
+Words are texts of hexadecimal digits. A state names what is true or not 0, and every entry; what it
+does not name is false, or 0x0. A step has what it changes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from verifier.report.moves import reads_as, shown
 __all__ = ["NAMES", "entry", "inputs", "move", "moves", "number", "state"]
 
 NAMES = "AB3"  # of processes, by number
-_SAID = ("pte_present", "pte_write", "pte_dirty", "pte_young", "pte_soft_dirty", "pte_uffd_wp", "pte_swp_exclusive")
+_SAID = ("pte_present", "pte_write", "pte_dirty", "pte_young", "pte_soft_dirty", "pte_uffd_wp",
+         "pte_swp_exclusive")
 
 
 def number(value: int | bool) -> str | bool:
@@ -44,15 +46,20 @@ def state(model: Model, values: State) -> dict[str, Any]:
 
 
 def _changes(model: Model, before: State, after: State) -> dict[str, Any]:
-    """The variables that are not as before, with their new values. An entry that is as before may read otherwise now."""
+    """The variables that differ, with their new values.
+
+    An entry that stays may still read otherwise.
+    """
     def reads(values: State, key: Key) -> object:
-        return (values[key], reads_as(model, values, int(key[1]))) if _is_entry(key) else values[key]
+        return ((values[key], reads_as(model, values, int(key[1]))) if _is_entry(key)
+                else values[key])
 
     return _told(model, after, [key for key in after if reads(before, key) != reads(after, key)])
 
 
 def _told(model: Model, values: State, keys: Iterable[Key]) -> dict[str, Any]:
-    return {key_name(key): entry(model, values, int(key[1])) if _is_entry(key) else number(values[key]) for key in keys}
+    return {key_name(key): entry(model, values, int(key[1])) if _is_entry(key)
+            else number(values[key]) for key in keys}
 
 
 def _is_entry(key: Key) -> bool:
@@ -60,9 +67,10 @@ def _is_entry(key: Key) -> bool:
 
 
 def move(model: Model, one: Move, previous: State | None = None) -> dict[str, Any]:
-    """A step: what chose it, the state before it where that is not the `previous` one, and what it changes."""
+    """A step: its choices, what it changes, and the state before it if that is not `previous`."""
     found: dict[str, Any] = {
-        "transition": one.transition, "roles": [NAMES[r] for r in one.roles], "tracks_new": one.tracks_new,
+        "transition": one.transition, "roles": [NAMES[r] for r in one.roles],
+        "tracks_new": one.tracks_new,
         "inputs": inputs(one.inputs),
     }
     if previous is None or dict(previous) != dict(one.before):
@@ -70,7 +78,9 @@ def move(model: Model, one: Move, previous: State | None = None) -> dict[str, An
     return found | {"changes": _changes(model, one.before, one.after)}
 
 
-def moves(model: Model, steps: Iterable[Move], previous: State | None = None) -> list[dict[str, Any]]:
+def moves(
+    model: Model, steps: Iterable[Move], previous: State | None = None
+) -> list[dict[str, Any]]:
     """Steps one after the other, from the `previous` state if there is one."""
     found = []
     for one in steps:
@@ -80,12 +90,13 @@ def moves(model: Model, steps: Iterable[Move], previous: State | None = None) ->
 
 
 def entry(model: Model, values: State, process: int) -> dict[str, Any]:
-    """A process's entry in a state: its value, its fields that are not 0, the helpers that are true of it, how it reads."""
+    """A process's entry in a state: value, fields, helpers that are true of it, how it reads."""
     value, level = int(values["entry", process]), model.level_in(values, process)
     true = _helpers(model, level, value)
     return {
         "value": f"0x{value:0{model.layout.width // 4}x}",
-        "fields": fields(model.layout, value, level.translated("pte_present") in true), "helpers": true,
+        "fields": fields(model.layout, value, level.translated("pte_present") in true),
+        "helpers": true,
         "reads_as": reads_as(model, values, process),
     }
 
@@ -94,4 +105,5 @@ def _helpers(model: Model, level: Level, value: int) -> list[str]:
     """Of the helpers that are asked, those that are true of an entry."""
     machine, layout = shown(model), model.layout
     names = [name for name in map(level.translated, _SAID) if layout.function(name) is not None]
-    return [name for name in names if call(machine, layout.helper(name), (model.seen(machine, value, level),))]
+    return [name for name in names
+            if call(machine, layout.helper(name), (model.seen(machine, value, level),))]

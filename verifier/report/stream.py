@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A run as lines of JSON, while it goes on: a theorem's are written when it closes, in the records that the JSON result has."""
+"""A run as lines of JSON while it goes on.
+
+The lines of a theorem are written when it closes, in the records that the JSON result has.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,13 @@ __all__ = ["Stream"]
 
 
 class Stream:
-    """Hears what a run tells, and hands line after line to `write`. The first is about the run; `end` writes the last."""
+    """Listens to a run and hands each line to `write`.
 
-    def __init__(self, write: Callable[[str], None], library: Library | None, filters: Filters, inhabitants: bool) -> None:
+    The first line is about the run; `end` writes the last.
+    """
+
+    def __init__(self, write: Callable[[str], None], library: Library | None, filters: Filters,
+                 inhabitants: bool) -> None:
         self.library, self.inhabitants = library, inhabitants
         self.write = write
         self.told: dict[Group, list[Result]] = {}  # of theorems that are not closed yet

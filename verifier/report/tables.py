@@ -23,14 +23,16 @@ _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete", "advice")
 def closing_line(run: Run) -> str:
     """How many of each verdict, advice apart, and where the time went."""
     counts = Counter(counted_as(r) for r in run.results)
-    said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word] or word in ("proved", "refuted"))
+    said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]
+                     or word in ("proved", "refuted"))
     cached = sum(r.cached for r in run.results)
     if run.undecided:
         said += f", {run.undecided} not decided"
     extra = f" ({cached} from cache)" if cached else ""
     seconds = run.seconds
-    return wrap(f"Ran {len(run.results)}: {said}{extra}. Elapsed {seconds.get('elapsed', 0):.1f} s: "
-                f"{seconds.get('load', 0):.1f} load, {seconds.get('solve', 0):.1f} decide.", "", "  ")
+    elapsed, load, solve = (seconds.get(part, 0) for part in ("elapsed", "load", "solve"))
+    return wrap(f"Ran {len(run.results)}: {said}{extra}. Elapsed {elapsed:.1f} s: {load:.1f} load, "
+                f"{solve:.1f} decide.", "", "  ")
 
 
 def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bool) -> str:
@@ -50,7 +52,8 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         elif (name != "proved" and result.obligation.kind != ADVISORY) or verbose:
             lines.append(_line(result, color))
             lines += [wrap(f"({result.solver})", "          ")] if verbose else []
-            lines += [wrap(f"{reason(result.verdict)}.", "          ")] if reason(result.verdict) else []
+            lines += ([wrap(f"{reason(result.verdict)}.", "          ")] if reason(result.verdict)
+                      else [])
     if len(lines) > MANY and not verbose:
         parts.append(f"{len(lines)} obligations are not proved; -v lists them")
     else:
@@ -58,7 +61,8 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
     if hidden and not few and not verbose:
         parts.append(f"advice    {hidden} findings that fail nothing; -v lists them")
     if three:
-        parts.append(wrap(f"cross-check: {three} of {len(run.results)} obligations by plain integers too, over all values of the "
+        parts.append(wrap(f"cross-check: {three} of {len(run.results)} obligations by plain "
+                          "integers too, over all values of the "
                           "bits that matter", "", "  "))
     parts += [theorem_table(run), sentences(library, run)]
     unreached = sum(not any(t.counts.values()) for t in run.theorems) if run.stopped else 0
@@ -67,9 +71,11 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
     lacking = run.coverage.get("not_applicable")
     left = [f"not covered: {what}" for what in _texts(run.coverage.get("not_covered"))]
     if isinstance(lacking, list) and lacking:
-        left.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result says what and why)")
+        left.append(f"not applicable: {len(lacking)} (coverage.not_applicable in the JSON result "
+                    "says what and why)")
     left += [line for line in (coverage_line(run.coverage.get("catalogue")),) if line]
-    left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose or "rests on" not in what]
+    left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose
+             or "rests on" not in what]
     parts.append("\n".join(wrap(line, "", "  ") for line in left))
     parts.append("\n".join([closing_line(run), *(wrap(line, "", "  ") for line in against)]))
     return "\n\n".join(p for p in parts if p)
@@ -82,20 +88,27 @@ def _texts(value: object) -> list[str]:
 def _line(result: Result, color: bool) -> str:
     name = verdict_name(result.verdict).upper()
     line = labelled(f"{name:<10}", result.obligation.id)
-    return f"\x1b[{'32' if name == 'PROVED' else '31'}m{name}\x1b[0m{line.removeprefix(name)}" if color else line
+    return (f"\x1b[{'32' if name == 'PROVED' else '31'}m{name}\x1b[0m{line.removeprefix(name)}"
+            if color else line)
 
 
 def audit_text(library: Library, run: Run) -> str:
-    """Each place and property that today's code breaks, worst first: an entry before and after, and how to see more."""
+    """One line for each site and property that today's code breaks, worst first.
+
+    Each has an entry before and after.
+    """
     found: dict[tuple[str, str, str], list[Result]] = {}
     for result in run.results:
-        if verdict_name(result.verdict) in ("refuted", "unknown") and result.obligation.kind in ("invariant", "step"):
-            key = (result.obligation.property, result.obligation.transition, result.obligation.group.encoding)
+        if (verdict_name(result.verdict) in ("refuted", "unknown")
+                and result.obligation.kind in ("invariant", "step")):
+            key = (result.obligation.property, result.obligation.transition,
+                   result.obligation.group.encoding)
             found.setdefault(key, []).append(result)
     worst = library.spec.first.worst
     places = [_audited(library, results) for _, results in
               sorted(found.items(), key=lambda item: (rank(item[0][0], worst), *item[0][1:]))]
-    total = f"{len(places)} places to mend; today's code, {', '.join(sorted({k[2] for k in found})) or 'nothing broken'}."
+    total = (f"{len(places)} places to mend; today's code, "
+             f"{', '.join(sorted({k[2] for k in found})) or 'nothing broken'}.")
     return "\n\n".join([*places, wrap(total, "", "  "), closing_line(run)])
 
 
@@ -105,8 +118,10 @@ def _audited(library: Library, results: Sequence[Result]) -> str:
     before, after = _entries(first)
     rows = f"{', '.join(first.obligation.catalogue)}  " if first.obligation.catalogue else ""
     return "\n".join([
-        wrap(f"{first.obligation.property}  {verdict_name(first.verdict)}  {rows}{source_of(library, first)}", "", "    "),
-        wrap(f"{before} -> {after}, on {_short([r.obligation.group.variant for r in results], library)}", "    "),
+        wrap(f"{first.obligation.property}  {verdict_name(first.verdict)}  "
+             f"{rows}{source_of(library, first)}", "", "    "),
+        wrap(f"{before} -> {after}, on "
+             f"{_short([r.obligation.group.variant for r in results], library)}", "    "),
         replay_line(first.obligation.id, "    ")])
 
 
@@ -122,7 +137,8 @@ def _entries(result: Result) -> tuple[str, str]:
     if counterexample is None:
         return "?", "?"
     move = counterexample.move
-    process = next((p for p in move.roles if p in (0, 1) and move.before["entry", p] != move.after["entry", p]), 0)
+    process = next((p for p in move.roles if p in (0, 1)
+                    and move.before["entry", p] != move.after["entry", p]), 0)
     return _hex(move.before, process), _hex(move.after, process)
 
 

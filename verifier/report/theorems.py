@@ -22,12 +22,17 @@ Failure = tuple[str, str]  # step, property
 
 
 def theorem_table(run: Run) -> str:
-    """A line for each theorem of which something is decided; columns of other verdicts only where there are some."""
+    """A line for each theorem of which something is decided.
+
+    Verdicts that no theorem has get no column.
+    """
     reached = [t for t in run.theorems if any(t.counts.values()) or not run.stopped]
     words = [w for w in _WORDS if w in _SHOWN or any(t.counts[w] for t in reached)]
-    rows = [[str(t.group), t.verdict if t.whole else f"{t.verdict} *", *(str(t.counts[w]) for w in words)] for t in reached]
+    rows = [[str(t.group), t.verdict if t.whole else f"{t.verdict} *",
+             *(str(t.counts[w]) for w in words)] for t in reached]
     told = table(rows, ["theorem", "verdict", *words], numbers=2)
-    return told if all(t.whole for t in reached) else f"{told}\n* of the part of it that was asked for and decided"
+    return (told if all(t.whole for t in reached)
+            else f"{told}\n* of the part of it that was asked for and decided")
 
 
 def sentences(library: Library, run: Run) -> str:
@@ -38,7 +43,8 @@ def sentences(library: Library, run: Run) -> str:
         if theorem.whole:
             group = theorem.group
             lines = parts.setdefault(f"{group.variant}, {group.level}:", [])
-            lines.append(wrap(_sentence(library, theorem, failed, _base_of(library, run, group)), "  ", "    "))
+            lines.append(wrap(_sentence(library, theorem, failed, _base_of(library, run, group)),
+                              "  ", "    "))
     return "\n\n".join("\n".join([head, *lines]) for head, lines in parts.items())
 
 
@@ -55,11 +61,13 @@ def _failures(results: Iterable[Result]) -> dict[Group, dict[Failure, str]]:
 def _base_of(library: Library, run: Run, group: Group) -> Group | None:
     """Today's theorem of the same variant and level, where it was decided too, and is another."""
     base = Group(group.variant, group.level, *library.spec.first.compared_with)
-    return base if group != base and any(t.group == base and t.whole for t in run.theorems) else None
+    return (base if group != base and any(t.group == base and t.whole for t in run.theorems)
+            else None)
 
 
 def _sentence(
-    library: Library, theorem: TheoremResult, failed: dict[Group, dict[Failure, str]], base: Group | None,
+    library: Library, theorem: TheoremResult, failed: dict[Group, dict[Failure, str]],
+    base: Group | None,
 ) -> str:
     group = theorem.group
     what = library.spec.codes[group.code].words
@@ -72,10 +80,12 @@ def _sentence(
         return f"{what}: proved, but for {_many(mine)}, of {_steps(mine)}.{_open(mine)}"
     own = {failure: word for failure, word in mine.items() if failure not in failed.get(base, {})}
     too = len(mine) - len(own)
-    rest = f"{too} {'is' if too == 1 else 'are'} not proved today either" if too else "nothing else is left open"
+    rest = (f"{too} {'is' if too == 1 else 'are'} not proved today either" if too
+            else "nothing else is left open")
     if not own:
         return f"{what}: what is proved of today's kernel is proved; {rest}."
-    return f"{what}: {_many(own)} not proved that are proved of today's kernel, of {_steps(own)}.{_open(own)} {_first(rest)}."
+    return (f"{what}: {_many(own)} not proved that are proved of today's kernel, of "
+            f"{_steps(own)}.{_open(own)} {_first(rest)}.")
 
 
 def _first(text: str) -> str:
@@ -97,4 +107,5 @@ def _steps(failures: dict[Failure, str]) -> str:
 def _open(failures: dict[Failure, str]) -> str:
     """How many of them are refuted, where not all are."""
     refuted = sum(word == "refuted" for word in failures.values())
-    return "" if refuted == len(failures) else f" {refuted} are refuted; to the others no trace is known."
+    return ("" if refuted == len(failures)
+            else f" {refuted} are refuted; to the others no trace is known.")

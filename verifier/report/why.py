@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Why a property fails: the parts of its own sentence that decide it, with their values before and after the step.
+"""Why a property fails: the parts of its sentence that decide it, before and after the step.
 
-A counterexample shows its point where a reader sees what the property speaks of. So nothing is chosen by hand: where the
-sentence is `a or b`, both are shown, since both are false; where it is `a and b`, one that is false. Of a comparison of
-components the report shows which component changed, and what the step says of it.
+A counterexample shows its point where a reader sees what the property speaks of, so nothing is
+chosen by hand. Of `a or b` both are shown, since both are false; of `a and b`, one that is false.
+For a comparison of components the report has the component that changed, and what the step says of
+it.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ NAMES = "AB3"
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of a sentence. `text` is as specs/ has it, `reads` names processes and the level's helpers; values are in words.
+    """A part of a sentence, with its value.
 
-    before  its value before the step; None where it is about the step itself
+    `text` is as specs/ has it; `reads` has the names of processes and of the level's helpers.
+    Values are in words. `before` is the value before the step, or None where the part is about the
+    step itself.
     """
 
     text: str
@@ -47,15 +50,20 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What of a process fails: terms whose values decide it, and what the step says where that is another sentence."""
+    """What fails of a process: the terms that decide it, and what the step says where that differs.
+    """
 
     process: str
     terms: tuple[Term, ...]
     says: str = ""
 
 
-def why(model: Model, group: Group, move: Move, name: str, process: int | None = None) -> Shown | None:
-    """What shows that a move violates a property, of `process` if of several; None where it does not."""
+def why(model: Model, group: Group, move: Move, name: str,
+        process: int | None = None) -> Shown | None:
+    """What shows that a move violates a property; None where it does not.
+
+    `process` chooses one where several violate it.
+    """
     if move.transition in ("init", "static"):
         return None
     step, judge = _again(model, group, move)
@@ -70,31 +78,39 @@ def why(model: Model, group: Group, move: Move, name: str, process: int | None =
     if way.process is None:
         return _asserted(model, judge, step, prop, move)
     if prop.holds is None:
-        return Shown(NAMES[way.process], (_entry_changed(step, way.process),), "no other process's entry changes")
+        return Shown(NAMES[way.process], (_entry_changed(step, way.process),),
+                     "no other process's entry changes")
     after = judge.seen(step, prop)
-    return Shown(NAMES[way.process], decisive(model, prop, prop.holds, way.process, step.before, after, move))
+    return Shown(
+        NAMES[way.process], decisive(model, prop, prop.holds, way.process, step.before, after, move)
+    )
 
 
 def _again(model: Model, group: Group, move: Move) -> tuple[Step[int, bool], StepJudge[int, bool]]:
     """The step with plain integers."""
     alg, reader = Integers(), input_reader(dict(move.inputs))
     judge = StepJudge(model, group, alg, reader, model.memory(alg, reader))
-    return run(model, alg, dict(move.before), instance_of(model, move), group.code, reader, judge.memory), judge
+    return run(model, alg, dict(move.before), instance_of(model, move), group.code, reader,
+               judge.memory), judge
 
 
-def _asserted(model: Model, judge: StepJudge[int, bool], step: Step[int, bool], prop: Property, move: Move) -> Shown | None:
-    """What an assert within the step saw: the state then, of the process of which the sentence fails."""
+def _asserted(model: Model, judge: StepJudge[int, bool], step: Step[int, bool], prop: Property,
+              move: Move) -> Shown | None:
+    """What an assert within the step saw: the state then, of the process whose sentence fails."""
     moment = step.moments.get(prop.name)
     if moment is None or prop.shows is None:
         return None
     world = World(model, judge.alg, {**moment, **_was(step.before)}, judge.fresh, judge.memory)
     for process in (0, 1):
         if not _value(model, prop, prop.shows.text, prop.shows, process, world, move):
-            return Shown(NAMES[process], decisive(model, prop, prop.shows, process, step.before, world, move))
+            return Shown(
+                NAMES[process], decisive(model, prop, prop.shows, process, step.before, world, move)
+            )
     return None
 
 
-def _component(judge: StepJudge[int, bool], step: Step[int, bool], prop: Property, way: Way[int, bool]) -> Shown:
+def _component(judge: StepJudge[int, bool], step: Step[int, bool], prop: Property,
+               way: Way[int, bool]) -> Shown:
     """The component of the entry that changed, from what to what, and what the step says of it."""
     process = way.process
     assert process is not None
@@ -103,13 +119,15 @@ def _component(judge: StepJudge[int, bool], step: Step[int, bool], prop: Propert
     change = None if transition is None else transition.changes.get(way.component)
     says = f"{way.component} stays" if change is None else " ".join(change.text.split())
     name = way.component.replace("_", "-")
-    return Shown(NAMES[process], (Term(way.component, f"{name} of {NAMES[process]}'s entry", _word(old), _word(new)),
+    return Shown(NAMES[process], (Term(way.component, f"{name} of {NAMES[process]}'s entry",
+                                       _word(old), _word(new)),
                                   _entry_changed(step, process)), says)
 
 
 def _entry_changed(step: Step[int, bool], process: int) -> Term:
     key: Key = ("entry", process)
-    return Term("entry[p]", f"entry[{NAMES[process]}]", _word(step.before[key]), _word(step.after[key]))
+    return Term("entry[p]", f"entry[{NAMES[process]}]", _word(step.before[key]),
+                _word(step.after[key]))
 
 
 def _was(state: dict[Key, Any]) -> dict[Key, Any]:
@@ -117,7 +135,8 @@ def _was(state: dict[Key, Any]) -> dict[Key, Any]:
 
 
 def decisive(
-    model: Model, prop: Property, sentence: Source, process: int, before: dict[Key, Any], after: World[int, bool], move: Move,
+    model: Model, prop: Property, sentence: Source, process: int, before: dict[Key, Any],
+    after: World[int, bool], move: Move,
 ) -> tuple[Term, ...]:
     """The parts of a property's sentence that decide it of a process in a world of plain values."""
     earlier = World(model, after.alg, {**before, **_was(before)}, after.fresh, after.memo)
@@ -127,25 +146,31 @@ def decisive(
         return _value(model, prop, ast.unparse(node), sentence, process, world, move)
 
     def body(name: str) -> str | None:
-        return next((d.body.text for d in model.spec.truths if d.signature.startswith(f"{name}(p:")), None)
+        return next(
+            (d.body.text for d in model.spec.truths if d.signature.startswith(f"{name}(p:")), None
+        )
 
     found: dict[str, Term] = {}
     for node in reasons(ast.parse(sentence.text.strip(), mode="eval").body, value, body):
         text = ast.unparse(node)
-        about_step = WAS in text or any(isinstance(n, ast.Name) and n.id in prop.inputs for n in ast.walk(node))
-        found[text] = Term(text, _read(node, level, process), None if about_step else _word(value(node, earlier)),
+        about_step = (WAS in text or any(isinstance(n, ast.Name) and n.id in prop.inputs
+                                         for n in ast.walk(node)))
+        found[text] = Term(text, _read(node, level, process), None if about_step
+                           else _word(value(node, earlier)),
                            _word(value(node)))
     return tuple(found.values())
 
 
-def _value(model: Model, prop: Property, text: str, sentence: Source, process: int, world: World[int, bool], move: Move) -> Any:
+def _value(model: Model, prop: Property, text: str, sentence: Source, process: int,
+           world: World[int, bool], move: Move) -> Any:
     function = model.part(Source(text, sentence.where), prop, model.level_in(world.state, process))
     inputs = [input_reader(dict(move.inputs))(name, BOOL) for name in prop.inputs]
     return call(world, function, (process, *inputs))
 
 
 def reasons(
-    node: ast.expr, value: Callable[[ast.expr], Any], body: Callable[[str], str | None] = lambda name: None,
+    node: ast.expr, value: Callable[[ast.expr], Any],
+    body: Callable[[str], str | None] = lambda name: None,
 ) -> Iterator[ast.expr]:
     """The parts of a boolean expression whose values decide its value.
 
@@ -166,7 +191,8 @@ def reasons(
             yield from (side for side in (left, right) if not isinstance(side, ast.Constant))
         case ast.Constant():
             return
-        case ast.Call(func=ast.Name(id=name), args=[ast.Name(id="p")]) if (text := body(name)) is not None:
+        case ast.Call(func=ast.Name(id=name),
+                      args=[ast.Name(id="p")]) if (text := body(name)) is not None:
             yield from reasons(ast.parse(text.strip(), mode="eval").body, value, body)
         case _:
             yield node
@@ -190,7 +216,9 @@ class _Naming(ast.NodeTransformer):
 
 
 def _read(node: ast.expr, level: Level, process: int) -> str:
-    return ast.unparse(_Naming(level, process).visit(ast.parse(ast.unparse(node), mode="eval").body))
+    return ast.unparse(
+        _Naming(level, process).visit(ast.parse(ast.unparse(node), mode="eval").body)
+    )
 
 
 def _word(value: Any) -> str:

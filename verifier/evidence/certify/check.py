@@ -48,7 +48,8 @@ Pair = tuple[Path, Path]  # a CNF and its proof
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a checker says of a proof: it verified it, it rejected it, or neither, as when it died."""
+    """What a checker says of a proof: it verified it, it rejected it, or neither, as when it died.
+    """
 
     words: str
     verified: bool = False

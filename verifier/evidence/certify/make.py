@@ -57,7 +57,10 @@ Files = dict[str, tuple[bytes, str]]
 
 
 def open_folder(folder: Path) -> None:
-    """A new or empty folder, or one that has certificates already. UsageError where it is another."""
+    """A new or empty folder, or one that has certificates already.
+
+    UsageError where it is another.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         inside = {path.name for path in folder.iterdir()}

@@ -168,7 +168,10 @@ def _text(folder: Path, row: Row, kind: str) -> str:
 
 
 def _obligations(row: Row, told: dict[str, Any], variables: int, clauses: int) -> dict[str, str]:
-    """The claims of the obligations that are told, by id. They are some of the unit's, each once."""
+    """The claims of the obligations that are told, by id.
+
+    They are some of the unit's, each once.
+    """
     if (set(told) != set(_TOLD)
             or any(set(o) != {"id", "claim", "violated"} for o in told["obligations"])):
         raise Bad("not a unit: it has other keys")

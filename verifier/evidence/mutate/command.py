@@ -264,7 +264,8 @@ def _of_patches(score: Score) -> Iterator[str]:
 
 
 def as_json(score: Score) -> dict[str, object]:
-    """The score as data: every mutant, its verdict and by what, and the reason where it survives."""
+    """The score as data: every mutant, its verdict and by what, and the reason where it survives.
+    """
     counts = Counter(j.verdict for j in score.judged)
     return {
         "schema": "pteproof.mutants/1",

@@ -98,7 +98,8 @@ def _planted(text: str, rules: Rules, level: str) -> tuple[tuple[str, str, str],
 def _texts(
     library: Library, level: Level, code: str, absent: frozenset[str] | set[str]
 ) -> Iterator[tuple[str, Source]]:
-    """TRANSITION.CODE, or a procedure, and its text: what runs in a group on entries of the level."""
+    """TRANSITION.CODE, or a procedure, and its text: what runs in a group on entries of the level.
+    """
     used = set[str]()
     for transition in library.spec.transitions.values():
         written = transition.code(code)
