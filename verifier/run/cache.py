@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What earlier runs found about a group, kept under XDG_CACHE_HOME/pteproof: proofs, failures, and traces as hints.
+"""What earlier runs found about a group: proofs, failures, and traces as hints.
 
-A proof and a failure are kept under a digest of all that they rest on (verifier/run/grounds.py). A failure
-is recomputed with plain integers before it is told (verifier/run/recall.py). A trace is a hint, whatever it
-rests on. A file that is not as it was written is ignored. Files are replaced whole, so a killed run, or two
-runs at once, lose nothing but time.
+It is kept under XDG_CACHE_HOME/pteproof. A proof and a failure are kept under a digest of all that
+they rest on (verifier/run/grounds.py). A failure is recomputed with plain integers before it is
+told (verifier/run/recall.py). A trace is a hint, whatever it rests on. A damaged file is ignored.
+Files are replaced whole, so a killed run, or two runs at once, lose nothing but time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Cache:
     def proved(self, transition: str, prop: str) -> Move | bool:
         """Was it proved on the same grounds? The inhabitant then, or True where there is none."""
         match self.data["proofs"].get(transition):
-            case {"digest": str(known), "properties": list(props), "inhabitant": inhabitant, "shown": dict(shown)}:
+            case {"digest": str(known), "properties": list(props), "inhabitant": inhabitant,
+                  "shown": dict(shown)}:
                 if known != self.grounds.proofs.get(transition):
                     return False
             case _:
@@ -59,8 +60,13 @@ class Cache:
             return False
         return self._inhabitants[transition] or True
 
-    def keep(self, transition: str, prop: str, inhabitant: Move | None, shows: bool = False) -> None:
-        """Keep a proof. `shows`: the step is what it is about; else any step of the transition will do."""
+    def keep(self, transition: str, prop: str, inhabitant: Move | None,
+             shows: bool = False) -> None:
+        """Keep a proof with its step.
+
+        `shows` says that the step is what the proof is about; otherwise any step of the transition
+        will do.
+        """
         known = self.grounds.proofs.get(transition)
         if self.path is None or known is None:
             return
@@ -78,10 +84,12 @@ class Cache:
     def failed(self, obligation: Obligation) -> Result | None:
         """How it failed on the same grounds, to be recomputed before it is told."""
         match self.data["failures"].get(f"{obligation.transition}/{obligation.property}"):
-            case {"digest": self.grounds.failures, "verdict": verdict, "solver": str(solver), "told": told}:
+            case {"digest": self.grounds.failures, "verdict": verdict, "solver": str(solver),
+                  "told": told}:
                 try:
                     assumptions, ways = from_plain(tuple[tuple[str, ...], tuple[str, ...]], told)
-                    return Result(obligation, from_plain(Verdict, verdict), 0.0, solver, True, assumptions, ways)
+                    return Result(obligation, from_plain(Verdict, verdict), 0.0, solver, True,
+                                  assumptions, ways)
                 except ValueError:
                     return None
         return None
@@ -99,7 +107,8 @@ class Cache:
             return
         name = f"{result.obligation.transition}/{result.obligation.property}"
         self.data["failures"][name] = {
-            "digest": self.grounds.failures, "verdict": to_plain(result.verdict), "solver": result.solver,
+            "digest": self.grounds.failures, "verdict": to_plain(result.verdict),
+            "solver": result.solver,
             "told": to_plain((result.assumptions, result.ways)), "allowed": [steps, nodes],
         }
         self.changed = True
@@ -107,7 +116,8 @@ class Cache:
     def hint(self, name: str) -> tuple[Move, ...]:
         """A trace that was found before; the caller recomputes it."""
         try:
-            found: tuple[Move, ...] = from_plain(tuple[Move, ...], self.data["traces"].get(name, []))
+            found: tuple[Move, ...] = from_plain(tuple[Move, ...],
+                                                 self.data["traces"].get(name, []))
         except ValueError:
             return ()
         return found

@@ -33,7 +33,8 @@ def new_prover(state: GroupWork) -> Prover:
     if state.work.task.cross is not None:
         from verifier.prove.all_ways import CrossProver
         second = "z3" if state.work.task.solver == "bits" else state.work.task.solver
-        return CrossProver(model, group, graph, BitsSolver(graph), second, state.work.task.timeout, state.work.task.cross)
+        return CrossProver(model, group, graph, BitsSolver(graph), second, state.work.task.timeout,
+                           state.work.task.cross)
     if state.work.task.solver != "bits":
         from verifier.prove.terms_way import TermProver
         return TermProver(model, group, graph, BitsSolver(graph), state.work.task.solver)
@@ -43,7 +44,9 @@ def new_prover(state: GroupWork) -> Prover:
 def wanted_transitions(state: GroupWork) -> list[str]:
     """The steps of which an obligation is asked for, in the order of specs/."""
     filters, library = state.work.task.filters, state.work.library
-    return [n for n in step_names(state.model) if any(filters.wants(n, p) for p in askable(library, n))]
+    return [
+        n for n in step_names(state.model) if any(filters.wants(n, p) for p in askable(library, n))
+    ]
 
 
 def from_cache(state: GroupWork, prover: Prover, name: str) -> list[str]:
@@ -63,17 +66,17 @@ def from_cache(state: GroupWork, prover: Prover, name: str) -> list[str]:
             continue
         if obligation.id not in state.work.task.skip:
             inhabitant = found if isinstance(found, Move) else None
-            state.work.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True)))
-    for failed in failures:  # after the proofs: most of these have one inhabitant, which is sent once
+            state.work.say(
+                Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True))
+            )
+    # after the proofs: most of these have one inhabitant, which is sent once
+    for failed in failures:
         state.work.say(Done(failed))
     return left
 
 
 def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
-    """How the obligation failed before, recomputed.
-
-    None where nothing is known, or where it does not come out the same.
-    """
+    """How the obligation failed before, recomputed; None where that is not known any more."""
     target, result = (obligation.transition, obligation.property), state.cache.failed(obligation)
     if result is None or not stands(state.model, state.group, target[1], target[0], result.verdict,
                                     state.consequences.again):
@@ -98,9 +101,9 @@ def _recalled(state: GroupWork, obligation: Obligation) -> Result | None:
 
 
 def decide(state: GroupWork, prover: Prover, name: str, props: list[str]) -> Prover:
-    """Decide a transition's obligations.
+    """Decide a transition's obligations; the prover to go on with.
 
-    The prover to go on with, a new one after an error of its own.
+    That is a new one after an error of the old one's own.
     """
     left = [p for p in props if obligation_id(state.group, name, p) not in state.work.task.skip]
 
@@ -130,7 +133,10 @@ def decide(state: GroupWork, prover: Prover, name: str, props: list[str]) -> Pro
 
 
 def counterexample(state: GroupWork, result: Result) -> Counterexample:
-    """The failure of a step with its least values: what `decide` left out, since a trace mostly takes its place."""
+    """The failure of a step with its least values.
+
+    `decide` leaves them out, since a trace mostly takes their place.
+    """
     transition, prop = result.obligation.transition, result.obligation.property
     prover = new_prover(state)
     for question in prover.builder.questions(lambda t, p: (t, p) == (transition, prop)):
@@ -141,10 +147,7 @@ def counterexample(state: GroupWork, result: Result) -> Counterexample:
 
 
 def _decided(state: GroupWork, prover: Prover, question: Question[Word, int] | Aim[int]) -> bool:
-    """Decide one obligation, and tell it.
-
-    False where the prover failed, and is to be trusted no longer.
-    """
+    """Decide one obligation and tell it; False where the prover failed and is trusted no longer."""
     name = question.transition
     obligation = obligation_of(state.model, state.group, name, question.property)
     state.work.say(At(question.id, state.group, (obligation,), "deciding"))
@@ -152,17 +155,21 @@ def _decided(state: GroupWork, prover: Prover, question: Question[Word, int] | A
     prover.solver.how = ""
     try:
         last = name in ("init", "static")  # no trace takes the place of its values
-        verdict = prover.decide_aim(question) if isinstance(question, Aim) else prover.decide(question, last)
-        broken = prover.broken(question) if isinstance(verdict, Refuted) and isinstance(question, Question) else ()
+        verdict = (prover.decide_aim(question) if isinstance(question, Aim)
+                   else prover.decide(question, last))
+        broken = (prover.broken(question) if isinstance(verdict, Refuted)
+                  and isinstance(question, Question) else ())
     except USERS:
         raise
     except Exception as error:
         blame(state, obligation, error)
         return isinstance(error, Contradiction)
     result = Result(obligation, verdict, time.perf_counter() - start, prover.way(),
-                    assumptions=() if isinstance(question, Aim) else question.assumed(), ways=broken)
+                    assumptions=() if isinstance(question, Aim) else question.assumed(),
+                    ways=broken)
     if isinstance(verdict, Proved):
-        state.cache.keep(name, question.property.name, verdict.inhabitant, isinstance(question, Aim))
+        state.cache.keep(name, question.property.name, verdict.inhabitant,
+                         isinstance(question, Aim))
     if isinstance(verdict, Refuted) and name not in ("init", "static"):
         state.open.append(result)
         state.refuted.add((name, question.property.name))

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How deep is searched for a trace: less for advice, and where another variant was searched in
-vain.
-"""
+"""How deep a trace is searched: less for advice, and where another variant had none."""
 
 from __future__ import annotations
 
@@ -22,7 +20,8 @@ def depth_for(state: GroupWork, target: tuple[str, str]) -> int:
     known, depth = searched(state, target), state.work.task.depth
     if known[1:] in state.work.hints.in_vain:
         depth = min(depth, ELSEWHERE)
-    if state.model.spec.properties[target[1]].kind == "advisory" and state.work.task.filters.whole():
+    if (state.model.spec.properties[target[1]].kind == "advisory"
+            and state.work.task.filters.whole()):
         return 0 if known in state.work.hints.in_vain else min(depth, ADVICE)
     return depth
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Traces that need no search: found elsewhere, or by steps that led to the same or to a failure
-like it.
-"""
+"""Traces that need no search: those found elsewhere, and steps that led to a similar failure."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ __all__ = ["all_hinted", "along", "known_steps", "reached", "remember", "searche
 def all_hinted(
     state: GroupWork, rules: Rules, targets: list[Target],
 ) -> dict[Target, tuple[Move, ...]]:
-    """Traces that need no search. What their steps have in common is built once."""
+    """Traces that need no search, by target; what their steps have in common is built once."""
     if not targets:
         return {}
     thorough = state.work.task.thorough
@@ -52,13 +50,15 @@ def all_hinted(
 
 
 def _hinted(state: GroupWork, search: Search, target: tuple[str, str]) -> tuple[Move, ...]:
-    """A trace that was found elsewhere and leads there too: with its own values, or by its steps
-    with others.
-    """
+    """A trace from elsewhere that leads there too: as it is, or its steps with other values."""
     name, group = search.rules.mark + "/".join(target), state.group
-    known = [state.cache.hint(name), state.work.hints.traces.get((group.level, group.encoding, group.code, name), ())]
-    steps = known_steps(state, state.work.hints.others.get((group.encoding, group.code, name), ()), group, name)
-    ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [(search.retrace, t) for t in known if t]
+    known = [state.cache.hint(name),
+             state.work.hints.traces.get((group.level, group.encoding, group.code, name), ())]
+    steps = known_steps(state, state.work.hints.others.get((group.encoding, group.code, name), ()),
+                        group, name)
+    ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [
+        (search.retrace, t) for t in known if t
+    ]
     ways += [(search.along, s) for s in steps]
     for way, hint in chain(ways, ((search.along, s) for s in _akin(state, search, target))):
         try:
@@ -73,20 +73,22 @@ def _hinted(state: GroupWork, search: Search, target: tuple[str, str]) -> tuple[
 
 def known_steps(state: GroupWork, found: Iterable[Labels], group: Group, name: str) -> list[Labels]:
     """Steps that this run has found, and those of specs/ after them."""
-    return list(dict.fromkeys([*found, *state.work.library.sequences().get((group.encoding, group.code, name), ())]))
+    return list(dict.fromkeys(
+        [*found, *state.work.library.sequences().get((group.encoding, group.code, name), ())]
+    ))
 
 
 def _akin(state: GroupWork, search: Search, target: Target) -> Iterator[Labels]:
-    """Steps that led to a failure like it, while there is time.
+    """Steps that led to a similar failure, while there is time.
 
-    None where another variant was searched in vain.
-
-    None after a failure, either: what that leads to is looked for where nothing else was found.
+    There are none where another variant was searched in vain, and none for traces after another
+    failure, which are looked for where nothing else was found.
     """
     if search.rules.mark or searched(state, target)[1:] in state.work.hints.in_vain:
         return
     last = [i.label for i in instances(state.model) if i.name == target[0]]
-    found = akin(state.work.library.sequences(), state.group.encoding, state.group.code, target, last)
+    found = akin(state.work.library.sequences(), state.group.encoding, state.group.code, target,
+                 last)
     yield from takewhile(lambda _: not search.late(), islice(found, KIN))
 
 
@@ -94,7 +96,9 @@ def searcher(state: GroupWork, rules: Rules) -> Search:
     """A search with the time limit of the task, which tells how deep it is."""
     search = Search(
         state.model, state.group, rules, state.work.task.search_seconds,
-        lambda d: state.work.say(At(f"{state.group}: traces of {d} steps{rules.words}", state.group, stage="searching")))
+        lambda d: state.work.say(
+            At(f"{state.group}: traces of {d} steps{rules.words}", state.group, stage="searching")
+        ))
     search.paths = Paths(state.model, state.group, state.work.task.thorough)
     return search
 
@@ -107,9 +111,9 @@ def remember(state: GroupWork, name: str, trace: tuple[Move, ...]) -> None:
 
 
 def reached(state: GroupWork, rules: Rules, target: Target, trace: tuple[Move, ...]) -> None:
-    """Tell that a failure is reached, before anything else is searched for.
+    """Tell that a failure is reached before anything else is searched for.
 
-    Who cuts that short keeps this.
+    If the search is cut short, this is kept.
     """
     if rules.mark:
         return  # after a step that breaks a property

@@ -29,7 +29,8 @@ class Task:
     depth: int = 8
     search_seconds: float = 30.0
     cache: Path | None = None
-    code: str = ""  # the digest of this program as it was when the run began, where there is a cache
+    # the digest of this program as it was when the run began, where there is a cache
+    code: str = ""
     solver: str = "bits"
     cross: Path | None = None  # decide by two ways; where to leave what they disagree on
     timeout: float = 60.0  # seconds of one question to the second way
@@ -70,11 +71,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """Everything of a group is decided but these: they fail, and how they are reached is searched
-    for next.
+    """These obligations of a group fail, and how they are reached is searched for next.
 
-    Each stands as it is here, as unknown first and as refuted once its trace is found, until its
-    `Done` is told.
+    Everything else of the group is decided. Each stands as it is here, first as unknown, and as
+    refuted once its trace is found, until its `Done` is told.
     """
 
     results: tuple[Result, ...]
@@ -94,8 +94,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Contradicts:
-    """The tool contradicts itself, or failed: about the obligation, or the group, that comes first
-    in the words.
+    """The tool contradicts itself, or failed, at the obligation or group that the words begin with.
     """
 
     what: str

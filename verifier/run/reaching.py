@@ -31,7 +31,9 @@ OVER = " (then the time of the search was over)"
 def tell_traces(state: GroupWork) -> None:
     """Find how each failed obligation is reached; what is not found is unknown: not inductive."""
     failed = {target_of(r) for r in state.open}
-    serious = {t for t in failed | state.failed if state.model.spec.properties[t[1]].kind != "advisory"}
+    serious = {
+        t for t in failed | state.failed if state.model.spec.properties[t[1]].kind != "advisory"
+    }
     found = all_hinted(state, Rules(frozenset(serious)), sorted(failed))
     left = [t for t in sorted(failed) if t not in found]
     depths = {t: depth_for(state, t) for t in left}
@@ -46,10 +48,13 @@ def tell_traces(state: GroupWork) -> None:
             depths[target] = depth
             if target not in found and target not in state.cut:
                 in_vain(state, target)
-    after = _through(state, [t for t in depths if t not in found and t not in state.wrong], elsewhere)
-    found |= {t: trace for t, trace in after.items() if first_broken(state.model, state.group, trace) is None}
+    after = _through(state, [t for t in depths if t not in found and t not in state.wrong],
+                     elsewhere)
+    found |= {t: trace for t, trace in after.items()
+              if first_broken(state.model, state.group, trace) is None}
     if state.work.task.thorough:
-        state.consequences.expect(trace[-1] for target, trace in found.items() if leads_somewhere(state, target))
+        state.consequences.expect(trace[-1] for target, trace in found.items()
+                                  if leads_somewhere(state, target))
     while state.open:
         result = state.open[0]
         target = target_of(result)
@@ -70,9 +75,9 @@ def tell_traces(state: GroupWork) -> None:
 def _search(
     state: GroupWork, rules: Rules, targets: list[Target], limit: int,
 ) -> tuple[dict[Target, tuple[Move, ...]], int]:
-    """Traces of at most `limit` steps, and how deep was searched.
+    """Traces of at most `limit` steps, and the depth that was searched.
 
-    The unrolling is let go before anything else is done.
+    The unrolling is freed before anything else is done.
     """
     found: dict[Target, tuple[Move, ...]] = {}
     depth, left = 0, list(targets)
@@ -86,7 +91,8 @@ def _search(
             blamed: list[Target] = []
         except USERS:
             raise
-        except Exception as error:  # of what it was about, and if it was about none, of all: others are searched anew
+        # of what it was about, and if it was about none, of all: others are searched anew
+        except Exception as error:
             blamed = [t for t in left if t not in found and search.at in (None, t)]
             state.wrong |= dict.fromkeys(blamed, internal(error))
         depth, rules = search.depth, search.rules
@@ -98,42 +104,47 @@ def _search(
     return found, depth
 
 
-def _through(state: GroupWork, left: list[Target], elsewhere: set[Target]) -> dict[Target, tuple[Move, ...]]:
-    """Of what no good steps lead to, unless it is advice: steps that do, after one that breaks a
-    property.
+def _through(
+    state: GroupWork, left: list[Target], elsewhere: set[Target]
+) -> dict[Target, tuple[Move, ...]]:
+    """Traces after a step that breaks a property, for targets that no good steps reach.
 
-    What was searched in vain on another variant (`elsewhere`) is not searched for again: known
-    steps are tried.
+    Advice is left out. What was searched in vain on another variant (`elsewhere`) is not searched
+    again: only known steps are tried.
     """
     left = [t for t in left if state.model.spec.properties[t[1]].kind != "advisory"]
     if not left:
         return {}
     found = all_hinted(state, through(left), left)
     left = [t for t in left if t not in found and t not in elsewhere]
-    return found | (_search(state, through(left), left, min(state.work.task.depth, THROUGH))[0] if left else {})
+    return (found | (_search(state, through(left), left, min(state.work.task.depth, THROUGH))[0]
+                     if left else {}))
 
 
 def with_trace(
     state: GroupWork, result: Result, found: dict[tuple[str, str], tuple[Move, ...]], depth: int,
     after: tuple[Move, ...] = (),
 ) -> Result:
-    """The result as it is told: refuted with its trace, or unknown where no trace of `depth` steps
-    was found.
+    """The result as it is told: refuted with its trace, or unknown where none was found.
 
-    `after` is a trace after another failure; it says what to mend first.
+    `depth` is the number of steps that was searched. `after` is a trace after another failure; it
+    says what to mend first.
     """
     target = target_of(result)
     assert isinstance(result.verdict, Refuted)
     trace = found.get(target)
     before = result.verdict.counterexample
     if trace is None:
-        detail = f"no trace of up to {depth} steps leads there from a fresh mapping{OVER if target in state.cut else ''}"
+        detail = (f"no trace of up to {depth} steps leads there from a fresh "
+                  f"mapping{OVER if target in state.cut else ''}")
         thorough = state.work.task.thorough
         unreached = replace(before, depth=depth, thorough=thorough)
         if after:
             first = first_broken(state.model, state.group, after)
             assert first is not None
-            detail += f" by steps that break nothing; after {first[0]} breaks {first[1]} it is reached: mend that first"
-            unreached = Counterexample(after[-1], before.process, after, depth=depth, thorough=thorough, replayed=True)
+            detail += (f" by steps that break nothing; after {first[0]} breaks {first[1]} it is "
+                       "reached: mend that first")
+            unreached = Counterexample(after[-1], before.process, after, depth=depth,
+                                       thorough=thorough, replayed=True)
         return replace(result, verdict=Unknown(NOT_INDUCTIVE, detail, unreached))
     return replace(result, verdict=Refuted(with_consequence(state, target, along(before, trace))))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Scheduling: tasks in processes that can be killed, time limits that hold, and one Run at the end."""
+"""Tasks in processes that can be killed, time limits that hold, and one Run at the end."""
 
 from __future__ import annotations
 
@@ -19,13 +19,28 @@ from verifier.model.spec import ADVISORY
 from verifier.model.step import applies, asked, step_names
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
-from verifier.prove.results import Proved, Result, Run, TheoremResult, Unknown, counted_as, verdict_name
+from verifier.prove.results import (
+    Proved,
+    Result,
+    Run,
+    TheoremResult,
+    Unknown,
+    counted_as,
+    verdict_name,
+)
 from verifier.run.filters import Filters, matches
 from verifier.run.grounds import code
 from verifier.run.library import Library
 from verifier.run.messages import At, Contradicts, Done, Failed, Finished, Task, Unreached
 from verifier.run.news import Closed, Total, Watch
-from verifier.run.plan import NOT_COVERED, askable, groups_of, not_applicable, nothing_matches, variants_of
+from verifier.run.plan import (
+    NOT_COVERED,
+    askable,
+    groups_of,
+    not_applicable,
+    nothing_matches,
+    variants_of,
+)
 from verifier.run.shared import Results, Shared
 from verifier.run.tasks import tasks
 from verifier.run.worker import work
@@ -70,7 +85,8 @@ class _Process:
     at: At = At("starting")
     since: float = field(default_factory=time.monotonic)
     last: Result | None = None
-    unreached: dict[str, Result] = field(default_factory=dict)  # of the present group, by obligation
+    # of the present group, by obligation
+    unreached: dict[str, Result] = field(default_factory=dict)
 
 
 def _serve(library: Library, task: Task, pipe: Connection) -> None:
@@ -82,14 +98,15 @@ def _serve(library: Library, task: Task, pipe: Connection) -> None:
 
 
 def _sender(pipe: Connection) -> Callable[[object], None]:
-    """What sends messages. Most results have the inhabitant of the one before: it goes through the pipe once."""
+    """A function that sends messages; an inhabitant that is repeated goes through the pipe once."""
     last: Proved | None = None
 
     def send(message: object) -> None:
         nonlocal last
         if isinstance(message, Done):
             verdict = message.result.verdict
-            if isinstance(verdict, Proved) and last is not None and verdict.inhabitant is last.inhabitant is not None:
+            if (isinstance(verdict, Proved) and last is not None
+                    and verdict.inhabitant is last.inhabitant is not None):
                 message = Done(replace(message.result, verdict=Proved(None)), again=True)
             else:
                 last = verdict if isinstance(verdict, Proved) else None
@@ -101,10 +118,10 @@ def _sender(pipe: Connection) -> Callable[[object], None]:
 def prove(
     library: Library, filters: Filters, options: Options, progress: Watch = lambda news: None
 ) -> Run:
-    """Decide all that the filters let through.
+    """Decide everything that the filters let through.
 
-    Raises UsageError where nothing matches, SpecError where a text is wrong, and Stopped on an interrupt, with all
-    processes ended.
+    Raises UsageError where nothing matches, SpecError where a text is wrong, and Stopped on an
+    interrupt, with all processes ended.
     """
     start = time.perf_counter()
     unproved = [v for v in variants_of(library, filters) if v.unproved]
@@ -119,11 +136,14 @@ def prove(
     try:
         library.check(groups)
         loaded = time.perf_counter()
-        progress(Total(sum(_asked(library.group_model(group), group, filters) for group in groups), len(groups)))
+        progress(Total(sum(_asked(library.group_model(group), group, filters) for group in groups),
+                       len(groups)))
         scheduler.run(_tasks(library, groups, filters, options))
     except KeyboardInterrupt:
         scheduler.stop()
-        raise Stopped(_finish(library, groups, filters, skipped, scheduler, start, loaded, STOPPED)) from None
+        raise Stopped(
+            _finish(library, groups, filters, skipped, scheduler, start, loaded, STOPPED)
+        ) from None
     finally:
         scheduler.end()
     return _finish(library, groups, filters, skipped, scheduler, start, loaded)
@@ -140,8 +160,10 @@ def nothing(library: Library, filters: Filters, why: str) -> Run:
 def _something(library: Library, groups: Sequence[Group], filters: Filters) -> None:
     """UsageError where a filter of transitions or properties leaves nothing to ask."""
     events = {f"hw-{e}" for group in groups for e in library.variant(group.variant).hardware}
-    if not (any(matches(n, filters.transition) for n in ("init", "static", *library.spec.transitions, *events))
-            and any(matches(p, filters.property) for name in library.spec.transitions for p in askable(library, name))):
+    if not (any(matches(n, filters.transition)
+                for n in ("init", "static", *library.spec.transitions, *events))
+            and any(matches(p, filters.property) for name in library.spec.transitions
+                    for p in askable(library, name))):
         raise nothing_matches(filters, library)
     for group in groups:
         model = library.group_model(group)
@@ -150,12 +172,17 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
     raise nothing_matches(filters, library)
 
 
-def _tasks(library: Library, groups: Sequence[Group], filters: Filters, options: Options) -> list[Task]:
-    """The tasks of a run. They depend on what is asked for, and not on how many processes there are."""
+def _tasks(library: Library, groups: Sequence[Group], filters: Filters,
+           options: Options) -> list[Task]:
+    """One task for each encoding and code: a trace of one variant is the first guess on the next.
+
+    Few groups are a task each, so that no processor waits for another. The number of tasks depends
+    on the filters alone, so a report is the same for every number of processes.
+    """
     known = "" if options.cache is None else code()
     return tasks(library, groups, filters, Task(
-        (), filters, options.depth, options.search_seconds, options.cache, known, options.solver, options.cross, options.timeout,
-        thorough=options.thorough))
+        (), filters, options.depth, options.search_seconds, options.cache, known, options.solver,
+        options.cross, options.timeout, thorough=options.thorough))
 
 
 class _Scheduler:
@@ -171,14 +198,17 @@ class _Scheduler:
         self.counts: dict[Group, Counter[str]] = {}
         self.helpers: list[str] = []
         self.hints: dict[Group, Hints] = {}  # of groups that others wait for
-        self.waiting = (0, 0, 0)  # how many tasks there were when none could start: to do, under way, and groups done with
+        # how many tasks there were when none could start: to do, under way, and groups done with
+        self.waiting = (0, 0, 0)
 
     def run(self, tasks: list[Task]) -> None:
         todo = deque(tasks)
         while todo or self.running:
-            if stop_asked():  # also where Python lost the exception, such as in a callback of its garbage collector
+            # also where Python lost the exception, such as in a callback of its garbage collector
+            if stop_asked():
                 raise KeyboardInterrupt
-            while len(self.running) < max(1, self.options.jobs) and (task := self._next(todo)) is not None:
+            while (len(self.running) < max(1, self.options.jobs)
+                    and (task := self._next(todo)) is not None):
                 self._start(task)
             for pipe in wait(list(self.running), timeout=0.2):
                 assert isinstance(pipe, Connection)
@@ -194,7 +224,8 @@ class _Scheduler:
             return None
         tasks = [*todo, *(running.task for running in self.running.values())]
         busy = {group for task in tasks if task.leads for group in task.groups} - self.finished
-        number = next((n for n, task in enumerate(todo) if busy.isdisjoint(task.after)), None if self.running else 0)
+        number = next((n for n, task in enumerate(todo) if busy.isdisjoint(task.after)),
+                      None if self.running else 0)
         if number is None:
             self.waiting = at
             return None
@@ -207,7 +238,8 @@ class _Scheduler:
 
     def _start(self, task: Task) -> None:
         mine, theirs = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=_serve, args=(self.library, task, theirs), daemon=True)
+        process = self.context.Process(target=_serve, args=(self.library, task, theirs),
+                                       daemon=True)
         with undisturbed():  # a process that nobody knows of would be left behind
             process.start()
             self.running[mine] = _Process(task, process, mine)
@@ -224,9 +256,12 @@ class _Scheduler:
             ended = running.process.exitcode
             if not ended:
                 return None
-            killed, what = ended == -9, f"the process died with {ended}"  # from outside, for its memory as a rule
+            # from outside, for its memory as a rule
+            killed, what = ended == -9, f"the process died with {ended}"
             if not killed:
-                self.contradictions += [f"{name}: {what}" for name in [o.id for o in running.at.obligations] or [running.at.what]]
+                self.contradictions += [f"{name}: {what}"
+                                        for name in [o.id for o in running.at.obligations]
+                                        or [running.at.what]]
             return self._gave_up(running, "memory" if killed else "contradiction", what)
         self._heard(running, message)
         return None
@@ -271,8 +306,12 @@ class _Scheduler:
         return again
 
     def limit(self, at: At) -> float:
-        """Seconds that a process may be at something: an obligation's own, more for what is built, and a search's beside it."""
-        more = {"deciding": 0.0, "building": GRACE, "searching": SLOW * self.options.search_seconds + GRACE}
+        """The seconds that a process may spend on what it is at.
+
+        An obligation has its own limit, building one has more, and a search has its limit on top.
+        """
+        more = {"deciding": 0.0, "building": GRACE, "searching": SLOW * self.options.search_seconds
+                + GRACE}
         return self.options.timeout + more[at.stage]
 
     def _gave_up(self, running: _Process, reason: str, detail: str) -> Task | None:
@@ -283,21 +322,27 @@ class _Scheduler:
                 self._cut(running, reason, f"{running.at.what}: {detail}")
                 self.finished.add(group)
             else:
-                self.unfinished.append((group or running.task.groups[0], f"{running.at.what}: {detail}"))
+                self.unfinished.append(
+                    (group or running.task.groups[0], f"{running.at.what}: {detail}")
+                )
             left = [g for g in running.task.groups if g != group] if group else []
             undone = [g for g in left if g not in self.finished]
             return replace(running.task, groups=tuple(undone)) if undone else None
         seconds = (time.monotonic() - running.since) / len(obligations)
         for one in obligations:
-            self._tell(Result(one, Unknown(reason, f"{running.at.what}: {detail}"), seconds, self.options.solver))
+            self._tell(Result(one, Unknown(reason, f"{running.at.what}: {detail}"), seconds,
+                              self.options.solver))
         mine = set(running.task.groups)
-        return replace(running.task, skip=frozenset(r.obligation.id for r in self.results if r.obligation.group in mine))
+        return replace(running.task, skip=frozenset(r.obligation.id for r in self.results
+                                                    if r.obligation.group in mine))
 
     def _cut(self, running: _Process, reason: str, detail: str) -> None:
-        """Tell what a search that was cut has reached, as refuted, and what it has not, with its values, as unknown."""
+        """Tell what a search reached before it was cut as refuted, and the rest as unknown."""
         for result in running.unreached.values():
             if isinstance(result.verdict, Unknown):
-                result = replace(result, verdict=replace(result.verdict, reason=reason, detail=detail))
+                result = replace(
+                    result, verdict=replace(result.verdict, reason=reason, detail=detail)
+                )
             self._tell(result)
 
     def _tell(self, result: Result) -> None:
@@ -306,7 +351,10 @@ class _Scheduler:
         self.progress(result)
 
     def stop(self) -> None:
-        """End all processes. What they have said is heard; what fails, while its trace was searched for, is told as it is."""
+        """End all processes; what they have said is heard.
+
+        A failure whose trace was searched for is told as it is.
+        """
         running = list(self.running.values())
         self.end()
         for one in running:
@@ -331,13 +379,18 @@ def _finish(
     from verifier.engine.versions import solver_versions
 
     results = scheduler.results.in_order()
-    unproved = [f"variant {v.name}: {v.unproved}" for v in variants_of(library, filters) if v.unproved]
+    unproved = [f"variant {v.name}: {v.unproved}" for v in variants_of(library, filters)
+                if v.unproved]
     asked = {group.level for group in groups}
-    levels = [f"level {name}: not asked for" for name in library.spec.levels if not matches(name, filters.level)]
-    levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked for what in one.covers_not]
+    levels = [f"level {name}: not asked for" for name in library.spec.levels
+              if not matches(name, filters.level)]
+    levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked
+               for what in one.covers_not]
     coverage: dict[str, object] = {
         "not_covered": [*NOT_COVERED, *levels, *unproved],
-        "not_applicable": [*skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))],
+        "not_applicable": [
+            *skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))
+        ],
         "catalogue": library.catalogue.coverage(),
     }
     if scheduler.helpers:
@@ -346,9 +399,11 @@ def _finish(
                "elapsed": time.perf_counter() - start}
     told = {group for group, _ in scheduler.unfinished}
     unfinished = [*scheduler.unfinished,
-                  *((g, stopped or "ended before its end") for g in groups if g not in scheduler.finished | told)]
+                  *((g, stopped or "ended before its end") for g in groups
+                    if g not in scheduler.finished | told)]
     theorems = _theorems(library, groups, filters, results, scheduler.finished)
-    return Run(results, tuple(theorems), coverage, seconds, solver_versions(), tuple(scheduler.contradictions),
+    return Run(results, tuple(theorems), coverage, seconds, solver_versions(),
+               tuple(scheduler.contradictions),
                tuple(unfinished), stopped)
 
 
@@ -358,7 +413,8 @@ def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str,
 
 def _asked(model: Model, group: Group, filters: Filters) -> int:
     """How many obligations of a group were asked for."""
-    return sum(filters.wants(name, prop.name) for name in step_names(model) for prop in asked(model, name, group.code))
+    return sum(filters.wants(name, prop.name) for name in step_names(model)
+               for prop in asked(model, name, group.code))
 
 
 _ORDER = ("refuted", "vacuous", "unknown", "incomplete")
@@ -383,7 +439,8 @@ def _theorems(
         model = library.group_model(group)
         undecided = _asked(model, group, filters) - sum(counts.values())
         whole = filters.whole() and not undecided and group in finished
-        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted else "unknown")
+        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted
+                       else "unknown")
         if verdict == "proved" and not whole:
             verdict = "unknown" if undecided or group not in finished else "incomplete"
         lemmas = tuple(p.name for p in model.spec.properties.values()

@@ -25,9 +25,10 @@ __all__ = ["work"]
 
 
 def work(library: Library, task: Task, say: Say) -> None:
-    """Decide everything of a task, telling each result as it is known.
+    """Decide everything of a task, telling each result as soon as it is known.
 
-    After an error of the program's own the rest goes on. An error of the user's ends it, and is told.
+    After an error of the program's own the rest goes on. An error of the user's ends it, and is
+    told.
     """
     shared = Work(library, task, say, Hints() if task.hints is None else task.hints)
     for group in task.groups:
@@ -44,7 +45,8 @@ def _group(shared: Work, group: Group) -> None:
     library, task, say = shared.library, shared.task, shared.say
     model = library.group_model(group)
     known = grounds(library, group, model, task.code, task.solver, task.depth)
-    state = GroupWork(shared, group, model, Cache(group, known, task.cache), Consequences(model, group))
+    state = GroupWork(shared, group, model, Cache(group, known, task.cache),
+                      Consequences(model, group))
     say(At(f"{group}: building", group))
     helpers = _decide(state)
     if state.open:
@@ -56,7 +58,8 @@ def _group(shared: Work, group: Group) -> None:
         tell_traces(state)
     except USERS:
         raise
-    except Exception as error:  # what is left of these has no trace; the rest of the run has its verdicts
+    # what is left of these has no trace; the rest of the run has its verdicts
+    except Exception as error:
         for result in state.open:
             blame(state, result.obligation, error, getattr(result.verdict, "counterexample", None))
     _write(state)
@@ -73,15 +76,17 @@ def _decide(state: GroupWork) -> tuple[str, ...]:
     for name in wanted_transitions(state):
         props = from_cache(state, prover, name)
         if props:
-            told = tuple(obligation_of(model, group, name, p) for p in asked(model, name, group.code) if p.name in props)
-            state.work.say(At(f"{group}: building {name}", group, tuple(o for o in told if o.id not in task.skip)))
+            told = tuple(obligation_of(model, group, name, p)
+                         for p in asked(model, name, group.code) if p.name in props)
+            state.work.say(At(f"{group}: building {name}", group,
+                              tuple(o for o in told if o.id not in task.skip)))
             prover = decide(state, prover, name, props)
     return prover.helpers()
 
 
 def _write(state: GroupWork) -> None:
-    """Write what was found, unless the program has been edited meanwhile: what it found is then
-    nobody's.
+    """Write what was found, unless the program was edited meanwhile: then nothing says what found
+    it.
     """
     if state.work.task.cache is not None and state.cache.changed and code() == state.work.task.code:
         state.cache.write()

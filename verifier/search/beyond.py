@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How a state is reached in which the old keeps a property and the new breaks it: a trace of the new's steps.
+"""How a state is reached in which the old keeps a property and the new breaks it.
 
-All steps but the last keep every property, as in any trace. The last one breaks it, from a state and with inputs under which the
-old's step does not, whatever it observes.
+The trace has steps of the new. All but the last keep every property, as in any trace. The last one
+breaks it, from a state and with inputs under which the old's step does not, whatever it observes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ ROUNDS = 16
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The condition that the old keeps the target's property under each of these lucks, where the
-    new breaks it.
-    """
+    """The condition on the last step that the old keeps the property under each of these lucks."""
 
     pair: Pair
     target: Target
@@ -53,8 +51,7 @@ class _Kept:
         return {name: value for name, value in inputs.items() if not name.startswith(ASIDE)}
 
     def _kept(self, judge: StepJudge[Word, int], step: Step[Word, int]) -> int:
-        """The old takes the step under some luck, and keeps the property under each that is known.
-        """
+        """The old takes the step under some luck, and keeps the property under each known one."""
         alg, fresh = judge.alg, judge.fresh
         goes, _ = self._old(judge, step, lambda n, k: fresh(ASIDE + n if own(n) else n, k))
         conditions = [goes]
@@ -79,9 +76,10 @@ class _Kept:
 
 
 def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequences: Known) -> Difference:
-    """A difference with how it is reached from a fresh mapping, where that is found in so many steps and seconds.
+    """A difference with its trace from a fresh mapping, if one is found.
 
-    The steps that led to failures like it are tried before anything is searched.
+    `depth` steps and `seconds` bound the search. Steps that led to similar failures are tried
+    first.
     """
     known: list[Mapping[str, int | bool]] = [{}]
     deadline = time.monotonic() + seconds

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How a bad state is reached: bounded search from a fresh mapping, one unrolling shared by all targets.
+"""How a bad state is reached: a bounded search from a fresh mapping, shared by all targets.
 
-All steps of a trace but the last keep every property, or whatever else its rules say. Whatever is found
-is recomputed with plain integers.
+All steps of a trace but the last keep every property, or whatever else the rules say. Whatever is
+found is recomputed with plain integers.
 """
 
 from __future__ import annotations
@@ -85,10 +85,11 @@ class Search:
         self.barred = set()
 
     def find(self, targets: list[Target], depth: int) -> Iterator[tuple[Target, tuple[Move, ...]]]:
-        """Traces of at most `depth` steps, the shortest for each target; what is not found is not yielded.
+        """Traces of at most `depth` steps, the shortest for each target that has one.
 
-        Where a trace takes a step that breaks a property which the rules did not name, that step is barred and the
-        search starts again: a run that asks for few obligations does not know all that fail.
+        A trace may take a step that breaks a property which the rules did not name, since a run
+        that asks for few obligations does not know all that fail. Then that step is barred, and the
+        search starts again.
         """
         left = list(targets)
         unrolled = self._begin()
@@ -158,8 +159,7 @@ class Search:
         return self.confirmed(path.plan(values), path.start(values), prop)
 
     def retrace(self, trace: tuple[Move, ...], target: Target) -> tuple[Move, ...] | None:
-        """The trace's choices, followed anew here; None if they lead elsewhere, or are none here.
-        """
+        """The choices of a trace, followed anew here; None if they lead elsewhere."""
         again = retrace(self.model, self.group, trace, target[1], not self.rules.good)
         return again if again is not None and again[-1].transition == target[0] else None
 

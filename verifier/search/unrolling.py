@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All sequences of steps from one beginning, as formulas of one graph: one step more at a time.
+"""All sequences of steps from one beginning, as formulas of one graph, one step more at a time.
 
-A step of the unrolling chooses among all instances of both processes and every hardware event. For
-what induction has proved, a step need not be asked whether it keeps it, so only steps that failed
-some obligation are checked. So the invariant holds in every state but the last: it follows, and is
-said all the same, since a solver that knows it finds out much sooner what cannot be reached.
+A step of the unrolling chooses among all instances of both processes and every hardware event. What
+induction has proved of a step need not be checked again, so only steps that failed some obligation
+are. The invariant holds in every state but the last. That follows, but it is asserted all the same:
+a solver that knows it finds out much sooner what cannot be reached.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["Layer", "Unrolling"]
 
 @dataclass(slots=True)
 class Layer:
-    """One step of the unrolling: the choices, and under which condition each is a good step."""
+    """One step of the unrolling: the choices, and the condition under which each is a good step."""
 
     steps: list[Step[Word, int]]
     enabled: list[int]
@@ -45,20 +45,20 @@ class Layer:
 
 
 def free(graph: Bits, depth: int) -> Fresh:
-    """The inputs of a step, without bounds."""
+    """The inputs of a step at a depth, without bounds."""
     return prefixed(graph_inputs(graph), depth)
 
 
 class Unrolling:
-    """What so many steps under some rules come to, and the layer of steps after them.
+    """The states after a number of steps under some rules, and the next layer of steps.
 
-    solver     who is asked, on the unrolling's own graph
+    solver     makes a solver for the unrolling's own graph
     instances  what a step may be, by who acts
     fresh      the inputs of the step at a depth
 
-    `state` is where it is now, and may be set before the first step; `given` are the conditions
-    that the steps so far are good ones, and `choices` are what each of them may be, by the number
-    of the choice.
+    `state` is the state after the steps so far; it may be set before the first. `given` has the
+    conditions that the steps so far are good, and `choices` the instances of each, by the number
+    that chooses one.
     """
 
     def __init__(
@@ -77,16 +77,11 @@ class Unrolling:
         self._forget()
 
     def _forget(self) -> None:
-        """Answers of helpers from here on.
-
-        What lifted ones leave open is the same at every depth.
-        """
+        """Start a new memory of answers, on the same inputs of lifted helpers."""
         self.memo = self.model.memory(self.graph, graph_inputs(self.graph))
 
     def fix_init(self) -> None:
-        """Begin in a fresh state.
-
-        What init fixes is put in as a constant, so that the first steps fold.
+        """Begin in a fresh state; what init fixes becomes a constant, so that the first steps fold.
         """
         fresh = self._fresh(self.graph, 0)
         state = {key: fresh(key_name(key), kind) for key, kind in state_keys(self.model)}
@@ -105,7 +100,7 @@ class Unrolling:
         return World(self.model, self.graph, state, self._fresh(self.graph, 0), self.memo)
 
     def deepen(self) -> Layer:
-        """All steps from the present state."""
+        """The layer of all steps from the present state."""
         layer = self.begin()
         self.add(layer)
         self.close(layer)
