@@ -19,6 +19,8 @@ from typing import Any
 from verifier.engine.answers import Undecided, Unsat
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.graph import Graph
+from verifier.engine.native import core, new_graph
 from verifier.engine.terms import Terms, z3_solver
 
 WIDTH = 64
@@ -120,9 +122,9 @@ def run(alg: Any, solver: Any, asked: list[Case]) -> tuple[float, float, list[bo
     return (built - start) * 1e3 / len(asked), (done - built) * 1e3 / len(asked), proved
 
 
-def node_time() -> tuple[float, float]:
-    """Microseconds for a new conjunction, and for one that is there already."""
-    graph = Bits()
+def node_time(nodes: Graph) -> tuple[float, float]:
+    """Microseconds for a new conjunction of an empty graph, and for one that is there already."""
+    graph = Bits(nodes)
     pairs = list(itertools.combinations(graph.input_word("x", 600).bits, 2))
     times = []
     for _ in range(2):
@@ -135,9 +137,11 @@ def node_time() -> tuple[float, float]:
 
 def main(seed: int) -> int:
     asked = cases(seed)
-    graph, one, many = Bits(), Terms(), Terms()
+    cores = {core(): new_graph, "Python core": Graph}
+    graphs = {name: Bits(make()) for name, make in cores.items()}
+    one, many = Terms(), Terms()
     results = {
-        "bits, SAT incremental": run(graph, BitsSolver(graph), asked),
+        **{f"bits, {name}": run(graph, BitsSolver(graph), asked) for name, graph in graphs.items()},
         "z3 push/pop": run(one, z3_solver(one), asked),
         "z3 fresh": run(many, z3_solver(many, incremental=False), asked),
     }
@@ -149,8 +153,9 @@ def main(seed: int) -> int:
         if found != proved:
             print(f"{name} gives other answers")
             return 1
-    new, old = node_time()
-    print(f"a conjunction of the graph: new {new:.2f} us, there already {old:.2f} us")
+    for name, make in cores.items():
+        new, old = node_time(make())
+        print(f"a conjunction of the graph, {name}: new {new:.2f} us, there already {old:.2f} us")
     return 0
 
 
