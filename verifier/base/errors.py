@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import errno
+import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["USERS", "Contradiction", "ExtractionError", "OutputError", "PteproofError",
-           "SolverError", "SpecError", "UsageError", "Where", "internal", "nearest"]
+           "SolverError", "SpecError", "UsageError", "Where", "internal", "match_all", "nearest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +97,16 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     """
     found = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def match_all(what: str, globs: Iterable[str], known: Iterable[str]) -> None:
+    """UsageError for the first shell glob that matches none of the known names.
+
+    >>> match_all("helper", ["pte_*", "pte_drity"], ["pte_dirty"])
+    Traceback (most recent call last):
+    verifier.base.errors.UsageError: no helper matches pte_drity; did you mean pte_dirty?
+    """
+    names = list(known)
+    for glob in globs:
+        if not any(fnmatch.fnmatchcase(name, glob) for name in names):
+            raise UsageError(f"no {what} matches {glob}{nearest(glob, names)}")

@@ -14,7 +14,7 @@ from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import open_outputs, tell, write_outputs
 from verifier.commands.execute import Progress
-from verifier.commands.options import filtering, mailing, make_filters
+from verifier.commands.options import check_names, filtering, mailing, make_filters
 
 if TYPE_CHECKING:
     from verifier.prove.difference import Difference
@@ -84,6 +84,7 @@ def _libraries(context: click.Context, filters: Filters, given: dict[str, Any],
 
     arch_dir, spec_dir = context.obj
     new = load_library(arch_dir, spec_dir)
+    check_names(filters, new)
     old = load_library(given["old_arch_dir"] or arch_dir, given["old_spec_dir"] or spec_dir)
     for library, tree in ((old, given["old_tree"]), (new, given["tree"])):
         if tree is not None:

@@ -15,7 +15,7 @@ from verifier.base.errors import UsageError
 from verifier.base.exits import Exit, worst
 from verifier.base.output import one_line, open_outputs, tell, tell_error, write_outputs
 from verifier.commands.execute import Progress, execute, finish
-from verifier.commands.options import filtering, load, mailing, make_filters, running
+from verifier.commands.options import check_names, filtering, load, mailing, make_filters, running
 
 if TYPE_CHECKING:
     from verifier.evidence.certify.check import Checker
@@ -176,13 +176,12 @@ def mutate(context: click.Context, /, **given: Any) -> int:
     from verifier.run.filters import Filters
     from verifier.run.plan import variants_of
 
-    library = load(context)
-    wanted = [v.name for v in variants_of(library, Filters(given["arch"]))] if given["arch"] else [
-        library.variant(name).name for name in library.archs]
-    if not wanted:
-        raise UsageError(f"no variant matches {', '.join(given['arch'])}")
     files = {"--json": given["json_file"]}
     open_outputs(files)
+    library = load(context)
+    check_names(Filters(given["arch"]), library)
+    wanted = [v.name for v in variants_of(library, Filters(given["arch"]))] if given["arch"] else [
+        library.variant(name).name for name in library.archs]
     with Progress(not given["quiet"]) as progress:
         score = run(library, wanted, given["kind"] or KINDS, names=given["names"],
                     sample=given["sample"] or 0,

@@ -23,7 +23,7 @@ from verifier.base.output import (
     tell_error,
     write_outputs,
 )
-from verifier.commands.options import load
+from verifier.commands.options import check_names, load
 
 if TYPE_CHECKING:
     from verifier.prove.results import Run
@@ -60,6 +60,7 @@ def execute(
         library = load(context)
         if complete is not None:
             filters = complete(library, filters)
+        check_names(filters, library)
         stream = _stream(library, filters, given)
         run = _execute(library, filters, given, known, stream)
         stopped = bool(run.stopped)

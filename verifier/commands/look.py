@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verifier.base.columns import fold
-from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import tell, tell_error
 from verifier.commands.execute import Progress, finish
-from verifier.commands.options import GLOB, load, mailing
+from verifier.commands.options import GLOB, check_names, load, mailing
 from verifier.commands.told import keep, tell_again
 
 if TYPE_CHECKING:
@@ -142,9 +141,8 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
     from verifier.run.scheduler import Options, Stopped
 
     library, found = load(context), None
+    check_names(Filters(arch), library)
     wanted = [v.name for v in variants_of(library, Filters(arch))]
-    if not wanted:
-        raise UsageError(f"no variant matches {', '.join(arch)}")
     with Progress(not quiet) as progress:
         rows = table(library, wanted, progress)
         if proving["proofs"]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from verifier.run.filters import Filters
     from verifier.run.library import Library
 
-__all__ = ["FILTERS", "GLOB", "filtering", "load", "mailing", "make_filters", "running", "writing"]
+__all__ = ["FILTERS", "GLOB", "check_names", "filtering", "load", "mailing", "make_filters", "running", "writing"]
 
 GLOB = "a shell glob; may be given several times"
 FILTERS = ("arch", "level", "encoding", "code", "transition", "property")
@@ -111,3 +111,15 @@ def make_filters(given: dict[str, Any]) -> Filters:
 
     return Filters(**{name: given.pop(name) for name in FILTERS},
                    theorems=tuple(given.pop("theorems", ())))
+
+
+def check_names(filters: Filters, library: Library) -> None:
+    """Before anything is decided: does each glob match something?
+
+    UsageError names the first that does not.
+    """
+    from verifier.run.plan import misspelt
+
+    wrong = misspelt(filters, library)
+    if wrong is not None:
+        raise wrong

@@ -16,6 +16,7 @@ from verifier.base.output import tell
 from verifier.commands.execute import Progress, color, execute, finish, write_files
 from verifier.commands.options import (
     FILTERS,
+    check_names,
     filtering,
     load,
     mailing,
@@ -80,7 +81,9 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
 
     if unneeded:
         library = load(context)
-        return _unneeded(library, complete(library, filters), given)
+        filters = complete(library, filters)
+        check_names(filters, library)
+        return _unneeded(library, filters, given)
     told = tell_again(context, "prove", key)
     if told is not None:
         return told

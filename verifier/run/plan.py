@@ -14,8 +14,8 @@ from verifier.run.filters import Filters, matches
 from verifier.run.library import Library
 
 __all__ = [
-    "NOT_COVERED", "askable", "asks_for", "first_theorems", "groups_of", "not_applicable",
-    "nothing_matches", "variants_of",
+    "NOT_COVERED", "askable", "asks_for", "first_theorems", "groups_of", "misspelt",
+    "not_applicable", "nothing_matches", "variants_of",
 ]
 
 NOT_COVERED = (
@@ -153,12 +153,23 @@ def askable(library: Library, step: str) -> list[str]:
 
 
 def nothing_matches(filters: Filters, library: Library) -> UsageError:
-    """The error for a filter that matches nothing, with the nearest right word."""
+    """The error for filters that match nothing, with the nearest right word."""
+    return misspelt(filters, library) or UsageError("the filters together match nothing")
+
+
+def misspelt(filters: Filters, library: Library) -> UsageError | None:
+    """The error for the first glob that matches no name at all, whatever the others match.
+
+    None where each glob matches a name.
+    """
+    archs = library.archs.values()
     known = {
-        "arch": [*library.archs, *(v.name for v in library.variants())],
+        "arch": [*library.archs, *(v.name for v in library.variants()),
+                 *(arch.kernel for arch in archs)],
         "level": list(library.spec.levels),
         "encoding": list(library.spec.encodings), "code": list(library.spec.codes),
-        "transition": [*library.spec.transitions, "init", "static"],
+        "transition": [*library.spec.transitions, "init", "static",
+                       *(f"hw-{event}" for arch in archs for event in arch.events)],
         "property": list(dict.fromkeys(name for step in library.spec.transitions
                                        for name in askable(library, step))),
     }
@@ -171,7 +182,7 @@ def nothing_matches(filters: Filters, library: Library) -> UsageError:
         error = _no_theorem(library, theorem, known)
         if error is not None:
             return error
-    return UsageError("the filters together match nothing")
+    return None
 
 
 def _no_theorem(
@@ -183,9 +194,7 @@ def _no_theorem(
         return UsageError(f"{theorem!r} is no theorem: variant/level/encoding/code, or a part of "
                           "it from the left. "
                           "One obligation is what `explain` shows")
-    names = [*known["arch"], *(arch.kernel for arch in library.archs.values())]
     for glob, option in zip(parts, ("arch", "level", "encoding", "code"), strict=False):
-        if not any(fnmatch.fnmatchcase(name, glob)
-                   for name in (names if option == "arch" else known[option])):
+        if not any(fnmatch.fnmatchcase(name, glob) for name in known[option]):
             return UsageError(f"{theorem}: {glob!r} matches nothing{nearest(glob, known[option])}")
     return None

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from verifier.base.digests import PACKAGE, digest, digest_files, program
-from verifier.base.errors import UsageError
+from verifier.base.errors import UsageError, match_all
 from verifier.base.store import read_regular
 from verifier.base.workers import Lost, each
 from verifier.evidence.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
@@ -76,13 +76,17 @@ def run(
     `state` is a file that keeps judgements, so that a run that was stopped goes on from there.
     Raises UsageError where nothing matches.
     """
+    seen: set[str] = set()
+
     def wanted(name: str) -> bool:
+        seen.add(name)
         return not names or any(fnmatch.fnmatchcase(name, g) for g in names)
 
     decide = library.spec.first.patches.variants
     patched = decide if patched is None else patched
     found = (mutants(library, variants, kinds, wanted)
              + (patch_mutants(library, patched, wanted) if PATCH in kinds else []))
+    match_all("mutant", names, sorted(seen))
     if not found:
         raise UsageError("no mutant matches")
     whole = len(found)

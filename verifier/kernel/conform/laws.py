@@ -18,7 +18,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, TypeAlias
 
-from verifier.base.errors import SpecError, UsageError
+from verifier.base.errors import SpecError, match_all
 from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform import decide
 from verifier.kernel.conform.helpers import Library
@@ -144,9 +144,9 @@ def judge_laws(
 ) -> LawReport:
     """Every law whose name matches, for these variants; on arch/'s helpers where there is no tree.
     """
-    laws = [law for law in load_laws() if any(fnmatch.fnmatchcase(law.name, g) for g in names)]
-    if not laws:
-        raise UsageError(f"no law matches {', '.join(names)}")
+    known = load_laws()
+    match_all("law", names, [law.name for law in known])
+    laws = [law for law in known if any(fnmatch.fnmatchcase(law.name, g) for g in names)]
     builds = load_builds()
     libraries: dict[str, Library] = {}
     results: list[LawResult] = []

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.base.errors import UsageError
+from verifier.base.errors import UsageError, match_all
 from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.helpers import Library
@@ -98,8 +98,13 @@ def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
             for g in globs
         )
     ]
-    if not found:
-        raise UsageError(f"no variant matches {', '.join(globs)}")
+    names = [
+        name
+        for arch in archs.values()
+        for variant in arch.variants.values()
+        for name in (variant.name, arch.name, arch.kernel)
+    ]
+    match_all("variant", globs, names)
     return found
 
 
@@ -181,7 +186,10 @@ def conform(
     builds = load_builds()
     chosen: dict[str, list[Layout]] = {}
     unbuilt = []
-    for layout in layouts(variants, arch_dir):
+    asked = layouts(variants, arch_dir)
+    names = {name for layout in asked for name in layout.helpers()}
+    match_all("helper", helpers, sorted({*names, *(shape.helper for shape in load_shapes())}))
+    for layout in asked:
         found = (
             named_build(builds, build)
             if build is not None
