@@ -58,3 +58,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-docs", action="store_true",
                      help="write the console blocks of README.md and docs/ anew, and run all "
                           "variants that their ids name")
+    parser.addoption("--update-golden", action="store_true",
+                     help="write tests/golden/ anew: what commands print")
