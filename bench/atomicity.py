@@ -16,12 +16,12 @@ from pathlib import Path
 from verifier.base.errors import PteproofError
 from verifier.kernel.conform.atomic_results import (
     Atomicity,
+    AtomicityUnknown,
     Disturbed,
     LessAtomic,
     MoreAtomic,
     NotCompared,
     Same,
-    Undecided,
 )
 from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.results import Differs, Inconclusive, Result
@@ -61,7 +61,11 @@ def row(variant: str, results: list[Result]) -> str:
     steps = sum(isinstance(a.one_step, Disturbed) for a in asked.values())
     differs = [f"{name} ({'more' if isinstance(a.compared, MoreAtomic) else 'less'} atomic in arch/)"
                for name, a in asked.items() if isinstance(a.compared, (MoreAtomic, LessAtomic))]
-    open_ = [f"{name}: {a.compared.reason}" for name, a in asked.items() if isinstance(a.compared, Undecided)]
+    open_ = [
+        f"{name}: {a.compared.reason}"
+        for name, a in asked.items()
+        if isinstance(a.compared, AtomicityUnknown)
+    ]
     values = [r for r in results if isinstance(r, Differs) or (isinstance(r, Inconclusive) and r.helper not in asked)]
     seconds = sum(a.seconds for a in found.values())
     cells = (f"{same}/{len(asked)}", str(steps), "; ".join(differs), "; ".join(open_), str(len(values)), f"{seconds:.1f}")

@@ -20,7 +20,7 @@ from verifier.base.errors import UsageError
 from verifier.engine.answers import Unsat
 from verifier.engine.bits_solver import BitsSolver
 from verifier.evidence.certify import make as make_module
-from verifier.evidence.certify.check import Checker, Said, find_checker
+from verifier.evidence.certify.check import Checker, CheckerAnswer, find_checker
 from verifier.evidence.certify.content import asked_for
 from verifier.evidence.certify.dimacs import parse_cnf
 from verifier.evidence.certify.files import INDEX
@@ -95,7 +95,11 @@ def test_no_malformed_cnf_reaches_a_checker(
     """drat-trim answers 0 and VERIFIED on some of these. This checker verifies all that it is asked of."""
     folder = Path(shutil.copytree(made, tmp_path / "c"))
     Forger(folder).change("cnf", edit)
-    monkeypatch.setattr(Checker, "check", lambda self, pairs, timeout: [Said("", verified=True) for _ in pairs])
+    monkeypatch.setattr(
+        Checker,
+        "check",
+        lambda self, pairs, timeout: [CheckerAnswer("", verified=True) for _ in pairs],
+    )
     report = verify(folder, Checker("x", ""), None)
     assert list(report.wrong) == [UNIT] and message in report.wrong[UNIT]
 

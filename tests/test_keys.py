@@ -45,7 +45,7 @@ RECORDS = (
     arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
     model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec,
     model.First, model.Asked, law_texts.Law,
-    catalogue.Row, catalogue.Section, catalogue.Catalogue,
+    catalogue.Row, catalogue.CatalogueSection, catalogue.Catalogue,
 )
 
 

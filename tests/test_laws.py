@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from verifier.base.errors import SpecError
-from verifier.kernel.conform.laws import Fails, Holds, NotApplicable, judge_law
+from verifier.kernel.conform.laws import LawFails, LawHolds, NotApplicable, judge_law
 from verifier.model.arch import Layout
 from verifier.model.laws import Law, load_laws
 from verifier.run.library import Library
@@ -34,10 +34,10 @@ def judged(layout: Layout, name: str, level: str = "pte") -> type:
 ])
 def test_a_planted_loss(library: Library, variant: str, helper: str, body: str, made: str, free: str) -> None:
     layout = library.layout(variant)
-    assert judged(layout, made) is Holds and judged(layout, free) is Holds
+    assert judged(layout, made) is LawHolds and judged(layout, free) is LawHolds
     wrong = layout.with_body(helper, body)
-    assert judged(wrong, made) is Holds, "the law over made entries does not see it"
-    assert judged(wrong, free) is Fails
+    assert judged(wrong, made) is LawHolds, "the law over made entries does not see it"
+    assert judged(wrong, free) is LawFails
 
 
 @pytest.mark.parametrize(("variant", "name", "values"), [
@@ -47,7 +47,7 @@ def test_a_planted_loss(library: Library, variant: str, helper: str, body: str, 
 ])
 def test_what_is_found(library: Library, variant: str, name: str, values: dict[str, int]) -> None:
     found = judge_law(law(name), library.layout(variant), None)
-    assert isinstance(found, Fails) and dict(found.values) == values
+    assert isinstance(found, LawFails) and dict(found.values) == values
 
 
 def test_where_a_law_says_nothing_it_says_why(library: Library, tmp_path: Path) -> None:

@@ -273,3 +273,13 @@ def test_where_memory_has_another_form_than_code_sees(library: Library, tmp_path
             check_model(model)
     else:
         check_model(model)
+
+
+def test_every_class_has_a_name_of_its_own() -> None:
+    """A reader who meets a public class knows which one it is."""
+    found: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")
+    assert not {name: places for name, places in found.items() if len(places) > 1}

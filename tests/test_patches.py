@@ -20,7 +20,7 @@ from verifier.evidence.mutate.command import SPECIFIED, patch_word, run, unneede
 from verifier.evidence.mutate.judge import Mutant
 from verifier.evidence.mutate.patches import KINDS, patches
 from verifier.evidence.mutate.planted import judge_patch, patch_mutants
-from verifier.evidence.mutate.rules import Rules, read_rules
+from verifier.evidence.mutate.rules import MistakeRules, read_rules
 from verifier.language.read_yaml import Source
 from verifier.model.spec import name_of
 from verifier.prove.results import Refuted
@@ -32,7 +32,7 @@ TODAY, OPTION_C = "x86_64/pte/page-flag/today", "x86_64/pte/option-c/option-c"
 
 
 @pytest.fixture(scope="module")
-def rules(library: Library) -> Rules:
+def rules(library: Library) -> MistakeRules:
     return read_rules(library.spec_folder, library.spec)
 
 
@@ -85,7 +85,9 @@ def rules(library: Library) -> Rules:
      "if sole_ref(p):\n    flush(p)\nflush(p)"),
     ("folio_dirty = True", "state: drop `folio_dirty = True`", "pass"),
 ])
-def test_every_kind_of_mistake_is_made(rules: Rules, text: str, mistake: str, new: str) -> None:
+def test_every_kind_of_mistake_is_made(
+    rules: MistakeRules, text: str, mistake: str, new: str
+) -> None:
     found = {what: text for _, what, text in patches(text, rules)}
     assert found[mistake] == new
     assert mistake.partition(":")[0] in KINDS
@@ -95,18 +97,18 @@ def test_every_kind_of_mistake_is_made(rules: Rules, text: str, mistake: str, ne
     "map_into(p, q)", "resident = False", "assert pte_write(x), 'progress'", "hardware(entry[p])",
     "if tracks_new == 0:\n    reuse(p)",
     "if child != THIRD:\n    add_new_anon(child, frame, True)", "may_write[p] = False"])
-def test_what_is_true_stays_as_it_is(rules: Rules, text: str) -> None:
+def test_what_is_true_stays_as_it_is(rules: MistakeRules, text: str) -> None:
     assert [what for kind, what, _ in patches(text, rules) if kind != "state"] == []
 
 
-def _said(text: str, rules: Rules) -> Counter[str]:
+def _said(text: str, rules: MistakeRules) -> Counter[str]:
     """The statements of a text that say what is true."""
     called = (n.func.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)
               and isinstance(n.func, ast.Name))
     return Counter(name for name in called if name in rules.truth)
 
 
-def test_no_mistake_of_any_code_touches_what_is_true(library: Library, rules: Rules) -> None:
+def test_no_mistake_of_any_code_touches_what_is_true(library: Library, rules: MistakeRules) -> None:
     kinds = Counter[str]()
     for transition in library.spec.transitions.values():
         for source in transition.codes.values():

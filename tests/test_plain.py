@@ -13,7 +13,7 @@ from verifier.engine.bits import FALSE, Bits
 from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.bits_way import GroupProver, graph_inputs
 from verifier.prove.builder import Builder
-from verifier.prove.integers_way import MOST_BITS, Plain, PlainChecker, Violated
+from verifier.prove.integers_way import MOST_BITS, PlainChecker, PlainProof, Violated
 from verifier.prove.obligations import Group, Question
 from verifier.prove.results import Proved, exit_code
 from verifier.run.filters import Filters
@@ -58,7 +58,7 @@ def test_a_fresh_state_is_looked_at_too(library: Library) -> None:
 def test_what_is_not_proved_is_not_decided(library: Library) -> None:
     builder, plain, _ = checker(library)
     asked = question(builder, "clear-young", "dma-needs-pin")
-    assert isinstance(plain.check(asked), Plain)
+    assert isinstance(plain.check(asked), PlainProof)
     builder.invariant.clear()
     assert plain.check(asked) is None
 

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.evidence.table.compute import Row, _Entry, _is_spare, table
+from verifier.evidence.table.compute import VariantRow, _Entry, _is_spare, table
 from verifier.evidence.table.proofs import Proofs, proofs
 from verifier.evidence.table.show_proofs import lines
 from verifier.evidence.table.show_proofs import rows as proof_rows
-from verifier.kernel.conform.laws import Fails
+from verifier.kernel.conform.laws import LawFails
 from verifier.prove.obligations import Group
 from verifier.prove.results import TheoremResult
 from verifier.run.library import Library
@@ -22,11 +22,11 @@ from verifier.run.scheduler import Options
 
 
 @pytest.fixture(scope="module")
-def rows(library: Library) -> dict[str, Row]:
+def rows(library: Library) -> dict[str, VariantRow]:
     return {row.variant: row for row in table(library, ["x86_64", "arm64-4k", "m68k"])}
 
 
-def test_bits_that_carry(rows: dict[str, Row]) -> None:
+def test_bits_that_carry(rows: dict[str, VariantRow]) -> None:
     x86, arm, m68k = rows["x86_64"], rows["arm64-4k"], rows["m68k"]
     assert x86.carried["dirty"] == ("6 DIRTY", "58 SAVED_DIRTY") and x86.carried["write"] == ("1 RW",)
     assert {b.split()[0] for b in arm.carried["dirty"]} == {"7", "51", "55"}  # RDONLY clear in a writable entry is dirty too
@@ -34,7 +34,7 @@ def test_bits_that_carry(rows: dict[str, Row]) -> None:
     assert m68k.carried["write"] == ("2 RONLY",) and m68k.carried["swap-exclusive"] == ("11 SWP_EXCLUSIVE",)
 
 
-def test_one_step_or_not(rows: dict[str, Row]) -> None:
+def test_one_step_or_not(rows: dict[str, VariantRow]) -> None:
     assert rows["x86_64"].steps == {"set_wrprotect": True, "get_and_clear": True, "access_flags": False}
     assert not any(rows["m68k"].steps.values())
 
@@ -53,13 +53,15 @@ def test_what_only_takes_a_word_out_of_an_entry_touches_no_bit(library: Library)
     assert [bit for bit in (51, 55, 58, 59, 60, 63) if _is_spare(_Entry(layout), layout, bit)] == [59, 63]
 
 
-def test_a_refuted_statement_has_values_that_refute_it(rows: dict[str, Row], library: Library) -> None:
+def test_a_refuted_statement_has_values_that_refute_it(
+    rows: dict[str, VariantRow], library: Library
+) -> None:
     from verifier.language.algebra import Integers
     from verifier.language.evaluate import call
     from verifier.language.machine import Machine
 
     found = next(r for r in rows["arm64-4k"].statements if r.law.name == "clean-writable-entry-is-hardware-writable")
-    assert isinstance(found, Fails)
+    assert isinstance(found, LawFails)
     layout, pte = library.layout("arm64-4k"), found.values["pte"]
 
     def says(helper: str) -> bool:

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.kernel.conform.laws import Fails, Holds, NotApplicable, judge_law
+from verifier.kernel.conform.laws import LawFails, LawHolds, NotApplicable, judge_law
 from verifier.model.laws import load_laws
 from verifier.prove.obligations import Group
 from verifier.prove.results import Result, verdict_name
@@ -97,9 +97,9 @@ class Tool:
         for variant in [v.name for v in self.library.variants() if fnmatch.fnmatchcase(v.name, variants)]:
             for law in laws:
                 match judge_law(law, self.library.layout(variant), None, "bits"):
-                    case Fails(values=values):
+                    case LawFails(values=values):
                         found.append(("refuted", " ".join(f"{k} = {v:#x}" for k, v in values.items())))
-                    case Holds():
+                    case LawHolds():
                         found.append(("proved", ""))
                     case NotApplicable():
                         pass

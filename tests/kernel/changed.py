@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.lifted_library import KernelHelpers
 from verifier.kernel.conform.session import level_names
 from verifier.kernel.replay.native import Native, native_code
@@ -77,7 +77,7 @@ class ChangedTree:
             command=command,
         )
         self.compiled: Compiled = compile_build(changed, load_shapes(), folder)
-        self.library = Library(self.compiled, load_shapes())
+        self.library = LiftedBuild(self.compiled, load_shapes())
 
     def helpers(self) -> KernelHelpers:
         """What `--helpers kernel` substitutes."""
@@ -93,7 +93,7 @@ class ChangedTree:
 class _Replayer(Replayer):
     changed: ChangedTree
 
-    def _open(self, layout: Layout) -> tuple[Library, Native | None]:
+    def _open(self, layout: Layout) -> tuple[LiftedBuild, Native | None]:
         changed, variant = self.changed, layout.variant.name
         assert variant == changed.layout.variant.name
         if variant not in self._natives:

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.llvm.context import Program
-from verifier.kernel.llvm.ir import Function, Int, Pointer
+from verifier.kernel.llvm.context import LinkedModules
+from verifier.kernel.llvm.ir import Int, IrFunction, Pointer
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import Module, parse_module
-from verifier.kernel.llvm.values import Address, Truth, Value, Word
+from verifier.kernel.llvm.values import Address, LiftedWord, Truth, Value
 from verifier.language.algebra import Integers
 
 SNIPPETS = Path(__file__).with_name("snippets")
@@ -117,7 +117,7 @@ def exported(source: Path) -> list[str]:
     )
 
 
-def arguments(function: Function, seed: int, count: int) -> list[tuple[Any, ...]]:
+def arguments(function: IrFunction, seed: int, count: int) -> list[tuple[Any, ...]]:
     """Corner values and random ones: a number for a word, a tuple of words for a pointer."""
     rng = random.Random(seed)
 
@@ -137,7 +137,7 @@ def arguments(function: Function, seed: int, count: int) -> list[tuple[Any, ...]
     return [tuple(one(p.type) for p in function.params) for _ in range(count)]
 
 
-def run_native(library: ctypes.CDLL, function: Function, args: tuple[Any, ...]) -> Outcome:
+def run_native(library: ctypes.CDLL, function: IrFunction, args: tuple[Any, ...]) -> Outcome:
     call = getattr(library, function.name)
     call.restype = _C_TYPES[function.returns.width] if isinstance(function.returns, Int) else None
     given, buffers = [], []
@@ -156,7 +156,7 @@ def lift(
 ) -> tuple[Value | None, list[list[Any]], Lifter]:
     """A snippet over an algebra. `word` makes a term of an argument: (argument, width) -> term."""
     arch = "x86" if module.layout.pointer_bytes == 8 and not module.layout.big_endian else "none"
-    lifter = Lifter(alg, Program((module,), arch), NoInputs(), KernelModels())
+    lifter = Lifter(alg, LinkedModules((module,), arch), NoInputs(), KernelModels())
     function = module.function(name)
     assert function is not None
     values: list[Value] = []
@@ -182,14 +182,15 @@ def lift(
         contents = state.memory.get(obj, {})
         row = [lifter.memory.read(contents, obj, 8 * n, 8) for n in range(WORDS)]
         assert all(
-            (isinstance(w, Word) and w.poison is None) or not isinstance(w, Address) for w in row
+            (isinstance(w, LiftedWord) and w.poison is None) or not isinstance(w, Address)
+            for w in row
         )
-        memory.append([w.term for w in row if isinstance(w, Word)])
+        memory.append([w.term for w in row if isinstance(w, LiftedWord)])
     return result, memory, lifter
 
 
-def _word(alg: Any, term: Any, width: int) -> Word:
-    return Word(width, term, term if isinstance(alg, Integers) else None)
+def _word(alg: Any, term: Any, width: int) -> LiftedWord:
+    return LiftedWord(width, term, term if isinstance(alg, Integers) else None)
 
 
 def run_lifted(module: Module, name: str, args: tuple[Any, ...]) -> Outcome:
@@ -199,7 +200,7 @@ def run_lifted(module: Module, name: str, args: tuple[Any, ...]) -> Outcome:
     )
     assert not [u for u in lifter.undefined if u.condition], lifter.undefined
     value = None
-    if isinstance(result, (Word, Truth)):
+    if isinstance(result, (LiftedWord, Truth)):
         assert not result.poison
         value = int(result.term)
     return Outcome(value, tuple(tuple(row) for row in memory))

@@ -12,14 +12,14 @@ import pytest
 
 from tests.kernel.asked import TREE, asked, needs_tree
 from verifier.kernel.conform.conform import conform_variant
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.results import Differs, Equal, Inconclusive, TooAtomic
 from verifier.kernel.conform.session import build_library, exit_code, layouts, level_names
 from verifier.kernel.tree.builds import build_for, load_builds
 
 
 @functools.cache
-def library(build: str) -> Library:
+def library(build: str) -> LiftedBuild:
     return build_library(Path(TREE or ""), load_builds()[build])[0]
 
 

@@ -13,12 +13,12 @@ from verifier.kernel.asm.actions import assembly
 from verifier.kernel.asm.arm import run_code
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.llvm.assembled import read_code
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Value
+from verifier.kernel.llvm.ways import WayState
 from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-p:32:32-Fi8-i64:64-v128:64:128-a:0:32-n32-S64"\n'
@@ -45,7 +45,7 @@ def disassembled(*lines: str) -> str:
 def lifter(text: str = LAYOUT, assembly: str = "") -> Lifter:
     return Lifter(
         Integers(),
-        Program((parse_module(text, "test"),), "arm", read_code(assembly)),
+        LinkedModules((parse_module(text, "test"),), "arm", read_code(assembly)),
         Nothing(),
         KernelModels(),
     )
@@ -54,11 +54,14 @@ def lifter(text: str = LAYOUT, assembly: str = "") -> Lifter:
 def run(lines: tuple[str, ...], *words: int, size: int = 4, width: int = 32, start: int = 0) -> int:
     """f(address of an object, words): what the object holds afterwards."""
     l = lifter()
-    entry, state = Object("entry", size, 8, lambda unit: Word(64, start, start)), State((), {}, {})
+    entry, state = (
+        Object("entry", size, 8, lambda unit: LiftedWord(64, start, start)),
+        WayState((), {}, {}),
+    )
     run_code(
         l,
         read_code(disassembled(*lines))["f"],
-        [l.pointer(entry), *(Word(width, w, w) for w in words)],
+        [l.pointer(entry), *(LiftedWord(width, w, w) for w in words)],
         state,
     )
     after = l.values.as_word(l.memory.read(state.memory.get(entry, {}), entry, 0, size))
@@ -121,11 +124,11 @@ def test_branches_leave_out_what_they_leap_over(value: int, result: int) -> None
 @pytest.mark.parametrize(("value", "poison"), [(0, True), (1, False)])
 def test_a_register_that_was_not_set_is_poison(value: int, poison: bool) -> None:
     l = lifter()
-    entry, state = Object("entry", 4, 8), State((), {}, {})
+    entry, state = Object("entry", 4, 8), WayState((), {}, {})
     run_code(
         l,
         read_code(disassembled("tst r1, #1", "orrne r12, r1, #8", "str r12, [r0]", "bx lr"))["f"],
-        [l.pointer(entry), Word(32, value, value)],
+        [l.pointer(entry), LiftedWord(32, value, value)],
         state,
     )
     after = l.values.as_word(l.memory.read(state.memory[entry], entry, 0, 4))
@@ -135,7 +138,7 @@ def test_a_register_that_was_not_set_is_poison(value: int, poison: bool) -> None
 
 def test_a_condition_on_a_register_that_was_not_set_is_undefined() -> None:
     l = lifter()
-    entry, state = Object("entry", 4, 8), State((), {}, {})
+    entry, state = Object("entry", 4, 8), WayState((), {}, {})
     lines = (
         "tst r1, #1",
         "orrne r12, r1, #8",
@@ -144,7 +147,9 @@ def test_a_condition_on_a_register_that_was_not_set_is_undefined() -> None:
         "str r1, [r0]",
         "bx lr",
     )
-    run_code(l, read_code(disassembled(*lines))["f"], [l.pointer(entry), Word(32, 0, 0)], state)
+    run_code(
+        l, read_code(disassembled(*lines))["f"], [l.pointer(entry), LiftedWord(32, 0, 0)], state
+    )
     assert [u.reason for u in l.undefined if u.condition] == ["a condition depends on poison"]
 
 
@@ -175,13 +180,13 @@ def test_older_cpus_return_with_mov() -> None:
 
 def test_the_hardwares_copy_is_stored_where_there_is_room_for_it() -> None:
     l = lifter()
-    both, state = Object("both", 2052, 8), State((), {}, {})
+    both, state = Object("both", 2052, 8), WayState((), {}, {})
     run_code(
         l,
         read_code(disassembled("str r1, [r0], #2048", "orr r1, r1, #1", "str r1, [r0]", "bx lr"))[
             "f"
         ],
-        [l.pointer(both), Word(32, 8, 8)],
+        [l.pointer(both), LiftedWord(32, 8, 8)],
         state,
     )
     assert [
@@ -208,7 +213,7 @@ def test_the_hardwares_copy_is_stored_where_there_is_room_for_it() -> None:
     ],
 )
 def test_what_is_not_known_is_given_up(lines: tuple[str, ...], reason: str) -> None:
-    with pytest.raises(Incomplete, match=reason):
+    with pytest.raises(NotModelled, match=reason):
         run(lines, 1)
 
 
@@ -225,10 +230,10 @@ entry:
 def test_a_call_through_a_table_leads_to_the_function_that_is_bound() -> None:
     l = lifter(CALL, disassembled("orr r1, r1, #1", "str r1, [r0]", "bx lr"))
     entry = Object("entry", 4, 4)
-    with pytest.raises(Incomplete, match=r"a call through a pointer: @processor\[36\]"):
-        l.call("g", [l.pointer(entry), Word(32, 2, 2)])
+    with pytest.raises(NotModelled, match=r"a call through a pointer: @processor\[36\]"):
+        l.call("g", [l.pointer(entry), LiftedWord(32, 2, 2)])
     l.models = KernelModels(actions={"*@processor[36]": assembly("f", "bound")})
-    _, state = l.call("g", [l.pointer(entry), Word(32, 2, 2)])
+    _, state = l.call("g", [l.pointer(entry), LiftedWord(32, 2, 2)])
     assert int(l.values.as_word(l.memory.read(state.memory[entry], entry, 0, 4)).term) == 3
     assert "bound" in l.notes
     assert not l.outside and not l.undefined
@@ -250,7 +255,7 @@ def test_a_global_is_one_object_in_all_files_that_see_it() -> None:
     )
     l = Lifter(
         Integers(),
-        Program((first, second), "arm"),
+        LinkedModules((first, second), "arm"),
         Nothing(),
         KernelModels(),
         None,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.language.algebra import Integers
 
 LAYOUT = (
@@ -50,13 +50,13 @@ def run(lines: str, memory: int = 0, a: int = 0, *, size: int = 8) -> tuple[int,
     text = f"{LAYOUT}define i64 @f(ptr %p, i64 %a) {{\nentry:\n{lines}\n}}\n"
     lifter = Lifter(
         Integers(),
-        Program((parse_module(text, "test"),), "mips"),
+        LinkedModules((parse_module(text, "test"),), "mips"),
         Nothing(),
         KernelModels(),
         addresses={"table": (0x4000, "there")},
     )
-    entry = Object("p", size, size, lambda unit: Word(64, memory, memory))
-    result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a)])
+    entry = Object("p", size, size, lambda unit: LiftedWord(64, memory, memory))
+    result, state = lifter.call("f", [lifter.pointer(entry), LiftedWord(64, a, a)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
     assert (
         result is not None
@@ -93,7 +93,7 @@ def test_a_compare_and_exchange_of_four_bytes_leaves_the_rest() -> None:
     "  %q = getelementptr i8, ptr %p, i64 8\n" + exchange("d", "d", "beqz", "i64", "%q"),
 ])
 def test_what_is_no_compare_and_exchange_is_given_up(code: str) -> None:
-    with pytest.raises(Incomplete):
+    with pytest.raises(NotModelled):
         run(code + "  ret i64 %r", 5, 9)
 
 
@@ -126,7 +126,7 @@ def test_the_other_of_the_other_is_the_entry() -> None:
 
 @pytest.mark.parametrize("mask", [4, 16])
 def test_another_mask_is_no_neighbour(mask: int) -> None:
-    with pytest.raises(Incomplete, match="xor of the address"):
+    with pytest.raises(NotModelled, match="xor of the address"):
         run(XOR.format(mask) + "  ret i64 %x")
 
 
@@ -140,5 +140,5 @@ def test_the_address_of_a_table_is_a_number() -> None:
 
 
 def test_nothing_is_behind_that_number() -> None:
-    with pytest.raises(Incomplete, match="address of an access is not known"):
+    with pytest.raises(NotModelled, match="address of an access is not known"):
         run("  %r = load i64, ptr @table, align 8\n  ret i64 %r")

@@ -13,11 +13,11 @@ import pytest
 from verifier.base.errors import SpecError
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform.entries import entry_value, laid_object
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.kernel.tree.builds import load_builds
 from verifier.language.algebra import Integers
 
@@ -68,10 +68,12 @@ def run(lines: str, memory: int = 0, a: int = 0, b: int = 0, c: int = 0) -> tupl
         f" {{\nentry:\n{lines}\n}}\n"
     )
     lifter = Lifter(
-        Integers(), Program((parse_module(text, "test"),), "powerpc"), Free(), KernelModels()
+        Integers(), LinkedModules((parse_module(text, "test"),), "powerpc"), Free(), KernelModels()
     )
-    entry = Object("p", 8, 8, lambda unit: Word(64, memory, memory))
-    result, state = lifter.call("f", [lifter.pointer(entry), *(Word(64, w, w) for w in (a, b, c))])
+    entry = Object("p", 8, 8, lambda unit: LiftedWord(64, memory, memory))
+    result, state = lifter.call(
+        "f", [lifter.pointer(entry), *(LiftedWord(64, w, w) for w in (a, b, c))]
+    )
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
     assert after.poison is None
     assert result is not None
@@ -151,9 +153,12 @@ def trap(flags: int, text: str, tested: str = "") -> tuple[Any, ...]:
     found = []
     for a in (0, 1):
         lifter = Lifter(
-            Integers(), Program((parse_module(module, "test"),), "powerpc"), Free(), KernelModels()
+            Integers(),
+            LinkedModules((parse_module(module, "test"),), "powerpc"),
+            Free(),
+            KernelModels(),
         )
-        lifter.call("f", [Word(64, a, a)])
+        lifter.call("f", [LiftedWord(64, a, a)])
         found.append(any(u.condition for u in lifter.undefined))
     return tuple(found)
 
@@ -190,7 +195,7 @@ def test_unknown_assembly_is_given_up() -> None:
             f'  %r = call i64 asm sideeffect "{template}", "=r,r,r,r,r,r,r,r"(ptr %p, i64 %a, i64'
             " %a, i64 %a, i64 %a, i64 %a, i64 %a)\n  ret i64 %r"
         )
-        with pytest.raises(Incomplete, match="assembly"):
+        with pytest.raises(NotModelled, match="assembly"):
             run(code)
 
 
@@ -210,7 +215,7 @@ def test_entries_lie_big_endian_where_a_build_says_so(tmp_path: Path) -> None:
         f"{LAYOUT}define i64 @f(ptr %p) {{\nentry:\n  %v = load i64, ptr %p\n  store i64 1, ptr"
         " %p\n  ret i64 %v\n}\n"
     )
-    program = Program((parse_module(text, "test"),), "powerpc")
+    program = LinkedModules((parse_module(text, "test"),), "powerpc")
     lifter = Lifter(Integers(), program, Free(), KernelModels())
     entry = laid_object(lifter, build.entries, "p", 0x0102030405060708, 8)
     result, state = lifter.call("f", [lifter.pointer(entry)])

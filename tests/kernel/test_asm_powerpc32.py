@@ -14,11 +14,11 @@ from verifier.kernel.asm.actions import clearing, returning
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform.entries import entry_value, laid_object
 from verifier.kernel.conform.questions import make_backend
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import EndlessLoop, Incomplete, Value, Word
+from verifier.kernel.llvm.values import EndlessLoop, LiftedWord, NotModelled, Value
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import load_builds
 from verifier.language.algebra import Integers
@@ -45,13 +45,16 @@ def run(lines: str, memory: int, *args: tuple[int, int], size: int = 4) -> tuple
     declared = ", ".join(["ptr %p", *(f"i{bits} %a{n}" for n, (_, bits) in enumerate(args))])
     text = f"{LAYOUT}define i32 @f({declared}) {{\nentry:\n{lines}\n}}\n"
     lifter = Lifter(
-        Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels()
+        Integers(),
+        LinkedModules((parse_module(text, "test"),), "powerpc"),
+        Nothing(),
+        KernelModels(),
     )
     first = memory << (64 - 8 * size)
-    entry = Object("p", size, size, lambda unit: Word(64, first, first))
+    entry = Object("p", size, size, lambda unit: LiftedWord(64, first, first))
     values: list[Value] = [
         lifter.pointer(entry),
-        *(Word(bits, value, value) for value, bits in args),
+        *(LiftedWord(bits, value, value) for value, bits in args),
     ]
     result, state = lifter.call("f", values)
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, size))
@@ -84,7 +87,7 @@ def test_the_other_register_has_what_is_there_now() -> None:
 
 def test_another_loop_is_not_known() -> None:
     wrong = update(0).replace("andc", "and")
-    with pytest.raises(Incomplete, match="assembly"):
+    with pytest.raises(NotModelled, match="assembly"):
         run(wrong, 0, (0, 32), (0, 32))
 
 
@@ -99,7 +102,7 @@ def test_half_of_an_entry_is_none() -> None:
     code = """  %q = getelementptr i8, ptr %p, i32 4
   call void asm sideeffect "stw${0:X} $2,$0\\0Ambar\\0Astw${1:X} ${2:L},$1", "=*m,=*m,r,~{memory}"(ptr elementtype(i64) %p, ptr elementtype(i8) %q, i32 %a0)
   ret i32 0"""
-    with pytest.raises(Incomplete, match="no word of 64 bits"):
+    with pytest.raises(NotModelled, match="no word of 64 bits"):
         run(code, 0, (1, 32), size=8)
 
 
@@ -115,9 +118,9 @@ def flushed(returned: str) -> tuple[int, int]:
     )
     models = KernelModels(actions={"flush": clearing(entries, 2, "a flush")})
     lifter = Lifter(
-        Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), models
+        Integers(), LinkedModules((parse_module(text, "test"),), "powerpc"), Nothing(), models
     )
-    entries["p"] = Object("p", 4, 4, lambda unit: Word(64, 0x103 << 32, 0x103 << 32))
+    entries["p"] = Object("p", 4, 4, lambda unit: LiftedWord(64, 0x103 << 32, 0x103 << 32))
     result, state = lifter.call("f", [lifter.pointer(entries["p"])])
     after = lifter.values.as_word(
         lifter.memory.read(state.memory.get(entries["p"], {}), entries["p"], 0, 4)
@@ -126,7 +129,7 @@ def flushed(returned: str) -> tuple[int, int]:
     assert result is not None
     found = lifter.values.as_word(result)
     if found.poison is not None:
-        raise Incomplete("poison")
+        raise NotModelled("poison")
     return int(found.term), int(after.term)
 
 
@@ -135,7 +138,7 @@ def test_a_flush_clears_a_bit_of_the_entry() -> None:
 
 
 def test_what_a_flush_returns_is_not_known() -> None:
-    with pytest.raises(Incomplete, match="poison"):
+    with pytest.raises(NotModelled, match="poison"):
         flushed("%r")
 
 
@@ -147,12 +150,12 @@ def test_a_function_that_returns_no_page(value: int, null: int | None) -> None:
     )
     lifter = Lifter(
         Integers(),
-        Program((parse_module(text, "test"),), "powerpc"),
+        LinkedModules((parse_module(text, "test"),), "powerpc"),
         Nothing(),
         KernelModels(actions={"page": returning(value, "none")}),
     )
     if null is None:
-        with pytest.raises(Incomplete, match="no word"):
+        with pytest.raises(NotModelled, match="no word"):
             lifter.call("f", [])
     else:
         result, _ = lifter.call("f", [])
@@ -181,7 +184,10 @@ def test_an_entry_of_four_words_has_to_stay_so(tmp_path: Path, stored: int, equa
         " %v\n}\n"
     )
     lifter = Lifter(
-        Integers(), Program((parse_module(text, "test"),), "powerpc"), Nothing(), KernelModels()
+        Integers(),
+        LinkedModules((parse_module(text, "test"),), "powerpc"),
+        Nothing(),
+        KernelModels(),
     )
     entry = laid_object(lifter, lies, "p", 0x12345621, 4)
     result, state = lifter.call("f", [lifter.pointer(entry)])
@@ -207,12 +213,12 @@ out:
 
 def test_the_end_of_a_loop_is_asked_of_the_solver() -> None:
     backend = make_backend("z3", 30)
-    program = Program(
+    program = LinkedModules(
         (parse_module(f"{LAYOUT}define i32 @f(i32 %n) {{\n{LOOP}}}\n", "test"),), "powerpc"
     )
     n = backend.free.input_word("n", 32)
     with pytest.raises(EndlessLoop, match="does not end"):
-        Lifter(backend.alg, program, Nothing(), KernelModels()).call("f", [Word(32, n)])
+        Lifter(backend.alg, program, Nothing(), KernelModels()).call("f", [LiftedWord(32, n)])
     lifter = Lifter(
         backend.alg,
         program,
@@ -220,7 +226,7 @@ def test_the_end_of_a_loop_is_asked_of_the_solver() -> None:
         KernelModels(),
         lambda way: isinstance(backend.check([way]), Sat),
     )
-    result, _ = lifter.call("f", [Word(32, n)])
+    result, _ = lifter.call("f", [LiftedWord(32, n)])
     assert result is not None
     found = lifter.values.as_word(result).term
     for number, expected in ((0, 1), (1, 1), (3, 3), (4, 7)):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"\n'
@@ -47,12 +47,12 @@ def run(
     text = f"{LAYOUT}define i64 @f(ptr %p, i64 %a) {{\nentry:\n{lines}\n}}\n"
     lifter = Lifter(
         Integers(),
-        Program((parse_module(text, "test"),), arch),
+        LinkedModules((parse_module(text, "test"),), arch),
         Extensions(*extensions),
         KernelModels(),
     )
-    entry = Object("p", 8, 8, lambda unit: Word(64, memory, memory))
-    result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a)])
+    entry = Object("p", 8, 8, lambda unit: LiftedWord(64, memory, memory))
+    result, state = lifter.call("f", [lifter.pointer(entry), LiftedWord(64, a, a)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
     assert after.poison is None and not any(u.condition for u in lifter.undefined)
     assert result is not None
@@ -103,7 +103,7 @@ def test_a_memory_type_of_t_heads(has: tuple[int, ...], result: int) -> None:
         f'  %r = call i64 asm "{text}", "=r,I,I,I,I"(i64 3, i64 31, i64 61, i64 59)\n  ret i64 %r'
     )
     assert run(code, 0, 0, *has)[0] == result
-    with pytest.raises(Incomplete, match="assembly"):
+    with pytest.raises(NotModelled, match="assembly"):
         run(code.replace("0x5b7", "0x489"))
 
 
@@ -158,7 +158,7 @@ def test_an_extension_of_a_vendor_is_given_up() -> None:
         f'  callbr void asm sideeffect "{text}", "i,i,!i"(i64 1463, i64 86) to label %on [label'
         " %off]\non:\n  ret i64 1\noff:\n  ret i64 2"
     )
-    with pytest.raises(Incomplete, match="vendor"):
+    with pytest.raises(NotModelled, match="vendor"):
         run(code)
 
 
@@ -168,13 +168,13 @@ def test_unknown_assembly_is_given_up() -> None:
             f'  %r = call i64 asm sideeffect "{template}", "=r,=*A,r,*A"(ptr elementtype(i64) %p,'
             " i64 %a, ptr elementtype(i64) %p)\n  ret i64 %r"
         )
-        with pytest.raises(Incomplete, match="assembly"):
+        with pytest.raises(NotModelled, match="assembly"):
             run(code)
     code = (
         '  callbr void asm sideeffect "j ${0:l}", "!i"() to label %on [label %off]\non:\n  ret i64'
         " 1\noff:\n  ret i64 2"
     )
-    with pytest.raises(Incomplete, match="asm goto"):
+    with pytest.raises(NotModelled, match="asm goto"):
         run(code)
 
 

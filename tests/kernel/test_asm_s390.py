@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 
 from verifier.kernel.asm.unlifted import KernelModels, calls_of
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "E-m:e-i1:8:16-i8:8:16-i64:64-f128:64-v128:64-a:8:16-n32:64"\n'
@@ -38,13 +38,15 @@ def run(lines: str, memory: int, *args: int, kind: str = "i64") -> tuple[int | N
     text = f"{LAYOUT}{PHYS}define {kind} @f(ptr %p, i64 %a, i64 %b) {{\nentry:\n{lines}\n}}\n"
     lifter = Lifter(
         Integers(),
-        Program((parse_module(text, "test"),), "s390"),
+        LinkedModules((parse_module(text, "test"),), "s390"),
         Free(),
         KernelModels(actions=calls_of("s390")),
     )
-    entry = Object("p", 8, 8, lambda unit: Word(64, memory, memory))
+    entry = Object("p", 8, 8, lambda unit: LiftedWord(64, memory, memory))
     a, b = (*args, 0, 0)[:2]
-    result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a), Word(64, b, b)])
+    result, state = lifter.call(
+        "f", [lifter.pointer(entry), LiftedWord(64, a, a), LiftedWord(64, b, b)]
+    )
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
     assert after.poison is None and not any(u.condition for u in lifter.undefined)
     return (
@@ -166,13 +168,13 @@ def test_ipte_with_options_finds_its_entry_by_the_physical_address(
 
 
 def test_ipte_of_an_unknown_entry_is_incomplete() -> None:
-    with pytest.raises(Incomplete, match="entry that is not known"):
+    with pytest.raises(NotModelled, match="entry that is not known"):
         run(OPTIONS.replace("TABLE", "%a"), 0, kind="void")
 
 
 def test_a_physical_address_that_was_moved_is_no_entry_any_more() -> None:
     moved = OPTIONS.replace("TABLE", "%u").replace("  %r =", "  %u = add i64 %t, 8\n  %r =")
-    with pytest.raises(Incomplete, match="entry that is not known"):
+    with pytest.raises(NotModelled, match="entry that is not known"):
         run(moved, 0, kind="void")
 
 
@@ -203,5 +205,5 @@ def test_the_lowcore_is_one_object() -> None:
     ],
 )
 def test_other_assembly_is_incomplete(template: str) -> None:
-    with pytest.raises(Incomplete, match="assembly"):
+    with pytest.raises(NotModelled, match="assembly"):
         run(entry_asm(template), 0, kind="void")

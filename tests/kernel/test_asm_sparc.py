@@ -13,11 +13,11 @@ import pytest
 from verifier.kernel.asm.unlifted import KernelModels, calls_of
 from verifier.kernel.conform.atomicity import lets_hardware_in
 from verifier.kernel.conform.session import layouts
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.language.algebra import Integers
 
 TEXT = """target datalayout = "E-m:e-p:32:32-i64:64-f128:64-n32-S64"
@@ -71,12 +71,12 @@ def run(
 ) -> tuple[int, Lifter]:
     lifter = Lifter(
         Integers(),
-        Program((parse_module(TEXT, "test"),), "sparc"),
+        LinkedModules((parse_module(TEXT, "test"),), "sparc"),
         Nothing(),
         KernelModels(actions),
     )
-    entry = Object("p", 4, 4, lambda unit: Word(64, 7 << 32, 7 << 32))
-    result, _ = lifter.call(name, [lifter.pointer(entry), Word(32, a)])
+    entry = Object("p", 4, 4, lambda unit: LiftedWord(64, 7 << 32, 7 << 32))
+    result, _ = lifter.call(name, [lifter.pointer(entry), LiftedWord(32, a)])
     assert result is not None and not any(u.condition for u in (*lifter.lost, *lifter.outside))
     assert sum(bool(u.condition) for u in lifter.undefined) == undefined
     return int(lifter.values.as_word(result).term), lifter
@@ -96,7 +96,7 @@ def test_a_call_through_a_table_is_what_the_models_know_it_for() -> None:
 
 @pytest.mark.parametrize("actions", [{}, {"**@ops[0][24]": lambda l, instr, args, state: None}])
 def test_another_call_through_a_table_is_not_guessed(actions: Mapping[str, Any]) -> None:
-    with pytest.raises(Incomplete, match=r"a call through a pointer: \*@ops\[0\]\[28\]"):
+    with pytest.raises(NotModelled, match=r"a call through a pointer: \*@ops\[0\]\[28\]"):
         run("through", actions)
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from verifier.engine.terms import Terms
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.language.algebra import Integers
 
 LAYOUT = (
@@ -43,12 +43,12 @@ def run(text: str, memory: int, arg: int) -> tuple[int, int]:
     """f(ptr %p, i64 %a): its result, and the eight bytes behind %p."""
     lifter = Lifter(
         Integers(),
-        Program((parse_module(LAYOUT + text, "test"),), "x86"),
+        LinkedModules((parse_module(LAYOUT + text, "test"),), "x86"),
         Nothing(),
         KernelModels(),
     )
-    entry = Object("p", 8, 4, lambda unit: Word(64, memory, memory))
-    result, state = lifter.call("f", [lifter.pointer(entry), Word(64, arg, arg)])
+    entry = Object("p", 8, 4, lambda unit: LiftedWord(64, memory, memory))
+    result, state = lifter.call("f", [lifter.pointer(entry), LiftedWord(64, arg, arg)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
     assert after.poison is None and not any(u.condition for u in lifter.undefined)
     assert result is not None
@@ -80,9 +80,9 @@ def test_both_words_are_compared_and_exchanged(expected: int, flag: int, after: 
 
 
 def test_what_is_no_cmpxchg8b_is_given_up() -> None:
-    with pytest.raises(Incomplete, match="assembly"):
+    with pytest.raises(NotModelled, match="assembly"):
         run(exchange(0, LOCK + "cmpxchg16b $1\\0A"), OLD, OLD)
-    with pytest.raises(Incomplete, match="registers"):
+    with pytest.raises(NotModelled, match="registers"):
         run(exchange(0, operands=OPERANDS.replace("{bx}", "{si}")), OLD, OLD)
 
 
@@ -114,10 +114,13 @@ end:
 """
     terms = Terms()
     lifter = Lifter(
-        terms, Program((parse_module(LAYOUT + text, "test"),), "x86"), Nothing(), KernelModels()
+        terms,
+        LinkedModules((parse_module(LAYOUT + text, "test"),), "x86"),
+        Nothing(),
+        KernelModels(),
     )
-    entry = Object("p", 8, 4, lambda unit: Word(64, terms.input_word("p", 64)))
-    _, state = lifter.call("f", [lifter.pointer(entry), Word(64, terms.input_word("a", 64))])
+    entry = Object("p", 8, 4, lambda unit: LiftedWord(64, terms.input_word("p", 64)))
+    _, state = lifter.call("f", [lifter.pointer(entry), LiftedWord(64, terms.input_word("a", 64))])
     assert lifter._walked == 3
     after = lifter.values.as_word(lifter.memory.read(state.memory[entry], entry, 0, 8))
     assert str(terms.eq(after.term, terms.word(NEW, 64), 64)) in ("True", str(terms.truth(True)))
@@ -152,5 +155,5 @@ def test_a_structure_for_a_function_that_is_not_here_is_given_up() -> None:
         + "declare i64 @set(ptr, ptr)\n"
         + BYVAL[BYVAL.index("define i64 @f") :]
     )
-    with pytest.raises(Incomplete, match="a struct by reference"):
+    with pytest.raises(NotModelled, match="a struct by reference"):
         run(text, OLD, NEW)

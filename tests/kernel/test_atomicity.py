@@ -17,7 +17,7 @@ from tests.kernel.harness import needs_clang, to_ir
 from verifier.base.errors import SpecError
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform import choices
-from verifier.kernel.conform.choices import Escape, GaveUp, Question, bits_backend
+from verifier.kernel.conform.choices import Escape, GaveUp, SidesQuestion, bits_backend
 from verifier.kernel.conform.entries import entry_object
 from verifier.kernel.conform.model_side import Pairing
 from verifier.kernel.conform.outcomes import (
@@ -25,13 +25,13 @@ from verifier.kernel.conform.outcomes import (
     BEFORE,
     ArchSide,
     Choose,
+    ChosenEvents,
     Happening,
-    Hardware,
     Outcome,
     happenings,
 )
 from verifier.kernel.conform.session import layouts, level_names
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.lines import told
 from verifier.kernel.llvm.read_module import Module, parse_module
@@ -87,11 +87,13 @@ class Snippet:
     def outcome(
         self, alg: Algebra[Any, Any], free: Any, args: Mapping[str, Any], choose: Choose
     ) -> Outcome:
-        hardware = Hardware(alg, self.events, 64, choose)
+        hardware = ChosenEvents(alg, self.events, 64, choose)
         feasible = (
             None if isinstance(alg, Integers) or self.backend is None else self.backend.possible
         )
-        lifter = Lifter(alg, Program((self.module,), self.arch), self, KernelModels(), feasible)
+        lifter = Lifter(
+            alg, LinkedModules((self.module,), self.arch), self, KernelModels(), feasible
+        )
         lifter.most_rounds = 24
         obj = entry_object(lifter, "p", hardware.act(BEFORE, args["p"], alg.truth(True)), 8)
         if self.inner:
@@ -140,7 +142,7 @@ def ask(one: Any, two: Any) -> Escape | GaveUp | None:
         one = Snippet(one.module, one.name, one.events, one.inner, one.arch, backend)
     if isinstance(two, Snippet):
         two = Snippet(two.module, two.name, two.events, two.inner, two.arch, backend)
-    question = Question(
+    question = SidesQuestion(
         backend,
         {"p": backend.free.input_word("p", 64)},
         {"p": 64},
@@ -258,7 +260,7 @@ class Points:
     def outcome(
         self, alg: Algebra[Any, Any], free: Any, args: Mapping[str, Any], choose: Choose
     ) -> Outcome:
-        hardware, entry = Hardware(alg, self.events, self.width, choose), args["p"]
+        hardware, entry = ChosenEvents(alg, self.events, self.width, choose), args["p"]
         for number in range(self.count):
             entry = hardware.act(str(number), entry, alg.truth(True))
         return Outcome(
@@ -277,7 +279,7 @@ def test_once_at_each_point_is_enough() -> None:
                 assert level != "pte", its.variant.name  # else the variant has no such entries
                 continue
             backend = bits_backend()
-            question = Question(
+            question = SidesQuestion(
                 backend,
                 {"p": backend.free.input_word("p", its.width)},
                 {"p": its.width},

@@ -29,7 +29,7 @@ from verifier.kernel.conform.atomic_results import (
 )
 from verifier.kernel.conform.atomicity import Judge, lets_hardware_in, level_of
 from verifier.kernel.conform.conform import conform_variant
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.report import as_json, as_junit, as_text
 from verifier.kernel.conform.results import Inconclusive, TooAtomic
 from verifier.kernel.conform.session import (
@@ -57,7 +57,7 @@ LINE = re.compile(r"[\w/.-]+\.[ch]:\d+")
 
 
 @cache
-def library(variant: str) -> Library:
+def library(variant: str) -> LiftedBuild:
     assert TREE is not None
     return build_library(Path(TREE), load_builds()[BUILDS[variant]])[0]
 

@@ -13,14 +13,14 @@ import pytest
 from tests.kernel.odd import odd_backend
 from verifier.engine.answers import Sat, Undecided
 from verifier.kernel.conform.decide import (
-    Contradiction,
-    Fails,
-    Holds,
-    Question,
+    ClaimContradicted,
+    ClaimFails,
+    ClaimHolds,
+    ClaimQuestion,
+    ClaimUndefined,
+    ClaimUnknown,
+    ClaimVacuous,
     Setting,
-    Undefined,
-    Unknown,
-    Vacuous,
     Verdict,
     assumed,
     decide,
@@ -30,7 +30,7 @@ from verifier.kernel.conform.decide import (
 from verifier.kernel.conform.inputs import Given
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.llvm.values import NotModelled
 from verifier.language.algebra import Integers
 
 both = pytest.mark.parametrize("solver", ["bits", "z3"])
@@ -38,7 +38,7 @@ both = pytest.mark.parametrize("solver", ["bits", "z3"])
 
 def put(
     setting: Setting, given: str = "", undefined: Sequence[str] = (), wrong: str = "never"
-) -> Question[tuple[Any, Any]]:
+) -> ClaimQuestion[tuple[Any, Any]]:
     """A claim about two words of eight bits: conditions by name."""
     alg = setting.alg
     x, y = (setting.free.input_word(name, 8) for name in "xy")
@@ -52,7 +52,7 @@ def put(
         "x below 16": alg.ult(x, alg.word(16, 8), 8),
         "x and y are 96": alg.eq(alg.add(x, y, 8), alg.word(96, 8), 8),
     }
-    return Question(
+    return ClaimQuestion(
         (conditions[given],),
         tuple(Undefinedness(conditions[u], u) for u in undefined),
         conditions[wrong],
@@ -70,7 +70,7 @@ def found(
 
 @both
 def test_what_is_never_wrong_holds(solver: str) -> None:
-    assert isinstance(found(solver, "x above 16", (), "x is 3"), Holds)
+    assert isinstance(found(solver, "x above 16", (), "x is 3"), ClaimHolds)
 
 
 @both
@@ -79,7 +79,7 @@ def test_what_is_wrong_fails_with_the_least_values_and_what_plain_integers_make_
 ) -> None:
     verdict = found(solver, "x above 16", (), "x and y are 96")
     assert (
-        verdict == Fails({"x": 96, "y": 0}, (96, 0))
+        verdict == ClaimFails({"x": 96, "y": 0}, (96, 0))
         and word(verdict) == "refuted"
         and why(verdict) == "x = 0x60, all else 0"
     )
@@ -89,7 +89,7 @@ def test_what_is_wrong_fails_with_the_least_values_and_what_plain_integers_make_
 def test_what_is_undefined_and_nowhere_wrong_is_neither_proved_nor_refuted(solver: str) -> None:
     verdict = found(solver, "x above 16", ("x is 3", "x above 32", "y is 5"))
     assert (
-        isinstance(verdict, Undefined)
+        isinstance(verdict, ClaimUndefined)
         and verdict.reasons == ("x above 32", "y is 5")
         and verdict.values["x"] == 33
     )
@@ -102,44 +102,46 @@ def test_the_values_are_those_of_the_question_that_refutes(solver: str) -> None:
     wrong alone.
     """
     verdict = found(solver, "", ("x below 16",), "y is 5")
-    assert verdict == Fails({"x": 16, "y": 5}, (16, 5))
+    assert verdict == ClaimFails({"x": 16, "y": 5}, (16, 5))
 
 
 @both
 def test_wrong_only_where_it_is_undefined_is_no_refutation(solver: str) -> None:
-    assert isinstance(found(solver, "", ("x below 16",), "x is 3"), Undefined)
+    assert isinstance(found(solver, "", ("x below 16",), "x is 3"), ClaimUndefined)
 
 
 @both
 @pytest.mark.parametrize("wrong", ["never", "x is 3", ""])
 def test_a_claim_of_nothing_is_vacuous(solver: str, wrong: str) -> None:
     verdict = found(solver, "never", ("x below 16",), wrong)
-    assert isinstance(verdict, Vacuous) and word(verdict) == "incomplete"
+    assert isinstance(verdict, ClaimVacuous) and word(verdict) == "incomplete"
 
 
 def test_what_is_not_lifted_is_unknown_and_a_premise_of_nothing_is_vacuous_before_that() -> None:
-    def ask(setting: Setting) -> Question[None]:
+    def ask(setting: Setting) -> ClaimQuestion[None]:
         assumed(
             setting,
             [put(setting, given).wrong if given == "never" else put(setting, given).given[0]],
         )
-        raise Incomplete("an instruction that is not known")
+        raise NotModelled("an instruction that is not known")
 
     given = "x is 3"
-    assert decide(make_backend("bits", None), ask) == Unknown("an instruction that is not known")
+    assert decide(make_backend("bits", None), ask) == ClaimUnknown(
+        "an instruction that is not known"
+    )
     given = "never"
-    assert isinstance(decide(make_backend("bits", None), ask), Vacuous)
+    assert isinstance(decide(make_backend("bits", None), ask), ClaimVacuous)
 
 
 def test_a_solver_that_runs_out_of_time_is_unknown_and_said_so() -> None:
-    def ask(setting: Setting) -> Question[None]:
+    def ask(setting: Setting) -> ClaimQuestion[None]:
         alg, free = setting.alg, setting.free
         a, b = free.input_word("a", 64), free.input_word("b", 64)
         one = alg.word(1, 64)
         odd = [alg.ult(one, w, 64) for w in (a, b)] + [
             alg.ult(w, alg.word(1 << 32, 64), 64) for w in (a, b)
         ]
-        return Question(
+        return ClaimQuestion(
             tuple(odd),
             (),
             alg.eq(alg.mul(a, b, 64), alg.word(4294967291 * 4294967279, 64), 64),
@@ -147,7 +149,7 @@ def test_a_solver_that_runs_out_of_time_is_unknown_and_said_so() -> None:
         )
 
     verdict = decide(make_backend("z3", 0.05), ask)
-    assert isinstance(verdict, Unknown) and verdict.reason.startswith(
+    assert isinstance(verdict, ClaimUnknown) and verdict.reason.startswith(
         "the solver gave up (is it ever wrong or undefined?)"
     )
     assert word(verdict) == "incomplete"
@@ -174,7 +176,7 @@ def test_a_witness_that_does_not_replay_is_a_contradiction_and_no_refutation(
     verdict = decide(
         backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96")
     )
-    assert isinstance(verdict, Contradiction) and verdict.reason == reason
+    assert isinstance(verdict, ClaimContradicted) and verdict.reason == reason
     assert word(verdict) == "contradiction" and "contradicts itself" in why(verdict)
 
 
@@ -187,24 +189,24 @@ def test_which_question_was_too_hard(number: int, asked: str) -> None:
     verdict = decide(
         backend, lambda setting: put(setting, "x above 16", ("y is 5",), "x and y are 96")
     )
-    assert verdict == Unknown(f"the solver gave up ({asked}?): timeout")
+    assert verdict == ClaimUnknown(f"the solver gave up ({asked}?): timeout")
 
 
 def test_a_premise_that_may_hold_of_nothing_proves_nothing() -> None:
     backend = odd_backend(lambda n, answer: Undecided("timeout") if n == 2 else answer)
     verdict = decide(backend, lambda setting: put(setting, "x above 16", (), "x is 3"))
-    assert verdict == Unknown("the solver gave up (is anything as assumed?): timeout")
+    assert verdict == ClaimUnknown("the solver gave up (is anything as assumed?): timeout")
 
 
 def test_values_that_plain_integers_cannot_follow_are_no_refutation() -> None:
-    def ask(setting: Setting) -> Question[tuple[Any, Any]]:
+    def ask(setting: Setting) -> ClaimQuestion[tuple[Any, Any]]:
         if isinstance(setting.alg, Integers):
-            raise Incomplete("a loop that does not end")
+            raise NotModelled("a loop that does not end")
         return put(setting, "", (), "y is 5")
 
     verdict = decide(make_backend("bits", None), ask)
     assert (
-        isinstance(verdict, Unknown)
+        isinstance(verdict, ClaimUnknown)
         and "a loop that does not end" in verdict.reason
         and word(verdict) == "incomplete"
     )

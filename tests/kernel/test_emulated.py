@@ -12,7 +12,7 @@ import pytest
 
 from tests.kernel.asked import NAMES, TREE, asked, needs, needs_tree
 from verifier.base.errors import ExtractionError
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.replay.emulated import _answers, compare_emulated, missing_packages, unpatched
 from verifier.kernel.tree.builds import build_for, load_builds
@@ -32,7 +32,7 @@ EMULATED = [
 ]
 
 
-def opened(variant: str) -> tuple[Configured, Library, Layout]:
+def opened(variant: str) -> tuple[Configured, LiftedBuild, Layout]:
     """The variant's build, or a skip that says what to install."""
     build = build_for(BUILDS, variant)
     assert build is not None and build.emulated is not None
@@ -41,14 +41,14 @@ def opened(variant: str) -> tuple[Configured, Library, Layout]:
     return lifted(variant)
 
 
-def lifted(variant: str) -> tuple[Configured, Library, Layout]:
+def lifted(variant: str) -> tuple[Configured, LiftedBuild, Layout]:
     """The variant's build, whether its code can be run or not."""
     build = build_for(BUILDS, variant)
     assert build is not None
     (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]
     shapes = load_shapes()
     configured = configure(open_tree(Path(TREE or "")), build, find_toolchain())
-    return configured, Library(compile_build(configured, shapes), shapes), layout
+    return configured, LiftedBuild(compile_build(configured, shapes), shapes), layout
 
 
 @needs_tree

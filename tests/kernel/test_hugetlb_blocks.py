@@ -14,10 +14,10 @@ import pytest
 
 from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.kernel.claims.blocks import lift_block
-from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
+from verifier.kernel.claims.decide_claims import Claim, EntryBlock, prove_claim
 from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries, prove_hugetlb_claims
 from verifier.kernel.claims.hugetlb_hardware import hardware_on_blocks
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
 from verifier.kernel.tree.builds import load_builds
@@ -45,7 +45,7 @@ def layout_of(variant: str) -> Layout:
 
 
 @functools.cache
-def library(build: str) -> Library:
+def library(build: str) -> LiftedBuild:
     return build_library(Path(TREE or ""), load_builds()[build])[0]
 
 
@@ -84,7 +84,7 @@ def test_hardware_on_a_block_whose_first_entry_is_taken_for_all(
     assert ("store", "refuted", "proved") in hardware_on_blocks(layout, geometries(layout)[0])
 
 
-FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {
+FALSE: dict[str, tuple[str, str, Callable[[EntryBlock], Any]]] = {
     "the first entry alone says whether the page is dirty": (
         "huge_ptep_get",
         "what is read",

@@ -18,7 +18,7 @@ import pytest
 from tests.kernel.asked import TREE, asked, needs, needs_tree
 from verifier.engine.answers import Unsat
 from verifier.kernel.claims.blocks import lift_block
-from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
+from verifier.kernel.claims.decide_claims import Claim, EntryBlock, prove_claim
 from verifier.kernel.claims.hugetlb_pages import (
     NEIGHBOURS,
     actions,
@@ -26,8 +26,8 @@ from verifier.kernel.claims.hugetlb_pages import (
     prove_page_claims,
     whole_pages,
 )
-from verifier.kernel.claims.page_sizes import Page, pages
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.claims.page_sizes import PageSize, pages
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
 from verifier.kernel.tree.builds import build_for, load_builds
@@ -89,13 +89,13 @@ def layout_of(variant: str) -> Layout:
     return layout
 
 
-def page_of(variant: str, name: str) -> Page:
+def page_of(variant: str, name: str) -> PageSize:
     (page,) = [p for p in pages(layout_of(variant)) if p.name == name]
     return page
 
 
 @functools.cache
-def library(variant: str) -> Library:
+def library(variant: str) -> LiftedBuild:
     build = build_for(load_builds(), variant)
     assert build is not None
     return build_library(Path(TREE or ""), whole_pages(build))[0]
@@ -150,7 +150,7 @@ def test_what_is_known_of_a_word_is_what_its_premise_says(variant: str) -> None:
     for claim in claims(layout, page):
         asked = make_backend("bits", 60)
         words = {name: asked.free.input_word(name, layout.width) for name in names}
-        block = Block(
+        block = EntryBlock(
             layout,
             asked.alg,
             Machine(asked.alg),
@@ -170,7 +170,7 @@ def test_what_is_known_of_a_word_is_what_its_premise_says(variant: str) -> None:
             assert isinstance(asked.check([claim.when(block), other]), Unsat)
 
 
-FALSE: dict[str, tuple[str, str, Callable[[Block], Any]]] = {
+FALSE: dict[str, tuple[str, str, Callable[[EntryBlock], Any]]] = {
     "the second entry is read": (
         "huge_ptep_get",
         "what is read",

@@ -14,9 +14,9 @@ import pytest
 from tests.kernel.odd import odd_backend, other_bit
 from verifier.base.errors import UsageError
 from verifier.kernel.conform.laws import (
-    Contradicted,
-    Fails,
-    Holds,
+    LawContradicted,
+    LawFails,
+    LawHolds,
     LawReport,
     NotApplicable,
     NotKnown,
@@ -46,9 +46,9 @@ MAKES_DIRTY = {("any-mkwrite-keeps-dirty", "pte"), ("any-mkwrite-keeps-dirty", "
 def test_the_laws_hold(variant: str, fails: set[tuple[str, str]]) -> None:
     report = judge_laws(None, [variant])
     assert {
-        (r.law.name, r.law.level) for r in report.results if isinstance(r, (Fails, NotKnown))
+        (r.law.name, r.law.level) for r in report.results if isinstance(r, (LawFails, NotKnown))
     } == fails
-    assert sum(isinstance(r, Holds) for r in report.results) >= 50
+    assert sum(isinstance(r, LawHolds) for r in report.results) >= 50
     assert report.exit_code == (1 if fails else 0)
 
 
@@ -62,7 +62,7 @@ def test_laws_are_judged_where_the_kernels_helpers_leave_something_open() -> Non
     report = judge_laws(
         Path(os.environ["KERNEL_TREE"]), ["x86_64"], ["any-*", "ptep-get-and-clear-clears"]
     )
-    assert len(report.results) > 30 and all(isinstance(r, Holds) for r in report.results)
+    assert len(report.results) > 30 and all(isinstance(r, LawHolds) for r in report.results)
 
 
 def test_soft_dirty_laws_do_not_apply_to_arm64() -> None:
@@ -78,7 +78,7 @@ def test_a_false_law_is_refuted_with_values() -> None:
     )
     wrong = replace(law, holds=Source("pte_dirty(pte_mkyoung(pte))", law.holds.where))
     result = judge_law(wrong, layout, None)
-    assert isinstance(result, Fails) and not result.values["pte"] & 0x40
+    assert isinstance(result, LawFails) and not result.values["pte"] & 0x40
 
 
 def test_a_law_of_nothing_is_not_proved() -> None:
@@ -109,7 +109,7 @@ def test_a_refutation_that_does_not_replay_is_a_contradiction(
         "verifier.kernel.conform.laws.make_backend", lambda *_: odd_backend(other_bit("pte", 6))
     )
     report = LawReport((judge_law(wrong, layout, None),), {})
-    assert isinstance(report.results[0], Contradicted) and report.exit_code == 4
+    assert isinstance(report.results[0], LawContradicted) and report.exit_code == 4
     (row,) = laws_json(report)["results"]
     assert (row["verdict"], row["replayed"], row["values"]) == (
         "contradiction",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs, needs_tree
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.replay.native import Native, native_code
 from verifier.kernel.replay.values import compare_native, replay_native
@@ -30,14 +30,14 @@ POWERPC = ("powerpc64-radix", "powerpc64-hash", "powerpc64-radix-4k", "powerpc64
 
 
 @functools.cache
-def opened(variant: str) -> tuple[Compiled, Library, Layout]:
+def opened(variant: str) -> tuple[Compiled, LiftedBuild, Layout]:
     build, shapes = build_for(load_builds(), variant), load_shapes()
     assert build is not None
     compiled = compile_build(
         configure(open_tree(Path(TREE or "")), build, find_toolchain()), shapes
     )
     (layout,) = layouts([variant])
-    return compiled, Library(compiled, shapes), layout
+    return compiled, LiftedBuild(compiled, shapes), layout
 
 
 @needs_tree

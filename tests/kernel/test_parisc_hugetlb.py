@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.kernel.asked import TREE, asked, needs_tree
-from verifier.kernel.claims.decide_claims import Block, Claim, prove_claim
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.claims.decide_claims import Claim, EntryBlock, prove_claim
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
 from verifier.kernel.tree.builds import load_builds
@@ -24,7 +24,7 @@ variants = pytest.mark.parametrize("variant", asked(PTES))
 
 
 @functools.cache
-def library(variant: str) -> Library:
+def library(variant: str) -> LiftedBuild:
     return build_library(Path(TREE or ""), load_builds()[variant.replace("+", "-")])[0]
 
 
@@ -35,7 +35,7 @@ def proved(variant: str, claim: Claim) -> str:
     ).verdict
 
 
-def frames_from(b: Block, first: Any) -> Any:
+def frames_from(b: EntryBlock, first: Any) -> Any:
     """Every pte is the first one, but for its own frame.
 
     It is added to from one to the next, as there: a solver would take long to see that.
@@ -47,7 +47,7 @@ def frames_from(b: Block, first: Any) -> Any:
     return b.alg.all(*parts)
 
 
-def zero(b: Block) -> Any:
+def zero(b: EntryBlock) -> Any:
     return b.alg.word(0, b.layout.width)
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from tests.kernel.asked import TREE, VARIANTS, needs, needs_tree
 from verifier.kernel.claims.contpte import CLAIMS
-from verifier.kernel.claims.decide_claims import Block, ClaimResult, prove_claim
+from verifier.kernel.claims.decide_claims import ClaimResult, EntryBlock, prove_claim
 from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries
-from verifier.kernel.conform.decide import Fails
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.decide import ClaimFails
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.tree.builds import build_for, load_builds
@@ -60,7 +60,7 @@ class Mistake:
     new: str
     function: str
     breaks: frozenset[str]
-    shows: Callable[[Block], bool]
+    shows: Callable[[EntryBlock], bool]
 
 
 MISTAKES = {
@@ -132,7 +132,7 @@ def layout_of(variant: str) -> Layout:
     return layout
 
 
-def library_with(mistake: Mistake, folder: Path) -> Library:
+def library_with(mistake: Mistake, folder: Path) -> LiftedBuild:
     """The build's library, with the one file compiled from a changed copy."""
     build = build_for(load_builds(), mistake.variant)
     assert build is not None and mistake.source in build.sources
@@ -146,7 +146,7 @@ def library_with(mistake: Mistake, folder: Path) -> Library:
     compiled = compile_build(configured, shapes)
     name = mistake.source.replace("/", "_").removesuffix(".c")
     assert name in compiled.texts
-    return Library(
+    return LiftedBuild(
         replace(
             compiled,
             texts={**compiled.texts, name: (folder / "changed.ll").read_text(encoding="utf-8")},
@@ -155,7 +155,7 @@ def library_with(mistake: Mistake, folder: Path) -> Library:
     )
 
 
-def results(mistake: Mistake, library: Library) -> list[ClaimResult]:
+def results(mistake: Mistake, library: LiftedBuild) -> list[ClaimResult]:
     """Every claim about the mistake's function."""
     layout = layout_of(mistake.variant)
     if mistake.source == CONTPTE:
@@ -191,7 +191,7 @@ def test_a_mistake_breaks_the_claims_that_it_should_and_no_others(
     assert refuted == mistake.breaks, [(r.claim.says, r.verdict, r.reason) for r in found]
     assert {r.verdict for r in found} == {"proved", "refuted"}
     for result in found:
-        if isinstance(result.found, Fails):
+        if isinstance(result.found, ClaimFails):
             block = result.found.shown  # over plain integers
             assert not result.claim.holds(block) and (
                 result.claim.when is None or result.claim.when(block)
@@ -209,7 +209,7 @@ def test_the_values_are_those_of_a_block_that_the_kernel_makes(tmp_path: Path) -
     found = prove_claim(
         library_with(mistake, tmp_path), layout_of("arm64-4k"), claim, 16, make_backend("bits", 60)
     )
-    assert isinstance(found.found, Fails)
+    assert isinstance(found.found, ClaimFails)
     block = found.found.shown
     assert [n for n, entry in enumerate(block.before) if block("pte_young", entry)] == [15]
     assert (

@@ -11,13 +11,13 @@ from pathlib import Path
 from tests.kernel.asked import TREE, needs
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.claims.hugetlb_pages import whole_pages
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.llvm.ir import Int, Pointer
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
-from verifier.kernel.llvm.values import Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import LiftedWord, Value
+from verifier.kernel.llvm.ways import WayState
 from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.compile import compile_build
 from verifier.kernel.tree.configure import configure
@@ -50,10 +50,10 @@ class Free:
 
 
 @functools.cache
-def library(build: str) -> Library:
+def library(build: str) -> LiftedBuild:
     shapes = load_shapes()
     whole = whole_pages(load_builds()[build])
-    return Library(
+    return LiftedBuild(
         compile_build(configure(open_tree(Path(TREE or "")), whole, find_toolchain()), shapes),
         shapes,
     )
@@ -64,15 +64,15 @@ def table(name: str, cells: list[int], bits: int) -> Object:
     whole = int.from_bytes(b"".join(c.to_bytes(bits // 8, "big") for c in cells), "big")
     size = len(cells) * bits // 8
 
-    def initial(unit: int) -> Word:
+    def initial(unit: int) -> LiftedWord:
         number = whole << 64 >> 8 * (size - unit) & (1 << 64) - 1 if unit < size else 0
-        return Word(64, number, number)
+        return LiftedWord(64, number, number)
 
     return Object(name, size, 4096, initial)
 
 
 def run(
-    lib: Library,
+    lib: LiftedBuild,
     module: str,
     function: str,
     given: dict[str, int],
@@ -100,9 +100,9 @@ def run(
         else:
             assert isinstance(param.type, Int)
             values.append(
-                Word(param.type.width, given.get(param.name, 0), given.get(param.name, 0))
+                LiftedWord(param.type.width, given.get(param.name, 0), given.get(param.name, 0))
             )
-    _, state = lifter.run(found, body, values, State((), {}, {}))
+    _, state = lifter.run(found, body, values, WayState((), {}, {}))
     assert not any(u.condition for u in (*lifter.undefined, *lifter.lost))
     memory = state.memory.get(entries, {})
     return [

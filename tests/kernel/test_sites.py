@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from verifier.kernel.sites.scan import Occurrence, scan_text, scan_tree
-from verifier.meeting.sites import CLAIMED, LATER, OUT, Claims, judge, load_claims
+from verifier.meeting.sites import CLAIMED, LATER, OUT, SiteClaims, judge, load_claims
 from verifier.run.library import load_library
 
 TREE = os.environ.get("KERNEL_TREE")
@@ -19,25 +19,25 @@ pytestmark = pytest.mark.skipif(TREE is None, reason="needs a kernel tree: KERNE
 
 
 @pytest.fixture(scope="module")
-def claims() -> Claims:
+def claims() -> SiteClaims:
     library = load_library()
     return load_claims(library.spec_folder, library.catalogue)
 
 
 @pytest.fixture(scope="module")
-def found(claims: Claims) -> list[Occurrence]:
+def found(claims: SiteClaims) -> list[Occurrence]:
     return list(scan_tree(Path(str(TREE)), claims.wanted))
 
 
 def test_none_is_unclaimed_and_none_is_not_understood(
-    claims: Claims, found: list[Occurrence]
+    claims: SiteClaims, found: list[Occurrence]
 ) -> None:
     sites = list(judge(claims, found))
     assert Counter(site.status for site in sites).keys() <= {CLAIMED, LATER, OUT}
     assert len(sites) > 1000 and not claims.gone(sites)
 
 
-def test_no_occurrence_is_passed_over(claims: Claims, found: list[Occurrence]) -> None:
+def test_no_occurrence_is_passed_over(claims: SiteClaims, found: list[Occurrence]) -> None:
     """A search for words, without a parser, finds as many in each file, at the same lines."""
     words = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
     names = re.compile(
@@ -54,7 +54,7 @@ def test_no_occurrence_is_passed_over(claims: Claims, found: list[Occurrence]) -
         assert lines == [one.line for one in found if one.file == file], file
 
 
-def test_a_call_that_somebody_adds_is_noticed(claims: Claims) -> None:
+def test_a_call_that_somebody_adds_is_noticed(claims: SiteClaims) -> None:
     """In a function of its own it is unclaimed, whatever the file."""
     text = (Path(str(TREE)) / "mm/memory.c").read_bytes()
     body = b"set_pte(p, pte_mkwrite_novma(ptep_get(p)));"

@@ -24,7 +24,7 @@ from tests.kernel.harness import (
 )
 from verifier.engine.terms import Terms
 from verifier.kernel.llvm.ir import Int, Pointer
-from verifier.kernel.llvm.values import Truth, Word
+from verifier.kernel.llvm.values import LiftedWord, Truth
 
 pytestmark = needs_clang
 
@@ -91,7 +91,7 @@ def test_terms_give_what_the_machine_gives(built: dict[Any, Any], path: Path, na
             else:
                 values.append((z3.BitVec(shape, kind.width), z3.BitVecVal(arg, kind.width)))
         found = None
-        if isinstance(result, Word):
+        if isinstance(result, LiftedWord):
             found = z3.simplify(z3.substitute(result.term, *values)).as_long()
         elif isinstance(result, Truth):
             found = int(z3.is_true(z3.simplify(z3.substitute(result.term, *values))))

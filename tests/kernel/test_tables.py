@@ -12,11 +12,11 @@ import pytest
 from verifier.base.errors import SpecError
 from verifier.kernel.asm.read_table import assembly_of, read_assembly
 from verifier.kernel.asm.unlifted import KernelModels, calls_of, harmless
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.kernel.tree.arch_files import arch_files
 from verifier.kernel.tree.builds import load_builds
 from verifier.language.algebra import Integers
@@ -40,10 +40,10 @@ def run(arch: str, code: str, memory: int = 0, a: int = 0) -> tuple[int, int]:
     """f(ptr %p, i64 %a): its result, and the eight bytes behind %p."""
     text = f"{LAYOUT}define i64 @f(ptr %p, i64 %a) {{\nentry:\n{code}\n}}\n"
     lifter = Lifter(
-        Integers(), Program((parse_module(text, "test"),), arch), Nothing(), KernelModels()
+        Integers(), LinkedModules((parse_module(text, "test"),), arch), Nothing(), KernelModels()
     )
-    entry = Object("p", 8, 8, lambda unit: Word(64, memory, memory))
-    result, state = lifter.call("f", [lifter.pointer(entry), Word(64, a, a)])
+    entry = Object("p", 8, 8, lambda unit: LiftedWord(64, memory, memory))
+    result, state = lifter.call("f", [lifter.pointer(entry), LiftedWord(64, a, a)])
     after = lifter.values.as_word(lifter.memory.read(state.memory.get(entry, {}), entry, 0, 8))
     assert (
         result is not None
@@ -115,7 +115,7 @@ assembly:
     )
     assert run("new", store, 0xFFFF_FFFF_FFFF_FFFF, 5) == (1, 0xFFFF_FFFF_0000_0005)
     assert run("new", '  call void asm sideeffect "fence", ""()\n  ret i64 1', 3) == (1, 3)
-    with pytest.raises(Incomplete, match="assembly: 'fence'"):
+    with pytest.raises(NotModelled, match="assembly: 'fence'"):
         run("other", '  call void asm sideeffect "fence", ""()\n  ret i64 1')
 
 

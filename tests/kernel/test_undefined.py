@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
 from verifier.kernel.llvm.read_words import IrError
-from verifier.kernel.llvm.values import Incomplete, NeverReturns, Truth, Word
+from verifier.kernel.llvm.values import LiftedWord, NeverReturns, NotModelled, Truth
 from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-i64:64-i128:128-n8:16:32:64-S128"\n'
@@ -23,31 +23,33 @@ LAYOUT = 'target datalayout = "e-m:e-i64:64-i128:128-n8:16:32:64-S128"\n'
 
 class NoInputs:
     def word(self, name: str, width: int) -> int:
-        raise Incomplete(f"free word {name}")
+        raise NotModelled(f"free word {name}")
 
     def boolean(self, name: str) -> bool:
-        raise Incomplete(f"free truth {name}")
+        raise NotModelled(f"free truth {name}")
 
 
 def run(text: str, *args: int, name: str = "f") -> tuple[int | None, bool]:
     """The result, and whether behaviour is undefined (the result being poison included)."""
     module = parse_module(LAYOUT + text, "test")
     alg = Integers()
-    lifter = Lifter(alg, Program((module,), "x86"), NoInputs(), KernelModels())
+    lifter = Lifter(alg, LinkedModules((module,), "x86"), NoInputs(), KernelModels())
     try:
         function = module.function(name)
     except IrError as error:
-        raise Incomplete(str(error)) from error
+        raise NotModelled(str(error)) from error
     assert function is not None
     values: list[Any] = []
     for param, arg in zip(function.params, args, strict=True):
         width = getattr(param.type, "width", None)
         if width is None:
             values.append(
-                lifter.pointer(Object(param.name, 8, 8, lambda unit, arg=arg: Word(64, arg, arg)))
+                lifter.pointer(
+                    Object(param.name, 8, 8, lambda unit, arg=arg: LiftedWord(64, arg, arg))
+                )
             )
         else:
-            values.append(Truth(bool(arg)) if width == 1 else Word(width, arg, arg))
+            values.append(Truth(bool(arg)) if width == 1 else LiftedWord(width, arg, arg))
     try:
         result, _ = lifter.call(name, values)
     except NeverReturns:
@@ -55,7 +57,7 @@ def run(text: str, *args: int, name: str = "f") -> tuple[int | None, bool]:
     undefined = any(u.condition for u in lifter.undefined)
     if result is not None and lifter.values.poison(result):
         undefined = True
-    return (int(result.term) if isinstance(result, (Word, Truth)) else None), undefined
+    return (int(result.term) if isinstance(result, (LiftedWord, Truth)) else None), undefined
 
 
 def body(lines: str, params: str = "i64 %a, i64 %b", kind: str = "i64") -> str:
@@ -267,7 +269,7 @@ def test_what_is_not_known_is_incomplete(what: str, lines: str, why: str) -> Non
     text = "@g0 = external global i64\n@k = constant i64 5\ndeclare i64 @elsewhere(i64)\n" + body(
         lines
     )
-    with pytest.raises(Incomplete, match=why):
+    with pytest.raises(NotModelled, match=why):
         run(text, 1 << 20, 7)
 
 
@@ -278,11 +280,11 @@ def test_addresses_of_objects_keep_what_is_known_of_them() -> None:
     )
     assert run(body(lines, "ptr %p"), 5) == (0, False)
     beyond = "  %n = ptrtoint ptr %p to i64\n  %r = and i64 %n, 4095\n  ret i64 %r"
-    with pytest.raises(Incomplete, match="free word address of p"):
+    with pytest.raises(NotModelled, match="free word address of p"):
         run(body(beyond, "ptr %p"), 5)
     down = (
         "  %n = ptrtoint ptr %p to i64\n  %m = and i64 %n, -4096\n  %q = inttoptr i64 %m to ptr\n "
         " %r = load i64, ptr %q\n  ret i64 %r"
     )
-    with pytest.raises(Incomplete, match="free word address of p"):
+    with pytest.raises(NotModelled, match="free word address of p"):
         run(body(down, "ptr %p"), 5)

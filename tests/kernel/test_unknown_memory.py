@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 
 from verifier.kernel.asm.unlifted import KernelModels
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
-from verifier.kernel.llvm.values import Incomplete, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled
 from verifier.language.algebra import Integers
 
 LAYOUT = 'target datalayout = "e-m:e-i64:64-n8:16:32:64-S128"\n'
@@ -42,13 +42,18 @@ class Named:
 def run(lines: str, a: int, b: int, free_loads: bool = True) -> tuple[int, Lifter]:
     text = f"{LAYOUT}define i64 @f(ptr %p, ptr %o, i64 %a, i64 %b) {{\nentry:\n{lines}\n}}\n"
     lifter = Lifter(
-        Integers(), Program((parse_module(text, "test"),), "none"), Named(), KernelModels()
+        Integers(), LinkedModules((parse_module(text, "test"),), "none"), Named(), KernelModels()
     )
     lifter.free_loads = free_loads
-    entry = Object("p", 8, 8, lambda unit: Word(64, 7, 7))
+    entry = Object("p", 8, 8, lambda unit: LiftedWord(64, 7, 7))
     result, _ = lifter.call(
         "f",
-        [lifter.pointer(entry), lifter.pointer(lifter.object("o", None)), Word(64, a), Word(64, b)],
+        [
+            lifter.pointer(entry),
+            lifter.pointer(lifter.object("o", None)),
+            LiftedWord(64, a),
+            LiftedWord(64, b),
+        ],
     )
     assert result is not None
     return int(lifter.values.as_word(result).term), lifter
@@ -74,10 +79,10 @@ def test_after_a_store_it_is_something_else(code: str) -> None:
 
 @pytest.mark.parametrize("code", [TWICE, INDEXED])
 def test_it_is_given_up_unless_asked_for(code: str) -> None:
-    with pytest.raises(Incomplete):
+    with pytest.raises(NotModelled):
         run(code.format(between=""), 0x1000, 0x1000, free_loads=False)
 
 
 def test_a_store_there_is_given_up() -> None:
-    with pytest.raises(Incomplete):
+    with pytest.raises(NotModelled):
         run("  %q = inttoptr i64 %a to ptr\n  store i64 1, ptr %q\n  ret i64 0", 0x1000, 0)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from verifier.language.algebra import B, W
-from verifier.language.joining import Way, join, join_values, merge
+from verifier.language.joining import Reached, join, join_values, merge
 from verifier.language.machine import HUGE, WAS, Frame, Key, Machine, Refs, Room
 from verifier.language.rules import IndexRule, TruthRule, WordRule, row
 from verifier.language.syntax import (
@@ -363,19 +363,19 @@ def _block(m: Machine[W, B], frame: Frame[W, B], body: tuple[Stmt, ...]) -> None
         rest = body[number + 1:]
         if rest and not m.alg.known(frame.returned):
             going = m.alg.neg(frame.returned)
-            stopped = Way(m.state, frame.values, frame.returned, frame.result)
+            stopped = Reached(m.state, frame.values, frame.returned, frame.result)
             join(m, frame, going, _branch(m, frame, going, rest), stopped)
         return
 
 
-def _branch(m: Machine[W, B], frame: Frame[W, B], test: B, body: tuple[Stmt, ...]) -> Way[B]:
+def _branch(m: Machine[W, B], frame: Frame[W, B], test: B, body: tuple[Stmt, ...]) -> Reached[B]:
     """The state after running body where test holds; machine and frame are left as they were."""
-    path, before = m.path, Way(m.state, frame.values, frame.returned, frame.result)
+    path, before = m.path, Reached(m.state, frame.values, frame.returned, frame.result)
     m.path = m.alg.all(path, test)
     m.state, frame.values, frame.returned, frame.result = (dict(before.state), dict(before.values),
                                                            None, None)
     _block(m, frame, body)
-    way: Way[B] = Way(m.state, frame.values, frame.returned, frame.result)
+    way: Reached[B] = Reached(m.state, frame.values, frame.returned, frame.result)
     m.path = path
     m.state, frame.values, frame.returned, frame.result = (before.state, before.values,
                                                            before.returned, before.result)

@@ -11,13 +11,13 @@ from verifier.language.machine import Frame, Key, Machine
 from verifier.language.syntax import INDEX
 from verifier.language.values import Value, picked
 
-__all__ = ["Way", "join", "join_values", "merge"]
+__all__ = ["Reached", "join", "join_values", "merge"]
 
 K = TypeVar("K", str, Key)  # what a value is kept under: a local or a state variable
 
 
 @dataclass(slots=True)
-class Way(Generic[B]):
+class Reached(Generic[B]):
     """The state that one way through a program has reached."""
 
     state: dict[Key, Value]
@@ -35,7 +35,9 @@ def merge(m: Machine[W, B], test: B, then: Value, orelse: Value, kind: int) -> V
     return picked(m.alg, test, then, orelse, kind)
 
 
-def join(m: Machine[W, B], frame: Frame[W, B], test: B, then: Way[B], orelse: Way[B]) -> None:
+def join(
+    m: Machine[W, B], frame: Frame[W, B], test: B, then: Reached[B], orelse: Reached[B]
+) -> None:
     """Merge two ways: `then` where the test holds, else `orelse`."""
     m.state = join_values(m, test, then.state, orelse.state, m.kinds)
     frame.values = join_values(m, test, then.values, orelse.values, frame.function.kinds)

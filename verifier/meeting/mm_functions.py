@@ -18,26 +18,26 @@ from typing import Any
 from verifier.base.errors import ExtractionError, SpecError
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform.decide import (
-    Fails,
-    Question,
+    ClaimFails,
+    ClaimQuestion,
+    ClaimUnknown,
     Setting,
-    Unknown,
     Verdict,
     decide,
     why,
     word,
 )
 from verifier.kernel.conform.entries import entry_object
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.inputs import KernelInputs
 from verifier.kernel.conform.questions import make_backend
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.ir import Int, Pointer
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import parse_module
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Address, Incomplete, Truth, Value, Word
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Truth, Value
 from verifier.kernel.tree.build_store import cache_folder, entry
 from verifier.kernel.tree.compile import compile_file, read_by_compiler
 from verifier.kernel.tree.configure import Configured
@@ -114,7 +114,7 @@ class MmResult:
     def reason(self) -> str:
         """Why it is not equal; both values where it differs."""
         match self.found:
-            case Fails(shown=sides):
+            case ClaimFails(shown=sides):
                 return (f"{why(self.found)}: it is {int(sides.found):#x}, and not "
                         f"{int(sides.expected):#x}")
             case _:
@@ -170,7 +170,7 @@ def _statement(record: Table) -> Source | SpecStep:
     raise SpecError(record.at["spec"], f"specs/world.yaml defines no {name}")
 
 
-def judge_mm(configured: Configured, library: Library, layout: Layout, claims: list[MmClaim],
+def judge_mm(configured: Configured, library: LiftedBuild, layout: Layout, claims: list[MmClaim],
              backend: str = "z3",
              timeout: float | None = 60, cache: Path | None = None) -> list[MmResult]:
     """Every claim about every function. ExtractionError where a wrapper does not compile."""
@@ -179,8 +179,8 @@ def judge_mm(configured: Configured, library: Library, layout: Layout, claims: l
         start = time.perf_counter()
         try:
             program = _program(configured, library, claim, cache)
-        except (Incomplete, ExtractionError) as error:
-            found.append(MmResult(layout.variant.name, claim.name, "*", Unknown(str(error)),
+        except (NotModelled, ExtractionError) as error:
+            found.append(MmResult(layout.variant.name, claim.name, "*", ClaimUnknown(str(error)),
                                   time.perf_counter() - start))
             continue
         for name, body in claim.claims:
@@ -193,8 +193,8 @@ def judge_mm(configured: Configured, library: Library, layout: Layout, claims: l
     return found
 
 
-def _program(configured: Configured, library: Library, claim: MmClaim,
-             cache: Path | None) -> Program:
+def _program(configured: Configured, library: LiftedBuild, claim: MmClaim,
+             cache: Path | None) -> LinkedModules:
     """The wrapper and its file as a module, before the build's own."""
     text = f'#include "{configured.tree.path / claim.file}"\n{_MACROS}{claim.wrapper}'
 
@@ -210,7 +210,7 @@ def _program(configured: Configured, library: Library, claim: MmClaim,
         [configured.rests_on, configured.build, claim], make, configured.origin
     )
     module = parse_module((folder / "mm.ll").read_text(encoding="utf-8"), "mm")
-    return Program((module, *library.program.modules), library.program.arch)
+    return LinkedModules((module, *library.program.modules), library.program.arch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class Lifted:
     undefined: tuple[Undefinedness, ...]
 
 
-def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim,
+def _lifted(program: LinkedModules, library: LiftedBuild, layout: Layout, claim: MmClaim,
             setting: Setting) -> Lifted:
     alg, free = setting.alg, setting.free
     inputs = KernelInputs(
@@ -231,7 +231,7 @@ def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim,
     lifter = Lifter(alg, program, inputs, KernelModels(actions=library.facts.actions()))
     function = program.modules[0].function("pteproof_mm")
     if function is None:
-        raise Incomplete("no wrapper")
+        raise NotModelled("no wrapper")
     values: list[Value] = []
     objects: dict[str, Object] = {}
     args: dict[str, Any] = {}
@@ -248,16 +248,19 @@ def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim,
             values.append(Truth(args[name]))
         elif isinstance(param.type, Int):
             args[name] = free.input_word(name, param.type.width)
-            values.append(Word(param.type.width, args[name], args[name] if isinstance(alg, Integers)
-                               else None))
+            values.append(
+                LiftedWord(
+                    param.type.width, args[name], args[name] if isinstance(alg, Integers) else None
+                )
+            )
     value, state = lifter.call("pteproof_mm", values)
     after: dict[str, Any] = {}
     for name, obj in objects.items():
         content = lifter.memory.read(state.memory.get(obj, {}), obj, 0, 8)
         if isinstance(content, Address):
-            raise Incomplete("an address was written to an entry")
+            raise NotModelled("an address was written to an entry")
         after[name] = lifter.values.as_word(content).term
-    if isinstance(value, (Truth, Word)):
+    if isinstance(value, (Truth, LiftedWord)):
         after["result"] = value.term
     undefined = [
         *lifter.undefined,
@@ -270,9 +273,9 @@ def _lifted(program: Program, library: Library, layout: Layout, claim: MmClaim,
 
 
 def _put(
-    program: Program, library: Library, layout: Layout, claim: MmClaim, name: str,
+    program: LinkedModules, library: LiftedBuild, layout: Layout, claim: MmClaim, name: str,
     body: Source | SpecStep, setting: Setting
-) -> Question[Sides]:
+) -> ClaimQuestion[Sides]:
     """One claim about a function, over an algebra."""
     alg = setting.alg
     lifted = _lifted(program, library, layout, claim, setting)
@@ -292,7 +295,7 @@ def _put(
         when = _parse(claim, layout, args, "when", claim.when)
         given.append(call(machine, when, tuple(args[p.name] for p in when.params)))
     same = alg.same(found, expected) if truth else alg.eq(found, expected, 64)
-    return Question(tuple(given), lifted.undefined, alg.neg(same), Sides(found, expected))
+    return ClaimQuestion(tuple(given), lifted.undefined, alg.neg(same), Sides(found, expected))
 
 
 def _after_step(setting: Setting, layout: Layout, step: SpecStep, args: dict[str, Any]) -> Any:

@@ -27,7 +27,7 @@ __all__ = [
     "UNCLAIMED",
     "UNPARSED",
     "USES",
-    "Claims",
+    "SiteClaims",
     "Site",
     "judge",
     "load_claims",
@@ -62,7 +62,7 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Claims:
+class SiteClaims:
     """What specs/ says of functions."""
 
     wanted: Wanted
@@ -86,7 +86,7 @@ class Claims:
         )
 
 
-def judge(claims: Claims, found: Iterable[Occurrence]) -> Iterator[Site]:
+def judge(claims: SiteClaims, found: Iterable[Occurrence]) -> Iterator[Site]:
     """Every use among the occurrences, and every occurrence that the parser did not understand."""
     known: dict[Place, tuple[str, tuple[str, ...], tuple[str, ...], str]] = {}
     for use in found:
@@ -101,7 +101,7 @@ def judge(claims: Claims, found: Iterable[Occurrence]) -> Iterator[Site]:
 
 
 def _judge_function(
-    claims: Claims, place: Place
+    claims: SiteClaims, place: Place
 ) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
     """Status, rows, what models them, and the reason where nothing does."""
     if place in claims.out:
@@ -117,7 +117,7 @@ def _judge_function(
     return (LATER if any(row.later for row in rows) else OUT), numbers, (), why
 
 
-def load_claims(folder: Path, catalogue: Catalogue) -> Claims:
+def load_claims(folder: Path, catalogue: Catalogue) -> SiteClaims:
     """specs/sites.yaml, held against the catalogue. SpecError at whatever does not fit."""
     path = folder / "sites.yaml"
     table = read_yaml(
@@ -153,7 +153,7 @@ def load_claims(folder: Path, catalogue: Catalogue) -> Claims:
     unused = [reason for reason in why if reason not in reasons]
     if unused:
         raise SpecError(why.key_at[unused[0]], f"no function is out for the reason {unused[0]!r}")
-    return Claims(_wanted(table), rows, out, catalogue)
+    return SiteClaims(_wanted(table), rows, out, catalogue)
 
 
 def _wanted(table: Table) -> Wanted:

@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class CatalogueSection:
     """Rows about one subject, under a title."""
 
     title: str
@@ -66,7 +66,7 @@ class Section:
 class Catalogue:
     """All rows, what models each, and where the kernel uses the page flag."""
 
-    sections: tuple[Section, ...] = ()
+    sections: tuple[CatalogueSection, ...] = ()
     # how -> function -> rows
     uses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     # row -> transitions, and hw-EVENT
@@ -116,7 +116,7 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition],
                 raise SpecError(rows.key_at[row.number],
                                 f"row {row.number} stands already at {places[row.number]}")
             known[row.number], places[row.number] = row, rows.key_at[row.number]
-        sections.append(Section(record.text("title", "a section of the catalogue"), found))
+        sections.append(CatalogueSection(record.text("title", "a section of the catalogue"), found))
     models = modelled(known, transitions, archs)
     for row in known.values():
         _fits(row, models[row.number], places[row.number])

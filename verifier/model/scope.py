@@ -16,12 +16,12 @@ from verifier.model.sections import (
 )
 from verifier.model.spec import THIRD, Level, Variable
 
-__all__ = ["TRACKS", "Scope", "Typed"]
+__all__ = ["TRACKS", "ModelScope", "TypedModel"]
 
 TRACKS = "tracks_new"
 
 
-class Typed(Protocol):
+class TypedModel(Protocol):
     """The part of a model that a scope asks: what there is to name, and what it is."""
 
     layout: Layout
@@ -50,10 +50,10 @@ class Typed(Protocol):
         ...
 
 
-class Scope:
+class ModelScope:
     """The names of a Section over a Model at a level, as the language's typer asks for them."""
 
-    def __init__(self, model: Typed, section: Section, level: Level) -> None:
+    def __init__(self, model: TypedModel, section: Section, level: Level) -> None:
         self.model = model
         self.section = section
         self.level = level

@@ -23,7 +23,7 @@ from verifier.language.values import Fresh, Value
 from verifier.model import sections as may
 from verifier.model.arch import Event, Layout
 from verifier.model.points import with_points
-from verifier.model.scope import TRACKS, Scope
+from verifier.model.scope import TRACKS, ModelScope
 from verifier.model.sections import Section
 from verifier.model.spec import (
     PTE,
@@ -138,8 +138,8 @@ class Model:
         found.memo = self.memory(alg, fresh)
         return found
 
-    def _scope(self, section: str, level: Level | None = None) -> Scope:
-        return Scope(self, self._sections[section], level or self.base)
+    def _scope(self, section: str, level: Level | None = None) -> ModelScope:
+        return ModelScope(self, self._sections[section], level or self.base)
 
     def variable(self, name: str) -> StateVar | None:
         """The type of a state variable and how many there are; None for an unknown name."""
@@ -154,7 +154,7 @@ class Model:
             self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
         return self._typed_variables[name]
 
-    def parse(self, signature: Signature, text: Source, scope: Scope) -> Function:
+    def parse(self, signature: Signature, text: Source, scope: ModelScope) -> Function:
         """The typed text. SpecError where a parameter or local has the name of a variable.
 
         That holds of variables that the text may not see, too.
@@ -257,7 +257,9 @@ class Model:
         level = level or self.base
         key = (text.where, section.name, params, level.name)
         if key not in self._cache:
-            found = self.parse(Signature("sentence", params), text, Scope(self, section, level))
+            found = self.parse(
+                Signature("sentence", params), text, ModelScope(self, section, level)
+            )
             if found.returns != BOOL:
                 raise SpecError(text.where, "is not a boolean")
             if self.mixed and section is may.PROPERTY and level is self.base:
@@ -284,7 +286,7 @@ class Model:
             signature = Signature(
                 "part", (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs))
             )
-            self._cache[key] = self.parse(signature, text, Scope(self, may.PROPERTY, level))
+            self._cache[key] = self.parse(signature, text, ModelScope(self, may.PROPERTY, level))
         return self._cache[key]
 
     def event(self, name: str, level: Level) -> tuple[Event, Function, Function]:
@@ -296,7 +298,7 @@ class Model:
 
     def sentences(self, prop: Property) -> list[tuple[str, Function | None, Function]]:
         """The statements of a static property at this level: name, what is given, what holds."""
-        scope = Scope(self, may.STATIC, self.level)
+        scope = ModelScope(self, may.STATIC, self.level)
         found: list[tuple[str, Function | None, Function]] = []
         for text in prop.sentences:
             lacks = any(self.level.translated(need) in self.layout.variant.absent
@@ -308,7 +310,7 @@ class Model:
             found.append((signature.name, given, self._statement(signature, text.holds, scope)))
         return found
 
-    def _statement(self, signature: Signature, text: Source, scope: Scope) -> Function:
+    def _statement(self, signature: Signature, text: Source, scope: ModelScope) -> Function:
         key = (text.where, "static", signature.name)
         if key not in self._cache:
             self._cache[key] = self.parse(signature, text, scope)
@@ -406,7 +408,7 @@ class Model:
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
             found = self.parse(
-                signature, chosen[1], Scope(self, may.CODE, self.level_of(transition))
+                signature, chosen[1], ModelScope(self, may.CODE, self.level_of(transition))
             )
             self._cache[key] = (
                 found if self.layout.variant.one_cpu else with_points(found, self.layout.width)

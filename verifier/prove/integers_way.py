@@ -27,7 +27,7 @@ from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group, Question, Way
 from verifier.prove.step_judge import StepJudge
 
-__all__ = ["MOST_BITS", "Plain", "PlainChecker", "Violated"]
+__all__ = ["MOST_BITS", "PlainProof", "PlainChecker", "Violated"]
 
 MOST_BITS = 20
 ROUNDS = 8  # evaluations where hardly a bit matters
@@ -45,7 +45,7 @@ class _Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainProof:
     """No value of the bits that matter violates the question; `bits` is their largest number."""
 
     bits: int
@@ -82,7 +82,7 @@ class PlainChecker:
         self._depends: list[int] = []
         self._places: list[tuple[str, int]] = []
 
-    def check(self, question: Question[Word, int]) -> Plain | Violated | None:
+    def check(self, question: Question[Word, int]) -> PlainProof | Violated | None:
         """The answer for a question that the graph has proved.
 
         None where more than MOST_BITS bits matter, where it takes too long, or where it is not
@@ -106,7 +106,7 @@ class PlainChecker:
                 inputs = _Inputs(values, chance)
                 if self._violated(question, claim, inputs):
                     return Violated(inputs.given)
-        return Plain(max((len(c.bits) for c in claims), default=0), tried)
+        return PlainProof(max((len(c.bits) for c in claims), default=0), tried)
 
     def _claim(
         self, question: Question[Word, int], ways: tuple[Way[Word, int], ...]

@@ -28,13 +28,13 @@ from verifier.prove.obligations import Group, Way
 from verifier.prove.results import Move
 from verifier.prove.step_judge import StepJudge
 
-__all__ = ["Shown", "Term", "decisive", "reasons", "why"]
+__all__ = ["Shown", "SentencePart", "decisive", "reasons", "why"]
 
 NAMES = "AB3"
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class SentencePart:
     """A part of a sentence, with its value.
 
     `text` is as specs/ has it; `reads` has the names of processes and of the level's helpers.
@@ -54,7 +54,7 @@ class Shown:
     """
 
     process: str
-    terms: tuple[Term, ...]
+    terms: tuple[SentencePart, ...]
     says: str = ""
 
 
@@ -119,14 +119,14 @@ def _component(judge: StepJudge[int, bool], step: Step[int, bool], prop: Propert
     change = None if transition is None else transition.changes.get(way.component)
     says = f"{way.component} stays" if change is None else " ".join(change.text.split())
     name = way.component.replace("_", "-")
-    return Shown(NAMES[process], (Term(way.component, f"{name} of {NAMES[process]}'s entry",
+    return Shown(NAMES[process], (SentencePart(way.component, f"{name} of {NAMES[process]}'s entry",
                                        _word(old), _word(new)),
                                   _entry_changed(step, process)), says)
 
 
-def _entry_changed(step: Step[int, bool], process: int) -> Term:
+def _entry_changed(step: Step[int, bool], process: int) -> SentencePart:
     key: Key = ("entry", process)
-    return Term("entry[p]", f"entry[{NAMES[process]}]", _word(step.before[key]),
+    return SentencePart("entry[p]", f"entry[{NAMES[process]}]", _word(step.before[key]),
                 _word(step.after[key]))
 
 
@@ -137,7 +137,7 @@ def _was(state: dict[Key, Any]) -> dict[Key, Any]:
 def decisive(
     model: Model, prop: Property, sentence: Source, process: int, before: dict[Key, Any],
     after: World[int, bool], move: Move,
-) -> tuple[Term, ...]:
+) -> tuple[SentencePart, ...]:
     """The parts of a property's sentence that decide it of a process in a world of plain values."""
     earlier = World(model, after.alg, {**before, **_was(before)}, after.fresh, after.memo)
     level = model.level_in(after.state, process)
@@ -150,12 +150,12 @@ def decisive(
             (d.body.text for d in model.spec.truths if d.signature.startswith(f"{name}(p:")), None
         )
 
-    found: dict[str, Term] = {}
+    found: dict[str, SentencePart] = {}
     for node in reasons(ast.parse(sentence.text.strip(), mode="eval").body, value, body):
         text = ast.unparse(node)
         about_step = (WAS in text or any(isinstance(n, ast.Name) and n.id in prop.inputs
                                          for n in ast.walk(node)))
-        found[text] = Term(text, _read(node, level, process), None if about_step
+        found[text] = SentencePart(text, _read(node, level, process), None if about_step
                            else _word(value(node, earlier)),
                            _word(value(node)))
     return tuple(found.values())

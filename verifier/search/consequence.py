@@ -22,7 +22,7 @@ from verifier.model.world import World
 from verifier.prove.bits_way import input_reader, replay
 from verifier.prove.obligations import Group
 from verifier.prove.results import Move
-from verifier.search.endings import Bad, Found, again, along, sound_ends, without
+from verifier.search.endings import BadState, Found, again, along, sound_ends, without
 from verifier.search.follow import steps_here
 from verifier.search.near import Near, Tried
 from verifier.search.sequences import Labels, steps_named
@@ -56,14 +56,14 @@ class Consequences:
 
     def __init__(self, model: Model, group: Group) -> None:
         self.model, self.group = model, group
-        self._bads: list[Bad] = []
+        self._bads: list[BadState] = []
         self._near: Near | None = None
         # labels of steps -> may they end so from some state that satisfies the invariant?
         self._known: dict[Labels, bool] = {}
 
     def expect(self, moves: Iterable[Move]) -> None:
         """These bad states will be asked for."""
-        self._bads = [Bad.of(move) for move in moves]
+        self._bads = [BadState.of(move) for move in moves]
         self._near = None
 
     def of(self, move: Move, last: Sequence[Move] = (), known: Iterable[Labels] = (),
@@ -73,7 +73,7 @@ class Consequences:
         last   such steps from another state: tried first, as they are
         known  such steps from elsewhere: tried then, with other values
         """
-        bad, tried = Bad.of(move), Tried()
+        bad, tried = BadState.of(move), Tried()
         found = self.again(move, last)
         if found[0] and self._follows(bad, found[0], tried):
             return Ending(*found)
@@ -99,9 +99,12 @@ class Consequences:
 
         Whether they follow from it is not asked.
         """
-        return (again(self.model, self.group, Bad.of(move), steps) if steps else None) or ((), "")
+        return (again(self.model, self.group, BadState.of(move), steps) if steps else None) or (
+            (),
+            "",
+        )
 
-    def _follows(self, bad: Bad, steps: Sequence[Move], tried: Tried) -> bool:
+    def _follows(self, bad: BadState, steps: Sequence[Move], tried: Tried) -> bool:
         """Is the ending a consequence of the failure?
 
         It is not where the same steps, or a part of them alone, may end so without it. Then the
@@ -155,7 +158,7 @@ class Consequences:
             self._known[labels] = sound_ends(self.model, self.group, path)
         return self._known[labels]
 
-    def _from(self, bad: Bad) -> Near:
+    def _from(self, bad: BadState) -> Near:
         """What is near this bad state, and those that were expected with it."""
         if bad not in self._bads:
             self._bads, self._near = [bad], None

@@ -25,7 +25,7 @@ from verifier.prove.results import Move
 from verifier.search.follow import steps_here
 from verifier.search.path import of_step, prefixed, settled
 
-__all__ = ["Bad", "Found", "again", "along", "ends", "sound_ends", "without"]
+__all__ = ["BadState", "Found", "again", "along", "ends", "sound_ends", "without"]
 
 HARD = 200_000  # conflicts for the question whether the same steps end so without the failure
 
@@ -33,7 +33,7 @@ Found = tuple[tuple[Move, ...], str]  # the steps, and the property that the las
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
+class BadState:
     """A bad state, the state before the failing step, and what lifted helpers left open there.
 
     The latter keeps its values in later steps.
@@ -44,9 +44,9 @@ class Bad:
     open: Mapping[str, int | bool]
 
     @staticmethod
-    def of(move: Move) -> Bad:
+    def of(move: Move) -> BadState:
         """The bad state that a failing move comes to."""
-        return Bad(move.after, move.before,
+        return BadState(move.after, move.before,
                    {name: value for name, value in move.inputs.items() if name.startswith(LIFTED)})
 
     def as_open(self, graph: Bits) -> list[int]:
@@ -67,7 +67,9 @@ def ends(model: Model, step: Step[Word, int]) -> list[int]:
     return [bad for prop in model.spec.ends if (bad := step.violations.get(prop, FALSE)) != FALSE]
 
 
-def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None) -> Found | None:
+def along(
+    model: Model, group: Group, bad: BadState, path: Sequence[Instance] | None
+) -> Found | None:
     """These steps from this state, with values of their own, and how they end.
 
     None if they do not end so, or are no steps of this model.
@@ -85,7 +87,9 @@ def along(model: Model, group: Group, bad: Bad, path: Sequence[Instance] | None)
     return found
 
 
-def without(model: Model, group: Group, bad: Bad, path: Sequence[Instance]) -> list[Move] | None:
+def without(
+    model: Model, group: Group, bad: BadState, path: Sequence[Instance]
+) -> list[Move] | None:
     """The same steps from the state before the failure, if they may end so as well.
 
     None where the solver decides that they cannot. An empty list where it gives up.
@@ -97,7 +101,11 @@ def without(model: Model, group: Group, bad: Bad, path: Sequence[Instance]) -> l
 
 
 def _values(
-    model: Model, group: Group, bad: Bad, start: Mapping[Key, int | bool], path: Sequence[Instance],
+    model: Model,
+    group: Group,
+    bad: BadState,
+    start: Mapping[Key, int | bool],
+    path: Sequence[Instance],
     limit: int = 0,
 ) -> tuple[Mapping[str, int | bool] | None, bool]:
     """Values under which the steps end so from a state, or None; and whether that was decided."""
@@ -119,7 +127,7 @@ def sound_ends(model: Model, group: Group, path: Sequence[Instance]) -> bool:
 
 def _ending(
     model: Model, group: Group, graph: Bits, start: dict[Key, Value], path: Sequence[Instance],
-    limit: int, bad: Bad | None = None,
+    limit: int, bad: BadState | None = None,
 ) -> tuple[Mapping[str, int | bool] | None, bool]:
     """Values under which the steps end so, if there are any, and whether that was decided.
 
@@ -147,7 +155,11 @@ def _ending(
 
 
 def _moves(
-    model: Model, group: Group, bad: Bad, start: Mapping[Key, int | bool], path: Sequence[Instance],
+    model: Model,
+    group: Group,
+    bad: BadState,
+    start: Mapping[Key, int | bool],
+    path: Sequence[Instance],
     values: Mapping[str, int | bool],
 ) -> list[Move]:
     """The steps that a solver found, as plain integers give them."""
@@ -161,7 +173,7 @@ def _moves(
     return moves
 
 
-def again(model: Model, group: Group, bad: Bad, hint: Sequence[Move]) -> Found | None:
+def again(model: Model, group: Group, bad: BadState, hint: Sequence[Move]) -> Found | None:
     """The steps of a hint, recomputed from this state, and how they end; None if they do not."""
     path = steps_here(model, hint)
     if path is None:

@@ -26,7 +26,7 @@ from verifier.model.typed import Model
 from verifier.model.world import state_keys
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.obligations import Group
-from verifier.search.endings import Bad, Found, along, ends
+from verifier.search.endings import BadState, Found, along, ends
 from verifier.search.rules import Rules
 from verifier.search.sequences import Labels
 from verifier.search.unrolling import Layer, Unrolling
@@ -59,7 +59,7 @@ class Near:
     `decided` says whether the last call of `candidates` had an answer to every question.
     """
 
-    def __init__(self, model: Model, group: Group, bads: Sequence[Bad]) -> None:
+    def __init__(self, model: Model, group: Group, bads: Sequence[BadState]) -> None:
         self.model, self.group = model, group
         self.decided = True
         self._bads = list(bads)
@@ -90,7 +90,7 @@ class Near:
                 )
         self._names = {name: as_word(graph, state[name]) for name in ("pfn", "slot")}
 
-    def candidates(self, bad: Bad, number: int, tried: Tried) -> Iterator[Found]:
+    def candidates(self, bad: BadState, number: int, tried: Tried) -> Iterator[Found]:
         """Sequences of `number` steps and one more that end so, each with other steps."""
         self.decided, unrolled = True, self._unrolled
         while number >= len(self._endings):
@@ -155,7 +155,7 @@ class Near:
             for bad in ends(self.model, step)
         ])
 
-    def _is(self, bad: Bad) -> list[int]:
+    def _is(self, bad: BadState) -> list[int]:
         """The conditions that the unrolling starts in this state."""
         number = self._bads.index(bad)
         which = self._unrolled.graph.input_word("bad", max(len(self._bads) - 1, 1).bit_length())

@@ -14,7 +14,7 @@ from verifier.engine.bits import Bits, Word
 from verifier.engine.graph import WIDTH, Graph
 from verifier.prove.obligations import Question
 
-__all__ = ["Claims", "Unfolded", "claims_cnf"]
+__all__ = ["ClaimsCnf", "Unfolded", "claims_cnf"]
 
 
 class _Nodes(Graph):
@@ -66,7 +66,7 @@ class Unfolded(Bits):
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class ClaimsCnf:
     """A CNF, and the meaning of its variables.
 
     violated  obligation id -> the variable that says that it is violated; these are the last clause
@@ -81,7 +81,7 @@ class Claims:
     inputs: dict[str, list[int]]
 
 
-def claims_cnf(graph: Bits, questions: Sequence[Question[Word, int]]) -> Claims:
+def claims_cnf(graph: Bits, questions: Sequence[Question[Word, int]]) -> ClaimsCnf:
     """The CNF that some of these obligations is violated.
 
     The same specs give the same bytes. A gate has a higher number than what it depends on, so that
@@ -131,4 +131,4 @@ def claims_cnf(graph: Bits, questions: Sequence[Question[Word, int]]) -> Claims:
     clauses.append(list(named["violated"].values()))
     inputs = {name: [number.get(bit >> 1, 0) for bit in bits] for name, bits in graph.inputs.items()
               if any(bit >> 1 in number for bit in bits)}
-    return Claims(count, clauses, named["violated"], named["assumed"], inputs)
+    return ClaimsCnf(count, clauses, named["violated"], named["assumed"], inputs)

@@ -19,7 +19,16 @@ from pathlib import Path
 
 from verifier.base.errors import UsageError
 
-__all__ = ["AUTO", "DRATIFY", "DRAT_TRIM", "Checker", "Pair", "Said", "checkers", "find_checker"]
+__all__ = [
+    "AUTO",
+    "DRATIFY",
+    "DRAT_TRIM",
+    "Checker",
+    "Pair",
+    "CheckerAnswer",
+    "checkers",
+    "find_checker",
+]
 
 AUTO, DRAT_TRIM, DRATIFY = "auto", "drat-trim", "dratify"
 FINE = "died with 0"
@@ -47,7 +56,7 @@ Pair = tuple[Path, Path]  # a CNF and its proof
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CheckerAnswer:
     """What a checker says of a proof: it verified it, it rejected it, or neither, as when it died.
     """
 
@@ -66,7 +75,7 @@ class Checker:
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
-    def check(self, pairs: Sequence[Pair], timeout: float) -> list[Said]:
+    def check(self, pairs: Sequence[Pair], timeout: float) -> list[CheckerAnswer]:
         """The answer for each pair of a CNF and a proof; `timeout` in seconds is for each.
 
         Where the checker dies or hangs, the pair in hand has no answer, and it starts again behind
@@ -74,15 +83,15 @@ class Checker:
         """
         if self.name == DRAT_TRIM:
             return [self._drat_trim(cnf, proof, timeout) for cnf, proof in pairs]
-        found: list[Said] = []
+        found: list[CheckerAnswer] = []
         while len(found) < len(pairs):
             said, how = self._dratify(pairs[len(found):], timeout)
             found += said
             if len(found) < len(pairs):
-                found.append(Said(f"{self.name} {how}"))
+                found.append(CheckerAnswer(f"{self.name} {how}"))
         return found[:len(pairs)]
 
-    def _dratify(self, pairs: Sequence[Pair], timeout: float) -> tuple[list[Said], str]:
+    def _dratify(self, pairs: Sequence[Pair], timeout: float) -> tuple[list[CheckerAnswer], str]:
         """What one process says, and how it ended."""
         asked = "".join(f"{cnf}\t{proof}\n" for cnf, proof in pairs)
         try:
@@ -97,22 +106,22 @@ class Checker:
             return [], "says more than it was asked"
         if how != FINE and len(lines) == len(pairs):
             lines.pop()  # it ended wrongly all the same
-        return [Said("", verified=True) if line == VERIFIED else
-                Said(f"{self.name} says {line!r}", rejected=line.startswith("s REJECTED"))
+        return [CheckerAnswer("", verified=True) if line == VERIFIED else
+                CheckerAnswer(f"{self.name} says {line!r}", rejected=line.startswith("s REJECTED"))
                 for line in lines], how
 
-    def _drat_trim(self, cnf: Path, proof: Path, timeout: float) -> Said:
+    def _drat_trim(self, cnf: Path, proof: Path, timeout: float) -> CheckerAnswer:
         try:
             done = subprocess.run([DRAT_TRIM, str(cnf), str(proof), "-t", str(int(timeout) + 1)],
                                   capture_output=True, text=True, errors="replace",
                                   timeout=timeout + 10, check=False)
         except subprocess.TimeoutExpired:
-            return Said(f"{DRAT_TRIM} took too long")
+            return CheckerAnswer(f"{DRAT_TRIM} took too long")
         said = [line for line in done.stdout.replace("\r", "\n").split("\n")
                 if line.startswith("s ")]
         if done.returncode == 0 and said == [VERIFIED]:
-            return Said("", verified=True)
-        return Said(f"{DRAT_TRIM} says {said} with code {done.returncode}",
+            return CheckerAnswer("", verified=True)
+        return CheckerAnswer(f"{DRAT_TRIM} says {said} with code {done.returncode}",
                     rejected=done.returncode == 1 and said == [REJECTED])
 
 

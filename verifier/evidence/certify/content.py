@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.engine.smtlib import Script, Smt
-from verifier.evidence.certify.blast import Claims, Unfolded, claims_cnf
-from verifier.evidence.certify.files import Bad
+from verifier.evidence.certify.blast import ClaimsCnf, Unfolded, claims_cnf
+from verifier.evidence.certify.files import BadCertificate
 from verifier.evidence.export import conditions
 from verifier.language.read_yaml import OPENED
 from verifier.model.arch import GENERIC
@@ -29,7 +29,7 @@ from verifier.run.filters import Filters
 from verifier.run.library import Library
 from verifier.run.plan import groups_of
 
-__all__ = ["GRAPHS", "Asked", "Content", "asked_for", "content", "kernels", "spec_digests"]
+__all__ = ["GRAPHS", "AskedClaim", "Content", "asked_for", "content", "kernels", "spec_digests"]
 
 # files of specs/ that no obligation is made from
 APART = ("laws.yaml", "survivors.yaml", "traits.yaml")
@@ -37,7 +37,7 @@ GRAPHS = {True: "constants folded", False: "nothing folded"}  # how the index na
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedClaim:
     """An obligation: the name of its unit, its property, and the kind of the property."""
 
     unit: str
@@ -60,7 +60,7 @@ class Content:
     """The claims of a unit: as a CNF, in words by obligation, and as SMT-LIB."""
 
     name: str
-    claims: Claims
+    claims: ClaimsCnf
     said: dict[str, str]
     smt2: str
 
@@ -76,7 +76,7 @@ class Content:
         return json.dumps(told, indent=1) + "\n"
 
 
-def asked_for(library: Library, filters: Filters) -> dict[str, Asked]:
+def asked_for(library: Library, filters: Filters) -> dict[str, AskedClaim]:
     """Every obligation that the filters let through, by id, with a certificate or without."""
     found = {}
     for group in groups_of(library, filters)[0]:
@@ -84,7 +84,7 @@ def asked_for(library: Library, filters: Filters) -> dict[str, Asked]:
         for step in step_names(model):
             for prop in asked(model, step, group.code):
                 if filters.wants(step, prop.name):
-                    found[obligation_id(group, step, prop.name)] = Asked(
+                    found[obligation_id(group, step, prop.name)] = AskedClaim(
                         f"{group}/{step}", prop.name, prop.kind
                     )
     return found
@@ -93,7 +93,7 @@ def asked_for(library: Library, filters: Filters) -> dict[str, Asked]:
 def content(library: Library, unit: str, properties: frozenset[str], constants: bool) -> Content:
     """The claims of a unit.
 
-    Raises Bad where the specs have no such step, or not all of these properties of it.
+    Raises BadCertificate where the specs have no such step, or not all of these properties of it.
     """
     variant, level, encoding, code, step = unit.split("/")
     group = Group(variant, level, encoding, code)
@@ -107,7 +107,7 @@ def content(library: Library, unit: str, properties: frozenset[str], constants: 
 
     questions = list(bits.questions(wanted))
     if {q.property.name for q in questions} != properties or not questions:
-        raise Bad("the specs do not have all of these obligations")
+        raise BadCertificate("the specs do not have all of these obligations")
     script = Script([f"pteproof: {unit}", "each question asks for a violation: unsat is proved"])
     said = {}
     for question in terms.questions(wanted):

@@ -18,8 +18,20 @@ from typing import Any
 
 from verifier.base.store import read_regular
 
-__all__ = ["INDEX", "KINDS", "SCHEMA", "UNITS", "Bad", "digest", "is_unit_file", "parse_json",
-           "read_packed", "read_plain", "strangers", "unit_path"]
+__all__ = [
+    "INDEX",
+    "KINDS",
+    "SCHEMA",
+    "UNITS",
+    "BadCertificate",
+    "digest",
+    "is_unit_file",
+    "parse_json",
+    "read_packed",
+    "read_plain",
+    "strangers",
+    "unit_path",
+]
 
 SCHEMA = "pteproof.certificates/2"
 INDEX = "index.json"
@@ -29,7 +41,7 @@ LARGEST = 1 << 30  # bytes of one file, unpacked
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/[A-Za-z0-9][A-Za-z0-9_.+-]*){4}", re.ASCII)
 
 
-class Bad(Exception):
+class BadCertificate(Exception):
     """A certificate, or a file of one, is not in the form that it must have."""
 
 
@@ -41,13 +53,13 @@ def digest(data: bytes) -> str:
 def unit_path(name: str, kind: str) -> str:
     """The path, within the folder, of a unit's file of one kind.
 
-    A unit's name is variant/level/encoding/code/step; Bad for anything else.
+    A unit's name is variant/level/encoding/code/step; BadCertificate for anything else.
 
     >>> unit_path("x86_64/pte/option-c/today/zap", "cnf")
     'units/x86_64--pte--option-c--today--zap.cnf.gz'
     """
     if _NAME.fullmatch(name) is None or "--" in name:
-        raise Bad(f"{name!r} is no name of a unit")
+        raise BadCertificate(f"{name!r} is no name of a unit")
     return f"{UNITS}/{name.replace('/', '--')}.{kind}.gz"
 
 
@@ -73,44 +85,44 @@ def strangers(folder: Path, known: set[str]) -> dict[str, str]:
 def read_plain(path: Path) -> bytes:
     """The contents of a plain file.
 
-    Raises Bad where it is a link or too large, OSError where it cannot be read.
+    Raises BadCertificate where it is a link or too large, OSError where it cannot be read.
     """
     if path.is_symlink():
-        raise Bad("is a link, not a file")
+        raise BadCertificate("is a link, not a file")
     return _whole(read_regular(path, LARGEST + 1))
 
 
 def read_packed(path: Path) -> bytes:
     """The contents of a plain file that is packed with gzip.
 
-    Raises Bad where it is not one, OSError where it cannot be read.
+    Raises BadCertificate where it is not one, OSError where it cannot be read.
     """
     data = io.BytesIO(read_plain(path))
     try:
         with gzip.open(data) as stream:
             return _whole(stream.read(LARGEST + 1))
     except (OSError, EOFError, zlib.error) as error:
-        raise Bad(f"is not packed with gzip: {error}") from error
+        raise BadCertificate(f"is not packed with gzip: {error}") from error
 
 
 def _whole(data: bytes) -> bytes:
     if len(data) > LARGEST:
-        raise Bad(f"is larger than {LARGEST} bytes")
+        raise BadCertificate(f"is larger than {LARGEST} bytes")
     return data
 
 
 def parse_json(data: bytes) -> dict[str, Any]:
     """A JSON object, read so strictly that all readers agree on it.
 
-    Raises Bad where it is none, or has a key twice at any depth.
+    Raises BadCertificate where it is none, or has a key twice at any depth.
     """
     try:
         found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number,
                            parse_float=_no_number)
     except (ValueError, RecursionError) as error:
-        raise Bad(f"not JSON: {error}") from error
+        raise BadCertificate(f"not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise Bad("not a JSON object")
+        raise BadCertificate("not a JSON object")
     return found
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from verifier.evidence.certify.files import Bad
+from verifier.evidence.certify.files import BadCertificate
 
 __all__ = ["Circuit", "read_circuit"]
 
@@ -58,26 +58,30 @@ class Circuit:
 
 
 def read_circuit(variables: int, clauses: Sequence[list[int]]) -> Circuit:
-    """The circuit of a CNF; Bad at the first clause, counted from 1, that is no part of one."""
+    """The circuit of a CNF; BadCertificate at the first clause (from 1) that is no part of one."""
     if not clauses or clauses[0] != [-1]:
-        raise Bad("clause 1 does not say that variable 1 is false")
+        raise BadCertificate("clause 1 does not say that variable 1 is false")
     gates: list[tuple[int, int, int, int]] = []
     names: list[tuple[int, int]] = []
     at, last, end = 1, 1, len(clauses) - 1
     while at < end:
         size, own, under = _definition(clauses[at:min(at + 4, end)])
         if not size or (names and size != NAME):
-            raise Bad(f"clause {at + 1} is neither part of a definition nor the violation")
+            raise BadCertificate(
+                f"clause {at + 1} is neither part of a definition nor the violation"
+            )
         if own <= last or own > variables or any(not -own < x < own for x in under):
-            raise Bad(f"clause {at + 1} defines variable {own} again, or out of order, or by what "
-                      "comes behind it")
+            raise BadCertificate(
+                f"clause {at + 1} defines variable {own} again, or out of order, or by what "
+                "comes behind it"
+            )
         if size == NAME:
             names.append((own, under[0]))
         else:
             gates.append((own, under[0], under[1], under[2] if size == CHOICE else 0))
         at, last = at + size, own
     if [own for own, _ in names] != list(range(variables - len(names) + 1, variables + 1)):
-        raise Bad("the variables that are named are not the last ones")
+        raise BadCertificate("the variables that are named are not the last ones")
     defined = {1, *(gate[0] for gate in gates), *(own for own, _ in names)}
     inputs = frozenset(v for v in range(2, variables + 1) if v not in defined)
     return Circuit(variables, inputs, gates, names, clauses[-1])

@@ -22,10 +22,10 @@ from verifier.base.workers import Lost, each
 from verifier.engine.refute import refutation, satisfied
 from verifier.engine.sat import PROOF_SAT
 from verifier.engine.versions import solver_versions
-from verifier.evidence.certify.blast import Claims
+from verifier.evidence.certify.blast import ClaimsCnf
 from verifier.evidence.certify.content import (
     GRAPHS,
-    Asked,
+    AskedClaim,
     asked_for,
     content,
     kernels,
@@ -110,7 +110,7 @@ def make(
     return made
 
 
-def _units(run: Run, asked: Mapping[str, Asked]) -> dict[str, frozenset[str]]:
+def _units(run: Run, asked: Mapping[str, AskedClaim]) -> dict[str, frozenset[str]]:
     """The properties that were proved, by unit."""
     found: dict[str, set[str]] = {}
     for result in run.results:
@@ -121,7 +121,7 @@ def _units(run: Run, asked: Mapping[str, Asked]) -> dict[str, frozenset[str]]:
 
 
 def _index(
-    library: Library, run: Run, filters: Filters, asked: Mapping[str, Asked],
+    library: Library, run: Run, filters: Filters, asked: Mapping[str, AskedClaim],
     rows: list[dict[str, Any]], constants: bool,
 ) -> dict[str, Any]:
     certified = {row["name"] for row in rows}
@@ -181,7 +181,7 @@ def _texts(library: Library, unit: str, properties: frozenset[str],
     }
 
 
-def _inhabitants(claims: Claims) -> dict[str, dict[str, int]]:
+def _inhabitants(claims: ClaimsCnf) -> dict[str, dict[str, int]]:
     """By label: values of the inputs that satisfy what is assumed."""
     inhabitants = {}
     models: Sequence[set[int] | None] = satisfied(claims.clauses[:-1], claims.assumed.values())

@@ -19,9 +19,9 @@ from verifier import __version__
 from verifier.base.errors import UsageError
 from verifier.base.workers import Lost, each
 from verifier.evidence.certify.check import Checker, Pair
-from verifier.evidence.certify.content import Asked, asked_for, content, kernels, spec_digests
-from verifier.evidence.certify.files import INDEX, Bad, strangers
-from verifier.evidence.certify.read import Index, Row, Unit, read_index, read_unit
+from verifier.evidence.certify.content import AskedClaim, asked_for, content, kernels, spec_digests
+from verifier.evidence.certify.files import INDEX, BadCertificate, strangers
+from verifier.evidence.certify.read import Index, IndexRow, Unit, read_index, read_unit
 from verifier.prove.results import Run, verdict_name
 from verifier.run.filters import Filters
 from verifier.run.library import Library
@@ -101,8 +101,12 @@ def stopped_before(checker: Checker, library: Library, filters: Filters, run: Ru
 
 
 def _batch(
-    report: Report, work: Callable[[Path, tuple[int, Row]], int | str], rows: Sequence[Row],
-    checker: Checker, jobs: int, timeout: float,
+    report: Report,
+    work: Callable[[Path, tuple[int, IndexRow]], int | str],
+    rows: Sequence[IndexRow],
+    checker: Checker,
+    jobs: int,
+    timeout: float,
 ) -> None:
     """Check some units, whose CNF and proof lie unpacked meanwhile."""
     with tempfile.TemporaryDirectory(prefix="pteproof-") as scratch:
@@ -131,7 +135,7 @@ def _same_specs(folder: Path, index: Index, library: Library) -> None:
 
 
 def _expected(
-    report: Report, index: Index, asked: Mapping[str, Asked]
+    report: Report, index: Index, asked: Mapping[str, AskedClaim]
 ) -> dict[str, frozenset[str]]:
     """The obligations that each unit has to certify: those that the index gives no verdict.
 
@@ -167,7 +171,7 @@ def _pair(scratch: Path, number: int) -> Pair:
 def _unit(
     folder: Path, index: Index, library: Library | None, expected: Mapping[str, frozenset[str]],
     scratch: Path,
-    task: tuple[int, Row],
+    task: tuple[int, IndexRow],
 ) -> int | str:
     """Leave a unit's CNF and proof for a checker; its number of obligations, or what is wrong."""
     number, row = task
@@ -175,7 +179,7 @@ def _unit(
         unit = read_unit(folder, row)
         if library is not None:
             _as_specs_say(library, index, unit, expected[row.name])
-    except Bad as error:
+    except BadCertificate as error:
         return str(error)
     for path, text in zip(_pair(scratch, number), (unit.texts["cnf"], unit.texts["drat"]),
                           strict=True):
@@ -184,27 +188,32 @@ def _unit(
 
 
 def _as_specs_say(library: Library, index: Index, unit: Unit, expected: frozenset[str]) -> None:
-    """Raise Bad where the obligations or anything else is not what the specs make of them."""
+    """Raise BadCertificate where anything is not what the specs make of the obligations."""
     for identity in sorted(expected ^ unit.said.keys()):
         if identity in expected:
-            raise Bad(f"{identity} has neither a certificate nor a verdict")
-        raise Bad(f"{identity} is not asked for" if identity not in index.not_certified else
-                  f"{identity} is certified, and the index says that it is not")
+            raise BadCertificate(f"{identity} has neither a certificate nor a verdict")
+        raise BadCertificate(
+            f"{identity} is not asked for"
+            if identity not in index.not_certified
+            else f"{identity} is certified, and the index says that it is not"
+        )
     here = content(library, unit.name,
                    frozenset(identity.rpartition("/")[2] for identity in expected), index.constants)
     for identity, claim in here.said.items():
         if unit.said[identity] != claim:
-            raise Bad(f"the claim of {identity} is not the specs': it should say {claim!r}")
+            raise BadCertificate(
+                f"the claim of {identity} is not the specs': it should say {claim!r}"
+            )
     made_by = ("" if index.made_by == __version__
                else f" (made by version {index.made_by}, checked by {__version__})")
     if unit.clauses != here.claims.clauses:
-        raise Bad("the gates are not those of its obligations: clause "
+        raise BadCertificate("the gates are not those of its obligations: clause "
                   f"{_differs(unit.clauses, here.claims.clauses)}{made_by}")
     if unit.texts["json"] != here.text(unit.inhabitants):
-        raise Bad("what is said of the CNF's variables is wrong")
+        raise BadCertificate("what is said of the CNF's variables is wrong")
     if unit.texts["smt2"] != here.smt2:
         differs = _differs(unit.texts["smt2"].split("\n"), here.smt2.split("\n"))
-        raise Bad(f"the SMT-LIB file is not the specs': line {differs}{made_by}")
+        raise BadCertificate(f"the SMT-LIB file is not the specs': line {differs}{made_by}")
 
 
 def _differs(found: Sequence[object], wanted: Sequence[object]) -> str:

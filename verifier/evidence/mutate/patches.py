@@ -26,7 +26,7 @@ from verifier.evidence.mutate.changes import (
     wrap,
 )
 from verifier.evidence.mutate.folded import filled, folded_text
-from verifier.evidence.mutate.rules import Rules
+from verifier.evidence.mutate.rules import MistakeRules
 
 __all__ = ["KINDS", "patches"]
 
@@ -37,7 +37,7 @@ BY_REFERENCE = ("ptep_", "pmdp_", "huge_ptep_", "set_", "pte_clear", "pmd_clear"
 Made = Iterator[tuple[str, ast.AST, str, Change]]
 
 
-def patches(text: str, rules: Rules, level: str = "pte") -> Iterator[tuple[str, str, str]]:
+def patches(text: str, rules: MistakeRules, level: str = "pte") -> Iterator[tuple[str, str, str]]:
     """Each mistake of a text: its kind, what was done, and the new text.
 
     The texts differ from each other and from the given one. Texts that differ only in what never
@@ -82,7 +82,7 @@ def _of_level(name: str) -> str:
 class _Planter:
     """All mistakes of one text: kind, what was done, a node's place in ast.walk, the change."""
 
-    def __init__(self, tree: ast.Module, rules: Rules, level: str) -> None:
+    def __init__(self, tree: ast.Module, rules: MistakeRules, level: str) -> None:
         self.tree, self.rules, self.level = tree, rules, level
         self.place = {id(node): number for number, node in enumerate(ast.walk(tree))}
         self.kept = set[int]()  # nodes that no mistake is made in

@@ -32,7 +32,7 @@ from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.evidence.mutate.judge import AS_AN_EFFECT, Judged, Mutant
 from verifier.evidence.mutate.patches import patches
-from verifier.evidence.mutate.rules import Rules, read_rules
+from verifier.evidence.mutate.rules import MistakeRules, read_rules
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL
 from verifier.language.values import Fresh
@@ -87,10 +87,10 @@ def _kept(text: str, key: int, level: str) -> tuple[tuple[str, str, str], ...]:
     return tuple(patches(text, _RULES[key], level))
 
 
-_RULES: dict[int, Rules] = {}
+_RULES: dict[int, MistakeRules] = {}
 
 
-def _planted(text: str, rules: Rules, level: str) -> tuple[tuple[str, str, str], ...]:
+def _planted(text: str, rules: MistakeRules, level: str) -> tuple[tuple[str, str, str], ...]:
     _RULES[id(rules)] = rules
     return _kept(text, id(rules), level)
 

@@ -10,14 +10,14 @@ from verifier.base.errors import SpecError, nearest
 from verifier.language.read_yaml import Items, Source, Table, read_yaml
 from verifier.model.spec import Spec, name_of
 
-__all__ = ["Rules", "read_rules"]
+__all__ = ["MistakeRules", "read_rules"]
 
 KEYS = ("actions", "observations", "variables", "weaker", "split", "reads", "stores", "marks",
         "added", "not_present", "twins")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class MistakeRules:
     """What specs/mistakes.yaml says.
 
     actions  those that stand for code of the kernel; `truth`: those that do not
@@ -49,7 +49,7 @@ class Rules:
     twins: dict[str, tuple[str, ...]]
 
 
-def read_rules(folder: Path, spec: Spec) -> Rules:
+def read_rules(folder: Path, spec: Spec) -> MistakeRules:
     """The rules beside the spec.
 
     Raises SpecError where the form is wrong, or an action, observation or variable is in no list.
@@ -72,7 +72,7 @@ def read_rules(folder: Path, spec: Spec) -> Rules:
         for name in group.split():
             twins[name] = (*twins.get(name, ()), *(t for t in group.split() if t != name
                                                    and t not in twins.get(name, ())))
-    return Rules(
+    return MistakeRules(
         kernel, truth, tests, given, sets, world, _texts(top.need("weaker", Table, "the file")),
         {name: top.need("split", Table, "the file").texts(name, "split")
          for name in top.need("split", Table, "the file")},

@@ -24,7 +24,7 @@ from verifier.model.laws import Law, load_laws
 from verifier.prove.bits_way import graph_inputs
 from verifier.run.library import Library
 
-__all__ = ["Row", "table"]
+__all__ = ["VariantRow", "table"]
 
 CARRIED = {"write": "pte_write", "dirty": "pte_dirty", "young": "pte_young",
            "soft-dirty": "pte_soft_dirty", "uffd-wp": "pte_uffd_wp", "special": "pte_special",
@@ -37,7 +37,7 @@ CHANGES = {"set_wrprotect": "ptep_set_wrprotect", "get_and_clear": "ptep_get_and
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VariantRow:
     """One variant: its bits, its spare bits, who sets dirty, and statements about helpers.
 
     carried  truth -> bits, with the names of their fields
@@ -57,7 +57,7 @@ class Row:
 
 def table(
     library: Library, variants: Sequence[str], progress: Callable[[str], None] = lambda _: None
-) -> list[Row]:
+) -> list[VariantRow]:
     """A row for each variant."""
     files = [library.spec_folder / name for name in ("traits.yaml", "laws.yaml")]
     laws = [law for file in files if file.is_file() for law in load_laws(file)]
@@ -68,7 +68,7 @@ def table(
     return rows
 
 
-def _row(layout: Layout, laws: Sequence[Law]) -> Row:
+def _row(layout: Layout, laws: Sequence[Law]) -> VariantRow:
     entry = _Entry(layout)
     try:
         carried = {}
@@ -82,9 +82,16 @@ def _row(layout: Layout, laws: Sequence[Law]) -> Row:
         entry.solver.close()
     steps = {name: _one_step(layout, layout.helper(helper)) for name, helper in CHANGES.items()}
     told = [judge_law(law, layout, None) for law in laws]
-    return Row(layout.variant.name, layout.width, carried, spare, layout.variant.hardware, steps,
-               tuple(told),
-               layout.variant.unproved)
+    return VariantRow(
+        layout.variant.name,
+        layout.width,
+        carried,
+        spare,
+        layout.variant.hardware,
+        steps,
+        tuple(told),
+        layout.variant.unproved,
+    )
 
 
 def _named(layout: Layout, bit: int, swap: bool) -> str:

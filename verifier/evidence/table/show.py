@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from verifier.base.columns import fold, table
 from verifier.evidence.table import show_proofs
-from verifier.evidence.table.compute import Row
+from verifier.evidence.table.compute import VariantRow
 from verifier.evidence.table.proofs import Proofs
-from verifier.kernel.conform.laws import Fails, Holds, LawResult, NotApplicable
+from verifier.kernel.conform.laws import LawFails, LawHolds, LawResult, NotApplicable
 
 __all__ = ["show"]
 
@@ -19,7 +19,7 @@ HEADS = ("variant", "write", "dirty", "soft-dirty", "uffd-wp", "swap-exclusive",
          "sets dirty by itself", "not one step", "laws")
 
 
-def show(rows: Sequence[Row], form: str, verbose: bool, proofs: Proofs | None = None) -> str:
+def show(rows: Sequence[VariantRow], form: str, verbose: bool, proofs: Proofs | None = None) -> str:
     """`form` is text, markdown or json; the theorems too where they were asked for."""
     if form == "json":
         more = show_proofs.plain(proofs) if proofs is not None else {}
@@ -50,11 +50,13 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: VariantRow) -> tuple[str, ...]:
     """A line of the first table."""
     carried = [", ".join(row.carried[truth]) or "-" for truth in HEADS[1:6]]
     verdicts = Counter(type(r).__name__ for r in row.statements)
-    laws = f"{verdicts['Holds']} hold, {verdicts['Fails']} fail, {verdicts['NotApplicable']} n/a"
+    laws = (
+        f"{verdicts['LawHolds']} hold, {verdicts['LawFails']} fail, {verdicts['NotApplicable']} n/a"
+    )
     if verdicts["NotKnown"]:
         laws += f", {verdicts['NotKnown']} ?"
     slow = ", ".join(name for name, one in row.steps.items() if not one) or "-"
@@ -73,7 +75,7 @@ def _ranges(bits: Sequence[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in found)
 
 
-def _apart(rows: Sequence[Row], verbose: bool) -> list[str]:
+def _apart(rows: Sequence[VariantRow], verbose: bool) -> list[str]:
     """Each statement that tells variants apart: where it fails, with a value; where it holds."""
     lines: list[str] = []
     by_statement: dict[str, list[LawResult]] = {}
@@ -81,15 +83,17 @@ def _apart(rows: Sequence[Row], verbose: bool) -> list[str]:
         for result in row.statements:
             by_statement.setdefault(f"{result.law.level} {result.law.name}", []).append(result)
     for name, results in by_statement.items():
-        fails = [r for r in results if isinstance(r, Fails)]
-        holds = [r.variant for r in results if isinstance(r, Holds)]
+        fails = [r for r in results if isinstance(r, LawFails)]
+        holds = [r.variant for r in results if isinstance(r, LawHolds)]
         if not ((fails and holds) or verbose):
             continue
         lines.append(f"{name}: {results[0].law.holds.text}")
         lines += [f"  no   {r.variant}: {_values(r)}" for r in fails]
         if holds:
             lines.append(f"  yes  {', '.join(holds)}")
-        unknown = [r.variant for r in results if not isinstance(r, (Fails, Holds, NotApplicable))]
+        unknown = [
+            r.variant for r in results if not isinstance(r, (LawFails, LawHolds, NotApplicable))
+        ]
         if unknown:
             lines.append(f"  ?    {', '.join(unknown)}")
         if results[0].law.option_c and fails:
@@ -97,19 +101,28 @@ def _apart(rows: Sequence[Row], verbose: bool) -> list[str]:
     return lines
 
 
-def _values(result: Fails) -> str:
+def _values(result: LawFails) -> str:
     return ", ".join(f"{name} = {value:#x}" for name, value in result.values.items())
 
 
-def _plain(row: Row) -> dict[str, object]:
-    words = {"Holds": "proved", "Fails": "refuted", "NotKnown": "incomplete",
+def _plain(row: VariantRow) -> dict[str, object]:
+    words = {"LawHolds": "proved", "LawFails": "refuted", "NotKnown": "incomplete",
              "NotApplicable": "not applicable"}
     return {
-        "variant": row.variant, "width": row.width,
+        "variant": row.variant,
+        "width": row.width,
         "carried": {k: list(v) for k, v in row.carried.items()},
-        "spare": list(row.spare), "hardware": list(row.setters), "one_step": dict(row.steps),
+        "spare": list(row.spare),
+        "hardware": list(row.setters),
+        "one_step": dict(row.steps),
         "unproved": row.unproved,
-        "statements": {f"{r.law.level}/{r.law.name}": {"verdict": words[type(r).__name__]} | (
-            {"values": {k: f"{v:#x}" for k, v in r.values.items()}} if isinstance(r, Fails) else {})
-                       for r in row.statements},
+        "statements": {
+            f"{r.law.level}/{r.law.name}": {"verdict": words[type(r).__name__]}
+            | (
+                {"values": {k: f"{v:#x}" for k, v in r.values.items()}}
+                if isinstance(r, LawFails)
+                else {}
+            )
+            for r in row.statements
+        },
     }

@@ -18,8 +18,8 @@ from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.context import Context, OutOfScope
 from verifier.kernel.llvm.ir import Instr, Int, Pointer
 from verifier.kernel.llvm.objects import Object
-from verifier.kernel.llvm.values import Incomplete, Value
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import NotModelled, Value
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["assembly", "call_of", "clearing", "leave", "returning"]
 
@@ -29,7 +29,7 @@ def leave(why: str) -> Action:
 
     Raises OutOfScope.
     """
-    def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+    def action(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
         raise OutOfScope(why)
 
     return action
@@ -37,7 +37,7 @@ def leave(why: str) -> Action:
 
 def assembly(function: str, why: str) -> Action:
     """The function is one that was assembled, and its instructions are run; `why` is noted."""
-    def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+    def action(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
         lifter.note(why)
         run_code(lifter, lifter.program.assembly[function], args, state)
         return None
@@ -51,7 +51,7 @@ def clearing(entries: Mapping[str, Object], bits: int, why: str, atomic: bool = 
     Each entry is read and written at its own width. `atomic`: in one step, as others see it.
     """
 
-    def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+    def action(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
         lifter.note(why)
         for obj in entries.values():
             size, place = obj.size or obj.align, lifter.pointer(obj)
@@ -73,7 +73,7 @@ def clearing(entries: Mapping[str, Object], bits: int, why: str, atomic: bool = 
 def call_of(name: str) -> Action:
     """What is called through a pointer, by a name that the models know."""
 
-    def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+    def action(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
         return KernelModels().call(lifter, name, instr, args, state)
 
     return action
@@ -82,14 +82,14 @@ def call_of(name: str) -> Action:
 def returning(number: int, why: str) -> Action:
     """A function that returns this number, or, where it returns a pointer, 0."""
 
-    def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+    def action(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
         if isinstance(instr.type, Pointer) and number == 0:
             lifter.note(why)
             return lifter.values.as_address(
                 lifter.values.word(0, lifter.pointer_width), lifter.pointer_width
             )
         if not isinstance(instr.type, Int):
-            raise Incomplete("a constant that is no word is returned")
+            raise NotModelled("a constant that is no word is returned")
         lifter.note(why)
         return (
             lifter.values.truth(bool(number))

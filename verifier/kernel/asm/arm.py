@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.kernel.llvm.access import load_scalar, shifted, store_scalar
-from verifier.kernel.llvm.assembled import Code
+from verifier.kernel.llvm.assembled import MachineCode
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.objects import Object
-from verifier.kernel.llvm.values import Address, Incomplete, Truth, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Truth, Value
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["COPY", "run_code"]
 
@@ -56,17 +56,17 @@ class _Machine:
     """
 
     lifter: Context
-    state: State
+    state: WayState
     registers: dict[int, Value]
     zero: Truth | None = None
     here: Any = None  # None: always
     pending: dict[int, Any] = field(default_factory=dict)
 
     def register(self, name: str) -> Value:
-        """A register's value. Incomplete where nothing known is in it."""
+        """A register's value. NotModelled where nothing known is in it."""
         number = _REGISTERS[name]
         if number not in self.registers:
-            raise Incomplete(f"{name} is not known in a function of assembly")
+            raise NotModelled(f"{name} is not known in a function of assembly")
         return self.registers[number]
 
     def operand(self, match: re.Match[str]) -> Value:
@@ -80,7 +80,7 @@ class _Machine:
         if condition is None:
             return self.here
         if self.zero is None:
-            raise Incomplete("a condition before any test")
+            raise NotModelled("a condition before any test")
         alg, poison = self.lifter.alg, self.zero.poison
         if poison is not None:
             self.lifter.undefine(
@@ -103,24 +103,24 @@ class _Machine:
             value = values.with_poison(value, self.lifter.alg.neg(condition))
         self.registers[number] = value
 
-    def word(self, value: Value) -> Word:
-        """The value as a word. Incomplete where it is an address."""
-        if not isinstance(value, Word):
-            raise Incomplete("assembly computes with an address")
+    def word(self, value: Value) -> LiftedWord:
+        """The value as a word. NotModelled where it is an address."""
+        if not isinstance(value, LiftedWord):
+            raise NotModelled("assembly computes with an address")
         return value
 
 
-def run_code(l: Context, code: Code, args: list[Value], state: State) -> None:
+def run_code(l: Context, code: MachineCode, args: list[Value], state: WayState) -> None:
     """Run a function that returns nothing.
 
     Arguments come in r0 to r3: words of 32 bits, and words of 64 bits in pairs of registers, the
-    first of which is even. Raises Incomplete for anything that is not known.
+    first of which is even. Raises NotModelled for anything that is not known.
     """
     machine = _Machine(l, state, _passed(l, args))
     at: int | None = code.start
     for _ in range(MOST):
         if at is None:
-            raise Incomplete("a function of assembly has no end")
+            raise NotModelled("a function of assembly has no end")
         if at in machine.pending:
             ahead = machine.pending.pop(at)
             machine.here = (
@@ -131,37 +131,37 @@ def run_code(l: Context, code: Code, args: list[Value], state: State) -> None:
         text = code.lines[at]
         if text in _RETURNS:
             if machine.here is not None:
-                raise Incomplete("a function of assembly returns in its middle")
+                raise NotModelled("a function of assembly returns in its middle")
             return
         _step(machine, at, text)
         at = code.after(at)
-    raise Incomplete("a function of assembly is too long")
+    raise NotModelled("a function of assembly is too long")
 
 
 def _passed(l: Context, args: list[Value]) -> dict[int, Value]:
     """Registers as the procedure call standard fills them."""
     if l.layout.big_endian:
-        raise Incomplete("assembly of big-endian arm")
+        raise NotModelled("assembly of big-endian arm")
     found: dict[int, Value] = {}
     number = 0
     for arg in args:
-        if isinstance(arg, Word) and arg.width == 64:
+        if isinstance(arg, LiftedWord) and arg.width == 64:
             number += number % 2
             for part in (0, 1):
-                found[number + part] = Word(
+                found[number + part] = LiftedWord(
                     32,
                     l.alg.extract(arg.term, 32 * part, 32),
                     None if arg.number is None else arg.number >> 32 * part & 0xFFFFFFFF,
                     arg.poison,
                 )
             number += 2
-        elif isinstance(arg, Address) or (isinstance(arg, Word) and arg.width == 32):
+        elif isinstance(arg, Address) or (isinstance(arg, LiftedWord) and arg.width == 32):
             found[number] = arg
             number += 1
         else:
-            raise Incomplete("assembly is given something that is no word of 32 or 64 bits")
+            raise NotModelled("assembly is given something that is no word of 32 or 64 bits")
     if number > 4:
-        raise Incomplete("assembly is given more than four registers")
+        raise NotModelled("assembly is given more than four registers")
     return found
 
 
@@ -170,8 +170,8 @@ def _step(m: _Machine, at: int, text: str) -> None:
     if match := _ALU.fullmatch(text):
         left, right = m.register(match["left"]), m.operand(match)
         if isinstance(left, Address):
-            if match["op"] != "add" or not isinstance(right, Word) or right.number is None:
-                raise Incomplete("assembly computes with an address")
+            if match["op"] != "add" or not isinstance(right, LiftedWord) or right.number is None:
+                raise NotModelled("assembly computes with an address")
             result: Value = shifted(l, left, right.number)
         elif match["op"] == "bic":
             result = l.ops.binary(
@@ -194,7 +194,7 @@ def _step(m: _Machine, at: int, text: str) -> None:
                 l.values.either(found.poison, m.zero.poison),
             )
         elif condition is not None:
-            raise Incomplete("a first test that may not run")
+            raise NotModelled("a first test that may not run")
         m.zero = found
     elif match := _BRANCH.fullmatch(text):
         _branch(m, at, int(match["to"], 16), match["cond"])
@@ -208,7 +208,7 @@ def _step(m: _Machine, at: int, text: str) -> None:
             m.set(match["base"], shifted(l, base, int(match["after"], 0)), m.when(match["cond"]))
     elif match := _PAIR.fullmatch(text):
         low, high = (m.word(m.register(match[name])) for name in ("low", "high"))
-        both = Word(
+        both = LiftedWord(
             64,
             l.alg.concat(high.term, low.term, 32, 32),
             None,
@@ -216,16 +216,16 @@ def _step(m: _Machine, at: int, text: str) -> None:
         )
         _store(m, l.values.as_address(m.register(match["base"]), 32), 8, both, m.here)
     elif not _NOTHING.fullmatch(text):
-        raise Incomplete(f"machine code: {text!r}")
+        raise NotModelled(f"machine code: {text!r}")
 
 
 def _branch(m: _Machine, at: int, to: int, condition: str | None) -> None:
     """Those who branch are away until their target comes."""
     if to <= at:
-        raise Incomplete("assembly that branches back")
+        raise NotModelled("assembly that branches back")
     alg, gone = m.lifter.alg, m.when(condition)
     if condition is None or gone is None:
-        raise Incomplete("assembly that always branches")
+        raise NotModelled("assembly that always branches")
     m.pending[to] = alg.any(m.pending[to], gone) if to in m.pending else gone
     stay = alg.neg(gone)
     m.here = stay if m.here is None else alg.all(m.here, stay)

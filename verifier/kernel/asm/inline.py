@@ -17,8 +17,8 @@ from verifier.kernel.asm.templates import Asm, Statement
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.ir import AsmText, Instr
 from verifier.kernel.llvm.objects import Object
-from verifier.kernel.llvm.values import Address, Incomplete, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Value
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["run_asm", "take_branch"]
 
@@ -28,7 +28,7 @@ SHOWN = 120  # characters of a template that an error shows
 def _identity(asm: Asm) -> Value | None:
     """An empty template hides a value from the compiler and does not change it."""
     if any(c.startswith("=*") for c in asm.operands.constraints):
-        raise Incomplete("an empty template that writes memory")
+        raise NotModelled("an empty template that writes memory")
     return asm.results({n: asm.tied(n) for n in asm.outputs()})
 
 
@@ -41,9 +41,9 @@ def _normal(template: str, comments: str) -> str:
 
 
 def run_asm(
-    l: Context, text: AsmText, instr: Instr, args: list[Value], state: State
+    l: Context, text: AsmText, instr: Instr, args: list[Value], state: WayState
 ) -> Value | None:
-    """What a piece of assembly gives and does. Incomplete where no statement matches all of it."""
+    """What a piece of assembly gives and does. NotModelled where no statement matches all of it."""
     table = assembly_of(l.program.arch)
     template = _normal(text.template, table.comments)
     for statement in (_EMPTY, *table.statements):
@@ -60,11 +60,11 @@ def run_asm(
         if isinstance(c.base, Object) and "call" in template
     ]
     if called:
-        raise Incomplete(
+        raise NotModelled(
             "calls an operation that is patched at boot:"
             f" {called[0].base.name}[{called[0].offset.number}]"
         )
-    raise Incomplete(f"assembly: {template[:SHOWN]!r}")
+    raise NotModelled(f"assembly: {template[:SHOWN]!r}")
 
 
 def take_branch(l: Context, text: AsmText, args: list[Value], labels: int) -> list[Any]:
@@ -85,7 +85,7 @@ def take_branch(l: Context, text: AsmText, args: list[Value], labels: int) -> li
                 "without": l.alg.neg(truth),
             }
             return [conditions[way] for way in branch.ways]
-    raise Incomplete(f"asm goto: {template[:SHOWN]!r}")
+    raise NotModelled(f"asm goto: {template[:SHOWN]!r}")
 
 
 def _asked(branch: Branch, match: re.Match[str], args: list[Value]) -> int:
@@ -97,23 +97,23 @@ def _asked(branch: Branch, match: re.Match[str], args: list[Value]) -> int:
 
     def constant(group: str) -> int | None:
         argument = args[int(groups[group])]
-        return argument.number if isinstance(argument, Word) else None
+        return argument.number if isinstance(argument, LiftedWord) else None
 
     if groups.get("vendor") is not None and constant("vendor") != 0:
-        raise Incomplete(f"{branch.truth} of a vendor")
+        raise NotModelled(f"{branch.truth} of a vendor")
     number = int(groups["number"]) if groups.get("number") is not None else constant("operand")
     if number is None:
-        raise Incomplete(f"{branch.truth} of no constant number")
+        raise NotModelled(f"{branch.truth} of no constant number")
     return number
 
 
 def _static_key(l: Context, args: list[Value]) -> list[Any]:
     """A jump label: it jumps where the key is enabled, or, where `branch` is set, where it is not.
     """
-    if len(args) > 1 and not isinstance(args[1], Word):
+    if len(args) > 1 and not isinstance(args[1], LiftedWord):
         known = l.alg.known(getattr(args[1], "term", None))
         if known is None:
-            raise Incomplete("a static key with an unknown branch")
+            raise NotModelled("a static key with an unknown branch")
         args = [args[0], l.values.word(int(known), 8), *args[2:]]
     name, inverted = _key(args[:2])
     enabled = l.inputs.boolean(f"static key {name}")
@@ -131,12 +131,12 @@ def _key(args: list[Value]) -> tuple[str, bool]:
         or len(address.cases) != 1
         or not isinstance(address.cases[0].base, Object)
     ):
-        raise Incomplete("a static key that is no global")
+        raise NotModelled("a static key that is no global")
     offset = address.cases[0].offset.number
     if len(args) > 1:
         branch = args[1]
-        if not isinstance(branch, Word) or branch.number is None:
-            raise Incomplete("a static key with an unknown branch")
+        if not isinstance(branch, LiftedWord) or branch.number is None:
+            raise NotModelled("a static key with an unknown branch")
         inverted = bool(branch.number)
     elif offset is not None:
         inverted = bool(offset & 1)

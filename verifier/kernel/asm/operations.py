@@ -16,7 +16,7 @@ from verifier.kernel.asm.templates import Asm, Model
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.instructions import compare_exchange
 from verifier.kernel.llvm.ir import Int, Struct
-from verifier.kernel.llvm.values import Incomplete, Value, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Value
 
 __all__ = ["OPERATIONS", "Operation", "Parameters", "fixed"]
 
@@ -48,7 +48,7 @@ def _nothing(given: Parameters) -> Model:
 
     def model(asm: Asm) -> None:
         if asm.outputs():
-            raise Incomplete(f"{given['note']} with a result")
+            raise NotModelled(f"{given['note']} with a result")
         asm.lifter.note(given["note"])
 
     return model
@@ -65,8 +65,8 @@ def _register(given: Parameters) -> Model:
         parts: dict[int, Value] = {}
         for number, (out, kind) in enumerate(zip(asm.outputs(), kinds, strict=True)):
             if not isinstance(kind, Int):
-                raise Incomplete(f"{name} is no word")
-            free = Word(kind.width, l.inputs.word(name, kind.width))
+                raise NotModelled(f"{name} is no word")
+            free = LiftedWord(kind.width, l.inputs.word(name, kind.width))
             parts[out] = free if number == 0 else l.values.word(0, kind.width)
         return asm.results(parts)
 
@@ -107,13 +107,13 @@ def _fetch(given: Parameters) -> Model:
     def model(asm: Asm) -> Value | None:
         l, op = asm.lifter, given.get("op") or asm.match["op"]
         value = asm.given("value")
-        if not isinstance(value, Word):
-            raise Incomplete("memory is combined with something that is no word")
+        if not isinstance(value, LiftedWord):
+            raise NotModelled("memory is combined with something that is no word")
         size = asm.size(given.get("size", value.width // 8))
         if value.width > 8 * size and not asm.outputs():
             value = l.values.as_word(l.ops.narrow(value, 8 * size, ()))
         if value.width != 8 * size:
-            raise Incomplete("memory is combined with a word of another size")
+            raise NotModelled("memory is combined with a word of another size")
         old = load_scalar(l, asm.address("mem"), size, asm.state)
         new = value if op == "swap" else l.ops.binary(op, l.values.as_word(old), value, ())
         store_scalar(l, asm.address("mem"), size, new, asm.state)
@@ -130,15 +130,15 @@ def _compare_exchange(asm: Asm) -> Value | None:
     """
     expected, new, place = asm.given("expected"), asm.arg("new"), asm.address("mem")
     if asm.has("size") and not all(
-        isinstance(v, Word) and v.width == 8 * asm.size() for v in (expected, new)
+        isinstance(v, LiftedWord) and v.width == 8 * asm.size() for v in (expected, new)
     ):
-        raise Incomplete("a compare-and-exchange of something that is no word of its size")
+        raise NotModelled("a compare-and-exchange of something that is no word of its size")
     if asm.has("target"):
         same, target = (
             [(c.base, c.offset.number) for c in a.cases] for a in (place, asm.address("target"))
         )
         if same != target:
-            raise Incomplete("a compare-and-exchange of two places")
+            raise NotModelled("a compare-and-exchange of two places")
     old, _ = compare_exchange(asm.lifter, place, expected, new, asm.state)
     return asm.results({asm.number("old"): old})
 

@@ -15,8 +15,8 @@ from verifier.kernel.asm.templates import Asm, Model
 from verifier.kernel.llvm.access import load_scalar, store_scalar
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Incomplete, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Value
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["OPERATIONS"]
 
@@ -24,7 +24,7 @@ WARNING = 1  # BUGFLAG_WARNING
 BUSY = "an entry that another CPU holds busy, which is waited for"
 
 
-def _wait(l: Context, state: State, entry: Word, busy: Word) -> None:
+def _wait(l: Context, state: WayState, entry: LiftedWord, busy: LiftedWord) -> None:
     """and. and bne-: around again while one of these bits is set."""
     bits = l.ops.binary("and", entry, busy, ())
     again = l.alg.neg(l.alg.eq(bits.term, l.alg.word(0, bits.width), bits.width))
@@ -32,11 +32,11 @@ def _wait(l: Context, state: State, entry: Word, busy: Word) -> None:
         l.outside.append(Undefinedness(l.alg.all(l.paths.condition(state.path), again), BUSY))
 
 
-def _word(asm: Asm, group: str, width: int) -> Word:
+def _word(asm: Asm, group: str, width: int) -> LiftedWord:
     """The argument of a group, a word of so many bits."""
     value = asm.arg(group)
-    if not isinstance(value, Word) or value.width != width:
-        raise Incomplete(f"assembly with an operand that is no word of {width} bits")
+    if not isinstance(value, LiftedWord) or value.width != width:
+        raise NotModelled(f"assembly with an operand that is no word of {width} bits")
     return value
 
 
@@ -82,8 +82,8 @@ def _trap(asm: Asm) -> None:
     Without it, execution ends: behaviour is undefined where it traps.
     """
     l, flags = asm.lifter, asm.arg("flags")
-    if not isinstance(flags, Word) or flags.number is None:
-        raise Incomplete("a trap of no constant kind")
+    if not isinstance(flags, LiftedWord) or flags.number is None:
+        raise NotModelled("a trap of no constant kind")
     if flags.number & WARNING:
         l.note("WARN: a warning is printed and execution goes on")
         return
@@ -97,7 +97,7 @@ def _store_halves(asm: Asm) -> None:
     """__set_pte_at of 32 bits: an entry of 64 bits, its high half first. These are two stores."""
     l, value = asm.lifter, _word(asm, "value", 64)
     for group, low in (("high", 32), ("low", 0)):
-        half = Word(
+        half = LiftedWord(
             32,
             l.alg.extract(value.term, low, 32),
             None if value.number is None else value.number >> low & 0xFFFFFFFF,

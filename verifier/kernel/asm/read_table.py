@@ -38,7 +38,7 @@ from verifier.kernel.asm.templates import Action, Statement
 from verifier.kernel.llvm.access import store_scalar
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.ir import Instr
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.ways import WayState
 from verifier.kernel.tree.arch_files import arch_files, kernels_of
 from verifier.language.read_yaml import Items, Source, Table
 
@@ -224,7 +224,7 @@ def _call(record: Table) -> Action:
     address, value, size = (record.need(key, int, name) for key in ("address", "value", "size"))
     note = record.text("note", name)
 
-    def call(l: Context, instr: Instr, args: list[Any], state: State) -> None:
+    def call(l: Context, instr: Instr, args: list[Any], state: WayState) -> None:
         l.note(note)
         store_scalar(
             l,

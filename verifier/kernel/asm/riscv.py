@@ -14,16 +14,16 @@ from typing import Any
 from verifier.kernel.asm.operations import Operation, fixed
 from verifier.kernel.asm.templates import Asm
 from verifier.kernel.llvm.context import Context
-from verifier.kernel.llvm.values import Incomplete, Value, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Value
 
 __all__ = ["OPERATIONS"]
 
 
 def _number(asm: Asm, group: str) -> int:
-    """An operand that is a constant. Incomplete where it is none."""
+    """An operand that is a constant. NotModelled where it is none."""
     value = asm.arg(group)
-    if not isinstance(value, Word) or value.number is None:
-        raise Incomplete("an alternative with an operand that is no constant")
+    if not isinstance(value, LiftedWord) or value.number is None:
+        raise NotModelled("an alternative with an operand that is no constant")
     return value.number
 
 
@@ -48,8 +48,8 @@ def _normal_memory(asm: Asm) -> Value | None:
     """
     l, number = asm.lifter, int(asm.match["word"])
     word = asm.tied(number)
-    if not isinstance(word, Word) or word.width != 64:
-        raise Incomplete("a memory type of something that is no word")
+    if not isinstance(word, LiftedWord) or word.width != 64:
+        raise NotModelled("a memory type of something that is no word")
     if asm.match["on"] == "0":
         return asm.results({number: word})
     mask, normal = (

@@ -22,8 +22,8 @@ from verifier.kernel.llvm.instructions import compare_exchange
 from verifier.kernel.llvm.ir import Instr
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Address, Incomplete, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Value
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["OPERATIONS", "Physical", "physical_address"]
 
@@ -32,7 +32,7 @@ _PREMISE = "that is what the address given with it is translated by"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Physical(Word):
+class Physical(LiftedWord):
     """The physical address of a known place: a free number, and the place."""
 
     place: Address | None = None
@@ -54,11 +54,11 @@ def _compare_and_swap_pair(asm: Asm) -> Value | None:
     """
     l, number = asm.lifter, int(asm.match["pair"])
     pair = asm.tied(number)
-    if not isinstance(pair, Word) or pair.width != 128:
-        raise Incomplete("csp of something that is no pair of registers")
+    if not isinstance(pair, LiftedWord) or pair.width != 128:
+        raise NotModelled("csp of something that is no pair of registers")
     expected, new = (
-        Word(32, l.alg.extract(pair.term, 64, 32), None, pair.poison),
-        Word(32, l.alg.extract(pair.term, 0, 32), None, pair.poison),
+        LiftedWord(32, l.alg.extract(pair.term, 64, 32), None, pair.poison),
+        LiftedWord(32, l.alg.extract(pair.term, 0, 32), None, pair.poison),
     )
     old, _ = compare_exchange(l, _memory(asm), expected, new, asm.state)
     word = l.values.as_word(old)
@@ -69,7 +69,9 @@ def _compare_and_swap_pair(asm: Asm) -> Value | None:
         64,
     )
     l.note("csp swaps four bytes; the translation buffer is not part of an entry")
-    return asm.results({number: Word(128, term, None, l.values.either(pair.poison, word.poison))})
+    return asm.results(
+        {number: LiftedWord(128, term, None, l.values.either(pair.poison, word.poison))}
+    )
 
 
 def _memory(asm: Asm) -> Address:
@@ -109,7 +111,7 @@ def _ipte_options(asm: Asm) -> Value | None:
     """
     table = asm.arg("table")
     if not isinstance(table, Physical) or table.place is None:
-        raise Incomplete("ipte of an entry that is not known")
+        raise NotModelled("ipte of an entry that is not known")
     _one_entry(asm, asm.tied(int(asm.match["options"])), 0xFF, "ipte of more than one entry")
     asm.lifter.note(f"ipte sets the invalid bit of one entry: {_PREMISE}")
     _change(asm, table.place, "or", PAGE_INVALID)
@@ -132,7 +134,7 @@ def _rdp(asm: Asm) -> None:
     _change(asm, _memory(asm), "and", ~PAGE_PROTECT)
 
 
-def physical_address(l: Context, instr: Instr, args: list[Any], state: State) -> Value | None:
+def physical_address(l: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
     """__pa(): of the address of an object, any number of 64 bits, which is remembered with the
     object.
 
@@ -149,7 +151,7 @@ def physical_address(l: Context, instr: Instr, args: list[Any], state: State) ->
         )
     found = l.program.find("__phys_addr", l.program.modules[0])
     if found is None:
-        raise Incomplete("calls __phys_addr, which is not here")
+        raise NotModelled("calls __phys_addr, which is not here")
     value, after = l.run(found[0], found[1], args, state)
     state.path, state.memory = after.path, after.memory
     return value

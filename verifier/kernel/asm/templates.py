@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.ir import AsmText, Instr
-from verifier.kernel.llvm.values import Address, Group, Incomplete, Value
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, NotModelled, Value, ValueGroup
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["Action", "Asm", "Model", "Statement", "operands", "position"]
 
@@ -31,15 +31,15 @@ class Operands:
     constraints: tuple[str, ...]
 
     def result(self, number: int) -> int:
-        """The index of the operand in the result. Incomplete where it is no part of it."""
+        """The index of the operand in the result. NotModelled where it is no part of it."""
         if self.outputs[number] < 0:
-            raise Incomplete("assembly with its result in another place")
+            raise NotModelled("assembly with its result in another place")
         return self.outputs[number]
 
     def argument(self, number: int) -> int:
-        """The index of the operand among the arguments. Incomplete where it is none of them."""
+        """The index of the operand among the arguments. NotModelled where it is none of them."""
         if self.arguments[number] < 0:
-            raise Incomplete("assembly with its argument in another place")
+            raise NotModelled("assembly with its argument in another place")
         return self.arguments[number]
 
 
@@ -82,7 +82,7 @@ class Asm:
     operands: Operands
     instr: Instr
     args: list[Value]
-    state: State
+    state: WayState
     sizes: Mapping[str, int]
 
     def has(self, group: str) -> bool:
@@ -111,7 +111,7 @@ class Asm:
         if self.has("size"):
             return self.sizes[self.match["size"]]
         if otherwise is None:
-            raise Incomplete("assembly that does not say how many bytes it works on")
+            raise NotModelled("assembly that does not say how many bytes it works on")
         return otherwise
 
     def tied(self, number: int) -> Value:
@@ -120,7 +120,7 @@ class Asm:
         for index, constraint in enumerate(self.operands.constraints):
             if constraint == wanted:
                 return self.args[self.operands.argument(index)]
-        raise Incomplete("assembly that takes no input where one is needed")
+        raise NotModelled("assembly that takes no input where one is needed")
 
     def outputs(self) -> list[int]:
         """The numbers of the operands that are parts of the result."""
@@ -134,12 +134,12 @@ class Asm:
         values = [
             parts[n] if n in parts else self.lifter.values.poison_word(64) for n in self.outputs()
         ]
-        return None if not values else values[0] if len(values) == 1 else Group(tuple(values))
+        return None if not values else values[0] if len(values) == 1 else ValueGroup(tuple(values))
 
 
 Model: TypeAlias = "Callable[[Asm], Value | None]"
 # What a call does: of a context, the call, its arguments and the state, which it may change.
-Action: TypeAlias = Callable[[Context, Instr, list[Any], State], Value | None]
+Action: TypeAlias = Callable[[Context, Instr, list[Any], WayState], Value | None]
 
 
 class Statement(NamedTuple):
@@ -162,7 +162,7 @@ class Statement(NamedTuple):
         text: AsmText,
         instr: Instr,
         args: list[Value],
-        state: State,
+        state: WayState,
     ) -> Value | None:
         """What a template that matches gives and does."""
         one = match[self.atomic] is not None if isinstance(self.atomic, str) else self.atomic

@@ -20,8 +20,8 @@ from verifier.kernel.asm.templates import Action
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.intrinsics import intrinsic
 from verifier.kernel.llvm.ir import AsmText, Instr, Int, Void
-from verifier.kernel.llvm.values import Incomplete, Truth, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["KernelModels", "calls_of", "harmless"]
 
@@ -49,7 +49,7 @@ class KernelModels:
     more: Mapping[str, str] = field(default_factory=dict)
 
     def asm(
-        self, lifter: Context, text: AsmText, instr: Instr, args: list[Value], state: State
+        self, lifter: Context, text: AsmText, instr: Instr, args: list[Value], state: WayState
     ) -> Value | None:
         """What a piece of assembly gives and does."""
         return run_asm(lifter, text, instr, args, state)
@@ -68,7 +68,7 @@ class KernelModels:
         return harmless(lifter.program.arch, name, self.more)
 
     def call(
-        self, lifter: Context, name: str, instr: Instr, args: list[Any], state: State
+        self, lifter: Context, name: str, instr: Instr, args: list[Any], state: WayState
     ) -> Value | None:
         """What a call of a function gives, that has no body here."""
         if name in self.actions:
@@ -77,7 +77,7 @@ class KernelModels:
             return intrinsic(lifter, name, instr, args, state)
         why = self._why(lifter, name)
         if why is None:
-            raise Incomplete(f"calls {name}, which is neither here nor modelled")
+            raise NotModelled(f"calls {name}, which is neither here nor modelled")
         lifter.note(f"{name} {why}")
         return _unused(lifter, instr)
 
@@ -90,6 +90,6 @@ def _unused(lifter: Context, instr: Instr) -> Value | None:
         case Int(1):
             return Truth(lifter.values.no, lifter.values.yes)
         case Int(width):
-            found: Word = lifter.values.poison_word(width)
+            found: LiftedWord = lifter.values.poison_word(width)
             return found
-    raise Incomplete("a harmless function that returns an address")
+    raise NotModelled("a harmless function that returns an address")

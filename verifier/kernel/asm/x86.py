@@ -12,7 +12,7 @@ from verifier.kernel.asm.operations import Operation, fixed
 from verifier.kernel.asm.templates import Asm, position
 from verifier.kernel.llvm.access import load_scalar, shifted, store_scalar
 from verifier.kernel.llvm.instructions import compare_exchange
-from verifier.kernel.llvm.values import Incomplete, Truth, Value, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value
 
 __all__ = ["OPERATIONS"]
 
@@ -41,7 +41,7 @@ def _cmpxchg8b(asm: Asm) -> Value | None:
     low, high = (position(asm, f"={{{name}}}") for name in ("ax", "dx"))
     new_low, new_high = (position(asm, f"{{{name}}}") for name in ("bx", "cx"))
     if low is None or high is None or new_low is None or new_high is None:
-        raise Incomplete("cmpxchg8b without its registers")
+        raise NotModelled("cmpxchg8b without its registers")
     new = [asm.args[asm.operands.argument(n)] for n in (new_low, new_high)]
     whole = load_scalar(l, asm.address("mem"), 8, asm.state)
     upper = l.ops.binary("lshr", l.values.as_word(whole), l.values.word(32, 64), ())
@@ -68,11 +68,11 @@ def _bit(asm: Asm) -> Value | None:
     set or flipped.
     """
     l, bit = asm.lifter, asm.arg("bit")
-    if not isinstance(bit, Word) or bit.number is None or bit.number >= 64:
-        raise Incomplete("a bit instruction with no constant bit")
+    if not isinstance(bit, LiftedWord) or bit.number is None or bit.number >= 64:
+        raise NotModelled("a bit instruction with no constant bit")
     flag = position(asm, "={@ccc}")
     if flag is None:
-        raise Incomplete("a bit instruction without its flag")
+        raise NotModelled("a bit instruction without its flag")
     size = asm.size()
     word = l.values.as_word(load_scalar(l, asm.address("mem"), size, asm.state))
     mask = l.values.word(1 << bit.number, 8 * size)

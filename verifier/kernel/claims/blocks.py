@@ -15,15 +15,15 @@ from typing import Any
 from verifier.kernel.asm.templates import Action
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform.entries import laid_object, reverse_bytes
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.inputs import Free, KernelInputs
 from verifier.kernel.llvm.context import Context
-from verifier.kernel.llvm.ir import Function, Instr, Int, Pointer
+from verifier.kernel.llvm.ir import Instr, Int, IrFunction, Pointer
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Group, Incomplete, Truth, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value, ValueGroup
+from verifier.kernel.llvm.ways import WayState
 from verifier.kernel.tree.build import BIG_ENDIAN
 from verifier.language.algebra import Algebra, Integers
 
@@ -40,12 +40,12 @@ _HARMLESS = {
 }
 
 
-def _some_pages(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+def _some_pages(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value:
     lifter.note("a folio has fewer than 2^20 pages")
-    return Word(64, lifter.alg.zext(lifter.inputs.word("folio_nr_pages", 20), 20, 64))
+    return LiftedWord(64, lifter.alg.zext(lifter.inputs.word("folio_nr_pages", 20), 20, 64))
 
 
-def _user(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+def _user(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value:
     lifter.note("the mm is a user's")
     return lifter.values.truth(True)
 
@@ -89,7 +89,7 @@ class BlockLifting:
 
 
 def lift_block(
-    library: Library,
+    library: LiftedBuild,
     function: str,
     alg: Algebra[Any, Any],
     free: Free,
@@ -112,7 +112,7 @@ def lift_block(
     actions  functions that are answered in another way
     walks    functions that walk page tables and find the block
 
-    Raises Incomplete.
+    Raises NotModelled.
     """
     inputs = KernelInputs(alg, free, library.build, features, library.main.layout.big_endian)
     entry = bits // 8
@@ -134,16 +134,16 @@ def lift_block(
         (m.function(function) for m in library.program.modules if function in m.texts), None
     )
     if found is None:
-        raise Incomplete(f"no function {function}")
+        raise NotModelled(f"no function {function}")
     values, returned = _arguments(
         library, lifter, found, lifter.pointer(pointee, offset), args, free, entry
     )
     result, state = lifter.call(function, values)
     # a pte_t, where a structure is returned as one
-    if isinstance(result, Group) and len(result.parts) == 1:
+    if isinstance(result, ValueGroup) and len(result.parts) == 1:
         result = result.parts[0]
 
-    def at_the_end(obj: Object, offset: int) -> Word:
+    def at_the_end(obj: Object, offset: int) -> LiftedWord:
         return lifter.values.as_word(
             lifter.memory.read(state.memory.get(obj, {}), obj, offset, entry)
         )
@@ -165,7 +165,7 @@ def lift_block(
         if result is None
         else 0 if isinstance(result, Truth) else lifter.values.as_word(result).width
     )
-    term = result.term if isinstance(result, (Word, Truth)) else None
+    term = result.term if isinstance(result, (LiftedWord, Truth)) else None
     if width == bits:
         term = _stored(library, alg, term, entry)
     left = tuple(_stored(library, alg, w.term, entry) for w in after)
@@ -173,9 +173,9 @@ def lift_block(
 
 
 def _arguments(
-    library: Library,
+    library: LiftedBuild,
     lifter: Lifter,
-    function: Function,
+    function: IrFunction,
     ptep: Value,
     args: Mapping[str, Any],
     free: Free,
@@ -183,7 +183,7 @@ def _arguments(
 ) -> tuple[list[Value], Object | None]:
     """What a function is called with, and the object for a structure that it returns, if it does.
 
-    Raises Incomplete.
+    Raises NotModelled.
     """
     alg = lifter.alg
     values: list[Value] = []
@@ -215,15 +215,17 @@ def _arguments(
                 else _word(alg, given, wide)
             )
         else:
-            raise Incomplete(f"{function.name} takes something that is no word")
+            raise NotModelled(f"{function.name} takes something that is no word")
     return values, returned
 
 
-def _block(library: Library, alg: Algebra[Any, Any], entries: Sequence[Any], size: int) -> Object:
+def _block(
+    library: LiftedBuild, alg: Algebra[Any, Any], entries: Sequence[Any], size: int
+) -> Object:
     """The entries side by side, as the build's lie in memory."""
     stored = [_stored(library, alg, entry, size) for entry in entries]
 
-    def initial(unit: int) -> Word:
+    def initial(unit: int) -> LiftedWord:
         if size == 8:
             return _word(alg, stored[unit // 8], 64)
         first, second = stored[unit // 4:unit // 4 + 2]
@@ -233,13 +235,13 @@ def _block(library: Library, alg: Algebra[Any, Any], entries: Sequence[Any], siz
     return Object("block", size * len(entries), size * (len(entries) & -len(entries)), initial)
 
 
-def _stored(library: Library, alg: Algebra[Any, Any], term: Any, size: int) -> Any:
+def _stored(library: LiftedBuild, alg: Algebra[Any, Any], term: Any, size: int) -> Any:
     """An entry as memory and C's pte_t have it, or what they have as an entry."""
     return reverse_bytes(alg, term, size) if BIG_ENDIAN in library.build.entries else term
 
 
 def _found(obj: Object) -> Action:
-    def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+    def action(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value:
         lifter.note(f"the address is that of the {obj.name}")
         return lifter.pointer(obj)
 
@@ -250,7 +252,7 @@ def _first_level(alg: Algebra[Any, Any], free: Free, tables: Tables) -> Object:
     """Four entries of the first level, of which two may lead to the block."""
     twice = 1 << 32 | 1
 
-    def initial(unit: int) -> Word:
+    def initial(unit: int) -> LiftedWord:
         word = alg.band(
             free.input_word(f"first level[{unit}]", 64),
             alg.word(~(tables.mask * twice) & (1 << 64) - 1, 64),
@@ -262,15 +264,15 @@ def _first_level(alg: Algebra[Any, Any], free: Free, tables: Tables) -> Object:
 
 
 def _table(block: Object, size: int) -> Action:
-    def action(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+    def action(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value:
         lifter.note("an entry of the first level leads to its part of the block")
         (case,) = lifter.values.as_address(args[0], lifter.pointer_width).cases
         if case.offset.number is None:
-            raise Incomplete("it is not known which entry of the first level is walked")
+            raise NotModelled("it is not known which entry of the first level is walked")
         return lifter.pointer(block, case.offset.number // FIRST_LEVEL * size)
 
     return action
 
 
-def _word(alg: Algebra[Any, Any], term: Any, width: int) -> Word:
-    return Word(width, term, term if isinstance(alg, Integers) else None)
+def _word(alg: Algebra[Any, Any], term: Any, width: int) -> LiftedWord:
+    return LiftedWord(width, term, term if isinstance(alg, Integers) else None)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.claims.decide_claims import Claim, ClaimResult, EntryBlock, prove_claim
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.questions import make_backend
 from verifier.language.evaluate import evaluated
 from verifier.model.arch import Layout
@@ -21,12 +21,12 @@ from verifier.model.arch import Layout
 __all__ = ["CLAIMS", "prove_block_claims"]
 
 
-def _union(b: Block, helper: str, orig: str) -> Any:
+def _union(b: EntryBlock, helper: str, orig: str) -> Any:
     return b.alg.same(b(helper, b.result), b.alg.any(b(helper, b.args[orig]), b.some(helper)))
 
 
 WHOLE: Mapping[str, int | str] = {"addr": 0, "nr": -1}
-def _consistent(b: Block) -> Any:
+def _consistent(b: EntryBlock) -> Any:
     """A block as set_ptes and fold make it: valid, contiguous, frames in a row.
 
     Accessed and dirty may differ.
@@ -51,7 +51,7 @@ def _consistent(b: Block) -> Any:
     )
 
 
-def _folded(b: Block) -> Any:
+def _folded(b: EntryBlock) -> Any:
     """Nothing has changed, or the entries are one block.
 
     That block is dirty, and young, if one entry was or the one in hand is.
@@ -75,7 +75,7 @@ def _folded(b: Block) -> Any:
 _ACCESS: Mapping[str, int | str] = {"addr": "at", "entry": "new"}
 
 
-def _allows(b: Block, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
+def _allows(b: EntryBlock, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
     """The entry has what is asked for.
 
     A walker that looks at this entry alone does not fault where it would not fault on what is
@@ -87,7 +87,7 @@ def _allows(b: Block, entry: Any, asked: Any, dirty: str = "pte_dirty") -> Any:
     )
 
 
-def _asked_for_is_there(at: int, b: Block) -> Any:
+def _asked_for_is_there(at: int, b: EntryBlock) -> Any:
     """The entry at the pointer has what is asked for, and so has each that is still in a block.
 
     Hardware may take any entry of a block for all of them.
@@ -99,7 +99,7 @@ def _asked_for_is_there(at: int, b: Block) -> Any:
     )
 
 
-def _as_one_by_one(at: int, b: Block) -> Any:
+def _as_one_by_one(at: int, b: EntryBlock) -> Any:
     """Unless write changes, every entry becomes what the function for one entry makes of it."""
     def one(entry: Any) -> Any:
         _, values = evaluated(b.machine, b.layout.helper("__ptep_set_access_flags"),
@@ -110,7 +110,7 @@ def _as_one_by_one(at: int, b: Block) -> Any:
     return b.if_(write, b.each(lambda old, new: b.same(new, one(old))))
 
 
-def _asks_for_more(b: Block) -> Any:
+def _asks_for_more(b: EntryBlock) -> Any:
     """What is asked for has the flags of each entry.
 
     That is so of what contpte_ptep_get gathers, and of what mm/ makes of that.
@@ -118,7 +118,7 @@ def _asks_for_more(b: Block) -> Any:
     return b.alg.all(*[_allows(b, b.args["entry"], e, "pte_sw_dirty") for e in b.before])
 
 
-def _as_mm_asks(at: int, b: Block) -> Any:
+def _as_mm_asks(at: int, b: EntryBlock) -> Any:
     """A block as the kernel makes it, asked for what mm/ makes of the entry that it reads.
 
     That is young, perhaps dirty, and then perhaps writable too.
@@ -306,7 +306,7 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def prove_block_claims(
-    library: Library, layout: Layout, backend: str = "bits", timeout: float | None = 60
+    library: LiftedBuild, layout: Layout, backend: str = "bits", timeout: float | None = 60
 ) -> list[ClaimResult]:
     """Every claim, on a block of this variant's size."""
     count = layout.variant.constants["CONT_PTES"]

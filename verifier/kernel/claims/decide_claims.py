@@ -13,8 +13,8 @@ from typing import Any
 from verifier.kernel.asm.templates import Action
 from verifier.kernel.claims.blocks import Tables, lift_block
 from verifier.kernel.conform.decide import (
-    Fails,
-    Question,
+    ClaimFails,
+    ClaimQuestion,
     Setting,
     Verdict,
     assumed,
@@ -22,19 +22,19 @@ from verifier.kernel.conform.decide import (
     why,
     word,
 )
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.questions import Backend
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
 
-__all__ = ["Block", "Claim", "ClaimResult", "prove_claim"]
+__all__ = ["EntryBlock", "Claim", "ClaimResult", "prove_claim"]
 
 MOST_TOLD = 12  # runs of entries that a text shows
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class EntryBlock:
     """A block before and after, with the model's helpers at hand."""
 
     layout: Layout
@@ -91,8 +91,8 @@ class Claim:
     function: str
     says: str
     args: Mapping[str, int | str]
-    holds: Callable[[Block], Any]
-    when: Callable[[Block], Any] | None = None
+    holds: Callable[[EntryBlock], Any]
+    when: Callable[[EntryBlock], Any] | None = None
     at: int = 0
     known: tuple[tuple[str, int, int], ...] = ()
 
@@ -113,7 +113,7 @@ class ClaimResult:
     variant: str
     claim: Claim
     entries: int
-    found: Verdict[Block]
+    found: Verdict[EntryBlock]
     seconds: float
 
     @property
@@ -125,14 +125,14 @@ class ClaimResult:
     def reason(self) -> str:
         """Why, in words: of a claim that is refuted, with the entries that show it."""
         match self.found:
-            case Fails(values=values, shown=block):
+            case ClaimFails(values=values, shown=block):
                 return "; ".join(_told(self.claim, values, block))
             case _:
                 return why(self.found)
 
 
 def prove_claim(
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     claim: Claim,
     count: int,
@@ -155,14 +155,14 @@ def prove_claim(
 
 
 def _put(
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     claim: Claim,
     count: int,
     setting: Setting,
     actions: Mapping[str, Action] | None,
     tables: Tables | None,
-) -> Question[Block]:
+) -> ClaimQuestion[EntryBlock]:
     """The claim over an algebra: the function lifted on a block of its words."""
     alg, free, width = setting.alg, setting.free, layout.width
     known = {name: (mask, value) for name, mask, value in claim.known}
@@ -183,7 +183,7 @@ def _put(
     }
     given: tuple[Any, ...] = ()
     if claim.when is not None:
-        given = (claim.when(Block(layout, alg, Machine(alg), before, (), None, None, args)),)
+        given = (claim.when(EntryBlock(layout, alg, Machine(alg), before, (), None, None, args)),)
         assumed(setting, given)
     feasible = (
         (lambda path: alg.known(path) or setting.possible(alg.all(*given, path))) if given else None
@@ -203,13 +203,13 @@ def _put(
         bits=width,
         tables=tables,
     )
-    block = Block(
+    block = EntryBlock(
         layout, alg, Machine(alg), before, lifted.entries, lifted.result, lifted.width, args
     )
-    return Question(given, lifted.undefined, alg.neg(claim.holds(block)), block)
+    return ClaimQuestion(given, lifted.undefined, alg.neg(claim.holds(block)), block)
 
 
-def _told(claim: Claim, values: Mapping[str, int], block: Block) -> Iterator[str]:
+def _told(claim: Claim, values: Mapping[str, int], block: EntryBlock) -> Iterator[str]:
     """A block over plain integers: what the function was given, and what it made of it."""
     names = claim.words
     yield ", ".join(

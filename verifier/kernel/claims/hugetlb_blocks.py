@@ -17,14 +17,14 @@ from typing import Any
 
 from verifier.kernel.asm.actions import returning
 from verifier.kernel.asm.templates import Action
-from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.claims.decide_claims import Claim, ClaimResult, EntryBlock, prove_claim
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.llvm.access import store_scalar
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.ir import Instr
 from verifier.kernel.llvm.values import Truth, Value
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.ways import WayState
 from verifier.language.evaluate import evaluated
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
@@ -85,31 +85,31 @@ def geometries(layout: Layout) -> list[Geometry]:
 
 # What a block is, as one entry
 
-def _marked(b: Block, entry: Any) -> Any:
+def _marked(b: EntryBlock, entry: Any) -> Any:
     """Is it an entry of a block? The architecture's file names the helper that says so."""
     marks = {block.mark for block in b.layout.arch.hugetlb_blocks}
     return b.alg.any(*(b(mark, entry) for mark in sorted(marks)))
 
 
-def first_is_of_a_block(b: Block) -> Any:
+def first_is_of_a_block(b: EntryBlock) -> Any:
     """The first entry is present, and one of a block."""
     return b.alg.all(b("pte_present", b.before[0]), _marked(b, b.before[0]))
 
 
-def _merged(b: Block, entry: Any) -> Any:
+def _merged(b: EntryBlock, entry: Any) -> Any:
     """The entry, also dirty, and young, where one of the block was."""
     for test, make in (("pte_dirty", "pte_mkdirty"), ("pte_young", "pte_mkyoung")):
         entry = b.alg.ite(b.some(test), b(make, entry), entry, 64)
     return entry
 
 
-def fold(b: Block) -> Any:
+def fold(b: EntryBlock) -> Any:
     """The block before, as one entry: the first, dirty, and young, where one of the block is."""
     first = b.before[0]
     return b.alg.ite(first_is_of_a_block(b), _merged(b, first), first, 64)
 
 
-def alike(b: Block, one: Any, two: Any) -> Any:
+def alike(b: EntryBlock, one: Any, two: Any) -> Any:
     """The same to whoever asks the architecture's helpers: dirty has two encodings on arm64."""
     alg = b.alg
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in (one, two)]
@@ -118,7 +118,7 @@ def alike(b: Block, one: Any, two: Any) -> Any:
     )
 
 
-def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
+def _one_page(b: EntryBlock, g: Geometry, entry: Any) -> Any:
     """After the call the block is the page that the entry says: each entry has all of it, and its
     own frame.
     """
@@ -136,7 +136,7 @@ def _one_page(b: Block, g: Geometry, entry: Any) -> Any:
     return alg.all(*parts)
 
 
-def aligned(b: Block, g: Geometry, entry: Any) -> Any:
+def aligned(b: EntryBlock, g: Geometry, entry: Any) -> Any:
     """The frame of an entry is one that a page of this size may have.
 
     With NAPOT the low bits of the field say the size.
@@ -153,19 +153,19 @@ def aligned(b: Block, g: Geometry, entry: Any) -> Any:
     return alg.all(alg.eq(low, alg.word(0, 64), 64), plain)
 
 
-def _absent(b: Block) -> Any:
+def _absent(b: EntryBlock) -> Any:
     return b.alg.neg(b("pte_present", b.args["pte"]))
 
 
-def _cleared(b: Block) -> Any:
+def _cleared(b: EntryBlock) -> Any:
     return b.alg.all(*[b.alg.eq(e, b.alg.word(0, 64), 64) for e in b.after])
 
 
-def _gone(b: Block) -> Any:
+def _gone(b: EntryBlock) -> Any:
     return b.alg.all(_cleared(b), alike(b, b.result, fold(b)))
 
 
-def _as_for_one(b: Block) -> Any:
+def _as_for_one(b: EntryBlock) -> Any:
     """What arch/'s helper for one entry makes of the fold, for each entry that mm/ gives.
 
     mm/ gives what it has read, young, perhaps dirty, perhaps writable.
@@ -186,7 +186,7 @@ def _as_for_one(b: Block) -> Any:
     return b.alg.all(*parts)
 
 
-def _no_block(b: Block) -> Any:
+def _no_block(b: EntryBlock) -> Any:
     """What set_huge_pte_at leaves of a migration entry or a marker."""
     return b.alg.all(
         *[b.alg.all(b.same(e, b.before[0]), b.alg.neg(b("pte_present", e))) for e in b.before]
@@ -197,14 +197,14 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
     """What is claimed of a variant's functions on a page of this size."""
     arm = layout.arch.name == "arm64"
 
-    def block(b: Block) -> Any:
+    def block(b: EntryBlock) -> Any:
         return b.alg.all(first_is_of_a_block(b), aligned(b, g, b.before[0]))
 
-    def given(b: Block) -> Any:
+    def given(b: EntryBlock) -> Any:
         pte = b.args["pte"]
         return b.alg.all(b("pte_present", pte), _marked(b, pte), aligned(b, g, pte))
 
-    def accessed(b: Block) -> Any:
+    def accessed(b: EntryBlock) -> Any:
         """Nothing changed, or the entry given, dirty and young also where the block was when it was
         taken.
         """
@@ -308,7 +308,7 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
     return found
 
 
-def _after(b: Block, helper: str, args: Mapping[str, Any]) -> Any:
+def _after(b: EntryBlock, helper: str, args: Mapping[str, Any]) -> Any:
     """The entry that a helper on a pointer leaves."""
     _, values = evaluated(Machine(b.alg), b.layout.helper(helper), args)
     return values["ptep"]
@@ -318,7 +318,7 @@ def _after(b: Block, helper: str, args: Mapping[str, Any]) -> Any:
 
 def actions(g: Geometry) -> dict[str, Action]:
     """Answers in the place of walks of page tables and of looks at the folio."""
-    def contig(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+    def contig(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value:
         lifter.note(f"the page is one of {g.name}")
         store_scalar(
             lifter,
@@ -329,7 +329,7 @@ def actions(g: Geometry) -> dict[str, Action]:
         )
         return lifter.values.word(g.entries, 32)
 
-    def choice(lifter: Context, instr: Instr, args: list[Any], state: State) -> Value:
+    def choice(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Value:
         lifter.note(
             "the hardware may act between looking and taking: what was seen decides nothing that is"
             " claimed"
@@ -345,7 +345,7 @@ def actions(g: Geometry) -> dict[str, Action]:
 
 
 def prove_hugetlb_claims(
-    library: Library, layout: Layout, backend: str = "z3", timeout: float | None = 60
+    library: LiftedBuild, layout: Layout, backend: str = "z3", timeout: float | None = 60
 ) -> list[ClaimResult]:
     """Every claim, on pages of every size."""
     return [

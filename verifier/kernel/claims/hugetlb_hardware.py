@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from verifier.kernel.claims.decide_claims import Block
+from verifier.kernel.claims.decide_claims import EntryBlock
 from verifier.kernel.claims.hugetlb_blocks import (
     Geometry,
     aligned,
@@ -18,7 +18,7 @@ from verifier.kernel.claims.hugetlb_blocks import (
     first_is_of_a_block,
     fold,
 )
-from verifier.kernel.conform.decide import Question, Setting, decide, word
+from verifier.kernel.conform.decide import ClaimQuestion, Setting, decide, word
 from verifier.kernel.conform.questions import make_backend
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine
@@ -45,7 +45,7 @@ def hardware_on_blocks(
     ]
 
 
-def _as_for_the_fold(b: Block, acted: Block, event: str) -> Any:
+def _as_for_the_fold(b: EntryBlock, acted: EntryBlock, event: str) -> Any:
     record, when, entry = b.layout.event(event)
     old, new = fold(b), fold(acted)
     right = b.alg.all(
@@ -54,7 +54,7 @@ def _as_for_the_fold(b: Block, acted: Block, event: str) -> Any:
     return right if record.stores else b.alg.any(right, alike(b, new, old))
 
 
-def _one_for_all(b: Block, acted: Block, event: str) -> Any:
+def _one_for_all(b: EntryBlock, acted: EntryBlock, event: str) -> Any:
     """GUP-fast reads one entry. Of a page that is not writable, one entry is dirty only if all are.
 
     No event makes one entry differ from the rest.
@@ -62,7 +62,7 @@ def _one_for_all(b: Block, acted: Block, event: str) -> Any:
     return b.if_(_uniform(b), _uniform(acted))
 
 
-def _uniform(b: Block) -> Any:
+def _uniform(b: EntryBlock) -> Any:
     first = b.before[0]
     return b.alg.any(
         b("pte_write", first),
@@ -71,7 +71,11 @@ def _uniform(b: Block) -> Any:
 
 
 def _hardware(
-    layout: Layout, g: Geometry, event: str, holds: Callable[[Block, Block, str], Any], backend: str
+    layout: Layout,
+    g: Geometry,
+    event: str,
+    holds: Callable[[EntryBlock, EntryBlock, str], Any],
+    backend: str,
 ) -> str:
     """The verdict for all entries of the page: the first that is not `proved`."""
     asked = make_backend(backend, 60)
@@ -85,15 +89,15 @@ def _acting(
     layout: Layout,
     g: Geometry,
     event: str,
-    holds: Callable[[Block, Block, str], Any],
+    holds: Callable[[EntryBlock, EntryBlock, str], Any],
     n: int,
     setting: Setting,
-) -> Question[None]:
+) -> ClaimQuestion[None]:
     """The event happens to one entry of a page."""
     alg, machine = setting.alg, Machine(setting.alg)
     _, when, entry = layout.event(event)
     before = tuple(setting.free.input_word(f"entry[{n}]", 64) for n in range(g.entries))
-    b = Block(layout, alg, machine, before, (), None, None, {})
+    b = EntryBlock(layout, alg, machine, before, (), None, None, {})
     plain = [b("pte_mkold", b("pte_mkclean", e)) for e in before]
     same = [
         b.same(
@@ -112,5 +116,5 @@ def _acting(
         call(machine, when, (before[n],)),
     )
     acted = (*before[:n], call(machine, entry, (before[n],)), *before[n + 1:])
-    right = holds(b, Block(layout, alg, machine, acted, (), None, None, {}), event)
-    return Question(given, (), alg.neg(right), None)
+    right = holds(b, EntryBlock(layout, alg, machine, acted, (), None, None, {}), event)
+    return ClaimQuestion(given, (), alg.neg(right), None)

@@ -19,9 +19,9 @@ from typing import Any
 
 from verifier.kernel.asm.actions import returning
 from verifier.kernel.asm.templates import Action
-from verifier.kernel.claims.decide_claims import Block, Claim, ClaimResult, prove_claim
-from verifier.kernel.claims.page_sizes import K, Page, pages, words_of_size
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.claims.decide_claims import Claim, ClaimResult, EntryBlock, prove_claim
+from verifier.kernel.claims.page_sizes import K, PageSize, pages, words_of_size
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.tree.build import Build
 from verifier.language.evaluate import evaluated
@@ -41,7 +41,7 @@ POISONED = 2  # include/linux/swapops.h:PTE_MARKER_POISONED
 
 # What a page's entries are
 
-def _alike(b: Block, p: Page, one: Any, two: Any) -> Any:
+def _alike(b: EntryBlock, p: PageSize, one: Any, two: Any) -> Any:
     """The same to whoever asks pte_same.
 
     With a hash table pte_same leaves out the bits that say where the table has the entry.
@@ -50,33 +50,33 @@ def _alike(b: Block, p: Page, one: Any, two: Any) -> Any:
     return b("pte_same", *[b.alg.band(entry, kept, b.layout.width) for entry in (one, two)])
 
 
-def _nth(b: Block, p: Page, entry: Any, n: int) -> Any:
+def _nth(b: EntryBlock, p: PageSize, entry: Any, n: int) -> Any:
     return b.alg.add(entry, b.alg.word(n * p.apart, b.layout.width), b.layout.width)
 
 
-def _is(b: Block, entry: Any, mask: int, value: int) -> Any:
+def _is(b: EntryBlock, entry: Any, mask: int, value: int) -> Any:
     return b.same(
         b.alg.band(entry, b.alg.word(mask, b.layout.width), b.layout.width),
         b.alg.word(value, b.layout.width),
     )
 
 
-def _aligned(b: Block, p: Page, entry: Any) -> Any:
+def _aligned(b: EntryBlock, p: PageSize, entry: Any) -> Any:
     return _is(b, entry, (p.entries - 1) * p.apart, 0)
 
 
-def _of_size(b: Block, p: Page, entry: Any) -> Any:
+def _of_size(b: EntryBlock, p: PageSize, entry: Any) -> Any:
     """A present entry of a page of this size, whose frame is one that such a page may have."""
     return b.alg.all(b("pte_present", entry), _is(b, entry, *p.marks), _aligned(b, p, entry))
 
 
-def _row(b: Block, p: Page, entries: tuple[Any, ...], entry: Any) -> Any:
+def _row(b: EntryBlock, p: PageSize, entries: tuple[Any, ...], entry: Any) -> Any:
     return b.alg.all(
         *[_alike(b, p, found, _nth(b, p, entry, n)) for n, found in enumerate(entries[: p.entries])]
     )
 
 
-def is_page(b: Block, p: Page) -> Any:
+def is_page(b: EntryBlock, p: PageSize) -> Any:
     """Before the call, the block is a page of this size.
 
     Its first entry says so, and the others are the same but for their own frames.
@@ -89,12 +89,12 @@ def is_page(b: Block, p: Page) -> Any:
     )
 
 
-def _neighbours_stay(b: Block, p: Page) -> Any:
+def _neighbours_stay(b: EntryBlock, p: PageSize) -> Any:
     behind = zip(b.before[p.entries:], b.after[p.entries:], strict=True)
     return b.alg.all(*[b.same(old, new) for old, new in behind])
 
 
-def _left(b: Block, helper: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
+def _left(b: EntryBlock, helper: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
     """What the model's helper on a pointer returns, and the entry that it leaves of the first."""
     result, values = evaluated(
         Machine(b.alg), b.layout.helper(helper), {"ptep": b.before[0], **args}
@@ -102,17 +102,17 @@ def _left(b: Block, helper: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
     return result, values["ptep"]
 
 
-def _becomes(b: Block, p: Page, helper: str, args: Mapping[str, Any]) -> Any:
+def _becomes(b: EntryBlock, p: PageSize, helper: str, args: Mapping[str, Any]) -> Any:
     """The block after is the page of the entry that the model's helper leaves; neighbours stay."""
     return b.alg.all(_row(b, p, b.after, _left(b, helper, args)[1]), _neighbours_stay(b, p))
 
 
-def marker(b: Block) -> Any:
+def marker(b: EntryBlock) -> Any:
     """The marker of UFFDIO_POISON."""
     return b("make_pte_marker", b.alg.word(POISONED, b.layout.ulong))
 
 
-def _not_present(b: Block, entry: Any) -> Any:
+def _not_present(b: EntryBlock, entry: Any) -> Any:
     """What hugetlb has that is not present, where its pages do not migrate: the marker.
 
     Nothing is claimed about poisoned frames.
@@ -120,7 +120,7 @@ def _not_present(b: Block, entry: Any) -> Any:
     return b.same(entry, marker(b))
 
 
-def _is_marked(b: Block, p: Page) -> Any:
+def _is_marked(b: EntryBlock, p: PageSize) -> Any:
     """The block before is what set_huge_pte_at makes of such a word where all was none."""
     first = b.before[0]
     rest = [b.same(e, _nth(b, p, first, n) if n < p.absent else b.alg.word(0, b.layout.width))
@@ -128,7 +128,7 @@ def _is_marked(b: Block, p: Page) -> Any:
     return b.alg.all(_not_present(b, first), *rest)
 
 
-def _absent(b: Block, p: Page, busy: int) -> Any:
+def _absent(b: EntryBlock, p: PageSize, busy: int) -> Any:
     """The first entry is not present, and none is locked.
 
     On e500 any word is taken to say a size; there the first says one that has no more entries.
@@ -144,14 +144,14 @@ def _absent(b: Block, p: Page, busy: int) -> Any:
     return b.alg.all(found, b.alg.any(*[_is(b, first, mask, code << low) for code in codes]))
 
 
-def _cleared(b: Block, p: Page) -> Any:
+def _cleared(b: EntryBlock, p: PageSize) -> Any:
     return b.alg.all(
         *[b.same(e, b.alg.word(0, b.layout.width)) for e in b.after[: p.entries]],
         _neighbours_stay(b, p),
     )
 
 
-def _taken(b: Block, p: Page) -> Any:
+def _taken(b: EntryBlock, p: PageSize) -> Any:
     """pte_none of every entry, and the first was returned."""
     return b.alg.all(
         *[b("pte_none", e) for e in b.after[: p.entries]],
@@ -160,11 +160,11 @@ def _taken(b: Block, p: Page) -> Any:
     )
 
 
-def _none_present(b: Block, entries: tuple[Any, ...]) -> Any:
+def _none_present(b: EntryBlock, entries: tuple[Any, ...]) -> Any:
     return b.alg.all(*[b.alg.neg(b("pte_present", e)) for e in entries])
 
 
-def _accessed(b: Block, p: Page) -> Any:
+def _accessed(b: EntryBlock, p: PageSize) -> Any:
     """Nothing changes where the model's helper says so, and the function returns whether it did.
 
     The second is not claimed where the pointer is to the first level.
@@ -176,20 +176,23 @@ def _accessed(b: Block, p: Page) -> Any:
     return b.alg.all(b.alg.any(stays, _becomes(b, p, "huge_ptep_set_access_flags", args)), told)
 
 
-def _set_absent(b: Block, p: Page) -> Any:
+def _set_absent(b: EntryBlock, p: PageSize) -> Any:
     _, first = _left(b, "set_huge_pte_at", {"pte": b.args["pte"]})
     return b.alg.all(
         b.same(b.after[0], first), _none_present(b, b.after[: p.entries]), _neighbours_stay(b, p)
     )
 
 
-def claims(layout: Layout, p: Page) -> list[Claim]:
+def claims(layout: Layout, p: PageSize) -> list[Claim]:
     """What is claimed of a variant's functions on a page of this size."""
     where: dict[str, int | str] = {"addr": 0}
     size: dict[str, int | str] = {"addr": 0, "sz": p.size}
 
     def of_page(
-        function: str, says: str, args: Mapping[str, int | str], holds: Callable[[Block, Page], Any]
+        function: str,
+        says: str,
+        args: Mapping[str, int | str],
+        holds: Callable[[EntryBlock, PageSize], Any],
     ) -> Claim:
         return Claim(
             function,
@@ -270,11 +273,11 @@ def claims(layout: Layout, p: Page) -> list[Claim]:
     ]
 
 
-def _points(p: Page) -> bool:
+def _points(p: PageSize) -> bool:
     return p.tables is not None and p.tables.points
 
 
-def actions(p: Page) -> dict[str, Action]:
+def actions(p: PageSize) -> dict[str, Action]:
     """Answers in the place of looks at the folio, the vma and the address."""
     return {name: returning(number, why) for name, number, why in p.answers}
 
@@ -289,7 +292,7 @@ def whole_pages(build: Build) -> Build:
 
 
 def prove_page_claims(
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     names: tuple[str, ...] = (),
     backend: str = "bits",

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from verifier.kernel.claims.blocks import Tables
 from verifier.model.arch import Layout
 
-__all__ = ["NEIGHBOURS", "K", "Page", "pages", "words_of_size"]
+__all__ = ["NEIGHBOURS", "K", "PageSize", "pages", "words_of_size"]
 
 
 NEIGHBOURS = 2  # entries behind a page's, which nothing may change
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageSize:
     """A size of page of a variant.
 
     entries  how many it has
@@ -65,12 +65,12 @@ class Page:
 K, M, G = 1 << 10, 1 << 20, 1 << 30
 
 
-def pages(layout: Layout) -> list[Page]:
+def pages(layout: Layout) -> list[PageSize]:
     """The sizes whose pages have several entries."""
     return _PAGES[layout.arch.name](layout) if layout.arch.name in _PAGES else []
 
 
-def _8xx(layout: Layout) -> list[Page]:
+def _8xx(layout: Layout) -> list[PageSize]:
     """Words of 4 KByte each, whatever PAGE_SIZE is (asm/nohash/32/pte-8xx.h).
 
     A page of 8 MByte has two tables full of them.
@@ -78,7 +78,7 @@ def _8xx(layout: Layout) -> list[Page]:
     small = layout.variant.constants["PAGE_SHIFT"] == 12
     sps, huge = (1 << layout.fields[name].low for name in ("SPS", "HUGE"))
 
-    def page(name: str, size: int, marks: int, absent: int) -> Page:
+    def page(name: str, size: int, marks: int, absent: int) -> PageSize:
         # then both bits of _PMD_PAGE_8M, else at most the lower; what leads to a table has none of
         # _PMD_BAD
         big = size == 8 * M
@@ -86,7 +86,7 @@ def _8xx(layout: Layout) -> list[Page]:
             "pmd_off", "pte_offset_kernel", 4 * K, 0xF9C if big else 0xF98, 0xC if big else 0, big
         )
         loose = 0 if small else 0x3000
-        return Page(
+        return PageSize(
             name,
             size,
             size // (4 * K),
@@ -114,7 +114,7 @@ def words_of_size(layout: Layout, size: int) -> int:
     return size if size >> layout.ulong else size // each
 
 
-def _e500(layout: Layout) -> list[Page]:
+def _e500(layout: Layout) -> list[PageSize]:
     """Entries of 2 MByte each (asm/nohash/64/pgtable-4k.h).
 
     A kernel of 64 bits has, from 256 MByte on, entries of 256 MByte.
@@ -127,7 +127,7 @@ def _e500(layout: Layout) -> list[Page]:
         if words > 1:
             marks = (0xf << psize.low, code << psize.low)
             found.append(
-                Page(
+                PageSize(
                     name,
                     size,
                     words,
@@ -140,7 +140,7 @@ def _e500(layout: Layout) -> list[Page]:
     return found
 
 
-def _hash_4k(layout: Layout) -> list[Page]:
+def _hash_4k(layout: Layout) -> list[PageSize]:
     """Entries of 2 MByte, or of 256 (asm/book3s/64/hash-4k.h).
 
     Elsewhere on book3s with 64 bits a page has one.
@@ -155,7 +155,7 @@ def _hash_4k(layout: Layout) -> list[Page]:
         answers = (_CLEAN, ("get_slice_psize", psize, f"the address is one of pages of {name}"),
                    ("huge_page_size", size, f"the page has {name}"))
         found.append(
-            Page(
+            PageSize(
                 name,
                 size,
                 size // each,
@@ -168,7 +168,7 @@ def _hash_4k(layout: Layout) -> list[Page]:
     return found
 
 
-def _parisc(layout: Layout) -> list[Page]:
+def _parisc(layout: Layout) -> list[PageSize]:
     """A table's ptes: HPAGE_SIZE is PMD_SIZE (arch/parisc/include/asm/page.h).
 
     pte_mkhuge does nothing on PA8800 and PA8900.
@@ -179,7 +179,7 @@ def _parisc(layout: Layout) -> list[Page]:
     huge = 1 << layout.fields["HUGE"].low
     marks = (huge, 0 if layout.variant.features.get("cpu_coherency") else huge)
     return [
-        Page(
+        PageSize(
             f"{ptes * 4 * K // M} MByte", ptes * 4 * K, ptes, 4 * K, marks, absent=ptes, alone=True
         )
     ]
@@ -187,7 +187,7 @@ def _parisc(layout: Layout) -> list[Page]:
 
 _CLEAN = ("maybe_pte_to_folio", 0, "the caches of an executable page are clean")
 _NOHASH = (_CLEAN, ("is_exec_fault", 0, "the CPU does not handle an exec fault"))
-_PAGES: Mapping[str, Callable[[Layout], list[Page]]] = {
+_PAGES: Mapping[str, Callable[[Layout], list[PageSize]]] = {
     "powerpc-8xx": _8xx,
     "powerpc-e500": _e500,
     "powerpc64": _hash_4k,

@@ -18,7 +18,7 @@ __all__ = [
     "MoreAtomic",
     "NotCompared",
     "Same",
-    "Undecided",
+    "AtomicityUnknown",
 ]
 
 
@@ -35,7 +35,7 @@ class NotCompared:
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
+class AtomicityUnknown:
     """It is not known, and why."""
 
     reason: str
@@ -74,7 +74,7 @@ class LessAtomic:
     run: Disturbed
 
 
-Compared: TypeAlias = Same | MoreAtomic | LessAtomic | Undecided | NotCompared
+Compared: TypeAlias = Same | MoreAtomic | LessAtomic | AtomicityUnknown | NotCompared
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Atomicity:
     """
 
     compared: Compared
-    one_step: bool | Disturbed | Undecided
+    one_step: bool | Disturbed | AtomicityUnknown
     seconds: float
     plain: int = 0
     parts: int = 0

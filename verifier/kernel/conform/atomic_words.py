@@ -9,12 +9,12 @@ from typing import Any
 
 from verifier.kernel.conform.atomic_results import (
     Atomicity,
+    AtomicityUnknown,
     Disturbed,
     LessAtomic,
     MoreAtomic,
     NotCompared,
     Same,
-    Undecided,
 )
 from verifier.kernel.conform.fields import entry_text
 from verifier.model.arch import Layout
@@ -25,7 +25,7 @@ _WORDS = {
     Same: "same",
     MoreAtomic: "arch more atomic",
     LessAtomic: "arch less atomic",
-    Undecided: "undecided",
+    AtomicityUnknown: "undecided",
     NotCompared: "not compared",
 }
 
@@ -75,7 +75,7 @@ def _steps(found: Atomicity) -> list[str]:
     match found.one_step:
         case Disturbed(events=events):
             rows = ["    not one step: " + "; ".join(f"{event} {where}" for event, where in events)]
-        case Undecided(reason):
+        case AtomicityUnknown(reason):
             rows = [f"    one step or not is not known: {reason}"]
         case _:
             rows = ["    one step"]
@@ -107,7 +107,7 @@ def atomicity_json(found: Atomicity) -> dict[str, Any]:
     """As plain data: `verdict` against arch/, `one_step` of the kernel's helper alone (null: not
     known).
     """
-    one_step = None if isinstance(found.one_step, Undecided) else found.one_step is True
+    one_step = None if isinstance(found.one_step, AtomicityUnknown) else found.one_step is True
     told: dict[str, Any] = {
         "verdict": _WORDS[type(found.compared)],
         "one_step": one_step,
@@ -118,12 +118,12 @@ def atomicity_json(found: Atomicity) -> dict[str, Any]:
     match found.compared:
         case MoreAtomic(run) | LessAtomic(run):
             told["run"] = _run(run)
-        case Undecided(reason) | NotCompared(reason):
+        case AtomicityUnknown(reason) | NotCompared(reason):
             told["reason"] = reason
     match found.one_step:
         case Disturbed():
             told["not_one_step"] = _run(found.one_step)
-        case Undecided(reason):
+        case AtomicityUnknown(reason):
             told["one_step_reason"] = reason
     return told
 

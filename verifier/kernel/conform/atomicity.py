@@ -22,16 +22,16 @@ from typing import Any
 from verifier.base.errors import SpecError
 from verifier.kernel.conform.atomic_results import (
     Atomicity,
+    AtomicityUnknown,
     Compared,
     Disturbed,
     LessAtomic,
     MoreAtomic,
     NotCompared,
     Same,
-    Undecided,
 )
-from verifier.kernel.conform.choices import Escape, GaveUp, Question, bits_backend
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.choices import Escape, GaveUp, SidesQuestion, bits_backend
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.model_side import Pairing, pair
 from verifier.kernel.conform.outcomes import (
     AFTER,
@@ -43,7 +43,7 @@ from verifier.kernel.conform.outcomes import (
     happenings,
 )
 from verifier.kernel.llvm.lines import told
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.llvm.windows import Access
 from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Algebra
@@ -107,7 +107,7 @@ class Judge:
     premise  wrapper, arguments, algebra -> what else may be taken as given, or None
     """
 
-    library: Library
+    library: LiftedBuild
     layout: Layout
     features: Mapping[str, bool]
     named: Mapping[str, Callable[[str], str]]
@@ -128,8 +128,8 @@ class Judge:
         function = self.layout.helper(shape.helper)
         try:
             pairs = pair(self.library, shape, function)
-        except Incomplete as error:
-            return Atomicity(NotCompared(str(error)), Undecided(str(error)), 0.0)
+        except NotModelled as error:
+            return Atomicity(NotCompared(str(error)), AtomicityUnknown(str(error)), 0.0)
         if not any(p.entry for p in pairs):
             return None
         found = self._judged(shape, level, function, pairs, compare)
@@ -163,30 +163,30 @@ class Judge:
         events = self.events(level)
         entries = [p for p in pairs if p.entry]
         if isinstance(events, NotCompared):
-            return Atomicity(events, Undecided(events.reason), 0.0)
+            return Atomicity(events, AtomicityUnknown(events.reason), 0.0)
         if not events:
             return Atomicity(Same() if compare else NotCompared("values differ"), True, 0.0)
         if entries[0].width != self.layout.width:
             why = "the hardware's events are about entries of another width"
-            return Atomicity(NotCompared(why), Undecided(why), 0.0)
+            return Atomicity(NotCompared(why), AtomicityUnknown(why), 0.0)
         if len(entries) > 1:
             why = "it is given several entries"
-            return Atomicity(Undecided(why), Undecided(why), 0.0)
+            return Atomicity(AtomicityUnknown(why), AtomicityUnknown(why), 0.0)
         reason = ""
         for free_loads in (False, True):
             try:
                 found = self._asked(shape, function, pairs, entries[0], events, compare, free_loads)
-            except Incomplete as error:
+            except NotModelled as error:
                 found, reason = None, reason or str(error)
             if (
                 found is not None
-                and not isinstance(found.one_step, Undecided)
-                and not isinstance(found.compared, Undecided)
+                and not isinstance(found.one_step, AtomicityUnknown)
+                and not isinstance(found.compared, AtomicityUnknown)
             ):
                 return found
             if free_loads is False:
                 first = found
-        return first or Atomicity(Undecided(reason), Undecided(reason), 0.0)
+        return first or Atomicity(AtomicityUnknown(reason), AtomicityUnknown(reason), 0.0)
 
     def _asked(
         self,
@@ -219,7 +219,7 @@ class Judge:
 
         premise = self.premise(shape, args, backend.alg)
         given = [] if premise is None else [premise]
-        question = Question(
+        question = SidesQuestion(
             backend, args, widths, entry.width, given, time.process_time() + self.seconds
         )
         kernel, alone, arch = side(True), side(False), ArchSide(function, pairs, events, entry)
@@ -232,7 +232,7 @@ class Judge:
             return Atomicity(
                 unknown if compare else NotCompared("values differ"), unknown, 0.0, plain, parts
             )
-        step: bool | Disturbed | Undecided
+        step: bool | Disturbed | AtomicityUnknown
         if not any(access.inner for access in free[0].accesses):
             step = True
         else:
@@ -248,25 +248,25 @@ class Judge:
             )
         return Atomicity(compared, step, 0.0, plain, parts)
 
-    def _unknown(self, question: Question, outcome: Outcome) -> Undecided | None:
+    def _unknown(self, question: SidesQuestion, outcome: Outcome) -> AtomicityUnknown | None:
         """Undefined, or not modelled, where the hardware acts: why."""
         alg = question.backend.alg
         for reason, condition in outcome.undefined:
             if alg.known(condition) is not False and question.backend.possible(
                 alg.all(*question.given, condition)
             ):
-                return Undecided(f"where the hardware acts: {reason}")
+                return AtomicityUnknown(f"where the hardware acts: {reason}")
         return None
 
     def _compared(
         self,
-        question: Question,
+        question: SidesQuestion,
         pairs: list[Pairing],
         kernel: KernelSide,
         free: tuple[Outcome, list[str]],
         alone: KernelSide,
         arch: ArchSide,
-        step: bool | Disturbed | Undecided,
+        step: bool | Disturbed | AtomicityUnknown,
         points: bool,
     ) -> Compared:
         """Both directions.
@@ -280,7 +280,7 @@ class Judge:
         more = self._told(question.escaping(kernel, free, arch, "arch: ", theirs), pairs)
         if isinstance(more, Disturbed):
             return MoreAtomic(more)
-        if isinstance(more, Undecided):
+        if isinstance(more, AtomicityUnknown):
             return more
         if not points:
             return Same()
@@ -296,17 +296,17 @@ class Judge:
         return (
             LessAtomic(less)
             if isinstance(less, Disturbed)
-            else less if isinstance(less, Undecided) else Same()
+            else less if isinstance(less, AtomicityUnknown) else Same()
         )
 
     def _told(
         self, found: Escape | GaveUp | None, pairs: list[Pairing]
-    ) -> bool | Disturbed | Undecided:
+    ) -> bool | Disturbed | AtomicityUnknown:
         """True where nothing escapes; else the run that does."""
         if found is None:
             return True
         if isinstance(found, GaveUp):
-            return Undecided(found.reason)
+            return AtomicityUnknown(found.reason)
         names = {p.wrapper: p.model for p in pairs}
         inputs = {names[k]: int(found.values.get(k, 0)) for k in names}
         free = {k: int(v) for k, v in found.values.items() if k not in names and v}
@@ -318,7 +318,7 @@ class Judge:
         )
 
 
-def _of_step(step: bool | Disturbed | Undecided) -> Compared:
+def _of_step(step: bool | Disturbed | AtomicityUnknown) -> Compared:
     """arch/ against the kernel where arch/ has no point and values differ.
 
     arch/ is as atomic as the undisturbed helper, or more.
@@ -326,7 +326,7 @@ def _of_step(step: bool | Disturbed | Undecided) -> Compared:
     return (
         MoreAtomic(step)
         if isinstance(step, Disturbed)
-        else step if isinstance(step, Undecided) else Same()
+        else step if isinstance(step, AtomicityUnknown) else Same()
     )
 
 

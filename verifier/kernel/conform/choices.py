@@ -26,7 +26,7 @@ from verifier.kernel.conform.outcomes import Choose, Outcome, Side, all_outcomes
 from verifier.kernel.conform.questions import Backend
 from verifier.language.algebra import Integers
 
-__all__ = ["Escape", "GaveUp", "Question", "bits_backend"]
+__all__ = ["Escape", "GaveUp", "SidesQuestion", "bits_backend"]
 
 CONFLICTS = 200_000  # of one question to a SAT solver
 MOST_TRIED = 300  # choices of the other side's
@@ -62,7 +62,7 @@ def bits_backend() -> Backend:
 
 
 @dataclass(slots=True)
-class Question:
+class SidesQuestion:
     """One pair of sides over one graph.
 
     args     parameter -> its input; widths: parameter -> bits, 0 for a truth

@@ -19,21 +19,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from verifier.kernel.conform.atomic_results import AtomicityUnknown as AtomicityUndecided
 from verifier.kernel.conform.atomic_results import MoreAtomic, NotCompared
-from verifier.kernel.conform.atomic_results import Undecided as AtomicityUndecided
 from verifier.kernel.conform.atomicity import RESTS_ON, Judge, level_of
 from verifier.kernel.conform.decide import (
-    Contradiction,
-    Fails,
-    Holds,
-    Question,
+    ClaimContradicted,
+    ClaimFails,
+    ClaimHolds,
+    ClaimQuestion,
+    ClaimUndefined,
+    ClaimUnknown,
+    ClaimVacuous,
     Setting,
-    Undefined,
-    Unknown,
-    Vacuous,
     decide,
 )
-from verifier.kernel.conform.helpers import Library, Lifting, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, Lifting, known_features
 from verifier.kernel.conform.inputs import Free
 from verifier.kernel.conform.model_side import Modelled, evaluate_model, pair
 from verifier.kernel.conform.questions import Backend, make_backend
@@ -47,7 +47,7 @@ from verifier.kernel.conform.results import (
     TooAtomic,
     Unwritten,
 )
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Algebra
 from verifier.language.syntax import BOOL, NOTHING
@@ -60,7 +60,7 @@ __all__ = [
 
 
 def conform_variant(
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     globs: Sequence[str] = ("*",),
     backend: str = "z3",
@@ -149,7 +149,7 @@ def _without_wrapper(
 
 
 def _unwritten(
-    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool]
+    library: LiftedBuild, layout: Layout, shape: Shape, features: Mapping[str, bool]
 ) -> Unwritten:
     backend = make_backend("z3", None)
     args = {}
@@ -161,7 +161,7 @@ def _unwritten(
                     backend.free, parameter.name, library.width(shape, index)
                 )
         library.lift(shape, backend.alg, backend.free, args, features)
-    except Incomplete as error:
+    except NotModelled as error:
         reason = str(error)
     return Unwritten(layout.variant.name, library.build.name, shape.helper, not reason, reason)
 
@@ -171,7 +171,11 @@ def _free(free: Free, name: str, width: int) -> Any:
 
 
 def conform_helper(
-    library: Library, layout: Layout, shape: Shape, features: Mapping[str, bool], backend: Backend
+    library: LiftedBuild,
+    layout: Layout,
+    shape: Shape,
+    features: Mapping[str, bool],
+    backend: Backend,
 ) -> Equal | Differs | Contradicted | Inconclusive:
     """One helper of one variant.
 
@@ -196,7 +200,7 @@ class _Sides:
 
 
 def _conform_helper(
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     shape: Shape,
     features: Mapping[str, bool],
@@ -208,10 +212,10 @@ def _conform_helper(
     try:
         function = layout.helper(shape.helper)
         pairs = pair(library, shape, function)
-    except Incomplete as error:
+    except NotModelled as error:
         return Inconclusive(*head, str(error), time.perf_counter() - start)
 
-    def ask(setting: Setting, premised: bool = False) -> Question[_Sides]:
+    def ask(setting: Setting, premised: bool = False) -> ClaimQuestion[_Sides]:
         alg = setting.alg
         args = {p.wrapper: _free(setting.free, p.wrapper, p.width) for p in pairs}
         kernel = library.lift_to_the_end(
@@ -225,7 +229,7 @@ def _conform_helper(
             if premised
             else kernel.notes
         )
-        return Question(
+        return ClaimQuestion(
             (*inside, *premise),
             kernel.undefined,
             _different(alg, model, kernel),
@@ -233,19 +237,19 @@ def _conform_helper(
         )
 
     verdict = decide(backend, ask, [p.wrapper for p in pairs])
-    if isinstance(verdict, Fails | Undefined) and _has_no_shadow_stacks(library, shape):
+    if isinstance(verdict, ClaimFails | ClaimUndefined) and _has_no_shadow_stacks(library, shape):
         verdict = decide(backend, lambda setting: ask(setting, True), [p.wrapper for p in pairs])
     seconds = time.perf_counter() - start
     names = {p.wrapper: p.model for p in pairs}
     match verdict:
-        case Holds(sides):
+        case ClaimHolds(sides):
             return Equal(
                 *head,
                 sides.notes,
                 tuple(dict.fromkeys(u.reason for u in sides.kernel.outside)),
                 seconds,
             )
-        case Fails(values, sides):
+        case ClaimFails(values, sides):
             inputs = {names[k]: v for k, v in values.items() if k in names}
             free = {k: v for k, v in values.items() if k not in names}
             return Differs(
@@ -257,16 +261,16 @@ def _conform_helper(
                 sides.notes,
                 seconds,
             )
-        case Contradiction(values, reason):
+        case ClaimContradicted(values, reason):
             return Contradicted(*head, values, reason, seconds)
-        case Vacuous():
+        case ClaimVacuous():
             return Inconclusive(
                 *head, "nothing is left of the helper outside of what is out of scope", seconds
             )
-        case Undefined(values, reasons):
+        case ClaimUndefined(values, reasons):
             shown = ", ".join(f"{p.model} = {values.get(p.wrapper, 0):#x}" for p in pairs)
             return Inconclusive(*head, f"behaviour is undefined for {shown}: {reasons[0]}", seconds)
-        case Unknown(reason):
+        case ClaimUnknown(reason):
             return Inconclusive(*head, reason, seconds)
 
 
@@ -276,7 +280,7 @@ def _told(side: Modelled | Lifting, names: Mapping[str, str]) -> dict[str, int |
     return {"result": result} | {names[k]: int(v) for k, v in side.entries.items()}
 
 
-def _has_no_shadow_stacks(library: Library, shape: Shape) -> bool:
+def _has_no_shadow_stacks(library: LiftedBuild, shape: Shape) -> bool:
     """Does the helper take shadow_stack, where the kernel's configuration has no such vma?"""
     return (
         any(p.model == "shadow_stack" for p in shape.parameters())
@@ -285,7 +289,7 @@ def _has_no_shadow_stacks(library: Library, shape: Shape) -> bool:
 
 
 def _shadow_premise(
-    library: Library, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]
+    library: LiftedBuild, shape: Shape, args: Mapping[str, Any], alg: Algebra[Any, Any]
 ) -> Any:
     """shadow_stack is false, where the kernel's configuration has no such vma; None where that says
     nothing.
@@ -307,7 +311,7 @@ def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
         if (model.width == BOOL) != (kernel.width == 0) or (
             kernel.width and model.width != kernel.width
         ):
-            raise Incomplete(f"the kernel's result has another width: {kernel.width or 'a truth'}")
+            raise NotModelled(f"the kernel's result has another width: {kernel.width or 'a truth'}")
         same = (
             alg.eq(kernel.result, model.result, kernel.width)
             if kernel.width
@@ -315,7 +319,7 @@ def _different(alg: Algebra[Any, Any], model: Modelled, kernel: Lifting) -> Any:
         )
         found.append(alg.neg(same))
     elif not kernel.entries:
-        raise Incomplete("there is nothing to compare")
+        raise NotModelled("there is nothing to compare")
     return alg.any(*found)
 
 

@@ -17,18 +17,18 @@ from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.kernel.conform.inputs import Free, Given
 from verifier.kernel.conform.questions import Backend
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.llvm.values import NotModelled
 from verifier.language.algebra import Algebra, Integers
 
 __all__ = [
-    "Contradiction",
-    "Fails",
-    "Holds",
-    "Question",
+    "ClaimContradicted",
+    "ClaimFails",
+    "ClaimHolds",
+    "ClaimQuestion",
     "Setting",
-    "Undefined",
-    "Unknown",
-    "Vacuous",
+    "ClaimUndefined",
+    "ClaimUnknown",
+    "ClaimVacuous",
     "Verdict",
     "assumed",
     "decide",
@@ -53,7 +53,7 @@ class Setting(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainWitness:
     """Plain integers, with the values of a witness for what is free."""
 
     free: Given
@@ -65,7 +65,7 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[Shown]):
+class ClaimQuestion(Generic[Shown]):
     """A claim over one algebra.
 
     given      conditions under which something is claimed
@@ -81,7 +81,7 @@ class Question(Generic[Shown]):
 
 
 @dataclass(frozen=True, slots=True)
-class Holds(Generic[Shown]):
+class ClaimHolds(Generic[Shown]):
     """Of all values that are given, none is undefined or wrong, and there are some.
 
     `shown` is over the solver's algebra.
@@ -91,7 +91,7 @@ class Holds(Generic[Shown]):
 
 
 @dataclass(frozen=True, slots=True)
-class Fails(Generic[Shown]):
+class ClaimFails(Generic[Shown]):
     """Wrong, and not undefined, for these values of all that is free.
 
     Both the solver and plain integers say so.
@@ -102,7 +102,7 @@ class Fails(Generic[Shown]):
 
 
 @dataclass(frozen=True, slots=True)
-class Undefined:
+class ClaimUndefined:
     """Nowhere wrong, but for these values, and perhaps others, undefined or not modelled."""
 
     values: Mapping[str, int]
@@ -110,19 +110,19 @@ class Undefined:
 
 
 @dataclass(frozen=True, slots=True)
-class Vacuous:
+class ClaimVacuous:
     """Nothing is as the claim takes for given."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class ClaimUnknown:
     """The code is not modelled, or a solver gave up."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Contradiction:
+class ClaimContradicted:
     """The solver says that these values refute the claim; plain integers say that they do not.
 
     This is a defect of the tool.
@@ -132,11 +132,18 @@ class Contradiction:
     reason: str
 
 
-Verdict: TypeAlias = Holds[Shown] | Fails[Shown] | Undefined | Vacuous | Unknown | Contradiction
-Ask: TypeAlias = Callable[[Setting], Question[Shown]]
+Verdict: TypeAlias = (
+    ClaimHolds[Shown]
+    | ClaimFails[Shown]
+    | ClaimUndefined
+    | ClaimVacuous
+    | ClaimUnknown
+    | ClaimContradicted
+)
+Ask: TypeAlias = Callable[[Setting], ClaimQuestion[Shown]]
 
 
-class _NothingGiven(Incomplete):
+class _NothingGiven(NotModelled):
     """What is assumed holds of nothing, so that there is nothing to lift."""
 
 
@@ -157,9 +164,9 @@ def decide(backend: Backend, ask: Ask[Shown], first: Sequence[str] = ()) -> Verd
     try:
         question = ask(backend)
     except _NothingGiven:
-        return Vacuous()
-    except Incomplete as error:
-        return Unknown(str(error))
+        return ClaimVacuous()
+    except NotModelled as error:
+        return ClaimUnknown(str(error))
     alg, given = backend.alg, question.given
     undefined = alg.any(*[u.condition for u in question.undefined])
     either = backend.check([*given, alg.any(undefined, question.wrong)])
@@ -178,26 +185,26 @@ def decide(backend: Backend, ask: Ask[Shown], first: Sequence[str] = ()) -> Verd
             return _undefined(backend, question, first)
 
 
-def _gave_up(asked: str, answer: Undecided) -> Unknown:
-    return Unknown(f"the solver gave up ({asked}?): {answer.reason}")
+def _gave_up(asked: str, answer: Undecided) -> ClaimUnknown:
+    return ClaimUnknown(f"the solver gave up ({asked}?): {answer.reason}")
 
 
 def _is_something_given(
-    backend: Backend, question: Question[Shown]
-) -> Holds[Shown] | Vacuous | Unknown:
+    backend: Backend, question: ClaimQuestion[Shown]
+) -> ClaimHolds[Shown] | ClaimVacuous | ClaimUnknown:
     """The verdict where nothing that is given is wrong or undefined."""
     match answer := backend.check(question.given):
         case Sat():
-            return Holds(question.shown)
+            return ClaimHolds(question.shown)
         case Unsat():
-            return Vacuous()
+            return ClaimVacuous()
         case Undecided():
             return _gave_up("is anything as assumed", answer)
 
 
 def _undefined(
-    backend: Backend, question: Question[Shown], first: Sequence[str]
-) -> Undefined | Unknown:
+    backend: Backend, question: ClaimQuestion[Shown], first: Sequence[str]
+) -> ClaimUndefined | ClaimUnknown:
     """Which reasons apply to something that is given, with values for the first of them."""
     kinds: dict[str, list[Any]] = {}
     for part in question.undefined:
@@ -215,33 +222,33 @@ def _undefined(
             case Unsat():
                 pass
     if not reasons:
-        return Unknown("the solver contradicts itself: undefined, but for none of the reasons")
-    return Undefined({name: int(value) for name, value in values.items()}, tuple(reasons))
+        return ClaimUnknown("the solver contradicts itself: undefined, but for none of the reasons")
+    return ClaimUndefined({name: int(value) for name, value in values.items()}, tuple(reasons))
 
 
 def _replayed(
     ask: Ask[Shown], values: Mapping[str, int | bool]
-) -> Fails[Shown] | Contradiction | Unknown:
+) -> ClaimFails[Shown] | ClaimContradicted | ClaimUnknown:
     """The verdict on values that a solver says refute: computed again, with plain integers."""
     free = Given(values)
     told = {name: int(value) for name, value in values.items()}
     try:
-        again = ask(Plain(free))
+        again = ask(PlainWitness(free))
     except _NothingGiven:
-        return Contradiction(told, "the premise does not hold of them")
-    except Incomplete as error:
-        return Unknown(
+        return ClaimContradicted(told, "the premise does not hold of them")
+    except NotModelled as error:
+        return ClaimUnknown(
             f"values that may refute cannot be followed with plain integers ({_text(told)}):"
             f" {error}"
         )
     if not all(again.given):
-        return Contradiction(told, "the premise does not hold of them")
+        return ClaimContradicted(told, "the premise does not hold of them")
     reasons = [u.reason for u in again.undefined if u.condition]
     if reasons:
-        return Contradiction(told, f"behaviour is undefined for them: {reasons[0]}")
+        return ClaimContradicted(told, f"behaviour is undefined for them: {reasons[0]}")
     if not again.wrong:
-        return Contradiction(told, "what is claimed holds of them")
-    return Fails(dict(free.asked), again.shown)
+        return ClaimContradicted(told, "what is claimed holds of them")
+    return ClaimFails(dict(free.asked), again.shown)
 
 
 # Verdicts in words
@@ -249,30 +256,30 @@ def _replayed(
 def word(verdict: Verdict[Any]) -> str:
     """proved, refuted, incomplete, or contradiction."""
     match verdict:
-        case Holds():
+        case ClaimHolds():
             return "proved"
-        case Fails():
+        case ClaimFails():
             return "refuted"
-        case Undefined() | Vacuous() | Unknown():
+        case ClaimUndefined() | ClaimVacuous() | ClaimUnknown():
             return "incomplete"
-        case Contradiction():
+        case ClaimContradicted():
             return "contradiction"
 
 
 def why(verdict: Verdict[Any]) -> str:
     """What is to be said of a verdict; of one that refutes, the values."""
     match verdict:
-        case Holds():
+        case ClaimHolds():
             return ""
-        case Fails(values=values):
+        case ClaimFails(values=values):
             return _text(values)
-        case Undefined(values, reasons):
+        case ClaimUndefined(values, reasons):
             return f"behaviour is undefined for {_text(values)}: {'; '.join(reasons)}"
-        case Vacuous():
+        case ClaimVacuous():
             return "vacuous: nothing is as the claim takes for given"
-        case Unknown(reason):
+        case ClaimUnknown(reason):
             return reason
-        case Contradiction(values, reason):
+        case ClaimContradicted(values, reason):
             return (
                 f"the tool contradicts itself: the solver says that {_text(values)} refutes;"
                 f" {reason}"

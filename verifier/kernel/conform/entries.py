@@ -13,8 +13,8 @@ from typing import Any
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Address, Incomplete, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled
+from verifier.kernel.llvm.ways import WayState
 from verifier.kernel.tree.build import BIG_ENDIAN, FOUR_TIMES, IN_TABLES
 from verifier.language.algebra import Algebra, Integers
 
@@ -27,25 +27,25 @@ def entry_object(
     """An object that holds one entry of this value, and then nothing or what is behind it."""
     width = 8 * size
 
-    def initial(unit: int) -> Word:
+    def initial(unit: int) -> LiftedWord:
         if unit and behind is not None:
             return lifter.memory.start(behind, unit)
         if width == 64:
-            return Word(
+            return LiftedWord(
                 64,
                 term,
                 term if isinstance(term, int) and isinstance(lifter.alg, Integers) else None,
             )
         if width > 64:
             low = width - 64 - 8 * unit if lifter.layout.big_endian else 8 * unit
-            return Word(64, lifter.alg.extract(term, low, 64))
+            return LiftedWord(64, lifter.alg.extract(term, low, 64))
         if behind is None:
             rest = lifter.alg.word(0, 64 - width)
         else:
             rest = lifter.alg.extract(lifter.memory.start(behind, 0).term, 0, 64 - width)
         if lifter.layout.big_endian:
-            return Word(64, lifter.alg.concat(term, rest, width, 64 - width))
-        return Word(64, lifter.alg.concat(rest, term, 64 - width, width))
+            return LiftedWord(64, lifter.alg.concat(term, rest, width, 64 - width))
+        return LiftedWord(64, lifter.alg.concat(rest, term, 64 - width, width))
 
     return Object(name, size if behind is None else None, size, initial, free=behind is not None)
 
@@ -61,12 +61,12 @@ def laid_object(lifter: Lifter, lies: Collection[str], name: str, term: Any, siz
 
 
 def entry_value(
-    lifter: Lifter, lies: Collection[str], state: State, obj: Object, unequal: str | None = None
+    lifter: Lifter, lies: Collection[str], state: WayState, obj: Object, unequal: str | None = None
 ) -> Any:
     """The value of an entry at the end. It is undefined where the entry is poison.
 
     Of four words the first counts; where the others differ the value is undefined, unless `unequal`
-    says why they may. Raises Incomplete where an address was written to the entry.
+    says why they may. Raises NotModelled where an address was written to the entry.
     """
     term = _whole(lifter, state, obj)
     if FOUR_TIMES not in lies:
@@ -103,12 +103,12 @@ def _repeated(alg: Algebra[Any, Any], term: Any, width: int) -> Any:
     return alg.concat(twice, twice, 2 * width, 2 * width)
 
 
-def _whole(lifter: Lifter, state: State, obj: Object) -> Any:
+def _whole(lifter: Lifter, state: WayState, obj: Object) -> Any:
     """All bytes of an object that holds an entry, as a word."""
     size = obj.size or obj.align
     found = lifter.memory.read(state.memory.get(obj, {}), obj, 0, size)
     if isinstance(found, Address):
-        raise Incomplete("an address was written to an entry")
+        raise NotModelled("an address was written to an entry")
     word = lifter.values.as_word(found)
     if word.poison is not None:
         lifter.undefined.append(Undefinedness(word.poison, "the entry is poison"))

@@ -18,7 +18,7 @@ from verifier.kernel.conform.build_facts import Facts
 from verifier.kernel.conform.entries import copies, entry_value, laid_object, reverse_bytes
 from verifier.kernel.conform.inputs import Free, KernelInputs, Nothing
 from verifier.kernel.llvm.assembled import read_code
-from verifier.kernel.llvm.context import Program
+from verifier.kernel.llvm.context import LinkedModules
 from verifier.kernel.llvm.ir import Int, Pointer
 from verifier.kernel.llvm.lift import Lifter
 from verifier.kernel.llvm.objects import Object
@@ -27,11 +27,11 @@ from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import (
     ENDLESS,
     EndlessLoop,
-    Incomplete,
+    LiftedWord,
     NeverReturns,
+    NotModelled,
     Truth,
     Value,
-    Word,
 )
 from verifier.kernel.llvm.windows import Access, Acting, Windows
 from verifier.kernel.tree.build import BIG_ENDIAN, FOUR_TIMES
@@ -39,7 +39,7 @@ from verifier.kernel.tree.compile import Compiled
 from verifier.kernel.tree.shapes import PREFIX, Parameter, Shape
 from verifier.language.algebra import Algebra, Integers
 
-__all__ = ["Library", "Lifting", "known_features"]
+__all__ = ["LiftedBuild", "Lifting", "known_features"]
 
 WRAPPERS = "wrappers"
 _DEFINED = re.compile(r"^[A-Za-z_][\w \t*]*?\b(\w+)\s*\(", re.M)  # not a call, which is indented
@@ -68,7 +68,7 @@ class Lifting:
     accesses: tuple[Access, ...] = ()
 
 
-class Library:
+class LiftedBuild:
     """The lifted code of one build: its program, the wrappers that call helpers, and the constants
     it names.
     """
@@ -84,7 +84,7 @@ class Library:
             for text in compiled.assembly.values()
             for name, code in read_code(text).items()
         }
-        self.program = Program((main, *modules.values()), self.build.kernel, assembly)
+        self.program = LinkedModules((main, *modules.values()), self.build.kernel, assembly)
         self.wrappers = compiled.wrappers
         self.facts = Facts(self.build, self.constant, assembly)
         self.names = compiled.names
@@ -142,7 +142,7 @@ class Library:
             raise ExtractionError(f"{name} is not defined")
         if isinstance(value, Truth):
             return int(value.term)
-        if not isinstance(value, Word):
+        if not isinstance(value, LiftedWord):
             raise ExtractionError(f"{name} is no word")
         return int(value.term)
 
@@ -164,7 +164,7 @@ class Library:
         Parameters that the model does not have are free. With free_loads, loads from unknown
         addresses return arbitrary values. `acting` is let in between the events of the code.
         `most_rounds` bounds the rounds of one loop. `feasible` says whether a way may be gone.
-        Raises Incomplete.
+        Raises NotModelled.
         """
         inputs = KernelInputs(alg, free, self.build, features, self.main.layout.big_endian)
         objects: dict[str, Object] = {}
@@ -195,8 +195,8 @@ class Library:
             value, state = lifter.call(shape.wrapper, values, memory)
         except (NeverReturns, EndlessLoop):
             raise
-        except Incomplete as error:
-            raise Incomplete(self.facts.named(str(error))) from error
+        except NotModelled as error:
+            raise NotModelled(self.facts.named(str(error))) from error
         unequal = self.build.unequal.get(shape.helper)
         lies = self.build.entries
         entries = {
@@ -221,7 +221,7 @@ class Library:
 
     def _windows(self, lifter: Lifter, objects: Mapping[str, Object], acting: Acting) -> Windows:
         if FOUR_TIMES in self.build.entries:
-            raise Incomplete("others act on an entry of four equal words, which is not modelled")
+            raise NotModelled("others act on an entry of four equal words, which is not modelled")
         turned = (
             (lambda term, size: reverse_bytes(lifter.alg, term, size))
             if BIG_ENDIAN in self.build.entries
@@ -260,7 +260,7 @@ class Library:
         """The wrapper's arguments as values. `objects` gets what is behind pointers to entries."""
         function = self.main.function(shape.wrapper)
         if function is None:
-            raise Incomplete(f"no wrapper {shape.wrapper}")
+            raise NotModelled(f"no wrapper {shape.wrapper}")
         values: list[Value] = []
         for parameter, param in zip(shape.parameters(), function.params, strict=True):
             name = parameter.name
@@ -277,14 +277,14 @@ class Library:
                 width = param.type.width
                 term = args[name] if name in args else free.input_word(name, width)
                 values.append(
-                    Word(
+                    LiftedWord(
                         width,
                         term,
                         term if isinstance(term, int) and isinstance(alg, Integers) else None,
                     )
                 )
             else:
-                raise Incomplete(f"{shape.helper} takes something that is no word")
+                raise NotModelled(f"{shape.helper} takes something that is no word")
         return values
 
     def entry_bytes(self, parameter: Parameter) -> int:
@@ -292,17 +292,17 @@ class Library:
         level = parameter.declared[:3]
         function = self.main.function(f"{PREFIX}size_{level}")
         if function is None:
-            raise Incomplete(f"the size of a {level} is not known")
+            raise NotModelled(f"the size of a {level} is not known")
         size = self.constant(f"size_{level}")
         if size is None:
-            raise Incomplete(f"the size of a {level} is not known")
+            raise NotModelled(f"the size of a {level} is not known")
         return size // copies(self.build.entries)
 
     def width(self, shape: Shape, index: int) -> int:
         """The width in bits of a wrapper's parameter: 0 for a truth, the entry's for a pointer."""
         function = self.main.function(shape.wrapper)
         if function is None:
-            raise Incomplete(f"no wrapper {shape.wrapper}")
+            raise NotModelled(f"no wrapper {shape.wrapper}")
         kind = function.params[index].type
         if isinstance(kind, Int):
             return 0 if kind.width == 1 else kind.width
@@ -322,7 +322,7 @@ def _result(lifter: Lifter, value: Value | None) -> tuple[Any, int | None]:
     return word.term, word.width
 
 
-def known_features(library: Library, features: Mapping[str, bool]) -> dict[str, bool]:
+def known_features(library: LiftedBuild, features: Mapping[str, bool]) -> dict[str, bool]:
     """What a variant's features are in the lifted code: name there -> value.
 
     Features that the tree has no number of are left out.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.tree.build import Build
 from verifier.language.algebra import Algebra
 
@@ -88,12 +88,12 @@ class Nothing:
     """No free words: for what must be a constant."""
 
     def input_word(self, name: str, width: int) -> Any:
-        """Raises Incomplete: nothing is free."""
-        raise Incomplete(f"{name} is not a constant")
+        """Raises NotModelled: nothing is free."""
+        raise NotModelled(f"{name} is not a constant")
 
     def input_bool(self, name: str) -> Any:
-        """Raises Incomplete: nothing is free."""
-        raise Incomplete(f"{name} is not a constant")
+        """Raises NotModelled: nothing is free."""
+        raise NotModelled(f"{name} is not a constant")
 
 
 class Given:

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 from verifier.base.errors import SpecError, match_all
 from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform import decide
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.lifted_library import KernelAnswers
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
@@ -36,9 +36,9 @@ from verifier.model.arch import Layout
 from verifier.model.laws import Law, load_laws
 
 __all__ = [
-    "Contradicted",
-    "Fails",
-    "Holds",
+    "LawContradicted",
+    "LawFails",
+    "LawHolds",
     "LawReport",
     "NotApplicable",
     "NotKnown",
@@ -49,7 +49,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class LawHolds:
     """True for all values that the law speaks of."""
 
     variant: str
@@ -59,7 +59,7 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
-class Fails:
+class LawFails:
     """False for these values of its parameters, also with plain integers.
 
     `free`: features and memory that helpers look at.
@@ -73,7 +73,7 @@ class Fails:
 
 
 @dataclass(frozen=True, slots=True)
-class Contradicted:
+class LawContradicted:
     """False by the solver, and not with plain integers, for the same values: a defect of the tool.
     """
 
@@ -101,11 +101,11 @@ class NotApplicable:
     reason: str
 
 
-LawResult: TypeAlias = Holds | Fails | Contradicted | NotKnown | NotApplicable
+LawResult: TypeAlias = LawHolds | LawFails | LawContradicted | NotKnown | NotApplicable
 _WORDS: Mapping[type, str] = {
-    Holds: "proved",
-    Fails: "refuted",
-    Contradicted: "contradiction",
+    LawHolds: "proved",
+    LawFails: "refuted",
+    LawContradicted: "contradiction",
     NotKnown: "incomplete",
     NotApplicable: "not applicable",
 }
@@ -148,7 +148,7 @@ def judge_laws(
     match_all("law", names, [law.name for law in known])
     laws = [law for law in known if any(fnmatch.fnmatchcase(law.name, g) for g in names)]
     builds = load_builds()
-    libraries: dict[str, Library] = {}
+    libraries: dict[str, LiftedBuild] = {}
     results: list[LawResult] = []
     seconds: dict[str, float] = {}
     asked = layouts(variants, arch_dir)
@@ -187,7 +187,7 @@ def judge_laws(
 def judge_law(
     law: Law,
     layout: Layout,
-    library: Library | None,
+    library: LiftedBuild | None,
     backend: str = "z3",
     timeout: float | None = 60,
 ) -> LawResult:
@@ -215,7 +215,7 @@ def judge_law(
             return NotApplicable(variant, law, error.message)
         raise
 
-    def ask(setting: decide.Setting) -> decide.Question[KernelAnswers]:
+    def ask(setting: decide.Setting) -> decide.ClaimQuestion[KernelAnswers]:
         alg = setting.alg
         machine = Machine(alg)
         machine.memo = memo = KernelAnswers(library, layout, alg, setting.free)
@@ -234,25 +234,25 @@ def judge_law(
             for met in memo.met.values()
             for reason, condition in met.items()
         ]
-        return decide.Question((given,), tuple(undefined), wrong, memo)
+        return decide.ClaimQuestion((given,), tuple(undefined), wrong, memo)
 
     names = [p.name for p in holds.params]
     verdict = decide.decide(make_backend(backend, timeout), ask, names)
     match verdict:
-        case decide.Holds(memo):
-            return Holds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
-        case decide.Fails(values):
+        case decide.ClaimHolds(memo):
+            return LawHolds(variant, law, (*memo.notes, *memo.outside), time.perf_counter() - start)
+        case decide.ClaimFails(values):
             free = {name: value for name, value in values.items() if name not in names}
-            return Fails(
+            return LawFails(
                 variant,
                 law,
                 {name: values[name] for name in names},
                 free,
                 time.perf_counter() - start,
             )
-        case decide.Contradiction(values, reason):
-            return Contradicted(variant, law, values, reason)
-        case decide.Undefined() | decide.Vacuous() | decide.Unknown():
+        case decide.ClaimContradicted(values, reason):
+            return LawContradicted(variant, law, values, reason)
+        case decide.ClaimUndefined() | decide.ClaimVacuous() | decide.ClaimUnknown():
             return NotKnown(variant, law, decide.why(verdict))
 
 
@@ -271,14 +271,14 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
     for result in report.results:
         head = f"{result.variant}/{result.law.level}/law/{result.law.name}"
         match result:
-            case Fails(values=values):
+            case LawFails(values=values):
                 lines.append(f"refuted        {head}: {_listed(values)}")
                 lines += [
                     f"    with {name} = {value:#x}" for name, value in result.free.items() if value
                 ]
                 said = f"{result.law.holds.text.rstrip()}\n({result.law.source})"
                 lines.append(indent(said, "    "))
-            case Contradicted(values=values, reason=reason):
+            case LawContradicted(values=values, reason=reason):
                 lines.append(
                     f"contradiction  {head}: {_listed(values)} refutes, says the solver; {reason}"
                 )
@@ -286,7 +286,7 @@ def laws_text(report: LawReport, verbose: bool = False) -> str:
                 lines.append(f"incomplete     {head}: {reason}")
             case NotApplicable(reason=reason) if verbose:
                 lines.append(f"not applicable {head}: {reason}")
-            case Holds() if verbose:
+            case LawHolds() if verbose:
                 lines.append(f"proved         {head}")
         if result.law.option_c and verbose:
             lines.append(f"    option C: {result.law.option_c}")
@@ -317,17 +317,17 @@ def laws_json(report: LawReport) -> dict[str, Any]:
             "source": result.law.source,
         }
         match result:
-            case Fails(values=values):
+            case LawFails(values=values):
                 row["values"] = {k: f"{v:#x}" for k, v in values.items()}
                 row["with"] = {k: f"{v:#x}" for k, v in result.free.items()}
                 row["replayed"] = True
-            case Contradicted(values=values, reason=reason):
+            case LawContradicted(values=values, reason=reason):
                 row["values"] = {k: f"{v:#x}" for k, v in values.items()}
                 row["replayed"] = False
                 row["reason"] = reason
             case NotKnown(reason=reason) | NotApplicable(reason=reason):
                 row["reason"] = reason
-            case Holds(rests_on=notes):
+            case LawHolds(rests_on=notes):
                 row["rests_on"] = list(notes)
         rows.append(row)
     return {
@@ -350,7 +350,7 @@ def laws_junit(report: LawReport) -> str:
             continue
         name = f"{result.law.level}/{result.law.name}"
         match result:
-            case Fails(values=values, seconds=seconds):
+            case LawFails(values=values, seconds=seconds):
                 cases.append(
                     (
                         result.variant,
@@ -360,7 +360,7 @@ def laws_junit(report: LawReport) -> str:
                         f"{result.law.holds.text}: {_listed(values)}",
                     )
                 )
-            case Contradicted(values=values, reason=reason):
+            case LawContradicted(values=values, reason=reason):
                 cases.append(
                     (
                         result.variant,
@@ -372,7 +372,7 @@ def laws_junit(report: LawReport) -> str:
                 )
             case NotKnown(reason=reason):
                 cases.append((result.variant, name, 0.0, "error", reason))
-            case Holds(seconds=seconds):
+            case LawHolds(seconds=seconds):
                 cases.append((result.variant, name, seconds, "", ""))
     cases += [
         (variant, "undecided", 0.0, "error", "not judged: the run was stopped")

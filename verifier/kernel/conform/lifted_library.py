@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from verifier.kernel.conform.atomicity import RESTS_ON, Judge, rooms_of
-from verifier.kernel.conform.helpers import Library, Lifting, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, Lifting, known_features
 from verifier.kernel.conform.inputs import Free
 from verifier.kernel.conform.model_side import pair
 from verifier.kernel.conform.outcomes import MOST_ROUNDS
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import AllOutside, Incomplete
+from verifier.kernel.llvm.values import AllOutside, NotModelled
 from verifier.language.algebra import Algebra
 from verifier.language.machine import LIFTED, Memory, Room
 from verifier.language.syntax import BOOL, Function
@@ -33,7 +33,7 @@ class KernelAnswers(Memory[Any, Any]):
     A helper of the kernel's is lifted when it is first asked for.
 
     library  the lifted code; None: everything is arch/'s
-    strict   Incomplete is raised where the kernel has no such helper; else arch/'s stands, and
+    strict   NotModelled is raised where the kernel has no such helper; else arch/'s stands, and
              `stays` says why
     judge    says which helpers are one step; None: nobody acts within any
     met      call -> why C leaves open what it does, or why that is not modelled -> under which
@@ -45,7 +45,7 @@ class KernelAnswers(Memory[Any, Any]):
 
     def __init__(
         self,
-        library: Library | None,
+        library: LiftedBuild | None,
         layout: Layout,
         alg: Algebra[Any, Any],
         free: Free,
@@ -107,8 +107,8 @@ class KernelAnswers(Memory[Any, Any]):
         try:
             lifted, _ = self._lift(function, args)
             if (lifted.width or BOOL) != function.returns:
-                raise Incomplete(f"{function.name} has a result of another width in the kernel")
-        except Incomplete as error:
+                raise NotModelled(f"{function.name} has a result of another width in the kernel")
+        except NotModelled as error:
             if self.strict:
                 raise
             self._stay(function, str(error))
@@ -140,7 +140,7 @@ class KernelAnswers(Memory[Any, Any]):
                 self._beyond(function, str(outside))
                 self._pointed[key] = None
                 return None
-            except Incomplete as error:
+            except NotModelled as error:
                 if self.strict:
                     raise
                 self._stay(function, str(error))
@@ -173,7 +173,7 @@ class KernelAnswers(Memory[Any, Any]):
                 raise
             self._beyond(function, str(outside))
             return None
-        except Incomplete as error:
+        except NotModelled as error:
             room.undo()
             if self.strict:
                 raise
@@ -235,7 +235,7 @@ class KernelAnswers(Memory[Any, Any]):
         assert self.library is not None
         shape = self.library.shapes.get(function.name)
         if shape is None:
-            raise Incomplete(f"this kernel has no {function.name}")
+            raise NotModelled(f"this kernel has no {function.name}")
         pairs = pair(self.library, shape, function)
         given = dict(zip([p.name for p in function.params], args, strict=True))
         words, names = {p.wrapper: given[p.model] for p in pairs}, {
@@ -291,7 +291,7 @@ class KernelHelpers:
 
     def __init__(
         self,
-        libraries: Mapping[str, Library],
+        libraries: Mapping[str, LiftedBuild],
         version: str,
         levels: Mapping[str, Callable[[str], str]],
     ) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.kernel.conform.helpers import Library
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.conform.helpers import LiftedBuild
+from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Algebra
 from verifier.language.evaluate import evaluated
@@ -47,8 +47,8 @@ class Modelled:
     entries: Mapping[str, Any]
 
 
-def pair(library: Library, shape: Shape, function: Function) -> list[Pairing]:
-    """The parameters of both sides. Incomplete where they do not fit together."""
+def pair(library: LiftedBuild, shape: Shape, function: Function) -> list[Pairing]:
+    """The parameters of both sides. NotModelled where they do not fit together."""
     named = {p.name: p for p in function.params}
     rest = [p for p in function.params if p.name not in {q.model for q in shape.parameters()}]
     found: list[Pairing] = []
@@ -57,20 +57,20 @@ def pair(library: Library, shape: Shape, function: Function) -> list[Pairing]:
             continue
         if parameter.model is not None:
             if parameter.model not in named:
-                raise Incomplete(f"the model's helper has no parameter {parameter.model}")
+                raise NotModelled(f"the model's helper has no parameter {parameter.model}")
             param = named[parameter.model]
         elif rest:
             param = rest.pop(0)
         else:
-            raise Incomplete("the kernel's helper takes more than the model's")
+            raise NotModelled("the kernel's helper takes more than the model's")
         width = library.width(shape, index)
         if param.by_ref != (parameter.role == "entry"):
-            raise Incomplete(f"{param.name} is a pointer on one side only")
+            raise NotModelled(f"{param.name} is a pointer on one side only")
         if param.type != (BOOL if width == 0 else width):
-            raise Incomplete(f"{param.name} has another width in the kernel: {width or 'a truth'}")
+            raise NotModelled(f"{param.name} has another width in the kernel: {width or 'a truth'}")
         found.append(Pairing(parameter.name, param.name, width, param.by_ref))
     if rest:
-        raise Incomplete(f"the kernel's helper takes no {rest[0].name}")
+        raise NotModelled(f"the kernel's helper takes no {rest[0].name}")
     return found
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from verifier.kernel.conform.helpers import Library, Lifting
+from verifier.kernel.conform.helpers import LiftedBuild, Lifting
 from verifier.kernel.conform.inputs import Free
 from verifier.kernel.conform.model_side import Pairing
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.llvm.windows import Access
 from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Algebra, Integers
@@ -75,7 +75,7 @@ def happenings(layout: Layout, level: str, named: Callable[[str], str]) -> tuple
     return tuple(Happening(event.name, when, after, event.stores) for event, when, after in found)
 
 
-class Hardware:
+class ChosenEvents:
     """Lets the chosen events happen, each once at each point, in arch/'s order; and notes which
     did.
     """
@@ -151,7 +151,7 @@ class Side(Protocol):
 class KernelSide:
     """The kernel's helper. Not `inner`: nobody acts within it, only before and after."""
 
-    library: Library
+    library: LiftedBuild
     shape: Shape
     features: Mapping[str, bool]
     events: tuple[Happening, ...]
@@ -163,7 +163,7 @@ class KernelSide:
     def outcome(
         self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose
     ) -> Outcome:
-        hardware = Hardware(alg, self.events, self.entry.width, choose)
+        hardware = ChosenEvents(alg, self.events, self.entry.width, choose)
         name = self.entry.wrapper
         given = {**args, name: hardware.act(BEFORE, args[name], alg.truth(True))}
         lifted = self._lift(alg, free, given, hardware)
@@ -183,7 +183,7 @@ class KernelSide:
         )
 
     def _lift(
-        self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], hardware: Hardware
+        self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], hardware: ChosenEvents
     ) -> Lifting:
         plain = isinstance(alg, Integers)
         if self.inner:
@@ -210,7 +210,7 @@ class KernelSide:
 class _Disturbed(Machine[Any, Any]):
     """Evaluates arch/'s text, with the hardware let in where it says so."""
 
-    def __init__(self, alg: Algebra[Any, Any], acting: Hardware) -> None:
+    def __init__(self, alg: Algebra[Any, Any], acting: ChosenEvents) -> None:
         super().__init__(alg)
         self.acting = acting
 
@@ -230,7 +230,7 @@ class ArchSide:
     def outcome(
         self, alg: Algebra[Any, Any], free: Free, args: Mapping[str, Any], choose: Choose
     ) -> Outcome:
-        hardware = Hardware(alg, self.events, self.entry.width, choose)
+        hardware = ChosenEvents(alg, self.events, self.entry.width, choose)
         values = {p.model: args[p.wrapper] for p in self.pairs}
         values[self.entry.model] = hardware.act(BEFORE, values[self.entry.model], alg.truth(True))
         result, after = evaluated(_Disturbed(alg, hardware), self.function, values)
@@ -253,7 +253,7 @@ def same(alg: Algebra[Any, Any], width: int, one: Outcome, two: Outcome) -> Any:
     found = [alg.eq(one.entry, two.entry, width), alg.same(one.stored, two.stored)]
     if one.width is not None and two.width is not None:
         if one.width != two.width:
-            raise Incomplete("the results have different widths")
+            raise NotModelled("the results have different widths")
         found.append(
             alg.eq(one.result, two.result, one.width)
             if one.width
@@ -265,7 +265,7 @@ def same(alg: Algebra[Any, Any], width: int, one: Outcome, two: Outcome) -> Any:
 def all_outcomes(side: Side, free: Free, args: Mapping[str, Any]) -> Iterator[Outcome]:
     """With numbers: what the side comes to, by every choice that makes a difference.
 
-    Incomplete where there are too many.
+    NotModelled where there are too many.
     """
     alg, script = Integers(), list[bool]()
     for _ in range(MOST_WAYS):
@@ -281,4 +281,4 @@ def all_outcomes(side: Side, free: Free, args: Mapping[str, Any]) -> Iterator[Ou
         if not taken:
             return
         script = [*taken[:-1], True]
-    raise Incomplete("there are too many choices to try them all")
+    raise NotModelled("there are too many choices to try them all")

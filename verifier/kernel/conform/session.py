@@ -17,7 +17,7 @@ from pathlib import Path
 from verifier.base.errors import UsageError, match_all
 from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform.conform import conform_variant
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.lifted_library import KernelHelpers
 from verifier.kernel.conform.results import (
     Absent,
@@ -115,7 +115,7 @@ def level_names() -> dict[str, Callable[[str], str]]:
 
 def build_library(
     tree: Path, build: Build, cache: Path | None = None
-) -> tuple[Library, tuple[Stage, ...], tuple[str, ...]]:
+) -> tuple[LiftedBuild, tuple[Stage, ...], tuple[str, ...]]:
     """The lifted helpers of a build of a tree, what it took, and the options that were refused."""
     opened = open_tree(tree)
     tools = find_toolchain()
@@ -123,7 +123,7 @@ def build_library(
     configured = configure(opened, build, tools, cache)
     compiled = compile_build(configured, shapes, cache)
     start = time.perf_counter()
-    library = Library(compiled, shapes)
+    library = LiftedBuild(compiled, shapes)
     parsed = time.perf_counter() - start
     stages = (
         Stage(f"configure {build.name}", configured.seconds),
@@ -133,7 +133,7 @@ def build_library(
     return library, stages, configured.refused
 
 
-def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> Library:
+def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> LiftedBuild:
     """The lifted helpers that stand for a variant. UsageError where no build does."""
     build = build_for(load_builds(), layout.variant.name)
     if build is None:
@@ -149,7 +149,7 @@ def kernel_helpers(
 ) -> KernelHelpers:
     """The lifted helpers of a tree for these variants, where a build stands for them."""
     opened, builds = open_tree(tree), load_builds()
-    made: dict[str, Library] = {}
+    made: dict[str, LiftedBuild] = {}
     found = {}
     for layout in wanted:
         build = build_for(builds, layout.variant.name)

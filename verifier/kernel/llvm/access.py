@@ -8,13 +8,13 @@ from verifier.kernel.llvm.ir import Array, Int, Pointer, Struct, Type
 from verifier.kernel.llvm.objects import Contents, Object
 from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Address, Case, Group, Incomplete, Value
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, Case, NotModelled, Value, ValueGroup
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["load", "load_scalar", "scatter", "shifted", "store", "store_scalar"]
 
 
-def _cases(l: Context, address: Address, s: State, reading: bool = False) -> list[Case]:
+def _cases(l: Context, address: Address, s: WayState, reading: bool = False) -> list[Case]:
     """The cases of an address that is about to be used.
 
     A case that is no object is given up, and the others are kept. With free_loads, a load from such
@@ -37,11 +37,11 @@ def _cases(l: Context, address: Address, s: State, reading: bool = False) -> lis
                 l.outside.append(Undefinedness(null, f"{case.base.name[1:]} is 0"))
     if not kept:
         l.lost.pop()
-        raise Incomplete("the address of an access is not known")
+        raise NotModelled("the address of an access is not known")
     return kept
 
 
-def load_scalar(l: Context, address: Address, size: int, s: State) -> Value:
+def load_scalar(l: Context, address: Address, size: int, s: WayState) -> Value:
     """`size` bytes from an address."""
     if l.windows is not None:
         l.windows.before(l, address, size, s)
@@ -50,11 +50,11 @@ def load_scalar(l: Context, address: Address, size: int, s: State) -> Value:
         value = _load_case(l, case, size, s)
         found = value if found is None else l.values.choose(case.when, value, found)
     if found is None:
-        raise Incomplete("an address without a case")
+        raise NotModelled("an address without a case")
     return found
 
 
-def _load_case(l: Context, case: Case, size: int, s: State) -> Value:
+def _load_case(l: Context, case: Case, size: int, s: WayState) -> Value:
     if l.free_loads and (
         not isinstance(case.base, Object)
         or (case.base.free and case.base.size is None and case.offset.number is None)
@@ -75,7 +75,7 @@ def _load_case(l: Context, case: Case, size: int, s: State) -> Value:
     return found
 
 
-def store_scalar(l: Context, address: Address, size: int, value: Value, s: State) -> None:
+def store_scalar(l: Context, address: Address, size: int, value: Value, s: WayState) -> None:
     """`size` bytes to an address."""
     if l.windows is not None:
         l.windows.before(l, address, size, s)
@@ -98,7 +98,7 @@ def store_scalar(l: Context, address: Address, size: int, value: Value, s: State
         s.memory[case.base] = contents
 
 
-def load(l: Context, module: Module, kind: Type, address: Address, s: State) -> Value:
+def load(l: Context, module: Module, kind: Type, address: Address, s: WayState) -> Value:
     """A value of any type from memory."""
     kind = resolved(module, kind)
     match kind:
@@ -123,19 +123,19 @@ def load(l: Context, module: Module, kind: Type, address: Address, s: State) -> 
         case Struct(fields):
             parts = [load(l, module, field, shifted(l, address, module.layout.offset(kind, n)), s)
                      for n, field in enumerate(fields)]
-            return Group(tuple(parts))
+            return ValueGroup(tuple(parts))
         case Array(count, element):
             step = module.layout.size(element)
-            return Group(
+            return ValueGroup(
                 tuple(
                     load(l, module, element, shifted(l, address, n * step), s) for n in range(count)
                 )
             )
         case _:
-            raise Incomplete("a load of an unknown type")
+            raise NotModelled("a load of an unknown type")
 
 
-def _load_pointer(l: Context, address: Address, s: State) -> Address:
+def _load_pointer(l: Context, address: Address, s: WayState) -> Address:
     """A pointer from memory.
 
     One that a free object holds from the start points to an object of its own.
@@ -158,7 +158,9 @@ def _load_pointer(l: Context, address: Address, s: State) -> Address:
     return l.values.as_address(load_scalar(l, address, l.pointer_width // 8, s), l.pointer_width)
 
 
-def store(l: Context, module: Module, kind: Type, address: Address, value: Value, s: State) -> None:
+def store(
+    l: Context, module: Module, kind: Type, address: Address, value: Value, s: WayState
+) -> None:
     """A value of any type to memory."""
     kind = resolved(module, kind)
     match kind:
@@ -166,15 +168,15 @@ def store(l: Context, module: Module, kind: Type, address: Address, value: Value
             store_scalar(l, address, -(-width // 8), value, s)
         case Pointer():
             store_scalar(l, address, l.pointer_width // 8, value, s)
-        case Struct(fields) if isinstance(value, Group):
+        case Struct(fields) if isinstance(value, ValueGroup):
             for n, (field, part) in enumerate(zip(fields, value.parts, strict=True)):
                 store(l, module, field, shifted(l, address, module.layout.offset(kind, n)), part, s)
-        case Array(_, element) if isinstance(value, Group):
+        case Array(_, element) if isinstance(value, ValueGroup):
             step = module.layout.size(element)
             for n, part in enumerate(value.parts):
                 store(l, module, element, shifted(l, address, n * step), part, s)
         case _:
-            raise Incomplete("a store of an unknown type")
+            raise NotModelled("a store of an unknown type")
 
 
 def shifted(l: Context, address: Address, offset: int) -> Address:
@@ -192,6 +194,6 @@ def scatter(
     l: Context, module: Module, kind: Type, value: Value, obj: Object, at: int, contents: Contents
 ) -> Contents:
     """Write a constant of any type into contents."""
-    state = State((), {}, {obj: contents})
+    state = WayState((), {}, {obj: contents})
     store(l, module, kind, l.pointer(obj, at), value, state)
     return state.memory[obj]

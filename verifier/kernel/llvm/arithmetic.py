@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from verifier.kernel.llvm.values import Incomplete, Truth, Values, Word
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Values
 
 __all__ = ["Ops"]
 
@@ -35,22 +35,22 @@ class Ops:
         """Is the highest bit set?"""
         return self.alg.slt(term, self.const(0, width), width)
 
-    def binary(self, op: str, a: Word, b: Word, flags: tuple[str, ...]) -> Word:
+    def binary(self, op: str, a: LiftedWord, b: LiftedWord, flags: tuple[str, ...]) -> LiftedWord:
         """The result, poison where an operand is or where a flag's promise is broken."""
         width = a.width
         if op in ("shl", "lshr", "ashr"):
             return self._shift(op, a, b, flags)
         if op not in _ALGEBRA:
-            raise Incomplete(f"operation {op}")
+            raise NotModelled(f"operation {op}")
         number = None
         if a.number is not None and b.number is not None:
             number = _PYTHON[op](a.number, b.number) & ((1 << width) - 1)
         term = self.const(number, width) if number is not None else self._apply(op, a, b)
         broken = [self._promise(op, flag, a, b, term) for flag in flags]
         poison = self.values.either(a.poison, b.poison, *broken)
-        return Word(width, term, number, poison)
+        return LiftedWord(width, term, number, poison)
 
-    def _apply(self, op: str, a: Word, b: Word) -> Any:
+    def _apply(self, op: str, a: LiftedWord, b: LiftedWord) -> Any:
         """The term; an operand that does not change the other is left away."""
         for one, other in ((a, b), (b, a)):
             if one.number == 0 and (op in ("or", "xor", "add") or (op == "sub" and one is b)):
@@ -65,7 +65,7 @@ class Ops:
             return self.alg.bnot(a.term, a.width)
         return getattr(self.alg, _ALGEBRA[op])(a.term, b.term, a.width)
 
-    def _promise(self, op: str, flag: str, a: Word, b: Word, result: Any) -> Any:
+    def _promise(self, op: str, flag: str, a: LiftedWord, b: LiftedWord, result: Any) -> Any:
         """The condition under which a flag's promise is broken."""
         alg, width = self.alg, a.width
         if flag == "disjoint" and op == "or":
@@ -82,9 +82,9 @@ class Ops:
                 alg.bxor(b.term, result, width) if op == "add" else alg.bxor(a.term, b.term, width)
             )
             return self.sign(alg.band(left, right, width), width)
-        raise Incomplete(f"flag {flag} of {op}")
+        raise NotModelled(f"flag {flag} of {op}")
 
-    def _mul_overflows(self, flag: str, a: Word, b: Word) -> Any:
+    def _mul_overflows(self, flag: str, a: LiftedWord, b: LiftedWord) -> Any:
         alg, width = self.alg, a.width
         widen = alg.zext if flag == "nuw" else alg.sext
         product = alg.mul(
@@ -93,7 +93,7 @@ class Ops:
         back = widen(alg.extract(product, 0, width), width, 2 * width)
         return alg.neg(alg.eq(product, back, 2 * width))
 
-    def _shift(self, op: str, a: Word, b: Word, flags: tuple[str, ...]) -> Word:
+    def _shift(self, op: str, a: LiftedWord, b: LiftedWord, flags: tuple[str, ...]) -> LiftedWord:
         alg, width = self.alg, a.width
         number = None
         if a.number is not None and b.number is not None and b.number < width:
@@ -116,11 +116,11 @@ class Ops:
         for flag in flags:
             back = {"nuw": "lshr", "nsw": "ashr", "exact": "shl"}.get(flag)
             if back is None or (flag == "exact") == (op == "shl"):
-                raise Incomplete(f"flag {flag} of {op}")
+                raise NotModelled(f"flag {flag} of {op}")
             broken.append(alg.neg(alg.eq(getattr(alg, back)(term, b.term, width), a.term, width)))
-        return Word(width, term, number, self.values.either(a.poison, b.poison, *broken))
+        return LiftedWord(width, term, number, self.values.either(a.poison, b.poison, *broken))
 
-    def divide(self, op: str, a: Word, b: Word, exact: bool) -> tuple[Word, Any]:
+    def divide(self, op: str, a: LiftedWord, b: LiftedWord, exact: bool) -> tuple[LiftedWord, Any]:
         """udiv, urem, sdiv or srem, and the condition under which it is undefined."""
         alg, width = self.alg, a.width
         undefined = self.values.either(b.poison, alg.eq(b.term, self.const(0, width), width))
@@ -143,7 +143,7 @@ class Ops:
         inexact = None
         if exact:
             inexact = alg.neg(alg.eq(rest, self.const(0, width), width))
-        return Word(width, result, None, self.values.either(a.poison, inexact)), undefined
+        return LiftedWord(width, result, None, self.values.either(a.poison, inexact)), undefined
 
     def _magnitude(self, term: Any, flip: Any, width: int) -> Any:
         return self.alg.ite(flip, self.alg.sub(self.const(0, width), term, width), term, width)
@@ -173,7 +173,7 @@ class Ops:
             )
         return alg.extract(quotient, 0, width), alg.extract(rest, 0, width)
 
-    def compare(self, predicate: str, a: Word, b: Word) -> Truth:
+    def compare(self, predicate: str, a: LiftedWord, b: LiftedWord) -> Truth:
         """icmp on words."""
         alg, width = self.alg, a.width
         poison = self.values.either(a.poison, b.poison)
@@ -191,7 +191,7 @@ class Ops:
             less = (alg.slt if predicate[0] == "s" else alg.ult)(x.term, y.term, width)
         return Truth(alg.neg(less) if predicate[1:] in ("ge", "le") else less, poison)
 
-    def same_sign(self, a: Word, b: Word) -> Any:
+    def same_sign(self, a: LiftedWord, b: LiftedWord) -> Any:
         """The truth that both words are negative or neither is, as signed numbers."""
         return self.alg.same(self.sign(a.term, a.width), self.sign(b.term, b.width))
 
@@ -206,7 +206,7 @@ class Ops:
             return Truth(alg.any(a.term, b.term), self.values.either(poison, overlap))
         if op in ("xor", "add", "sub") and not flags:
             return Truth(self.exclusive(a.term, b.term), poison)
-        raise Incomplete(f"operation {op} on i1")
+        raise NotModelled(f"operation {op} on i1")
 
     def exclusive(self, a: Any, b: Any) -> Any:
         """a or b, but not both."""
@@ -217,7 +217,9 @@ class Ops:
                 return alg.neg(other) if known else other
         return alg.neg(alg.same(a, b))
 
-    def widen(self, value: Word | Truth, width: int, signed: bool, nneg: bool = False) -> Word:
+    def widen(
+        self, value: LiftedWord | Truth, width: int, signed: bool, nneg: bool = False
+    ) -> LiftedWord:
         """zext or sext."""
         alg = self.alg
         if isinstance(value, Truth):
@@ -225,7 +227,7 @@ class Ops:
             one = (1 << width) - 1 if signed else 1
             number = None if known is None else one if known else 0
             term = alg.ite(value.term, self.const(one, width), self.const(0, width), width)
-            return Word(
+            return LiftedWord(
                 width, term, number, self.values.either(value.poison, value.term if nneg else None)
             )
         number = value.number
@@ -233,16 +235,16 @@ class Ops:
             number |= (1 << width) - (1 << value.width)
         term = (alg.sext if signed else alg.zext)(value.term, value.width, width)
         broken = self.sign(value.term, value.width) if nneg else None
-        return Word(width, term, number, self.values.either(value.poison, broken))
+        return LiftedWord(width, term, number, self.values.either(value.poison, broken))
 
-    def narrow(self, value: Word, width: int, flags: tuple[str, ...]) -> Word | Truth:
+    def narrow(self, value: LiftedWord, width: int, flags: tuple[str, ...]) -> LiftedWord | Truth:
         """trunc; to a truth for one bit."""
         alg = self.alg
         term = alg.extract(value.term, 0, width)
         broken = []
         for flag in flags:
             if flag not in ("nuw", "nsw"):
-                raise Incomplete(f"flag {flag} of trunc")
+                raise NotModelled(f"flag {flag} of trunc")
             back = (alg.zext if flag == "nuw" else alg.sext)(term, width, value.width)
             broken.append(alg.neg(alg.eq(back, value.term, value.width)))
         poison = self.values.either(value.poison, *broken)
@@ -252,9 +254,9 @@ class Ops:
                 alg.truth(bool(number)) if number is not None else alg.eq(term, self.const(1, 1), 1)
             )
             return Truth(truth, poison)
-        return Word(width, term, number, poison)
+        return LiftedWord(width, term, number, poison)
 
-    def outside(self, value: Word, bounds: tuple[int, int]) -> Any:
+    def outside(self, value: LiftedWord, bounds: tuple[int, int]) -> Any:
         """The condition that a word is not within a range(a, b), which may wrap."""
         alg, width = self.alg, value.width
         low, high = (self.const(b, width) for b in bounds)

@@ -12,14 +12,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Code", "read_code"]
+__all__ = ["MachineCode", "read_code"]
 
 _LABEL = re.compile(r"(?P<at>[0-9a-f]+) <(?P<name>[^>]+)>:")
 _LINE = re.compile(r"\s*(?P<at>[0-9a-f]+):\s+(?P<text>\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class MachineCode:
     """The instructions of one section, by address."""
 
     lines: Mapping[int, str]
@@ -30,7 +30,7 @@ class Code:
         return min((other for other in self.lines if other > at), default=None)
 
 
-def read_code(text: str) -> dict[str, Code]:
+def read_code(text: str) -> dict[str, MachineCode]:
     """Name of a function -> its code, from what llvm-objdump -d --no-show-raw-insn prints.
 
     >>> text = "00000018 <f>:\\n  18:\\ttst\\tr2, #1  @ a remark\\n  1c:\\tbx\\tlr\\n"
@@ -38,13 +38,13 @@ def read_code(text: str) -> dict[str, Code]:
     >>> code.lines[code.start], code.lines[code.after(code.start)]
     ('tst r2, #1', 'bx lr')
     """
-    found: dict[str, Code] = {}
+    found: dict[str, MachineCode] = {}
     lines: dict[int, str] = {}
     for row in text.splitlines():
         if row.startswith("Disassembly of section"):
             lines = {}
         elif label := _LABEL.fullmatch(row.strip()):
-            found[label["name"]] = Code(lines, int(label["at"], 16))
+            found[label["name"]] = MachineCode(lines, int(label["at"], 16))
         elif line := _LINE.fullmatch(row):
             lines[int(line["at"], 16)] = " ".join(line["text"].partition("@")[0].split())
     return found

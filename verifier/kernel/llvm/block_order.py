@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from verifier.kernel.llvm.ir import Function
-from verifier.kernel.llvm.values import Incomplete
+from verifier.kernel.llvm.ir import IrFunction
+from verifier.kernel.llvm.values import NotModelled
 
 __all__ = ["Loop", "Part", "order"]
 
@@ -28,10 +28,10 @@ class Loop:
 Part: TypeAlias = str | Loop
 
 
-def order(function: Function) -> tuple[Part, ...]:
+def order(function: IrFunction) -> tuple[Part, ...]:
     """Blocks and loops so that each comes after what leads to it.
 
-    Incomplete where a loop has two entries.
+    NotModelled where a loop has two entries.
     """
     edges = {block.label: tuple(dict.fromkeys(block.successors)) for block in function.blocks}
     return _parts(list(edges), edges, {function.blocks[0].label})
@@ -57,7 +57,7 @@ def _parts(
         }
         headers |= entries & members
         if len(headers) != 1:
-            raise Incomplete("a loop with more than one entry")
+            raise NotModelled("a loop with more than one entry")
         header = headers.pop()
         rest = [b for b in component if b != header]
         inner = {b: tuple(to for to in edges[b] if to != header) for b in component}

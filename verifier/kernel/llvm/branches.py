@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from verifier.kernel.llvm.constants import constant, value_of
-from verifier.kernel.llvm.context import Context, Frame
+from verifier.kernel.llvm.context import CallFrame, Context
 from verifier.kernel.llvm.ir import AsmText, Instr
-from verifier.kernel.llvm.values import Incomplete, Truth, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["ENDS"]
 
 
-def _br(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> None:
+def _br(l: Context, frame: CallFrame, label: str, instr: Instr, state: WayState) -> None:
     if not instr.operands:
         l.go(frame, label, instr.labels[0], state)
         return
@@ -23,7 +23,7 @@ def _br(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> Non
         state, value_of(l, frame, instr.operands[0], state), "a branch depends on poison"
     )
     if not isinstance(test, Truth):
-        raise Incomplete("a branch on something else than a truth")
+        raise NotModelled("a branch on something else than a truth")
     yes, no = l.decide(test.term)
     if instr.labels[0] == instr.labels[1]:
         l.go(frame, label, instr.labels[0], state)
@@ -32,7 +32,7 @@ def _br(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> Non
     l.go(frame, label, instr.labels[1], l.paths.take(state, no))
 
 
-def _switch(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> None:
+def _switch(l: Context, frame: CallFrame, label: str, instr: Instr, state: WayState) -> None:
     """Each case in turn.
 
     Cases that lead to one block go there together, since a phi cannot tell them apart.
@@ -46,10 +46,10 @@ def _switch(l: Context, frame: Frame, label: str, instr: Instr, state: State) ->
         case = constant(l, frame.module, typed.type, typed.operand)
         if isinstance(value, Truth) and isinstance(case, Truth):
             same = l.alg.same(value.term, case.term)
-        elif isinstance(value, Word) and isinstance(case, Word):
+        elif isinstance(value, LiftedWord) and isinstance(case, LiftedWord):
             same = l.ops.compare("eq", value, case).term
         else:
-            raise Incomplete("a switch on something else than a word")
+            raise NotModelled("a switch on something else than a word")
         targets.setdefault(target, []).append(same)
         matched.append(same)
     default = l.alg.neg(l.alg.any(*matched)) if matched else l.values.yes
@@ -58,10 +58,10 @@ def _switch(l: Context, frame: Frame, label: str, instr: Instr, state: State) ->
         l.go(frame, label, target, l.paths.take(state, l.decide(l.alg.any(*conditions))[0]))
 
 
-def _callbr(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> None:
+def _callbr(l: Context, frame: CallFrame, label: str, instr: Instr, state: WayState) -> None:
     """`asm goto`: a model says under which condition each label is taken."""
     if not isinstance(instr.callee, AsmText) or instr.dest is not None:
-        raise Incomplete("a callbr that is no plain asm goto")
+        raise NotModelled("a callbr that is no plain asm goto")
     args = [value_of(l, frame, a, state) for a in instr.operands]
     conditions = l.models.branch(l, instr.callee, args, len(instr.labels))
     targets: dict[str, list[Any]] = {}
@@ -79,15 +79,15 @@ def _callbr(l: Context, frame: Frame, label: str, instr: Instr, state: State) ->
         l.go(frame, label, target, l.paths.take(state, decision))
 
 
-def _ret(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> None:
+def _ret(l: Context, frame: CallFrame, label: str, instr: Instr, state: WayState) -> None:
     value = value_of(l, frame, instr.operands[0], state) if instr.operands else None
     frame.returned.append((state, value))
 
 
-def _unreachable(l: Context, frame: Frame, label: str, instr: Instr, state: State) -> None:
+def _unreachable(l: Context, frame: CallFrame, label: str, instr: Instr, state: WayState) -> None:
     l.undefine(state, l.values.yes, f"{frame.function.name} does not return (BUG or unreachable)")
 
 
-ENDS: dict[str, Callable[[Context, Frame, str, Instr, State], None]] = {
+ENDS: dict[str, Callable[[Context, CallFrame, str, Instr, WayState], None]] = {
     "br": _br, "switch": _switch, "callbr": _callbr, "ret": _ret, "unreachable": _unreachable,
 }

@@ -10,41 +10,41 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from verifier.kernel.llvm.access import scatter
-from verifier.kernel.llvm.context import Context, Frame, resolved
+from verifier.kernel.llvm.context import CallFrame, Context, resolved
 from verifier.kernel.llvm.ir import (
+    ConstantItems,
+    ConstantText,
     Expr,
-    Function,
     Int,
     IntConst,
-    Items,
-    Local,
+    IrFunction,
+    IrLocal,
     Null,
     Operand,
     Pointer,
     Struct,
     Symbol,
-    Text,
     Type,
-    Typed,
-    Undefined,
+    TypedOperand,
+    UndefOrPoison,
     Void,
     Zero,
 )
 from verifier.kernel.llvm.objects import Contents, Object
 from verifier.kernel.llvm.read_module import Module
-from verifier.kernel.llvm.values import Group, Incomplete, Truth, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value, ValueGroup
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["constant", "global_object", "value_of"]
 
 
-def value_of(l: Context, frame: Frame, typed: Typed, state: State) -> Value:
+def value_of(l: Context, frame: CallFrame, typed: TypedOperand, state: WayState) -> Value:
     """The value of an operand."""
-    if isinstance(typed.operand, Local):
+    if isinstance(typed.operand, IrLocal):
         try:
             return state.env[typed.operand.name]
         except KeyError:
-            raise Incomplete(f"%{typed.operand.name} is not known here") from None
+            raise NotModelled(f"%{typed.operand.name} is not known here") from None
     return constant(l, frame.module, typed.type, typed.operand, state, frame)
 
 
@@ -53,8 +53,8 @@ def constant(
     module: Module,
     kind: Type,
     operand: Operand,
-    state: State | None = None,
-    frame: Frame | None = None,
+    state: WayState | None = None,
+    frame: CallFrame | None = None,
 ) -> Value:
     """The value of a constant of a type."""
     kind = resolved(module, kind)
@@ -75,18 +75,18 @@ def constant(
             return l.pointer(global_object(l, module, name))
         case Zero():
             return _filled(l, module, kind, False)
-        case Undefined():
+        case UndefOrPoison():
             return _filled(l, module, kind, True)
-        case Items(items):
-            return Group(tuple(constant(l, module, i.type, i.operand) for i in items))
-        case Text(value):
-            return Group(tuple(l.values.word(b, 8) for b in value))
+        case ConstantItems(items):
+            return ValueGroup(tuple(constant(l, module, i.type, i.operand) for i in items))
+        case ConstantText(value):
+            return ValueGroup(tuple(l.values.word(b, 8) for b in value))
         case Expr(instr):
-            shell = frame or Frame(module, Function("constant", Void(), (), ()), {})
-            found = l.step(shell, instr, state or State((), {}))
+            shell = frame or CallFrame(module, IrFunction("constant", Void(), (), ()), {})
+            found = l.step(shell, instr, state or WayState((), {}))
             if found is not None:
                 return found
-    raise Incomplete("a constant of an unknown kind")
+    raise NotModelled("a constant of an unknown kind")
 
 
 def _filled(l: Context, module: Module, kind: Type, poison: bool) -> Value:
@@ -102,9 +102,9 @@ def _filled(l: Context, module: Module, kind: Type, poison: bool) -> Value:
                 constant(l, module, kind, Null()), l.values.yes if poison else None
             )
         case Struct(fields):
-            return Group(tuple(_filled(l, module, f, poison) for f in fields))
+            return ValueGroup(tuple(_filled(l, module, f, poison) for f in fields))
         case _:
-            raise Incomplete("zero or poison of a large type")
+            raise NotModelled("zero or poison of a large type")
 
 
 def global_object(l: Context, module: Module, name: str) -> Object:
@@ -159,10 +159,10 @@ def _size(module: Module, kind: Type) -> int | None:
 
 def _constant_bytes(
     l: Context, module: Module, kind: Type, operand: Operand
-) -> Callable[[int], Word]:
-    """Reads the units of a constant; what is no number raises Incomplete when it is read."""
+) -> Callable[[int], LiftedWord]:
+    """Reads the units of a constant; what is no number raises NotModelled when it is read."""
 
-    def unit(offset: int) -> Word:
+    def unit(offset: int) -> LiftedWord:
         contents: Contents = {}
         size = module.layout.size(kind)
         holder = Object("a constant", size, 8, lambda _: l.values.word(0, 64))

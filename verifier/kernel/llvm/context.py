@@ -15,17 +15,26 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from verifier.kernel.llvm.arithmetic import Ops
-from verifier.kernel.llvm.assembled import Code
-from verifier.kernel.llvm.ir import AsmText, Block, DataLayout, Function, Instr, Type
+from verifier.kernel.llvm.assembled import MachineCode
+from verifier.kernel.llvm.ir import AsmText, BasicBlock, DataLayout, Instr, IrFunction, Type
 from verifier.kernel.llvm.lines import Line
-from verifier.kernel.llvm.objects import Contents, Memory, Object
+from verifier.kernel.llvm.objects import Contents, Object, ObjectMemory
 from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Address, Incomplete, Value, Values, Word
-from verifier.kernel.llvm.ways import Paths, State
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Value, Values
+from verifier.kernel.llvm.ways import WayMerger, WayState
 from verifier.language.algebra import Algebra, Integers
 
-__all__ = ["Context", "Frame", "Inputs", "Models", "Onlooker", "OutOfScope", "Program", "resolved"]
+__all__ = [
+    "Context",
+    "CallFrame",
+    "Inputs",
+    "Models",
+    "Onlooker",
+    "OutOfScope",
+    "LinkedModules",
+    "resolved",
+]
 
 MOST_ROUNDS = 1200  # of one loop: parisc stores to 1024 ptes
 
@@ -44,7 +53,7 @@ class Inputs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class LinkedModules:
     """Modules that call each other.
 
     A function of one's own module goes before one of another. `assembly` has the functions of files
@@ -53,9 +62,9 @@ class Program:
 
     modules: tuple[Module, ...]
     arch: str
-    assembly: Mapping[str, Code] = field(default_factory=dict)
+    assembly: Mapping[str, MachineCode] = field(default_factory=dict)
 
-    def find(self, name: str, near: Module) -> tuple[Module, Function] | None:
+    def find(self, name: str, near: Module) -> tuple[Module, IrFunction] | None:
         """The function of a name, as a module calls it, and its module; None where it is nowhere.
         """
         for module in (near, *self.modules):
@@ -71,33 +80,33 @@ class Models(Protocol):
     """
 
     def asm(
-        self, l: Context, text: AsmText, instr: Instr, args: list[Value], state: State
+        self, l: Context, text: AsmText, instr: Instr, args: list[Value], state: WayState
     ) -> Value | None:
-        """What a piece of inline assembly gives and does. Incomplete where it is not known."""
+        """What a piece of inline assembly gives and does. NotModelled where it is not known."""
 
     def branch(self, l: Context, text: AsmText, args: list[Value], labels: int) -> list[Any]:
         """When an asm goto falls through, and when it goes to each label; None for never."""
     def call(
-        self, l: Context, name: str, instr: Instr, args: list[Value], state: State
+        self, l: Context, name: str, instr: Instr, args: list[Value], state: WayState
     ) -> Value | None:
-        """What a function gives and does that is not lifted. Incomplete where it is not known."""
+        """What a function gives and does that is not lifted. NotModelled where it is not known."""
 
     def known(self, l: Context, name: str) -> bool:
         """Is it said what a function does, so that its body is not looked at?"""
 
 
 @dataclass(slots=True)
-class Frame:
+class CallFrame:
     """A function being walked.
 
     `label`, `at` and `rounds` (of the loops around it, by header) are the instruction in hand.
     """
 
     module: Module
-    function: Function
-    blocks: dict[str, Block]
-    incoming: dict[str, list[tuple[str, State]]] = field(default_factory=dict)
-    returned: list[tuple[State, Value | None]] = field(default_factory=list)
+    function: IrFunction
+    blocks: dict[str, BasicBlock]
+    incoming: dict[str, list[tuple[str, WayState]]] = field(default_factory=dict)
+    returned: list[tuple[WayState, Value | None]] = field(default_factory=list)
     label: str = ""
     at: int = 0
     rounds: dict[str, int] = field(default_factory=dict)
@@ -114,7 +123,7 @@ class Onlooker(Protocol):
 
     def one_event(self) -> AbstractContextManager[None]:
         """A context in which all accesses are one event: nobody acts in between."""
-    def before(self, l: Context, address: Address, size: int, state: State) -> None:
+    def before(self, l: Context, address: Address, size: int, state: WayState) -> None:
         """An access of `size` bytes begins, and others may act."""
 
 
@@ -132,7 +141,7 @@ class Context(ABC):
     """
 
     def __init__(
-        self, alg: Algebra[Any, Any], program: Program, inputs: Inputs, models: Models,
+        self, alg: Algebra[Any, Any], program: LinkedModules, inputs: Inputs, models: Models,
         feasible: Callable[[Any], bool] | None = None, as_initialised: frozenset[str] = frozenset(),
         numbers: Mapping[str, int] = {},
         addresses: Mapping[str, tuple[int, str]] = {},
@@ -146,15 +155,15 @@ class Context(ABC):
         self.ops = Ops(self.values)
         self.layout: DataLayout = program.modules[0].layout
         self.pointer_width = 8 * self.layout.pointer_bytes
-        self.memory = Memory(self.values, self.layout.big_endian)
-        self.paths = Paths(self.values, self.memory)
+        self.memory = ObjectMemory(self.values, self.layout.big_endian)
+        self.paths = WayMerger(self.values, self.memory)
         self.as_initialised = as_initialised
         self.numbers = numbers  # words of memory that are known to be these, by name
         self.addresses = addresses  # global -> where it lies, and why
         self.free_loads = False
         self._unknown = 0
         self._anything: dict[
-            Any, tuple[tuple[Contents, ...], list[tuple[Word, Value]]]
+            Any, tuple[tuple[Contents, ...], list[tuple[LiftedWord, Value]]]
         ] = {}  # contents count by id, so they must not go
         self.undefined: list[Undefinedness] = []
         self.outside: list[Undefinedness] = []
@@ -166,20 +175,22 @@ class Context(ABC):
         self._decisions: dict[Any, Any] = {}
         self.most_rounds = MOST_ROUNDS
         self.windows: Onlooker | None = None
-        self.frames: list[Frame] = []
+        self.frames: list[CallFrame] = []
 
     # objects
 
     def object(self, name: str, size: int | None, align: int = 8) -> Object:
         """An object whose bytes are free: words of eight bytes called name[offset]."""
 
-        def initial(unit: int) -> Word:
+        def initial(unit: int) -> LiftedWord:
             word = f"{name}[{unit}]"
-            return Word(64, self.inputs.word(word, 64), self.numbers.get(word))
+            return LiftedWord(64, self.inputs.word(word, 64), self.numbers.get(word))
 
         return Object(name, size, align, initial, free=True)
 
-    def anything(self, base: Object | None, offset: Word, size: int, state: State) -> Value:
+    def anything(
+        self, base: Object | None, offset: LiftedWord, size: int, state: WayState
+    ) -> Value:
         """A load from an unknown address: an arbitrary value.
 
         It is the same value where the address is the same and nothing was stored since.
@@ -227,7 +238,7 @@ class Context(ABC):
 
     # conditions
 
-    def undefine(self, state: State, condition: Any, reason: str) -> None:
+    def undefine(self, state: WayState, condition: Any, reason: str) -> None:
         """Behaviour is undefined where the state is reached and the condition holds; None is never.
         """
         if condition is None or self.alg.known(condition) is False:
@@ -236,7 +247,7 @@ class Context(ABC):
         if self.alg.known(where) is not False:
             self.undefined.append(Undefinedness(where, reason))
 
-    def certain(self, state: State, value: Value, reason: str) -> Value:
+    def certain(self, state: WayState, value: Value, reason: str) -> Value:
         """The value, where undefined behaviour begins with its being poison."""
         self.undefine(state, self.values.poison(value), reason)
         return self.values.clean(value)
@@ -275,18 +286,23 @@ class Context(ABC):
         return isinstance(self.alg, Integers)
 
     def promised(
-        self, state: State, value: Value, noundef: bool, bounds: tuple[int, int] | None, what: str
+        self,
+        state: WayState,
+        value: Value,
+        noundef: bool,
+        bounds: tuple[int, int] | None,
+        what: str,
     ) -> Value:
         """The value, with what attributes promise of it."""
         if bounds is not None:
-            if not isinstance(value, Word):
-                raise Incomplete(f"a range of {what}")
+            if not isinstance(value, LiftedWord):
+                raise NotModelled(f"a range of {what}")
             value = self.values.with_poison(value, self.ops.outside(value, bounds))
         return self.certain(state, value, f"{what} is poison") if noundef else value
 
     # leaving a block
 
-    def go(self, frame: Frame, source: str, target: str, state: State | None) -> None:
+    def go(self, frame: CallFrame, source: str, target: str, state: WayState | None) -> None:
         """A state goes from one block to another; None: on no way."""
         if state is not None:
             frame.incoming.setdefault(target, []).append((source, state))
@@ -302,18 +318,18 @@ class Context(ABC):
 
     @abstractmethod
     def run(
-        self, module: Module, function: Function, args: list[Value], state: State
-    ) -> tuple[Value | None, State]:
+        self, module: Module, function: IrFunction, args: list[Value], state: WayState
+    ) -> tuple[Value | None, WayState]:
         """Walk a function from a state on: what it returns, and the state it leaves."""
 
     @abstractmethod
-    def step(self, frame: Frame, instr: Instr, state: State) -> Value | None:
-        """Do one instruction to a state: its value, where it has one. Raises Incomplete."""
+    def step(self, frame: CallFrame, instr: Instr, state: WayState) -> Value | None:
+        """Do one instruction to a state: its value, where it has one. Raises NotModelled."""
 
 
 def resolved(module: Module, kind: Type) -> Type:
-    """The type behind a named one. Raises Incomplete where nothing says what the name means."""
+    """The type behind a named one. Raises NotModelled where nothing says what the name means."""
     try:
         return module.layout.resolve(kind)
     except KeyError as error:
-        raise Incomplete(f"type {error} is not known") from None
+        raise NotModelled(f"type {error} is not known") from None

@@ -10,21 +10,23 @@ from verifier.kernel.llvm.access import load_scalar, shifted, store_scalar
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.ir import Instr, Int
 from verifier.kernel.llvm.objects import Object
-from verifier.kernel.llvm.values import Address, Group, Incomplete, Truth, Value, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Truth, Value, ValueGroup
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["intrinsic"]
 
 MOST_BYTES = 65536  # moved or set by one call
 MOST_OF_ANY = 64  # set by one call, where their number is not constant
 
-Intrinsic: TypeAlias = "Callable[[Context, list[Any], State], Value | None]"
+Intrinsic: TypeAlias = "Callable[[Context, list[Any], WayState], Value | None]"
 
 
-def intrinsic(l: Context, name: str, instr: Instr, args: list[Any], state: State) -> Value | None:
-    """Do what @llvm.NAME does. Incomplete where it is not known."""
+def intrinsic(
+    l: Context, name: str, instr: Instr, args: list[Any], state: WayState
+) -> Value | None:
+    """Do what @llvm.NAME does. NotModelled where it is not known."""
     if "bundle" in instr.flags:
-        raise Incomplete(f"{name} with operand bundles")
+        raise NotModelled(f"{name} with operand bundles")
     base = name.removeprefix("llvm.")
     while base:
         found = _INTRINSICS.get(base)
@@ -34,7 +36,7 @@ def intrinsic(l: Context, name: str, instr: Instr, args: list[Any], state: State
     if base_of(name) == "read_register" and isinstance(instr.type, Int):
         # so whatever comes of it is undefined, never taken as known
         return l.values.poison_word(instr.type.width)
-    raise Incomplete(f"intrinsic {name}")
+    raise NotModelled(f"intrinsic {name}")
 
 
 def base_of(name: str) -> str:
@@ -42,39 +44,41 @@ def base_of(name: str) -> str:
     return name.removeprefix("llvm.").partition(".")[0]
 
 
-def _nothing(l: Context, args: list[Any], s: State) -> None:
+def _nothing(l: Context, args: list[Any], s: WayState) -> None:
     return None
 
 
-def _lifetime_start(l: Context, args: list[Any], s: State) -> None:
+def _lifetime_start(l: Context, args: list[Any], s: WayState) -> None:
     """What was on the stack there is gone."""
     for case in l.values.as_address(args[-1], l.pointer_width).cases:
         if isinstance(case.base, Object) and case.base.initial is None:
             s.memory[case.base] = {}
 
 
-def _assume(l: Context, args: list[Any], s: State) -> None:
+def _assume(l: Context, args: list[Any], s: WayState) -> None:
     truth = l.certain(s, args[0], "llvm.assume of poison")
     if not isinstance(truth, Truth):
-        raise Incomplete("llvm.assume of something that is no truth")
+        raise NotModelled("llvm.assume of something that is no truth")
     l.undefine(s, l.alg.neg(truth.term), "an assumption of the compiler's is false")
 
 
-def _first(l: Context, args: list[Any], s: State) -> Value:
+def _first(l: Context, args: list[Any], s: WayState) -> Value:
     found: Value = args[0]
     return found
 
 
-def _words(args: list[Any]) -> list[Word]:
-    if not all(isinstance(a, Word) for a in args):
-        raise Incomplete("an intrinsic on something that is no word")
+def _words(args: list[Any]) -> list[LiftedWord]:
+    if not all(isinstance(a, LiftedWord) for a in args):
+        raise NotModelled("an intrinsic on something that is no word")
     return args
 
 
-def _bswap(l: Context, args: list[Any], s: State) -> Word:
+def _bswap(l: Context, args: list[Any], s: WayState) -> LiftedWord:
     (a,) = _words(args)
     bytes_ = [
-        Word(8, l.alg.extract(a.term, at, 8), None if a.number is None else a.number >> at & 255)
+        LiftedWord(
+            8, l.alg.extract(a.term, at, 8), None if a.number is None else a.number >> at & 255
+        )
         for at in range(0, a.width, 8)
     ]
     found = bytes_[0]
@@ -82,20 +86,22 @@ def _bswap(l: Context, args: list[Any], s: State) -> Word:
         number = (
             None if found.number is None or byte.number is None else found.number << 8 | byte.number
         )
-        found = Word(found.width + 8, l.alg.concat(found.term, byte.term, found.width, 8), number)
-    return Word(found.width, found.term, found.number, a.poison)
+        found = LiftedWord(
+            found.width + 8, l.alg.concat(found.term, byte.term, found.width, 8), number
+        )
+    return LiftedWord(found.width, found.term, found.number, a.poison)
 
 
-def _bitreverse(l: Context, args: list[Any], s: State) -> Word:
+def _bitreverse(l: Context, args: list[Any], s: WayState) -> LiftedWord:
     (a,) = _words(args)
     term = l.alg.extract(a.term, 0, 1)
     for at in range(1, a.width):
         term = l.alg.concat(term, l.alg.extract(a.term, at, 1), at, 1)
-    return Word(a.width, term, None, a.poison)
+    return LiftedWord(a.width, term, None, a.poison)
 
 
 def _extreme(predicate: str, largest: bool) -> Intrinsic:
-    def choose(l: Context, args: list[Any], s: State) -> Value:
+    def choose(l: Context, args: list[Any], s: WayState) -> Value:
         a, b = _words(args)
         less = l.ops.compare(predicate, a, b)
         return l.values.with_poison(
@@ -105,7 +111,7 @@ def _extreme(predicate: str, largest: bool) -> Intrinsic:
     return choose
 
 
-def _abs(l: Context, args: list[Any], s: State) -> Value:
+def _abs(l: Context, args: list[Any], s: WayState) -> Value:
     word, poisons = args
     (a,) = _words([word])
     negative = l.ops.sign(a.term, a.width)
@@ -117,11 +123,11 @@ def _abs(l: Context, args: list[Any], s: State) -> Value:
 
 
 def _funnel(left: bool) -> Intrinsic:
-    def shift(l: Context, args: list[Any], s: State) -> Word:
+    def shift(l: Context, args: list[Any], s: WayState) -> LiftedWord:
         a, b, amount = _words(args)
         width = a.width
         if width & (width - 1):
-            raise Incomplete("a funnel shift of an odd width")
+            raise NotModelled("a funnel shift of an odd width")
         by = l.ops.binary("and", amount, l.values.word(width - 1, width), ())
         wide = l.alg.concat(a.term, b.term, width, width)
         far = l.alg.zext(by.term, width, 2 * width)
@@ -129,22 +135,22 @@ def _funnel(left: bool) -> Intrinsic:
             term = l.alg.extract(l.alg.shl(wide, far, 2 * width), width, width)
         else:
             term = l.alg.extract(l.alg.lshr(wide, far, 2 * width), 0, width)
-        return Word(width, term, None, l.values.either(a.poison, b.poison, amount.poison))
+        return LiftedWord(width, term, None, l.values.either(a.poison, b.poison, amount.poison))
 
     return shift
 
 
-def _ctpop(l: Context, args: list[Any], s: State) -> Word:
+def _ctpop(l: Context, args: list[Any], s: WayState) -> LiftedWord:
     (a,) = _words(args)
     total = l.alg.word(0, a.width)
     for at in range(a.width):
         bit = l.alg.zext(l.alg.extract(a.term, at, 1), 1, a.width) if a.width > 1 else a.term
         total = l.alg.add(total, bit, a.width)
-    return Word(a.width, total, None, a.poison)
+    return LiftedWord(a.width, total, None, a.poison)
 
 
 def _count_zeros(leading: bool) -> Intrinsic:
-    def count(l: Context, args: list[Any], s: State) -> Value:
+    def count(l: Context, args: list[Any], s: WayState) -> Value:
         word, poisons = args
         (a,) = _words([word])
         found = l.values.word(a.width, a.width)
@@ -161,17 +167,17 @@ def _count_zeros(leading: bool) -> Intrinsic:
 
 
 def _overflowing(op: str, flag: str) -> Intrinsic:
-    def compute(l: Context, args: list[Any], s: State) -> Group:
+    def compute(l: Context, args: list[Any], s: WayState) -> ValueGroup:
         a, b = _words(args)
         plain = l.ops.binary(op, a, b, ())
         broken = l.ops._promise(op, flag, a, b, plain.term)
-        return Group((plain, Truth(broken, plain.poison)))
+        return ValueGroup((plain, Truth(broken, plain.poison)))
 
     return compute
 
 
 def _saturating(op: str) -> Intrinsic:
-    def compute(l: Context, args: list[Any], s: State) -> Value:
+    def compute(l: Context, args: list[Any], s: WayState) -> Value:
         a, b = _words(args)
         plain = l.ops.binary(op, a, b, ())
         limit = l.values.word(-1 if op == "add" else 0, a.width)
@@ -184,12 +190,12 @@ def _saturating(op: str) -> Intrinsic:
 
 
 def _length(length: Value) -> int:
-    if not isinstance(length, Word) or length.number is None or length.number > MOST_BYTES:
-        raise Incomplete("memory of no constant size is moved")
+    if not isinstance(length, LiftedWord) or length.number is None or length.number > MOST_BYTES:
+        raise NotModelled("memory of no constant size is moved")
     return length.number
 
 
-def _memcpy(l: Context, args: list[Any], s: State) -> None:
+def _memcpy(l: Context, args: list[Any], s: WayState) -> None:
     """Copy by words where both sides have words, so that addresses stay whole."""
     to, source = (l.values.as_address(a, l.pointer_width) for a in args[:2])
     length = _length(args[2])
@@ -202,10 +208,10 @@ def _memcpy(l: Context, args: list[Any], s: State) -> None:
         store_scalar(l, shifted(l, to, at), size, value, s)
 
 
-def _memset(l: Context, args: list[Any], s: State) -> None:
+def _memset(l: Context, args: list[Any], s: WayState) -> None:
     to, byte = l.values.as_address(args[0], l.pointer_width), args[1]
     room = _room(to)
-    if isinstance(args[2], Word) and args[2].number is None and room is not None:
+    if isinstance(args[2], LiftedWord) and args[2].number is None and room is not None:
         _memset_within(l, to, byte, args[2], room, s)
         return
     length, at = _length(args[2]), 0
@@ -226,7 +232,9 @@ def _room(to: Address) -> int | None:
     )
 
 
-def _memset_within(l: Context, to: Address, byte: Value, length: Word, room: int, s: State) -> None:
+def _memset_within(
+    l: Context, to: Address, byte: Value, length: LiftedWord, room: int, s: WayState
+) -> None:
     """As many bytes as the length says; more than the object has is undefined."""
     length = l.values.as_word(l.certain(s, length, "a length is poison"))
     l.undefine(
@@ -240,7 +248,7 @@ def _memset_within(l: Context, to: Address, byte: Value, length: Word, room: int
         store_scalar(l, place, 1, l.values.choose(within, byte, load_scalar(l, place, 1, s)), s)
 
 
-def _ptrmask(l: Context, args: list[Any], s: State) -> Value:
+def _ptrmask(l: Context, args: list[Any], s: WayState) -> Value:
     from verifier.kernel.llvm.pointers import word_on_address
 
     return word_on_address(l, "and", args[0], args[1], ())

@@ -14,27 +14,27 @@ from typing import TypeAlias
 __all__ = [
     "Array",
     "AsmText",
-    "Block",
+    "BasicBlock",
     "DataLayout",
     "Expr",
-    "Function",
+    "IrFunction",
     "Global",
     "Instr",
     "Int",
     "IntConst",
-    "Items",
-    "Local",
+    "ConstantItems",
+    "IrLocal",
     "Named",
     "Null",
     "Operand",
-    "Param",
+    "IrParam",
     "Pointer",
     "Struct",
     "Symbol",
-    "Text",
+    "ConstantText",
     "Type",
-    "Typed",
-    "Undefined",
+    "TypedOperand",
+    "UndefOrPoison",
     "Void",
     "Zero",
 ]
@@ -84,7 +84,7 @@ Type: TypeAlias = Int | Pointer | Void | Array | Struct | Named
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class IrLocal:
     """A value of the function, by name."""
 
     name: str
@@ -115,19 +115,19 @@ class Zero:
 
 
 @dataclass(frozen=True, slots=True)
-class Undefined:
+class UndefOrPoison:
     """undef or poison. Both are read as poison, which allows no more than undef does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class ConstantItems:
     """A constant array or struct."""
 
-    items: tuple[Typed, ...]
+    items: tuple[TypedOperand, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ConstantText:
     """A constant string: its bytes."""
 
     value: bytes
@@ -149,12 +149,21 @@ class AsmText:
 
 
 Operand: TypeAlias = (
-    Local | Symbol | IntConst | Null | Zero | Undefined | Items | Text | Expr | AsmText
+    IrLocal
+    | Symbol
+    | IntConst
+    | Null
+    | Zero
+    | UndefOrPoison
+    | ConstantItems
+    | ConstantText
+    | Expr
+    | AsmText
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedOperand:
     """An operand with its type, and of an argument the attributes that bind its value."""
 
     type: Type
@@ -184,7 +193,7 @@ class Instr:
     op: str
     dest: str | None
     type: Type
-    operands: tuple[Typed, ...] = ()
+    operands: tuple[TypedOperand, ...] = ()
     labels: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     aux: Type | None = None
@@ -196,7 +205,7 @@ class Instr:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BasicBlock:
     """A basic block: its label, and its instructions, the last of which ends it."""
 
     label: str
@@ -210,7 +219,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
+class IrParam:
     """A parameter of a function: its name, its type, and what is promised of its value."""
 
     name: str
@@ -221,13 +230,13 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class IrFunction:
     """A function with its body."""
 
     name: str
     returns: Type
-    params: tuple[Param, ...]
-    blocks: tuple[Block, ...]
+    params: tuple[IrParam, ...]
+    blocks: tuple[BasicBlock, ...]
     bounds: tuple[int, int] | None = None
     noundef: bool = False
 

@@ -3,7 +3,7 @@
 at all.
 
 `Lifter.call` walks a function once, in order, and merges ways that meet. What it does not know
-raises Incomplete. Where LLVM says that behaviour is undefined (a promise broken, `unreachable`, a
+raises NotModelled. Where LLVM says that behaviour is undefined (a promise broken, `unreachable`, a
 false assumption, a branch on poison), the condition is kept in `Lifter.undefined`; a claim about
 the result holds only where none of them does.
 
@@ -19,9 +19,9 @@ from verifier.kernel.llvm.access import load, store
 from verifier.kernel.llvm.block_order import Loop, Part, order
 from verifier.kernel.llvm.branches import ENDS
 from verifier.kernel.llvm.constants import value_of
-from verifier.kernel.llvm.context import Context, Frame, OutOfScope
+from verifier.kernel.llvm.context import CallFrame, Context, OutOfScope
 from verifier.kernel.llvm.instructions import STEPS
-from verifier.kernel.llvm.ir import Function, Instr, Param
+from verifier.kernel.llvm.ir import Instr, IrFunction, IrParam
 from verifier.kernel.llvm.objects import Contents, Object
 from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.read_words import IrError
@@ -30,11 +30,11 @@ from verifier.kernel.llvm.values import (
     ENDLESS,
     AllOutside,
     EndlessLoop,
-    Incomplete,
     NeverReturns,
+    NotModelled,
     Value,
 )
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["Lifter"]
 
@@ -53,8 +53,8 @@ class Lifter(Context):
 
     def call(
         self, name: str, args: Sequence[Value], memory: dict[Object, Contents] | None = None
-    ) -> tuple[Value | None, State]:
-        """What the function returns, and the state it leaves. Raises Incomplete.
+    ) -> tuple[Value | None, WayState]:
+        """What the function returns, and the state it leaves. Raises NotModelled.
 
         Where the function does not return, the condition is among `undefined`.
         """
@@ -62,24 +62,26 @@ class Lifter(Context):
             for module in self.program.modules:
                 function = module.function(name)
                 if function is not None:
-                    return self.run(module, function, list(args), State((), {}, dict(memory or {})))
+                    return self.run(
+                        module, function, list(args), WayState((), {}, dict(memory or {}))
+                    )
         except IrError as error:
-            raise Incomplete(f"text of the intermediate representation: {error}") from error
+            raise NotModelled(f"text of the intermediate representation: {error}") from error
         except NoReturn as callee:
             reasons = [u.reason for u in (*self.lost, *self.outside)]
             if self.outside and not self.lost and not self.undefined:
                 raise AllOutside(reasons[0]) from None
             raise NeverReturns(reasons[0] if reasons else f"{callee} never returns") from None
         except RecursionError:
-            raise Incomplete("nested too deep") from None
-        raise Incomplete(f"no function {name}")
+            raise NotModelled("nested too deep") from None
+        raise NotModelled(f"no function {name}")
 
     def run(
-        self, module: Module, function: Function, args: list[Value], state: State
-    ) -> tuple[Value | None, State]:
+        self, module: Module, function: IrFunction, args: list[Value], state: WayState
+    ) -> tuple[Value | None, WayState]:
         """Walk a function from a state on."""
         if len(args) != len(function.params):
-            raise Incomplete(f"{function.name} is called with {len(args)} arguments")
+            raise NotModelled(f"{function.name} is called with {len(args)} arguments")
         env = {}
         for param, arg in zip(function.params, args, strict=True):
             if param.element is not None:
@@ -87,10 +89,10 @@ class Lifter(Context):
             env[param.name] = self.promised(
                 state, arg, param.noundef, param.bounds, f"argument {param.name}"
             )
-        frame = Frame(module, function, {b.label: b for b in function.blocks})
-        frame.incoming[function.blocks[0].label] = [("", State(state.path, env, state.memory))]
+        frame = CallFrame(module, function, {b.label: b for b in function.blocks})
+        frame.incoming[function.blocks[0].label] = [("", WayState(state.path, env, state.memory))]
         if len(self.frames) >= DEEPEST:
-            raise Incomplete("calls nest too deep")
+            raise NotModelled("calls nest too deep")
         self.frames.append(frame)
         try:
             self._parts(frame, order(function))
@@ -98,10 +100,10 @@ class Lifter(Context):
             self.frames.pop()
         return self._returned(frame, state)
 
-    def _copied(self, module: Module, param: Param, arg: Value, state: State) -> Value:
+    def _copied(self, module: Module, param: IrParam, arg: Value, state: WayState) -> Value:
         """byval: the callee has a copy of its own of what the argument points to."""
         if param.element is None:
-            raise Incomplete(f"%{param.name} is no copy")
+            raise NotModelled(f"%{param.name} is no copy")
         copy = self.pointer(Object(f"%{param.name}", module.layout.size(param.element), 16))
         value = load(
             self, module, param.element, self.values.as_address(arg, self.pointer_width), state
@@ -109,29 +111,29 @@ class Lifter(Context):
         store(self, module, param.element, copy, value, state)
         return copy
 
-    def _returned(self, frame: Frame, before: State) -> tuple[Value | None, State]:
+    def _returned(self, frame: CallFrame, before: WayState) -> tuple[Value | None, WayState]:
         if not frame.returned:
             raise NoReturn(frame.function.name)
         states = []
         for state, value in frame.returned:
             env = {} if value is None else {"": value}
-            states.append(State(state.path, env, state.memory))
+            states.append(WayState(state.path, env, state.memory))
         state = self.paths.merge(states)  # ways that do not return are among `undefined`
         value = state.env.get("")
         if value is not None:
             value = self.promised(
                 state, value, frame.function.noundef, frame.function.bounds, "the result"
             )
-        return value, State(before.path, before.env, state.memory)
+        return value, WayState(before.path, before.env, state.memory)
 
-    def _parts(self, frame: Frame, parts: tuple[Part, ...]) -> None:
+    def _parts(self, frame: CallFrame, parts: tuple[Part, ...]) -> None:
         for part in parts:
             if isinstance(part, Loop):
                 self._loop(frame, part)
             elif frame.incoming.get(part):
                 self._block(frame, part, frame.incoming.pop(part))
 
-    def _loop(self, frame: Frame, loop: Loop) -> None:
+    def _loop(self, frame: CallFrame, loop: Loop) -> None:
         """Walk a loop until no way leads back to its header."""
         for rounds in range(self.most_rounds):
             edges = frame.incoming.pop(loop.header, [])
@@ -145,16 +147,16 @@ class Lifter(Context):
             self._parts(frame, loop.body)
         raise EndlessLoop(f"a loop of {frame.function.name} {ENDLESS} {self.most_rounds} rounds")
 
-    def _block(self, frame: Frame, label: str, edges: list[tuple[str, State]]) -> None:
+    def _block(self, frame: CallFrame, label: str, edges: list[tuple[str, WayState]]) -> None:
         """Walk one block from the states that lead to it."""
         self._walked += 1
         if self._walked > MOST_BLOCKS:
-            raise Incomplete("too many blocks")
+            raise NotModelled("too many blocks")
         block = frame.blocks[label]
         phis = [i for i in block.instrs if i.op == "phi"]
         states = [self._enter(frame, phis, source, state) for source, state in edges]
         state = self.paths.merge(states)
-        state = State(state.path, dict(state.env), dict(state.memory))
+        state = WayState(state.path, dict(state.env), dict(state.memory))
         for frame.at, instr in enumerate(block.instrs[len(phis):], len(phis)):
             frame.label = label
             if instr.op in ENDS:
@@ -170,7 +172,7 @@ class Lifter(Context):
                 if not only_outside:  # else each of its ways has told so
                     self.undefine(state, self.values.yes, f"{callee} does not return")
                 return
-            except Incomplete as error:
+            except NotModelled as error:
                 where = self.paths.condition(state.path)
                 if self.alg.known(where) is True:
                     raise
@@ -180,7 +182,7 @@ class Lifter(Context):
                 self.outside.append(Undefinedness(self.paths.condition(state.path), str(reason)))
                 return
 
-    def _enter(self, frame: Frame, phis: list[Instr], source: str, state: State) -> State:
+    def _enter(self, frame: CallFrame, phis: list[Instr], source: str, state: WayState) -> WayState:
         """The state at the head of a block, coming from another: its phis are set, all at once."""
         if not phis:
             return state
@@ -188,20 +190,20 @@ class Lifter(Context):
         for phi in phis:
             typed = phi.operands[phi.labels.index(source)]
             env[phi.dest or ""] = value_of(self, frame, typed, state)
-        return State(state.path, env, state.memory)
+        return WayState(state.path, env, state.memory)
 
-    def step(self, frame: Frame, instr: Instr, state: State) -> Value | None:
-        """What one instruction gives; it changes the state. Incomplete where it is not known."""
+    def step(self, frame: CallFrame, instr: Instr, state: WayState) -> Value | None:
+        """What one instruction gives; it changes the state. NotModelled where it is not known."""
         step = STEPS.get(instr.op)
         if step is None:
-            raise Incomplete(f"instruction {instr.op}")
+            raise NotModelled(f"instruction {instr.op}")
         return step(self, frame, instr, state)
 
-    def _step(self, frame: Frame, instr: Instr, state: State) -> None:
+    def _step(self, frame: CallFrame, instr: Instr, state: WayState) -> None:
         value = self.step(frame, instr, state)
         if instr.dest is not None:
             if value is None:
-                raise Incomplete(f"{instr.op} gives no value")
+                raise NotModelled(f"{instr.op} gives no value")
             state.env[instr.dest] = self.promised(
                 state, value, instr.noundef, instr.bounds, f"%{instr.dest}"
             )

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.kernel.llvm.values import Address, Incomplete, Truth, Value, Values, Word
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Truth, Value, Values
 
-__all__ = ["Contents", "Memory", "Object"]
+__all__ = ["Contents", "ObjectMemory", "Object"]
 
 UNIT = 8  # bytes of a word of initial content
 MOST_SLOTS = 512  # of an object that is indexed by a value
@@ -39,7 +39,7 @@ class Object:
     name: str
     size: int | None
     align: int
-    initial: Callable[[int], Word] | None = None
+    initial: Callable[[int], LiftedWord] | None = None
     readonly: bool = False
     pointers: tuple[tuple[int, Address], ...] = ()
     free: bool = False
@@ -49,7 +49,7 @@ class Object:
 Contents = dict[int, tuple[int, Value]]  # offset -> bytes, value
 
 
-class Memory:
+class ObjectMemory:
     """Reads, writes and merges the contents of objects; the contents themselves belong to a path.
     """
 
@@ -57,9 +57,9 @@ class Memory:
         self.values = values
         self.alg = values.alg
         self.big_endian = big_endian
-        self.words: dict[Object, dict[int, Word]] = {}
+        self.words: dict[Object, dict[int, LiftedWord]] = {}
 
-    def start(self, obj: Object, unit: int) -> Word:
+    def start(self, obj: Object, unit: int) -> LiftedWord:
         """The unit of initial content at this offset."""
         known = self.words.setdefault(obj, {})
         if unit not in known:
@@ -82,38 +82,38 @@ class Memory:
                 if at == offset and address.width == size * 8:
                     return address
                 if at < offset + size and offset < at + address.width // 8:
-                    raise Incomplete(f"part of an address in {obj.name} is read")
+                    raise NotModelled(f"part of an address in {obj.name} is read")
             return self._initial(obj, offset, size)
         bytes_ = [self._byte(contents, touched, obj, at) for at in range(offset, offset + size)]
         return self.join(bytes_)
 
-    def _initial(self, obj: Object, offset: int, size: int) -> Word:
+    def _initial(self, obj: Object, offset: int, size: int) -> LiftedWord:
         first, last = offset // UNIT * UNIT, (offset + size - 1) // UNIT * UNIT
         if first == last:
             return self.part(self.start(obj, first), UNIT, offset - first, size)
         return self.join([self.part(self.start(obj, at // UNIT * UNIT), UNIT, at % UNIT, 1)
                           for at in range(offset, offset + size)])
 
-    def _byte(self, contents: Contents, touched: list[int], obj: Object, at: int) -> Word:
+    def _byte(self, contents: Contents, touched: list[int], obj: Object, at: int) -> LiftedWord:
         for start in touched:
             size, value = contents[start]
             if start <= at < start + size:
                 if isinstance(value, Address):
                     value = self.values.as_word(value)
-                if not isinstance(value, Word):
-                    raise Incomplete(f"part of a value of {obj.name} that is no word is read")
+                if not isinstance(value, LiftedWord):
+                    raise NotModelled(f"part of a value of {obj.name} that is no word is read")
                 return self.part(value, size, at - start, 1)
         return self._initial(obj, at, 1)
 
-    def part(self, word: Word, whole: int, offset: int, size: int) -> Word:
+    def part(self, word: LiftedWord, whole: int, offset: int, size: int) -> LiftedWord:
         """`size` bytes of a word that fills `whole` bytes, from byte `offset` of memory on."""
         if offset == 0 and size == whole:
             return word
         low = 8 * (whole - offset - size if self.big_endian else offset)
         number = None if word.number is None else word.number >> low & ((1 << 8 * size) - 1)
-        return Word(8 * size, self.alg.extract(word.term, low, 8 * size), number, word.poison)
+        return LiftedWord(8 * size, self.alg.extract(word.term, low, 8 * size), number, word.poison)
 
-    def join(self, bytes_: list[Word]) -> Word:
+    def join(self, bytes_: list[LiftedWord]) -> LiftedWord:
         """The word that these bytes of memory make, the first at the lowest address."""
         order = bytes_ if self.big_endian else bytes_[::-1]
         found = order[0]
@@ -122,7 +122,7 @@ class Memory:
             if found.number is not None and byte.number is not None:
                 number = found.number << 8 | byte.number
             poison = self.values.either(found.poison, byte.poison)
-            found = Word(
+            found = LiftedWord(
                 found.width + 8,
                 self.alg.concat(found.term, byte.term, found.width, 8),
                 number,
@@ -136,7 +136,7 @@ class Memory:
         """The contents after `size` bytes from `offset` on have become the value."""
         self.check(obj, offset, size)
         if obj.readonly:
-            raise Incomplete(f"{obj.name} is constant, and is written to")
+            raise NotModelled(f"{obj.name} is constant, and is written to")
         new = dict(contents)
         for at, (length, _) in contents.items():
             if (
@@ -157,10 +157,10 @@ class Memory:
             new[byte] = (1, self._byte(contents, [at], obj, byte))
 
     def check(self, obj: Object, offset: int, size: int) -> None:
-        """Incomplete where an access of `size` bytes at a constant offset is not within the object.
+        """NotModelled where `size` bytes at a constant offset are not within the object.
         """
         if offset < 0 or (obj.size is not None and offset + size > obj.size):
-            raise Incomplete(f"an access at byte {offset} is outside {obj.name}")
+            raise NotModelled(f"an access at byte {offset} is outside {obj.name}")
 
     def merge(self, c: Any, obj: Object, a: Contents, b: Contents) -> Contents:
         """Contents a where c holds, else b."""
@@ -195,14 +195,14 @@ class Memory:
             end = at + spans[at]
         return False
 
-    def slots(self, obj: Object, offset: Word, size: int) -> list[tuple[Any, int]]:
+    def slots(self, obj: Object, offset: LiftedWord, size: int) -> list[tuple[Any, int]]:
         """Where an offset that is no constant may point: conditions and offsets, all multiples of
         the size.
         """
         if obj.size is None or obj.size // size > MOST_SLOTS:
-            raise Incomplete(f"an offset into {obj.name} is not a constant")
+            raise NotModelled(f"an offset into {obj.name} is not a constant")
         if obj.align % size:
-            raise Incomplete(
+            raise NotModelled(
                 f"an offset into {obj.name} is not a constant, and what is read there may straddle"
             )
         return [(self.alg.eq(offset.term, self.alg.word(at, offset.width), offset.width), at)
@@ -213,9 +213,9 @@ class Memory:
         if isinstance(value, Truth):
             term = self.alg.ite(value.term, self.alg.word(1, 8), self.alg.word(0, 8), 8)
             known = self.alg.known(value.term)
-            return Word(8, term, None if known is None else int(known), value.poison)
-        if isinstance(value, Word) and value.width < 8 * size:
-            return Word(
+            return LiftedWord(8, term, None if known is None else int(known), value.poison)
+        if isinstance(value, LiftedWord) and value.width < 8 * size:
+            return LiftedWord(
                 8 * size,
                 self.alg.zext(value.term, value.width, 8 * size),
                 value.number,

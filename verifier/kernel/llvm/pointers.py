@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Arithmetic on addresses.
 
-An object lies nowhere in particular; a result that would depend on where is Incomplete.
+An object lies nowhere in particular; a result that would depend on where is NotModelled.
 
 Of an address the object is known, the offset in it, the object's alignment, and that it is not 0.
 """
@@ -13,7 +13,7 @@ from verifier.kernel.llvm.ir import Array, Struct, Type
 from verifier.kernel.llvm.objects import Object
 from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.undefined import Undefinedness
-from verifier.kernel.llvm.values import Address, Case, Incomplete, Truth, Value, Word
+from verifier.kernel.llvm.values import Address, Case, LiftedWord, NotModelled, Truth, Value
 
 __all__ = ["compare_addresses", "element_address", "word_on_address"]
 
@@ -46,7 +46,7 @@ def element_address(
             kind = kind.element
             offset = _plus(l, offset, index, module.layout.size(kind))
         else:
-            raise Incomplete("an address within something that has no parts")
+            raise NotModelled("an address within something that has no parts")
     poison = l.values.either(address.poison, *[l.values.poison(i) for i in indices])
     cases, broken = [], []
     for case in address.cases:
@@ -71,24 +71,24 @@ def element_address(
     return Address(tuple(cases), address.width, l.values.either(poison, *broken))
 
 
-def _index(l: Context, value: Value) -> Word:
+def _index(l: Context, value: Value) -> LiftedWord:
     """An index as a word of an address' width, sign-extended."""
     word = l.values.as_word(value)
     if word.width < l.pointer_width:
         return l.ops.widen(word, l.pointer_width, True)
     if word.width > l.pointer_width:
-        raise Incomplete("an index wider than an address")
+        raise NotModelled("an index wider than an address")
     return word
 
 
-def _plus(l: Context, offset: Word, index: Word, size: int) -> Word:
+def _plus(l: Context, offset: LiftedWord, index: LiftedWord, size: int) -> LiftedWord:
     step = l.ops.binary("mul", index, l.values.word(size, l.pointer_width), ())
     if size & (size - 1) == 0 and index.number is None and size > 1:
         step = l.ops.binary("shl", index, l.values.word(size.bit_length() - 1, l.pointer_width), ())
     return l.ops.binary("add", offset, step, ())
 
 
-def _outside(l: Context, case: Case, offset: Word, sum_: Word) -> object:
+def _outside(l: Context, case: Case, offset: LiftedWord, sum_: LiftedWord) -> object:
     """The condition under which inbounds (or nusw, nuw) is broken: None is never.
 
     Within an object of known size: the sum is outside of it. Of an address that is a number: the
@@ -106,16 +106,16 @@ def _outside(l: Context, case: Case, offset: Word, sum_: Word) -> object:
 
 def word_on_address(l: Context, op: str, a: Value, b: Value, flags: tuple[str, ...]) -> Value:
     """add, sub, and, or, xor on words of which one is an object's address."""
-    if isinstance(a, Word) and op in ("add", "and", "or", "xor"):
+    if isinstance(a, LiftedWord) and op in ("add", "and", "or", "xor"):
         a, b = b, a
     if isinstance(a, Address) and isinstance(b, Address) and op == "sub":
         return _distance(l, a, b)
     if (
         not isinstance(a, Address)
-        or not isinstance(b, Word)
+        or not isinstance(b, LiftedWord)
         or any(f not in ("nuw", "nsw", "disjoint") for f in flags)
     ):
-        raise Incomplete(f"{op} of the address of an object")
+        raise NotModelled(f"{op} of the address of an object")
     cases = []
     for case in a.cases:
         if op in ("add", "sub"):
@@ -123,10 +123,10 @@ def word_on_address(l: Context, op: str, a: Value, b: Value, flags: tuple[str, .
             cases.append(Case(case.when, case.base, moved))
         elif op in ("and", "or") and b.number is not None and isinstance(case.base, Object):
             found = _masked(l, op, case, b.number)
-            if isinstance(found, Word):
+            if isinstance(found, LiftedWord):
                 if len(a.cases) > 1:
-                    raise Incomplete("low bits of one of several addresses")
-                return Word(
+                    raise NotModelled("low bits of one of several addresses")
+                return LiftedWord(
                     found.width, found.term, found.number, l.values.either(a.poison, found.poison)
                 )
             cases.append(found)
@@ -135,11 +135,11 @@ def word_on_address(l: Context, op: str, a: Value, b: Value, flags: tuple[str, .
         ):
             cases.append(Case(case.when, l.neighbour(case.base), case.offset))
         else:
-            raise Incomplete(f"{op} of the address of an object")
+            raise NotModelled(f"{op} of the address of an object")
     return Address(tuple(cases), a.width, l.values.either(a.poison, b.poison))
 
 
-def _is_of_pair(obj: Object, offset: Word, mask: Word) -> bool:
+def _is_of_pair(obj: Object, offset: LiftedWord, mask: LiftedWord) -> bool:
     """Is this the address of an entry, and the mask its size?
 
     Then the two make the address of the other entry of the pair.
@@ -147,7 +147,7 @@ def _is_of_pair(obj: Object, offset: Word, mask: Word) -> bool:
     return offset.number == 0 and obj.size is not None and obj.size == obj.align == mask.number
 
 
-def _masked(l: Context, op: str, case: Case, mask: int) -> Case | Word:
+def _masked(l: Context, op: str, case: Case, mask: int) -> Case | LiftedWord:
     """An address rounded down, or its low bits, as far as the object's alignment says."""
     align, full = case.base.align, (1 << l.pointer_width) - 1
     if op == "or":
@@ -168,25 +168,27 @@ def _masked(l: Context, op: str, case: Case, mask: int) -> Case | Word:
     )
     if op == "and" and (some or high) and case.offset.number is not None:
         return _some_bits(l, case, mask)
-    raise Incomplete(f"the address of {case.base.name} is masked beyond its alignment")
+    raise NotModelled(f"the address of {case.base.name} is masked beyond its alignment")
 
 
-def _some_bits(l: Context, case: Case, mask: int) -> Word:
+def _some_bits(l: Context, case: Case, mask: int) -> LiftedWord:
     """The low or high bits of an address: known below the object's alignment, and free above it."""
     width, align = l.pointer_width, case.base.align
     free = l.inputs.word(f"address of {case.base.name}+{case.offset.number}", width)
-    high = l.ops.binary("and", Word(width, free), l.values.word(mask & ~(align - 1), width), ())
+    high = l.ops.binary(
+        "and", LiftedWord(width, free), l.values.word(mask & ~(align - 1), width), ()
+    )
     return l.ops.binary(
         "or", high, l.values.word((case.offset.number or 0) & (align - 1) & mask, width), ()
     )
 
 
-def _distance(l: Context, a: Address, b: Address) -> Word:
+def _distance(l: Context, a: Address, b: Address) -> LiftedWord:
     """The bytes between two places of one object."""
     if len(a.cases) != 1 or len(b.cases) != 1 or a.cases[0].base is not b.cases[0].base:
-        raise Incomplete("the distance between two objects")
+        raise NotModelled("the distance between two objects")
     found = l.ops.binary("sub", a.cases[0].offset, b.cases[0].offset, ())
-    return Word(
+    return LiftedWord(
         found.width, found.term, found.number, l.values.either(a.poison, b.poison, found.poison)
     )
 
@@ -217,11 +219,11 @@ def _compare_cases(l: Context, predicate: str, x: Case, y: Case) -> object:
             if both and null_case.offset.number == 0 and other.base.null is None and _inside(other):
                 # an object of its own, or 0: the other is neither
                 return l.alg.truth(predicate == "ne")
-            raise Incomplete(f"the address {null_case.base.name[1:]} is compared with another")
+            raise NotModelled(f"the address {null_case.base.name[1:]} is compared with another")
         null = any(c.base is None and c.offset.number == 0 for c in (x, y))
         if null or (both and _inside(x) and _inside(y)):
             return l.alg.truth(predicate == "ne")
-    raise Incomplete("addresses of two objects are compared")
+    raise NotModelled("addresses of two objects are compared")
 
 
 def _near(case: Case) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from verifier.kernel.llvm.ir import Instr, Int, Operand, Pointer, Struct, Symbol, Typed, Void
+from verifier.kernel.llvm.ir import Instr, Int, Operand, Pointer, Struct, Symbol, TypedOperand, Void
 from verifier.kernel.llvm.read_words import Tokens, unquote
 
 __all__ = ["CALL_WORDS", "READERS", "read_call"]
@@ -28,7 +28,7 @@ def _binary(op: str, dest: str | None, t: Tokens) -> Instr:
     flags = t.flags(_FLAGS)
     left = t.typed()
     t.need(",")
-    right = Typed(left.type, t.operand(left.type))
+    right = TypedOperand(left.type, t.operand(left.type))
     return Instr(op, dest, left.type, (left, right), flags=flags)
 
 
@@ -46,7 +46,7 @@ def _icmp(op: str, dest: str | None, t: Tokens) -> Instr:
         t.fail(f"predicate {predicate!r}")
     left = t.typed()
     t.need(",")
-    right = Typed(left.type, t.operand(left.type))
+    right = TypedOperand(left.type, t.operand(left.type))
     return Instr(op, dest, Int(1), (left, right), flags=(predicate, *flags))
 
 
@@ -68,7 +68,7 @@ def _phi(op: str, dest: str | None, t: Tokens) -> Instr:
     values, labels = [], []
     while True:
         t.need("[")
-        values.append(Typed(kind, t.operand(kind)))
+        values.append(TypedOperand(kind, t.operand(kind)))
         t.need(",")
         labels.append(unquote(t.next()))
         t.need("]")
@@ -239,13 +239,13 @@ def read_call(op: str, dest: str | None, t: Tokens) -> Instr:
     )
 
 
-def _argument(t: Tokens) -> Typed:
+def _argument(t: Tokens) -> TypedOperand:
     """An argument of a call; metadata arguments (of read_register) are kept as their words."""
     if t.take("metadata"):
         words = [t.next()]
         while t.peek() not in (",", ")"):
             words.append(t.next())
-        return Typed(Void(), Symbol(" ".join(words)))
+        return TypedOperand(Void(), Symbol(" ".join(words)))
     return t.typed()
 
 

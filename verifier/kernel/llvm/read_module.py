@@ -11,7 +11,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from verifier.kernel.llvm.ir import Block, DataLayout, Function, Global, Instr, Param, Type, Void
+from verifier.kernel.llvm.ir import (
+    BasicBlock,
+    DataLayout,
+    Global,
+    Instr,
+    IrFunction,
+    IrParam,
+    Type,
+    Void,
+)
 from verifier.kernel.llvm.lines import Lines
 from verifier.kernel.llvm.read_instruction import CALL_WORDS, READERS, read_call
 from verifier.kernel.llvm.read_words import IrError, Tokens, unquote
@@ -38,10 +47,10 @@ class Module:
     ranges: dict[int, tuple[int, int]]
     texts: dict[str, tuple[str, ...]]
     declared: frozenset[str]
-    parsed: dict[str, Function]
+    parsed: dict[str, IrFunction]
     lines: Lines = field(default_factory=Lines)
 
-    def function(self, name: str) -> Function | None:
+    def function(self, name: str) -> IrFunction | None:
         """The function's body, or None where this module has none. Raises IrError."""
         if name not in self.parsed and name in self.texts:
             self.parsed[name] = _Body(self).function(self.texts[name])
@@ -128,7 +137,7 @@ class _Body:
     def __init__(self, module: Module) -> None:
         self.module = module
 
-    def function(self, lines: tuple[str, ...]) -> Function:
+    def function(self, lines: tuple[str, ...]) -> IrFunction:
         head = Tokens(lines[0])
         head.need("define")
         head.flags(_LINKAGE | CALL_WORDS)
@@ -142,13 +151,13 @@ class _Body:
                 continue
             kind = head.type()
             must, limits, element = head.attributes()
-            params.append(Param(unquote(head.next()), kind, must, limits, element))
+            params.append(IrParam(unquote(head.next()), kind, must, limits, element))
             head.take(",")
         blocks = self._blocks(_joined(lines[1:]), len(params))
-        return Function(name, returns, tuple(params), blocks, bounds, noundef)
+        return IrFunction(name, returns, tuple(params), blocks, bounds, noundef)
 
-    def _blocks(self, lines: list[str], unnamed: int) -> tuple[Block, ...]:
-        blocks: list[Block] = []
+    def _blocks(self, lines: list[str], unnamed: int) -> tuple[BasicBlock, ...]:
+        blocks: list[BasicBlock] = []
         label, instrs = str(unnamed), list[Instr]()
         for line in lines:
             if not line.strip() or line.lstrip().startswith(";"):
@@ -156,13 +165,13 @@ class _Body:
             found = _LABEL.match(line)
             if found:
                 if instrs:
-                    blocks.append(Block(label, tuple(instrs)))
+                    blocks.append(BasicBlock(label, tuple(instrs)))
                 label, instrs = unquote(f'"{found[1]}"') if found[1] is not None else found[2], []
                 continue
             instr = self._instr(line)
             if instr is not None:
                 instrs.append(instr)
-        blocks.append(Block(label, tuple(instrs)))
+        blocks.append(BasicBlock(label, tuple(instrs)))
         return tuple(blocks)
 
     def _instr(self, line: str) -> Instr | None:

@@ -11,22 +11,22 @@ from typing import NoReturn
 from verifier.kernel.llvm.ir import (
     Array,
     AsmText,
+    ConstantItems,
+    ConstantText,
     Expr,
     Instr,
     Int,
     IntConst,
-    Items,
-    Local,
+    IrLocal,
     Named,
     Null,
     Operand,
     Pointer,
     Struct,
     Symbol,
-    Text,
     Type,
-    Typed,
-    Undefined,
+    TypedOperand,
+    UndefOrPoison,
     Void,
     Zero,
 )
@@ -225,27 +225,27 @@ class Tokens:
             else:
                 return noundef, bounds, element
 
-    def typed(self) -> Typed:
+    def typed(self) -> TypedOperand:
         """A type, attributes, and a value."""
         kind = self.type()
         noundef, bounds, element = self.attributes()
-        return Typed(kind, self.operand(kind), noundef, bounds, element)
+        return TypedOperand(kind, self.operand(kind), noundef, bounds, element)
 
     def operand(self, kind: Type) -> Operand:
         """Take an operand of this type: a value, a constant, or an expression of constants."""
         token, word = self.kind(), self.next()
         if token == "local":
-            return Local(unquote(word))
+            return IrLocal(unquote(word))
         if token == "symbol":
             return Symbol(unquote(word))
         if token == "number":
             return IntConst(int(word))
         if token == "string" and word.startswith("c"):
-            return Text(unquote(word[1:]).encode("latin-1"))
+            return ConstantText(unquote(word[1:]).encode("latin-1"))
         if word in ("true", "false"):
             return IntConst(int(word == "true"))
         if word in ("undef", "poison"):
-            return Undefined()
+            return UndefOrPoison()
         if word == "null":
             return Null()
         if word == "zeroinitializer":
@@ -261,12 +261,12 @@ class Tokens:
         self._at -= 1
         self.fail("no value")
 
-    def _items(self, end: str) -> Items:
+    def _items(self, end: str) -> ConstantItems:
         items = []
         while not self.take(end):
             items.append(self.typed())
             self.take(",")
-        return Items(tuple(items))
+        return ConstantItems(tuple(items))
 
     def _expr(self, op: str) -> Expr:
         flags = self.flags(frozenset(("inbounds", "nuw", "nsw", "nusw", "nneg")))

@@ -21,17 +21,17 @@ __all__ = [
     "AllOutside",
     "Case",
     "EndlessLoop",
-    "Group",
-    "Incomplete",
+    "ValueGroup",
+    "NotModelled",
     "NeverReturns",
     "Truth",
     "Value",
     "Values",
-    "Word",
+    "LiftedWord",
 ]
 
 
-class Incomplete(Exception):
+class NotModelled(Exception):
     """Something was met that is not modelled; whatever rests on it is unknown.
 
     The text says what.
@@ -41,11 +41,11 @@ class Incomplete(Exception):
 ENDLESS = "does not end within"
 
 
-class EndlessLoop(Incomplete):
+class EndlessLoop(NotModelled):
     """A loop whose end is not seen without a solver; its text has ENDLESS."""
 
 
-class NeverReturns(Incomplete):
+class NeverReturns(NotModelled):
     """A function returns on no way: it stops the kernel, is undefined, or is out of scope."""
 
 
@@ -55,7 +55,7 @@ class AllOutside(NeverReturns):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Word:
+class LiftedWord:
     """A word of `width` bits: the algebra's term, and the number where it is constant."""
 
     width: int
@@ -80,7 +80,7 @@ class Case:
 
     when: Any
     base: Any
-    offset: Word
+    offset: LiftedWord
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,13 +93,13 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class ValueGroup:
     """A struct or an array as a value."""
 
     parts: tuple[Value, ...]
 
 
-Value: TypeAlias = Word | Truth | Address | Group
+Value: TypeAlias = LiftedWord | Truth | Address | ValueGroup
 
 
 class Values:
@@ -110,18 +110,18 @@ class Values:
         self.yes = alg.truth(True)
         self.no = alg.truth(False)
 
-    def word(self, number: int, width: int) -> Word:
+    def word(self, number: int, width: int) -> LiftedWord:
         """A constant of so many bits, which knows its number."""
         number &= (1 << width) - 1
-        return Word(width, self.alg.word(number, width), number)
+        return LiftedWord(width, self.alg.word(number, width), number)
 
     def truth(self, value: bool) -> Truth:
         """A constant truth."""
         return Truth(self.yes if value else self.no)
 
-    def poison_word(self, width: int) -> Word:
+    def poison_word(self, width: int) -> LiftedWord:
         """A word of so many bits that must not be used."""
-        return Word(width, self.alg.word(0, width), 0, self.yes)
+        return LiftedWord(width, self.alg.word(0, width), 0, self.yes)
 
     def either(self, *conditions: Any) -> Any:
         """Any of these conditions, None being never."""
@@ -143,34 +143,34 @@ class Values:
         if extra is None:
             return value
         match value:
-            case Word(width, term, _, poison):
-                return Word(width, term, None, self.either(poison, extra))
+            case LiftedWord(width, term, _, poison):
+                return LiftedWord(width, term, None, self.either(poison, extra))
             case Truth(term, poison):
                 return Truth(term, self.either(poison, extra))
             case Address(cases, width, poison):
                 return Address(cases, width, self.either(poison, extra))
-            case Group(parts):
-                return Group(tuple(self.with_poison(p, extra) for p in parts))
+            case ValueGroup(parts):
+                return ValueGroup(tuple(self.with_poison(p, extra) for p in parts))
 
     def poison(self, value: Value) -> Any:
         """The condition under which any part of the value is poison; None is never."""
-        if isinstance(value, Group):
+        if isinstance(value, ValueGroup):
             return self.either(*(self.poison(p) for p in value.parts))
         return value.poison
 
     def clean(self, value: Value) -> Value:
         """The value without its poison."""
         match value:
-            case Word(width, term, number, poison):
-                return value if poison is None else Word(width, term, number)
+            case LiftedWord(width, term, number, poison):
+                return value if poison is None else LiftedWord(width, term, number)
             case Truth(term, poison):
                 return value if poison is None else Truth(term)
             case Address(cases, width, poison):
                 return value if poison is None else Address(cases, width)
-            case Group(parts):
-                return Group(tuple(self.clean(p) for p in parts))
+            case ValueGroup(parts):
+                return ValueGroup(tuple(self.clean(p) for p in parts))
 
-    def address(self, base: Any, offset: Word, width: int) -> Address:
+    def address(self, base: Any, offset: LiftedWord, width: int) -> Address:
         """The address of an object (None: a plain number) at an offset in bytes, of so many bits.
         """
         return Address((Case(self.yes, base, offset),), width)
@@ -179,25 +179,27 @@ class Values:
         """A word as the address of that number."""
         if isinstance(value, Address):
             return value
-        if isinstance(value, Word) and value.width == width:
+        if isinstance(value, LiftedWord) and value.width == width:
             return Address(
-                (Case(self.yes, None, Word(width, value.term, value.number)),), width, value.poison
+                (Case(self.yes, None, LiftedWord(width, value.term, value.number)),),
+                width,
+                value.poison,
             )
-        raise Incomplete("something other than an address is used as one")
+        raise NotModelled("something other than an address is used as one")
 
-    def as_word(self, value: Value) -> Word:
+    def as_word(self, value: Value) -> LiftedWord:
         """The number of an address that is not within an object.
 
-        Incomplete where it is within one: objects lie nowhere in particular.
+        NotModelled where it is within one: objects lie nowhere in particular.
         """
-        if isinstance(value, Word):
+        if isinstance(value, LiftedWord):
             return value
         if isinstance(value, Address) and all(c.base is None for c in value.cases):
             word = value.cases[-1].offset
             for case in value.cases[:-1]:
                 word = self._word(case.when, case.offset, word)
-            return Word(word.width, word.term, word.number, value.poison)
-        raise Incomplete("the address of an object is used as a number")
+            return LiftedWord(word.width, word.term, word.number, value.poison)
+        raise NotModelled("the address of an object is used as a number")
 
     def choose(self, c: Any, a: Value, b: Value) -> Value:
         """a where c holds, else b."""
@@ -207,14 +209,14 @@ class Values:
         if known is False:
             return b
         match a, b:
-            case Word(), Word() if a.width == b.width:
+            case LiftedWord(), LiftedWord() if a.width == b.width:
                 return self._word(c, a, b)
             case Truth(), Truth():
                 return Truth(
                     self.alg.choose(c, a.term, b.term), self._poison(c, a.poison, b.poison)
                 )
-            case Group(), Group() if len(a.parts) == len(b.parts):
-                return Group(
+            case ValueGroup(), ValueGroup() if len(a.parts) == len(b.parts):
+                return ValueGroup(
                     tuple(self.choose(c, x, y) for x, y in zip(a.parts, b.parts, strict=True))
                 )
             case (Address(), _) | (_, Address()):
@@ -222,18 +224,18 @@ class Values:
                     a.width if isinstance(a, Address) else b.width if isinstance(b, Address) else 0
                 )
                 return self._address(c, self.as_address(a, width), self.as_address(b, width))
-        raise Incomplete("values of two kinds meet")
+        raise NotModelled("values of two kinds meet")
 
     def _poison(self, c: Any, a: Any, b: Any) -> Any:
         if a is None and b is None:
             return None
         return self.either(self.both(a, c), self.both(b, self.alg.neg(c)))
 
-    def _word(self, c: Any, a: Word, b: Word) -> Word:
+    def _word(self, c: Any, a: LiftedWord, b: LiftedWord) -> LiftedWord:
         poison = self._poison(c, a.poison, b.poison)
         if (a.number is not None and a.number == b.number) or a.term is b.term:
-            return Word(a.width, a.term, a.number, poison)
-        return Word(a.width, self.alg.ite(c, a.term, b.term, a.width), None, poison)
+            return LiftedWord(a.width, a.term, a.number, poison)
+        return LiftedWord(a.width, self.alg.ite(c, a.term, b.term, a.width), None, poison)
 
     def _address(self, c: Any, a: Address, b: Address) -> Address:
         """The cases of both, those of one object and one offset drawn together."""

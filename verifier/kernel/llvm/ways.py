@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from verifier.kernel.llvm.objects import Contents, Memory, Object
+from verifier.kernel.llvm.objects import Contents, Object, ObjectMemory
 from verifier.kernel.llvm.values import Value, Values
 
-__all__ = ["Decision", "Paths", "State"]
+__all__ = ["Decision", "WayMerger", "WayState"]
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,7 @@ class Decision:
 
 
 @dataclass(slots=True)
-class State:
+class WayState:
     """Where one way has come to: its decisions, the values it has computed, and memory."""
 
     path: tuple[Decision, ...]
@@ -33,10 +33,10 @@ class State:
     memory: dict[Object, Contents] = field(default_factory=dict)
 
 
-class Paths:
+class WayMerger:
     """Splits and merges states over one algebra."""
 
-    def __init__(self, values: Values, memory: Memory) -> None:
+    def __init__(self, values: Values, memory: ObjectMemory) -> None:
         self.values = values
         self.alg = values.alg
         self.memory = memory
@@ -51,15 +51,15 @@ class Paths:
         """The condition under which a way is taken."""
         return self.alg.all(*[d.condition for d in path])
 
-    def take(self, state: State, decision: Decision) -> State | None:
+    def take(self, state: WayState, decision: Decision) -> WayState | None:
         """The state after a decision, or None where it cannot be."""
         if self.alg.known(decision.condition) is False or decision.opposite in state.path:
             return None
         if self.alg.known(decision.condition) is True or decision in state.path:
             return state
-        return State((*state.path, decision), state.env, state.memory)
+        return WayState((*state.path, decision), state.env, state.memory)
 
-    def merge(self, states: list[State]) -> State:
+    def merge(self, states: list[WayState]) -> WayState:
         """One state for several ways, of which at most one is taken."""
         states = list(states)
         while len(states) > 1:
@@ -67,7 +67,7 @@ class Paths:
             states[one] = self._merge(states[one], states.pop(two))
         return states[0]
 
-    def _pair(self, states: list[State]) -> tuple[int, int]:
+    def _pair(self, states: list[WayState]) -> tuple[int, int]:
         """Two ways that differ in one decision only, else the last two."""
         for one, first in enumerate(states):
             if not first.path:
@@ -82,7 +82,7 @@ class Paths:
                     return one, two
         return len(states) - 2, len(states) - 1
 
-    def _merge(self, a: State, b: State) -> State:
+    def _merge(self, a: WayState, b: WayState) -> WayState:
         common = 0
         while common < min(len(a.path), len(b.path)) and a.path[common] is b.path[common]:
             common += 1
@@ -93,7 +93,9 @@ class Paths:
             either = self.alg.any(when, self.condition(right))
             if self.alg.known(either) is not True:
                 path = (*path, self.decide(either)[0])
-        return State(path, self._values(when, a.env, b.env), self._memory(when, a.memory, b.memory))
+        return WayState(
+            path, self._values(when, a.env, b.env), self._memory(when, a.memory, b.memory)
+        )
 
     def _values(self, when: Any, a: dict[str, Value], b: dict[str, Value]) -> dict[str, Value]:
         """What both ways have computed; a value of one way only cannot be used behind the meeting.

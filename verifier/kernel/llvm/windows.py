@@ -21,8 +21,8 @@ from typing import Any, TypeAlias
 from verifier.kernel.llvm.context import Context
 from verifier.kernel.llvm.lines import Line
 from verifier.kernel.llvm.objects import Object
-from verifier.kernel.llvm.values import Address, Incomplete, Word
-from verifier.kernel.llvm.ways import State
+from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled
+from verifier.kernel.llvm.ways import WayState
 
 __all__ = ["Access", "Acting", "Windows"]
 
@@ -78,7 +78,7 @@ class Windows:
         finally:
             self._one, self._done = before
 
-    def before(self, l: Context, address: Address, size: int, state: State) -> None:
+    def before(self, l: Context, address: Address, size: int, state: WayState) -> None:
         """An access begins.
 
         Others act on what it may be about, unless it belongs to an event that has begun.
@@ -106,7 +106,7 @@ class Windows:
         return f"{place}.{self._count}" if self._count else place
 
     def _window(
-        self, l: Context, obj: Object, state: State, name: str, plain: bool, size: int
+        self, l: Context, obj: Object, state: WayState, name: str, plain: bool, size: int
     ) -> None:
         alg, here = l.alg, l.paths.condition(state.path)
         begun = self._begun.get(obj)
@@ -130,18 +130,18 @@ class Windows:
                 ),
             )
 
-    def _read(self, l: Context, obj: Object, state: State) -> Any:
+    def _read(self, l: Context, obj: Object, state: WayState) -> Any:
         size = obj.size or obj.align
         found = l.memory.read(state.memory.get(obj, {}), obj, 0, size)
-        if not isinstance(found, Word):
-            raise Incomplete("what is written to an entry is no word")
+        if not isinstance(found, LiftedWord):
+            raise NotModelled("what is written to an entry is no word")
         l.undefine(state, found.poison, "the entry is poison")
         return self.turned(found.term, size) if self.turned else found.term
 
-    def _write(self, l: Context, obj: Object, state: State, term: Any) -> None:
+    def _write(self, l: Context, obj: Object, state: WayState, term: Any) -> None:
         size = obj.size or obj.align
         term = self.turned(term, size) if self.turned else term
-        word = Word(
+        word = LiftedWord(
             8 * size,
             term,
             (

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.base.errors import ExtractionError
-from verifier.kernel.conform.helpers import Library, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.model_side import Pairing, evaluate_model, pair
-from verifier.kernel.llvm.values import Incomplete
-from verifier.kernel.replay.emulated_build import Program, emulated_program
+from verifier.kernel.llvm.values import NotModelled
+from verifier.kernel.replay.emulated_build import EmulatedProgram, emulated_program
 from verifier.kernel.replay.values import point_values
 from verifier.kernel.tree.build import Emulated
 from verifier.kernel.tree.configure import Configured
@@ -70,7 +70,7 @@ def missing_packages(emulated: Emulated) -> tuple[str, ...]:
     return () if here else emulated.packages
 
 
-def unpatched(library: Library, layout: Layout) -> str:
+def unpatched(library: LiftedBuild, layout: Layout) -> str:
     """Why the code as it is compiled is not the variant's; empty where it is.
 
     The kernel patches it at boot where the CPU has what the variant says.
@@ -88,7 +88,7 @@ def unpatched(library: Library, layout: Layout) -> str:
 
 def compare_emulated(
     configured: Configured,
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     count: int = 100,
     seed: int = 1,
@@ -115,10 +115,10 @@ def compare_emulated(
 
 
 def _compared(
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     shapes: Sequence[Shape],
-    program: Program,
+    program: EmulatedProgram,
     count: int,
     seed: int,
 ) -> Against:
@@ -130,7 +130,7 @@ def _compared(
     for number, shape in enumerate(shapes):
         try:
             pairs = pair(library, shape, layout.helper(shape.helper))
-        except Incomplete as error:
+        except NotModelled as error:
             left.append((shape.helper, str(error)))
             continue
         if str(number) not in program.runs:
@@ -191,7 +191,7 @@ def _answers(command: Sequence[str], lines: Sequence[str]) -> list[str]:
 
 
 def _both(
-    library: Library,
+    library: LiftedBuild,
     layout: Layout,
     shape: Shape,
     pairs: list[Pairing],

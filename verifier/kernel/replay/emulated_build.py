@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.base.errors import ExtractionError
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.tree.build import Emulated, constant_name
 from verifier.kernel.tree.build_store import cache_folder, entry
 from verifier.kernel.tree.compile import read_by_compiler, run_in
@@ -23,7 +23,7 @@ from verifier.kernel.tree.configure import Configured
 from verifier.kernel.tree.shapes import HEAD, PREFIX, Shape, outside
 from verifier.kernel.tree.toolchain import first_error, run, stamp
 
-__all__ = ["Program", "emulated_program"]
+__all__ = ["EmulatedProgram", "emulated_program"]
 
 _KEPT = re.compile(
     r"-I|-D(?!__KBUILD)|-std=|-O|-nostdinc$"
@@ -60,7 +60,7 @@ static inline struct vm_area_struct *pteproof_vma(int n)
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class EmulatedProgram:
     """A program that runs helpers: the command, and the numbers of the helpers that it has.
 
     It reads lines of words in hex, a helper's number and its arguments, and answers each with the
@@ -109,12 +109,12 @@ class _Recipe:
 
 def emulated_program(
     configured: Configured,
-    library: Library,
+    library: LiftedBuild,
     emulated: Emulated,
     shapes: Sequence[Shape],
     features: Mapping[str, bool],
     cache: Path | None = None,
-) -> Program:
+) -> EmulatedProgram:
     """The program for these helpers, numbered in their order.
 
     ExtractionError where it cannot be built.
@@ -136,10 +136,10 @@ def emulated_program(
         configured.origin,
     )
     runs = (folder / "runs.txt").read_text(encoding="utf-8").split()
-    return Program((*emulated.emulator, str(folder / "helpers")), frozenset(runs))
+    return EmulatedProgram((*emulated.emulator, str(folder / "helpers")), frozenset(runs))
 
 
-def _source(library: Library, shapes: Sequence[Shape]) -> tuple[str, dict[int, str]]:
+def _source(library: LiftedBuild, shapes: Sequence[Shape]) -> tuple[str, dict[int, str]]:
     """C of wrappers, each with a function that takes its words from an array; and which helper
     stands on which line.
     """
@@ -187,7 +187,7 @@ def _from_words(shape: Shape, number: int) -> str:
     )
 
 
-def _settings(library: Library, features: Mapping[str, bool]) -> dict[str, dict[int, int]]:
+def _settings(library: LiftedBuild, features: Mapping[str, bool]) -> dict[str, dict[int, int]]:
     """Globals that features and axioms set: name -> offset -> byte."""
     found: dict[str, dict[int, int]] = {}
 

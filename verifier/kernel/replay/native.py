@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from verifier.base.errors import ExtractionError
-from verifier.kernel.conform.helpers import Library
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.llvm.ir import Int, Void
 from verifier.kernel.tree.build import BIG_ENDIAN
 from verifier.kernel.tree.build_store import cache_folder, entry
@@ -29,7 +29,7 @@ from verifier.kernel.tree.compile import Compiled
 from verifier.kernel.tree.shapes import Parameter, Shape
 from verifier.kernel.tree.toolchain import clean_environment, find_toolchain, jailed, run, stamp
 
-__all__ = ["Native", "Outcome", "native_code"]
+__all__ = ["Native", "MachineOutcome", "native_code"]
 
 _FLAGS = ("-O2", "-fPIC", "-Wno-everything", "-Wno-override-module")
 _ROOM = 1 << 16  # bytes of a global that the build has not got
@@ -74,7 +74,7 @@ _JUMP = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MachineOutcome:
     """What the machine gave: the result (None: nothing is returned), and entries by the wrapper's
     parameter.
     """
@@ -85,7 +85,7 @@ class Outcome:
 
 def native_code(
     compiled: Compiled,
-    library: Library,
+    library: LiftedBuild,
     cache: Path | None = None,
     emulate: bool = False,
     features: Mapping[str, bool] = {},
@@ -175,7 +175,12 @@ def _returning(text: str, returned: Mapping[str, int]) -> str:
 
 
 def _build(
-    sources: Mapping[str, str], library: Library, runner: Path, kind: Kind, here: bool, part: Path
+    sources: Mapping[str, str],
+    library: LiftedBuild,
+    runner: Path,
+    kind: Kind,
+    here: bool,
+    part: Path,
 ) -> None:
     tools = find_toolchain()
     objects = []
@@ -235,7 +240,7 @@ def _build(
             path.unlink()
 
 
-def _missing(part: Path, suffix: str, library: Library, kind: Kind) -> str:
+def _missing(part: Path, suffix: str, library: LiftedBuild, kind: Kind) -> str:
     """Assembly for what is not defined: functions that return 0, and zeros."""
     listed = run(
         [f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols"
@@ -262,7 +267,7 @@ class Native:
     ...     native.call(shape, {"a0": 0x8400000012345825})
     """
 
-    def __init__(self, folder: Path, library: Library, features: Mapping[str, bool]) -> None:
+    def __init__(self, folder: Path, library: LiftedBuild, features: Mapping[str, bool]) -> None:
         self.library = library
         emulator = (folder / "emulator").read_text(encoding="utf-8").split("\n")
         command = [*filter(None, emulator), str(folder / "runner"), str(folder / "helpers.so")]
@@ -316,7 +321,7 @@ class Native:
             raise ExtractionError("the process that runs the helpers has ended")
         return answer
 
-    def call(self, shape: Shape, args: Mapping[str, int]) -> Outcome | None:
+    def call(self, shape: Shape, args: Mapping[str, int]) -> MachineOutcome | None:
         """A helper on these arguments, entries by value; what is not given is 0.
 
         None where it trapped.
@@ -343,7 +348,7 @@ class Native:
             else result & ((1 << kind.width) - 1) if isinstance(kind, Int) else result
         )
         places = {p.name: p for p in shape.parameters() if p.role == "entry"}
-        return Outcome(
+        return MachineOutcome(
             kept,
             {
                 n: self._stored(e & ((1 << 8 * self.library.entry_bytes(places[n])) - 1), places[n])

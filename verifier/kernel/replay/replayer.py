@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 
 from verifier.base.errors import ExtractionError, UsageError
-from verifier.kernel.conform.helpers import Library, known_features
-from verifier.kernel.llvm.values import Incomplete
-from verifier.kernel.replay.native import Native, Outcome, native_code
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
+from verifier.kernel.llvm.values import NotModelled
+from verifier.kernel.replay.native import MachineOutcome, Native, native_code
 from verifier.kernel.replay.values import replay_native
 from verifier.kernel.tree.builds import build_for, load_builds
 from verifier.kernel.tree.compile import compile_build
@@ -36,7 +36,7 @@ class Replayed:
     `native` says whether it ran as machine code.
     """
 
-    outcome: Outcome | None
+    outcome: MachineOutcome | None
     native: bool
     why: str = ""
 
@@ -49,7 +49,7 @@ class Replayer:
         self.cache = cache
         # helpers that some kernel has
         self.listed = frozenset(shape.helper for shape in load_shapes())
-        self._libraries: dict[str, Library] = {}
+        self._libraries: dict[str, LiftedBuild] = {}
         self._natives: dict[str, Native | None] = {}
 
     def run(self, layout: Layout, helper: str, args: Mapping[str, int]) -> Replayed:
@@ -63,7 +63,7 @@ class Replayer:
             return Replayed(None, native is not None, f"this kernel has no helper {helper}")
         try:
             outcome = replay_native(native, library, layout, helper, args)
-        except Incomplete as error:
+        except NotModelled as error:
             return Replayed(None, native is not None, str(error))
         return Replayed(
             outcome,
@@ -71,7 +71,7 @@ class Replayer:
             "" if outcome is not None else "behaviour is undefined or out of scope there",
         )
 
-    def _open(self, layout: Layout) -> tuple[Library, Native | None]:
+    def _open(self, layout: Layout) -> tuple[LiftedBuild, Native | None]:
         variant = layout.variant.name
         build = build_for(load_builds(), variant)
         if build is None:
@@ -82,7 +82,7 @@ class Replayer:
             compiled = compile_build(
                 configure(self.tree, build, find_toolchain(), self.cache), shapes, self.cache
             )
-            self._libraries.setdefault(build.name, Library(compiled, shapes))
+            self._libraries.setdefault(build.name, LiftedBuild(compiled, shapes))
         library = self._libraries[build.name]
         if compiled is not None:
             try:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.base.errors import UsageError
-from verifier.kernel.conform.helpers import Library, Lifting, known_features
+from verifier.kernel.conform.helpers import LiftedBuild, Lifting, known_features
 from verifier.kernel.conform.inputs import Given
 from verifier.kernel.conform.model_side import pair
-from verifier.kernel.llvm.values import Incomplete, NeverReturns
-from verifier.kernel.replay.native import Native, Outcome
+from verifier.kernel.llvm.values import NeverReturns, NotModelled
+from verifier.kernel.replay.native import MachineOutcome, Native
 from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Integers
 from verifier.model.arch import Layout
@@ -39,8 +39,8 @@ class Mismatch:
 
     helper: str
     args: Mapping[str, int]
-    lifted: Outcome
-    native: Outcome
+    lifted: MachineOutcome
+    native: MachineOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class Comparison:
 
 
 def run_lifted(
-    library: Library, shape: Shape, args: Mapping[str, int], features: Mapping[str, bool]
-) -> Outcome | None:
+    library: LiftedBuild, shape: Shape, args: Mapping[str, int], features: Mapping[str, bool]
+) -> MachineOutcome | None:
     """The lifted helper on values; None where behaviour is undefined or out of scope.
 
-    Raises Incomplete.
+    Raises NotModelled.
     """
     given: dict[str, Any] = {}
     for index, parameter in enumerate(shape.parameters()):
@@ -76,20 +76,24 @@ def run_lifted(
         return None
     if any(u.condition for u in (*found.undefined, *found.outside)):
         return None
-    return Outcome(
+    return MachineOutcome(
         None if found.result is None else int(found.result),
         {k: int(v) for k, v in found.entries.items()},
     )
 
 
 def replay_native(
-    native: Native | None, library: Library, layout: Layout, helper: str, args: Mapping[str, int]
-) -> Outcome | None:
+    native: Native | None,
+    library: LiftedBuild,
+    layout: Layout,
+    helper: str,
+    args: Mapping[str, int],
+) -> MachineOutcome | None:
     """A helper on values by the model's names of parameters, natively, or lifted where `native` is
     None.
 
     None where it traps, is undefined or out of scope. UsageError where the kernel has no such
-    helper; Incomplete where the lifted one is not whole. Entries come back under the model's names.
+    helper; NotModelled where the lifted one is not whole. Entries come back under its names.
     """
     shape = library.shapes.get(helper)
     if shape is None:
@@ -106,7 +110,7 @@ def replay_native(
     if found is None:
         return None
     names = {p.wrapper: p.model for p in pairs}
-    return Outcome(found.result, {names[k]: v for k, v in found.entries.items()})
+    return MachineOutcome(found.result, {names[k]: v for k, v in found.entries.items()})
 
 
 def corner_values(width: int) -> list[int]:
@@ -118,7 +122,9 @@ def corner_values(width: int) -> list[int]:
     return [0, full, *single, *[full ^ b for b in single]]
 
 
-def point_values(library: Library, shape: Shape, count: int, seed: int) -> Iterator[dict[str, int]]:
+def point_values(
+    library: LiftedBuild, shape: Shape, count: int, seed: int
+) -> Iterator[dict[str, int]]:
     """Corner values and random ones for a helper's parameters."""
     rng = random.Random(f"{shape.helper} {seed}")
     widths = {
@@ -142,7 +148,7 @@ def point_values(library: Library, shape: Shape, count: int, seed: int) -> Itera
 
 
 def compare_native(
-    library: Library,
+    library: LiftedBuild,
     native: Native,
     features: Mapping[str, bool],
     count: int = 200,
@@ -166,6 +172,6 @@ def compare_native(
                 points += 1
                 if lifted != machine:
                     mismatches.append(Mismatch(helper, args, lifted, machine))
-        except Incomplete as error:
+        except NotModelled as error:
             incomplete.append((helper, str(error)))
     return Comparison(compared, points, skipped, tuple(incomplete), tuple(mismatches))

@@ -18,7 +18,7 @@ __all__ = [
     "BIG_ENDIAN",
     "FOUR_TIMES",
     "IN_TABLES",
-    "Axiom",
+    "BootAxiom",
     "Build",
     "Emulated",
     "Feature",
@@ -32,7 +32,7 @@ BIG_ENDIAN, IN_TABLES, FOUR_TIMES = "big-endian", "in tables", "four times"
 
 
 @dataclass(frozen=True, slots=True)
-class Axiom:
+class BootAxiom:
     """A named word of the lifted code has this value once the kernel has booted.
 
     A word &NAME is where a global lies.
@@ -123,7 +123,7 @@ class Build:
     variants: tuple[str, ...]
     sources: tuple[str, ...]
     features: Mapping[str, Feature]
-    axioms: tuple[Axiom, ...]
+    axioms: tuple[BootAxiom, ...]
     as_initialised: tuple[str, ...]
     boot: Mapping[str, str]  # helper -> a function that has run before
     returns: Mapping[str, tuple[str, str]]  # function -> a constant of C, and why

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from verifier.base.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.tree.arch_files import SHOWN, arch_files
-from verifier.kernel.tree.build import Axiom, Build, Emulated, Feature, Premise
+from verifier.kernel.tree.build import BootAxiom, Build, Emulated, Feature, Premise
 from verifier.kernel.tree.lookalike import Lookalike
 from verifier.language.read_yaml import Source, Table
 
@@ -229,10 +229,10 @@ def _premise(table: Table, key: str) -> Premise:
     )
 
 
-def _axiom(table: Table, key: str) -> Axiom:
+def _axiom(table: Table, key: str) -> BootAxiom:
     record = table.need(key, Table, "axioms")
     record.only(("word", "bits", "value", "why"), "an axiom")
-    return Axiom(
+    return BootAxiom(
         key,
         record.need("word", Source, "an axiom").text,
         record.need("bits", int, "an axiom"),
