@@ -98,8 +98,9 @@ def test_a_stopped_run_is_green_nowhere(tmp_path: Path, at: str,
 
 def test_what_was_not_reached_is_one_line(library: Library) -> None:
     run = nothing(library, Filters(), "stopped")
-    assert (len(run.theorems) > 700 and run.undecided is not None and run.undecided > 900_000
-            and exit_code(run) == 130)
+    assert len(run.theorems) > 700 and exit_code(run) == 130
+    counted = [t.undecided for t in run.theorems if t.undecided is not None]
+    assert run.undecided is None and 0 < len(counted) < len(run.theorems) and min(counted) > 10
     text = prove_text(library, run, False, False, False)
     assert f"not reached: {len(run.theorems)} theorems" in text and len(text.splitlines()) < 24
 

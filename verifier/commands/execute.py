@@ -260,7 +260,8 @@ def reached(run: Run) -> str:
     """How far a run came that was stopped, on one line."""
     left = {group for group, _ in run.unfinished}
     begun = len(left & {r.obligation.group for r in run.results})
-    return (f"{run.stopped}: {len(run.results)} obligations are decided, {run.undecided} are not; "
+    rest = "the others are not counted" if run.undecided is None else f"{run.undecided} are not"
+    return (f"{run.stopped}: {len(run.results)} obligations are decided, {rest}; "
             f"of {len(run.theorems)} "
             f"theorems {len(run.theorems) - len(left)} are finished, {begun} are begun, "
             f"{len(left) - begun} were not reached; "

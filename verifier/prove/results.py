@@ -15,7 +15,7 @@ from verifier.prove.obligations import Group, Obligation
 
 __all__ = [
     "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State",
-    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "reason",
+    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "open_ones", "reason",
     "recounted", "said", "settled", "verdict_name",
 ]
 
@@ -129,7 +129,8 @@ class TheoremResult:
 
     lemmas     the invariants that its induction used
     whole      was the whole theorem asked for, and every obligation of it decided?
-    undecided  obligations that were asked for and have no verdict
+    undecided  obligations that were asked for and have no verdict; None where the run was stopped
+               before they were counted
     """
 
     group: Group
@@ -137,7 +138,7 @@ class TheoremResult:
     lemmas: tuple[str, ...]
     counts: Mapping[str, int]
     whole: bool
-    undecided: int = 0
+    undecided: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +159,23 @@ class Run:
     @property
     def undecided(self) -> int | None:
         """The number of obligations without a verdict; None where they were not counted yet."""
-        return (sum(t.undecided for t in self.theorems) if self.theorems or not self.stopped
-                else None)
+        if self.stopped and not self.theorems:
+            return None
+        found = [t.undecided for t in self.theorems]
+        return None if None in found else sum(number for number in found if number is not None)
 
     def cut_short(self) -> str:
         """Why this is not the whole answer; empty where it is."""
         if self.stopped:
             return self.stopped
         return f"{len(self.unfinished)} theorems are not finished" if self.unfinished else ""
+
+
+def open_ones(theorem: TheoremResult) -> str:
+    """How many obligations of a theorem have no verdict, in words."""
+    if theorem.undecided is None:
+        return "its obligations are not counted and not decided"
+    return f"{theorem.undecided} obligations are not decided"
 
 
 def said(result: Result) -> Said:

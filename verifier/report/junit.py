@@ -9,7 +9,7 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
 from verifier.base.output import clean
 from verifier.prove.obligations import Group
-from verifier.prove.results import Result, Run, reason, verdict_name
+from verifier.prove.results import Result, Run, open_ones, reason, verdict_name
 
 __all__ = ["junit_parts"]
 
@@ -31,10 +31,9 @@ def junit_parts(run: Run) -> Iterator[str]:
         suite = TestSuite(clean(str(theorem.group)))
         suite.add_property("theorem", theorem.verdict)
         cases = [_case(result) for result in of.get(theorem.group, ())]
-        if theorem.undecided or theorem.group in why:
+        if theorem.undecided != 0 or theorem.group in why:
             text = why.get(theorem.group) or "no verdict"
-            cases.append(_error(_place(theorem.group), f"{theorem.undecided} obligations are not "
-                                                       f"decided: {text}", "undecided"))
+            cases.append(_error(_place(theorem.group), f"{open_ones(theorem)}: {text}", "undecided"))
         suites.append(_suite(document, suite, cases))
     said = [_error("pteproof", f"contradiction: {what}", "contradiction")
             for what in run.contradictions]

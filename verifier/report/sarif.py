@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from verifier import __version__
-from verifier.prove.results import Result, Run, reason, verdict_name
+from verifier.prove.results import Result, Run, open_ones, reason, verdict_name
 from verifier.run.library import Library
 
 __all__ = ["sarif_parts"]
@@ -63,9 +63,8 @@ def _invocation(run: Run) -> dict[str, Any]:
     why = dict(run.unfinished)
     said = [f"contradiction: {what}" for what in run.contradictions]
     said += [run.cut_short()] if run.cut_short() else []
-    said += [f"{t.group}: {t.undecided} obligations are not decided: "
-             f"{why.get(t.group) or 'no verdict'}"
-             for t in run.theorems if t.undecided or t.group in why]
+    said += [f"{t.group}: {open_ones(t)}: {why.get(t.group) or 'no verdict'}"
+             for t in run.theorems if t.undecided != 0 or t.group in why]
     found: dict[str, Any] = {"executionSuccessful": not said}
     if said:
         found["toolExecutionNotifications"] = [{"level": "error", "message": {"text": text}}

@@ -64,7 +64,8 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         parts.append(wrap(f"cross-check: {three} of {len(run.results)} obligations by plain "
                           "integers too, over all values of the "
                           "bits that matter", "", "  "))
-    parts += [theorem_table(run), sentences(library, run)]
+    if any(any(t.counts.values()) for t in run.theorems) or not run.stopped:
+        parts += [theorem_table(run), sentences(library, run)]
     unreached = sum(not any(t.counts.values()) for t in run.theorems) if run.stopped else 0
     if unreached:
         parts.append(f"not reached: {unreached} theorems, of which nothing is decided")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,17 +95,25 @@ class Library:
         """The model that a group is about."""
         return self.model(group.variant, group.encoding, group.level)
 
-    def check(self, groups: list[Group]) -> None:
-        """Type everything that the groups use. SpecError at the first thing that is wrong.
+    def check(
+        self, groups: list[Group], each: Callable[[Group, Model], None] = lambda group, model: None
+    ) -> None:
+        """Type everything that the groups use, and hand each group and its model to `each`.
 
-        Nothing is left for Python to look for: that would take longer than the typing.
+        SpecError at the first thing that is wrong. Python's garbage collector is off meanwhile: it
+        would find nothing, and take longer than the typing.
         """
+        of: dict[tuple[str, str, str], list[Group]] = {}
+        for group in groups:
+            of.setdefault((group.variant, group.encoding, group.level), []).append(group)
         gc.disable()
         try:
-            for key in dict.fromkeys((g.variant, g.encoding, g.level) for g in groups):
+            for key, alike in of.items():
                 model = self.model(*key)
                 model.layout.check()
                 check_model(model)
+                for group in alike:
+                    each(group, model)
         finally:
             gc.enable()
 

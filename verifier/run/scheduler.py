@@ -6,7 +6,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
@@ -51,6 +51,7 @@ __all__ = ["Options", "Stopped", "nothing", "prove"]
 
 STOPPED = "stopped by an interrupt or a request to end"
 GRACE = 5.0  # seconds beyond its limit that a process may take before it is killed
+COUNTING = 0.5  # seconds that a stopped run may still take to count what it did not decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +135,9 @@ def prove(
     loaded = start
     scheduler = _Scheduler(library, options, progress)
     try:
-        library.check(groups)
+        library.check(groups, lambda group, model: scheduler.know(_extent(model, group, filters)))
         loaded = time.perf_counter()
-        progress(Total(sum(_asked(library.group_model(group), group, filters) for group in groups),
-                       len(groups)))
+        progress(Total(sum(known.obligations for known in scheduler.extents.values()), len(groups)))
         scheduler.run(_tasks(library, groups, filters, options))
     except KeyboardInterrupt:
         scheduler.stop()
@@ -198,6 +198,7 @@ class _Scheduler:
         self.counts: dict[Group, Counter[str]] = {}
         self.helpers: list[str] = []
         self.hints: dict[Group, Hints] = {}  # of groups that others wait for
+        self.extents: dict[Group, _Extent] = {}
         # how many tasks there were when none could start: to do, under way, and groups done with
         self.waiting = (0, 0, 0)
 
@@ -216,6 +217,10 @@ class _Scheduler:
                 if again is not None:
                     todo.append(again)
             todo.extend(self._late())
+
+    def know(self, extent: _Extent) -> None:
+        """What a theorem asks for is known."""
+        self.extents[extent.group] = extent
 
     def _next(self, todo: deque[Task]) -> Task | None:
         """The first task that waits for none that is under way or to be done, with the traces that it is handed; None without."""
@@ -401,7 +406,8 @@ def _finish(
     unfinished = [*scheduler.unfinished,
                   *((g, stopped or "ended before its end") for g in groups
                     if g not in scheduler.finished | told)]
-    theorems = _theorems(library, groups, filters, results, scheduler.finished)
+    _count_rest(library, groups, filters, scheduler)
+    theorems = _theorems(groups, scheduler.extents, filters.whole(), results, scheduler.finished)
     return Run(results, tuple(theorems), coverage, seconds, solver_versions(),
                tuple(scheduler.contradictions),
                tuple(unfinished), stopped)
@@ -421,10 +427,40 @@ _ORDER = ("refuted", "vacuous", "unknown", "incomplete")
 _WORDS = ("proved", *_ORDER, "advice")
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What a theorem asks for: the number of its obligations, and the lemmas of its induction."""
+
+    group: Group
+    obligations: int
+    lemmas: tuple[str, ...]
+
+
+def _extent(model: Model, group: Group, filters: Filters) -> _Extent:
+    """A theorem's extent, while its model is at hand: to type all models again takes seconds."""
+    lemmas = tuple(p.name for p in model.spec.properties.values()
+                   if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
+    return _Extent(group, _asked(model, group, filters), lemmas)
+
+
+def _count_rest(
+    library: Library, groups: Sequence[Group], filters: Filters, scheduler: _Scheduler
+) -> None:
+    """After a stop, count what is not counted yet, but for no longer than a user waits for an end.
+    """
+    late = time.monotonic() + COUNTING
+    for group in groups:
+        if group not in scheduler.extents:
+            if time.monotonic() > late:
+                return
+            scheduler.know(_extent(library.group_model(group), group, filters))
+
+
 def _theorems(
-    library: Library, groups: Sequence[Group], filters: Filters, results: Sequence[Result],
-    finished: set[Group],
+    groups: Sequence[Group], extents: Mapping[Group, _Extent], all_of_it: bool,
+    results: Sequence[Result], finished: set[Group],
 ) -> list[TheoremResult]:
+    """The verdicts of theorems; of one whose extent is not known, nothing was decided."""
     found = []
     counted: dict[Group, dict[str, int]] = {}
     serious: dict[Group, set[str]] = {}
@@ -436,16 +472,17 @@ def _theorems(
             serious.setdefault(group, set()).add(word)
     for group in groups:
         counts, words = counted.get(group, dict.fromkeys(_WORDS, 0)), serious.get(group, set())
-        model = library.group_model(group)
-        undecided = _asked(model, group, filters) - sum(counts.values())
-        whole = filters.whole() and not undecided and group in finished
+        extent = extents.get(group)
+        if extent is None:
+            found.append(TheoremResult(group, "unknown", (), counts, False, None))
+            continue
+        undecided = extent.obligations - sum(counts.values())
+        whole = all_of_it and not undecided and group in finished
         verdict = next((v for v in _ORDER if v in words), "proved" if group in counted
                        else "unknown")
         if verdict == "proved" and not whole:
             verdict = "unknown" if undecided or group not in finished else "incomplete"
-        lemmas = tuple(p.name for p in model.spec.properties.values()
-                       if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
-        found.append(TheoremResult(group, verdict, lemmas, counts, whole, undecided))
+        found.append(TheoremResult(group, verdict, extent.lemmas, counts, whole, undecided))
     return found
 
 
