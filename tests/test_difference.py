@@ -168,7 +168,7 @@ def test_the_command(library: Library, tmp_path: Path) -> None:
     assert (row["verdict"] == "broken" and new["before"] == old["before"]
             and new["changes"] != old["changes"])
     for wrong, said in ((["difference"], "give what to compare with"),
-                        ([*words, "--property", "nothing"], "nothing that both have"),
+                        ([*words, "--property", "nothing"], "--property nothing: matches nothing"),
                         (["difference", "--old-spec-dir", str(tmp_path / "no")], "no such folder")):
         done = CliRunner().invoke(main, wrong)
         assert done.exit_code == 2 and said in done.stderr and done.stderr.count("\n") == 1
