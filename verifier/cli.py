@@ -18,7 +18,7 @@ import click
 from verifier import __version__
 from verifier.base.errors import OutputError, PteproofError, SolverError, UsageError, internal
 from verifier.base.exits import Exit, for_bisect
-from verifier.base.output import STREAM_ERRORS, hold_streams, one_line, tell_error
+from verifier.base.output import STREAM_ERRORS, hold_streams, one_line, tell, tell_error
 from verifier.base.processes import stop_on_request
 
 __all__ = ["ended", "main"]
@@ -146,7 +146,7 @@ def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     if wanted:
         from verifier.engine.native import core
 
-        click.echo(f"pteproof, version {__version__} ({core()})")
+        tell(f"pteproof, version {__version__} ({core()})")
         context.exit()
 
 
