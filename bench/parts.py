@@ -13,9 +13,8 @@ import argparse
 import functools
 import inspect
 import pickle
-import sys
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -60,7 +59,7 @@ class Clock:
     """Processor time by part: a second belongs to the innermost part."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
         self._parts = ["the rest"]
         self._since = time.process_time()
@@ -145,10 +144,10 @@ def table(clock: Clock, results: int) -> None:
     clock._tick()
     whole = sum(clock.seconds.values())
     print(f"{'part':<32}{'s':>9}{'%':>6}{'calls':>9}")
-    for name, seconds in clock.seconds.most_common():
+    for name, seconds in sorted(clock.seconds.items(), key=lambda part: -part[1]):
         print(f"{name:<32}{seconds:>9.1f}{100 * seconds / whole:>6.1f}{clock.calls[name] or '':>9}")
     print(f"{'all':<32}{whole:>9.1f}\n{results} obligations, {1000 * whole / max(results, 1):.2f} ms each")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -89,16 +89,20 @@ class Section:
         return f"{self.page.relative_to(ROOT)}:{self.line}: {self.heading}"
 
 
+_Open = tuple[int, str, list[str]]  # a block that may go on: its line, its command, its output
+
+
 def sections(page: Path, text: str | None = None) -> list[Section]:
     """The sections of a page."""
     found = [Section(page, "(head)", 1)]
-    block: tuple[int, str, list[str]] | None = None
+    block: _Open | None = None
     for number, line in enumerate((page.read_text() if text is None else text).splitlines(), 1):
         if line.startswith("#"):
-            block = _ended(found[-1], block)
+            _end(found[-1], block)
+            block = None
             found.append(Section(page, line.lstrip("# "), number))
         elif line.startswith("    $ "):
-            block = _ended(found[-1], block)
+            _end(found[-1], block)
             block = (number, line.removeprefix("    $ "), [])
         elif block is not None and block[1].endswith("\\"):
             block = (number, f"{block[1][:-1].rstrip()} {line.strip()}", [])
@@ -106,13 +110,14 @@ def sections(page: Path, text: str | None = None) -> list[Section]:
             if not line.strip().startswith("#"):  # a comment on the command that goes on
                 block[2].append(line.removeprefix("    ").rstrip())
         else:
-            block = _ended(found[-1], block)
+            _end(found[-1], block)
+            block = None
             found[-1].prose.append((number, line))
-    _ended(found[-1], block)
+    _end(found[-1], block)
     return found
 
 
-def _ended(section: Section, block: tuple[int, str, list[str]] | None) -> None:
+def _end(section: Section, block: _Open | None) -> None:
     if block is None:
         return
     first, command, lines = block

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,12 +66,13 @@ class Mixed:
 
     def ground(self, term: Any) -> Any:
         """A term under the given values, as z3 simplifies it."""
-        pairs = []
+        pairs: list[tuple[z3.ExprRef, z3.ExprRef]] = []
         for name, value in self.given.items():
-            var = self.terms.inputs[name]
-            pairs.append(
-                (var, z3.BoolVal(value) if z3.is_bool(var) else z3.BitVecVal(value, var.size()))
-            )
+            if name in self.terms.bools:
+                pairs.append((self.terms.bools[name], z3.BoolVal(bool(value))))
+            else:
+                word = self.terms.words[name]
+                pairs.append((word, z3.BitVecVal(value, word.size())))
         return z3.simplify(z3.substitute(term, *pairs))
 
     def agree_word(self, found: tuple[Any, ...], width: int) -> int:
@@ -105,14 +107,15 @@ def signed(a: int, width: int) -> int:
 
 def reference(op: str, a: int, b: int, width: int) -> int | bool:
     size = 1 << width
-    return {
+    meanings: dict[str, Callable[[], int | bool]] = {
         "band": lambda: a & b, "bor": lambda: a | b, "bxor": lambda: a ^ b,
         "add": lambda: (a + b) % size,
         "sub": lambda: (a - b) % size, "mul": lambda: a * b % size, "shl": lambda: a * 2**b % size,
         "lshr": lambda: a // 2**b, "ashr": lambda: (signed(a, width) // 2**b) % size,
         "eq": lambda: a == b,
         "ult": lambda: a < b, "slt": lambda: signed(a, width) < signed(b, width),
-    }[op]()
+    }
+    return meanings[op]()
 
 
 def shift_safe(op: str, b: int) -> int:

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 
 import verifier.run.worker
@@ -32,7 +35,7 @@ from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdi
 from verifier.run.cache import Cache
 from verifier.run.codec import from_plain, to_plain
 from verifier.run.filters import Filters
-from verifier.run.grounds import grounds
+from verifier.run.grounds import code, grounds
 from verifier.run.library import Library, load_library
 from verifier.run.scheduler import Options, prove
 from verifier.search.trace import Search
@@ -362,7 +365,7 @@ def test_what_others_may_have_written_is_not_believed(tmp_path: Path,
         path.chmod(mode)
         assert read_sealed(path) is None
     path.chmod(0o600)
-    monkeypatch.setattr(store.os, "geteuid", lambda: path.stat().st_uid + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
     assert read_sealed(path) is None
 
 
@@ -372,7 +375,8 @@ def plain(run: Run) -> dict[str, tuple[Verdict, tuple[str, ...]]]:
 
 
 def few(library: Library, folder: Path, **options: Any) -> Run:
-    found = prove(library, FEW, Options(**({"cache": folder, "depth": 2} | options)))
+    given: dict[str, Any] = {"cache": folder, "depth": 2} | options
+    found = prove(library, FEW, Options(**given))
     assert not found.contradictions and not found.unfinished
     return found
 
@@ -427,6 +431,21 @@ def test_an_edited_cache_is_recomputed(library: Library, kept: tuple[Path, Run],
         assert plain(again) == plain(kept[1]) and not any(r.cached for r in again.results), what
 
 
+def all_are(part: str, odd: object, data: dict[str, Any]) -> None:
+    data[part] = dict.fromkeys(data[part], odd)
+
+
+def all_have(part: str, key: str, odd: object, data: dict[str, Any]) -> None:
+    for kept in data[part].values():
+        kept[key] = odd
+
+
+def without(what: str, data: dict[str, Any]) -> None:
+    for kept in data["failures"].values():
+        if kept["verdict"].get("counterexample"):
+            kept["verdict"]["counterexample"].pop(what)
+
+
 def sealed_lies(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """What is well sealed and odd, or no failure: a forger who knows the seal, or a defect of ours."""
     def lie(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -434,23 +453,19 @@ def sealed_lies(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         change(copy)
         return copy
 
+    odd: object
     for odd in (None, 3, "x", [], {}, {"proofs": None},
                 {"proofs": [], "failures": 3, "traces": "x"}):
         yield f"{odd!r}", odd
     for part in ("proofs", "failures"):
         for odd in (None, 3, [], {}, "x"):
-            yield f"{part} of {odd!r}", lie(lambda d, part=part,
-                                            odd=odd: d.update({part: dict.fromkeys(d[part], odd)}))
+            yield f"{part} of {odd!r}", lie(partial(all_are, part, odd))
             for key in next(iter(data[part].values())):
                 if key != "digest":
-                    yield f"{part}.{key}: {odd!r}", lie(
-                        lambda d, part=part, odd=odd,
-                        key=key: [e.update({key: odd}) for e in d[part].values()])
+                    yield f"{part}.{key}: {odd!r}", lie(partial(all_have, part, key, odd))
     yield "odd traces", lie(lambda d: d.update(traces={name: [[]] for name in d["traces"]}))
     for what in ("move", "trace", "process", "reached", "leads_to", "consequence", "depth"):
-        yield f"counterexamples without {what}", lie(lambda d, what=what: [
-            e["verdict"]["counterexample"].pop(what) for e in d["failures"].values()
-            if e["verdict"].get("counterexample")])
+        yield f"counterexamples without {what}", lie(partial(without, what))
 
 
 def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tuple[Path, Run],
@@ -458,8 +473,7 @@ def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tup
     """All parts are read as their types say; this asks for each obligation, without deciding anything."""
     folder = copy_of(kept, tmp_path)
     path, group = file_of(folder), Group("x86_64", "pte", "option-c", "today")
-    known = grounds(library, group, library.group_model(group), verifier.run.worker.code(), "bits",
-                    2)
+    known = grounds(library, group, library.group_model(group), code(), "bits", 2)
     data = read_sealed(path)
     failed = [r.obligation for r in kept[1].results if not isinstance(r.verdict, Proved)]
     assert {f"{one.transition}/{one.property}" for one in failed} == data["failures"].keys()
@@ -542,8 +556,8 @@ def inputs_of(folder: Path, command: str = "prove", **given: Any) -> told._Input
     asked = {"tree": None, "cross": False, "no_cache": False, "dump_smt": None, "verbose": False,
              "helpers": "yaml", "no_color": True, "jobs": 2, "depth": 8}
     asked |= dict.fromkeys(("json_file", "jsonl_file", "junit_file", "sarif_file")) | given
-    return told._inputs(SimpleNamespace(obj=(folder / "arch", folder / "specs")), command,
-                        asked)  # type: ignore[arg-type]
+    context = click.Context(click.Command(command), obj=(folder / "arch", folder / "specs"))
+    return told._inputs(context, command, asked)
 
 
 def test_what_was_told_rests_on_every_file_and_every_option(
@@ -558,7 +572,7 @@ def test_what_was_told_rests_on_every_file_and_every_option(
         found = inputs_of(copied)
         assert found is not None and found.key not in keys, path
         keys.add(found.key)
-        assert first.cover({path: digests.hashlib.sha256(before.encode()).hexdigest()})
+        assert first.cover({path: hashlib.sha256(before.encode()).hexdigest()})
         assert not first.cover({path: found.files[path]})  # it was read after the key was made
         path.write_text(before)
     (copied / "specs/transitions/new.yaml").write_text("")
@@ -581,6 +595,7 @@ def test_what_was_told_and_edited_is_not_told(tmp_path: Path) -> None:
     for what, text in [*spoilt(written), ("another verdict", written.replace("proved", "proven"))]:
         kept.path.write_bytes(text.encode("utf-8", "surrogateescape"))
         assert kept.read() is None, what
+    odd: object
     for odd in (None, [], {"text": "x"}, {"text": None, "exit": 0, "at": "x"},
                 {"text": "x", "exit": "0", "at": "x"}):
         write_sealed(kept.path, odd)
@@ -596,6 +611,7 @@ def test_what_was_told_and_edited_is_not_told(tmp_path: Path) -> None:
 def test_records_come_back_as_they_were(kept: tuple[Path, Run]) -> None:
     for verdict in [r.verdict for r in kept[1].results] + [Vacuous("x", "y"), Unknown("timeout")]:
         assert from_plain(Verdict, json.loads(json.dumps(to_plain(verdict)))) == verdict
+    odd: object
     for odd in ({}, [], {"is": "Refuted"}, {"is": "Proved", "inhabitant": 3},
                 {"is": "Vacuous", "instance": "x", "effect": 3},
                 {"is": "Vacuous", "instance": "x", "effect": "y", "more": 1}, {"is": ["x"]},

@@ -19,9 +19,8 @@ from certificates import FILTERS, UNIT, Forger, certify
 from verifier.base.errors import UsageError
 from verifier.engine.answers import Unsat
 from verifier.engine.bits_solver import BitsSolver
-from verifier.evidence.certify import make as make_module
 from verifier.evidence.certify.check import Checker, CheckerAnswer, find_checker
-from verifier.evidence.certify.content import asked_for
+from verifier.evidence.certify.content import asked_for, content
 from verifier.evidence.certify.dimacs import parse_cnf
 from verifier.evidence.certify.files import INDEX
 from verifier.evidence.certify.verify import verify
@@ -143,7 +142,7 @@ def test_what_was_proved_wrongly_gets_no_certificate(tmp_path: Path, monkeypatch
 def kill_at(monkeypatch: pytest.MonkeyPatch, module: str, unit: str) -> None:
     """The process that builds this unit is killed from outside, as a kernel out of memory does it."""
     right = f"verifier.evidence.certify.{module}.content"
-    build = make_module.content
+    build = content
 
     def killed(library: Any, name: str, *more: Any) -> Any:
         if name == unit:

@@ -16,7 +16,7 @@ from verifier.cli import main
 from verifier.model.arch import data_folder
 
 
-def run(*args: str) -> Result:
+def run(*args: str | Path) -> Result:
     return CliRunner().invoke(main, [str(arg) for arg in args])
 
 

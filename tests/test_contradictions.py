@@ -80,7 +80,7 @@ def test_an_error_while_deciding_is_that_obligations(
 def test_an_error_while_a_step_is_built_is_that_transitions(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert verifier.prove.builder.run is one_step
+    assert vars(verifier.prove.builder)["run"] is one_step
     deep = raising(RecursionError("deep"))
     instead(monkeypatch, verifier.prove.builder, "run", deep, lambda model, alg, state, i,
             *_: i.name == "tlb-flush")

@@ -69,7 +69,7 @@ def test_a_broken_engine_is_found_and_the_bundle_shows_it(
     (where,) = (tmp_path / "d").iterdir()
     told = json.loads((where / "obligation.json").read_text())
     assert (told["bits"], told["z3"]) == ("proved", "refuted")
-    answers = {}
+    answers: dict[str, list[bool]] = {}
     for row in told["questions"]:
         by_z3, by_sat = z3_says(where / f"{row['file']}.smt2"), satisfiable(
             where / f"{row['file']}.cnf"

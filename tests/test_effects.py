@@ -15,9 +15,9 @@ from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
 from verifier.model.check import check_model
 from verifier.model.typed import Model
-from verifier.prove.bits_way import GroupProver, Refuted
+from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
-from verifier.prove.results import Proved, Vacuous, Verdict, reason
+from verifier.prove.results import Proved, Refuted, Vacuous, Verdict, reason
 from verifier.prove.terms_way import TermProver
 from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library

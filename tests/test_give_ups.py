@@ -10,8 +10,9 @@ import pytest
 from verifier.engine.answers import Unsat
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of
 from verifier.language.machine import Memory
+from verifier.language.values import as_truth
 from verifier.model.step import instances, run
 from verifier.model.typed import Model
 from verifier.model.world import World
@@ -48,11 +49,10 @@ def test_gives_up_only_where_today_does(library: Library, variant: str, transiti
         given = [*builder.hypothesis, *step.assumed, *before.assumed]
         assert not isinstance(solver.check(given), Unsat)
         for process in (0, 1):
-            lost = graph.all(
+            lost = graph.all(*(as_truth(graph, value) for value in (
                 step.before["granted", process], step.after["reach", process],
-                step.after["granted", process] ^ 1,
                 before.after["granted", process],
-            )
+            )), graph.neg(as_truth(graph, step.after["granted", process])))
             assert isinstance(solver.check([*given, lost]), Unsat)
 
 
@@ -65,6 +65,7 @@ def flag(model: Model, graph: Bits, state: dict[Any, Any], fresh: Any) -> int:
              if (found := model.definition("views", view))]
     assert len(where) == 3
     return graph.any(*(
-        graph.all(call(world, reads, (p,)), graph.any(*(call(world, view, (p,)) for view in where)))
+        graph.all(truth_of(world, reads, (p,)),
+                  graph.any(*(truth_of(world, view, (p,)) for view in where)))
         for p in (0, 1)
     ))

@@ -141,22 +141,31 @@ spaced: |
 """
 
 
+def text_of(table: Table, key: str) -> Source:
+    found = table[key]
+    assert isinstance(found, Source), key
+    return found
+
+
 def test_values_and_places(tmp_path: Path) -> None:
     table = read(tmp_path, GOOD)
-    assert table["word"].text == "some words" and str(table["word"].where) == "some.yaml:2:7"
+    word, quoted = text_of(table, "word"), text_of(table, "yes_quoted")
+    assert word.text == "some words" and str(word.where) == "some.yaml:2:7"
     assert (table["number"], table["hex"], table["negative"], table["truth"]) == (12, 31, -3, True)
-    assert table["yes_quoted"].text == "yes" and str(table["yes_quoted"].where) == "some.yaml:6:14"
+    assert quoted.text == "yes" and str(quoted.where) == "some.yaml:6:14"
     assert isinstance(table["items"], Items) and [str(w) for w in table["items"].at] == [
         "some.yaml:8:9", "some.yaml:8:12", "some.yaml:8:15"]
-    inner = table["flow"]["a"]
+    flow = table["flow"]
+    assert isinstance(flow, Table)
+    inner = flow["a"]
     assert isinstance(inner, Table) and str(inner.key_at["b"]) == "some.yaml:9:12"
-    assert str(inner["b"].where) == "some.yaml:9:16"
-    block = table["block"]
+    assert str(text_of(inner, "b").where) == "some.yaml:9:16"
+    block, folded, spaced = (text_of(table, key) for key in ("block", "folded", "spaced"))
     assert block.text == "first\n\n  second\n" and str(block.where) == "some.yaml:11:3"
     assert str(block.at(3, 2)) == "some.yaml:13:5"
-    assert table["folded"].text == "one two" and str(table["folded"].where) == "some.yaml:15:3"
-    assert table["spaced"].text.strip() == "after a blank line"
-    assert table["spaced"].at(2, 0).line == 19
+    assert folded.text == "one two" and str(folded.where) == "some.yaml:15:3"
+    assert spaced.text.strip() == "after a blank line"
+    assert spaced.at(2, 0).line == 19
 
 
 def test_checked_access(tmp_path: Path) -> None:

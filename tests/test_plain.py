@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from verifier.engine.bits import FALSE, Bits
+from verifier.engine.bits import FALSE, Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.prove.bits_way import GroupProver, graph_inputs
 from verifier.prove.builder import Builder
@@ -23,7 +23,7 @@ from verifier.run.scheduler import Options, prove
 GROUP = Group("x86_64", "pte", "option-c", "option-c")
 
 
-def checker(library: Library) -> tuple[Builder, PlainChecker, GroupProver]:
+def checker(library: Library) -> tuple[Builder[Word, int], PlainChecker, GroupProver]:
     graph = Bits()
     model = library.model(GROUP.variant, GROUP.encoding)
     solver = BitsSolver(graph)
@@ -32,7 +32,7 @@ def checker(library: Library) -> tuple[Builder, PlainChecker, GroupProver]:
     return prover.builder, PlainChecker(model, GROUP, prover.builder, graph, solver), prover
 
 
-def question(builder: Builder, transition: str, prop: str) -> Question:
+def question(builder: Builder[Word, int], transition: str, prop: str) -> Question[Word, int]:
     return next(builder.questions(lambda t, p: (t, p) == (transition, prop)))
 
 

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 import pytest
+from test_language import WIDTH, Names, typed
 
-from tests.test_language import WIDTH, Names, typed
 from verifier.base.errors import Where
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver

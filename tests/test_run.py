@@ -29,6 +29,7 @@ from verifier.prove.results import (
     Run,
     Unknown,
     Vacuous,
+    Verdict,
     exit_code,
     reason,
     verdict_name,
@@ -96,7 +97,7 @@ def test_few_models_stay_typed_and_others_are_freed_at_once() -> None:
 
 
 def _result(name: str, kind: str = "invariant") -> Result:
-    verdicts = {
+    verdicts: dict[str, Verdict] = {
         "proved": Proved(None), "vacuous": Vacuous("x"), "unknown": Unknown("timeout"), "incomplete": Incomplete("x"),
         "refuted": Refuted.__new__(Refuted),
     }

@@ -194,7 +194,7 @@ def test_a_timeout_is_no_answer() -> None:
 def test_errors_of_solvers_are_solver_errors() -> None:
     terms = Terms()
     with pytest.raises(SolverError):
-        z3_solver(terms).check([terms.input_word("x", 8)])
+        z3_solver(terms).check([terms.input_word("x", 8)])  # type: ignore[list-item]
     graph = Bits()
     with pytest.raises(SolverError):
         minimise(BitsSolver(graph), [FALSE], [])

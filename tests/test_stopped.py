@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from verifier.cli import main
 from verifier.model.arch import Layout
+from verifier.model.laws import Law
 from verifier.model.step import asked, step_names
 from verifier.prove.obligations import Group
 from verifier.prove.results import Run, exit_code
@@ -205,7 +206,7 @@ def test_laws_that_were_stopped_are_green_nowhere(tmp_path: Path,
 
     real, judged = laws.judge_law, list[str]()
 
-    def judge(law: laws.Law, layout: Layout, *more: object) -> laws.LawResult:
+    def judge(law: Law, layout: Layout, *more: object) -> laws.LawResult:
         judged.append(layout.variant.name)
         if layout.variant.name == "sh":
             raise KeyboardInterrupt

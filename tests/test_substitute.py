@@ -25,7 +25,7 @@ LOST = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("clear-soft-d
 Body = Callable[["Answers", Any], Any]  # of a helper that takes an entry, and perhaps more
 
 
-class Answers(Memory):
+class Answers(Memory[Any, Any]):
     """Some helpers by bodies of the test's. An unsettled one has a condition, over its entry."""
 
     def __init__(self, alg: Algebra[Any, Any], fresh: Callable[[str, int], Any], layout: Layout,

@@ -19,11 +19,10 @@ TOGETHER = (*COMPARE, "band", "bor", "bxor", "add", "sub", "mul", "shl", "lshr",
 
 def value(terms: Terms, term: Any, given: Values) -> Any:
     """The term's value, computed by z3."""
-    pairs = [
-        (free, z3.BoolVal(bool(given[name])) if name in terms.bools
-         else z3.BitVecVal(int(given[name]), free.size()))
-        for name, free in terms.inputs.items()
+    pairs: list[tuple[z3.ExprRef, z3.ExprRef]] = [
+        (free, z3.BitVecVal(int(given[name]), free.size())) for name, free in terms.words.items()
     ]
+    pairs += [(free, z3.BoolVal(bool(given[name]))) for name, free in terms.bools.items()]
     result = z3.simplify(z3.substitute(term, *pairs)) if pairs else z3.simplify(term)
     return z3.is_true(result) if z3.is_bool(result) else result.as_long()
 

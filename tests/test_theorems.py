@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from verifier.base.exits import Exit
 from verifier.cli import main
-from verifier.engine.bits import Bits
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.model.spec import ADVISORY
 from verifier.prove.bits_way import GroupProver
@@ -135,8 +135,8 @@ def test_questions_that_assume_other_things_are_asked_apart(
     bit = graph.input_bool("bit")
     monkeypatch.setattr(prover, "counterexample", lambda *_: None)  # of no entry: these are made up
     prop = library.spec.properties["unambiguous"]
-    violated, kept = (Question(name, "static", prop, [Way(None, None, None, bit, "same")],
-                               {"same": given})
+    violated, kept = (Question[Word, int](name, "static", prop,
+                                          [Way(None, None, None, bit, "same")], {"same": given})
                       for name, given in (("violated", (bit,)), ("kept", (graph.neg(bit),))))
     for questions in ([violated, kept], [kept, violated]):
         prover.exclude(questions)

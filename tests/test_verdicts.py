@@ -104,9 +104,9 @@ def test_the_overlay_is_minimal(library: Library) -> None:
     group = Group(STRAY, "pte", "option-c-saved", "option-c")
     predicate = {name: text for name, text in texts.items() if name != "pte_wrprotect"}
     believed = dataclasses.replace(texts["pte_exclusive_saved"][0].body, text="pte_dirty(pte)")
-    trusting = (texts | {"pte_exclusive_saved": (
+    trusting = {**texts, "pte_exclusive_saved": (
         dataclasses.replace(texts["pte_exclusive_saved"][0], body=believed),
-    )})
+    )}
     for overlay, step in ((predicate, "uffd-wp-set"), (trusting, "hw-stray-dirty")):
         smaller = dataclasses.replace(arch, overlays={"saved-only": overlay})
         mutated = Library({"x86": smaller}, library.generic, library.spec, library.arch_folder,
@@ -488,10 +488,12 @@ STILL = dict.fromkeys(("xtensa", "csky-v1", "csky-v2"), frozenset({("migrate-end
 def mended(library: Library, variant: str, without: str = "") -> Library:
     """The library with the helpers of MENDED, but for one."""
     arch = library.archs[library.variant(variant).arch]
+    generic = library.generic
+    assert generic is not None
     helpers = dict(arch.helpers)
     for name, body in MENDED[variant].items():
         if name != without:
-            text = (helpers.get(name) or library.generic.helpers[name])[0]
+            text = (helpers.get(name) or generic.helpers[name])[0]
             helpers[name] = (
                 dataclasses.replace(text, body=dataclasses.replace(text.body, text=body)),
             )

@@ -17,14 +17,14 @@ from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
 from verifier.language.algebra import Integers
-from verifier.language.evaluate import call
+from verifier.language.evaluate import truth_of
 from verifier.language.machine import WAS, Key, Memory
 from verifier.language.syntax import BOOL
 from verifier.model.check import check_model
 from verifier.model.read_specs import load_spec
 from verifier.model.step import applies
 from verifier.model.typed import Model
-from verifier.model.world import World, key_name, state_keys, symbolic_state
+from verifier.model.world import World, key_name, plain, state_keys, symbolic_state
 from verifier.prove.bits_way import graph_inputs, input_reader
 from verifier.prove.results import Move
 from verifier.report.explain import explain_text
@@ -78,13 +78,13 @@ def test_whatever_breaks_a_property_is_shown(library: Library, variant: str, lev
     for prop in model.spec.properties.values():
         if prop.holds is None or not applies(model, prop, model.encoding.codes[-1]):
             continue
-        bad = graph.neg(call(world, model.property(prop), (0, *(fresh(name, BOOL) for name in prop.inputs))))
+        bad = graph.neg(truth_of(world, model.property(prop), (0, *(fresh(name, BOOL) for name in prop.inputs))))
         answer = solver.check([bad])
         if not isinstance(answer, Sat):
             continue
         read = input_reader(answer.model)
-        before = {key: read(f"was_{key_name(key)}", kind) for key, kind in state_keys(model)}
-        after = {key: read(key_name(key), kind) for key, kind in state_keys(model)}
+        before = plain({key: read(f"was_{key_name(key)}", kind) for key, kind in state_keys(model)})
+        after = plain({key: read(key_name(key), kind) for key, kind in state_keys(model)})
         move = Move("fork-pte", False, (0,), False, answer.model, before, after)
         there = World(model, Integers(), {**after, **{was(k): v for k, v in before.items()}}, read, Memory())
         terms = decisive(model, prop, prop.holds, 0, before, there, move)

@@ -16,6 +16,7 @@ from verifier.base.workers import Lost, each
 from verifier.evidence.mutate import command
 from verifier.evidence.mutate.command import run, text
 from verifier.evidence.mutate.judge import Judged, Mutant
+from verifier.evidence.mutate.judge import judge as right
 from verifier.run.library import Library
 
 
@@ -55,7 +56,6 @@ def test_no_process_is_left_behind(tmp_path: Path) -> None:
 
 def test_a_killed_judge_loses_its_mutant_alone(library: Library, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    right = command.judge
     names = ["pte_mkyoung", "pte_mkold"]
     found = run(library, ["x86_64"], ["helper"], names=names, jobs=2)
     victim = found.judged[0].mutant.id

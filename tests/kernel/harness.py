@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def lift(
                 param.name,
                 8 * WORDS,
                 16,
-                lambda unit, arg=arg: _word(alg, word(arg[unit // 8], 64), 64),
+                partial(_unit, alg, word, arg),
             )
             objects.append(obj)
             values.append(lifter.pointer(obj))
@@ -191,6 +192,11 @@ def lift(
 
 def _word(alg: Any, term: Any, width: int) -> LiftedWord:
     return LiftedWord(width, term, term if isinstance(alg, Integers) else None)
+
+
+def _unit(alg: Any, word: Any, words: Any, unit: int) -> LiftedWord:
+    """What is at a place, in bytes, of memory that holds these words of 8 bytes."""
+    return _word(alg, word(words[unit // 8], 64), 64)
 
 
 def run_lifted(module: Module, name: str, args: tuple[Any, ...]) -> Outcome:

@@ -17,7 +17,7 @@ Change = Callable[[int, Answer], Answer]
 
 @dataclass
 class _Odd:
-    real: Solver
+    real: Solver[Any]
     change: Change
     name: str = "odd"
     asked: int = 0

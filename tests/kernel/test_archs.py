@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.asked import TREE, asked, needs_tree
+from kernel.asked import TREE, asked, needs_tree
 from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.results import Differs, Equal, Inconclusive, TooAtomic

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.harness import needs_clang, to_ir
+from kernel.harness import needs_clang, to_ir
 from verifier.base.errors import SpecError
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform import choices
@@ -96,10 +96,11 @@ class Snippet:
         )
         lifter.most_rounds = 24
         obj = entry_object(lifter, "p", hardware.act(BEFORE, args["p"], alg.truth(True)), 8)
+        windows = Windows(
+            lambda _, place, entry, where: hardware.act(place, entry, where), {obj: "p"}
+        )
         if self.inner:
-            lifter.windows = Windows(
-                lambda _, place, entry, where: hardware.act(place, entry, where), {obj: "p"}
-            )
+            lifter.windows = windows
         value, state = lifter.call(self.name, [lifter.pointer(obj)])
         left = lifter.values.as_word(lifter.memory.read(state.memory.get(obj, {}), obj, 0, 8)).term
         within = alg.all(*[alg.neg(u.condition) for u in (*lifter.undefined, *lifter.lost)])
@@ -110,7 +111,7 @@ class Snippet:
             if isinstance(value, Truth)
             else (lifter.values.as_word(value).term, 64)
         )
-        accesses = tuple(lifter.windows.met.values()) if lifter.windows else ()
+        accesses = tuple(windows.met.values())
         left = hardware.act(AFTER, left, alg.truth(True))
         return Outcome(
             left, result, width, hardware.stored, within, (), tuple(hardware.happened), accesses
@@ -225,9 +226,9 @@ def test_windows_are_named_by_place(events: tuple[Happening, ...], module: Modul
     to be plain, or of a part.
     """
     graph = bits_backend()
-    free = graph.alg.input_word("p", 64)
+    free = graph.free.input_word("p", 64)
     symbolic = Snippet(module, "until_it_fits", events, backend=graph).outcome(
-        graph.alg, None, {"p": free}, lambda n: graph.alg.input_bool(n)
+        graph.alg, None, {"p": free}, graph.free.input_bool
     )
     names = [a.name for a in symbolic.accesses]
     assert len(names) == len(set(names)) > 2

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.changed import ChangedTree, edited
+from kernel.changed import ChangedTree, edited
 from verifier.kernel.conform.session import kernel_helpers
 from verifier.meeting import counterexamples
 from verifier.meeting.counterexamples import replay_run

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.odd import odd_backend
+from kernel.odd import odd_backend
 from verifier.engine.answers import Sat, Undecided
 from verifier.kernel.conform.decide import (
     ClaimContradicted,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.asked import NAMES, TREE, asked, needs, needs_tree
+from kernel.asked import NAMES, TREE, asked, needs, needs_tree
 from verifier.base.errors import ExtractionError
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.session import layouts

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.asked import TREE, asked, needs, needs_tree
+from kernel.asked import TREE, asked, needs, needs_tree
 from verifier.kernel.claims.blocks import lift_block
 from verifier.kernel.claims.decide_claims import Claim, EntryBlock, prove_claim
 from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries, prove_hugetlb_claims
@@ -22,7 +22,7 @@ from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
 from verifier.kernel.tree.builds import load_builds
 from verifier.language.algebra import Integers
-from verifier.language.evaluate import call
+from verifier.language.evaluate import word_of
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
 
@@ -171,7 +171,7 @@ def test_unmapping_a_poisoned_page_of_64_kbyte_leaves_15_markers_on_riscv(
 ) -> None:
     """mm/hugetlb.c:__unmap_hugepage_range calls huge_pte_clear for what is not present."""
     layout = layout_of(variant)
-    marker = int(call(Machine(Integers()), layout.helper("make_pte_marker"), (2,)))
+    marker = word_of(Machine(Integers()), layout.helper("make_pte_marker"), (2,))
     size = geometries(layout)[0].size
     made = run(variant, "set_huge_pte_at", [0] * 16, {"addr": 0, "pte": marker, "sz": size})
     assert made == [marker] * 16

@@ -15,18 +15,12 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.asked import TREE, asked, needs, needs_tree
+from kernel.asked import TREE, asked, needs, needs_tree
 from verifier.engine.answers import Unsat
 from verifier.kernel.claims.blocks import lift_block
 from verifier.kernel.claims.decide_claims import Claim, EntryBlock, prove_claim
-from verifier.kernel.claims.hugetlb_pages import (
-    NEIGHBOURS,
-    actions,
-    claims,
-    prove_page_claims,
-    whole_pages,
-)
-from verifier.kernel.claims.page_sizes import PageSize, pages
+from verifier.kernel.claims.hugetlb_pages import actions, claims, prove_page_claims, whole_pages
+from verifier.kernel.claims.page_sizes import NEIGHBOURS, PageSize, pages
 from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts

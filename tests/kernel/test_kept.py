@@ -7,6 +7,7 @@ Nothing is compiled here.
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.test_tree import fake_tree
+from kernel.test_tree import fake_tree
 from verifier.base.digests import digest
 from verifier.base.errors import UsageError
 from verifier.kernel.replay import emulated, emulated_build, native
@@ -27,6 +28,7 @@ from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.compile import Compiled, compile_build
 from verifier.kernel.tree.configure import Configured, configure
+from verifier.kernel.tree.lookalike import Lookalike
 from verifier.kernel.tree.shapes import Shape, load_shapes
 from verifier.kernel.tree.toolchain import Toolchain, stamp
 from verifier.kernel.tree.tree import Tree, open_tree
@@ -93,6 +95,12 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
     assert made == both("configured compiled")
     clang = tmp_path / "bin/clang-x"
     clang.parent.mkdir()
+
+    def another_clang() -> None:
+        clang.write_text("#!/bin/sh")
+        clang.chmod(0o755)
+        monkeypatch.setenv("PATH", str(clang.parent))
+
     edits: dict[str, tuple[Callable[[], object], str]] = {
         "a header": (
             lambda: (tree.path / "include/linux/mm.h").write_text("new"),
@@ -127,11 +135,7 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
             "configured compiled",
         ),
         "the program itself": (
-            lambda: (
-                clang.write_text("#!/bin/sh"),
-                clang.chmod(0o755),
-                monkeypatch.setenv("PATH", str(clang.parent)),
-            ),
+            another_clang,
             "configured compiled",
         ),
     }
@@ -146,7 +150,7 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
     for changed, expected in (
         (replace(build, options=(*build.options, "NEW=y")), "configured compiled"),
         (replace(build, make="other"), "configured compiled"),
-        (replace(build, lookalike=configuring.Lookalike("t", (), ())), "configured compiled"),
+        (replace(build, lookalike=Lookalike("t", (), ())), "configured compiled"),
         (replace(build, inline=not build.inline), "compiled"),
         (replace(build, sources=("mm/memory.c",)), "compiled"),
         (replace(build, statics=("int x;",)), "compiled"),
@@ -243,7 +247,7 @@ def rests_of(monkeypatch: pytest.MonkeyPatch, module: Any, call: Callable[[], ob
 def test_native_code_rests_on_what_is_compiled_and_by_whom(
     tmp_path: Path, tree: Tree, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     tools = [TOOLS]
     monkeypatch.setattr(native, "find_toolchain", lambda: tools[0])
     compiled = Compiled(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.odd import odd_backend
+from kernel.odd import odd_backend
 from verifier.base.errors import Where
 from verifier.base.store import read_sealed
 from verifier.engine.answers import Sat

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.odd import odd_backend, other_bit
+from kernel.odd import odd_backend, other_bit
 from verifier.base.errors import UsageError
 from verifier.kernel.conform.laws import (
     LawContradicted,

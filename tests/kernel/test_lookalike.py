@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.harness import CLANG, needs_clang
+from kernel.harness import CLANG, needs_clang
 from verifier.kernel.tree.lookalike import Lookalike, filtered, strip_asm, write_compiler
 
 TEXTS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.asked import TREE, asked, needs, needs_tree
+from kernel.asked import TREE, asked, needs, needs_tree
 from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.replay.native import Native, native_code

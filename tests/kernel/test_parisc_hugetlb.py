@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernel.asked import TREE, asked, needs_tree
+from kernel.asked import TREE, asked, needs_tree
 from verifier.kernel.claims.decide_claims import Claim, EntryBlock, prove_claim
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.questions import make_backend

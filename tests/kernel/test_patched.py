@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.harness import CLANG, needs_clang
+from kernel.harness import CLANG, needs_clang
 from verifier.kernel.tree.lookalike import strip_asm
 from verifier.kernel.tree.patched import interpreted
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.asked import TREE, VARIANTS, needs, needs_tree
+from kernel.asked import TREE, VARIANTS, needs, needs_tree
 from verifier.kernel.claims.contpte import CLAIMS
 from verifier.kernel.claims.decide_claims import ClaimResult, EntryBlock, prove_claim
 from verifier.kernel.claims.hugetlb_blocks import actions, claims, geometries

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from tests.kernel.asked import TREE, needs
+from kernel.asked import TREE, needs
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.claims.hugetlb_pages import whole_pages
 from verifier.kernel.conform.helpers import LiftedBuild

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import z3
 
-from tests.kernel.harness import (
+from kernel.harness import (
     SNIPPETS,
     arguments,
     exported,
@@ -80,13 +80,15 @@ def test_terms_give_what_the_machine_gives(built: dict[Any, Any], path: Path, na
     )
     for args in arguments(function, len(name) + 1, 12):
         expected = run_native(built[path], function, args)
-        values = []
+        values: list[tuple[z3.ExprRef, z3.ExprRef]] = []
         for kind, shape, arg in zip([p.type for p in function.params], shapes, args, strict=True):
             if isinstance(kind, Pointer):
                 values += [
                     (z3.BitVec(s, 64), z3.BitVecVal(v, 64)) for s, v in zip(shape, arg, strict=True)
                 ]
-            elif kind == Int(1):
+                continue
+            assert isinstance(shape, str)
+            if kind == Int(1):
                 values.append((z3.Bool(shape), z3.BoolVal(bool(arg))))
             else:
                 values.append((z3.BitVec(shape, kind.width), z3.BitVecVal(arg, kind.width)))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.harness import CLANG, needs_clang
-from tests.kernel.sparc_machine import load, run
-from tests.kernel.test_patched import EXPECTED, GIVEN, TEXT
+from kernel.harness import CLANG, needs_clang
+from kernel.sparc_machine import load, run
+from kernel.test_patched import EXPECTED, GIVEN, TEXT
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.configure import ADDED, configure
@@ -104,7 +104,7 @@ def test_the_kernels_helpers_as_machine_code(tmp_path: Path) -> None:
                     chance.getrandbits(64) if chance.random() < 0.7 else 1 << chance.randrange(64)
                     for _ in function.params
                 ]
-                expected = int(call(Machine(Integers()), function, tuple(args)))
+                expected = call(Machine(Integers()), function, tuple(args))
                 assert run(image, shape.wrapper, *args) == expected, (
                     layout.variant.name,
                     name,

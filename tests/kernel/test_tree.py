@@ -9,7 +9,7 @@ import errno
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -121,10 +121,13 @@ def test_an_entry_is_whole_or_not_there(tmp_path: Path) -> None:
         (part / "half").write_text("")
         raise KeyboardInterrupt
 
+    def makes(part: Path) -> None:
+        (part / "whole").write_text("")
+
     with pytest.raises(KeyboardInterrupt):
         entry(tmp_path, "key", [1], fails)
     assert [p.suffix for p in tmp_path.iterdir()] == [".lock"]
-    made = entry(tmp_path, "key", [1], lambda part: (part / "whole").write_text("") and None)
+    made = entry(tmp_path, "key", [1], makes)
     assert sorted(p.name for p in made.iterdir()) == ["manifest.json", "whole"]
     assert entry(tmp_path, "key", [1], fails) == made
     with pytest.raises(KeyboardInterrupt):
@@ -184,15 +187,13 @@ def test_what_was_read_of_the_tree_counts_also_beyond_its_identity(tmp_path: Pat
         made.append(part)
         return {read, absent, Path("/etc/hostname")}
 
-    for count, change in enumerate(
-        (
-            lambda: None,
-            lambda: read.write_text("new\n"),
-            lambda: absent.write_text("there\n"),
-            read.unlink,
-        ),
-        1,
-    ):
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: None,
+        lambda: read.write_text("new\n"),
+        lambda: absent.write_text("there\n"),
+        read.unlink,
+    )
+    for count, change in enumerate(changes, 1):
         change()
         time.sleep(0.01)  # a file of this very moment counts as changed meanwhile
         for _ in range(2):
@@ -245,7 +246,7 @@ def test_a_full_disk_is_one_error(tmp_path: Path) -> None:
 
 
 def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ExtractionError, match="apt install make flex bison bc perl clang-19"):
         toolchain.find_toolchain()
 

@@ -5,6 +5,7 @@ exactly where it does.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,10 @@ class NoInputs:
         raise NotModelled(f"free truth {name}")
 
 
+def _holding(value: int, unit: int) -> LiftedWord:
+    return LiftedWord(64, value, value)
+
+
 def run(text: str, *args: int, name: str = "f") -> tuple[int | None, bool]:
     """The result, and whether behaviour is undefined (the result being poison included)."""
     module = parse_module(LAYOUT + text, "test")
@@ -43,11 +48,7 @@ def run(text: str, *args: int, name: str = "f") -> tuple[int | None, bool]:
     for param, arg in zip(function.params, args, strict=True):
         width = getattr(param.type, "width", None)
         if width is None:
-            values.append(
-                lifter.pointer(
-                    Object(param.name, 8, 8, lambda unit, arg=arg: LiftedWord(64, arg, arg))
-                )
-            )
+            values.append(lifter.pointer(Object(param.name, 8, 8, partial(_holding, arg))))
         else:
             values.append(Truth(bool(arg)) if width == 1 else LiftedWord(width, arg, arg))
     try:

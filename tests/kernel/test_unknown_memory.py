@@ -31,9 +31,10 @@ class Named:
     """Every free word is another number, by its name."""
 
     def word(self, name: str, width: int) -> int:
-        return sum(ord(c) * 31**n for n, c in enumerate(name)) * 0x9E3779B97F4A7C15 & (
-            (1 << width) - 1
-        )
+        number = 0
+        for letter in reversed(name):
+            number = 31 * number + ord(letter)
+        return number * 0x9E3779B97F4A7C15 & (1 << width) - 1
 
     def boolean(self, name: str) -> bool:
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
@@ -35,7 +35,9 @@ class _Worker(Generic[T]):
     task: T
 
 
-def each(work: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[tuple[T, R | Lost]]:
+def each(
+    work: Callable[[T], R], tasks: Iterable[T], jobs: int
+) -> Generator[tuple[T, R | Lost], None, None]:
     """Every task with its result, in the order in which they end.
 
     `work` runs in `jobs` processes that are forked from this one. A process takes one task after
