@@ -11,6 +11,8 @@ import pytest
 from verifier.base.errors import SpecError
 from verifier.model.arch import Layout, data_folder
 from verifier.model.read_arch import load_archs, load_generic
+from verifier.report.listing import list_text
+from verifier.run.library import Library
 
 BASE = """\
 arch: base
@@ -143,3 +145,28 @@ def test_the_shipped_ones_share_a_third_or_more() -> None:
         from_base = [key for at, key in texts if Path(at.path).stem == found.like[0]]
         own = [key for at, key in texts if Path(at.path).stem == name]
         assert len(from_base) * 2 >= len(own), f"{name} has {len(own)} helpers of its own and {len(from_base)} of its base"
+
+
+@pytest.mark.parametrize(("variant", "origins"), [
+    ("x86_32-pae", {"own", "own, differs from x86", "like x86", "generic"}), ("nios2", {"own", "generic"}),
+    ("mips32-huge", {"own, differs from mips", "like mips", "generic"})])
+def test_a_list_says_of_each_helper_where_it_comes_from(library: Library, variant: str, origins: set[str]) -> None:
+    """As the files themselves say: which of them has a helper of the name, and what its line says."""
+    files = {path.stem: path.read_text() for path in data_folder("arch").glob("*.yaml")}
+    arch = library.archs[library.variant(variant).arch]
+    head, *blocks = re.split(r"^  (?! )", list_text(library, "helpers", variant), flags=re.MULTILINE)
+    assert head == f"{variant}:\n" and len(blocks) == len(library.layout(variant).helpers())
+    seen = set()
+    for block in blocks:
+        place, body = re.split(r"\n {10}(?! )", block, maxsplit=1)
+        found = re.fullmatch(r"(\w+)\(.*\) arch/(\S+)\.yaml:(\d+) \(([^)]*)\) \S.*", " ".join(place.split()))
+        assert found, block
+        name, file, line = found[1], found[2], files[found[2]].splitlines()[int(found[3]) - 1]
+        assert body.split()[0] in line, block
+        written = {stem for stem in (arch.name, *arch.like) if re.search(rf"^  +{name}\(.*\):", files[stem], re.MULTILINE)}
+        origin = re.sub(", (where absent|for variants).*", "", found[4])
+        assert file == {"own": arch.name, "generic": "generic"}.get(origin.split(",")[0], origin.removeprefix("like ")), block
+        assert file == "generic" or file in written, block
+        assert ("differs" in origin) == (file == arch.name and len(written) > 1), block
+        seen.add(origin)
+    assert seen == origins

@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
+from textwrap import indent
 
-from verifier.base.columns import columns, page, wrap
+from verifier.base.columns import columns, fold, page, wrap
 from verifier.base.errors import UsageError, nearest
+from verifier.model.arch import GENERIC, Arch, Text
+from verifier.model.read_like import bare
 from verifier.model.spec import EFFECT, REACHES
 from verifier.report import catalogue
 from verifier.run.library import Library
@@ -19,7 +23,7 @@ FOREVER = 1000
 
 
 def list_text(library: Library, what: str, arch: str | None) -> str:
-    """One line for each thing that there is."""
+    """A line for each thing that there is; of helpers, all that stands of them in arch/."""
     if arch is not None:
         library.variant(arch)
     if what == "archs":
@@ -44,8 +48,40 @@ def list_text(library: Library, what: str, arch: str | None) -> str:
 
 def _helpers(library: Library, variant: str) -> str:
     layout = library.layout(variant)
-    return "\n".join([f"{variant}:", *(wrap(f"{name}  {layout.helper(name).source}", "  ", BELOW)
+    layout.check()
+    return "\n".join([f"{variant}:", *(_helper(library, layout.arch, layout.text(name))
                                        for name in layout.helpers())])
+
+
+def _helper(library: Library, arch: Arch, text: Text) -> str:
+    """A helper as it stands: its place in arch/ and how it came to the variant, the kernel's place,
+    and its body.
+    """
+    at = text.body.where
+    place = f"{at.path}:{at.line} ({_origin(library, arch, text)})  {text.source}"
+    return "\n".join([wrap(text.key, "  ", BELOW), wrap(place, BELOW),
+                      fold(indent(text.body.text.strip(), f"{BELOW}    "))])
+
+
+def _origin(library: Library, arch: Arch, text: Text) -> str:
+    """By what a variant has a helper: its own file, one that this is like, or generic.yaml; and for
+    which variants this version of it is.
+    """
+    file = PurePath(text.body.where.path).stem
+    base = arch.like[0] if arch.like else ""
+    if file == GENERIC:
+        found = "generic"
+    elif file != arch.name:
+        found = f"like {file}"
+    elif base and bare(text.key) in library.archs[base].helpers:
+        found = f"own, differs from {base}"
+    else:
+        found = "own"
+    if text.variants:
+        found += f", for variants {' '.join(text.variants)}"
+    if text.absent:
+        found += f", where absent: {' '.join(text.absent)}"
+    return found
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
