@@ -24,6 +24,10 @@ OF_ONE = (
     (("export", ID.format("fork-ptee", "today", "frame")), "fork-pte"),
     (("explain", ID.format("fork-pte", "tody", "frame")), "today"),
     (("explain", ID.format("fork-pte", "today", "fram")), "frame"),
+    *((("explain", "--diff", *words), right) for *words, right in (
+        ("tody", "thread", "fork-pte", "today"), ("today", "thraed", "fork-pte", "thread"),
+        ("today", "thread", "fork-ptee", "fork-pte"), ("today", "thread", "fork-pte", "--level", "ptee", "pte"),
+        ("today", "thread", "fork-pte", "--encoding", "option-d", "option-c"))),
     (("explain", "x86-64/pte/option-c/fork-pte/today/frame"), "x86_64"), (("prove", "x86-64/pte"), "x86_64"),
     (("decode", "x86-64", "1"), "x86_64"), (("encode", "x86-64", "PFN=1"), "x86_64"), (("call", "x86-64", "1"), "x86_64"),
     (("decode", "x86_64", "1", "--encoding", "option-d"), "option-c"), (("encode", "x86_64", "PFM=1"), "PFN"),

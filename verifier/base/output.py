@@ -24,7 +24,7 @@ __all__ = ["STDOUT", "LineWriter", "STREAM_ERRORS", "clean", "hold_streams", "on
 
 STDOUT = "-"
 STREAM_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT)
-_COLOR = re.compile("\x1b\\[(?:0|31|32)m")  # the colours of reports on a terminal
+_COLOR = re.compile("\x1b\\[(?:0|1|31|32)m")  # bold and the colours of reports
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164"

@@ -41,6 +41,7 @@ pteproof prove --all       every variant, level, encoding and code: an hour
 pteproof audit             what option C breaks in today's code, place by place"""
 # of the search of one theorem, in the first answer: what known steps lead to is found without
 FIRST_SECONDS = 0.0
+_OF_DIFF = {"no_cache", "no_color"}  # options of what proves that a diff may have too
 
 
 @click.command()
@@ -168,12 +169,26 @@ def audit(context: click.Context, /, **given: Any) -> int:
 @click.argument("identity", metavar="ID")
 @click.option("--more", type=click.IntRange(1, 100), default=1,
               help="as many counterexamples, by more than the frame")
+@click.option("--diff", nargs=2, default=None, metavar="A B",
+              help="ID is a transition: what code B runs for it, as a diff from code A")
+@click.option("--encoding", default=None, help="with --diff: its definitions of what they call")
+@click.option("--level", default=None, help="with --diff: its views that they call")
 @running
 @writing
 @mailing
 @click.pass_context
-def explain(context: click.Context, /, identity: str, more: int, **given: Any) -> int:
-    """One obligation: the claim, the verdict, the values, the trace, the replay."""
+def explain(context: click.Context, /, identity: str, more: int, diff: tuple[str, str] | None,
+            encoding: str | None, level: str | None, **given: Any) -> int:
+    """One obligation: the claim, the verdict, the values, the trace, the replay.
+
+    With --diff, a transition: what two codes run for it.
+    """
+    if diff is not None:
+        return _diff(context, {"transition": identity, "codes": diff, "encoding": encoding,
+                               "level": level}, given)
+    for option, value in (("--encoding", encoding), ("--level", level)):
+        if value is not None:
+            raise UsageError(f"{option} goes with --diff: an obligation names its own in its id")
     key = given | {"identity": identity, "more": more}
     told = tell_again(context, "explain", key)
     if told is not None:
@@ -203,3 +218,26 @@ def explain(context: click.Context, /, identity: str, more: int, **given: Any) -
         if settled(run):
             keep(context, "explain", key, "\n".join(texts), exit_code(run))
     return finish(run, stopped)
+
+
+def _diff(context: click.Context, asked: dict[str, Any], given: dict[str, Any]) -> int:
+    """Tell what two codes run for a transition. Nothing is proved: an option about that is an
+    error.
+    """
+    for option in context.command.params:
+        if (option.name in {"more", *given} - _OF_DIFF and context.get_parameter_source(option.name)
+                is click.core.ParameterSource.COMMANDLINE):
+            raise UsageError(f"{option.opts[-1]} does not go with --diff, which proves nothing")
+    key = asked | {name: given[name] for name in _OF_DIFF}
+    told = tell_again(context, "explain --diff", key, silently=True)
+    if told is not None:
+        return told
+    from verifier.model.arch import data_folder
+    from verifier.model.read_specs import load_spec
+    from verifier.report.code_diff import diff_text
+
+    spec = load_spec(context.obj[1] or data_folder("specs"))
+    text = diff_text(spec, **asked, color=color(given))
+    tell(text, painted=color(given))
+    keep(context, "explain --diff", key, text, Exit.HOLDS)
+    return Exit.HOLDS
