@@ -431,6 +431,12 @@ def test_an_edited_cache_is_recomputed(library: Library, kept: tuple[Path, Run],
         assert plain(again) == plain(kept[1]) and not any(r.cached for r in again.results), what
 
 
+def sealed(path: Path) -> dict[str, Any]:
+    found = read_sealed(path)
+    assert isinstance(found, dict)
+    return found
+
+
 def all_are(part: str, odd: object, data: dict[str, Any]) -> None:
     data[part] = dict.fromkeys(data[part], odd)
 
@@ -474,7 +480,7 @@ def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tup
     folder = copy_of(kept, tmp_path)
     path, group = file_of(folder), Group("x86_64", "pte", "option-c", "today")
     known = grounds(library, group, library.group_model(group), code(), "bits", 2)
-    data = read_sealed(path)
+    data = sealed(path)
     failed = [r.obligation for r in kept[1].results if not isinstance(r.verdict, Proved)]
     assert {f"{one.transition}/{one.property}" for one in failed} == data["failures"].keys()
     count = 0
@@ -498,7 +504,7 @@ def test_forged_failures_do_not_stand(library: Library, kept: tuple[Path, Run],
     """Well-formed and well sealed, but values that do not fail: recomputed with plain integers, and not believed."""
     folder = copy_of(kept, tmp_path)
     path = file_of(folder)
-    data = read_sealed(path)
+    data = sealed(path)
     refuted = [name for name, e in data["failures"].items() if e["verdict"]["is"] == "Refuted"]
     leading = next(
         n for n in refuted if data["failures"][n]["verdict"]["counterexample"]["leads_to"]
@@ -534,7 +540,7 @@ def test_forged_failures_do_not_stand(library: Library, kept: tuple[Path, Run],
 def test_what_time_cut_off_is_not_kept(library: Library, tmp_path: Path) -> None:
     """Without time to search nothing is kept as searched for in vain; what needs no search is."""
     cut = few(library, tmp_path, search_seconds=0)
-    data = read_sealed(file_of(tmp_path))
+    data = sealed(file_of(tmp_path))
     unknown = {f"{r.obligation.transition}/{r.obligation.property}" for r in cut.results
                if isinstance(r.verdict, Unknown)}
     assert unknown and not unknown & data["failures"].keys()

@@ -158,6 +158,7 @@ def test_two_runs_at_once_keep_the_cache_whole(library: Library, tmp_path: Path)
     assert [run.wait(120) for run in runs] == [0, 0]
     for file in tmp_path.rglob("*.json"):
         found = read_sealed(file)
+        assert isinstance(found, dict), file
         assert found["text"] if file.parent.name == "told" else found["proofs"] if file.parent.name == "proofs" else found
     assert not list(tmp_path.rglob("*.tmp"))
 

@@ -16,11 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from verifier.base.compiled import compiled
 from verifier.base.errors import Where
 from verifier.base.store import cache_folder, read_regular, read_sealed, write_sealed
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["PACKAGE", "digest", "digest_files", "modules_of", "program"]
 
@@ -70,7 +73,7 @@ def _describe(value: object, parts: list[str]) -> None:
 
 
 @cache
-def _names(kind: Any) -> tuple[str, ...]:
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
@@ -160,7 +163,7 @@ class _Memo:
     Parsing all files takes half a second.
     """
 
-    known: dict[str, list[Any]] | None = None
+    known: dict[str, object] | None = None
     new = False
 
     @classmethod
@@ -169,7 +172,7 @@ class _Memo:
         return None if folder is None else folder / f"code-{_rule()}.json"
 
     @classmethod
-    def all(cls) -> dict[str, list[Any]]:
+    def all(cls) -> dict[str, object]:
         if cls.known is None:
             found = read_sealed(cls.path())
             cls.known = found if isinstance(found, dict) else {}
@@ -207,11 +210,13 @@ def _read(name: str) -> _Module | None:
     if path.suffix == ".so":
         return _Module(hashlib.sha256(text).hexdigest(), [], [])
     key, memo = hashlib.sha256(text).hexdigest(), _Memo.all()
-    if key not in memo:
-        found = _Module.parsed(text)
-        memo[key] = [found.code, found.imports, found.packages]
-        _Memo.new = True
-    return _Module(*memo[key])
+    match memo.get(key):
+        case [str(code), list(imports), list(packages)]:
+            return _Module(code, imports, packages)
+    found = _Module.parsed(text)
+    memo[key] = [found.code, found.imports, found.packages]
+    _Memo.new = True
+    return found
 
 
 def _versions(tops: Iterable[str]) -> dict[str, list[str]]:
@@ -221,13 +226,15 @@ def _versions(tops: Iterable[str]) -> dict[str, list[str]]:
     folders that say what is installed: these names have the versions.
     """
     installed, memo = _installed(), _Memo.all()
-    found = {}
+    found: dict[str, list[str]] = {}
     for top in tops:
         key = f"{top} of {installed}"
-        if key not in memo:
-            memo[key] = _distributions(installed).get(top, [])
-            _Memo.new = True
-        found[top] = memo[key]
+        match memo.get(key):
+            case list(known):
+                found[top] = known
+            case _:
+                memo[key] = found[top] = _distributions(installed).get(top, [])
+                _Memo.new = True
     return found
 
 

@@ -14,7 +14,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 __all__ = ["cache_folder", "read_regular", "read_sealed", "write_sealed", "write_whole"]
 
@@ -65,7 +65,7 @@ def _read_own(path: Path) -> bytes:
         return file.read()
 
 
-def read_sealed(path: Path | None) -> Any:
+def read_sealed(path: Path | None) -> object:
     """The data of JSON in a sealed file of this user.
 
     None where it is missing, its seal is broken, or others may have written it.
@@ -79,7 +79,7 @@ def read_sealed(path: Path | None) -> Any:
         return None
 
 
-def write_sealed(path: Path, data: Any) -> None:
+def write_sealed(path: Path, data: object) -> None:
     """Replace a file by this data of JSON, under a seal.
 
     A file that cannot be written is no error: it only saves time.

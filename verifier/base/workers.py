@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from multiprocessing.process import BaseProcess
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from verifier.base.processes import as_worker
 
@@ -19,6 +20,8 @@ __all__ = ["Lost", "each"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+# The parent's end: tasks go out; a result, or what went wrong, comes in, with which it is.
+_Pipe: TypeAlias = "Connection[object, tuple[bool, object]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Lost:
 
 @dataclass(slots=True)
 class _Worker(Generic[T]):
-    process: Any
+    process: BaseProcess
     task: T
 
 
@@ -45,7 +48,7 @@ def each(
     iterator ends or is closed. A task without a result gives Lost.
     """
     todo = deque(tasks)
-    running: dict[Connection, _Worker[T]] = {}
+    running: dict[_Pipe, _Worker[T]] = {}
     try:
         while todo or running:
             while todo and len(running) < max(1, jobs):
@@ -60,7 +63,7 @@ def each(
                 else:
                     del running[pipe]
                     pipe.close()
-                yield task, found
+                yield task, cast("R | Lost", found)  # what `work` returned came through the pipe
     finally:
         for pipe, worker in running.items():
             worker.process.kill()
@@ -68,7 +71,7 @@ def each(
             pipe.close()
 
 
-def _start(work: Callable[[T], R], task: T, running: dict[Connection, _Worker[T]]) -> None:
+def _start(work: Callable[[T], R], task: T, running: dict[_Pipe, _Worker[T]]) -> None:
     context = mp.get_context("fork")
     mine, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(work, theirs, [mine, *running]), daemon=True)
@@ -78,24 +81,26 @@ def _start(work: Callable[[T], R], task: T, running: dict[Connection, _Worker[T]
     _send(mine, task)
 
 
-def _send(pipe: Connection, task: Any) -> None:
+def _send(pipe: _Pipe, task: object) -> None:
     try:
         pipe.send(task)
     except OSError:
         return  # the process has ended, as reading from it will show
 
 
-def _receive(pipe: Connection, process: Any) -> tuple[Any, bool]:
+def _receive(pipe: _Pipe, process: BaseProcess) -> tuple[object, bool]:
     """What a process has to say, and whether it is still there."""
     try:
         good, found = pipe.recv()
     except (EOFError, OSError):
         process.join()
         return Lost(f"its process ended with {process.exitcode}", killed=True), False
-    return (found if good else Lost(found, killed=False)), True
+    return (found if good else Lost(str(found), killed=False)), True
 
 
-def _serve(work: Callable[[Any], Any], pipe: Connection, others: Sequence[Connection]) -> None:
+def _serve(
+    work: Callable[[T], R], pipe: Connection[tuple[bool, object], T], others: Sequence[_Pipe]
+) -> None:
     """The body of a worker process.
 
     It ends with its parent, so it must not hold open the parent's ends of the pipes.
@@ -108,6 +113,7 @@ def _serve(work: Callable[[Any], Any], pipe: Connection, others: Sequence[Connec
             task = pipe.recv()
         except (EOFError, OSError):
             return
+        answer: tuple[bool, object]
         try:
             answer = True, work(task)
         except Exception as error:
