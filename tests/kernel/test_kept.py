@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from kernel.test_tree import fake_tree
-from verifier.base.digests import digest
+from verifier.base import digests
+from verifier.base.digests import digest, digest_files
 from verifier.base.errors import UsageError
+from verifier.cli import main
+from verifier.engine.answers import Sat, Undecided
+from verifier.kernel.conform import laws, questions, session
+from verifier.kernel.conform.results import Contradicted, Equal
 from verifier.kernel.replay import emulated, emulated_build, native
 from verifier.kernel.tree import build_store as store
 from verifier.kernel.tree import compile as compiling
 from verifier.kernel.tree import configure as configuring
-from verifier.kernel.tree import toolchain
+from verifier.kernel.tree import facts, toolchain
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.compile import Compiled, compile_build
@@ -31,8 +40,11 @@ from verifier.kernel.tree.configure import Configured, configure
 from verifier.kernel.tree.lookalike import Lookalike
 from verifier.kernel.tree.shapes import Shape, load_shapes
 from verifier.kernel.tree.toolchain import Toolchain, stamp
-from verifier.kernel.tree.tree import Tree, open_tree
+from verifier.kernel.tree.tree import Tree, identify, open_tree
+from verifier.language import read_yaml
 from verifier.meeting import mm_functions
+from verifier.model.arch import Layout, data_folder
+from verifier.model.laws import Law
 
 TOOLS = Toolchain("clang-x", "", "clang version 19.1.7")
 
@@ -353,13 +365,185 @@ def test_a_program_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert stamp("prog") != first
 
 
+@pytest.fixture
+def compared(
+    tree: Tree, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[Any]:
+    """The variants that a command compares; in place of comparing, a list says what comes of it."""
+    found: list[Any] = []
+
+    def compare(library: object, layout: Layout, *more: object) -> list[Equal]:
+        found.append(layout.variant.name)
+        return [Equal(layout.variant.name, "x86_64", "pte_dirty", (), (), 0.0)]
+
+    def judge(law: Law, layout: Layout, *more: object) -> laws.LawHolds:
+        found.append(layout.variant.name)
+        return laws.LawHolds(layout.variant.name, law, (), 0.0)
+
+    (tmp_path / "arch").mkdir()
+    for name in ("generic", "x86"):
+        shutil.copy(data_folder("arch") / f"{name}.yaml", tmp_path / "arch")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    for module in (session, laws):
+        monkeypatch.setattr(module, "load_builds", lambda: {"x86_64": build})
+    for module in (session, facts):
+        monkeypatch.setattr(module, "find_toolchain", lambda: TOOLS)
+    monkeypatch.setattr(session, "LiftedBuild", lambda *given: SimpleNamespace(jail="none"))
+    monkeypatch.setattr(session, "conform_variant", compare)
+    monkeypatch.setattr(laws, "judge_law", judge)
+    monkeypatch.setattr(store, "USED", set())
+    monkeypatch.setattr(questions, "GAVE_UP", [])
+    monkeypatch.setattr(read_yaml, "OPENED", {})
+    return found
+
+
+def said(*words: str) -> Result:
+    """What a command says, as if it were alone in a process."""
+    store.USED.clear()
+    found = CliRunner().invoke(main, [*words, "--arch", "x86_64"])
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    return found
+
+
+@pytest.mark.parametrize("command", ["conform", "laws"])
+def test_what_was_found_on_a_tree_is_told_again_until_something_changes(
+    command: str, compared: list[str], made: list[str], tree: Tree, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    archs, clang = tmp_path / "arch", tmp_path / "bin/clang-x"
+    clang.parent.mkdir()
+    words = ["--arch-dir", str(archs), command, "--tree", str(tree.path)]
+    first = said(*words)
+    assert first.exit_code == 0 and compared and "told from" not in first.stderr
+    data = digest_files(digests.PACKAGE)
+    assert "kernel/archs/x86.yaml" in data and "kernel/tree/shapes.yaml" in data
+
+    def edited(path: str) -> Callable[[], object]:
+        return lambda: (tree.path / path).write_text("new")
+
+    def another_clang() -> None:
+        clang.write_text("#!/bin/sh")
+        clang.chmod(0o755)
+        monkeypatch.setenv("PATH", str(clang.parent))
+
+    def data_edited() -> None:
+        monkeypatch.setattr(digests, "digest_files", lambda folder: digest_files(folder) | (
+            {"kernel/archs/new.yaml": "digest"} if folder == digests.PACKAGE else {}))
+
+    edits: dict[str, Callable[[], object]] = {
+        "a header": edited("include/linux/mm.h"),
+        "a header of the architecture": edited("arch/x86/include/asm/pgtable.h"),
+        "a new file of the architecture": edited("arch/x86/new.c"),
+        "a file of another folder that was read": edited("kernel/fork.c"),
+        "a file that compiling alone has read": edited("virt/Makefile"),
+        "a file that was read is gone": (tree.path / "virt/Makefile").unlink,
+        "the configuration outside of the tree": partial(
+            (tmp_path / "base").write_text, "CONFIG_Y=y"),
+        "arch/": lambda: (archs / "x86.yaml").write_text(
+            (archs / "x86.yaml").read_text() + "# a comment\n"),
+        "the data of the program": data_edited,
+        "its code": lambda: monkeypatch.setattr(digests, "program", lambda *names: "other"),
+        "the compiler": another_clang,
+        **{option: partial(words.extend, option.split()) for option in (
+            "-v", "--timeout 3", "--build x86_64", "--mail",
+            "--no-atomicity --helper pte_d*" if command == "conform" else "--law *swap-soft*")},
+    }
+    again = said(*words)
+    assert (again.stdout, again.exit_code) == (first.stdout, 0) and "same tree" in again.stderr
+    for what, change in edits.items():
+        compared.clear()
+        change()
+        if what == "a file that was read is gone":
+            missing = said(*words)
+            assert missing.exit_code == 2 and "no virt/Makefile" in missing.stderr
+            (tree.path / "virt/Makefile").write_text("another")
+        one, asked = said(*words), len(compared)
+        assert asked and "told from" not in one.stderr, what
+        two = said(*words)
+        assert len(compared) == asked and "told from" in two.stderr, what
+        assert (two.stdout, two.exit_code) == (one.stdout, one.exit_code), what
+    edited("kernel/other.c")()  # nothing has read it
+    assert "told from" in said(*words).stderr
+
+
+@pytest.mark.parametrize("command", ["conform", "laws"])
+def test_what_need_not_be_found_again_is_not_told_again(
+    command: str, compared: list[str], made: list[str], tree: Tree, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["--arch-dir", str(tmp_path / "arch"), command, "--tree", str(tree.path)]
+    judge, compare = laws.judge_law, vars(session)["conform_variant"]
+
+    def both(change: Callable[[], object], contradicts: bool = False) -> None:
+        def compared_so(library: Any, layout: Layout, *more: Any) -> list[Any]:
+            change()
+            found = compare(library, layout, *more)
+            wrong: list[Any] = [Contradicted(layout.variant.name, "", "", {}, "", 0.0)]
+            return wrong if contradicts else found
+
+        def judged_so(law: Law, layout: Layout, *more: Any) -> Any:
+            change()
+            found = judge(law, layout, *more)
+            return laws.LawContradicted(layout.variant.name, law, {}, "") if contradicts else found
+
+        monkeypatch.setattr(session, "conform_variant", compared_so)
+        monkeypatch.setattr(laws, "judge_law", judged_so)
+
+    def stops() -> None:
+        raise KeyboardInterrupt
+
+    def twice(code: int, *more: str) -> None:
+        for _ in range(2):
+            compared.append("before")
+            found = said(*words, *more)
+            assert found.exit_code == code and "told from" not in found.stderr, (code, more)
+
+    both(lambda: None, contradicts=True)
+    twice(4)
+    both(stops)
+    twice(130)
+    twice(130, "--quiet")
+    # whatever comes of it, a question that was given up may be decided another time
+    both(lambda: questions.GAVE_UP.append("timeout"))
+    twice(0)
+    questions.GAVE_UP.clear()
+    # a tree that changes while it is used is not the one that the answer is told of
+    numbers = count()
+    both(lambda: (tree.path / "mm/memory.c").write_text(str(next(numbers))))
+    twice(0)
+    both(lambda: None)
+    twice(0, "--json", str(tmp_path / "x.json"))
+    twice(0, "--no-cache")
+    compared.clear()
+    assert "told from" not in said(*words, "--quiet").stderr and compared
+    compared.clear()
+    again = said(*words, "--quiet")
+    assert not compared and not again.output and again.exit_code == 0
+
+
+def test_a_question_that_is_given_up_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "GAVE_UP", [])
+    backend = questions.make_backend("bits", None)
+    assert isinstance(backend.check([]), Sat) and not questions.GAVE_UP
+    asked = replace(backend, solver=SimpleNamespace(check=lambda conditions: Undecided("late")))
+    assert asked.possible(True) and questions.GAVE_UP == ["late"]
+
+
+def test_facts_are_so_or_not(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "find_toolchain", lambda: TOOLS)
+    so = facts.tree_fact(tree, "x86", identify(tree, "x86"))
+    assert facts.all_hold({so, facts.programs_fact(TOOLS)})
+    assert not facts.all_hold({so, facts.tree_fact(tree, "x86", "another")})
+    assert not facts.all_hold({so, ("file", str(tree.path / "Makefile"), "another")})
+    assert not facts.all_hold({so, ("program", "misspelt")})
+    monkeypatch.setattr(facts, "find_toolchain", lambda: replace(TOOLS, version="20"))
+    assert not facts.all_hold({so, facts.programs_fact(TOOLS)})
+
+
 def test_no_cache_builds_anew_and_keeps_nothing(
     tree: Tree, made: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from click.testing import CliRunner
-
     from verifier.commands.kernel import conform_command, laws_command
-    from verifier.kernel.conform import session
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     used: list[Path | None] = []
@@ -371,16 +555,17 @@ def test_no_cache_builds_anew_and_keeps_nothing(
 
     monkeypatch.setattr(session, "build_library", build_library)
     monkeypatch.setattr("verifier.kernel.conform.laws.build_library", build_library)
-    for command in (conform_command, laws_command):
-        for more in ([], ["--no-cache"]):
+    for more in (["--no-cache"], []):
+        for command in (conform_command, laws_command):
             found = CliRunner().invoke(
                 command, ["--tree", str(tree.path), "--arch", "x86_64", *more]
             )
             assert isinstance(found.exception, UsageError) and str(found.exception) == "enough"
-    assert used[0] is None and used[2] is None and not (tmp_path / "xdg").exists()
+        assert not more or not (tmp_path / "xdg").exists()
+    assert used[2] is None and used[3] is None
     assert (
-        used[1] is not None
-        and used[3] is not None
+        used[0] is not None
+        and used[1] is not None
+        and not used[0].exists()
         and not used[1].exists()
-        and not used[3].exists()
     )

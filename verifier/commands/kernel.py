@@ -16,8 +16,9 @@ from verifier.base.errors import UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import open_outputs, tell, tell_error, write_outputs
 from verifier.commands.options import mailing
+from verifier.commands.told import keep, tell_again
 from verifier.kernel.tree.build_store import builds
-from verifier.kernel.tree.tree import find_tree
+from verifier.kernel.tree.tree import find_tree, open_tree
 from verifier.prove.baseline import Baseline, compare, read_baseline, said
 
 __all__ = ["conform_command", "laws_command"]
@@ -58,7 +59,7 @@ _OPTIONS = (
     # cli.py makes them
     click.option("--bisect", is_flag=True, expose_value=False,
                  help="exit codes for git bisect run"),
-    click.option("--no-cache", is_flag=True, help="build anew, and keep nothing"),
+    click.option("--no-cache", is_flag=True, help="build and decide anew, and keep nothing"),
     click.option(
         "--baseline",
         type=click.Path(path_type=Path),
@@ -100,6 +101,29 @@ def _stopped(undecided: tuple[str, ...]) -> int:
     return Exit.STOPPED
 
 
+def _asked(
+    files: dict[str, str | None], tree: Path | None, names: tuple[str, ...], verbose: bool,
+    **given: Any
+) -> dict[str, Any]:
+    """What a command is asked, as verifier.commands.told takes it.
+
+    Other commands say more with a tree, or with --verbose; these say the same each time. So the two
+    have other names here. UsageError where the tree is none.
+    """
+    of = None if tree is None else str(open_tree(tree).path)
+    return {**given, "of": of, "names": names, "every": verbose,
+            "json_file": files["--json"], "junit_file": files["--junit"]}
+
+
+def _found_again(code: int, undecided: tuple[str, ...]) -> bool:
+    """Would the same be found again? Not where a run was stopped, contradicts itself, or gave up a
+    question for want of time or memory.
+    """
+    from verifier.kernel.conform.questions import GAVE_UP
+
+    return not (undecided or GAVE_UP or code == Exit.CONTRADICTION)
+
+
 def _common(command: Any) -> Any:
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -130,21 +154,29 @@ def conform_command(
 
     files = {"--json": json_file, "--junit": junit_file}
     open_outputs(files)
+    tree = _tree(tree)
+    key = _asked(files, tree, helpers, verbose, variants=variants, build=build, timeout=timeout,
+                 atomicity=atomicity, baseline=baseline, quiet=quiet, no_cache=no_cache)
+    told = tell_again(context, "conform", key, silently=quiet)
+    if told is not None:
+        return told
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
     with builds(no_cache) as cache:
-        report = conform(_tree(tree), variants, helpers, build=build, timeout=timeout,
+        report = conform(tree, variants, helpers, build=build, timeout=timeout,
                          arch_dir=arch_dir, cache=cache,
                          progress=_progress(quiet), atomicity=atomicity)
     code = _stopped(report.undecided) or exit_code(report.results)
-    told, against, code = _against(before, as_json(report), helpers, code)
-    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)],
+    data, against, code = _against(before, as_json(report), helpers, code)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(data, indent=2)],
                                  "--junit": lambda: [as_junit(report)]})
+    text = ""
     if not quiet and not took:
-        text = as_text(
-            report, {layout.variant.name: layout for layout in layouts(variants, arch_dir)}, verbose
-        )
-        tell(fold("\n".join([text, *against])))
+        named = {layout.variant.name: layout for layout in layouts(variants, arch_dir)}
+        text = fold("\n".join([as_text(report, named, verbose), *against]))
+        tell(text)
+    if _found_again(code, report.undecided):
+        keep(context, "conform", key, text, code)
     return code
 
 
@@ -170,16 +202,26 @@ def laws_command(
 
     files = {"--json": json_file, "--junit": junit_file}
     open_outputs(files)
+    tree = _tree(tree) if source == "kernel" else None
+    key = _asked(files, tree, names, verbose, variants=variants, build=build, timeout=timeout,
+                 baseline=baseline, quiet=quiet, no_cache=no_cache)
+    told = tell_again(context, "laws", key, silently=quiet)
+    if told is not None:
+        return told
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.laws/1") if baseline else None
     with builds(no_cache) as cache:
-        found = judge_laws(_tree(tree) if source == "kernel" else None, variants, names,
+        found = judge_laws(tree, variants, names,
                            build=build, timeout=timeout,
                            arch_dir=arch_dir, cache=cache, progress=_progress(quiet))
     _stopped(found.undecided)
-    told, against, code = _against(before, laws_json(found), names, found.exit_code)
-    took = write_outputs(files, {"--json": lambda: [json.dumps(told, indent=2)],
+    data, against, code = _against(before, laws_json(found), names, found.exit_code)
+    took = write_outputs(files, {"--json": lambda: [json.dumps(data, indent=2)],
                                  "--junit": lambda: [laws_junit(found)]})
+    text = ""
     if not quiet and not took:
-        tell(fold("\n".join([laws_text(found, verbose), *against])))
+        text = fold("\n".join([laws_text(found, verbose), *against]))
+        tell(text)
+    if _found_again(code, found.undecided):
+        keep(context, "laws", key, text, code)
     return code

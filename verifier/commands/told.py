@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a command told is told again while arch/, specs/, hints/ and the program are the same."""
+"""What a command told is told again while arch/, specs/, hints/, the program, and the kernel trees
+that it has built are the same.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,25 +42,40 @@ class Told:
         self.path = None if folder is None else folder / "told" / f"{key[:32]}.json"
 
     def read(self) -> tuple[str, int, str] | None:
-        """The text, the exit code and when that was; None where it was never told, or the file is
-        not as it was written.
+        """The text, the exit code, and on what and when that was found.
+
+        None where it was never told, a tree has changed, or the file is not as it was written.
         """
         match read_sealed(self.path):
-            case {"text": str(text), "exit": int(code), "at": str(at)}:
-                return text, code, at
+            case {"text": str(text), "exit": int(code), "at": str(at), "facts": list(facts)}:
+                what = "arch/, specs/ and program"
+                if facts:
+                    from verifier.kernel.tree.facts import all_hold
+
+                    if not all_hold([tuple(fact) for fact in facts]):
+                        return None
+                    what = f"tree, {what}"
+                return text, code, f"on the same {what} this was found on {at}"
         return None
 
     def keep(self, text: str, code: int) -> None:
         """Keep it; a folder that cannot be written is no error."""
         if self.path is not None:
-            write_sealed(
-                self.path, {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S")}
-            )
+            data = {"text": text, "exit": code, "at": time.strftime("%Y-%m-%d %H:%M:%S"),
+                    "facts": _facts()}
+            write_sealed(self.path, data)
+
+
+def _facts() -> list[Sequence[str]]:
+    """What this process has used of kernel trees."""
+    store = sys.modules.get("verifier.kernel.tree.build_store")  # whoever builds has loaded it
+    return [] if store is None else sorted(store.USED)
 
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What a command tells from: its key, and the digests of all files of arch/, specs/ and hints/.
+    """What a command tells from: its key, and the digests of all files of arch/, specs/, hints/ and
+    of the program's own data.
     """
 
     key: str
@@ -72,10 +90,11 @@ def _inputs(context: click.Context, command: str, given: dict[str, Any]) -> _Inp
     """What this command tells from; None where it says more than a text, or may not be kept."""
     if any(given.get(name) for name in _MORE) or given.get("helpers", "yaml") != "yaml":
         return None
-    from verifier.base.digests import digest, digest_files, program
+    from verifier.base.digests import PACKAGE, digest, digest_files, program
 
-    folders = [context.obj[0] or data_folder("arch"), context.obj[1] or data_folder("specs"),
-               data_folder("hints")]
+    arch_dir, spec_dir = context.obj or (None, None)
+    folders = [arch_dir or data_folder("arch"), spec_dir or data_folder("specs"),
+               data_folder("hints"), PACKAGE]
     words = {name: value for name, value in given.items() if name not in _IDLE}
     try:
         files = [digest_files(folder) for folder in folders]
@@ -100,12 +119,11 @@ def tell_again(context: click.Context, command: str, given: dict[str, Any],
     found = None if inputs is None else Told(cache_folder(), inputs.key).read()
     if found is None:
         return None
-    text, code, at = found
-    tell(text, painted=_painted(given))
+    text, code, how = found
+    if text:
+        tell(text, painted=_painted(given))
     if not silently:
-        tell_error("pteproof: told from the cache: on the same arch/, specs/ and program this was "
-                   f"found on {at} "
-                   "(--no-cache decides it again)")
+        tell_error(f"pteproof: told from the cache: {how} (--no-cache decides it again)")
     return int(code)
 
 

@@ -23,7 +23,7 @@ from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
 from verifier.kernel.conform.inputs import Given
 from verifier.kernel.conform.outcomes import Choose, Outcome, Side, all_outcomes, same
-from verifier.kernel.conform.questions import Backend
+from verifier.kernel.conform.questions import GAVE_UP, Backend
 from verifier.language.algebra import Integers
 
 __all__ = ["Escape", "GaveUp", "SidesQuestion", "bits_backend"]
@@ -117,7 +117,8 @@ class SidesQuestion:
         meets = graph.all(there.within, same(graph, self.width, have, there))
         for _ in range(MOST_TRIED):
             if time.process_time() > self.deadline:
-                return GaveUp("the time is up")
+                GAVE_UP.append("the time is up")
+                return GaveUp(GAVE_UP[-1])
             answer = self.backend.check(asked)
             if isinstance(answer, Unsat):
                 return None

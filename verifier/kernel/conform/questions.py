@@ -18,7 +18,10 @@ from verifier.engine.terms import z3_solver
 from verifier.kernel.conform.inputs import Free
 from verifier.language.algebra import Algebra
 
-__all__ = ["Backend", "make_backend"]
+__all__ = ["GAVE_UP", "Backend", "make_backend"]
+
+# why questions of this process were given up; what is found without them depends on the machine
+GAVE_UP: list[str] = []
 
 
 FEW_INPUTS = 64  # that a witness has as small as can be
@@ -36,7 +39,10 @@ class Backend:
 
     def check(self, conditions: Iterable[Any]) -> Answer:
         """Can the conditions hold together?"""
-        return self.solver.check(conditions)
+        answer = self.solver.check(conditions)
+        if isinstance(answer, Undecided):
+            GAVE_UP.append(answer.reason)
+        return answer
 
     def possible(self, condition: Any) -> bool:
         """May the condition hold? True where that is not known."""

@@ -21,25 +21,44 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from verifier.base import store
 from verifier.base.digests import digest, program
 from verifier.base.errors import ExtractionError
 
-__all__ = ["Origin", "builds", "cache_folder", "entry", "manifest_digest"]
+__all__ = [
+    "USED",
+    "Fact",
+    "Origin",
+    "builds",
+    "cache_folder",
+    "digest_of",
+    "entry",
+    "manifest_digest",
+]
 
 MANIFEST = "manifest.json"
 GONE = "not there"
+Fact: TypeAlias = tuple[str, ...]  # verifier.kernel.tree.facts says what the words mean
+
+# what all entries of trees rest on that this process has used, beside the program and its data
+USED: set[Fact] = set()
 
 
+@dataclass(frozen=True, slots=True)
 class Origin:
-    """The tree that an entry is made of: its folder, and whether it is still what the entry's name
-    says.
+    """The tree that an entry is made of.
+
+    unchanged  is it still what the entry's name says?
+    facts      what its name says of the tree, and of all else that is no part of this program
     """
 
-    def __init__(self, folder: Path, unchanged: Callable[[], bool]) -> None:
-        self.folder, self.unchanged = folder, unchanged
+    folder: Path
+    unchanged: Callable[[], bool]
+    facts: tuple[Fact, ...] = ()
 
 
 def cache_folder() -> Path:
@@ -61,9 +80,27 @@ def entry(
 
     `make` fills an empty folder and must not keep its path: the folder is renamed. It returns the
     files that it read; those of the tree count. The code of its module, with all that this imports,
-    is in the entry's name. ExtractionError where the disk is full, the cache cannot be written, or
-    the tree has changed while the entry was made.
+    is in the entry's name. What an entry of a tree rests on is put into USED. ExtractionError where
+    the disk is full, the cache cannot be written, or the tree has changed while the entry was made.
     """
+    done = _made(folder, name, rests_on, make, origin)
+    if origin is not None:
+        manifest = store.read_sealed(done / MANIFEST)
+        if not isinstance(manifest, dict):
+            raise ExtractionError(f"{done} was removed while it was used: run it again")
+        USED.update(origin.facts)
+        USED.update(("file", str(origin.folder / one), known)
+                    for one, known in manifest["reads"].items())
+    return done
+
+
+def _made(
+    folder: Path,
+    name: str,
+    rests_on: Sequence[object],
+    make: Callable[[Path], Iterable[Path] | None],
+    origin: Origin | None,
+) -> Path:
     key = f"{name}-{digest(program(make.__module__), rests_on)[:16]}"
     done, tree = folder / key, origin.folder if origin else None
     if _stands(done, tree):
@@ -84,7 +121,7 @@ def entry(
                     f"{tree} has changed while {name} was made from it; nothing is kept: run it"
                     " again"
                 )
-            reads = {one: _of_file(origin.folder / one) for one in sorted(read)} if origin else {}
+            reads = {one: digest_of(origin.folder / one) for one in sorted(read)} if origin else {}
             store.write_sealed(part / MANIFEST, {"key": key, "files": _files(part), "reads": reads})
             os.rename(part, done)
         finally:
@@ -121,7 +158,7 @@ def _stands(done: Path, tree: Path | None) -> bool:
                 files == _files(done)
                 and (tree is not None or not reads)
                 and all(
-                    _of_file(tree / one) == known
+                    digest_of(tree / one) == known
                     for one, known in reads.items()
                     if tree is not None
                 )
@@ -137,11 +174,11 @@ def _files(folder: Path) -> dict[str, str]:
             if path.is_symlink():
                 found[str(path.relative_to(folder))] = f"link {os.readlink(path)}"
             elif path.is_file() and path != folder / MANIFEST:
-                found[str(path.relative_to(folder))] = _of_file(path)
+                found[str(path.relative_to(folder))] = digest_of(path)
     return found
 
 
-def _of_file(path: Path) -> str:
+def digest_of(path: Path) -> str:
     """The digest of a file's contents, whatever links lead to it; GONE where there is none."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,7 +7,6 @@ build files run, in a jail.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import lzma
 import os
@@ -21,7 +20,14 @@ from pathlib import Path
 
 from verifier.base.errors import ExtractionError
 from verifier.kernel.tree.build import Build
-from verifier.kernel.tree.build_store import Origin, cache_folder, entry, manifest_digest
+from verifier.kernel.tree.build_store import (
+    Origin,
+    cache_folder,
+    digest_of,
+    entry,
+    manifest_digest,
+)
+from verifier.kernel.tree.facts import programs_fact, tree_fact
 from verifier.kernel.tree.jail import NONE, kind
 from verifier.kernel.tree.lookalike import Lookalike, filtered, write_compiler
 from verifier.kernel.tree.toolchain import Toolchain, first_error, run
@@ -100,9 +106,13 @@ def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = N
     """Configure a build of the tree, or find it in the cache. ExtractionError says what failed."""
     start = time.perf_counter()
     identity = identify(tree, build.kernel)
-    origin = Origin(tree.path, lambda: identify(tree, build.kernel) == identity)
     recipe = Recipe(build.name, build.make, build.base, tuple(build.lines), build.lookalike)
-    base = hashlib.sha256(_read_config(Path(build.base))).hexdigest() if "/" in build.base else ""
+    base = digest_of(Path(build.base)) if "/" in build.base else ""
+    facts = [tree_fact(tree, build.kernel, identity), programs_fact(tools)]
+    facts += [("file", build.base, base)] if base else []
+    origin = Origin(
+        tree.path, lambda: identify(tree, build.kernel) == identity, tuple(facts)
+    )
     folder = entry(
         cache or cache_folder(),
         f"{tree.version}-{build.name}",

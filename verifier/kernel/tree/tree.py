@@ -13,13 +13,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.base.errors import ExtractionError, UsageError
 
-__all__ = ["Tree", "find_tree", "identify", "linked_trees", "open_tree"]
+__all__ = ["Tree", "find_tree", "identify", "identify_each", "linked_trees", "open_tree"]
 
 # What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
 _MARKS = (
@@ -116,19 +116,28 @@ def identify(tree: Tree, arch: str) -> str:
     """A name for the contents that a build for this architecture depends on: equal names, equal
     contents.
     """
-    has_arch(tree, arch)
-    return _content_identity(tree, arch)
+    return identify_each(tree, (arch,))[arch]
 
 
-def _content_identity(tree: Tree, arch: str) -> str:
-    digest = hashlib.sha256()
+def identify_each(tree: Tree, archs: Iterable[str]) -> dict[str, str]:
+    """The `identify` of each of these architectures; what all builds read is read once."""
+    common, found = hashlib.sha256(), {}
     for name in ("Makefile", "Kbuild", "Kconfig"):
-        _hash_file(digest, tree.path / name)
-    for folder in (*_HASHED, f"arch/{arch}", f"tools/arch/{arch}"):
+        _hash_file(common, tree.path / name)
+    _hash_folders(common, tree, _HASHED)
+    for arch in archs:
+        has_arch(tree, arch)
+        digest = common.copy()
+        _hash_folders(digest, tree, (f"arch/{arch}", f"tools/arch/{arch}"))
+        found[arch] = f"sha256-{digest.hexdigest()[:32]}"
+    return found
+
+
+def _hash_folders(digest: hashlib._Hash, tree: Tree, folders: Iterable[str]) -> None:
+    for folder in folders:
         for path in _walk(tree.path / folder, ()):
             digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
             _hash_file(digest, path)
-    return f"sha256-{digest.hexdigest()[:32]}"
 
 
 def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
