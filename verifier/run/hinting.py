@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice, takewhile
-from typing import Any
+from typing import TypeAlias
 
 from verifier.base.errors import USERS, SpecError, internal
 from verifier.model.step import instances
@@ -49,6 +50,10 @@ def all_hinted(
     return found
 
 
+# how many steps a hint has, and what follows it to a target
+_Way: TypeAlias = tuple[int, Callable[[Target], tuple[Move, ...] | None]]
+
+
 def _hinted(state: GroupWork, search: Search, target: tuple[str, str]) -> tuple[Move, ...]:
     """A trace from elsewhere that leads there too: as it is, or its steps with other values."""
     name, group = search.rules.mark + "/".join(target), state.group
@@ -56,13 +61,15 @@ def _hinted(state: GroupWork, search: Search, target: tuple[str, str]) -> tuple[
              state.work.hints.traces.get((group.level, group.encoding, group.code, name), ())]
     steps = known_steps(state, state.work.hints.others.get((group.encoding, group.code, name), ()),
                         group, name)
-    ways: list[tuple[Callable[..., tuple[Move, ...] | None], tuple[Any, ...]]] = [
-        (search.retrace, t) for t in known if t
+    ways: list[_Way] = [
+        (len(t), partial(search.retrace, t)) for t in known if t
     ]
-    ways += [(search.along, s) for s in steps]
-    for way, hint in chain(ways, ((search.along, s) for s in _akin(state, search, target))):
+    others: Iterator[_Way] = (
+        (len(s), partial(search.along, s)) for s in chain(steps, _akin(state, search, target))
+    )
+    for length, way in chain(ways, others):
         try:
-            again = way(hint, target) if len(hint) <= state.work.task.depth else None
+            again = way(target) if length <= state.work.task.depth else None
         except (KeyError, IndexError, TypeError, SpecError):  # no trace of this model
             continue
         if again is not None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from verifier.prove.obligations import Group, Obligation
 from verifier.prove.results import Result
@@ -107,4 +106,4 @@ class Failed:
     message: str
 
 
-Say = Callable[[Any], None]
+Say = Callable[[object], None]

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from verifier.base.errors import UsageError
 from verifier.base.processes import as_worker, dying_quietly, stop_asked, undisturbed
@@ -76,13 +77,16 @@ class Stopped(Exception):
         self.run = run
 
 
+_Pipe: TypeAlias = "Connection[object, object]"  # of messages: verifier.run.messages
+
+
 @dataclass(slots=True)
 class _Process:
     """A task under way."""
 
     task: Task
-    process: Any
-    pipe: Connection
+    process: BaseProcess
+    pipe: _Pipe
     at: At = At("starting")
     since: float = field(default_factory=time.monotonic)
     last: Result | None = None
@@ -90,7 +94,7 @@ class _Process:
     unreached: dict[str, Result] = field(default_factory=dict)
 
 
-def _serve(library: Library, task: Task, pipe: Connection) -> None:
+def _serve(library: Library, task: Task, pipe: _Pipe) -> None:
     """The body of a process."""
     as_worker()
     with dying_quietly():
@@ -98,7 +102,7 @@ def _serve(library: Library, task: Task, pipe: Connection) -> None:
     pipe.close()
 
 
-def _sender(pipe: Connection) -> Callable[[object], None]:
+def _sender(pipe: _Pipe) -> Callable[[object], None]:
     """A function that sends messages; an inhabitant that is repeated goes through the pipe once."""
     last: Proved | None = None
 
@@ -189,7 +193,7 @@ class _Scheduler:
     def __init__(self, library: Library, options: Options, progress: Watch) -> None:
         self.library, self.options, self.progress = library, options, progress
         self.context = mp.get_context("fork")
-        self.running: dict[Connection, _Process] = {}
+        self.running: dict[_Pipe, _Process] = {}
         self.results = Results()
         self.shared = Shared()
         self.contradictions: list[str] = []
@@ -250,7 +254,7 @@ class _Scheduler:
             self.running[mine] = _Process(task, process, mine)
         theirs.close()
 
-    def _receive(self, pipe: Connection) -> Task | None:
+    def _receive(self, pipe: _Pipe) -> Task | None:
         """Take one message; a task to start again where the process died."""
         running = self.running[pipe]
         try:

@@ -11,17 +11,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar, overload
+from typing import Generic, TypeAlias, TypeVar, cast, overload
 
-from verifier.language.machine import Key
-from verifier.prove.obligations import Obligation
+from verifier.prove.obligations import Group, Obligation
 from verifier.prove.results import (
     Counterexample,
     Move,
     Proved,
     Refuted,
     Result,
-    State,
     Unknown,
     Verdict,
 )
@@ -29,9 +27,10 @@ from verifier.prove.results import (
 __all__ = ["Packed", "Results", "Shared"]
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
-class Packed(Mapping[Any, "int | bool"]):
+class Packed(Mapping[K, "int | bool"]):
     """Names with values that do not change; states of the same names share one table of places.
 
     >>> state = Shared().packed({"pfn": 5, "ksm": False})
@@ -41,14 +40,14 @@ class Packed(Mapping[Any, "int | bool"]):
 
     __slots__ = ("_places", "_values")
 
-    def __init__(self, places: dict[Any, int], values: tuple[int | bool, ...]) -> None:
+    def __init__(self, places: dict[K, int], values: tuple[int | bool, ...]) -> None:
         self._places = places
         self._values = values
 
-    def __getitem__(self, key: Any) -> int | bool:
+    def __getitem__(self, key: K) -> int | bool:
         return self._values[self._places[key]]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[K]:
         return iter(self._places)
 
     def __len__(self) -> int:
@@ -59,14 +58,13 @@ class Shared:
     """Makes results out of results; equal parts of all that it has made are one object."""
 
     def __init__(self) -> None:
-        self._known: dict[Any, Any] = {}
-        self._places: dict[tuple[Any, ...], dict[Any, int]] = {}
-        self._states: dict[tuple[Any, ...], Packed] = {}
+        self._known: dict[tuple[type, object], object] = {}
+        self._places: dict[tuple[object, ...], dict[object, int]] = {}
+        self._states: dict[tuple[object, ...], Packed[object]] = {}
 
     def one(self, value: T) -> T:
         """The first value that was equal to this one."""
-        found: T = self._known.setdefault((value.__class__, value), value)
-        return found
+        return cast(T, self._known.setdefault((value.__class__, value), value))
 
     def result(self, result: Result, verdict: Verdict | None = None) -> Result:
         """The result; with this verdict, where one is given that was shared before."""
@@ -102,16 +100,40 @@ class Shared:
         return Move(self.one(move.transition), move.event, self.one(move.roles), move.tracks_new,
                     self.packed(move.inputs), self.packed(move.before), self.packed(move.after))
 
-    def packed(self, state: State | Mapping[str, int | bool]) -> Packed:
+    def packed(self, state: Mapping[K, int | bool]) -> Packed[K]:
         """The values without names of their own. A boolean is not taken for a number."""
-        names: tuple[Key, ...] = tuple(state)
+        names = tuple(state)
         places = self._places.get(names)
         if places is None:
             places = self._places[names] = {self.one(name): place
                                             for place, name in enumerate(names)}
         values = tuple(state.values())
         key = (id(places), self.one(tuple(map(type, values))), values)
-        return self._states.setdefault(key, Packed(places, values))
+        return cast("Packed[K]", self._states.setdefault(key, Packed(places, values)))
+
+
+class _Table(Generic[T]):
+    """Values by number; equal ones have one."""
+
+    def __init__(self) -> None:
+        self._number: dict[T, int] = {}
+        self._values: list[T] = []
+
+    def place(self, value: T) -> int:
+        """The value's number."""
+        place = self._number.setdefault(value, len(self._values))
+        if place == len(self._values):
+            self._values.append(value)
+        return place
+
+    def __getitem__(self, place: int) -> T:
+        return self._values[place]
+
+
+# an obligation but for its group; a result but for its obligation, its verdict and its seconds
+_Step: TypeAlias = tuple[str, tuple[str, ...], str, str, str, int]
+_How: TypeAlias = tuple[str, bool, tuple[str, ...], tuple[str, ...]]
+_Slice: TypeAlias = "slice[int | None, int | None, int | None]"
 
 
 class Results(Sequence[Result]):
@@ -121,8 +143,9 @@ class Results(Sequence[Result]):
     """
 
     def __init__(self) -> None:
-        self._number: dict[Any, int] = {}  # part -> its place in _known
-        self._known: list[Any] = []
+        self._groups: _Table[Group] = _Table()
+        self._steps: _Table[_Step] = _Table()
+        self._hows: _Table[_How] = _Table()
         self._verdicts: list[Verdict] = []
         self._columns = tuple(array("I") for _ in range(4))
         self._seconds = array("d")
@@ -132,18 +155,13 @@ class Results(Sequence[Result]):
         o = result.obligation
         if not self._verdicts or self._verdicts[-1] is not result.verdict:
             self._verdicts.append(result.verdict)
-        row = (self._place(o.group), self._place(tuple(getattr(o, f.name) for f in _OF_STEP)),
-               len(self._verdicts) - 1,
-               self._place((result.solver, result.cached, result.assumptions, result.ways)))
+        step = (o.transition, o.catalogue, o.property, o.kind, o.says, o.width)
+        how = (result.solver, result.cached, result.assumptions, result.ways)
+        row = (self._groups.place(o.group), self._steps.place(step), len(self._verdicts) - 1,
+               self._hows.place(how))
         for column, number in zip(self._columns, row, strict=True):
             column.append(number)
         self._seconds.append(result.seconds)
-
-    def _place(self, part: Any) -> int:
-        place = self._number.setdefault(part, len(self._known))
-        if place == len(self._known):
-            self._known.append(part)
-        return place
 
     def __len__(self) -> int:
         return len(self._seconds)
@@ -151,8 +169,8 @@ class Results(Sequence[Result]):
     @overload
     def __getitem__(self, row: int) -> Result: ...
     @overload
-    def __getitem__(self, row: slice) -> tuple[Result, ...]: ...
-    def __getitem__(self, row: int | slice) -> Result | tuple[Result, ...]:
+    def __getitem__(self, row: _Slice) -> tuple[Result, ...]: ...
+    def __getitem__(self, row: int | _Slice) -> Result | tuple[Result, ...]:
         if isinstance(row, slice):
             return tuple(self[i] for i in range(*row.indices(len(self))))
         group, step, verdict, how = (column[row] for column in self._columns)
@@ -162,9 +180,8 @@ class Results(Sequence[Result]):
         return map(self._made, *self._columns, self._seconds)
 
     def _made(self, group: int, step: int, verdict: int, how: int, seconds: float) -> Result:
-        known = self._known
-        return Result(Obligation(known[group], *known[step]), self._verdicts[verdict], seconds,
-                      *known[how])
+        obligation = Obligation(self._groups[group], *self._steps[step])
+        return Result(obligation, self._verdicts[verdict], seconds, *self._hows[how])
 
     def in_order(self) -> Results:
         """The results sorted by id.
@@ -175,21 +192,20 @@ class Results(Sequence[Result]):
         groups, steps = self._columns[:2]
         found: dict[str, array[int]] = {}
         for row, group in enumerate(groups):
-            g = self._known[group]
+            g = self._groups[group]
             found.setdefault(f"{g.variant}/{g.level}/{g.encoding}/", array("I")).append(row)
 
         def within(row: int) -> str:
-            transition, _, prop, *_ = self._known[steps[row]]
-            return f"{transition}/{self._known[groups[row]].code}/{prop}"
+            transition, _, prop, *_ = self._steps[steps[row]]
+            return f"{transition}/{self._groups[groups[row]].code}/{prop}"
 
         order = array("I")
         for _, rows in sorted(found.items()):
             order.extend(sorted(rows, key=within))
         one = Results()
-        one._number, one._known, one._verdicts = self._number, self._known, self._verdicts
+        one._groups, one._steps, one._hows = self._groups, self._steps, self._hows
+        one._verdicts = self._verdicts
         one._columns = tuple(array("I", map(column.__getitem__, order)) for column in self._columns)
         one._seconds = array("d", map(self._seconds.__getitem__, order))
         return one
 
-
-_OF_STEP = fields(Obligation)[1:]  # all but its group
