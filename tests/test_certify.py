@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 from certificates import FILTERS, UNIT, Forger, certify
+from click.testing import Result
 
 from verifier.base.errors import UsageError
 from verifier.engine.answers import Unsat
@@ -31,6 +32,11 @@ from verifier.run.scheduler import Options, prove
 
 NAME = "x86_64--pte--option-c--today--clear-young"
 ALONE = ["--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--no-cache", "-q", "--jobs", "1"]
+
+
+def flat(result: Result) -> str:
+    """What a command printed, whatever the width of the page is."""
+    return " ".join(result.output.split())
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +79,7 @@ def test_what_is_asked_for_is_what_a_run_decides(library: Library) -> None:
 
 def test_what_is_false_at_once_has_a_certificate_too(tmp_path: Path) -> None:
     result = certify(tmp_path / "d", *ALONE, "--transition", "tlb-flush", "--property", "frame")
-    assert result.exit_code == 0 and "1 certificates of 1 obligations hold" in result.output, result.output
+    assert result.exit_code == 0 and "1 certificates of 1 obligations hold" in flat(result), result.output
 
 
 def test_a_certificate_without_any_folding_holds_too(tmp_path: Path) -> None:
@@ -107,7 +113,7 @@ def test_a_file_that_the_index_does_not_know_does_not_hold(made: Path, tmp_path:
     folder = Path(shutil.copytree(made, tmp_path / "c"))
     path = folder / "units" / f"{NAME}.smt2.gz"
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"; more\n"))
-    assert "not those that the index has" in verify(folder, find_checker(), None).wrong[UNIT]
+    assert "its digest differs from the index" in verify(folder, find_checker(), None).wrong[UNIT]
 
 
 def test_old_certificates_make_room_for_new_ones(made: Path, tmp_path: Path) -> None:
@@ -121,7 +127,7 @@ def test_a_folder_without_an_index_is_one_error(tmp_path: Path) -> None:
     assert result.exit_code == 2 and "index.json" in result.output
     (tmp_path / "other").write_text("mine")
     result = certify(tmp_path, *FILTERS)
-    assert result.exit_code == 2 and "holds something else" in result.output
+    assert result.exit_code == 2 and "has other files than certificates" in result.output
     assert (tmp_path / "other").read_text() == "mine"
 
 
@@ -162,7 +168,7 @@ def test_a_killed_worker_loses_its_unit_alone(tmp_path: Path, monkeypatch: pytes
     index = json.loads((folder / INDEX).read_text())
     (unit,) = index["units"]
     assert unit["obligations"] > 20
-    assert f"1 certificates of {unit['obligations']} obligations hold, 0 do not" in result.output
+    assert f"1 certificates of {unit['obligations']} obligations hold, 0 do not" in flat(result)
     left = index["not_certified"]
     assert len(left) > 10 and set(left.values()) == {"unknown"} and all("/clear-young/" in i for i in left)
 
@@ -227,14 +233,15 @@ def test_a_checkers_answer_counts_by_its_exact_words_and_code(
 def test_a_checker_that_gives_no_answer_is_no_forgery(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_program(tmp_path, monkeypatch, "kill -9 $$")
     result = certify(made, "--verify", "--checker", "drat-trim")
-    assert result.exit_code == 3 and f"{UNIT}: not checked: drat-trim says [] with code -9" in result.output
+    assert result.exit_code == 3
+    assert f"{UNIT}: not checked: drat-trim says [] with code -9" in flat(result)
 
 
 def test_the_checker_can_be_chosen_and_is_named(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_program(tmp_path, monkeypatch, "echo 's VERIFIED'")
     for name, said in (("auto", "drat-trim ("), ("drat-trim", "drat-trim ("), ("dratify", "dratify 0")):
         result = certify(made, "--verify", "--files-only", "--checker", name)
-        assert result.exit_code == 0 and f"proofs checked by {said}" in result.output, result.output
+        assert result.exit_code == 0 and f"proofs checked by {said}" in flat(result), result.output
 
 
 def test_drat_trim_agrees(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

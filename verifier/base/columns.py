@@ -95,9 +95,9 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str], numbers: int | Non
     x    y
     a    1
     bcd  22
-    >>> print(table([["a" * 70, "1"], ["bcd", "22"]], ["x", "number"], numbers=1))
+    >>> print(table([["a" * 75, "1"], ["bcd", "22"]], ["x", "number"], numbers=1))
     x    number
-    aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+    aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
               1
     bcd      22
     """
@@ -144,8 +144,8 @@ def columns(
 
     whole  columns whose cells stay on one line
 
-    >>> columns([["a", "one two"], ["b", "three"]], 8)
-    [['a  one', '   two'], ['b  three']]
+    >>> columns([["a", "one two three"], ["b", "three"]], 14)
+    [['a  one two', '   three'], ['b  three']]
     """
     widths = _widths(rows, page().width if room is None else room, whole)
     found = []
