@@ -17,6 +17,7 @@ from verifier.evidence.mutate.command import explanations
 from verifier.evidence.mutate.rules import read_rules
 from verifier.language.parse import parse_function, parse_signature
 from verifier.language.read_yaml import Source
+from verifier.meeting.sites import load_claims
 from verifier.model.arch import Layout, data_folder
 from verifier.model.catalogue import load_catalogue
 from verifier.model.check import check_model
@@ -237,7 +238,8 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
                 parse_function(key, law.holds, layout)
         return
     spec = load_spec(folder)
-    load_catalogue(folder, spec.transitions.values(), library.archs.values())
+    catalogue = load_catalogue(folder, spec.transitions.values(), library.archs.values())
+    load_claims(folder, catalogue)
     read_rules(folder, spec)
     record = spec.encodings.get(encoding) or next(iter(spec.encodings.values()))
     # else nothing asks for it

@@ -32,7 +32,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "explain-proved": ("explain", "x86_64/pte/option-c/fork-pte/option-c/no-false-exclusive", *ANEW),
     "explain-refuted": ("explain", "x86_64/pte/option-c/fork-pte/today/no-false-exclusive", *ANEW),
     "explain-unknown": ("explain", "x86_64/pte/option-c/fork-device-private-entry/today/no-false-exclusive", *ANEW,
-                        "--depth", "1", "--search-seconds", "0"),
+                        "--depth", "1", "--search-seconds", "60"),
     "explain-vacuous": ("--spec-dir", "SPECS", "explain", "x86_64/pte/page-flag/mremap-move/today/reaches-flushed",
                         *ANEW),
     "explain-diff": ("explain", "--diff", "today", "option-c", "hugetlb-wp-reuse", "--encoding", "option-c",
