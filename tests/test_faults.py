@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from test_sites import small_tree
 
 from verifier.base.errors import OutputError, SolverError, UsageError
 from verifier.base.exits import Exit
@@ -106,14 +107,17 @@ def test_no_fault_has_a_verdicts_exit_code(
     assert words in found and len(found.splitlines()) == bool(words) and "Traceback" not in found
 
 
-def test_under_bisect_no_fault_is_bad_or_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_bisect_no_fault_is_bad_or_good(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def fail(*args: object, **more: object) -> None:
         raise ZeroDivisionError
 
     assert run("conform", "--tree", "/", "--bisect").exit_code == 125
     monkeypatch.setattr("verifier.kernel.conform.session.conform", fail)
-    assert (run("conform", "--tree", "/", "--bisect").exit_code == 128
-            and run("conform", "--tree", "/").exit_code == 70)
+    tree = small_tree(tmp_path, "")
+    assert (run("conform", "--tree", tree, "--bisect").exit_code == 128
+            and run("conform", "--tree", tree).exit_code == 70)
 
 
 def test_every_command_is_here_and_writes_through_one_place() -> None:
