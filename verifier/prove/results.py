@@ -14,9 +14,9 @@ from verifier.prove.baseline import PROVED, Compared, Said
 from verifier.prove.obligations import Group, Obligation
 
 __all__ = [
-    "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State",
-    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "open_ones", "reason",
-    "recounted", "said", "settled", "verdict_name",
+    "OVER", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State",
+    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "open_ones",
+    "reason", "recounted", "said", "settled", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -227,12 +227,17 @@ def reason(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
+# what a verdict says whose search the clock has ended
+OVER = " (then the time of the search was over)"
+
+
 def settled(run: Run) -> bool:
     """Would the same be found again?
 
     Not where a run was stopped, contradicts itself, or gave up for want of time or memory.
     """
-    gave_up = any(isinstance(r.verdict, Unknown) and r.verdict.reason != "not-inductive"
+    gave_up = any(isinstance(r.verdict, Unknown)
+                  and (r.verdict.reason != "not-inductive" or OVER in r.verdict.detail)
                   for r in run.results)
     return not (run.stopped or run.contradictions or run.unfinished or gave_up)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from verifier.base.errors import USERS, internal
 from verifier.base.processes import give_back
-from verifier.prove.results import Counterexample, Move, Refuted, Result, Unknown
+from verifier.prove.results import OVER, Counterexample, Move, Refuted, Result, Unknown
 from verifier.run.deciding import counterexample
 from verifier.run.depths import allowed, depth_for, in_vain, searched
 from verifier.run.ending import leads_somewhere, with_consequence
@@ -25,7 +25,6 @@ from verifier.search.through import first_broken, through
 __all__ = ["tell_traces", "with_trace"]
 
 THROUGH = 5  # steps
-OVER = " (then the time of the search was over)"
 
 
 def tell_traces(state: GroupWork) -> None:
