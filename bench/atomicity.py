@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The table of docs/atomicity.md: of each variant, how many helpers have the same outcomes in arch/ and in the kernel.
+"""The table of docs/atomicity.md: of each variant, how many helpers have the same outcomes in arch/
+and in the kernel.
 
     python bench/atomicity.py --tree DIR [VARIANT ...] > table.md
 
-One row is printed as soon as a variant is done: helpers on pointers whose outcomes are the same, of those compared; those that
-are not one step in the kernel; what differs and what is not known, by name; seconds of processor time, for outcomes alone.
-Variants in the order given, else those of the architectures that most machines have first.
+One row is printed as soon as a variant is done: helpers on pointers whose outcomes are the same, of
+those compared; those that are not one step in the kernel; what differs and what is not known, by
+name; seconds of processor time, for outcomes alone. Variants in the order given, else those of the
+architectures that most machines have first.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from verifier.kernel.conform.results import Differs, Inconclusive, Result
 from verifier.kernel.conform.session import layouts, level_names, library_for
 
 FIRST = ("x86", "arm64", "riscv", "s390", "powerpc", "loongarch", "mips")
-HEAD = ("| variant | the same / compared | not one step | differs | not known | values differ or not known | seconds |\n"
+HEAD = ("| variant | the same / compared | not one step | differs | not known "
+        "| values differ or not known | seconds |\n"
         "|---|---|---|---|---|---|---|")
 
 
@@ -39,7 +42,8 @@ def main(arguments: list[str]) -> int:
     print(HEAD, flush=True)
     for variant in arguments[2:] or in_order():
         try:
-            (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]  # not all of an architecture's
+            # not all of an architecture's
+            (layout,) = [found for found in layouts([variant]) if found.variant.name == variant]
             library = library_for(Path(arguments[1]), layout)
             print(row(variant, conform_variant(library, layout, levels=level_names())), flush=True)
         except PteproofError as error:
@@ -55,20 +59,24 @@ def in_order() -> list[str]:
 
 
 def row(variant: str, results: list[Result]) -> str:
-    found: dict[str, Atomicity] = {r.helper: a for r in results if (a := getattr(r, "atomicity", None)) is not None}
+    found: dict[str, Atomicity] = {r.helper: a for r in results
+                                   if (a := getattr(r, "atomicity", None)) is not None}
     asked = {name: a for name, a in found.items() if not isinstance(a.compared, NotCompared)}
     same = sum(isinstance(a.compared, Same) for a in asked.values())
     steps = sum(isinstance(a.one_step, Disturbed) for a in asked.values())
-    differs = [f"{name} ({'more' if isinstance(a.compared, MoreAtomic) else 'less'} atomic in arch/)"
+    differs = [f"{name} ({'more' if isinstance(a.compared, MoreAtomic) else 'less'}"
+               " atomic in arch/)"
                for name, a in asked.items() if isinstance(a.compared, (MoreAtomic, LessAtomic))]
     open_ = [
         f"{name}: {a.compared.reason}"
         for name, a in asked.items()
         if isinstance(a.compared, AtomicityUnknown)
     ]
-    values = [r for r in results if isinstance(r, Differs) or (isinstance(r, Inconclusive) and r.helper not in asked)]
+    values = [r for r in results if isinstance(r, Differs)
+              or (isinstance(r, Inconclusive) and r.helper not in asked)]
     seconds = sum(a.seconds for a in found.values())
-    cells = (f"{same}/{len(asked)}", str(steps), "; ".join(differs), "; ".join(open_), str(len(values)), f"{seconds:.1f}")
+    cells = (f"{same}/{len(asked)}", str(steps), "; ".join(differs), "; ".join(open_),
+             str(len(values)), f"{seconds:.1f}")
     return f"| {variant} | {' | '.join(cells)} |"
 
 

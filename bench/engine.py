@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the engines cost by themselves: 1,000 questions like those about helpers of a page table entry.
+"""What the engines cost by themselves: 1,000 questions like those about helpers of a page table
+entry.
 
 Run it as `python bench/engine.py [SEED]`. Ten random layouts of a 64-bit entry, twenty-five random
-straight-line changes of it, four properties of each; the bit graph with python-sat, z3 with one solver, and a fresh z3
-solver for each question, which all have to give the same answers. Processor time, so that other work on
-the machine disturbs little; read the ratios.
+straight-line changes of it, four properties of each; the bit graph with python-sat, z3 with one
+solver, and a fresh z3 solver for each question, which all have to give the same answers. Processor
+time, so that other work on the machine disturbs little; read the ratios.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What proving costs: the same obligations by the bit graph, and by its peers.
 
-Run it as `python bench/matrix.py [VARIANT...]` (default x86_64 and arm64-4k); `--linear` repeats the variants up to
-100,000 obligations instead, `--whole` times the command. One process, no cache, no traces; all ways have to give the same
-verdicts. Times are of the processor, also of other programs that it runs; absolute ones mean little: read the ratios.
-bench/README.md says what each way is.
+Run it as `python bench/matrix.py [VARIANT...]` (default x86_64 and arm64-4k); `--linear` repeats
+the variants up to 100,000 obligations instead, `--whole` times the command. One process, no cache,
+no traces; all ways have to give the same verdicts. Times are of the processor, also of other
+programs that it runs; absolute ones mean little: read the ratios. bench/README.md says what each
+way is.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ def decided(prover: Prover) -> dict[str, str]:
 
 
 def by_command(library: Library, group: Group) -> dict[str, str]:
-    """The z3 command on one SMT-LIB file for each step, as `--dump-smt` writes it. It is not asked for inhabitants."""
+    """The z3 command on one SMT-LIB file for each step, as `--dump-smt` writes it.
+
+    It is not asked for inhabitants.
+    """
     found: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         for step in steps(library, group, Filters()):
@@ -103,7 +107,9 @@ def certified(library: Library, groups: list[Group]) -> tuple[float, float, int,
 
 
 def command(*words: str, cache: str) -> tuple[float, float, float]:
-    """One run of the command: seconds elapsed, processor seconds, and the most MByte that its processes took together."""
+    """One run of the command: seconds elapsed, processor seconds, and the most MByte that its
+    processes took together.
+    """
     start, used, most = time.perf_counter(), processor(), 0.0
     process = subprocess.Popen([sys.executable, "-m", "verifier", *words],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -115,7 +121,10 @@ def command(*words: str, cache: str) -> tuple[float, float, float]:
 
 
 def memory(pid: int) -> float:
-    """MByte of a process and its children; a page that several have is counted once, in parts (Linux's Pss)."""
+    """MByte of a process and its children.
+
+    A page that several have is counted once, in parts (Linux's Pss).
+    """
     total = 0.0
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -167,7 +176,8 @@ def compare(library: Library, variants: list[str]) -> int:
 
 
 def whole() -> None:
-    """The command on small things and on the whole matrix, cold and warm, without traces and with."""
+    """The command on small things and on the whole matrix, cold and warm, without traces and with.
+    """
     prove = ("prove", "-q", "--jobs", "1")
     one = (*prove, "--arch", "x86_64")
     asked = {"list variants": ("list", "variants"),

@@ -3,8 +3,9 @@
 
     python bench/parts.py [THEOREM...]
 
-A theorem is variant[/level[/encoding[/code]]], as `prove` takes it. A second belongs to the innermost part that is under
-way. Results go through pickle and to the scheduler as they do in a run, but without a second process.
+A theorem is variant[/level[/encoding[/code]]], as `prove` takes it. A second belongs to the
+innermost part that is under way. Results go through pickle and to the scheduler as they do in a
+run, but without a second process.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from verifier.search.near import Near
 from verifier.search.trace import Search
 
 SAMPLE = [f"{variant}/pte/{theorem}" for variant in (
-    "x86_64", "arm64-4k+dbm", "riscv64", "s390", "powerpc64-radix", "arc+smp", "csky-v2", "loongarch",
+    "x86_64", "arm64-4k+dbm", "riscv64", "s390", "powerpc64-radix", "arc+smp", "csky-v2",
+    "loongarch",
 ) for theorem in ("page-flag/today", "option-c/today", "option-c/thread", "option-c/option-c")]
 
 PARTS: dict[str, list[tuple[Any, str]]] = {
@@ -104,9 +106,12 @@ class Clock:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("theorem", nargs="*", default=SAMPLE, help="default: eight variants' ptes, four theorems each")
-    parser.add_argument("--no-traces", action="store_true", help="without the least values of traces and what they lead to")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("theorem", nargs="*", default=SAMPLE,
+                        help="default: eight variants' ptes, four theorems each")
+    parser.add_argument("--no-traces", action="store_true",
+                        help="without the least values of traces and what they lead to")
     options = parser.parse_args()
     clock = Clock()
     for name, functions in PARTS.items():
@@ -146,7 +151,8 @@ def table(clock: Clock, results: int) -> None:
     print(f"{'part':<32}{'s':>9}{'%':>6}{'calls':>9}")
     for name, seconds in sorted(clock.seconds.items(), key=lambda part: -part[1]):
         print(f"{name:<32}{seconds:>9.1f}{100 * seconds / whole:>6.1f}{clock.calls[name] or '':>9}")
-    print(f"{'all':<32}{whole:>9.1f}\n{results} obligations, {1000 * whole / max(results, 1):.2f} ms each")
+    print(f"{'all':<32}{whole:>9.1f}\n{results} obligations, "
+          f"{1000 * whole / max(results, 1):.2f} ms each")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Print hints/sequences.yaml anew, from the traces that runs have kept in the cache.
 
-    make hints                          # proves the whole matrix first, then puts what this prints in hints/
+    make hints     # proves the whole matrix first, then puts what this prints in hints/
 
-Of each failure those sequences that most variants have, the shorter ones first: enough, since they are hints. Whatever else a
-variant has is searched for.
+Of each failure those sequences that most variants have, the shorter ones first: enough, since they
+are hints. Whatever else a variant has is searched for.
 """
 
 from __future__ import annotations

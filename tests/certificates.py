@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A folder of certificates in a forger's hands: whatever is changed, all digests and counts are made anew."""
+"""A folder of certificates in a forger's hands: whatever is changed, all digests and counts are
+made anew.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Forger:
                                                         kind)).read_bytes()).decode()
 
     def prove(self) -> None:
-        """The proof and the inhabitants that the changed clauses have, as an honest solver finds them."""
+        """The proof and the inhabitants that the changed clauses have, as an honest solver finds
+        them.
+        """
         lines = refutation(self.clauses)
         assert lines is not None, "the forged clauses can be satisfied"
         self.proof = "\n".join(lines) + "\n"

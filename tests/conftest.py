@@ -23,7 +23,10 @@ def library() -> Library:
 
 @pytest.fixture(scope="session")
 def matrix(library: Library) -> Run:
-    """x86-64 at level pte, but for the thread's code, without a cache. What no known sequence leads to is hardly searched for."""
+    """x86-64 at level pte, but for the thread's code, without a cache.
+
+    What no known sequence leads to is hardly searched for.
+    """
     return prove(library, Filters(("x86_64",), ("pte",), code=("today", "option-c")),
                  Options(jobs=2, search_seconds=2))
 
@@ -46,7 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only make test-whole and make docs run, and let pytest say how many those are."""
+    """Leave out what only make test-whole and make docs run, and let pytest say how many those are.
+    """
     if not config.getoption("--whole") and not config.getoption("--update-docs"):
         left = [item for item in items if item.get_closest_marker("whole")]
         config.hook.pytest_deselected(items=left)

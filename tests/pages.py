@@ -4,10 +4,12 @@
 block     lines indented by four columns that begin with `$ pteproof ...`: what follows is what
           the command prints; `...` leaves lines out. A command that ends in a backslash goes on in
           the next line
-id        `variant/level/encoding/transition/code/property` in backquotes, globs allowed: refuted, unless (proved) or another
+id        `variant/level/encoding/transition/code/property` in backquotes, globs allowed: refuted,
+unless (proved) or another
           verdict stands behind it
 law       `variant/level/law/name`, of specs/laws.yaml or specs/traits.yaml: the same
-value     0x... in prose: one of those that the blocks, ids and laws of its section give, or that a test which it names has
+value     0x... in prose: one of those that the blocks, ids and laws of its section give, or that a
+test which it names has
 """
 
 from __future__ import annotations
@@ -72,7 +74,10 @@ class Section:
         return [Quote(m["id"], m["verdict"] or "refuted") for m in _LAW.finditer(self.text)]
 
     def loose(self) -> list[str]:
-        """What looks like an obligation or a law and is in no form that is run; a theorem's name has four parts, and is none."""
+        """What looks like an obligation or a law and is in no form that is run.
+
+        A theorem's name has four parts, and is none.
+        """
         return [m[1] for m in re.finditer(r"`([^`\s]+/[^`\s]+)`",
                                           _LAW.sub("", _ID.sub("", self.text)))
                 if m[1].rsplit("/", 1)[-1] in PROPERTIES
@@ -137,7 +142,10 @@ def numbers(text: str) -> set[int]:
 
 
 def follows(lines: tuple[str, ...], output: list[str]) -> str | None:
-    """The first quoted line that the output does not have, in the order of the quotation; None where it has all."""
+    """The first quoted line that the output does not have, in the order of the quotation.
+
+    None where it has all.
+    """
     left = iter(output)
     for line in lines:
         if line.strip() == "..." or not line.strip():

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `make test` runs of many cases that are alike. `make test-whole` runs them all; pytest counts the others as deselected."""
+"""What `make test` runs of many cases that are alike. `make test-whole` runs them all.
+
+Pytest counts the others as deselected.
+"""
 
 from __future__ import annotations
 

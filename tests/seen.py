@@ -48,7 +48,9 @@ def sees(node: ast.expr, terms: Mapping[str, Any], texts: Mapping[str, str]) -> 
 
 
 def shows(library: Library, prop: Property, shown: Shown | None) -> bool:
-    """Do the terms decide that the sentence fails? Of a comparison: is there a difference, or what the step says?"""
+    """Do the terms decide that the sentence fails? Of a comparison: is there a difference, or what
+    the step says?
+    """
     if shown is None or not shown.terms:
         return False
     if shown.says:

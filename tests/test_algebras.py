@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The three algebras agree: plain integers, and-inverter graphs and z3 terms; and least models are least."""
+"""The three algebras agree: plain integers, and-inverter graphs and z3 terms.
+
+And least models are least.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ def values(width: int) -> st.SearchStrategy[int]:
 
 
 class Mixed:
-    """Integers, Bits and Terms side by side; an operand is given to the latter as a constant or as an input."""
+    """Integers, Bits and Terms side by side.
+
+    An operand is given to the latter as a constant or as an input.
+    """
 
     def __init__(self) -> None:
         self.bits = Bits()
@@ -58,7 +64,9 @@ class Mixed:
         return value, self.bits.input_bool(name), self.terms.input_bool(name)
 
     def apply(self, op: str, *args: Any) -> tuple[Any, ...]:
-        """The operation in each algebra; a tuple of three stands for an operand, all else for itself."""
+        """The operation in each algebra; a tuple of three stands for an operand, all else for
+        itself.
+        """
         return tuple(
             getattr(alg, op)(*(a[i] if isinstance(a, tuple) else a for a in args))
             for i, alg in enumerate(self.algebras)
@@ -119,7 +127,8 @@ def reference(op: str, a: int, b: int, width: int) -> int | bool:
 
 
 def shift_safe(op: str, b: int) -> int:
-    """2**b is only taken of shift amounts, which may be cut: beyond 200 nothing changes any more."""
+    """2**b is only taken of shift amounts, which may be cut: beyond 200 nothing changes any more.
+    """
     return min(b, 200) if op in ("shl", "lshr", "ashr") else b
 
 
@@ -332,7 +341,8 @@ def test_least_models_are_least(data: st.DataObject) -> None:
     ]
     solver = BitsSolver(m.bits)
     if not models:
-        with pytest.raises(SolverError, match="nothing to minimise: the conditions contradict each other"):
+        with pytest.raises(SolverError,
+                           match="nothing to minimise: the conditions contradict each other"):
             minimise(solver, [literal], order)
     else:
         assert minimise(solver, [literal], order) == models[0]

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a run says beyond an earlier one: planted failures are new, worse, gone or lost, and the exit code speaks of these."""
+"""What a run says beyond an earlier one: planted failures are new, worse, gone or lost, and the
+exit code speaks of these.
+"""
 
 from __future__ import annotations
 
@@ -88,8 +90,8 @@ def test_what_stands_as_before_fails_nothing(earlier: Path, run: Callable[..., R
 
 def test_a_new_failure_beside_old_ones(earlier: Path, run: Callable[..., Result], library: Library,
                                        folder: Path) -> None:
-    """uffd-wp-set loses dirty already; mremap that forgets to mark soft-dirty is new, and a flush that is left out is
-    VACUOUS, and refuted."""
+    """uffd-wp-set loses dirty already; mremap that forgets to mark soft-dirty is new, and a flush
+    that is left out is VACUOUS, and refuted."""
     specs = changed(library, folder, "new", "move.yaml", "mremap-move", "flush(p)", "pass")
     found = run(*WORDS, *STEPS, "--baseline", str(earlier), specs=specs)
     assert found.exit_code == 1, found.output
@@ -138,7 +140,10 @@ def test_what_a_new_way_is(was: Said, now: Said, worse: bool) -> None:
 
 def test_what_is_gone_and_what_is_lost(earlier: Path, run: Callable[..., Result], library: Library,
                                        folder: Path) -> None:
-    """A step that is left out of specs/ takes its proofs with it: exit 3. One that nobody asks for is not missed."""
+    """A step that is left out of specs/ takes its proofs with it: exit 3.
+
+    One that nobody asks for is not missed.
+    """
     specs = folder / "without"
     shutil.copytree(library.spec_folder, specs)
     path = specs / "transitions" / "move.yaml"
@@ -191,7 +196,9 @@ def result(**changes: Any) -> str:
 ])
 def test_what_is_none_is_one_line(text: str | None, said: str, tmp_path: Path,
                                   run: Callable[..., Result]) -> None:
-    """Before anything is proved: the architecture that it names does not exist, and that is not what is said."""
+    """Before anything is proved: the architecture that it names does not exist, and that is not
+    what is said.
+    """
     path = tmp_path / "it.json"
     if text is not None:
         path.write_text(text)
@@ -201,7 +208,10 @@ def test_what_is_none_is_one_line(text: str | None, said: str, tmp_path: Path,
 
 
 def test_laws(tmp_path: Path, run: Callable[..., Result]) -> None:
-    """The laws that arch/ breaks stand as before; one that it did not break is new, another value is a new way."""
+    """The laws that arch/ breaks stand as before.
+
+    One that it did not break is new, another value is a new way.
+    """
     words = ("laws", "--helpers", "yaml", "--arch", "sparc64", "--arch", "x86_64", "--law",
              "*-mkclean", "--law", "frame-*")
     path = tmp_path / "laws.json"

@@ -56,7 +56,9 @@ def test_an_expression_agrees_with_integers(width: int, data: st.DataObject) -> 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_equality_of_choices_is_a_choice_of_equalities(data: st.DataObject) -> None:
-    """What eq() makes of words that are masked, flipped and chosen holds just where the words are equal."""
+    """What eq() makes of words that are masked, flipped and chosen holds just where the words are
+    equal.
+    """
     graph, alg, width = Bits(), Integers(), 16
     given: dict[str, int | bool] = {f"w{i}": data.draw(numbers(width)) for i in range(3)}
     given |= {f"b{i}": data.draw(st.booleans()) for i in range(4)}
@@ -79,7 +81,9 @@ def test_equality_of_choices_is_a_choice_of_equalities(data: st.DataObject) -> N
 @settings(max_examples=20, deadline=None)
 @given(x=numbers(16), y=numbers(16), mask=st.sampled_from((0xFFFF, 0x0FF0)), flag=st.booleans())
 def test_equality_of_flipped_words(first: str, x: int, y: int, mask: int, flag: bool) -> None:
-    """A condition that flips a word, as x86 does with the frame of an entry that is not present, is split on too."""
+    """A condition that flips a word, as x86 does with the frame of an entry that is not present, is
+    split on too.
+    """
     graph = Bits()
     if first == "flag":
         graph.input_bool("flag")
@@ -101,7 +105,9 @@ def test_equality_of_flipped_words(first: str, x: int, y: int, mask: int, flag: 
 
 
 def test_gates_over_all_values_of_four_inputs() -> None:
-    """Every gate of gates, folded or not, and every choice that mux_of() recognises, has the right truth table."""
+    """Every gate of gates, folded or not, and every choice that mux_of() recognises, has the right
+    truth table.
+    """
     graph = Bits()
     rows = [
         dict(zip("abcd", bits, strict=True)) for bits in itertools.product((False, True), repeat=4)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is kept between runs: every input that is edited changes the key, and what is edited by hand is refused."""
+"""What is kept between runs: every input that is edited changes the key, and what is edited by hand
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +147,9 @@ def changed(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def test_every_field_of_every_record_is_in_the_key(library: Library) -> None:
-    """One leaf of each field of each kind of record: a field that somebody adds is asked for by itself."""
+    """One leaf of each field of each kind of record: a field that somebody adds is asked for by
+    itself.
+    """
     fork = library.spec.transitions["fork-pmd"]
     spec = replace(library.spec, transitions={"fork-pmd": fork},
                    encodings={"option-c": library.spec.encodings["option-c"]})
@@ -190,7 +194,10 @@ def test_data_that_has_no_digest_is_an_error() -> None:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of which `top` needs `low`, within a function, and `low` needs `sub.deep`; nobody needs `aside`."""
+    """A package of which `top` needs `low`, within a function, and `low` needs `sub.deep`.
+
+    Nobody needs `aside`.
+    """
     texts = {
         "__init__.py": '"""x"""\n',
         "top.py": '"""x"""\ndef f():\n    """x"""\n    from pk import low\n    return low\n',
@@ -226,7 +233,10 @@ def test_code_counts_where_it_may_run(package: Path) -> None:
 
 
 def test_versions_count(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of a package that the code imports: which distributions have it, and their versions; and Python's own."""
+    """Of a package that the code imports: which distributions have it, and their versions.
+
+    And Python's own.
+    """
     monkeypatch.setattr(digests, "cache_folder", lambda: tmp_path / "kept")
     monkeypatch.setattr(digests._Memo, "known", None)
     monkeypatch.syspath_prepend(tmp_path / "site")
@@ -285,7 +295,9 @@ def test_what_decides_is_known_by_what_it_imports() -> None:
 
 
 def test_no_module_runs_that_the_code_does_not_count(tmp_path: Path) -> None:
-    """A process that decides, searches, and writes its cache: every module of ours that it has loaded is known."""
+    """A process that decides, searches, and writes its cache: every module of ours that it has
+    loaded is known.
+    """
     text = f"""
 import sys
 from pathlib import Path
@@ -306,7 +318,9 @@ print(*(name for name in sys.modules if name.split(".")[0] == "verifier"))
 
 
 def test_nothing_that_decides_reads_docstrings_or_finds_modules_by_name() -> None:
-    """So that the digest of the code may go without docstrings, and follows imports and texts that name modules."""
+    """So that the digest of the code may go without docstrings, and follows imports and texts that
+    name modules.
+    """
     for name in modules_of(
         "verifier.run.worker",
         "verifier.kernel.tree.compile",
@@ -453,7 +467,8 @@ def without(what: str, data: dict[str, Any]) -> None:
 
 
 def sealed_lies(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What is well sealed and odd, or no failure: a forger who knows the seal, or a defect of ours."""
+    """What is well sealed and odd, or no failure: a forger who knows the seal, or a defect of ours.
+    """
     def lie(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         copy: dict[str, Any] = json.loads(json.dumps(data))
         change(copy)
@@ -476,7 +491,10 @@ def sealed_lies(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tuple[Path, Run],
                                                      tmp_path: Path) -> None:
-    """All parts are read as their types say; this asks for each obligation, without deciding anything."""
+    """All parts are read as their types say.
+
+    This asks for each obligation, without deciding anything.
+    """
     folder = copy_of(kept, tmp_path)
     path, group = file_of(folder), Group("x86_64", "pte", "option-c", "today")
     known = grounds(library, group, library.group_model(group), code(), "bits", 2)
@@ -501,7 +519,9 @@ def test_odd_values_below_a_right_seal_crash_nothing(library: Library, kept: tup
 
 def test_forged_failures_do_not_stand(library: Library, kept: tuple[Path, Run],
                                       tmp_path: Path) -> None:
-    """Well-formed and well sealed, but values that do not fail: recomputed with plain integers, and not believed."""
+    """Well-formed and well sealed, but values that do not fail: recomputed with plain integers, and
+    not believed.
+    """
     folder = copy_of(kept, tmp_path)
     path = file_of(folder)
     data = sealed(path)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Bad input ends in one line on standard error and exit code 2, at its place; never in a traceback."""
+"""Bad input ends in one line on standard error and exit code 2, at its place.
+
+Never in a traceback.
+"""
 
 from __future__ import annotations
 

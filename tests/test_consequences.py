@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a failure leads to is shown only where it does not come about without it; what else fails on the way is named."""
+"""What a failure leads to is shown only where it does not come about without it.
+
+What else fails on the way is named.
+"""
 
 from __future__ import annotations
 

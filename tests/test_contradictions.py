@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An error of the tool's own is one obligation's: it ends in exit 4, and what else was decided is kept and written."""
+"""An error of the tool's own is one obligation's: it ends in exit 4, and what else was decided is
+kept and written.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two ways that share no blasting agree; where one is broken, that is seen, and the bundle shows which."""
+"""Two ways that share no blasting agree.
+
+Where one is broken, that is seen, and the bundle shows which.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ def test_both_ways_agree(library: Library, variant: str, transition: str, tmp_pa
 def test_a_broken_engine_is_found_and_the_bundle_shows_it(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bit side calls everything unsatisfiable that has no model asked for, so it does not see what is false."""
+    """The bit side calls everything unsatisfiable that has no model asked for, so it does not see
+    what is false.
+    """
     right = BitsSolver.check
 
     def broken(self: BitsSolver, conditions: Any, names: Any = None) -> Any:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is worse shows beside what is refuted already: a state in which the old keeps a property and the new breaks it."""
+"""What is worse shows beside what is refuted already: a state in which the old keeps a property and
+the new breaks it.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def shown(pair: Pair, found: Difference, prop: str) -> None:
 
 
 def test_a_dirty_loss_where_dirty_is_lost_already(library: Library) -> None:
-    """pte_wrprotect of loongarch that takes DIRTY, which the hardware's walker alone may have set, and leaves no MODIFIED."""
+    """pte_wrprotect of loongarch that takes DIRTY, which the hardware's walker alone may have set,
+    and leaves no MODIFIED.
+    """
     old = library.group_model(FORK)
     layout = library.layout("loongarch+ptw").with_body("pte_wrprotect", "pte & ~(WRITE | DIRTY)")
     pair = Pair(old, Model(library.spec, layout, old.encoding, "pte"), FORK)
@@ -100,7 +104,9 @@ def test_a_missing_map_count_where_dirty_is_lost_already(library: Library) -> No
 def test_what_is_refuted_and_did_not_change_is_no_difference(
     library: Library, group: Group
 ) -> None:
-    """Another observation at the front moves the places of all others: it is another question, but breaks nothing."""
+    """Another observation at the front moves the places of all others: it is another question, but
+    breaks nothing.
+    """
     model = library.group_model(group)
     assert ({d.word for d in of(Pair(model, model, group), "fork-pte").values()}
             <= {"same", "kept"})

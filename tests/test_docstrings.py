@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Everything public has a docstring: modules, classes, functions, methods.
 
-A method needs none of its own where it has the meaning of another one that has: of the method that it
-overrides, or, in a class with all methods of a Protocol, of the Protocol's method.
+A method needs none of its own where it has the meaning of another one that has: of the method that
+it overrides, or, in a class with all methods of a Protocol, of the Protocol's method.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a step is there for is an obligation of its own, beside its properties: by all ways to decide."""
+"""What a step is there for is an obligation of its own, beside its properties: by all ways to
+decide.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,10 @@ def test_at_other_levels_too(library: Library, transition: str, level: str, effe
 
 
 def test_what_is_written_for_one_level_is_not_asked_for_at_another(library: Library) -> None:
-    """Steps of ptes are steps of the level of huge entries as well; they say what they are there for as ptes."""
+    """Steps of ptes are steps of the level of huge entries as well.
+
+    They say what they are there for as ptes.
+    """
     found = verdicts(library, "tlb-flush", "pass", level="pmd")
     assert set(map(type, found.values())) == {Proved}
 
@@ -99,7 +104,9 @@ def test_what_takes_an_event_is_asked_where_there_is_one(library: Library) -> No
 
 
 def test_nothing_that_fails_hides_another(library: Library) -> None:
-    """A grant without a reason is refuted, and the effect that is gone with it is VACUOUS: both are told."""
+    """A grant without a reason is refuted, and the effect that is gone with it is VACUOUS: both are
+    told.
+    """
     found = verdicts(
         library, "take-reference", "set_pte_at(entry[p], pte_mkwrite(entry[p], shadow_stack[p]))"
     )
@@ -109,7 +116,9 @@ def test_nothing_that_fails_hides_another(library: Library) -> None:
 
 
 def test_a_missing_flush_shows_both(library: Library) -> None:
-    """Today's uffd-wp-set under option-c, without its flush: the lost dirty is refuted, beside the effect."""
+    """Today's uffd-wp-set under option-c, without its flush: the lost dirty is refuted, beside the
+    effect.
+    """
     code = library.spec.transitions["uffd-wp-set"].codes["today"].text
     blind = code.replace("flush_later(p)", "pass")
     assert blind != code
@@ -180,7 +189,9 @@ def unflushed(tmp_path_factory: pytest.TempPathFactory, library: Library) -> Pat
 
 
 def test_every_format_tells_it(unflushed: Path, tmp_path: Path) -> None:
-    """Counted, exit 3, part of the theorem, asked for by name, and the step that shows an effect comes from the cache too."""
+    """Counted, exit 3, part of the theorem, asked for by name, and the step that shows an effect
+    comes from the cache too.
+    """
     import json
 
     from click.testing import CliRunner

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Statements about entries alone, and advice on what becomes dirty, at every level: they hold, say something, and can fail."""
+"""Statements about entries alone, and advice on what becomes dirty, at every level: they hold, say
+something, and can fail.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +130,9 @@ def spurious(one: GroupProver) -> set[str]:
 @pytest.mark.parametrize("variant", ["x86_64", "riscv64", "s390"])
 def test_nothing_of_todays_becomes_dirty_for_no_reason(library: Library, variant: str,
                                                        level: str) -> None:
-    """But for migration of device entries, which takes their bits for those of a present one: findings/walks.md."""
+    """But for migration of device entries, which takes their bits for those of a present one:
+    findings/walks.md.
+    """
     model = library.model(variant, "page-flag", level)
     devices = level != "hugetlb" and "device_private" not in model.layout.variant.absent
     assert spurious(prover(library, model, variant, level)) == (

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is exported asks the same: the script's answer is the verdict, and the C program fails on exactly the violating values."""
+"""What is exported asks the same: the script's answer is the verdict, and the C program fails on
+exactly the violating values.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Faults of the machine and hostile input: none ends with a verdict's exit code, and what is written is whole and readable."""
+"""Faults of the machine and hostile input: none ends with a verdict's exit code, and what is
+written is whole and readable.
+"""
 
 from __future__ import annotations
 
@@ -387,7 +389,9 @@ def test_no_words_at_all() -> None:
 
 
 def test_a_trees_repository_runs_nothing(tmp_path: Path) -> None:
-    """Neither where a tree is told from others nor in its build is git told what a tree's own configuration says."""
+    """Neither where a tree is told from others nor in its build is git told what a tree's own
+    configuration says.
+    """
     from verifier.kernel.tree.toolchain import run as run_program
     from verifier.kernel.tree.tree import Tree, identify
 

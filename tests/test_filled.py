@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes in the steps that fill an address with a page of the page cache, of KSM, of userfaultfd or of a driver: noticed."""
+"""Mistakes in the steps that fill an address with a page of the page cache, of KSM, of userfaultfd
+or of a driver: noticed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from verifier.run.library import Library
 
 
 class Mistake(NamedTuple):
-    """What is replaced in a step's code, or in a procedure that it calls, and a property that it breaks then."""
+    """What is replaced in a step's code, or in a procedure that it calls, and a property that it
+    breaks then.
+    """
 
     transition: str
     old: str

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Forged certificates, each with the message that it gets. The forger makes all digests anew, and proofs where there are any."""
+"""Forged certificates, each with the message that it gets.
+
+The forger makes all digests anew, and proofs where there are any.
+"""
 
 from __future__ import annotations
 
@@ -202,7 +205,9 @@ def nothing_violated(f: Forger, library: Library) -> None:
 
 
 def too_much_assumed(f: Forger, library: Library) -> None:
-    """The violations hold under a contradiction, and what is called assumed is something else that has an inhabitant."""
+    """The violations hold under a contradiction, and what is called assumed is something else that
+    has an inhabitant.
+    """
     nothing_violated(f, library)
     for variable in f.told["assumed"].values():
         f.name(variable, -1)
@@ -468,7 +473,9 @@ def test_an_index_that_is_a_link_is_refused(copy: Path) -> None:
 
 
 def test_who_says_less_is_told_to_say_less(copy: Path, library: Library) -> None:
-    """A forger may call what was proved refuted, or ask for less: then that is what the folder says, and how it ends."""
+    """A forger may call what was proved refuted, or ask for less: then that is what the folder
+    says, and how it ends.
+    """
     forger = Forger(copy)
     forger.remove()
     forger.index["not_certified"] |= {o["id"]: "proved" for o in forger.told["obligations"]}

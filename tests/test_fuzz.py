@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mutated files: whatever is wrong with a file of arch/ or specs/, loading it ends in one PteproofError, and soon."""
+"""Mutated files: whatever is wrong with a file of arch/ or specs/, loading it ends in one
+PteproofError, and soon.
+"""
 
 from __future__ import annotations
 
@@ -180,7 +182,9 @@ def test_mutated_architectures(name: str, tmp_path: Path) -> None:
 
 
 def prove_some(library: Library, rng: random.Random, file: str, label: str) -> bool:
-    """Prove a few steps of one group, as a worker does: it tells verdicts, or one error of the user's, and dies of nothing."""
+    """Prove a few steps of one group, as a worker does: it tells verdicts, or one error of the
+    user's, and dies of nothing.
+    """
     stem, (groups, _) = Path(file).stem, groups_of(library, Filters())
     wanted = [g for g in groups if stem in (g.encoding, g.level)] or groups
     if not wanted:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The option-c code gives exclusivity up only where today's code does, on the same state and the same luck."""
+"""The option-c code gives exclusivity up only where today's code does, on the same state and the
+same luck.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def test_gives_up_only_where_today_does(library: Library, variant: str, transiti
 
 
 def flag(model: Model, graph: Bits, state: dict[Any, Any], fresh: Any) -> int:
-    """PageAnonExclusive as today's kernel would have it: some process maps the page, and reads it as exclusive."""
+    """PageAnonExclusive as today's kernel would have it: some process maps the page, and reads it
+    as exclusive.
+    """
     world = World(model, graph, state, fresh, Memory())
     reads = model.definition("readings", "exclusive_now")
     assert reads is not None

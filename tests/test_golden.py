@@ -20,32 +20,44 @@ from verifier.run.library import Library
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 ANEW = ("--no-cache", "--jobs", "1")
-FORK = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today", "--transition", "fork-pte",
+FORK = ("prove", "--arch", "x86_64", "--level", "pte", "--encoding", "option-c", "--code", "today",
+        "--transition", "fork-pte",
         "--property", "no-*", *ANEW)
-# Texts of commands, by the name of their file. SPECS is a folder of specs/ in which something is broken.
+# Texts of commands, by the name of their file. SPECS is a folder of specs/ in which something is
+# broken.
 TEXTS: dict[str, tuple[str, ...]] = {
-    **{f"list-{what}": ("list", what) for what in ("archs", "variants", "transitions", "properties", "encodings")},
+    **{f"list-{what}": ("list", what)
+       for what in ("archs", "variants", "transitions", "properties", "encodings")},
     "list-helpers": ("list", "helpers", "--arch", "nios2"),
     "decode-present": ("decode", "x86_64", "8000000012345025"),
     "decode-swap": ("decode", "x86_64", "c7fbfffffdb97400"),
-    "call": ("call", "x86_64", "pte_mkwrite(pte_mkdirty(0x8000000012345025), False)", "pte_pfn(pte_mkclean(0x12345067))"),
-    "explain-proved": ("explain", "x86_64/pte/option-c/fork-pte/option-c/no-false-exclusive", *ANEW),
+    "call": ("call", "x86_64", "pte_mkwrite(pte_mkdirty(0x8000000012345025), False)",
+             "pte_pfn(pte_mkclean(0x12345067))"),
+    "explain-proved": ("explain", "x86_64/pte/option-c/fork-pte/option-c/no-false-exclusive",
+                       *ANEW),
     "explain-refuted": ("explain", "x86_64/pte/option-c/fork-pte/today/no-false-exclusive", *ANEW),
-    "explain-unknown": ("explain", "x86_64/pte/option-c/fork-device-private-entry/today/no-false-exclusive", *ANEW,
+    "explain-unknown": ("explain",
+                        "x86_64/pte/option-c/fork-device-private-entry/today/no-false-exclusive",
+                        *ANEW,
                         "--depth", "1", "--search-seconds", "60"),
-    "explain-vacuous": ("--spec-dir", "SPECS", "explain", "x86_64/pte/page-flag/mremap-move/today/reaches-flushed",
+    "explain-vacuous": ("--spec-dir", "SPECS", "explain",
+                        "x86_64/pte/page-flag/mremap-move/today/reaches-flushed",
                         *ANEW),
-    "explain-diff": ("explain", "--diff", "today", "option-c", "hugetlb-wp-reuse", "--encoding", "option-c",
+    "explain-diff": ("explain", "--diff", "today", "option-c", "hugetlb-wp-reuse", "--encoding",
+                     "option-c",
                      "--level", "hugetlb"),
     "explain-diff-of-one-text": ("explain", "--diff", "today", "thread", "mremap-move"),
     "prove": FORK,
     "prove-one": (*FORK, "--property", "store-leak", "--transition", "init", "-v"),
     "audit": ("audit", *FORK[1:]),
-    "difference": ("--spec-dir", "SPECS", "difference", "--old-spec-dir", "specs", "--arch", "x86_64", "--level", "pte",
-                   "--encoding", "page-flag", "--transition", "mremap-move", "--property", "no-false-*", "--property",
+    "difference": ("--spec-dir", "SPECS", "difference", "--old-spec-dir", "specs", "--arch",
+                   "x86_64", "--level", "pte",
+                   "--encoding", "page-flag", "--transition", "mremap-move", "--property",
+                   "no-false-*", "--property",
                    "reaches-flushed", "--depth", "0"),
     "table": ("table", "--arch", "nios2", "--arch", "x86_64", "--no-cache"),
-    "laws": ("laws", "--helpers", "yaml", "--arch", "s390", "--law", "*swap-soft*", "--law", "huge-ptep-set-*"),
+    "laws": ("laws", "--helpers", "yaml", "--arch", "s390", "--law", "*swap-soft*", "--law",
+             "huge-ptep-set-*"),
 }
 # What bad input is told: one error, on standard error.
 ERRORS: dict[str, tuple[str, ...]] = {
@@ -53,7 +65,8 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "no-theorem": ("prove", "x86_64/pte/option-d"),
     "no-obligation": ("explain", "x86_64/pte/option-c/fork-pte/today"),
     "no-step-of-the-level": ("explain", "--diff", "today", "thread", "fork-pte", "--level", "pmd"),
-    "no-code-of-the-encoding": ("explain", "--diff", "thread", "option-c", "fork-pte", "--encoding", "page-flag"),
+    "no-code-of-the-encoding": ("explain", "--diff", "thread", "option-c", "fork-pte", "--encoding",
+                                "page-flag"),
     "nothing-to-prove": ("explain", "--diff", "today", "thread", "fork-pte", "--json", "x.json"),
     "no-diff": ("explain", "x86_64/pte/option-c/fork-pte/today/frame", "--level", "pmd"),
     "no-number": ("decode", "x86_64", "80000000123450x5"),
@@ -66,13 +79,16 @@ ERRORS: dict[str, tuple[str, ...]] = {
 }
 _SOLVER = r"(?<=decided  by )[^,]*|(?<=\"solver\":\")[^\"]*|(?<=  \()bits( \([a-z0-9]+\))?(?=\)$)"
 CHANGES = ((r"\d+ ms\b|from cache", "TIME"), (_SOLVER, "SOLVER"),
-           (r'("seconds":) ?[-0-9.e]+', r"\1 0"), (r'("(load|solve|elapsed)":)[-0-9.e]+', r"\g<1>0"),
-           (r'time="[-0-9.e]+"', 'time="0"'), (r'("(z3|python-sat|bitwuzla|cvc5|version)": ?)"[^"]*"', r'\1"VERSION"'))
+           (r'("seconds":) ?[-0-9.e]+', r"\1 0"),
+           (r'("(load|solve|elapsed)":)[-0-9.e]+', r"\g<1>0"),
+           (r'time="[-0-9.e]+"', 'time="0"'),
+           (r'("(z3|python-sat|bitwuzla|cvc5|version)": ?)"[^"]*"', r'\1"VERSION"'))
 
 
 def settled(text: str) -> str:
     """A text without what is another each time."""
-    text = re.sub(r"^Ran .*? decide\.$", lambda found: closing(found[0]), text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^Ran .*? decide\.$", lambda found: closing(found[0]), text,
+                  flags=re.MULTILINE | re.DOTALL)
     for pattern, stands in CHANGES:
         text = re.sub(pattern, stands, text, flags=re.MULTILINE)
     return text
@@ -92,12 +108,14 @@ def run(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     text = path.read_text()
     at = text.index("\nmremap-move:")
     broken = text[at:].replace("flush(p)", "pass", 1).replace(
-        "pte = ptep_get_and_clear(entry[p])\n", "pte = pte_mkwrite(ptep_get_and_clear(entry[p]), shadow_stack[p])\n", 1)
+        "pte = ptep_get_and_clear(entry[p])\n",
+        "pte = pte_mkwrite(ptep_get_and_clear(entry[p]), shadow_stack[p])\n", 1)
     path.write_text(text[:at] + broken)
 
     def found(*words: str) -> Result:
         places = {"SPECS": str(folder / "specs"), "specs": str(library.spec_folder)}
-        done = CliRunner().invoke(main, [places.get(word, word) for word in words], env={"XDG_CACHE_HOME": str(folder / "cache")})
+        done = CliRunner().invoke(main, [places.get(word, word) for word in words],
+                                  env={"XDG_CACHE_HOME": str(folder / "cache")})
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done
 
@@ -114,7 +132,9 @@ def hold(name: str, text: str, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_what_a_command_prints(name: str, run: Callable[..., Result], request: pytest.FixtureRequest) -> None:
+def test_what_a_command_prints(
+        name: str, run: Callable[..., Result], request: pytest.FixtureRequest
+) -> None:
     done = run(*TEXTS[name])
     shown = " ".join(f"'{word}'" if re.search(r"[*() ]", word) else word for word in TEXTS[name])
     hold(name, settled(f"$ pteproof {shown}\n{done.stdout}exit code {done.exit_code}\n"), request)
@@ -130,11 +150,16 @@ def beyond(text: str, width: int) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text. A table may be split into several, each with its first column; a command may have two lines."""
+    """The words of a text.
+
+    A table may be split into several, each with its first column; a command may have two lines.
+    """
     return sorted(set(settled(text).replace("|", " ").replace("\\\n", " ").split()))
 
 
-def test_the_forms_of_a_run(run: Callable[..., Result], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_forms_of_a_run(
+        run: Callable[..., Result], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     forms = ("json", "jsonl", "sarif", "junit")
     done = run(*FORK, *(word for form in forms for word in (f"--{form}", str(tmp_path / form))))
     assert done.exit_code == 1

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every key that arch/ and specs/ may have is read, and every field that is read into is used: no key is taken and ignored."""
+"""Every key that arch/ and specs/ may have is read, and every field that is read into is used: no
+key is taken and ignored.
+"""
 
 from __future__ import annotations
 
@@ -37,20 +39,27 @@ from verifier.run.worker import work
 COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent
 READERS = {str(PACKAGE / name) for name in (
-    "model/read_arch.py", "model/read_specs.py", "model/read_parts.py", "model/read_levels.py", "model/laws.py",
+    "model/read_arch.py", "model/read_specs.py", "model/read_parts.py", "model/read_levels.py",
+    "model/laws.py",
     "model/read_first.py", "model/read_properties.py", "model/read_like.py",
     "language/read_yaml.py")}
 assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
-    arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition, model.Sentence, model.Axiom,
-    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition, model.Spec,
+    arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition,
+    model.Sentence, model.Axiom,
+    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition,
+    model.Spec,
     model.First, model.Asked, law_texts.Law,
     catalogue.Row, catalogue.CatalogueSection, catalogue.Catalogue,
 )
 
 
-def unread(monkeypatch: pytest.MonkeyPatch, more: tuple[str, str] = ("", "")) -> set[tuple[str, str]]:
-    """What each kind of record may have, and nobody asks it for. `more`: a kind, and what it may have besides."""
+def unread(
+        monkeypatch: pytest.MonkeyPatch, more: tuple[str, str] = ("", "")
+) -> set[tuple[str, str]]:
+    """What each kind of record may have, and nobody asks it for. `more`: a kind, and what it may
+    have besides.
+    """
     may: dict[str, set[str]] = defaultdict(set)
     asked: dict[str, set[str]] = defaultdict(set)
     kinds: dict[int, tuple[Table, str]] = {}
@@ -96,10 +105,13 @@ def test_one_that_is_not_read_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_one_that_was_not_read_is_none(tmp_path: Path) -> None:
-    """`variants` of a hardware event was taken and ignored: a variant lists its events, and that is all."""
+    """`variants` of a hardware event was taken and ignored: a variant lists its events, and that is
+    all.
+    """
     shutil.copytree(data_folder("arch"), tmp_path / "arch")
     path = tmp_path / "arch" / "loongarch.yaml"
-    path.write_text(path.read_text().replace("\n  store:\n", "\n  store:\n    variants: [loongarch]\n", 1))
+    path.write_text(path.read_text().replace("\n  store:\n",
+                                             "\n  store:\n    variants: [loongarch]\n", 1))
     with pytest.raises(SpecError, match="unknown key 'variants' in an event"):
         load_library(tmp_path / "arch")
 
@@ -111,7 +123,9 @@ def used(monkeypatch: pytest.MonkeyPatch, kinds: Iterable[type]) -> Iterator[tup
         names = {f.name for f in fields(kind)}
         plain = kind.__getattribute__
 
-        def watched(self: Any, name: str, kind: type = kind, names: set[str] = names, plain: Any = plain) -> Any:
+        def watched(
+                self: Any, name: str, kind: type = kind, names: set[str] = names, plain: Any = plain
+        ) -> Any:
             if name in names and (kind.__name__, name) not in found:
                 file = sys._getframe(1).f_code.co_filename
                 if file.startswith(str(PACKAGE)) and file not in READERS:
@@ -124,13 +138,17 @@ def used(monkeypatch: pytest.MonkeyPatch, kinds: Iterable[type]) -> Iterator[tup
 
 
 def uses() -> None:
-    """What the program does, in one process: models of three levels, proofs, reports, lists, laws."""
+    """What the program does, in one process: models of three levels, proofs, reports, lists, laws.
+    """
     library = load_library()
-    groups = (Group("x86_64+stray-dirty", "pte", "option-c-saved", "option-c"), Group("s390", "hugetlb", "page-flag", "today"),
-              Group("x86_64", "pmd", "option-c", "option-c"), Group("mips32-huge", "pte", "page-flag", "today"))
+    groups = (Group("x86_64+stray-dirty", "pte", "option-c-saved", "option-c"),
+              Group("s390", "hugetlb", "page-flag", "today"),
+              Group("x86_64", "pmd", "option-c", "option-c"),
+              Group("mips32-huge", "pte", "page-flag", "today"))
     library.check(list(groups))
     results: list[Result] = []
-    filters = Filters(transition=("static", "fork-*", "swap-in", "split-pmd", "wp-copy", "hugetlb-fork", "hw-*"))
+    filters = Filters(transition=("static", "fork-*", "swap-in", "split-pmd", "wp-copy",
+                                  "hugetlb-fork", "hw-*"))
     for group in groups:
         said: list[Any] = []
         work(library, Task((group,), filters, depth=0), said.append)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The small language: every algebra runs it as a reference interpreter does, and what is not of it is refused."""
+"""The small language: every algebra runs it as a reference interpreter does, and what is not of it
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -224,7 +226,8 @@ BY_NAME = {key.split("(")[0]: (key, body) for key, body in HELPERS.items()}
 
 
 class Writer:
-    """Writes a well-typed program: variables a and b are entries, x and y bytes, c and d booleans."""
+    """Writes a well-typed program: variables a and b are entries, x and y bytes, c and d booleans.
+    """
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)

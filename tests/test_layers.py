@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Imports run downwards, each tool is touched by one module, and no text of specs/ sees what it must not."""
+"""Imports run downwards, each tool is touched by one module, and no text of specs/ sees what it
+must not.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,21 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 # From the ground up. A room is a folder; what lies in none is the roof.
 ROOMS = (
-    "base", "language", "engine", "model", "prove", "search", "run", "kernel/tree", "kernel/llvm", "kernel/asm", "kernel/conform",
-    "kernel/claims", "kernel/replay", "kernel/sites", "meeting", "evidence", "evidence/certify", "evidence/mutate",
+    "base", "language", "engine", "model", "prove", "search", "run", "kernel/tree", "kernel/llvm",
+    "kernel/asm", "kernel/conform",
+    "kernel/claims", "kernel/replay", "kernel/sites", "meeting", "evidence", "evidence/certify",
+    "evidence/mutate",
     "evidence/table", "report",
     "commands", "",
 )
 # Each tool is used in one place: no other module names it.
 TOOLS = {
     "z3": {"engine/terms"}, "pysat": {"engine/sat"}, "bitwuzla": {"engine/smt_solvers"},
-    "cvc5": {"engine/smt_solvers"}, "yaml": {"language/read_yaml"}, "rich": {"commands/execute"}, "click": {"cli", "commands"},
+    "cvc5": {"engine/smt_solvers"}, "yaml": {"language/read_yaml"}, "rich": {"commands/execute"},
+    "click": {"cli", "commands"},
     "tree_sitter": {"kernel/sites/scan"}, "tree_sitter_c": {"kernel/sites/scan"},
-    "llvmlite": {"kernel/replay/native"}, "junitparser": {"report/junit", "report/certified", "kernel/conform/report"},
+    "llvmlite": {"kernel/replay/native"},
+    "junitparser": {"report/junit", "report/certified", "kernel/conform/report"},
 }
 
 
@@ -52,7 +58,9 @@ def rooms() -> list[Path]:
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything that a module imports, also inside functions and for type checkers."""
+    """Line and full name of everything that a module imports, also inside functions and for type
+    checkers.
+    """
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -72,7 +80,8 @@ def ours(path: Path) -> Iterator[tuple[int, str]]:
             yield line, found
 
 
-ORDER = re.findall(r"^\| `verifier/([a-z0-9_/]+)\.py` \|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+ORDER = re.findall(r"^\| `verifier/([a-z0-9_/]+)\.py` \|", (ROOT / "ARCHITECTURE.md").read_text(),
+                   re.MULTILINE)
 
 
 def test_architecture_md_names_each_module_once_room_by_room() -> None:
@@ -85,10 +94,12 @@ def test_architecture_md_names_each_module_once_room_by_room() -> None:
 def test_imports_run_downwards(path: Path) -> None:
     own = name_of(path)
     for line, name in ours(path):
-        assert ORDER.index(name) < ORDER.index(own), f"{own}:{line} imports {name}, which ARCHITECTURE.md has above it"
+        assert ORDER.index(name) < ORDER.index(own), (
+            f"{own}:{line} imports {name}, which ARCHITECTURE.md has above it")
     for line, name in imported(path):
         users = TOOLS.get(name.split(".")[0])
-        assert users is None or {own, own.rpartition("/")[0]} & users, f"{own}:{line} imports {name}"
+        assert users is None or {own, own.rpartition("/")[0]} & users, (
+            f"{own}:{line} imports {name}")
 
 
 def test_a_room_holds_nothing_but_its_modules() -> None:
@@ -97,7 +108,8 @@ def test_a_room_holds_nothing_but_its_modules() -> None:
         assert all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body), path
 
 
-# What the kernel's side knows of the model: architectures, variants, laws of helpers, and what these are called at other levels.
+# What the kernel's side knows of the model: architectures, variants, laws of helpers, and what
+# these are called at other levels.
 OF_THE_MODEL = {"model/arch", "model/laws", "model/read_arch", "model/read_levels"}
 
 
@@ -106,37 +118,43 @@ def test_the_kernels_side_knows_nothing_of_the_specs() -> None:
     for path in modules():
         if name_of(path).startswith("kernel/"):
             found = {name for _, name in ours(path)}
-            assert not {n for n in found if n.split("/")[0] not in ("base", "language", "engine", "kernel")} - OF_THE_MODEL, path
+            rooms = ("base", "language", "engine", "kernel")
+            assert not {n for n in found if n.split("/")[0] not in rooms} - OF_THE_MODEL, path
 
 
 def test_only_the_command_line_prints_and_nothing_is_executed() -> None:
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id not in ("eval", "exec", "compile", "__import__"), f"{path.name}:{node.lineno}"
+                assert node.func.id not in ("eval", "exec", "compile", "__import__"), (
+                    f"{path.name}:{node.lineno}")
                 assert node.func.id != "print", f"{path.name}:{node.lineno} prints"
 
 
 def loaded_after(code: str) -> set[str]:
     """The packages that a fresh interpreter has loaded after some code."""
     text = f"{code}\nimport sys\nprint(' '.join(sorted(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
+    found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60,
+                           check=True)
     return set(found.stdout.splitlines()[-1].split())
 
 
 def test_the_command_line_starts_light() -> None:
     found = loaded_after("import verifier.cli")
     assert "verifier.cli" in found and "click" in found
-    assert not found & {"z3", "pysat", "rich", "yaml", "llvmlite", "junitparser", "verifier.run.library", "verifier.run.plan",
+    assert not found & {"z3", "pysat", "rich", "yaml", "llvmlite", "junitparser",
+                        "verifier.run.library", "verifier.run.plan",
                         "verifier.engine.terms"}
 
 
 def test_z3_is_loaded_only_where_it_is_asked_for() -> None:
     assert "z3" not in loaded_after(
-        "import verifier.run.scheduler, verifier.prove.bits_way, verifier.prove.terms_way, verifier.engine.bits_solver\n"
+        "import verifier.run.scheduler, verifier.prove.bits_way, verifier.prove.terms_way\n"
+        "import verifier.engine.bits_solver\n"
         "import verifier.report"
     )
-    assert "pysat" not in loaded_after("from verifier.run.library import load_library\nload_library()")
+    loading = "from verifier.run.library import load_library\nload_library()"
+    assert "pysat" not in loaded_after(loading)
 
 
 # Who may name what. Each text is put into a copy of the shipped specs, which then does not load.
@@ -151,17 +169,22 @@ TRUTH = [f"{v.name}[p]" if v.each else v.name for v in SPEC.variables.values() i
 VISIBLE = [f"{v.name}[p]" if v.each else v.name for v in SPEC.variables.values() if not v.truth]
 OBSERVED = sorted(SPEC.observations)
 
-# where -> file, the text that stands there, and what replaces it; {} is a boolean expression about process p
+# where -> file, the text that stands there, and what replaces it; {} is a boolean expression about
+# process p
 PLACES = {
     "code": ("transitions/gup.yaml", "      pte = ptep_get(entry[p])\n",
              "      if {}:\n          return\n      pte = ptep_get(entry[p])\n"),
-    "requires": ("transitions/gup.yaml", 'holds: "maps(p)"\n      because: >-\n        mm/gup.c:follow_page_pte',
+    "requires": ("transitions/gup.yaml",
+                 'holds: "maps(p)"\n      because: >-\n        mm/gup.c:follow_page_pte',
                  'holds: "{} and maps(p)"\n      because: >-\n        mm/gup.c:follow_page_pte'),
     "view": ("world.yaml", "  maps(p:process): ", "  maps(p:process): ({}) and "),
     "reading": ("world.yaml", "    (maps(p) and not ksm", "    (({}) and maps(p) and not ksm"),
-    "procedure": ("world.yaml", "    if maps(p) and stores:", "    if ({}) and maps(p) and stores:"),
-    "encoding": ("encodings/page-flag.yaml", "  exclusive(e): ", "  bad(p:process): {}\n  exclusive(e): "),
-    "action": ("world.yaml", "  reuse(p:process): |\n", "  reuse(p:process): |\n    assert {}, \"store-leak\"\n"),
+    "procedure": ("world.yaml", "    if maps(p) and stores:",
+                  "    if ({}) and maps(p) and stores:"),
+    "encoding": ("encodings/page-flag.yaml", "  exclusive(e): ",
+                 "  bad(p:process): {}\n  exclusive(e): "),
+    "action": ("world.yaml", "  reuse(p:process): |\n",
+               "  reuse(p:process): |\n    assert {}, \"store-leak\"\n"),
     "truth": ("world.yaml", "  any_pinned(): ", "  bad(p:process): {}\n  any_pinned(): "),
 }
 
@@ -179,7 +202,8 @@ def check(library: Library, folder: Path, place: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("place", "text"), [
-    ("code", "ksm"), ("code", "maybe_pinned()"), ("requires", "swapcache"), ("view", "pte_dirty(entry[p])"),
+    ("code", "ksm"), ("code", "maybe_pinned()"), ("requires", "swapcache"),
+    ("view", "pte_dirty(entry[p])"),
     ("reading", "swapped(p)"), ("procedure", "needs_cow_for_dma(p)"), ("encoding", "maps(p)"),
     ("action", "pinned[p]"), ("action", "not others(p)"), ("truth", "granted[p] or third_maps"),
 ])
@@ -192,39 +216,53 @@ def refused(library: Library, folder: Path, place: str, text: str) -> None:
     with pytest.raises(SpecError) as caught:
         check(library, folder, place, text)
     assert re.match(rf"specs/{PLACES[place][0]}:\d+:\d+: error: ", str(caught.value))
-    assert re.match(rf"unknown (name|state variable|helper) '{name}'", caught.value.message), caught.value.message
+    assert re.match(rf"unknown (name|state variable|helper) '{name}'", caught.value.message), (
+        caught.value.message)
 
 
 @pytest.mark.parametrize("place", ["code", "requires", "view", "reading", "procedure", "encoding"])
-@pytest.mark.parametrize("text", [*TRUTH, "others(p)", "any_pinned()", "alive()", "was_granted[p]", "was_ksm"])
-def test_code_and_requirements_do_not_see_the_truth(library: Library, tmp_path: Path, place: str, text: str) -> None:
+@pytest.mark.parametrize("text", [*TRUTH, "others(p)", "any_pinned()", "alive()", "was_granted[p]",
+                                  "was_ksm"])
+def test_code_and_requirements_do_not_see_the_truth(
+        library: Library, tmp_path: Path, place: str, text: str
+) -> None:
     refused(library, tmp_path / "specs", place, text)
 
 
 @pytest.mark.parametrize("place", ["action", "truth"])
 @pytest.mark.parametrize("text", [
-    *(v + " == 0" if v in ("pfn", "old_pfn", "slot", "entry[p]") else v for v in VISIBLE), "maps(p)", "refers(p)",
-    "pte_dirty(entry[p])", "exclusive_now(p)", "PRESENT != 0", "maybe_pinned()", "tracks(p)", "was_reach[p]",
+    *(v + " == 0" if v in ("pfn", "old_pfn", "slot", "entry[p]") else v for v in VISIBLE),
+    "maps(p)", "refers(p)",
+    "pte_dirty(entry[p])", "exclusive_now(p)", "PRESENT != 0", "maybe_pinned()", "tracks(p)",
+    "was_reach[p]",
 ])
-def test_actions_and_truths_never_see_an_entry(library: Library, tmp_path: Path, place: str, text: str) -> None:
+def test_actions_and_truths_never_see_an_entry(
+        library: Library, tmp_path: Path, place: str, text: str
+) -> None:
     refused(library, tmp_path / "specs", place, text)
 
 
 @pytest.mark.parametrize("place", ["requires", "view", "reading", "encoding", "action", "truth"])
 @pytest.mark.parametrize("name", OBSERVED)
-def test_observations_are_for_code_alone(library: Library, tmp_path: Path, place: str, name: str) -> None:
+def test_observations_are_for_code_alone(
+        library: Library, tmp_path: Path, place: str, name: str
+) -> None:
     arguments = ", ".join({"frame": "pfn", "s": "slot"}.get(p, p) for p in re.findall(
         r"(\w+)(?::\w+)?[,)]", SPEC.observations[name].signature.partition("(")[2]))
     refused(library, tmp_path / "specs", place, f"{name}({arguments})")
 
 
 @pytest.mark.parametrize(("statement", "message"), [
-    *((f"{name} = True", "unknown state variable" if "[" in name else f"{name} is a variable of the world")
+    *((f"{name} = True", "unknown state variable" if "[" in name
+       else f"{name} is a variable of the world")
       for name in TRUTH),
-    ("tracks_new = 1", "cannot be set"), ("PRESENT = 0", "cannot be set"), ("p = 1", "cannot be set"),
+    ("tracks_new = 1", "cannot be set"), ("PRESENT = 0", "cannot be set"),
+    ("p = 1", "cannot be set"),
     ("hardware(entry[p])", "where the hardware acts is not said here"),
 ])
-def test_code_does_not_set_the_truth(library: Library, tmp_path: Path, statement: str, message: str) -> None:
+def test_code_does_not_set_the_truth(
+        library: Library, tmp_path: Path, statement: str, message: str
+) -> None:
     folder = tmp_path / "specs"
     shutil.copytree(data_folder("specs"), folder)
     path = folder / "transitions" / "gup.yaml"
@@ -236,10 +274,13 @@ def test_code_does_not_set_the_truth(library: Library, tmp_path: Path, statement
 
 
 @pytest.mark.parametrize(("name", "old", "new"), [
-    ("granted", "{write: bool", "{write: bool, granted: bool"), ("was_pinned", "{write: bool", "{write: bool, was_pinned: bool"),
+    ("granted", "{write: bool", "{write: bool, granted: bool"),
+    ("was_pinned", "{write: bool", "{write: bool, was_pinned: bool"),
     ("ksm", "{write: bool", "{write: bool, ksm: bool"), ("reach", "roles: [p", "roles: [p, reach"),
 ])
-def test_nothing_else_has_a_variables_name(library: Library, tmp_path: Path, name: str, old: str, new: str) -> None:
+def test_nothing_else_has_a_variables_name(
+        library: Library, tmp_path: Path, name: str, old: str, new: str
+) -> None:
     folder = tmp_path / "specs"
     shutil.copytree(data_folder("specs"), folder)
     path = folder / "transitions" / "gup.yaml"
@@ -256,11 +297,15 @@ ASKED = 'holds: "huge_pte_none(entry[p]) or'  # a requirement of hugetlb-zap
 
 @pytest.mark.parametrize(("old", "new", "message"), [
     *((ASKED, f'holds: "huge_pte_none({of}) or', message) for of, message in (
-        ("entry[p]", ""), ("huge_ptep_get(entry[p])", ""), ("huge_ptep_get_and_clear(entry[p])", "entry cannot be set here"))),
+        ("entry[p]", ""), ("huge_ptep_get(entry[p])", ""),
+        ("huge_ptep_get_and_clear(entry[p])", "entry cannot be set here"))),
     ("      old = huge_ptep_get(entry[p])\n", "      old = entry[p]\n", ""),
-    ("      old = huge_ptep_get(entry[p])\n", "      old = entry[p]\n      entry[p] |= 1\n", "what is read here is not"),
+    ("      old = huge_ptep_get(entry[p])\n", "      old = entry[p]\n      entry[p] |= 1\n",
+     "what is read here is not"),
 ])
-def test_where_memory_has_another_form_than_code_sees(library: Library, tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_where_memory_has_another_form_than_code_sees(
+        library: Library, tmp_path: Path, old: str, new: str, message: str
+) -> None:
     folder = tmp_path / "specs"
     shutil.copytree(data_folder("specs"), folder)
     path = folder / "transitions" / "hugetlb.yaml"

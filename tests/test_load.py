@@ -112,7 +112,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_1e3_is_a_text(tmp_path: Path) -> None:
-    """YAML 1.1 reads no number there: a number where one is needed is asked for by whoever needs it."""
+    """YAML 1.1 reads no number there: a number where one is needed is asked for by whoever needs
+    it.
+    """
     table = read(tmp_path, "bits: 1e3\n")
     with pytest.raises(SpecError, match=r"some.yaml:1:7: error: 'bits' must be a number"):
         table.need("bits", int, "a field")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Look-ups answer at once: they load what they need and nothing else, and tell again what nothing has changed."""
+"""Look-ups answer at once: they load what they need and nothing else, and tell again what nothing
+has changed.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,20 @@ from click.testing import CliRunner
 from verifier.cli import main
 from verifier.model.arch import data_folder
 
-HEAVY = {"z3", "pysat", "rich", "llvmlite", "junitparser", "verifier.run.library", "verifier.prove.results",
+HEAVY = {"z3", "pysat", "rich", "llvmlite", "junitparser", "verifier.run.library",
+         "verifier.prove.results",
          "verifier.kernel.tree.jail"}
-ANY = {"yaml", "verifier.model.arch", "verifier.language.syntax", "verifier.language.read_yaml"}  # nothing of arch/ was read
+# nothing of arch/ was read
+ANY = {"yaml", "verifier.model.arch", "verifier.language.syntax", "verifier.language.read_yaml"}
 DIFF = ("explain", "--diff", "today", "option-c", "fork-pte")
 FRAME = "nios2/pte/page-flag/fork-pte/today/frame"
 FORK = "x86_64/pte/option-c/fork-pte/today/no-false-exclusive"
 
 
 def asked(*words: str) -> tuple[str, str, set[str]]:
-    """What a command of a fresh interpreter prints, on both streams, and which modules it has loaded."""
+    """What a command of a fresh interpreter prints, on both streams, and which modules it has
+    loaded.
+    """
     code = f"""
 import sys
 from verifier.cli import main
@@ -34,7 +40,8 @@ except SystemExit as ended:
     assert ended.code in (0, 1, 3), ended.code
 print("LOADED", *sys.modules)
 """
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                           timeout=120, check=False)
     assert found.returncode == 0, found.stderr
     told, _, loaded = found.stdout.rpartition("LOADED")
     return told, found.stderr, set(loaded.split())
@@ -46,7 +53,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("words", [
-    ("--version",), ("decode", "x86_64", "8000000012345025"), ("decode", "arm64-4k", "0", "--encoding", "option-c-saved"),
+    ("--version",), ("decode", "x86_64", "8000000012345025"),
+    ("decode", "arm64-4k", "0", "--encoding", "option-c-saved"),
     ("encode", "x86_64", "PFN=0x12"), ("call", "x86_64", "pte_mkdirty(0)"), DIFF,
 ], ids=lambda words: words[0])
 def test_one_value_loads_no_run(words: tuple[str, ...]) -> None:
@@ -54,7 +62,8 @@ def test_one_value_loads_no_run(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("words", [
-    ("list", "variants"), ("list", "helpers", "--arch", "x86_64"), ("explain", FORK, "--no-consequences"),
+    ("list", "variants"), ("list", "helpers", "--arch", "x86_64"),
+    ("explain", FORK, "--no-consequences"),
     ("table", "--arch", "nios2"), DIFF,
 ], ids=lambda words: " ".join(words[:2]))
 def test_what_was_told_is_told_again_from_nothing_else(words: tuple[str, ...]) -> None:

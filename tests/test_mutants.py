@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes that have to be noticed: each takes something away from a code, and some property has to fail."""
+"""Mistakes that have to be noticed: each takes something away from a code, and some property has to
+fail.
+"""
 
 from __future__ import annotations
 

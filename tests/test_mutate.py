@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mutants are made, judged and counted rightly; a fixed sample has no survivor that is not explained."""
+"""Mutants are made, judged and counted rightly.
+
+A fixed sample has no survivor that is not explained.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,10 @@ def test_a_mutant_is_judged(library: Library, one: Mutant, compared: set[str], v
 
 
 def test_where_a_verdict_is_refuted_already_the_states_tell(library: Library) -> None:
-    """MADV_FREE of huge pages loses dirty in swap, today; without its look at the map count it does so elsewhere too."""
+    """MADV_FREE of huge pages loses dirty in swap, today.
+
+    Without its look at the map count it does so elsewhere too.
+    """
     source = library.spec.transitions["madvise-free-pmd"].codes["today"].text
     blind = source.replace("if not mapcount_one(p):\n    return\n", "")
     assert blind != source

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The program knows no property and no transition by its name, and what specs/ says in their place is checked."""
+"""The program knows no property and no transition by its name, and what specs/ says in their place
+is checked.
+"""
 
 from __future__ import annotations
 

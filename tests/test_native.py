@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The graph in C is the graph in Python, to the number; it does not crash; and all goes on without it."""
+"""The graph in C is the graph in Python, to the number; it does not crash; and all goes on without
+it.
+"""
 
 from __future__ import annotations
 
@@ -169,7 +171,9 @@ def test_the_same_calls_give_the_same_numbers(native: Make, seed: int) -> None:
 
 
 def test_what_the_random_calls_reach(native: Make) -> None:
-    """Among them are choices, equalities that are split, those that are too deep for it, contradictions and clauses."""
+    """Among them are choices, equalities that are split, those that are too deep for it,
+    contradictions and clauses.
+    """
     split, seen = [], dict.fromkeys(("choice", "contradiction", "clauses", "split", "deep"), 0)
 
     class Watched(Graph):
@@ -357,7 +361,10 @@ def test_a_full_graph_stays_whole(tmp_path: Path) -> None:
 
 
 def test_memory_that_is_not_there(native: Make) -> None:
-    """Every allocation of every call fails once; the graph stays whole, and gives what it gave before."""
+    """Every allocation of every call fails once.
+
+    The graph stays whole, and gives what it gave before.
+    """
     testing = pytest.importorskip("_testcapi", reason="this Python has not got its test modules")
 
     def calls(graph: Graph) -> list[Callable[[], object]]:

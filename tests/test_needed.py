@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What nothing needs goes: dropping any axiom, requirement or give-up changes some verdict.
 
-Each is dropped alone, and the transitions that use it are decided again in some groups, until one verdict
-differs from what it was.
+Each is dropped alone, and the transitions that use it are decided again in some groups, until one
+verdict differs from what it was.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def level_of(transition: str) -> str:
 
 
 def groups(transition: str) -> tuple[Group, ...]:
-    """Where it is decided; at the level of small pages also among huge ones, which some of it may be there for."""
+    """Where it is decided; at the level of small pages also among huge ones, which some of it may
+    be there for.
+    """
     level = level_of(transition)
     return GROUPS[level] if level != "pte" else (*GROUPS["pte"], GROUPS["pmd"][1])
 

@@ -19,7 +19,10 @@ from verifier.run.library import Library, load_library
 
 
 class Mistake(NamedTuple):
-    """What is replaced in which files, and what notices it; `beside`: properties that fail with it, "*" for any."""
+    """What is replaced in which files, and what notices it.
+
+    `beside`: properties that fail with it, "*" for any.
+    """
 
     # file, old, new: every place of the file, or of the step's text in it
     changes: tuple[tuple[str, str, str], ...]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each code of option C is needed: without it, with the code before it, that step breaks a property or a lemma.
+"""Each code of option C is needed: without it, with the code before it, that step breaks a property
+or a lemma.
 
-One step of induction is asked, with the invariant of option C's own code; whether a state that breaks it is reached is asked of
-the shipped codes, not of these.
+One step of induction is asked, with the invariant of option C's own code; whether a state that
+breaks it is reached is asked of the shipped codes, not of these.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def test_each_code_is_needed(library: Library, level: str) -> None:
 
 
 def test_restoring_asks_the_vma(library: Library) -> None:
-    """The writable type says exclusive: an entry that came back writable by it would give what the vma does not allow."""
+    """The writable type says exclusive: an entry that came back writable by it would give what the
+    vma does not allow.
+    """
     old, step = library.spec.transitions["restore-device-exclusive"], frozenset(
         {"restore-device-exclusive"}
     )

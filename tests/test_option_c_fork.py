@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Option C's fork cleans entries before dup_mmap flushes: what mends it, what does not, and what each mend rests on.
+"""Option C's fork cleans entries before dup_mmap flushes: what mends it, what does not, and what
+each mend rests on.
 
-Each candidate is the shipped code with texts replaced, and the lemma as the candidate needs it. Whatever fails of the whole
-induction, and does not fail of the shipped code, is the candidate's.
+Each candidate is the shipped code with texts replaced, and the lemma as the candidate needs it.
+Whatever fails of the whole induction, and does not fail of the shipped code, is the candidate's.
 """
 
 from __future__ import annotations
@@ -133,7 +134,9 @@ def changed(library: Library, variant: str, candidate: Candidate) -> Model:
 
 
 def failing(library: Library, variant: str, candidate: Candidate, whole: bool) -> frozenset[str]:
-    """What induction does not prove of option-c/option-c: of all steps, or of those that the window may meet."""
+    """What induction does not prove of option-c/option-c: of all steps, or of those that the window
+    may meet.
+    """
     model, graph = changed(library, variant, candidate), Bits()
     prover = GroupProver(model, Group(variant, "pte", "option-c", "option-c"), graph,
                          BitsSolver(graph))
@@ -149,7 +152,10 @@ def shipped(library: Library, whole: bool) -> frozenset[str]:
 
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_a_candidate(library: Library, shipped: frozenset[str], whole: bool, name: str) -> None:
-    """It fails where it should, and nowhere else; what the shipped code fails too is today's, and stands in docs/findings.md."""
+    """It fails where it should, and nowhere else.
+
+    What the shipped code fails too is today's, and stands in docs/findings.md.
+    """
     assert failing(library, "x86_64", CANDIDATES[name], whole) - shipped == CANDIDATES[name].fails
 
 
@@ -163,7 +169,9 @@ LOST = Rules(frozenset([("free-swap-cache-folio", "dropped-newer")]))
 
 
 def story(model: Model) -> tuple[Move, ...] | None:
-    """Fork, reclaim of both entries, IO, a store through the parent's translation, and the folio is freed: recomputed."""
+    """Fork, reclaim of both entries, IO, a store through the parent's translation, and the folio is
+    freed: recomputed.
+    """
     group = Group("x86_64", "pte", "option-c", "option-c")
     steps = steps_named(model, STORY)
     assert steps is not None
@@ -174,7 +182,10 @@ def story(model: Model) -> tuple[Move, ...] | None:
 
 
 def test_a_store_is_lost_without_the_mend(library: Library) -> None:
-    """The parent stores after its page was written to swap; the entry that reclaim took away was read-only and clean."""
+    """The parent stores after its page was written to swap.
+
+    The entry that reclaim took away was read-only and clean.
+    """
     moves = story(changed(library, "x86_64", Candidate(UNMENDED)))
     assert moves is not None
     fault, forked, taken, stored = moves[0], moves[2], moves[3], moves[6]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every command, id, law and value that README.md and docs/ quote is run: what they say is what the tool gives.
+"""Every command, id, law and value that README.md and docs/ quote is run: what they say is what the
+tool gives.
 
-`make docs` writes the blocks anew, and runs all variants that an id with a glob names; here a sample does (told.SAMPLE),
-of all sections but those whose traces take long to find.
+`make docs` writes the blocks anew, and runs all variants that an id with a glob names; here a
+sample does (told.SAMPLE), of all sections but those whose traces take long to find.
 """
 
 from __future__ import annotations
@@ -107,7 +108,9 @@ def values(tool: Tool, section: Section) -> list[str]:
 
 
 def excerpt(command: str, output: list[str]) -> list[str]:
-    """What a page quotes of an output: of an explanation the verdict, the steps and what shows the point."""
+    """What a page quotes of an output: of an explanation the verdict, the steps and what shows the
+    point.
+    """
     if shlex.split(command)[1] != "explain":
         return output
     text = "\n".join(output)
@@ -128,7 +131,9 @@ def rewrite(page: Path, command: str, lines: list[str]) -> None:
 
 
 def test_what_is_wrong_on_a_page_is_noticed(tool: Tool, tmp_path: Path) -> None:
-    """A verdict that is another, a value that nothing gives, a line that is not printed, a name that is in no form."""
+    """A verdict that is another, a value that nothing gives, a line that is not printed, a name
+    that is in no form.
+    """
     fork = "x86_64/pte/option-c/fork-pte/today/no-false-exclusive"
 
     def wrong(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes of patches: every kind is made, what is true stays as it is, each is judged rightly, and no survivor of a fixed sample
-is without a reason."""
+"""Mistakes of patches: every kind is made, what is true stays as it is, each is judged rightly, and
+no survivor of a fixed sample is without a reason."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ def test_what_stands_in_no_list_is_an_error(library: Library) -> None:
     spec = replace(library.spec, actions=(*library.spec.actions, forgotten))
     with pytest.raises(SpecError, match="flush_all stands in neither list"):
         read_rules(library.spec_folder, spec)
-    fewer = replace(library.spec, actions=tuple(a for a in library.spec.actions if name_of(a) != "flush"))
+    fewer = replace(library.spec,
+                    actions=tuple(a for a in library.spec.actions if name_of(a) != "flush"))
     with pytest.raises(SpecError, match="no action 'flush'"):
         read_rules(library.spec_folder, fewer)
 
@@ -132,7 +133,8 @@ def test_what_stands_in_no_list_is_an_error(library: Library) -> None:
 def test_every_mistake_has_an_id_of_its_own(library: Library) -> None:
     found = [m.id for m in patch_mutants(library, ["x86_64"])]
     assert len(found) > 5000 and len(found) == len(set(found))
-    groups = {f"x86_64/{level}/{'/'.join(pair)}" for level in library.spec.levels for pair in library.spec.first.patches.theorems}
+    groups = {f"x86_64/{level}/{'/'.join(pair)}" for level in library.spec.levels
+              for pair in library.spec.first.patches.theorems}
     assert {m.split()[1] for m in found} == groups
 
 
@@ -146,37 +148,53 @@ def changed(library: Library, group: str, name: str, old: str, new: str) -> Muta
 
 @pytest.mark.parametrize(("group", "name", "old", "new", "word", "by"), [
     (TODAY, "fork-pte.today", "needs_cow_for_dma(parent)", "False", "refuted", "pin-stays"),
-    (TODAY, "swap-out.today", "pte = ptep_clear_flush(entry[p])", "pte = ptep_get_and_clear(entry[p])", "refuted", "is refuted"),
-    (OPTION_C, "wp-copy.option-c", "pte = pte_mkdirty_nosoft(pte)", "pte = pte_mkold(pte)", "refuted", "is refuted"),
+    (TODAY, "swap-out.today", "pte = ptep_clear_flush(entry[p])",
+     "pte = ptep_get_and_clear(entry[p])", "refuted", "is refuted"),
+    (OPTION_C, "wp-copy.option-c", "pte = pte_mkdirty_nosoft(pte)", "pte = pte_mkold(pte)",
+     "refuted", "is refuted"),
     (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "", "effect", "reaches-old-in-the-child"),
-    (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte_mkold(pte))\n", "equivalent", "the same step"),
-    (TODAY, "swap-out.today", "elif defers_flush(defer):", "elif not defers_flush(defer):", "narrower",
+    (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte_mkold(pte))\n",
+     "equivalent", "the same step"),
+    (TODAY, "swap-out.today", "elif defers_flush(defer):", "elif not defers_flush(defer):",
+     "narrower",
      "may not take"),
-    (TODAY, "can_change_pte_writable", "exclusive(e) and not ksm", "not ksm", "refuted", "no-false-exclusive"),
-    (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte, pte)\n", "", "takes 1 argument"),
+    (TODAY, "can_change_pte_writable", "exclusive(e) and not ksm", "not ksm", "refuted",
+     "no-false-exclusive"),
+    (TODAY, "fork-pte.today", "pte = pte_mkold(pte)\n", "pte = pte_mkold(pte, pte)\n", "",
+     "takes 1 argument"),
 ])
-def test_a_mistake_is_judged(library: Library, group: str, name: str, old: str, new: str, word: str, by: str) -> None:
+def test_a_mistake_is_judged(
+        library: Library, group: str, name: str, old: str, new: str, word: str, by: str
+) -> None:
     found = judge_patch(library, changed(library, group, name, old, new))
     assert (patch_word(found), by in found.by) == (word, True), found.by
 
 
 def test_where_it_is_refuted_already_it_is_worse(library: Library) -> None:
-    """MADV_FREE of huge pages loses dirty in swap, today; without its look at the map count it does so elsewhere too."""
+    """MADV_FREE of huge pages loses dirty in swap, today.
+
+    Without its look at the map count it does so elsewhere too.
+    """
     group = "x86_64/pmd/page-flag/today"
-    found = judge_patch(library, changed(library, group, "madvise-free-pmd.today", "mapcount_one(p)", "True"))
+    found = judge_patch(library, changed(library, group, "madvise-free-pmd.today",
+                                         "mapcount_one(p)", "True"))
     assert patch_word(found) in ("worse", "refuted") and "no-lost-dirty" in found.by
 
 
 def test_a_refuted_mistake_has_a_trace(library: Library) -> None:
-    """What the fast way calls refuted is refuted in full, from a fresh address space, as `pteproof prove` would tell it."""
+    """What the fast way calls refuted is refuted in full, from a fresh address space, as `pteproof
+    prove` would tell it.
+    """
     mutant = changed(library, TODAY, "fork-pte.today", "needs_cow_for_dma(parent)", "False")
     assert patch_word(judge_patch(library, mutant)) == "refuted"
     transition = library.spec.transitions["fork-pte"]
     source = transition.codes["today"]
-    planted = replace(transition, codes={**transition.codes, "today": Source(mutant.text, source.where)})
+    planted = replace(transition,
+                      codes={**transition.codes, "today": Source(mutant.text, source.where)})
     spec = replace(library.spec, transitions={**library.spec.transitions, "fork-pte": planted})
     other = Library(library.archs, library.generic, spec, library.arch_folder, library.spec_folder)
-    filters = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("fork-pte",), ("pin-stays",))
+    filters = Filters(("x86_64",), ("pte",), ("page-flag",), ("today",), ("fork-pte",),
+                      ("pin-stays",))
     result, = prove(other, filters, Options(jobs=1, depth=4)).results
     assert isinstance(result.verdict, Refuted) and result.verdict.counterexample.reached
     assert len(result.verdict.counterexample.trace) > 0
@@ -196,14 +214,17 @@ def test_the_command_counts_by_level_and_kind_and_writes_json(tmp_path: Path) ->
     assert "mistakes of patches" in result.output and "pte page-flag/today" in result.output
     CliRunner().invoke(main, [*words, "--json", str(tmp_path / "found.json")])
     data = json.loads((tmp_path / "found.json").read_text())
-    assert data["schema"] == "pteproof.mutants/1" and data["summary"]["mutants"] == len(data["mutants"]) > 4
-    assert {row["verdict"] for row in data["mutants"]} <= {"killed", "survived", "equivalent", "refused"}
+    assert (data["schema"] == "pteproof.mutants/1"
+            and data["summary"]["mutants"] == len(data["mutants"]) > 4)
+    verdicts = {"killed", "survived", "equivalent", "refused"}
+    assert {row["verdict"] for row in data["mutants"]} <= verdicts
 
 
 def test_a_reason_that_nothing_needs_is_told() -> None:
     """Where all was judged that it may be about, and there alone."""
     reasons = {"patch * fork-pte.*: mark: *": "", "patch * no-such-step.*": "", "helper * x: *": ""}
-    survivors = ["patch x86_64/pte/page-flag/today fork-pte.today: mark: pte_wrprotect in `set_pte_at(entry[child], pte)`"]
+    survivors = ["patch x86_64/pte/page-flag/today fork-pte.today: mark: "
+                 "pte_wrprotect in `set_pte_at(entry[child], pte)`"]
     assert unneeded_reasons(reasons, survivors, ["patch"], True) == ("patch * no-such-step.*",)
     assert unneeded_reasons(reasons, survivors, ["patch"], False) == ()
     assert unneeded_reasons(reasons, survivors, ["helper"], True) == ()
@@ -215,6 +236,7 @@ def test_a_survivor_without_a_reason_fails(tmp_path: Path) -> None:
     specs = tmp_path / "specs"
     shutil.copytree(load_library().spec_folder, specs)
     (specs / "survivors.yaml").write_text('survivors:\n  "patch * fork-flush.*": "nothing"\n')
-    words = ["--kind", "patch", "--name", "anon-write-fault.today", "--sample", "40", "--jobs", "1", "-q"]
+    words = ["--kind", "patch", "--name", "anon-write-fault.today", "--sample", "40", "--jobs", "1",
+             "-q"]
     result = CliRunner().invoke(main, ["--spec-dir", str(specs), "mutate", *words])
     assert result.exit_code == 1 and "SURVIVED" in result.output

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plain integers over the few bits that matter: they agree with what is proved, and notice what the graph gets wrong."""
+"""Plain integers over the few bits that matter: they agree with what is proved, and notice what the
+graph gets wrong.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ def question(builder: Builder[Word, int], transition: str, prop: str) -> Questio
 def test_integers_agree_with_what_is_proved_and_decide_a_good_part(library: Library) -> None:
     builder, plain, prover = checker(library)
     found = []
-    for asked in builder.questions(lambda t, p: t in ("fork-flush", "clear-young", "zap", "hw-store")):
+    for asked in builder.questions(lambda t,
+                                   p: t in ("fork-flush", "clear-young", "zap", "hw-store")):
         assert isinstance(prover.decide(asked), Proved)
         answer = plain.check(asked)
         assert not isinstance(answer, Violated), (asked.id, answer)
@@ -70,7 +73,8 @@ def test_a_violation_that_the_graph_lost_is_found(library: Library) -> None:
         way.bad = FALSE  # so that nothing seems to be needed for the proof
     found = plain.check(asked)
     assert isinstance(found, Violated)
-    assert (found.values["dma.A"] and not found.values["pinned.A"]) or (found.values["dma.B"] and not found.values["pinned.B"])
+    assert ((found.values["dma.A"] and not found.values["pinned.A"])
+            or (found.values["dma.B"] and not found.values["pinned.B"]))
 
 
 def test_where_there_is_no_time_there_is_no_answer(library: Library) -> None:
@@ -82,8 +86,10 @@ def test_where_there_is_no_time_there_is_no_answer(library: Library) -> None:
 def test_a_disagreement_is_a_contradiction_with_the_values(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PlainChecker, "check", lambda self, asked: Violated({"dma.A": True, "pinned.A": False}))
-    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("clear-young",), ("dma-needs-pin",))
+    monkeypatch.setattr(PlainChecker, "check", lambda self,
+                        asked: Violated({"dma.A": True, "pinned.A": False}))
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("clear-young",),
+                      ("dma-needs-pin",))
     run = prove(library, filters, Options(cross=tmp_path / "d"))
     assert len(run.contradictions) == 1 and exit_code(run) == 4
     assert "the bit graph and z3 say proved, plain integers refuted" in run.contradictions[0]

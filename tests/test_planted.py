@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes about protection, translations, swap slots and devices (planted.yaml): what is named fails, and did not before."""
+"""Mistakes about protection, translations, swap slots and devices (planted.yaml): what is named
+fails, and did not before.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def planted(name: str, folder: Path) -> Library:
 
 
 def verdicts(library: Library, level: str, transition: str, of: str) -> dict[str, type]:
-    """Property and effect -> the verdict of one transition of x86_64 without a trace. `of` is the encoding and the code."""
+    """Property and effect -> the verdict of one transition of x86_64 without a trace. `of` is the
+    encoding and the code.
+    """
     encoding, code = of.split("/")
     group, graph = Group("x86_64", level, encoding, code), Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))

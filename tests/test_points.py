@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the hardware may act within a step: the places, that every algebra asks for the same there, and what it finds."""
+"""Where the hardware may act within a step: the places, that every algebra asks for the same there,
+and what it finds.
+"""
 
 from __future__ import annotations
 
@@ -182,7 +184,10 @@ def planted(library: Library, group: Group, transition: str, old: str, new: str)
 
 
 def refuted(model: Model, group: Group, transition: str) -> set[str]:
-    """The properties that a step does not keep, by induction; each counterexample is recomputed with plain integers."""
+    """The properties that a step does not keep, by induction.
+
+    Each counterexample is recomputed with plain integers.
+    """
     graph = Bits()
     prover = GroupProver(model, group, graph, BitsSolver(graph))
     asked = prover.builder.questions(lambda step, prop: step == transition)

@@ -30,7 +30,8 @@ SHADOW = "x86_64+shstk/pte/option-c/fork-pte/today/no-false-exclusive"
 @pytest.fixture(scope="module")
 def run(library: Library) -> Run:
     asked = ("fork-pte", "static", "init")
-    filters = Filters(("x86_64+shstk", "arm64-4k"), ("pte",), ("option-c",), ("today", "option-c"), asked)
+    filters = Filters(("x86_64+shstk", "arm64-4k"), ("pte",), ("option-c",), ("today", "option-c"),
+                      asked)
     return prove(library, filters, Options(jobs=2))
 
 
@@ -43,10 +44,13 @@ def test_json_is_as_the_schema_says(library: Library, run: Run) -> None:
     changes = result["counterexample"]["steps"][-1]["changes"]
     assert changes["entry.A"]["reads_as"] == changes["entry.B"]["reads_as"] == "exclusive"
     assert changes["entry.A"]["value"] == "0x8400000012345825"
-    assert changes["entry.A"]["fields"] == {"PRESENT": "0x1", "USER": "0x1", "ACCESSED": "0x1", "SOFT_DIRTY": "0x1",
+    assert changes["entry.A"]["fields"] == {"PRESENT": "0x1", "USER": "0x1", "ACCESSED": "0x1",
+                                            "SOFT_DIRTY": "0x1",
                                             "PFN": "0x12345", "SAVED_DIRTY": "0x1", "NX": "0x1"}
-    assert "pte_dirty" in changes["entry.A"]["helpers"] and "pte_write" not in changes["entry.A"]["helpers"]
-    assert result["counterexample"]["replay"] == {"evaluator": True, "kernel": None, "why": "not asked for"}
+    assert ("pte_dirty" in changes["entry.A"]["helpers"]
+            and "pte_write" not in changes["entry.A"]["helpers"])
+    assert result["counterexample"]["replay"] == {"evaluator": True, "kernel": None,
+                                                  "why": "not asked for"}
     told = {f"{p['step']}/{name}": "proved" for p in found["proofs"] for name in p["proved"]}
     told |= {f["id"]: f["verdict"] for f in found["failures"]}
     assert told == {r.obligation.id: verdict_name(r.verdict) for r in run.results}
@@ -61,8 +65,11 @@ def test_json_with_inhabitants(library: Library, run: Run) -> None:
 
 
 def test_a_story_of_the_json_can_be_told_again(library: Library, run: Run) -> None:
-    """What a state does not name is false or 0x0, and a step without `before` starts where the one before it ended."""
-    found = {f["id"]: f["counterexample"] for f in json.loads("".join(forms.json_parts(library, run)))["failures"]}
+    """What a state does not name is false or 0x0, and a step without `before` starts where the one
+    before it ended.
+    """
+    found = {f["id"]: f["counterexample"]
+             for f in json.loads("".join(forms.json_parts(library, run)))["failures"]}
     stories = 0
     for result in run.results:
         counterexample = getattr(result.verdict, "counterexample", None)
@@ -75,45 +82,56 @@ def test_a_story_of_the_json_can_be_told_again(library: Library, run: Run) -> No
             if "before" in step:
                 state = {name: value for name, value in plain(step["before"]).items() if value}
             assert state == {key_name(k): v for k, v in move.before.items() if v}
-            state = {name: value for name, value in (state | plain(step["changes"])).items() if value}
+            state = {name: value for name, value in (state | plain(step["changes"])).items()
+                     if value}
             assert state == {key_name(k): v for k, v in move.after.items() if v}
-            assert plain(step["inputs"]) == {name: value for name, value in move.inputs.items() if value}
+            assert plain(step["inputs"]) == {name: value for name, value in move.inputs.items()
+                                             if value}
             stories += 1
     assert stories > 10
 
 
 def plain(values: dict[str, Any]) -> dict[str, object]:
     """The values of a state as the JSON has it, as numbers and truths."""
-    found = {name: value["value"] if isinstance(value, dict) else value for name, value in values.items()}
-    return {name: int(value, 16) if isinstance(value, str) else value for name, value in found.items()}
+    found = {name: value["value"] if isinstance(value, dict) else value for name,
+             value in values.items()}
+    return {name: int(value, 16) if isinstance(value, str) else value for name,
+            value in found.items()}
 
 
 def test_lines_of_json_have_the_same_records(library: Library, tmp_path: Path) -> None:
     files = {form: tmp_path / form for form in ("json", "jsonl")}
-    words = ["prove", "--arch", "x86_64", "--level", "pte", "--transition", "fork-pte", "--property", "no-*", "--no-cache"]
-    done = CliRunner().invoke(main, [*words, *(word for form, file in files.items() for word in (f"--{form}", str(file)))])
+    words = ["prove", "--arch", "x86_64", "--level", "pte", "--transition", "fork-pte",
+             "--property", "no-*", "--no-cache"]
+    done = CliRunner().invoke(main, [*words, *(word for form, file in files.items()
+                                               for word in (f"--{form}", str(file)))])
     assert done.exit_code == 1, done.output
     whole = json.loads(files["json"].read_text())
     lines = [json.loads(line) for line in files["jsonl"].read_text().splitlines()]
-    check = jsonschema.Draft202012Validator(schema()["$defs"]["line"] | {"$defs": schema()["$defs"]})
+    check = jsonschema.Draft202012Validator(schema()["$defs"]["line"]
+                                            | {"$defs": schema()["$defs"]})
     for line in lines:
         check.validate(line)
-    assert lines[0]["line"] == "run" and lines[0]["asked"]["transition"] == ["fork-pte"] and lines[-1]["line"] == "end"
+    assert (lines[0]["line"] == "run" and lines[0]["asked"]["transition"] == ["fork-pte"]
+            and lines[-1]["line"] == "end")
     assert lines[-1].items() >= {"summary": whole["summary"], "theorems": whole["theorems"]}.items()
     for kind, name in (("proofs", "proofs"), ("failure", "failures")):
-        told = [{k: v for k, v in line.items() if k != "line"} for line in lines if line["line"] == kind]
+        told = [{k: v for k, v in line.items() if k != "line"} for line in lines
+                if line["line"] == kind]
         assert sorted(map(str, told)) == sorted(map(str, whole[name])) and told
     closed = [line["theorem"] for line in lines if line["line"] == "closed"]
     assert sorted(closed) == sorted(t["theorem"] for t in whole["theorems"])
     done = CliRunner().invoke(main, [*words, "--jsonl", "-"])
-    assert [json.loads(line)["line"] for line in done.stdout.splitlines()].count("closed") == len(closed)
+    assert [json.loads(line)["line"]
+            for line in done.stdout.splitlines()].count("closed") == len(closed)
 
 
 @pytest.mark.parametrize("option", ["--tree", "--baseline"])
 def test_lines_of_json_are_not_of_what_is_judged_later(tmp_path: Path, option: str) -> None:
     earlier = tmp_path / "earlier"
     earlier.write_text('{"schema": "pteproof.result/2"}')
-    done = CliRunner().invoke(main, ["prove", "--arch", "x86_64", "--jsonl", "-", option, str(earlier)])
+    done = CliRunner().invoke(main,
+                              ["prove", "--arch", "x86_64", "--jsonl", "-", option, str(earlier)])
     assert done.exit_code == 2 and "need --json" in done.output
 
 
@@ -121,7 +139,8 @@ def test_junit_lists_proofs_too(library: Library, run: Run) -> None:
     root = ET.fromstring("".join(forms.junit_parts(library, run)))
     cases = list(root.iter("testcase"))
     assert len(cases) == len(run.results)
-    refuted = [r for r in run.results if verdict_name(r.verdict) == "refuted" and r.obligation.kind != "advisory"]
+    refuted = [r for r in run.results if verdict_name(r.verdict) == "refuted"
+               and r.obligation.kind != "advisory"]
     assert len(list(root.iter("failure"))) == len(refuted) > 0
 
 
@@ -135,7 +154,8 @@ def test_sarif_lists_proofs_too(library: Library, run: Run) -> None:
 def test_text_fits_and_shows_both_entries(library: Library, run: Run) -> None:
     result = next(r for r in run.results if r.obligation.id == SHADOW)
     text = explain_text(library, result)
-    for word in ("REFUTED", "0x8400000012345825", "0x8400000012345805", "store-leak", "specs/transitions/fork.yaml",
+    for word in ("REFUTED", "0x8400000012345825", "0x8400000012345805", "store-leak",
+                 "specs/transitions/fork.yaml",
                  "mm/memory.c:__copy_present_ptes", "reproduced by: evaluator"):
         assert word in text
     closing = forms.prove_text(library, run, True, False, False)
@@ -172,7 +192,8 @@ def test_decode(variant: str, value: str, words: list[str]) -> None:
 def test_encode(settings: list[str]) -> None:
     result = CliRunner().invoke(main, ["encode", "x86_64", *settings], standalone_mode=False)
     assert len(result.output.strip()) == 16
-    back = CliRunner().invoke(main, ["decode", "x86_64", result.output.strip()], standalone_mode=False)
+    back = CliRunner().invoke(main, ["decode", "x86_64", result.output.strip()],
+                              standalone_mode=False)
     for word in settings:
         name, _, number = word.partition("=")
         if name.islower() and name != "pfn":
@@ -186,9 +207,11 @@ def test_encode(settings: list[str]) -> None:
     (["pte_wrprotect(0x867)"], ["pte_wrprotect(0x867) = 0x0400000000000825"]),
     (["pte=0x867", "pte_write(pte)", "pte_write(pte_wrprotect(pte))"],
      ["pte_write(pte) = true", "pte_write(pte_wrprotect(pte)) = false"]),
-    (["ptep=0x867", "ptep_set_wrprotect(ptep)"], ["ptep_set_wrprotect(ptep): ptep = 0x0400000000000825"]),
+    (["ptep=0x867", "ptep_set_wrprotect(ptep)"],
+     ["ptep_set_wrprotect(ptep): ptep = 0x0400000000000825"]),
     (["ptep=0x867", "ptep_get_and_clear(ptep)"],
-     ["ptep_get_and_clear(ptep) = 0x0000000000000867", "ptep_get_and_clear(ptep): ptep = 0x0000000000000000"]),
+     ["ptep_get_and_clear(ptep) = 0x0000000000000867",
+      "ptep_get_and_clear(ptep): ptep = 0x0000000000000000"]),
 ])
 def test_call(texts: list[str], lines: list[str]) -> None:
     result = CliRunner().invoke(main, ["call", "x86_64", *texts], standalone_mode=False)
@@ -213,6 +236,8 @@ def test_values_are_as_an_oops_prints_them() -> None:
 
 def test_explain_tells_of_the_one_that_it_names() -> None:
     """loongarch is an architecture, too; its other variant has a verdict of its own."""
-    result = CliRunner().invoke(main, ["explain", "loongarch/pte/page-flag/fork-flush/today/limits"])
+    result = CliRunner().invoke(main,
+                                ["explain", "loongarch/pte/page-flag/fork-flush/today/limits"])
     assert result.exit_code == 0
-    assert "loongarch/pte/page-flag/fork-flush/today/limits" in result.output and "loongarch+ptw/" not in result.output
+    assert ("loongarch/pte/page-flag/fork-flush/today/limits" in result.output
+            and "loongarch+ptw/" not in result.output)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a step may require is what callers and locks give, and its reason names them.
 
-Two rules, over all of specs/transitions, and each with a planted line that it names. A test that the function itself makes
-belongs into its code, where a proof sees it. And whether a page is exclusive is what the theorem is about: a step that requires
-it, or its opposite, assumes what is to be proved, unless an earlier step under the same lock has made it so. (One that required
-of uprobes that the page is not exclusive hid that a pinned page is replaced: docs/findings/uprobes.md.)
+Two rules, over all of specs/transitions, and each with a planted line that it names. A test that
+the function itself makes belongs into its code, where a proof sees it. And whether a page is
+exclusive is what the theorem is about: a step that requires it, or its opposite, assumes what is to
+be proved, unless an earlier step under the same lock has made it so. (One that required of uprobes
+that the page is not exclusive hid that a pinned page is replaced: docs/findings/uprobes.md.)
 """
 
 from __future__ import annotations
@@ -32,14 +33,20 @@ MADE_BEFORE = {
 
 
 def own_tests(transitions: Mapping[str, Transition]) -> list[str]:
-    """The requirements whose reason names no place but the step's own function; what only says which page is tracked aside."""
+    """The requirements whose reason names no place but the step's own function.
+
+    What only says which page is tracked aside.
+    """
     return [f"{t.name}/{r.name}" for t in transitions.values() for r in t.requires
             if not r.because.startswith("scope: ")
             and not set(_PLACE.findall(r.because)) - {t.site}]
 
 
 def assumed(transitions: Mapping[str, Transition]) -> list[str]:
-    """The requirements that read exclusivity, and that no earlier step made so; those that only keep traces short aside."""
+    """The requirements that read exclusivity, and that no earlier step made so.
+
+    Those that only keep traces short aside.
+    """
     return [f"{t.name}/{r.name}" for t in transitions.values() for r in t.requires
             if not r.traces and READS_EXCLUSIVE.search(r.holds.text)
             and (t.name, r.name) not in MADE_BEFORE]

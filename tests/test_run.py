@@ -45,7 +45,8 @@ from verifier.search.rules import Rules
 from verifier.search.through import first_broken
 from verifier.search.trace import Search
 
-FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"), transition=("fork-pte",))
+FORK = Filters(arch=("x86_64",), level=("pte",), encoding=("option-c",), code=("today", "option-c"),
+               transition=("fork-pte",))
 
 
 def ids(run: Run) -> dict[str, str]:
@@ -53,15 +54,18 @@ def ids(run: Run) -> dict[str, str]:
 
 
 def test_filters_choose(library: Library) -> None:
-    run = prove(library, Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("fork-*",), ("no-*",)), Options())
+    run = prove(library, Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("fork-*",),
+                                 ("no-*",)), Options())
     found = ids(run)
     assert found
-    assert all("/fork-" in i and "/no-" in i and i.startswith("x86_64/pte/option-c/") for i in found)
+    assert all("/fork-" in i and "/no-" in i and i.startswith("x86_64/pte/option-c/")
+               for i in found)
     assert exit_code(run) == 0
 
 
 @pytest.mark.parametrize("wrong", [
-    Filters(arch=("x86-64",)), Filters(level=("p4d",)), Filters(encoding=("option-d",)), Filters(code=("tomorrow",)),
+    Filters(arch=("x86-64",)), Filters(level=("p4d",)), Filters(encoding=("option-d",)),
+    Filters(code=("tomorrow",)),
     Filters(transition=("fork-pt",)), Filters(property=("no-lost-dirt",)),
     Filters(arch=("arm64-4k",), transition=("clear-soft-dirty",), property=("soft-dirty-exact",)),
 ])
@@ -71,8 +75,10 @@ def test_a_filter_that_matches_nothing_is_an_error(library: Library, wrong: Filt
 
 
 def test_results_stand_in_the_order_of_their_ids() -> None:
-    names = [(v, level, e, c) for v in ("v+x", "v", "v-y", "v0") for level in ("pte", "pmd") for e in ("o-s", "o") for c in "ba"]
-    results = [Result(Obligation(Group(*name), t, (), "p", "step", "claim", 64), Proved(None), 0.0, "bits")
+    names = [(v, level, e, c) for v in ("v+x", "v", "v-y", "v0") for level in ("pte", "pmd")
+             for e in ("o-s", "o") for c in "ba"]
+    results = [Result(Obligation(Group(*name), t, (), "p", "step", "claim", 64), Proved(None), 0.0,
+                      "bits")
                for name in names for t in ("t2", "t-1")]
     kept = Results()
     for result in results:
@@ -98,7 +104,8 @@ def test_few_models_stay_typed_and_others_are_freed_at_once() -> None:
 
 def _result(name: str, kind: str = "invariant") -> Result:
     verdicts: dict[str, Verdict] = {
-        "proved": Proved(None), "vacuous": Vacuous("x"), "unknown": Unknown("timeout"), "incomplete": Incomplete("x"),
+        "proved": Proved(None), "vacuous": Vacuous("x"), "unknown": Unknown("timeout"),
+        "incomplete": Incomplete("x"),
         "refuted": Refuted.__new__(Refuted),
     }
     obligation = Obligation(Group("v", "pte", "e", "c"), "t", (), name, kind, "claim", 64)
@@ -106,7 +113,8 @@ def _result(name: str, kind: str = "invariant") -> Result:
 
 
 @pytest.mark.parametrize(("names", "code"), [
-    (["proved"], 0), (["proved", "refuted"], 1), (["proved", "unknown"], 3), (["vacuous"], 3), (["incomplete"], 3),
+    (["proved"], 0), (["proved", "refuted"], 1), (["proved", "unknown"], 3), (["vacuous"], 3),
+    (["incomplete"], 3),
     (["refuted", "unknown"], 1),
 ])
 def test_the_worst_verdict_is_the_exit_code(names: list[str], code: int) -> None:
@@ -118,7 +126,9 @@ def test_contradictions_win_and_advice_fails_nothing() -> None:
     assert exit_code(Run((_result("refuted", "advisory"), _result("proved")), (), {})) == 0
 
 
-def test_the_cache_gives_the_same_and_is_keyed_by_the_text(library: Library, tmp_path: Path) -> None:
+def test_the_cache_gives_the_same_and_is_keyed_by_the_text(
+        library: Library, tmp_path: Path
+) -> None:
     options = Options(cache=tmp_path, depth=2)
     first, second = prove(library, FORK, options), prove(library, FORK, options)
     assert ids(first) == ids(second)
@@ -143,7 +153,8 @@ def test_a_changed_spec_is_proved_anew(library: Library, tmp_path: Path) -> None
     asked = replace(FORK, code=("option-c",), property=("pin-stays", "no-*"))
     prove(ours, asked, options)
     fork = specs / "transitions" / "fork.yaml"
-    fork.write_text(fork.read_text().replace("          if needs_cow_for_dma(parent):\n              return\n", ""))
+    guard = "          if needs_cow_for_dma(parent):\n              return\n"
+    fork.write_text(fork.read_text().replace(guard, ""))
     changed = prove(load_library(None, specs), asked, options)
     pins = [r for r in changed.results if r.obligation.id.endswith("fork-pte/option-c/pin-stays")]
     assert [verdict_name(r.verdict) for r in pins] == ["refuted"]
@@ -151,7 +162,8 @@ def test_a_changed_spec_is_proved_anew(library: Library, tmp_path: Path) -> None
 
 
 def test_two_runs_at_once_keep_the_cache_whole(library: Library, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64", "--level", "pte", "--encoding",
+    command = [sys.executable, "-m", "verifier.cli", "prove", "--arch", "x86_64", "--level", "pte",
+               "--encoding",
                "option-c", "--code", "option-c", "--transition", "fork-*", "-q"]
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     runs = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) for _ in range(2)]
@@ -159,22 +171,27 @@ def test_two_runs_at_once_keep_the_cache_whole(library: Library, tmp_path: Path)
     for file in tmp_path.rglob("*.json"):
         found = read_sealed(file)
         assert isinstance(found, dict), file
-        assert found["text"] if file.parent.name == "told" else found["proofs"] if file.parent.name == "proofs" else found
+        kind = file.parent.name
+        assert found["text"] if kind == "told" else found["proofs"] if kind == "proofs" else found
     assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_what_was_told_is_told_again_until_something_changes(tmp_path: Path) -> None:
     specs = tmp_path / "specs"
     shutil.copytree(load_library().spec_folder, specs)
-    command = [sys.executable, "-m", "verifier", "--spec-dir", str(specs), "prove", "--arch", "x86_64", "--level", "pte",
-               "--encoding", "option-c", "--code", "today", "--transition", "fork-pte", "--property", "no-*"]
+    command = [sys.executable, "-m", "verifier", "--spec-dir", str(specs), "prove", "--arch",
+               "x86_64", "--level", "pte",
+               "--encoding", "option-c", "--code", "today", "--transition", "fork-pte",
+               "--property", "no-*"]
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def tell(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*command, *more], env=env, capture_output=True, text=True, check=False)
+        return subprocess.run([*command, *more], env=env, capture_output=True, text=True,
+                              check=False)
 
     first, second = tell(), tell()
-    assert (first.returncode, first.stdout) == (second.returncode, second.stdout) == (1, first.stdout)
+    assert first.returncode == second.returncode == 1
+    assert first.stdout == second.stdout
     assert "told from the cache" in second.stderr and "told from the cache" not in first.stderr
     for more in (["--no-cache"], ["--json", "-"], ["--depth", "3"], ["-v"]):
         assert "told from the cache" not in tell(*more).stderr
@@ -211,7 +228,9 @@ def test_a_solver_that_hangs_is_killed(library: Library, monkeypatch: pytest.Mon
     assert exit_code(run) == 3
 
 
-def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_hangs_is_killed_and_its_values_are_told(
+        library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from verifier.search.trace import Search
 
     monkeypatch.setattr("verifier.run.scheduler.GRACE", 0.5)
@@ -222,7 +241,8 @@ def test_a_search_that_hangs_is_killed_and_its_values_are_told(library: Library,
     failed = [r.verdict for r in run.results if not isinstance(r.verdict, Proved)]
     assert len(failed) >= 4 and not run.unfinished and exit_code(run) == 3
     for verdict in failed:
-        assert isinstance(verdict, Unknown) and verdict.reason == "timeout" and ": traces: killed after " in verdict.detail
+        assert (isinstance(verdict, Unknown) and verdict.reason == "timeout"
+                and ": traces: killed after " in verdict.detail)
         assert verdict.counterexample and verdict.counterexample.move.transition == "fork-pte"
     assert {str(t.group): t.verdict for t in run.theorems} == {
         "x86_64/pte/option-c/today": "unknown", "arm64-4k/pte/option-c/today": "unknown"}
@@ -233,7 +253,9 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
 ) -> None:
     find = Search.find
 
-    def hangs(self: Search, left: list[tuple[str, str]], limit: int) -> Iterator[tuple[tuple[str, str], tuple[Move, ...]]]:
+    def hangs(
+            self: Search, left: list[tuple[str, str]], limit: int
+    ) -> Iterator[tuple[tuple[str, str], tuple[Move, ...]]]:
         self.deadline = self.large = None
         yield next(find(self, left, limit))
         time.sleep(600)
@@ -245,7 +267,8 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
     run = prove(library, filters, Options(timeout=4, search_seconds=0))
     failed = [r.verdict for r in run.results if not isinstance(r.verdict, Proved)]
     (refuted,) = [v for v in failed if isinstance(v, Refuted)]
-    assert refuted.counterexample.reached and refuted.counterexample.trace[-1].transition == "fork-pte"
+    assert (refuted.counterexample.reached
+            and refuted.counterexample.trace[-1].transition == "fork-pte")
     others = [v for v in failed if isinstance(v, Unknown)]
     assert others and len(others) == len(failed) - 1 and {v.reason for v in others} == {"timeout"}
     assert not run.unfinished and exit_code(run) == 1
@@ -254,20 +277,26 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
 def test_solvers_agree_on_a_sample(library: Library) -> None:
     """The bit graph and z3 give the same verdicts."""
     for filters in (
-        Filters(("x86_64+shstk",), ("pte",), ("option-c",), ("today",), ("fork-pte", "mprotect-pte", "static")),
+        Filters(("x86_64+shstk",), ("pte",), ("option-c",), ("today",),
+                ("fork-pte", "mprotect-pte", "static")),
         Filters(("arm64-16k+dbm",), ("pte",), ("page-flag",), (), ("fork-pte", "madvise-free")),
     ):
-        bits, z3 = (prove(library, filters, Options(jobs=2, depth=1, solver=name)) for name in ("bits", "z3"))
+        bits, z3 = (prove(library, filters, Options(jobs=2, depth=1, solver=name))
+                    for name in ("bits", "z3"))
         assert ids(bits) == ids(z3)
         assert not bits.contradictions
         assert not z3.contradictions
 
 
-def test_advice_that_is_asked_for_is_searched_as_deep_as_all_else(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_advice_that_is_asked_for_is_searched_as_deep_as_all_else(
+        library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A migration of a device-exclusive entry takes its bits for a dirty bit: three steps."""
-    filters = Filters(("x86_64+stray-dirty",), ("pte",), ("page-flag",), ("today",), ("migrate-start-device",),
+    filters = Filters(("x86_64+stray-dirty",), ("pte",), ("page-flag",), ("today",),
+                      ("migrate-start-device",),
                       ("no-spurious-dirty",))
-    monkeypatch.setattr("verifier.run.depths.ADVICE", 1)  # what nobody asked for is searched less deep
+    # what nobody asked for is searched less deep
+    monkeypatch.setattr("verifier.run.depths.ADVICE", 1)
     found = prove(library, filters, Options(search_seconds=300)).results
     assert [verdict_name(r.verdict) for r in found] == ["refuted"]
     assert isinstance(found[0].verdict, Refuted) and found[0].verdict.counterexample.depth == 3
@@ -275,14 +304,21 @@ def test_advice_that_is_asked_for_is_searched_as_deep_as_all_else(library: Libra
 
 def test_what_one_level_leads_to_is_not_followed_at_another(library: Library) -> None:
     """A stray Dirty bit leads to a store through ptes by a step that hugetlb has not got."""
-    filters = Filters(("x86_32+stray-dirty",), ("pte", "hugetlb"), ("option-c",), ("option-c",), ("hw-stray-dirty",),
+    filters = Filters(("x86_32+stray-dirty",), ("pte", "hugetlb"), ("option-c",), ("option-c",),
+                      ("hw-stray-dirty",),
                       ("no-false-exclusive",))
     run = prove(library, filters, Options(jobs=1))
-    assert [verdict_name(r.verdict) for r in run.results] == ["refuted", "refuted"] and not run.unfinished
+    assert ([verdict_name(r.verdict) for r in run.results] == ["refuted", "refuted"]
+            and not run.unfinished)
 
 
-def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_missing(library: Library) -> None:
-    """riscv with 32 bits migrates pages of hugetlbfs, SuperH does not; nothing else there is in the way."""
+def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_missing(
+        library: Library
+) -> None:
+    """riscv with 32 bits migrates pages of hugetlbfs, SuperH does not.
+
+    Nothing else there is in the way.
+    """
     names = (("hugetlb",), ("option-c",), ("today",), ("hugetlb-mprotect",), ("no-false-shared",))
     found = prove(library, Filters(("riscv32",), *names), Options()).results[0].verdict
     assert isinstance(found, Refuted)
@@ -290,10 +326,12 @@ def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_mis
     assert "hugetlb-migrate-end" in [move.transition for move in trace]
     group = Group("riscv32", "hugetlb", "option-c", "today")
     assert retrace(library.group_model(group), group, trace, "no-false-shared") is not None
-    later = replace(trace[0], before={**trace[0].before, ("shadow_stack", 1): not trace[0].before["shadow_stack", 1]})
+    later = replace(trace[0], before={**trace[0].before,
+                                      ("shadow_stack", 1): not trace[0].before["shadow_stack", 1]})
     used = replace(trace[0], before={**trace[0].before, "folio_dirty": True})
     for start in (later, used):
-        assert retrace(library.group_model(group), group, (start, *trace[1:]), "no-false-shared") is None
+        assert retrace(library.group_model(group), group, (start, *trace[1:]),
+                       "no-false-shared") is None
     group = Group("sh", "hugetlb", "option-c", "today")
     other = library.group_model(group)
     missing = {move.transition for move in trace if not belongs(other, instance_of(other, move))}
@@ -301,7 +339,9 @@ def test_a_trace_of_another_variant_is_none_where_a_step_or_its_beginning_is_mis
     assert retrace(other, group, trace, "no-false-shared") is None
 
 
-def test_a_trace_of_another_variant_is_found_by_its_steps_where_its_values_are_none_here(library: Library) -> None:
+def test_a_trace_of_another_variant_is_found_by_its_steps_where_its_values_are_none_here(
+        library: Library
+) -> None:
     names = (("pmd",), ("option-c",), ("today",), ("fork-pmd",), ("stale-child",))
     found = prove(library, Filters(("mips64",), *names), Options()).results[0].verdict
     assert isinstance(found, Refuted)
@@ -319,8 +359,12 @@ def test_a_trace_of_another_variant_is_found_by_its_steps_where_its_values_are_n
 
 
 def test_a_trace_maps_pages_that_can_be_read_where_it_may(library: Library) -> None:
-    """A forced write to a private mapping fails whatever its protection; PROT_NONE would fail as well."""
-    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("anon-write-fault",), ("no-false-shared",))
+    """A forced write to a private mapping fails whatever its protection.
+
+    PROT_NONE would fail as well.
+    """
+    filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("anon-write-fault",),
+                      ("no-false-shared",))
     (result,) = prove(library, filters, Options()).results
     assert isinstance(result.verdict, Refuted)
     (move,) = result.verdict.counterexample.trace
@@ -328,12 +372,16 @@ def test_a_trace_maps_pages_that_can_be_read_where_it_may(library: Library) -> N
     assert move.after["entry", 0] == 0x8000000012345025
 
 
-def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_first(library: Library) -> None:
-    filters = Filters(("x86_64",), ("hugetlb",), ("option-c",), ("today",), ("hugetlb-wp-reuse",), ("no-false-shared",))
+def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_first(
+        library: Library
+) -> None:
+    filters = Filters(("x86_64",), ("hugetlb",), ("option-c",), ("today",), ("hugetlb-wp-reuse",),
+                      ("no-false-shared",))
     run = prove(library, filters, Options(depth=5))
     (result,) = run.results
     assert isinstance(result.verdict, Unknown)
-    assert "by steps that break nothing; after hugetlb-fault breaks no-false-shared it is reached" in result.verdict.detail
+    assert ("by steps that break nothing; after hugetlb-fault breaks no-false-shared it is reached"
+            in result.verdict.detail)
     found = result.verdict.counterexample
     assert found is not None
     assert not found.reached
@@ -342,24 +390,32 @@ def test_what_only_another_failure_leads_to_is_unknown_and_says_what_to_mend_fir
     assert is_fresh(model, found.trace[0].before)
     assert first_broken(model, group, found.trace) == ("hugetlb-fault", "no-false-shared")
     for trace in (found.trace, found.trace[:2]):
-        assert retrace(model, group, trace, "no-false-shared") is None  # not by steps of which each keeps everything
+        # not by steps of which each keeps everything
+        assert retrace(model, group, trace, "no-false-shared") is None
     assert retrace(model, group, found.trace, "no-false-shared", through=True) == found.trace
-    assert retrace(model, group, found.trace[:1], "no-false-shared") == found.trace[:1]  # what breaks first is refuted
-    assert retrace(model, group, found.trace[:2], "no-false-shared", through=True) is None  # it did not hold before
+    # what breaks first is refuted
+    assert retrace(model, group, found.trace[:1], "no-false-shared") == found.trace[:1]
+    # it did not hold before
+    assert retrace(model, group, found.trace[:2], "no-false-shared", through=True) is None
     assert "reached after an earlier step has broken a property" in explain_text(library, result)
-    assert prove_text(library, replace(run, results=(result,) * 50), False, False, False).count("mend that first.\nUNKNOWN") == 49
+    assert prove_text(library, replace(run, results=(result,) * 50), False, False,
+                      False).count("mend that first.\nUNKNOWN") == 49
 
 
-PRODUCTS = "pte_dirty(pte): {source: \"pgtable:pte_dirty\", body: \"(pte & (DIRTY | SAVED_DIRTY)) != 0\"}"
+PRODUCTS = ("pte_dirty(pte): {source: \"pgtable:pte_dirty\", "
+            "body: \"(pte & (DIRTY | SAVED_DIRTY)) != 0\"}")
 
 
-def test_what_is_built_forever_is_killed_and_named(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_built_forever_is_killed_and_named(
+        library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """380 products of 128 bits: no solver is asked anything before the limit."""
     shutil.copytree(library.arch_folder, tmp_path / "arch")
     x86 = tmp_path / "arch" / "x86.yaml"
     lines = ["x = u128(pte)", *(f"x = x * (x + {i}) + u128(pte)" for i in range(380)),
              "return (pte & (DIRTY | SAVED_DIRTY)) != 0 and (x != 5 or x == 5)"]
-    text = 'pte_dirty(pte):\n    source: "pgtable:pte_dirty"\n    body: |\n' + "".join(f"      {line}\n" for line in lines)
+    text = ('pte_dirty(pte):\n    source: "pgtable:pte_dirty"\n    body: |\n'
+            + "".join(f"      {line}\n" for line in lines))
     assert PRODUCTS in x86.read_text()
     x86.write_text(x86.read_text().replace(PRODUCTS, text))
     monkeypatch.setattr("verifier.run.scheduler.GRACE", 1.0)
@@ -367,6 +423,7 @@ def test_what_is_built_forever_is_killed_and_named(library: Library, tmp_path: P
     run = prove(load_library(tmp_path / "arch"), filters, Options(timeout=1))
     late = [r for r in run.results if isinstance(r.verdict, Unknown)]
     said = [*(reason(r.verdict) for r in late), *(why for _, why in run.unfinished)]
-    assert said and exit_code(run) == 3 and all("building" in why and "killed after 2 s" in why for why in said)
+    assert (said and exit_code(run) == 3
+            and all("building" in why and "killed after 2 s" in why for why in said))
     assert run.undecided or {r.obligation.transition for r in late} <= {"static", "init"}
     assert sum(r.seconds for r in late) < run.seconds["elapsed"] < 60

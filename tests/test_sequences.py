@@ -125,7 +125,9 @@ def test_the_shipped_sequences_say_that_they_are_generated() -> None:
 
 
 def test_hints_are_no_part_of_specs(library: Library, tmp_path: Path) -> None:
-    """A file of that name in a folder of specs is not read: hints are the shipped ones, which decide nothing."""
+    """A file of that name in a folder of specs is not read: hints are the shipped ones, which
+    decide nothing.
+    """
     assert not (library.spec_folder / FILE).exists()
     shutil.copytree(library.spec_folder, tmp_path / "specs")
     (tmp_path / "specs" / FILE).write_text("7\n")

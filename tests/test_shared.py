@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Results that a run keeps: equal to those that were told, equal parts one object, and few bytes each."""
+"""Results that a run keeps: equal to those that were told, equal parts one object, and few bytes
+each.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Terms of nobody's solver: bitwuzla, cvc5 and z3 (from the printed script) say of them what the bit graph says."""
+"""Terms of nobody's solver: bitwuzla, cvc5 and z3 (from the printed script) say of them what the
+bit graph says.
+"""
 
 from __future__ import annotations
 

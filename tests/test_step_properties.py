@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Properties of one step mean the same over the graph and over plain integers, whatever the step does to the entry."""
+"""Properties of one step mean the same over the graph and over plain integers, whatever the step
+does to the entry.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ NATURAL = "not pte_present(entry[p]) or not pte_write(entry[p])"
 
 @pytest.mark.parametrize("transition", ["uprobe-replace", "pin-page", "force-write"])
 def test_of_an_entry_that_did_not_change(library: Library, transition: str) -> None:
-    """Such a property ended as a contradiction of the tool: by identity, the graph's entry had changed, the integer had not."""
+    """Such a property ended as a contradiction of the tool: by identity, the graph's entry had
+    changed, the integer had not.
+    """
     spec, group = library.spec, Group("x86_64", "pte", "page-flag", "today")
     prop = replace(spec.properties["within-vma"], name="natural", kind=STEP,
                    holds=Source(NATURAL, spec.properties["within-vma"].where))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs that are stopped: at any moment, soon, with exit code 130; in every format what was not decided is not decided."""
+"""Runs that are stopped: at any moment, soon, with exit code 130.
+
+In every format what was not decided is not decided.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,9 @@ AT = {
 
 def stopped(folder: Path, at: str, request: signal.Signals,
             *words: str) -> tuple[int, str, str, dict[str, Path]]:
-    """Exit code, standard output and error, and files of a command that was stopped where `at` says."""
+    """Exit code, standard output and error, and files of a command that was stopped where `at`
+    says.
+    """
     files = {name: folder / name for name in FORMATS}
     options = [word for name in FORMATS for word in (f"--{name}", str(files[name]))]
     program = f"{AT[at]}\nfrom verifier.cli import main\nmain({[*words, *options]!r})"

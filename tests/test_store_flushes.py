@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""sparc64 flushes by its stores, and what asks for a flush does nothing: `flushes` and `elsewhere` of specs/world.yaml."""
+"""sparc64 flushes by its stores, and what asks for a flush does nothing: `flushes` and `elsewhere`
+of specs/world.yaml.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,9 @@ def test_a_store_that_flushes_nothing_is_noticed(tmp_path: Path, helper: str) ->
 
 
 def test_what_is_asked_for_is_no_flush(tmp_path: Path) -> None:
-    """No translation ends when mmu_gather asks for it: the effect of tlb-flush, claimed of sparc64 too, is not to be had."""
+    """No translation ends when mmu_gather asks for it: the effect of tlb-flush, claimed of sparc64
+    too, is not to be had.
+    """
     here = '      not_on: {"sparc64*": "stores have flushed; nothing is left to do"}\n'
     claimed = changed(tmp_path, "transitions/gup.yaml", (here, ""))
     group, graph = Group("sparc64-sun4v", "pte", *TODAY), Bits()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Substituted helpers are the model everywhere: what is proved, how a failure is reached, how it is replayed."""
+"""Substituted helpers are the model everywhere: what is proved, how a failure is reached, how it is
+replayed.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,9 @@ def test_a_wrong_helper_is_refuted_with_a_trace_that_only_it_takes() -> None:
 
 
 def test_what_helpers_leave_open_is_the_same_at_every_step() -> None:
-    """Either nothing is ever made dirty, or nothing loses its dirty bit: a trace that does both is none."""
+    """Either nothing is ever made dirty, or nothing loses its dirty bit: a trace that does both is
+    none.
+    """
     def odd(m: Answers) -> Any:
         return m.fresh(f"{LIFTED}odd", BOOL)
 
@@ -152,7 +156,9 @@ def test_an_obligation_that_meets_what_is_not_settled_is_incomplete_by_name() ->
 
 
 def test_no_step_of_a_trace_meets_what_is_not_settled() -> None:
-    """A page that can be written is marked dirty: where that is not settled, no such step is one of a trace."""
+    """A page that can be written is marked dirty: where that is not settled, no such step is one of
+    a trace.
+    """
     helpers = Helpers({"pte_wrprotect": loses_dirty, "pte_mkdirty": dirtied})
     library, run = run_with(helpers, depth=3)
     trace = verdict(run).counterexample.trace

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who hands traces on to whom, and that a report is the same for every number of processes and every order."""
+"""Who hands traces on to whom, and that a report is the same for every number of processes and
+every order.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,17 @@ from verifier.run.plan import groups_of
 from verifier.run.scheduler import Options, prove
 from verifier.run.tasks import forerunners, tasks
 
-FORK = Filters(("x86_64", "arm64-4k", "arm64-4k+dbm"), ("pte",), ("option-c",), ("today", "thread"), ("fork-pte", "wp-reuse"))
+FORK = Filters(("x86_64", "arm64-4k", "arm64-4k+dbm"), ("pte",), ("option-c",), ("today", "thread"),
+               ("fork-pte", "wp-reuse"))
 
 
 def test_the_first_of_an_architecture_hands_its_traces_on(library: Library) -> None:
     groups, _ = groups_of(library, FORK)
     before = forerunners(library, groups)
-    x86, arm, dbm = (Group(variant, "pte", "option-c", "today") for variant in ("x86_64", "arm64-4k", "arm64-4k+dbm"))
-    ours = [group for group in groups if group.variant.startswith("arm64") and group.code == "today"]
+    x86, arm, dbm = (Group(variant, "pte", "option-c", "today")
+                     for variant in ("x86_64", "arm64-4k", "arm64-4k+dbm"))
+    ours = [group for group in groups if group.variant.startswith("arm64")
+            and group.code == "today"]
     assert set(ours) == {arm, dbm} and x86 not in before
     assert before[ours[0]] == x86 and before[ours[1]] == ours[0]
 
@@ -34,7 +39,8 @@ def test_the_first_of_an_architecture_hands_its_traces_on(library: Library) -> N
 def test_every_theorem_is_in_one_task_and_waits_for_none_after_it(library: Library) -> None:
     groups, _ = groups_of(library, Filters())
     found = tasks(library, groups, Filters(), Task((), Filters()))
-    assert sorted(map(str, (group for task in found for group in task.groups))) == sorted(map(str, groups))
+    assert sorted(map(str, (group for task in found
+                            for group in task.groups))) == sorted(map(str, groups))
     known: set[Group] = set()
     left = list(found)
     while left:  # in rounds of what may run at the same time
@@ -57,7 +63,9 @@ def one_process(library: Library) -> list[Any]:
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
-def test_a_report_is_the_same_for_every_number_of_processes(library: Library, one_process: list[Any], jobs: int) -> None:
+def test_a_report_is_the_same_for_every_number_of_processes(
+        library: Library, one_process: list[Any], jobs: int
+) -> None:
     assert any(result.verdict.__class__.__name__ == "Refuted" for result in one_process)
     assert told(prove(library, FORK, Options(jobs=jobs))) == one_process
 
@@ -65,7 +73,9 @@ def test_a_report_is_the_same_for_every_number_of_processes(library: Library, on
 def test_a_report_is_the_same_for_every_order(
     library: Library, one_process: list[Any], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def shuffled(library: Library, groups: Sequence[Group], filters: Filters, task: Task) -> list[Task]:
+    def shuffled(
+            library: Library, groups: Sequence[Group], filters: Filters, task: Task
+    ) -> list[Task]:
         found = tasks(library, groups, filters, task)
         random.Random(7).shuffle(found)
         return found

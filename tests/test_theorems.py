@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Theorems by name, the first answer, what is said of theorems, and what a run does not ask until it is wanted."""
+"""Theorems by name, the first answer, what is said of theorems, and what a run does not ask until
+it is wanted.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +131,9 @@ def test_asking_of_many_at_once_changes_no_verdict(
 def test_questions_that_assume_other_things_are_asked_apart(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two questions with an instance, or a sentence, of the same name: what the one assumes proves nothing of the other."""
+    """Two questions with an instance, or a sentence, of the same name: what the one assumes proves
+    nothing of the other.
+    """
     group, graph = Group("um", "pte", "page-flag", "today"), Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     bit = graph.input_bool("bit")

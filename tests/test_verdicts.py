@@ -30,7 +30,10 @@ SHSTK, STRAY = "x86_64+shstk", "x86_64+stray-dirty"
 
 
 def verdicts(results: dict[str, Result], prefix: str, transition: str, code: str) -> dict[str, str]:
-    """Property -> verdict, for a variant/level/encoding, a transition and a code; advisory ones left out."""
+    """Property -> verdict, for a variant/level/encoding, a transition and a code.
+
+    Advisory ones left out.
+    """
     start = f"{prefix}/{transition}/{code}/"
     found = {i.removeprefix(start): r for i, r in results.items() if i.startswith(start)}
     return {p: verdict_name(r.verdict) for p, r in found.items() if r.obligation.kind != "advisory"}
@@ -95,7 +98,10 @@ def test_option_c_saved_is_proved_there(library: Library) -> None:
 
 
 def test_the_overlay_is_minimal(library: Library) -> None:
-    """Without its pte_wrprotect, a Dirty bit is laundered into SAVED_DIRTY; without its predicate, it counts itself."""
+    """Without its pte_wrprotect, a Dirty bit is laundered into SAVED_DIRTY.
+
+    Without its predicate, it counts itself.
+    """
     arch = library.archs["x86"]
     texts = arch.overlays["saved-only"]
     assert ({name for name in texts if name.startswith("pte_")} == {
@@ -117,7 +123,10 @@ def test_the_overlay_is_minimal(library: Library) -> None:
 
 
 def own_failures(matrix: Run, group: Group) -> set[tuple[str, str]]:
-    """What this theorem does not prove, and today's kernel with its page flag does; advice aside."""
+    """What this theorem does not prove, and today's kernel with its page flag does.
+
+    Advice aside.
+    """
     def of(one: Group) -> set[tuple[str, str]]:
         return {(r.obligation.transition, r.obligation.property) for r in matrix.results
                 if r.obligation.group == one and r.obligation.kind != "advisory"
@@ -197,7 +206,9 @@ def test_today_is_proved_but_for_what_is_argued(results: dict[str, Result], vari
     (STRAY, set()), (SHSTK, {("write-fault-writable", "translation-within-entry")})
 ])
 def test_todays_on_other_cpus(library: Library, variant: str, more: set[tuple[str, str]]) -> None:
-    """A shadow stack's entry is made dirty by a write fault that finds it writable: docs/findings.md, odd helpers."""
+    """A shadow stack's entry is made dirty by a write fault that finds it writable:
+    docs/findings.md, odd helpers.
+    """
     assert own(library, variant, "page-flag", "today") <= KNOWN_TODAY | more
 
 
@@ -253,7 +264,8 @@ REFUTED = {
 
 
 def test_an_entry_of_xpa_that_reads_as_none_and_as_present_is_excluded(library: Library) -> None:
-    """With it, faults that find no entry, and the handlers, kept nothing. docs/findings/mips.md 5"""
+    """With it, faults that find no entry, and the handlers, kept nothing. docs/findings/mips.md 5
+    """
     failed = failing(library, "mips32-xpa", "option-c", "option-c")
     assert ({t for t, _ in failed}.isdisjoint(
         {"anon-write-fault", "zero-page-fault", "hw-access", "hw-store"}
@@ -288,7 +300,9 @@ def failing(
     library: Library, variant: str, encoding: str, code: str, level: str = "pte",
     transition: str = "*",
 ) -> set[tuple[str, str]]:
-    """The serious obligations of a theorem, or of one transition, that some state violates, reached or not."""
+    """The serious obligations of a theorem, or of one transition, that some state violates, reached
+    or not.
+    """
     group = Group(variant, level, encoding, code)
     return failing_with(library.group_model(group), group, transition)
 
@@ -371,7 +385,9 @@ def test_handlers_without_a_lock_bring_old_entries_back(library: Library, varian
 
 @pytest.mark.parametrize("variant", sampled(("parisc+smp", "parisc32+smp"), ("parisc+smp",)))
 def test_a_purge_waits_for_no_handler(library: Library, variant: str) -> None:
-    """What ptep_clear_flush has cleared comes back, which an interrupt would prevent. docs/findings/parisc.md 1"""
+    """What ptep_clear_flush has cleared comes back, which an interrupt would prevent.
+    docs/findings/parisc.md 1
+    """
     cleared = {("wp-copy", "reach-is-reference"), ("lazyfree-discard", "reach-is-reference")}
     assert failing(library, variant, "page-flag", "today") > cleared
     arch = library.archs[library.variant(variant).arch]
@@ -550,7 +566,10 @@ def test_huge_pages_carry_option_c_too(library: Library, variant: str) -> None:
 
 
 def test_huge_pages_of_arc_fail_as_its_ptes_do(library: Library) -> None:
-    """With one CPU, the store that nobody sees alone; with several, handlers without a lock. docs/findings/arc.md 3"""
+    """With one CPU, the store that nobody sees alone.
+
+    With several, handlers without a lock. docs/findings/arc.md 3
+    """
     assert own(library, "arc", "option-c", "option-c", "pmd") == ALONE["arc"]
     assert own(library, "arc", "page-flag", "today", "pmd") <= ALONE["arc"] | KNOWN_TODAY_HUGE
     old = OLD_ENTRIES | OLD_HUGE_ENTRIES
@@ -563,7 +582,9 @@ TRANSIENT = {("static", "transient-entries")}  # pmd_mkinvalid: docs/findings/ar
 
 
 def test_arm_with_lpae_loses_huge_pages_of_prot_none(library: Library) -> None:
-    """Such a pmd is not present, and there are no migration entries of that level: nobody finds the page any more."""
+    """Such a pmd is not present, and there are no migration entries of that level: nobody finds the
+    page any more.
+    """
     blamed = ("mprotect-pmd", "huge-anon-write-fault", "collapse")
     known = (KNOWN_TODAY_HUGE | EVERYWHERE | TRANSIENT
              | {(t, p) for t in blamed for p in library.spec.properties})
@@ -714,7 +735,9 @@ PARISC = ("parisc+hugetlb+smp", "parisc+hugetlb+pa8800", "parisc32+hugetlb+smp")
 
 @pytest.mark.parametrize("variant", sampled(PARISC, PARISC[:1]))
 def test_old_pages_of_hugetlb_come_back_on_parisc(library: Library, variant: str) -> None:
-    """The handler of a miss stores late where an entry is old, as DAMON makes it. docs/findings/parisc.md 3"""
+    """The handler of a miss stores late where an entry is old, as DAMON makes it.
+    docs/findings/parisc.md 3
+    """
     steps = {t for t, _ in failing(library, variant, "option-c", "option-c", "hugetlb")}
     assert (
         steps == {f"hugetlb-{name}" for name in ("fork", "mprotect", "wp-copy", "wp-reuse", "zap")}
@@ -728,7 +751,9 @@ def test_old_pages_of_hugetlb_come_back_on_parisc(library: Library, variant: str
 
 
 def test_what_flushes_nothing_waits_for_no_handler(library: Library) -> None:
-    """huge_ptep_clear_flush of SuperH: the entry of the old page comes back over that of the copy. docs/findings/sh.md 3"""
+    """huge_ptep_clear_flush of SuperH: the entry of the old page comes back over that of the copy.
+    docs/findings/sh.md 3
+    """
     step, group = "hugetlb-wp-copy", ("sh-x2tlb+smp", "page-flag", "today", "hugetlb")
     assert (step, "reach-is-reference") in failing(library, *group, step)
 

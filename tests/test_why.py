@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A refutation shows its point: the values that are printed, and nothing else, decide that the property's sentence fails."""
+"""A refutation shows its point: the values that are printed, and nothing else, decide that the
+property's sentence fails.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ from verifier.report.explain import explain_text
 from verifier.report.why import Shown, decisive, reasons
 from verifier.run.library import Library
 
-# Of each property that may fail: where it does. tests/test_verdicts.py looks at every refutation of its matrix.
+# Of each property that may fail: where it does. tests/test_verdicts.py looks at every refutation of
+# its matrix.
 ELSEWHERE = {
     "hardware-safe": "csky-v1/pte/page-flag/write-fault-writable/today/hardware-safe",
     "within-vma": "mips32-36bit/pte/page-flag/mprotect-pte/today/within-vma",
@@ -55,30 +58,40 @@ def tool(library: Library) -> Tool:
 
 
 @pytest.mark.parametrize(("name", "identity"), ELSEWHERE.items())
-def test_a_refutation_of_each_property_shows_its_point(library: Library, tool: Tool, name: str, identity: str) -> None:
+def test_a_refutation_of_each_property_shows_its_point(
+        library: Library, tool: Tool, name: str, identity: str
+) -> None:
     result = tool.result(identity)
     told = shown(library, result)
     assert told is not None and shows(library, library.spec.properties[name], told), told
     text = " ".join(explain_text(library, result).split())
     for term in told.terms:
-        assert f"{term.reads} {term.after}" in text or f"{term.reads} {term.before} -> {term.after}" in text
+        assert (f"{term.reads} {term.after}" in text
+                or f"{term.reads} {term.before} -> {term.after}" in text)
 
 
 @pytest.mark.parametrize(("variant", "level", "encoding"), [
-    ("x86_64+shstk", "pte", "page-flag"), ("x86_64+shstk", "pmd", "option-c"), ("s390", "hugetlb", "option-c"),
+    ("x86_64+shstk", "pte", "page-flag"), ("x86_64+shstk", "pmd", "option-c"),
+    ("s390", "hugetlb", "option-c"),
 ])
-def test_whatever_breaks_a_property_is_shown(library: Library, variant: str, level: str, encoding: str) -> None:
-    """Of every property: the least state that breaks it, whether a step leads there or not, and what is shown of it."""
+def test_whatever_breaks_a_property_is_shown(
+        library: Library, variant: str, level: str, encoding: str
+) -> None:
+    """Of every property: the least state that breaks it, whether a step leads there or not, and
+    what is shown of it.
+    """
     model = library.model(variant, encoding, level)
     graph = Bits()
     solver, fresh = BitsSolver(graph), graph_inputs(graph)
     state = symbolic_state(model, fresh)
-    state |= {was(key): value for key, value in symbolic_state(model, lambda name, kind: fresh(f"was_{name}", kind)).items()}
+    state |= {was(key): value for key,
+              value in symbolic_state(model, lambda name, kind: fresh(f"was_{name}", kind)).items()}
     world, told = World(model, graph, state, fresh, Memory()), 0
     for prop in model.spec.properties.values():
         if prop.holds is None or not applies(model, prop, model.encoding.codes[-1]):
             continue
-        bad = graph.neg(truth_of(world, model.property(prop), (0, *(fresh(name, BOOL) for name in prop.inputs))))
+        bad = graph.neg(truth_of(world, model.property(prop),
+                                 (0, *(fresh(name, BOOL) for name in prop.inputs))))
         answer = solver.check([bad])
         if not isinstance(answer, Sat):
             continue
@@ -86,7 +99,8 @@ def test_whatever_breaks_a_property_is_shown(library: Library, variant: str, lev
         before = plain({key: read(f"was_{key_name(key)}", kind) for key, kind in state_keys(model)})
         after = plain({key: read(key_name(key), kind) for key, kind in state_keys(model)})
         move = Move("fork-pte", False, (0,), False, answer.model, before, after)
-        there = World(model, Integers(), {**after, **{was(k): v for k, v in before.items()}}, read, Memory())
+        there = World(model, Integers(), {**after, **{was(k): v for k, v in before.items()}}, read,
+                      Memory())
         terms = decisive(model, prop, prop.holds, 0, before, there, move)
         assert shows(library, prop, Shown("A", terms)), (prop.name, terms)
         told += 1
@@ -98,9 +112,12 @@ def was(key: Key) -> Key:
 
 
 def test_a_permission_that_stays_is_shown_as_one(tool: Tool) -> None:
-    """SuperH's mprotect takes no permission away: the counterexample is an entry that is writable afterwards."""
+    """SuperH's mprotect takes no permission away: the counterexample is an entry that is writable
+    afterwards.
+    """
     lines = tool.explain(ELSEWHERE["frame"])[1].splitlines()
-    step = next(number for number, line in enumerate(lines) if re.match(r"  \d  mprotect-pte\b", line))
+    step = next(number for number, line in enumerate(lines)
+                if re.match(r"  \d  mprotect-pte\b", line))
     assert lines[step + 1].split()[2] == "1"  # the column of write
 
 
@@ -112,7 +129,8 @@ def test_what_a_reference_holder_sees_is_shown(tool: Tool) -> None:
 def test_nothing_says_that_no_data_is_lost(tool: Tool) -> None:
     text = " ".join(tool.explain("x86_64/pte/page-flag/uprobe-replace/today/pin-stays")[1].split())
     assert "droppable" not in text
-    assert re.search(r"none was found within \d steps\. What more steps lead to was not asked\.", text)
+    assert re.search(r"none was found within \d steps\. What more steps lead to was not asked\.",
+                     text)
 
 
 def test_reasons_take_what_decides() -> None:
@@ -132,7 +150,9 @@ def test_reasons_take_what_decides() -> None:
     ("  shows: not newer[p]\n", "has no `holds`, so it has to say what a refutation shows"),
     ("  shows: not pinned[p]\n", "does not say what is shown where this fails"),
 ])
-def test_a_property_that_shows_nothing_does_not_load(library: Library, tmp_path: Path, line: str, message: str) -> None:
+def test_a_property_that_shows_nothing_does_not_load(
+        library: Library, tmp_path: Path, line: str, message: str
+) -> None:
     shutil.copytree(library.spec_folder, tmp_path / "specs")
     path = tmp_path / "specs" / "properties.yaml"
     assert line in path.read_text()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""No page and no report says that something does not happen, but as the words of an obligation that is proved.
+"""No page and no report says that something does not happen, but as the words of an obligation that
+is proved.
 
-A sentence with such a word names a proved obligation or law, which tests/test_pages.py runs, or stands in words.yaml with its
-reason.
+A sentence with such a word names a proved obligation or law, which tests/test_pages.py runs, or
+stands in words.yaml with its reason.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def absolute(text: str) -> list[str]:
-    """The sentences that say that something does not happen, or always does, in nobody's words but their author's."""
+    """The sentences that say that something does not happen, or always does, in nobody's words but
+    their author's.
+    """
     return [s for s in sentences(text) if ABSOLUTE.search(s) and not PROVED.search(s)]
 
 

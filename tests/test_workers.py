@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tasks in processes that may die: nothing hangs, nothing but what the dead process was at is lost."""
+"""Tasks in processes that may die: nothing hangs, nothing but what the dead process was at is lost.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ LOSES_DIRTY = (
     "pte_clear_flags(pte, _PAGE_RW);\n\n	/*",
     "pte_clear_flags(pte, _PAGE_RW | _PAGE_DIRTY);\n\n	/*",
 )
-MERGED = ("PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 2)", "PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 3)")
+MERGED = ("PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 2)",
+          "PTE_SWP_EXCLUSIVE	(_AT(pteval_t, 1) << 3)")
 PLAIN = (
     "atomic_long_and(~(unsigned long)_PAGE_WRITE, (atomic_long_t *)ptep);",
     "set_pte(ptep, pte_wrprotect(READ_ONCE(*ptep)));",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from verifier.run.filters import Filters
     from verifier.run.library import Library
 
-__all__ = ["FILTERS", "GLOB", "check_names", "filtering", "load", "mailing", "make_filters", "running", "writing"]
+__all__ = ["FILTERS", "GLOB", "check_names", "filtering", "load", "mailing", "make_filters",
+           "running", "writing"]
 
 GLOB = "a shell glob; may be given several times"
 FILTERS = ("arch", "level", "encoding", "code", "transition", "property")
@@ -49,8 +50,8 @@ def running(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--depth", type=click.IntRange(1, 40), default=8,
                      help="steps of the longest trace"),
         click.option("--search-seconds", type=click.FloatRange(0), default=30.0, show_default=True,
-                     help="how long to search for how one theorem's failures are reached; counted in work: it goes as deep "
-                          "on every machine"),
+                     help="how long to search for how one theorem's failures are reached; "
+                          "counted in work: it goes as deep on every machine"),
         click.option("--consequences/--no-consequences", default=None,
                      help="search also for what failures lead to; default: where it is shown or "
                           "written"),

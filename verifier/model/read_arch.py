@@ -127,7 +127,8 @@ def _read_arch(path: Path, generic: Arch | None, read: dict[Path, Whole]) -> Arc
         _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays,
         describes,
         {}, frozenset(absent), like,
-        tuple(_block(_table(table, "hugetlb_blocks"), key) for key in _table(table, "hugetlb_blocks")),
+        tuple(_block(_table(table, "hugetlb_blocks"), key)
+              for key in _table(table, "hugetlb_blocks")),
     )
     variants = {key: _variant(_table(table, "variants"), key, table, arch)
                 for key in _table(table, "variants")}

@@ -24,8 +24,8 @@ def diff_text(spec: Spec, transition: str, codes: tuple[str, str], encoding: str
               level: str | None = None, color: bool = False) -> str:
     """The texts that two codes run for a transition: where they stand, and how the second differs.
 
-    An encoding adds its definitions of what these texts call, a level the views. Raises UsageError for
-    a name that is unknown, for an encoding that runs neither code, and for a level that the
+    An encoding adds its definitions of what these texts call, a level the views. Raises UsageError
+    for a name that is unknown, for an encoding that runs neither code, and for a level that the
     transition is not about.
     """
     step = _known(spec.transitions, "transition", transition)

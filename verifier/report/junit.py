@@ -33,7 +33,8 @@ def junit_parts(run: Run) -> Iterator[str]:
         cases = [_case(result) for result in of.get(theorem.group, ())]
         if theorem.undecided != 0 or theorem.group in why:
             text = why.get(theorem.group) or "no verdict"
-            cases.append(_error(_place(theorem.group), f"{open_ones(theorem)}: {text}", "undecided"))
+            cases.append(_error(_place(theorem.group), f"{open_ones(theorem)}: {text}",
+                                "undecided"))
         suites.append(_suite(document, suite, cases))
     said = [_error("pteproof", f"contradiction: {what}", "contradiction")
             for what in run.contradictions]
