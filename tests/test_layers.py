@@ -28,8 +28,8 @@ PACKAGE = ROOT / "verifier"
 ROOMS = (
     "base", "language", "engine", "model", "prove", "search", "run", "kernel/tree", "kernel/llvm",
     "kernel/asm", "kernel/conform",
-    "kernel/claims", "kernel/replay", "kernel/sites", "meeting", "evidence", "evidence/certify",
-    "evidence/mutate",
+    "kernel/claims", "kernel/replay", "kernel/sites", "meeting", "patches", "evidence",
+    "evidence/certify", "evidence/mutate",
     "evidence/table", "report",
     "commands", "",
 )
