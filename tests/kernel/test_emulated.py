@@ -17,7 +17,8 @@ from verifier.kernel.conform.session import layouts
 from verifier.kernel.replay.emulated import _answers, compare_emulated, missing_packages, unpatched
 from verifier.kernel.tree.builds import build_for, load_builds
 from verifier.kernel.tree.compile import compile_build
-from verifier.kernel.tree.configure import Configured, configure
+from verifier.kernel.tree.compiler import Configured
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree

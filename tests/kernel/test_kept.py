@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kernel.test_tree import fake_tree
+from kernel.test_tree import MAKEFILE, fake_tree
 from verifier.base import digests
 from verifier.base.digests import digest, digest_files
 from verifier.base.errors import UsageError
@@ -32,11 +32,12 @@ from verifier.kernel.replay import emulated, emulated_build, native
 from verifier.kernel.tree import build_store as store
 from verifier.kernel.tree import compile as compiling
 from verifier.kernel.tree import configure as configuring
-from verifier.kernel.tree import facts, toolchain
+from verifier.kernel.tree import facts, offsets, toolchain
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.compile import Compiled, compile_build
-from verifier.kernel.tree.configure import Configured, configure
+from verifier.kernel.tree.compiler import Configured
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.lookalike import Lookalike
 from verifier.kernel.tree.shapes import Shape, load_shapes
 from verifier.kernel.tree.toolchain import Toolchain, stamp
@@ -46,6 +47,7 @@ from verifier.meeting import mm_functions
 from verifier.model.arch import Layout, data_folder
 from verifier.model.laws import Law
 
+BOUND = "include/linux/pgtable.h"
 TOOLS = Toolchain("clang-x", "", "clang version 19.1.7")
 
 
@@ -67,21 +69,35 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def configured(tree: Tree, build: object, tools: Toolchain, part: Path) -> set[Path]:
         found.append("configured")
-        (part / "o").mkdir()
-        (part / "command.json").write_text(
-            json.dumps({"command": ["clang", "-I@TREE@/include"], "refused": [], "jail": "none"})
-        )
+        (part / "o/include/generated").mkdir(parents=True)
+        (part / "o/include/generated/bounds.h").write_text(f"#define BOUND {bound(tree)}\n")
+        command: dict[str, object] = {"command": ["clang", "-I@TREE@/include"], "refused": []}
+        offsets = [["include/generated/bounds.h", "kernel/bounds.c"]]
+        text = json.dumps(command | {"jail": "none", "offsets": offsets})
+        (part / "command.json").write_text(text)
         return {tree.path / "kernel/fork.c"}
+
+    def asked(configured: Configured, part: Path) -> set[Path]:
+        found.append("asked")
+        defined = {"include/generated/bounds.h": {"BOUND": bound(configured.tree)}}
+        (part / "offsets.json").write_text(json.dumps(defined))
+        return {configured.tree.path / BOUND}
 
     def compiled(configured: Configured, text: str, lines: dict[int, str], part: Path) -> set[Path]:
         found.append("compiled")
         for name in ("wrappers.ll", "wrappers.txt", "names.txt"):
             (part / name).write_text("")
-        return {configured.tree.path / "virt/Makefile"}
+        return {configured.tree.path / name for name in ("virt/Makefile", "include/linux/mm.h")}
 
     monkeypatch.setattr(configuring, "_configure", configured)
     monkeypatch.setattr(compiling, "_compile", compiled)
+    monkeypatch.setattr(offsets, "_compile", asked)
     return found
+
+
+def bound(tree: Tree) -> str:
+    """The number that the generated header has, from a header of the tree."""
+    return (tree.path / BOUND).read_text().split()[0]
 
 
 def again(
@@ -104,7 +120,7 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
 ) -> None:
     again(tmp_path, tree, build)
     again(tmp_path, tree, build)
-    assert made == both("configured compiled")
+    assert made == both("configured asked compiled")
     clang = tmp_path / "bin/clang-x"
     clang.parent.mkdir()
 
@@ -116,11 +132,55 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
     edits: dict[str, tuple[Callable[[], object], str]] = {
         "a header": (
             lambda: (tree.path / "include/linux/mm.h").write_text("new"),
-            "configured compiled",
+            "compiled",
+        ),
+        "a header that nothing has read": (
+            lambda: (tree.path / "include/linux/other.h").write_text("new"),
+            "compiled",
+        ),
+        "the same": (
+            lambda: (tree.path / "include/linux/other.h").write_text("newer"),
+            "",
+        ),
+        "a file of mm/ that nothing has read": (
+            lambda: (tree.path / "mm/memory.c").write_text("new"),
+            "",
+        ),
+        "a header of which numbers are generated, which stay": (
+            lambda: (tree.path / BOUND).write_text("x y"),
+            "asked",
+        ),
+        "a header of which other numbers are generated": (
+            lambda: (tree.path / BOUND).write_text("z y"),
+            "asked configured compiled",
+        ),
+        "the same as before": (
+            lambda: (tree.path / BOUND).write_text("x y"),
+            "asked",
+        ),
+        "a makefile": (
+            lambda: (tree.path / "Makefile").write_text(MAKEFILE + "x:\n"),
+            "configured asked compiled",
+        ),
+        "a script": (
+            lambda: (tree.path / "scripts/new.sh").write_text("new"),
+            "configured asked compiled",
+        ),
+        "the architecture's Kconfig": (
+            lambda: (tree.path / "arch/x86/Kconfig").write_text("new"),
+            "configured asked compiled",
+        ),
+        "a table of the architecture's": (
+            lambda: (tree.path / "arch/x86/syscall.tbl").write_text("new"),
+            "configured asked compiled",
+        ),
+        "a new header of the architecture's, in whose place one may be generated": (
+            lambda: (tree.path / "arch/x86/include/asm/new.h").write_text("new"),
+            "configured asked compiled",
         ),
         "a file of another folder that was read": (
             lambda: (tree.path / "kernel/fork.c").write_text("new"),
-            "configured compiled",
+            "configured asked compiled",
         ),
         "a file that compiling alone has read": (
             lambda: (tree.path / "virt/Makefile").write_text("new"),
@@ -132,11 +192,11 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
         ),
         "the configuration outside of the tree": (
             lambda: (tmp_path / "base").write_text("CONFIG_Y=y"),
-            "configured compiled",
+            "configured asked compiled",
         ),
         "where libraries are found": (
             lambda: monkeypatch.setenv("LD_LIBRARY_PATH", "/x"),
-            "configured compiled",
+            "configured asked compiled",
         ),
         "a variable that is kept from the build": (
             lambda: monkeypatch.setenv("KCFLAGS", "-DX"),
@@ -144,11 +204,11 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
         ),
         "the code that makes it": (
             lambda: monkeypatch.setattr(store, "program", lambda name: "other"),
-            "configured compiled",
+            "configured asked compiled",
         ),
         "the program itself": (
             another_clang,
-            "configured compiled",
+            "configured asked compiled",
         ),
     }
     for what, (change, expected) in edits.items():
@@ -160,9 +220,9 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
         again(tmp_path, tree, build)
         assert not made, what
     for changed, expected in (
-        (replace(build, options=(*build.options, "NEW=y")), "configured compiled"),
-        (replace(build, make="other"), "configured compiled"),
-        (replace(build, lookalike=Lookalike("t", (), ())), "configured compiled"),
+        (replace(build, options=(*build.options, "NEW=y")), "configured asked compiled"),
+        (replace(build, make="other"), "configured asked compiled"),
+        (replace(build, lookalike=Lookalike("t", (), ())), "configured asked compiled"),
         (replace(build, inline=not build.inline), "compiled"),
         (replace(build, sources=("mm/memory.c",)), "compiled"),
         (replace(build, statics=("int x;",)), "compiled"),
@@ -173,7 +233,7 @@ def test_a_build_rests_on_the_tree_its_recipe_and_the_programs(
     made.clear()
     again(tmp_path, tree, build, replace(TOOLS, version="clang version 20"))
     again(tmp_path, tree, build, shapes=tuple(load_shapes()[:2]))
-    assert made == both("configured compiled compiled")
+    assert made == both("configured asked compiled compiled")
 
 
 def test_an_edited_build_is_made_anew_with_all_that_is_made_of_it(
@@ -181,7 +241,13 @@ def test_an_edited_build_is_made_anew_with_all_that_is_made_of_it(
 ) -> None:
     again(tmp_path, tree, build)
     for pattern, new, expected in (
-        ("*/command.json", '{"command": ["cc"], "refused": [], "jail": "none"}', "configured"),
+        (
+            "*/command.json",
+            '{"command": ["cc"], "refused": [], "jail": "none", "offsets": []}',
+            "configured",
+        ),
+        ("*/offsets.json", '{"include/generated/bounds.h": {"BOUND": "9"}}', "asked"),
+        ("*/o/include/generated/bounds.h", "#define BOUND 1", "configured"),
         ("*/command.json", "null", "configured"),
         ("*-ir-*/wrappers.ll", "define i1 @f() { ret i1 1 }", "compiled"),
         ("*-ir-*/names.txt", "pteproof_lie", "compiled"),

@@ -17,7 +17,8 @@ from kernel.sparc_machine import load, run
 from kernel.test_patched import EXPECTED, GIVEN, TEXT
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.tree.builds import load_builds
-from verifier.kernel.tree.configure import ADDED, configure
+from verifier.kernel.tree.compiler import ADDED
+from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.shapes import HEAD, load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.toolchain import run as run_command

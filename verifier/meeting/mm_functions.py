@@ -39,8 +39,8 @@ from verifier.kernel.llvm.read_module import parse_module
 from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Truth, Value
 from verifier.kernel.tree.build_store import cache_folder, entry
-from verifier.kernel.tree.compile import compile_file, read_by_compiler
-from verifier.kernel.tree.configure import Configured
+from verifier.kernel.tree.compile import compile_file
+from verifier.kernel.tree.compiler import Configured, read_by_compiler
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine, Memory

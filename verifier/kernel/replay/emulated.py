@@ -21,7 +21,7 @@ from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.replay.emulated_build import EmulatedProgram, emulated_program
 from verifier.kernel.replay.values import point_values
 from verifier.kernel.tree.build import Emulated
-from verifier.kernel.tree.configure import Configured
+from verifier.kernel.tree.compiler import Configured
 from verifier.kernel.tree.shapes import PREFIX, Shape
 from verifier.kernel.tree.toolchain import clean_environment, jailed
 from verifier.language.algebra import Integers

@@ -18,8 +18,7 @@ from verifier.base.errors import ExtractionError
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.tree.build import Emulated, constant_name
 from verifier.kernel.tree.build_store import cache_folder, entry
-from verifier.kernel.tree.compile import read_by_compiler, run_in
-from verifier.kernel.tree.configure import Configured
+from verifier.kernel.tree.compiler import Configured, read_by_compiler, run_in
 from verifier.kernel.tree.shapes import HEAD, PREFIX, Shape, outside
 from verifier.kernel.tree.toolchain import first_error, run, stamp
 

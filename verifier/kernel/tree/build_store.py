@@ -28,6 +28,7 @@ from typing import TypeAlias
 from verifier.base import store
 from verifier.base.digests import digest, program
 from verifier.base.errors import ExtractionError
+from verifier.kernel.tree.overlay import GONE, Overlay, affected
 
 __all__ = [
     "USED",
@@ -38,10 +39,10 @@ __all__ = [
     "digest_of",
     "entry",
     "manifest_digest",
+    "reads_of",
 ]
 
 MANIFEST = "manifest.json"
-GONE = "not there"
 Fact: TypeAlias = tuple[str, ...]  # verifier.kernel.tree.facts says what the words mean
 
 # what all entries of trees rest on that this process has used, beside the program and its data
@@ -54,11 +55,24 @@ class Origin:
 
     unchanged  is it still what the entry's name says?
     facts      what its name says of the tree, and of all else that is no part of this program
+    overlay    the files of the tree that a patch has edited, as it has them
     """
 
     folder: Path
     unchanged: Callable[[], bool]
     facts: tuple[Fact, ...] = ()
+    overlay: Overlay | None = None
+
+    def digest_of(self, name: str) -> str:
+        """The digest of a file of the tree as it reads: patched, where a patch has edited it."""
+        if self.overlay is not None and name in self.overlay.digests:
+            return self.overlay.digests[name]
+        return digest_of(self.folder / name)
+
+    def older(self, name: str, moment: int) -> bool:
+        """Is this file as it was at a moment? A patched one is: nobody else writes it."""
+        patched = self.overlay is not None and name in self.overlay.digests
+        return patched or _older(self.folder / name, moment)
 
 
 def cache_folder() -> Path:
@@ -89,8 +103,9 @@ def entry(
         if not isinstance(manifest, dict):
             raise ExtractionError(f"{done} was removed while it was used: run it again")
         USED.update(origin.facts)
-        USED.update(("file", str(origin.folder / one), known)
-                    for one, known in manifest["reads"].items())
+        if origin.overlay is None:
+            USED.update(("file", str(origin.folder / one), known)
+                        for one, known in manifest["reads"].items())
     return done
 
 
@@ -102,26 +117,34 @@ def _made(
     origin: Origin | None,
 ) -> Path:
     key = f"{name}-{digest(program(make.__module__), rests_on)[:16]}"
-    done, tree = folder / key, origin.folder if origin else None
-    if _stands(done, tree):
-        return done
+    done = folder / key
+    if origin is None or origin.overlay is None:
+        if _stands(done, origin):
+            return done
+    else:
+        if _stands(done, origin) and not _hidden(done, origin.overlay):
+            return done
+        folder = origin.overlay.made
+        done = folder / key
+        if _stands(done, origin):
+            return done
     with writing(folder), _lock(folder / f"{key}.lock"):
-        if _stands(done, tree):
+        if _stands(done, origin):
             return done
         for left in [*folder.glob(f"{key}.part-*"), done]:
             shutil.rmtree(left, ignore_errors=True)
         part = Path(tempfile.mkdtemp(prefix=f"{key}.part-", dir=folder))
         try:
             begun = time.time_ns()
-            read = _read_of_tree(make(part) or (), tree)
+            read = _read_of_tree(make(part) or (), origin)
             if origin is not None and not (
-                origin.unchanged() and all(_older(origin.folder / one, begun) for one in read)
+                origin.unchanged() and all(origin.older(one, begun) for one in read)
             ):
                 raise ExtractionError(
-                    f"{tree} has changed while {name} was made from it; nothing is kept: run it"
-                    " again"
+                    f"{origin.folder} has changed while {name} was made from it; nothing is kept:"
+                    " run it again"
                 )
-            reads = {one: digest_of(origin.folder / one) for one in sorted(read)} if origin else {}
+            reads = {one: origin.digest_of(one) for one in sorted(read)} if origin else {}
             store.write_sealed(part / MANIFEST, {"key": key, "files": _files(part), "reads": reads})
             os.rename(part, done)
         finally:
@@ -147,23 +170,35 @@ def manifest_digest(done: Path) -> str:
     return hashlib.sha256((done / MANIFEST).read_bytes()).hexdigest()
 
 
-def _stands(done: Path, tree: Path | None) -> bool:
+def reads_of(done: Path) -> tuple[str, ...]:
+    """The files of the tree that were read to make an entry; none where it is not whole."""
+    match store.read_sealed(done / MANIFEST):
+        case {"reads": dict(reads)}:
+            return tuple(str(name) for name in reads)
+    return ()
+
+
+def _stands(done: Path, origin: Origin | None) -> bool:
     """Is the entry there, as it was made, and are the files of the tree that it read what they
     were?
     """
     found = store.read_sealed(done / MANIFEST)
     match found:
         case {"key": done.name, "files": dict(files), "reads": dict(reads)}:
-            return bool(
-                files == _files(done)
-                and (tree is not None or not reads)
-                and all(
-                    digest_of(tree / one) == known
-                    for one, known in reads.items()
-                    if tree is not None
-                )
+            if files != _files(done) or (origin is None and reads):
+                return False
+            return origin is None or all(
+                origin.digest_of(one) == known for one, known in reads.items()
             )
     return False
+
+
+def _hidden(done: Path, overlay: Overlay) -> bool:
+    """May an added file be found in the place of one that was read to make an entry?"""
+    if not overlay.added:
+        return False
+    built = (name for folder in overlay.allowed for *_, files in os.walk(folder) for name in files)
+    return bool(affected(overlay, {*reads_of(done), *built}))
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -188,16 +223,18 @@ def digest_of(path: Path) -> str:
         raise ExtractionError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _read_of_tree(paths: Iterable[Path], tree: Path | None) -> set[str]:
-    """The names of those of these files that are in the tree."""
+def _read_of_tree(paths: Iterable[Path], origin: Origin | None) -> set[str]:
+    """The names of those of these files that are in the tree.
+
+    ExtractionError where a patch has made the compiler read a file of elsewhere.
+    """
+    if origin is None:
+        return set()
     absolute = {os.path.normpath(path) for path in paths}
-    return (
-        set()
-        if tree is None
-        else {
-            os.path.relpath(path, tree) for path in absolute if path.startswith(f"{tree}{os.sep}")
-        }
-    )
+    if origin.overlay is not None:
+        return {name for path in absolute if (name := origin.overlay.name_of(path)) is not None}
+    tree = f"{origin.folder}{os.sep}"
+    return {path.removeprefix(tree) for path in absolute if path.startswith(tree)}
 
 
 def _older(path: Path, moment: int) -> bool:

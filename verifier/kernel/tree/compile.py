@@ -7,27 +7,34 @@ Everything is made in the cache folder (`build_store`), in a jail; the tree is r
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from verifier.base.errors import ExtractionError
-from verifier.kernel.tree import lookalike
 from verifier.kernel.tree.build import Build, constant_name, operation_name
 from verifier.kernel.tree.build_store import cache_folder, entry
-from verifier.kernel.tree.configure import ADDED, Configured
+from verifier.kernel.tree.compiler import (
+    ADDED,
+    Configured,
+    compiled,
+    named,
+    noted,
+    read_by_compiler,
+    run_in,
+)
+from verifier.kernel.tree.overlay import GONE, Overlay
 from verifier.kernel.tree.shapes import HEAD, Shape, wrapper_file
-from verifier.kernel.tree.toolchain import first_error, run
+from verifier.kernel.tree.toolchain import first_error
+from verifier.kernel.tree.tree import header_names
 
 __all__ = [
     "Compiled",
     "compile_build",
     "compile_file",
-    "read_by_compiler",
-    "run_in",
 ]
 
 ROUNDS = 12  # of leaving out wrappers that do not compile
@@ -72,7 +79,7 @@ def compile_build(
     folder = entry(
         cache or cache_folder(),
         f"{configured.key}-ir",
-        [configured.rests_on, text, configured.build],
+        [configured.rests_on, text, configured.build, _headers(configured)],
         lambda part: _compile(configured, text, lines, part),
         configured.origin,
     )
@@ -85,55 +92,37 @@ def compile_build(
     return Compiled(configured, texts, wrappers, time.perf_counter() - start, assembly, names)
 
 
+def _headers(configured: Configured) -> str:
+    """Which headers there are: a new one may be found in the place of another.
+
+    A patch's are not among them: `build_store` looks at these.
+    """
+    kernel = configured.build.kernel
+    return header_names(configured.tree, ("include", f"arch/{kernel}/include", f"arch/{kernel}/mm"))
+
+
 def _compile(configured: Configured, text: str, lines: dict[int, str], part: Path) -> set[Path]:
     kept = compile_wrappers(configured, text, lines, part)
     (part / "wrappers.txt").write_text("\n".join(sorted(kept.values())), encoding="utf-8")
     (part / "names.txt").write_text("\n".join(sorted(_names(configured, part))), encoding="utf-8")
-    for source in configured.build.sources:
+    for source in filter(partial(_is_there, configured), configured.build.sources):
         path = configured.tree.path / source
-        if path.is_file() and path.suffix == ".S":
+        if path.suffix == ".S":
             assemble_file(
                 configured, path, part / f"{source.replace('/', '_').removesuffix('.S')}.dis"
             )
-        elif path.is_file():
+        else:
             target = part / f"{source.replace('/', '_').removesuffix('.c')}.ll"
             # what is stubbed keeps its name
             compile_file(configured, path, target, ("-fno-inline",))
     return read_by_compiler(part)
 
 
-def read_by_compiler(part: Path) -> set[Path]:
-    """The files that the compiler says it has read; what it noted is removed."""
-    found: set[Path] = set()
-    for note in sorted(part.glob("*.d")):
-        found |= {
-            Path(word)
-            for word in note.read_text(encoding="utf-8", errors="replace").split()
-            if word.startswith("/")
-        }
-        note.unlink()
-    return found
-
-
-def _noted(target: Path) -> list[str]:
-    """What makes the compiler note what it reads."""
-    return ["-MD", f"-MF{target.with_suffix('.d')}"]
-
-
-def run_in(
-    configured: Configured, command: Sequence[str], part: Path, check: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a program in a configured build; it writes into another folder."""
-    return run(command, configured.folder, check, tree=configured.tree.path, writes=part)
-
-
-def _compiled(
-    configured: Configured, command: Sequence[str], source: Path, part: Path
-) -> subprocess.CompletedProcess[str]:
-    """Compile a file; for a look-alike, after its assembly was taken out."""
-    if configured.build.lookalike is None:
-        return run_in(configured, [*command, str(source)], part)
-    return run_in(configured, [sys.executable, lookalike.__file__, *command, str(source)], part)
+def _is_there(configured: Configured, source: str) -> bool:
+    """Has the tree this file, as a patch leaves it?"""
+    if configured.overlay is not None and source in configured.overlay.digests:
+        return configured.overlay.digests[source] != GONE
+    return (configured.tree.path / source).is_file()
 
 
 def compile_file(
@@ -143,15 +132,15 @@ def compile_file(
     command = [
         *configured.command,
         *ADDED,
-        _lines_of(configured),
+        *named(configured),
         *extra,
         '-DKBUILD_MODFILE="x"',
         '-DKBUILD_BASENAME="x"',
         '-DKBUILD_MODNAME="x"',
         "-D__KBUILD_MODNAME=kmod_x",
     ]
-    done = _compiled(
-        configured, [*command, *_noted(target), "-o", str(target)], source, target.parent
+    done = compiled(
+        configured, [*command, *noted(target), "-o", str(target)], source, target.parent
     )
     if done.returncode:
         raise ExtractionError(
@@ -162,26 +151,19 @@ def compile_file(
 def assemble_file(configured: Configured, source: Path, target: Path) -> None:
     """One of the kernel's files of assembly, assembled and disassembled again: macros and constants
     are gone.
+
+    What a patch has edited is not assembled: an assembler reads files that are no part of the
+    kernel (.incbin), and does not tell. ExtractionError then.
     """
     made = target.with_suffix(".o")
     # arm's makefile includes it
     unified = configured.tree.path / f"arch/{configured.build.kernel}/include/asm/unified.h"
     included = ("-include", str(unified)) if unified.is_file() else ()
-    done = run_in(
-        configured,
-        [
-            *configured.command,
-            *included,
-            "-D__ASSEMBLY__",
-            "-w",
-            *_noted(target),
-            "-c",
-            str(source),
-            "-o",
-            str(made),
-        ],
-        target.parent,
-    )
+    command = [*configured.command, *included, "-D__ASSEMBLY__", "-w"]
+    if configured.overlay is not None:
+        _check_unedited(configured, configured.overlay, command, source, target)
+    words = [*command, *noted(target), "-c", str(source), "-o", str(made)]
+    done = run_in(configured, words, target.parent)
     if done.returncode:
         raise ExtractionError(
             f"{source} does not assemble for {configured.build.name}: {first_error(done.stderr)}"
@@ -194,24 +176,33 @@ def assemble_file(configured: Configured, source: Path, target: Path) -> None:
     made.unlink()
 
 
+def _check_unedited(
+    configured: Configured, overlay: Overlay, command: Sequence[str], source: Path, target: Path
+) -> None:
+    """ExtractionError where a patch has edited what this file of assembly is made of."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        text = Path(folder) / "text.i"
+        words = [*command, *noted(text), "-E", str(source), "-o", str(text)]
+        run_in(configured, words, Path(folder), f"preprocessing {source}")
+        read = read_by_compiler(Path(folder))
+    for name in (overlay.name_of(str(path)) for path in read):
+        if name in overlay.digests:
+            raise ExtractionError(f"{name} is edited and assembled; patched assembly is not read")
+
+
 def _names(configured: Configured, part: Path) -> set[str]:
     """Every identifier of the headers that wrappers include, as they are configured."""
     source = part / "headers.c"
     source.write_text(HEAD, encoding="utf-8")
     done = run_in(
         configured,
-        [*configured.command, "-Wno-everything", *_noted(source), "-E", "-dD", str(source)],
+        [*configured.command, "-Wno-everything", *noted(source), "-E", "-dD", str(source)],
         part,
         f"reading the headers of {configured.build.name}",
     )
     # of a macro, its name
     text = re.sub(r"^#(?:define[ ]+(\w+))?.*$", r"\1", done.stdout, flags=re.M)
     return set(re.findall(r"[A-Za-z_]\w*", text))
-
-
-def _lines_of(configured: Configured) -> str:
-    """Line tables name files from the tree's root on, wherever it is."""
-    return f"-fdebug-prefix-map={configured.tree.path}/="
 
 
 def _outlined(build: Build) -> tuple[str, ...]:
@@ -233,7 +224,7 @@ def compile_wrappers(
         command = [
             *configured.command,
             *ADDED,
-            _lines_of(configured),
+            *named(configured),
             *_outlined(configured.build),
             '-DKBUILD_MODFILE="x"',
             '-DKBUILD_BASENAME="x"',
@@ -242,7 +233,7 @@ def compile_wrappers(
             "-o",
             str(target),
         ]
-        done = _compiled(configured, command, source, part)
+        done = compiled(configured, command, source, part)
         if done.returncode == 0:
             return kept
         failed = _failed_lines(done.stderr, str(source))

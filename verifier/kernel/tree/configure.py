@@ -2,7 +2,11 @@
 """A kernel tree, configured: kbuild makes its headers, and says how it would compile a file.
 
 Everything is made in the cache folder (`build_store`). The tree is read only, and only its own
-build files run, in a jail.
+build files run, in a jail. A configuration is known by what kbuild reads. A header is no part of
+that where it only gives numbers to headers that are generated (`offsets`): while these stay, an
+edited header configures nothing anew.
+
+A patch is compiled in the configuration of the tree itself: nothing that it edits is run.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ import re
 import shlex
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,14 +31,18 @@ from verifier.kernel.tree.build_store import (
     digest_of,
     entry,
     manifest_digest,
+    reads_of,
 )
+from verifier.kernel.tree.compiler import Configured
 from verifier.kernel.tree.facts import programs_fact, tree_fact
-from verifier.kernel.tree.jail import NONE, kind
+from verifier.kernel.tree.jail import check_for_patches, kind
 from verifier.kernel.tree.lookalike import Lookalike, filtered, write_compiler
+from verifier.kernel.tree.offsets import changed_offsets, offset_sources
+from verifier.kernel.tree.overlay import Overlay
 from verifier.kernel.tree.toolchain import Toolchain, first_error, run
-from verifier.kernel.tree.tree import Tree, identify
+from verifier.kernel.tree.tree import Tree, identify, identify_configuration, linked_trees
 
-__all__ = ["ADDED", "Configured", "Recipe", "configure"]
+__all__ = ["Recipe", "configure", "configured_from", "patched"]
 
 JOBS = 2
 _MAKEFILES = ("Kbuild", "Makefile", "Build")
@@ -52,22 +61,6 @@ _DROPPED = (
     "-fmacro-prefix-map",
     "-fpatchable-function-entry",
 )
-# What clang is told beside kbuild's options.
-ADDED = (
-    "-Wno-everything",
-    "-Werror=implicit-function-declaration",
-    "-Werror=implicit-int",
-    "-Werror=int-conversion",
-    "-Werror=incompatible-pointer-types",
-    "-ferror-limit=0",
-    "-fno-vectorize",
-    "-fno-slp-vectorize",
-    "-fno-unroll-loops",
-    "-fno-discard-value-names",
-    "-gline-tables-only",
-    "-S",
-    "-emit-llvm",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,42 +74,63 @@ class Recipe:
     lookalike: Lookalike | None
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """A configured build in the cache: where, and how a file is compiled in it.
-
-    key       begins the names of what is made in it
-    rests_on  what all that depends on, as data
-    origin    the tree, for who keeps what is made of it
-    """
-
-    tree: Tree
-    build: Build
-    folder: Path
-    key: str
-    rests_on: tuple[str, ...]
-    origin: Origin
-    command: tuple[str, ...]
-    refused: tuple[str, ...]  # options that the configuration did not take
-    seconds: float
-    jail: str = NONE  # that this was configured in, now or before
-
-
 def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = None) -> Configured:
     """Configure a build of the tree, or find it in the cache. ExtractionError says what failed."""
     start = time.perf_counter()
-    identity = identify(tree, build.kernel)
+    found = _configured(tree, build, tools, cache, {})
+    if changed := changed_offsets(found, cache):
+        found = _configured(tree, build, tools, cache, changed)
+    return replace(found, seconds=time.perf_counter() - start)
+
+
+def patched(configured: Configured, overlay: Overlay, cache: Path | None = None) -> Configured:
+    """The same configuration, in which files read as a patch has them.
+
+    ExtractionError where the patch changes what headers are generated, or its compiler reads what
+    is no part of the kernel. UsageError where there is no jail for a stranger's code.
+    """
+    check_for_patches()
+    own = overlay.reading(configured.folder, *linked_trees(configured.tree.path))
+    found = replace(
+        configured,
+        overlay=own,
+        origin=replace(configured.origin, overlay=own),
+        command=(*configured.command, *own.flags(), "-fno-crash-diagnostics"),
+    )
+    if changed := changed_offsets(found, cache):
+        some = sorted(changed.items())[:3]
+        told = ", ".join(f"{name} {text or 'is gone'}" for name, text in some)
+        raise ExtractionError(
+            f"the patch changes what is generated for {configured.build.name}: {told}; for that the"
+            " kernel has to be configured anew, with the patch applied"
+        )
+    return found
+
+
+def configured_from(configured: Configured) -> frozenset[str]:
+    """The files of the tree that kbuild has read, as it says itself; makefiles and Kconfig among
+    them.
+    """
+    return frozenset(reads_of(configured.folder.parent))
+
+
+def _configured(
+    tree: Tree, build: Build, tools: Toolchain, cache: Path | None, offsets: Mapping[str, str]
+) -> Configured:
+    """A build as it is configured while these offsets are what they are."""
+    identity = identify_configuration(tree, build.kernel)
     recipe = Recipe(build.name, build.make, build.base, tuple(build.lines), build.lookalike)
     base = digest_of(Path(build.base)) if "/" in build.base else ""
-    facts = [tree_fact(tree, build.kernel, identity), programs_fact(tools)]
+    whole = tree_fact(tree, build.kernel, identify(tree, build.kernel))
+    facts = [whole, programs_fact(tools)]
     facts += [("file", build.base, base)] if base else []
     origin = Origin(
-        tree.path, lambda: identify(tree, build.kernel) == identity, tuple(facts)
+        tree.path, lambda: identify_configuration(tree, build.kernel) == identity, tuple(facts)
     )
     folder = entry(
         cache or cache_folder(),
         f"{tree.version}-{build.name}",
-        [identity, recipe, base, tools.rests_on()],
+        [identity, recipe, base, tools.rests_on(), sorted(offsets.items())],
         lambda part: _configure(tree, recipe, tools, part),
         origin,
     )
@@ -131,8 +145,9 @@ def configure(tree: Tree, build: Build, tools: Toolchain, cache: Path | None = N
         origin,
         command,
         tuple(data["refused"]),
-        time.perf_counter() - start,
+        0.0,
         data["jail"],
+        tuple((header, source) for header, source in data["offsets"]),
     )
 
 
@@ -180,9 +195,11 @@ def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[P
     if build.lookalike is not None:
         words = [tools.clang, *build.lookalike.flags(), *filtered(words[1:])]
     command = [word.replace(str(tree.path), _PLACE) for word in words]
-    text = json.dumps({"command": command, "refused": refused, "jail": kind()})
+    read, offsets = _read_by_kbuild(out, tree.path)
+    text = json.dumps(
+        {"command": command, "refused": refused, "jail": kind(), "offsets": sorted(offsets)}
+    )
     (part / "command.json").write_text(text, encoding="utf-8")
-    read = _read_by_kbuild(out, tree.path)
     for folder in ("tools", "scripts", "usr", "drivers", "kernel", "certs"):
         shutil.rmtree(out / folder, ignore_errors=True)
     for path in out.rglob("*.o"):
@@ -191,26 +208,36 @@ def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[P
     return read
 
 
-def _read_by_kbuild(out: Path, tree: Path) -> set[Path]:
-    """The tree's files that kbuild has read.
+def _read_by_kbuild(out: Path, tree: Path) -> tuple[set[Path], set[tuple[str, str]]]:
+    """The tree's files that kbuild has read, and headers with the sources that give their numbers.
 
-    These are makefiles of folders that it was in, and what these and its own notes name.
+    Files are makefiles of folders that it was in, and what these and its own notes name. What such
+    a source includes is not among them: `offsets` knows. Nor is what modpost is made of (scripts/
+    is among the folders that go).
     """
-    makefiles: set[Path] = set()
+    makefiles: set[Path] = {tree / "mm/Makefile"}
     notes: set[Path] = set()
+    offsets: set[tuple[str, str]] = set()
     for base, _, files in os.walk(out):
         makefiles |= {tree / os.path.relpath(base, out) / name for name in _MAKEFILES}
-        notes |= {Path(base) / name for name in files if name.endswith((".cmd", ".d"))}
-    found = set(makefiles)
+        if Path(base) == out / "scripts/mod":
+            continue
+        for note in (Path(base) / name for name in files if name.endswith((".cmd", ".d"))):
+            found = offset_sources(note, out, tree)
+            if found is None:
+                notes.add(note)
+            else:
+                offsets.add(found)
+    read = set(makefiles)
     for path in (*notes, *filter(Path.is_file, makefiles)):
         words = set(re.split(r"[\s:;()'\"]+", path.read_text(encoding="utf-8", errors="replace")))
-        found |= {
+        read |= {
             named
             for word in words
             if "/" in word or word.startswith("Kconfig")
             if (named := tree / word).is_file()
         }
-    return found
+    return read, offsets
 
 
 def _tools(build: Recipe, tools: Toolchain, part: Path) -> list[str]:

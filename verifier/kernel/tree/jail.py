@@ -7,6 +7,9 @@ Home folders, /tmp and /run are empty but for what a build reads there. There is
 other process, and no privilege. Else `unshare`: no network, and nothing more. Else there is none,
 which `unjailed` says. Whether a kind works is tried once, with the flags that are used.
 PTEPROOF_JAIL=require takes bubblewrap or nothing, PTEPROOF_JAIL=none wants no jail.
+
+What a stranger's patch is compiled in is narrower: only the programs, the kernel and the scratch
+folder are there at all. It is bubblewrap's, or who asks has said that he wants no jail.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ __all__ = [
     "BUBBLEWRAP",
     "NETWORK",
     "NONE",
+    "check_for_patches",
     "check_written",
     "kind",
     "program_folders",
@@ -35,6 +39,7 @@ __all__ = [
 ]
 
 BUBBLEWRAP, NETWORK, NONE = "bubblewrap", "no network", "none"
+_ALL = ("--ro-bind", "/", "/")
 _FLAGS = {
     BUBBLEWRAP: (
         "bwrap",
@@ -43,9 +48,7 @@ _FLAGS = {
         "--new-session",
         "--cap-drop",
         "ALL",
-        "--ro-bind",
-        "/",
-        "/",
+        *_ALL,
         "--dev",
         "/dev",
         "--proc",
@@ -57,6 +60,8 @@ _FLAGS = {
 # in the jail, as well as the user's own home
 _EMPTY = ("/home", "/root", "/tmp", "/var/tmp", "/run", "/mnt", "/media")
 _WISHES = ("auto", "require", "none")
+# what programs need of the system, where a patch is compiled; /lib and its like may be links
+_SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin", "/etc/alternatives")
 _BESIDE = ("lib", "lib64", "libexec", "include")  # of a folder of programs: what these read
 _ran_unjailed: set[str] = set()
 
@@ -99,14 +104,31 @@ def _works(one: str, path: str) -> bool:
         return False
 
 
+def check_for_patches() -> None:
+    """UsageError where a stranger's code would be compiled without a jail, and nobody wants that.
+    """
+    found = kind()
+    if found != BUBBLEWRAP and os.environ.get("PTEPROOF_JAIL") != NONE:
+        raise UsageError(
+            "a patch is compiled in a jail only, and bubblewrap is not installed or does not work"
+            " here; on Debian: apt install bubblewrap. PTEPROOF_JAIL=none compiles it without one"
+        )
+
+
 def wrapped(
-    command: Sequence[str], writes: Path | None, reads: Iterable[Path]
+    command: Sequence[str], writes: Path | None, reads: Iterable[Path], narrow: bool = False
 ) -> tuple[str, list[str]]:
     """The kind of jail, and the command in it.
 
-    It may write one folder, and reads these below folders that are else empty.
+    It may write one folder, and reads these below folders that are else empty. In a narrow jail
+    there is nothing else than these, the system's programs, and the folder.
     """
     found = kind()
+    if found == BUBBLEWRAP and narrow:
+        flags = [*_FLAGS[found]]
+        at = flags.index(_ALL[0])
+        flags[at:at + len(_ALL)] = _system()
+        return found, [*flags, *_mounts(writes, reads, narrow), "--", *command]
     if found == BUBBLEWRAP:
         return found, [*_FLAGS[found], *_mounts(writes, reads), "--", *command]
     _ran_unjailed.add(found)
@@ -123,15 +145,32 @@ def unjailed() -> str | None:
     return f"pteproof: the tree's build files ran as you, {what}; on Debian: apt install bubblewrap"
 
 
-def _mounts(writes: Path | None, reads: Iterable[Path]) -> list[str]:
-    empty = _empty()
+def _system() -> list[str]:
+    """The system's programs in a narrow jail: folders, and links to them."""
+    words: list[str] = []
+    for place in filter(os.path.lexists, _SYSTEM):
+        if os.path.islink(place):
+            words += ["--symlink", os.readlink(place), place]
+        else:
+            words += ["--ro-bind", place, place]
+    return words
+
+
+def _mounts(writes: Path | None, reads: Iterable[Path], narrow: bool = False) -> list[str]:
+    empty = {"/tmp"} if narrow else _empty()
     words = [word for folder in sorted(empty) for word in ("--tmpfs", folder)]
     shown = {place for path in (*reads, *_own()) for place in _places(path)}
     for place in sorted(shown):
-        if _below(place, empty) and not any(_below(one, {place}) or one == place for one in empty):
+        if narrow:
+            hidden = not _below(place, _SYSTEM) and place not in ("/", *_SYSTEM)
+        else:
+            hidden = _below(place, empty) and not any(
+                _below(one, {place}) or one == place for one in empty
+            )
+        if hidden:
             words += ["--ro-bind", os.path.realpath(place), place]
     for place in sorted(_places(writes)) if writes is not None else ():
-        if place == os.path.realpath(place) or _below(place, empty):
+        if narrow or place == os.path.realpath(place) or _below(place, empty):
             words += ["--bind", os.path.realpath(place), place]
     return [*words, "--setenv", "TMPDIR", "/tmp"]
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,16 @@ from verifier.base.errors import ExtractionError
 from verifier.kernel.tree.jail import BUBBLEWRAP, check_written, program_folders, wrapped
 from verifier.kernel.tree.tree import linked_trees
 
-__all__ = ["Toolchain", "clean_environment", "find_toolchain", "jailed", "run", "stamp"]
+__all__ = [
+    "BOUNDS",
+    "Bounds",
+    "Toolchain",
+    "clean_environment",
+    "find_toolchain",
+    "jailed",
+    "run",
+    "stamp",
+]
 
 OLDEST_CLANG = 14
 NEWEST_CLANG = 21
@@ -41,6 +51,31 @@ _LLVM = (
 _ALSO = ("sh", "bash", "awk", "sed", "python3")
 # of the environment: by which programs are found. All else of it is kept from builds
 _KEPT = ("PATH", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a program may take that reads a stranger's files.
+
+    seconds    by the clock
+    processor  seconds of processor time, each of its processes
+    memory     bytes of address space, each of its processes
+    output     bytes of each file that it writes, and of what it says
+    """
+
+    seconds: int
+    processor: int
+    memory: int
+    output: int
+
+    def bound(self, command: Sequence[str]) -> list[str]:
+        """The command, which may take so much (prlimit is util-linux's)."""
+        limits = {"cpu": self.processor, "as": self.memory, "fsize": self.output, "core": 0}
+        return ["prlimit", *(f"--{name}={most}" for name, most in limits.items()), "--", *command]
+
+
+# memory.c takes 5 s and 400 MB, and is 20 MB of text
+BOUNDS = Bounds(seconds=240, processor=60, memory=4 << 30, output=128 << 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +175,10 @@ def clean_environment() -> dict[str, str]:
 
 
 def jailed(
-    command: Sequence[str], writes: Path | None, reads: Sequence[Path]
+    command: Sequence[str], writes: Path | None, reads: Sequence[Path], narrow: bool = False
 ) -> tuple[str, list[str]]:
     """The kind of jail that is had, and the command in it, where it finds the programs of a build.
+    A narrow one shows nothing else.
 
     ExtractionError where it is no program.
     """
@@ -159,7 +195,10 @@ def jailed(
         for name in _LLVM
     ]
     return wrapped(
-        command, writes, (*reads, *program_folders([command[0], *clang, *llvm, *_NEEDED, *_ALSO]))
+        command,
+        writes,
+        (*reads, *program_folders([command[0], *clang, *llvm, *_NEEDED, *_ALSO])),
+        narrow,
     )
 
 
@@ -170,6 +209,8 @@ def run(
     *,
     tree: Path | None = None,
     writes: Path | None = None,
+    reads: Sequence[Path] = (),
+    bounds: Bounds | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder, in a jail, without a terminal, in an environment of our own.
 
@@ -177,20 +218,25 @@ def run(
     tree    is read, too. It, the folder, and what is around the folder that is written, are all
             that is seen of homes and /tmp
     writes  the folder that it may write, if that is another
+    reads   folders that it may read, too
+    bounds  what it may take, where it reads a stranger's files; the jail is a narrow one then
     """
     writes = writes or folder
-    reads = [folder, writes.parent, *([tree, *linked_trees(tree)] if tree else [])]
-    jail, words = jailed(command, writes, reads)
-    done = _run(words, folder)
+    shown = [folder, writes.parent, *reads, *([tree, *linked_trees(tree)] if tree else [])]
+    jail, words = jailed(command, writes, shown, bounds is not None)
+    done = _run(words, folder) if bounds is None else _run_bounded(words, folder, writes, bounds)
     if jail == BUBBLEWRAP:
         check_written(writes, tree)
         # bubblewrap tells of a signal as a shell does
         if done.returncode - 128 in set(signal.valid_signals()):
             done.returncode = 128 - done.returncode
     if (signalled := _signalled(done)):
+        name = Path(command[0]).name
+        if bounds is not None:
+            raise ExtractionError(f"{name} did not survive the patch: {signalled}")
         raise ExtractionError(
-            f"{Path(command[0]).name} was ended by {signalled}, which says nothing of the tree; is"
-            " there memory enough?"
+            f"{name} was ended by {signalled}, which says nothing of the tree; is there memory"
+            " enough?"
         )
     if done.returncode != 0 and "No space left on device" in done.stderr:
         raise ExtractionError(
@@ -227,6 +273,40 @@ def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[st
     except OSError as error:
         raise ExtractionError(f"{command[0]} cannot be run: {error.strerror}") from None
     return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _run_bounded(
+    command: Sequence[str], folder: Path, writes: Path, bounds: Bounds
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that may take so much. What it says is bounded as every file that it writes."""
+    environment = {**clean_environment(), "TMPDIR": str(writes)}  # where there is no jail
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            with subprocess.Popen(
+                bounds.bound(command),
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                process_group=0,
+            ) as process:
+                try:
+                    process.wait(timeout=bounds.seconds)
+                except BaseException:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    raise
+        except subprocess.TimeoutExpired:
+            raise ExtractionError(
+                f"the compiler took more than {bounds.seconds} seconds over the patch"
+            ) from None
+        except OSError as error:
+            raise ExtractionError(f"prlimit cannot be run: {error.strerror}") from None
+        texts = []
+        for said in (out, err):
+            said.seek(0)
+            texts.append(said.read().decode(errors="replace"))
+    return subprocess.CompletedProcess(command, process.returncode, *texts)
 
 
 def _signalled(done: subprocess.CompletedProcess[str]) -> str:

@@ -3,9 +3,11 @@
 
 Here it is only read; a build runs its build files.
 
-A tree is identified by the contents of what every build reads: Makefile, include/, arch/X/, mm/,
-scripts/ and some of tools/. What a build has read beyond that is kept with the build
-(`build_store`). Git is not asked: what it takes for unchanged may have changed.
+A tree is identified by the contents of what answers about it may rest on: Makefile, include/,
+arch/X/, mm/, scripts/ and some of tools/ (`identify`). A configuration is known by the tree's build
+files alone (`identify_configuration`), and what is compiled in it by the names of headers
+(`header_names`); the files that either has read are kept with it (`build_store`). Git is not asked:
+what it takes for unchanged may have changed.
 """
 
 from __future__ import annotations
@@ -19,7 +21,16 @@ from pathlib import Path
 
 from verifier.base.errors import ExtractionError, UsageError
 
-__all__ = ["Tree", "find_tree", "identify", "identify_each", "linked_trees", "open_tree"]
+__all__ = [
+    "Tree",
+    "find_tree",
+    "header_names",
+    "identify",
+    "identify_configuration",
+    "identify_each",
+    "linked_trees",
+    "open_tree",
+]
 
 # What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
 _MARKS = (
@@ -36,6 +47,9 @@ _MARKS = (
     "virt/Makefile",
 )
 _HASHED = ("include", "mm", "scripts", "tools/build", "tools/scripts")
+_BUILD = ("scripts", "tools/build", "tools/scripts")  # of what is hashed: all that kbuild may run
+_TOPS = ("Makefile", "Kbuild", "Kconfig")
+_COMPILED = (".c", ".h", ".S")  # what a configuration has read of these, its notes name
 _LARGEST = 64 << 20  # of a file that is hashed
 
 
@@ -122,7 +136,7 @@ def identify(tree: Tree, arch: str) -> str:
 def identify_each(tree: Tree, archs: Iterable[str]) -> dict[str, str]:
     """The `identify` of each of these architectures; what all builds read is read once."""
     common, found = hashlib.sha256(), {}
-    for name in ("Makefile", "Kbuild", "Kconfig"):
+    for name in _TOPS:
         _hash_file(common, tree.path / name)
     _hash_folders(common, tree, _HASHED)
     for arch in archs:
@@ -131,6 +145,32 @@ def identify_each(tree: Tree, archs: Iterable[str]) -> dict[str, str]:
         _hash_folders(digest, tree, (f"arch/{arch}", f"tools/arch/{arch}"))
         found[arch] = f"sha256-{digest.hexdigest()[:32]}"
     return found
+
+
+def identify_configuration(tree: Tree, arch: str) -> str:
+    """A name for what configuring a build of this architecture reads, but for files that its own
+    notes name: makefiles, Kconfig, scripts, and which headers the architecture has.
+    """
+    has_arch(tree, arch)
+    digest = hashlib.sha256()
+    for name in _TOPS:
+        _hash_file(digest, tree.path / name)
+    _hash_folders(digest, tree, (*_BUILD, f"tools/arch/{arch}"))
+    for path in _walk(tree.path / f"arch/{arch}", ()):
+        if path.suffix not in _COMPILED:
+            digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+            _hash_file(digest, path)
+    digest.update(header_names(tree, (f"arch/{arch}/include",)).encode())
+    return f"sha256-{digest.hexdigest()[:32]}"
+
+
+def header_names(tree: Tree, folders: Iterable[str]) -> str:
+    """A digest of the names of all files below these folders: a new one may hide another."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in _walk(tree.path / folder, ()):
+            digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+    return digest.hexdigest()
 
 
 def _hash_folders(digest: hashlib._Hash, tree: Tree, folders: Iterable[str]) -> None:
