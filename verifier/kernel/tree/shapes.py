@@ -23,16 +23,17 @@ The words of `shapes.yaml`:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verifier.base.errors import SpecError
-from verifier.language.read_yaml import Items, Source, read_yaml
+from verifier.language.read_yaml import Items, Source, Table, read_yaml
 
 __all__ = ["HEAD", "PREFIX", "Parameter", "Shape", "load_shapes", "outside", "wrapper_file"]
 
 PREFIX = "pteproof_"
+_SHOWN = "verifier/kernel/tree"  # what places of errors begin with
 _LEVELS = ("pte", "pmd", "pud")
 _SHAPE = re.compile(r"(\w+)(\(([\w, ]*)\))?")
 
@@ -54,13 +55,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One way to call a helper."""
+    """One way to call a helper, in C `call`: of its arguments {0}, {1}, ..."""
 
     helper: str
     returns: str
     kinds: tuple[str, ...]
-    is_call: bool
-    number: int
+    call: str
+    number: int = 0
 
     @property
     def wrapper(self) -> str:
@@ -93,9 +94,7 @@ class Shape:
             before += _KINDS[kind].before.format(n=index)
             args.append(_KINDS[kind].argument.format(n=index))
         returned = _RETURNS[self.returns]
-        special = _SPECIAL.get(self.helper)
-        call = f"{self.helper}({', '.join(args)})" if self.is_call else self.helper
-        call = special.format(*args) if special else call
+        call = self.call.format(*args)
         declared = ", ".join(
             f"{p.declared} {p.name}" if not p.declared.endswith("*") else f"{p.declared}{p.name}"
             for p in self.parameters()
@@ -187,26 +186,15 @@ _RETURNS: dict[str, _Return] = {
     "ulong": _Return("unsigned long", "{}"), "number": _Return("unsigned long", "{}"),
     "swp": _Return("unsigned long", "({}).val"), "void": _Return("void", "{}"),
 }
-# Where a name of the model is another in C.
-_SPECIAL = {
-    "private_prot": "vm_get_page_prot({})",
-    "pte_needs_invert": "__pte_needs_invert({})",
-    "page_chg_mask": "_PAGE_CHG_MASK",
-    "hpage_chg_mask": "_HPAGE_CHG_MASK",
-    "page_base": "_PAGE_BASE",
-    "knl_erratum_mask": "_PAGE_KNL_ERRATUM_MASK",
-    "hardware_pte": (
-        "({{ pte_t t[PTE_HWTABLE_PTRS + 1]; set_pte_at((struct mm_struct *)0, 0, t, {0});"
-        " t[PTE_HWTABLE_PTRS]; }})"
-    ),
-}
-
 HEAD = """\
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/hugetlb.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
+#if __has_include(<linux/leafops.h>)
+#include <linux/leafops.h>
+#endif
 #include <linux/pgtable.h>
 #include <asm/tlbflush.h>
 #include <asm/tlb.h>
@@ -225,17 +213,67 @@ def outside(premise: str) -> str:
 
 
 def load_shapes() -> list[Shape]:
-    """Every way of calling that shapes.yaml lists, in its order."""
-    path = Path(__file__).with_name("shapes.yaml")
-    table = read_yaml(path, "verifier/kernel/tree/tree/shapes.yaml")
+    """Every way of calling that shapes.yaml lists, in its order; after those of a helper, what
+    names.yaml has for other versions.
+
+    SpecError where a file says something else.
+    """
+    table = read_yaml(Path(__file__).with_name("shapes.yaml"), f"{_SHOWN}/shapes.yaml")
     table.only(_RETURNS, "the shapes")
-    found: list[Shape] = []
-    counts: dict[str, int] = {}
+    names = _load_names()
+    found: dict[str, list[Shape]] = {}
     for returns in table:
         for source in table.need(returns, Items, "the shapes").each(Source, "a shape is a text"):
             for shape in _expand(source, returns):
-                number = counts[shape.helper] = counts.get(shape.helper, -1) + 1
-                found.append(Shape(shape.helper, shape.returns, shape.kinds, shape.is_call, number))
+                found.setdefault(shape.helper, []).append(shape)
+    return [
+        replace(shape, number=number)
+        for helper, shapes in found.items()
+        for number, shape in enumerate(_with_names(shapes, [n for n in names if n.covers(helper)]))
+    ]
+
+
+def _with_names(shapes: list[Shape], names: Sequence[_Name]) -> list[Shape]:
+    """The ways to call one helper: by its name where no rule stands for it in every version, and
+    by those of other versions.
+    """
+    always = [n for n in names if n.between is None]
+    own = [shape for shape in shapes if not always]
+    return own + [replace(s, call=n.call(s.helper)) for n in names for s in shapes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A rule of names.yaml."""
+
+    helper: re.Pattern[str]
+    c: str
+    between: tuple[str, ...] | None
+
+    def covers(self, helper: str) -> bool:
+        return self.helper.fullmatch(helper) is not None
+
+    def call(self, helper: str) -> str:
+        match = self.helper.fullmatch(helper)
+        assert match is not None
+        return match.expand(self.c)
+
+
+def _load_names() -> list[_Name]:
+    table = read_yaml(Path(__file__).with_name("names.yaml"), f"{_SHOWN}/names.yaml")
+    table.only(("names",), "the names")
+    found = []
+    for rule in table.need("names", Items, "the names").each(Table, "a rule is a table"):
+        rule.only(("helper", "c", "between"), "a rule of names")
+        between = rule.texts("between", "a rule of names") if "between" in rule else None
+        if between is not None and len(between) != 2:
+            raise SpecError(rule.key_at["between"], "two versions: the last with the old name, the"
+                            " first with the new")
+        helper = rule.text("helper", "a rule of names")
+        try:
+            found.append(_Name(re.compile(helper), rule.text("c", "a rule of names"), between))
+        except re.error as error:
+            raise SpecError(rule.key_at["helper"], f"{helper!r}: {error}") from None
     return found
 
 
@@ -254,7 +292,9 @@ def _expand(source: Source, returns: str) -> list[Shape]:
         result = returns
         if returns == "pte":
             result = level or _level(match[1], kinds)
-        found.append(Shape(match[1], result, kinds, match[2] is not None, 0))
+        arguments = ", ".join(f"{{{n}}}" for n in range(len(kinds)))
+        call = match[1] if match[2] is None else f"{match[1]}({arguments})"
+        found.append(Shape(match[1], result, kinds, call))
     return found
 
 
