@@ -28,6 +28,10 @@ from verifier.cli import main
 from verifier.engine.answers import Sat, Undecided
 from verifier.kernel.conform import laws, questions, session
 from verifier.kernel.conform.results import Contradicted, Equal
+from verifier.kernel.mm import compiled as mm_compiled
+from verifier.kernel.mm import session as mm_session
+from verifier.kernel.mm.functions import MmFunction
+from verifier.kernel.mm.read_functions import load_functions
 from verifier.kernel.replay import emulated, emulated_build, native
 from verifier.kernel.tree import build_store as store
 from verifier.kernel.tree import compile as compiling
@@ -43,7 +47,6 @@ from verifier.kernel.tree.shapes import Shape, load_shapes
 from verifier.kernel.tree.toolchain import Toolchain, stamp
 from verifier.kernel.tree.tree import Tree, identify, open_tree
 from verifier.language import read_yaml
-from verifier.meeting import mm_functions
 from verifier.model.arch import Layout, data_folder
 from verifier.model.laws import Law
 
@@ -269,29 +272,34 @@ def test_functions_of_mm_rest_on_their_text_and_files(
 ) -> None:
     found = []
 
-    def compile_file(configured: Configured, source: Path, target: Path, extra: object) -> None:
+    def compile_file(
+        configured: Configured, source: Path, target: Path, extra: object, every_error: bool
+    ) -> None:
         found.append(source.read_text())
         target.write_text("")
         target.with_suffix(".d").write_text(
             f"mm.ll: {tree.path}/init/read.h \\\n {tree.path}/mm/memory.c"
         )
 
-    monkeypatch.setattr(mm_functions, "compile_file", compile_file)
-    monkeypatch.setattr(mm_functions, "parse_module", lambda text, name: SimpleNamespace(text=text))
+    def optimised(configured: Configured, part: Path) -> None:
+        (part / "mm.ll").write_text("")
+
+    monkeypatch.setattr(mm_compiled, "compile_file", compile_file)
+    monkeypatch.setattr(mm_compiled, "_optimised", optimised)
+    monkeypatch.setattr(mm_compiled, "parse_module", lambda text, name: SimpleNamespace(text=text))
     (tree.path / "init").mkdir()
     (tree.path / "init/read.h").write_text("x")
-    claim, library = mm_functions.load_mm()[0], SimpleNamespace(
-        program=SimpleNamespace(modules=(), arch="x86")
-    )
+    function = load_functions()["copy_present_page"]
 
-    def make(one: mm_functions.MmClaim = claim, of: Build = build) -> int:
-        made: Any = mm_functions._program
-        made(configured(tmp_path, tree, of), library, one, tmp_path / "kept")
+    def make(one: MmFunction = function, of: Build = build) -> int:
+        mm_compiled.compile_functions(
+            configured(tmp_path, tree, of), "mm/memory.c", [one], tmp_path / "kept"
+        )
         return len(found)
 
     assert [make(), make()] == [1, 1]
     assert (
-        make(replace(claim, wrapper=claim.wrapper + " ")) == 2
+        make(replace(function, call=function.call + ";")) == 2
         and make(of=replace(build, statics=("int x;",))) == 3
     )
     for number, name in enumerate(("init/read.h", "mm/memory.c"), 4):
@@ -457,6 +465,7 @@ def compared(
     monkeypatch.setattr(session, "LiftedBuild", lambda *given: SimpleNamespace(jail="none"))
     monkeypatch.setattr(session, "conform_variant", compare)
     monkeypatch.setattr(laws, "judge_law", judge)
+    monkeypatch.setattr(mm_session, "functions_for", lambda variant, names: [])
     monkeypatch.setattr(store, "USED", set())
     monkeypatch.setattr(questions, "GAVE_UP", [])
     monkeypatch.setattr(read_yaml, "OPENED", {})
@@ -512,7 +521,7 @@ def test_what_was_found_on_a_tree_is_told_again_until_something_changes(
         "the compiler": another_clang,
         **{option: partial(words.extend, option.split()) for option in (
             "-v", "--timeout 3", "--build x86_64", "--mail",
-            "--no-atomicity --helper pte_d*" if command == "conform" else "--law *swap-soft*")},
+            "--no-atomicity --no-functions --helper pte_d*" if command == "conform" else "--law *swap-soft*")},
     }
     again = said(*words)
     assert (again.stdout, again.exit_code) == (first.stdout, 0) and "same tree" in again.stderr

@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kernel.odd import odd_backend
-from verifier.base.errors import Where
 from verifier.base.store import read_sealed
 from verifier.engine.answers import Sat
 from verifier.kernel.claims.contpte import CLAIMS, prove_block_claims
@@ -26,11 +24,6 @@ from verifier.kernel.conform.results import Contradicted, Differs, Equal
 from verifier.kernel.conform.session import Conformance, build_library, conform, exit_code, layouts
 from verifier.kernel.replay.replayer import Replayer
 from verifier.kernel.tree.builds import load_builds
-from verifier.kernel.tree.configure import configure
-from verifier.kernel.tree.toolchain import find_toolchain
-from verifier.kernel.tree.tree import open_tree
-from verifier.language.read_yaml import Source
-from verifier.meeting.mm_functions import judge_mm, load_mm
 from verifier.model.arch import Layout, data_folder
 from verifier.model.read_arch import load_archs, load_generic
 
@@ -128,33 +121,6 @@ def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "drivers/Kconfig",
     } <= read.keys()
     assert len(read) > 1500 and not any(name.startswith("../") for name in read)
-
-
-@pytest.mark.parametrize("variant", ["x86_64", "x86_64+shstk"])
-def test_functions_of_mm_do_what_the_specs_say(variant: str) -> None:
-    build = load_builds()[variant]
-    library, _, _ = build_library(tree(), build)
-    configured = configure(open_tree(tree()), build, find_toolchain())
-    (layout,) = layouts([variant])
-    results = judge_mm(configured, library, layout, load_mm())
-    assert [(r.function, r.claim, r.verdict) for r in results if r.verdict != "equal"] == []
-    assert {r.function for r in results} == {
-        "can_change_pte_writable",
-        "can_follow_write_pte",
-        "gup_must_unshare",
-        "__copy_present_ptes",
-    }
-    changed = []
-    for claim in load_mm():
-        if claim.name == "__copy_present_ptes":
-            text = Source(
-                "pte_wrprotect(parent) if pte_write(parent) else parent", Where("a test", 1, 1)
-            )
-            changed.append(replace(claim, claims=(("child", text),)))
-        elif claim.name == "gup_must_unshare":
-            changed.append(replace(claim, when=None))
-    verdicts = {r.function: r.verdict for r in judge_mm(configured, library, layout, changed)}
-    assert verdicts == {"__copy_present_ptes": "differs", "gup_must_unshare": "differs"}
 
 
 @pytest.mark.parametrize("variant", ["arm64-4k", "arm64-64k"])

@@ -138,25 +138,33 @@ def _common(command: Any) -> Any:
     "--atomicity/--no-atomicity", default=True,
     help="compare also what helpers come to while the hardware acts; default: yes"
 )
+@click.option(
+    "--functions/--no-functions", default=True,
+    help="compare also functions of mm/ with the steps of specs/; default: yes"
+)
 @click.pass_context
 def conform_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None,
     timeout: float,
     json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool,
     helpers: tuple[str, ...],
-    baseline: Path | None, atomicity: bool,
+    baseline: Path | None, atomicity: bool, functions: bool,
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others
-    differ.
+    differ. Of some variants also hold the steps of specs/ against functions of mm/.
     """
     from verifier.kernel.conform.report import as_json, as_junit, as_text
     from verifier.kernel.conform.session import conform, exit_code, layouts
+    from verifier.kernel.mm.read_functions import load_functions
+    from verifier.kernel.mm.report import function_cases, function_lines, function_rows
+    from verifier.kernel.mm.session import judge_of_variants, verdict_words
 
     files = {"--json": json_file, "--junit": junit_file}
     open_outputs(files)
     tree = _tree(tree)
     key = _asked(files, tree, helpers, verbose, variants=variants, build=build, timeout=timeout,
-                 atomicity=atomicity, baseline=baseline, quiet=quiet, no_cache=no_cache)
+                 atomicity=atomicity, functions=functions, baseline=baseline, quiet=quiet,
+                 no_cache=no_cache)
     told = tell_again(context, "conform", key, silently=quiet)
     if told is not None:
         return told
@@ -165,15 +173,25 @@ def conform_command(
     with builds(no_cache) as cache:
         report = conform(tree, variants, helpers, build=build, timeout=timeout,
                          arch_dir=arch_dir, cache=cache,
-                         progress=_progress(quiet), atomicity=atomicity)
-    code = _stopped(report.undecided) or exit_code(report.results)
-    data, against, code = _against(before, as_json(report), helpers, code)
-    took = write_outputs(files, {"--json": lambda: [json.dumps(data, indent=2)],
-                                 "--junit": lambda: [as_junit(report)]})
+                         progress=_progress(quiet), atomicity=atomicity,
+                         others=sorted(load_functions()) if functions else ())
+        named = {layout.variant.name: layout for layout in layouts(variants, arch_dir)}
+        of_mm = judge_of_variants(
+            tree, named if functions and build is None and not report.undecided else (), helpers,
+            timeout=timeout, cache=cache, progress=_progress(quiet),
+        )
+    code = _stopped(report.undecided) or exit_code(report.results, verdict_words(of_mm))
+    data = as_json(report)
+    data |= {"exit": code, "results": [*data["results"], *function_rows(of_mm)]}
+    data, against, code = _against(before, data, helpers, code)
+    took = write_outputs(files, {
+        "--json": lambda: [json.dumps(data, indent=2)],
+        "--junit": lambda: [as_junit(report, function_cases(of_mm))],
+    })
     text = ""
     if not quiet and not took:
-        named = {layout.variant.name: layout for layout in layouts(variants, arch_dir)}
-        text = fold("\n".join([as_text(report, named, verbose), *against]))
+        text = fold("\n".join([as_text(report, named, verbose),
+                               *function_lines(of_mm, named, verbose), *against]))
         tell(text)
     if _found_again(code, report.undecided):
         keep(context, "conform", key, text, code)

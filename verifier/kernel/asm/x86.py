@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Inline assembly of x86 whose results are in registers and flags of their own.
 
-What each does is in the Intel SDM, volume 2 (CMPXCHG, CMPXCHG8B, BTC, BTR, BTS).
+What each does is in the Intel SDM, volume 2 (CMPXCHG, CMPXCHG8B, BT, BTC, BTR, BTS, INC, DEC).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from verifier.kernel.asm.operations import Operation, fixed
 from verifier.kernel.asm.templates import Asm, position
 from verifier.kernel.llvm.access import load_scalar, shifted, store_scalar
 from verifier.kernel.llvm.instructions import compare_exchange
+from verifier.kernel.llvm.ir import Int
 from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value
 
 __all__ = ["OPERATIONS"]
@@ -64,14 +65,14 @@ def _cmpxchg8b(asm: Asm) -> Value | None:
 
 
 def _bit(asm: Asm) -> Value | None:
-    """btr, bts, btc: one bit of memory, a constant one, comes into the carry flag and is cleared,
-    set or flipped.
+    """btr, bts, btc: one bit of memory, a constant one, comes into the carry flag, if that is
+    asked for, and is cleared, set or flipped.
     """
     l, bit = asm.lifter, asm.arg("bit")
     if not isinstance(bit, LiftedWord) or bit.number is None or bit.number >= 64:
         raise NotModelled("a bit instruction with no constant bit")
     flag = position(asm, "={@ccc}")
-    if flag is None:
+    if flag is None and asm.outputs():
         raise NotModelled("a bit instruction without its flag")
     size = asm.size()
     word = l.values.as_word(load_scalar(l, asm.address("mem"), size, asm.state))
@@ -83,11 +84,57 @@ def _bit(asm: Asm) -> Value | None:
         "c": ("xor", mask),
     }[asm.match["op"]]
     store_scalar(l, asm.address("mem"), size, l.ops.binary(op, word, with_, ()), asm.state)
-    return asm.results({flag: l.ops.widen(old, 8, False)})
+    return asm.results({} if flag is None else {flag: l.ops.widen(old, 8, False)})
+
+
+def _test_bit(asm: Asm) -> Value | None:
+    """bt: one bit of memory, a constant one, comes into the carry flag."""
+    l, bit, flag = asm.lifter, asm.arg("bit"), position(asm, "={@ccc}")
+    if not isinstance(bit, LiftedWord) or bit.number is None or bit.number >= 64 or flag is None:
+        raise NotModelled("a bit that is tested, and no constant one")
+    word = l.values.as_word(load_scalar(l, asm.address("mem"), 8, asm.state))
+    mask = l.values.word(1 << bit.number, 64)
+    found = l.ops.compare("ne", l.ops.binary("and", word, mask, ()), l.values.word(0, 64))
+    return asm.results({flag: l.ops.widen(found, 8, False)})
+
+
+def _count(asm: Asm) -> Value | None:
+    """inc, dec: memory is one more or less; a flag says whether it is 0 now, or negative."""
+    l, size = asm.lifter, asm.size()
+    old = l.values.as_word(load_scalar(l, asm.address("mem"), size, asm.state))
+    one = l.values.word(1, 8 * size)
+    new = l.ops.binary("add" if asm.match["op"] == "inc" else "sub", old, one, ())
+    store_scalar(l, asm.address("mem"), size, new, asm.state)
+    return asm.results(_flags(asm, new))
+
+
+def _flags(asm: Asm, new: LiftedWord) -> dict[int, Value]:
+    """What the zero and the sign flag say of a result, where they are asked for."""
+    l, nothing = asm.lifter, asm.lifter.values.word(0, new.width)
+    asked = {"={@cce}": "eq", "={@ccz}": "eq", "={@ccs}": "slt"}
+    found: dict[int, Value] = {}
+    for constraint, predicate in asked.items():
+        at = position(asm, constraint)
+        if at is not None:
+            found[at] = l.ops.widen(l.ops.compare(predicate, new, nothing), 8, False)
+    return found
+
+
+def _of_this_cpu(asm: Asm) -> Value | None:
+    """A variable of this CPU, read through %gs: it may be anything, at each read."""
+    l, kind = asm.lifter, asm.instr.type
+    if not isinstance(kind, Int):
+        raise NotModelled("a variable of this CPU that is no word")
+    l.note("a variable of this CPU may be anything")
+    free = l.inputs.word(f"of this CPU at {l.place()}", kind.width)
+    return asm.results({asm.number("to"): LiftedWord(kind.width, free)})
 
 
 OPERATIONS: Mapping[str, Operation] = {
     "cmpxchg": fixed(_cmpxchg, "mem", "new"),
     "cmpxchg8b": fixed(_cmpxchg8b, "mem"),
     "test-and-change-bit": fixed(_bit, "mem", "bit", "op", "size"),
+    "test-bit": fixed(_test_bit, "mem", "bit"),
+    "count": fixed(_count, "mem", "op", "size"),
+    "of-this-cpu": fixed(_of_this_cpu, "to"),
 }

@@ -187,8 +187,8 @@ def _listed(values: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {value:#x}" for name, value in values.items())
 
 
-def as_junit(report: Conformance) -> str:
-    """One test case for each helper that was compared."""
+def as_junit(report: Conformance, more: Sequence[tuple[str, str, float, str, str]] = ()) -> str:
+    """One test case for each helper that was compared, and `more` cases (see junit_text)."""
     cases = []
     for result in report.results:
         match result:
@@ -238,7 +238,7 @@ def as_junit(report: Conformance) -> str:
         (variant, "undecided", 0.0, "error", "not compared: the run was stopped")
         for variant in report.undecided
     ]
-    return junit_text("conform", cases)
+    return junit_text("conform", [*cases, *more])
 
 
 def junit_text(name: str, cases: Sequence[tuple[str, str, float, str, str]]) -> str:

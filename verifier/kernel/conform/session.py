@@ -173,12 +173,14 @@ def conform(
     cache: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
     atomicity: bool = True,
+    others: Sequence[str] = (),
 ) -> Conformance:
     """Hold arch/ against a kernel tree: every helper of these variants whose name matches.
 
     build      the name of a build to use in place of each variant's own
     progress   told what is being done
     atomicity  compare also what helpers can come to while the hardware acts
+    others     names that are compared elsewhere: globs may match these alone
     Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not
     build).
     """
@@ -188,7 +190,7 @@ def conform(
     unbuilt = []
     asked = layouts(variants, arch_dir)
     names = {name for layout in asked for name in layout.helpers()}
-    match_all("helper", helpers, sorted({*names, *(shape.helper for shape in load_shapes())}))
+    match_all("helper", helpers, sorted({*names, *(shape.helper for shape in load_shapes()), *others}))
     for layout in asked:
         found = (
             named_build(builds, build)
@@ -221,7 +223,9 @@ def conform(
                 left.remove(layout.variant.name)
     except KeyboardInterrupt:
         pass  # what is left says so
-    if not results and not left:
+    if not results and not left and not any(
+        fnmatch.fnmatchcase(name, glob) for name in others for glob in helpers
+    ):
         raise UsageError(f"no helper matches {', '.join(helpers)}")
     return Conformance(
         str(opened.path),
@@ -235,13 +239,13 @@ def conform(
     )
 
 
-def exit_code(results: Iterable[Result]) -> Exit:
-    """The exit code of these results.
+def exit_code(results: Iterable[Result], others: Iterable[str] = ()) -> Exit:
+    """The exit code of these results, and of others' verdicts as words.
 
     0: all equal; 1: something differs; 2: nothing was compared; 3: something is not known; 4: a
     difference that does not replay.
     """
-    return exit_of(_word(result) for result in results)
+    return exit_of([*(_word(result) for result in results), *others])
 
 
 def _word(result: Result) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from verifier.kernel.llvm.context import Context, resolved
 from verifier.kernel.llvm.ir import Array, Int, Pointer, Struct, Type
 from verifier.kernel.llvm.objects import Contents, Object
+from verifier.kernel.llvm.places import led_by_number
 from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import Address, Case, NotModelled, Value, ValueGroup
@@ -22,7 +23,7 @@ def _cases(l: Context, address: Address, s: WayState, reading: bool = False) -> 
     """
     l.undefine(s, address.poison, "an address is poison")
     kept = []
-    for case in address.cases:
+    for case in led_by_number(l, address, s).cases if l.placed else address.cases:
         where = l.alg.all(l.paths.condition(s.path), case.when)
         if not isinstance(case.base, Object) and reading and l.free_loads:
             kept.append(case)

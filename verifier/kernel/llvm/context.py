@@ -170,6 +170,7 @@ class Context(ABC):
         self.lost: list[Undefinedness] = []
         self.notes: dict[str, None] = {}
         self.globals: dict[tuple[str, str], Object] = {}
+        self.placed: list[Object] = []  # objects whose address is a known word
         self._pointees: dict[tuple[Object, int], Object] = {}
         self._neighbours: dict[Object, Object] = {}
         self._decisions: dict[Any, Any] = {}

@@ -11,6 +11,7 @@ from verifier.kernel.llvm.constants import value_of
 from verifier.kernel.llvm.context import CallFrame, Context, resolved
 from verifier.kernel.llvm.ir import AsmText, Instr, Int, IrLocal, Struct, Symbol
 from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.places import number_of
 from verifier.kernel.llvm.pointers import compare_addresses, element_address, word_on_address
 from verifier.kernel.llvm.values import Address, LiftedWord, NotModelled, Truth, Value, ValueGroup
 from verifier.kernel.llvm.ways import WayState
@@ -62,6 +63,8 @@ def _cast(l: Context, f: CallFrame, i: Instr, s: WayState) -> Value:
         return l.values.as_word(value) if number else value
     if i.op == "bitcast":
         return value
+    if isinstance(value, Address):
+        value = number_of(l, value) or value
     if not isinstance(i.type, Int) or not isinstance(value, (LiftedWord, Truth)):
         raise NotModelled(f"{i.op} of something that is no word")
     if i.op == "trunc":

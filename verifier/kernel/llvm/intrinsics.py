@@ -67,6 +67,11 @@ def _first(l: Context, args: list[Any], s: WayState) -> Value:
     return found
 
 
+def _not_constant(l: Context, args: list[Any], s: WayState) -> Truth:
+    """LLVM may say of any value that it is no constant; code has to be right with that answer."""
+    return l.values.truth(False)
+
+
 def _words(args: list[Any]) -> list[LiftedWord]:
     if not all(isinstance(a, LiftedWord) for a in args):
         raise NotModelled("an intrinsic on something that is no word")
@@ -259,6 +264,7 @@ _INTRINSICS: dict[str, Intrinsic] = {
     "lifetime.end": _nothing,
     "assume": _assume,
     "expect": _first,
+    "is.constant": _not_constant,
     "bswap": _bswap,
     "bitreverse": _bitreverse,
     "abs": _abs,

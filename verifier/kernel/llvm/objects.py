@@ -34,6 +34,7 @@ class Object:
     free     nothing is known of it but that it is there: pointers in it point to free objects of
              their own
     null     the condition under which the pointer that led here was 0; None: never
+    place    the word that its address is, where that is known: see `places`
     """
 
     name: str
@@ -44,6 +45,7 @@ class Object:
     pointers: tuple[tuple[int, Address], ...] = ()
     free: bool = False
     null: Any = None
+    place: LiftedWord | None = None
 
 
 Contents = dict[int, tuple[int, Value]]  # offset -> bytes, value

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Arithmetic on addresses.
 
-An object lies nowhere in particular; a result that would depend on where is NotModelled.
+An object lies nowhere in particular; a result that would depend on where is NotModelled, unless the
+objects are placed (`places`).
 
 Of an address the object is known, the offset in it, the object's alignment, and that it is not 0.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from verifier.kernel.llvm.context import Context, resolved
 from verifier.kernel.llvm.ir import Array, Struct, Type
 from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.places import number_of
 from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import Address, Case, LiftedWord, NotModelled, Truth, Value
@@ -105,6 +107,17 @@ def _outside(l: Context, case: Case, offset: LiftedWord, sum_: LiftedWord) -> ob
 
 
 def word_on_address(l: Context, op: str, a: Value, b: Value, flags: tuple[str, ...]) -> Value:
+    """An operation on words of which one is an object's address; on words, where that is placed."""
+    try:
+        return _on_object(l, op, a, b, flags)
+    except NotModelled:
+        left, right = number_of(l, a), number_of(l, b)
+        if left is None or right is None:
+            raise
+        return l.ops.binary(op, left, right, flags)
+
+
+def _on_object(l: Context, op: str, a: Value, b: Value, flags: tuple[str, ...]) -> Value:
     """add, sub, and, or, xor on words of which one is an object's address."""
     if isinstance(a, LiftedWord) and op in ("add", "and", "or", "xor"):
         a, b = b, a
@@ -194,7 +207,18 @@ def _distance(l: Context, a: Address, b: Address) -> LiftedWord:
 
 
 def compare_addresses(l: Context, predicate: str, a: Value, b: Value) -> Truth:
-    """icmp on addresses: equal or not; order only within one object or of numbers."""
+    """icmp on addresses: equal or not; order only within one object, of numbers, or as placed."""
+    try:
+        return _compared(l, predicate, a, b)
+    except NotModelled:
+        left, right = number_of(l, a), number_of(l, b)
+        if left is None or right is None:
+            raise
+        return l.ops.compare(predicate, left, right)
+
+
+def _compared(l: Context, predicate: str, a: Value, b: Value) -> Truth:
+    """icmp on addresses of objects that lie nowhere in particular."""
     left, right = l.values.as_address(a, l.pointer_width), l.values.as_address(b, l.pointer_width)
     truth = l.values.no
     for x in left.cases:
@@ -214,6 +238,10 @@ def _compare_cases(l: Context, predicate: str, x: Case, y: Case) -> object:
         )
         if null_case is not None:
             other = y if null_case is x else x
+            if both and other.base.null is not None and x.offset.number == y.offset.number == 0:
+                # two objects of their own, or 0: equal where both are 0
+                equal = l.alg.all(x.base.null, y.base.null)
+                return equal if predicate == "eq" else l.alg.neg(equal)
             if other.base is None and other.offset.number == 0 and null_case.offset.number == 0:
                 return null_case.base.null if predicate == "eq" else l.alg.neg(null_case.base.null)
             if both and null_case.offset.number == 0 and other.base.null is None and _inside(other):
@@ -236,8 +264,11 @@ def _near(case: Case) -> bool:
 
 
 def _inside(case: Case) -> bool:
-    """Is the offset within the object? One past its end may be another's beginning."""
-    return case.offset.number is not None and (
-        case.offset.number == 0
-        or (case.base.size is not None and case.offset.number < case.base.size)
-    )
+    """Is the offset within the object? One past its end may be another's beginning.
+
+    A free object of unknown size is as large as it has to be.
+    """
+    number, size = case.offset.number, case.base.size
+    if number is None:
+        return False
+    return bool(number == 0 or (number < 1 << 24 if size is None else number < size))

@@ -126,9 +126,13 @@ def _is_there(configured: Configured, source: str) -> bool:
 
 
 def compile_file(
-    configured: Configured, source: Path, target: Path, extra: Sequence[str] = ()
+    configured: Configured, source: Path, target: Path, extra: Sequence[str] = (),
+    every_error: bool = False,
 ) -> None:
-    """One file of the kernel's, or of ours, to intermediate representation."""
+    """One file of the kernel's, or of ours, to intermediate representation.
+
+    ExtractionError has the first error of the compiler's, or all it says.
+    """
     command = [
         *configured.command,
         *ADDED,
@@ -143,9 +147,8 @@ def compile_file(
         configured, [*command, *noted(target), "-o", str(target)], source, target.parent
     )
     if done.returncode:
-        raise ExtractionError(
-            f"{source} does not compile for {configured.build.name}: {first_error(done.stderr)}"
-        )
+        said = done.stderr if every_error else first_error(done.stderr)
+        raise ExtractionError(f"{source} does not compile for {configured.build.name}: {said}")
 
 
 def assemble_file(configured: Configured, source: Path, target: Path) -> None:

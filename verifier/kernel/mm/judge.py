@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Does a step of specs/ say what a function of the kernel's mm/ does?
+
+It does where entries, flags and result are equal on both sides for all values that are given, where
+no way of the function is lost, and where what the step is there for is within what is given.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from verifier.base.errors import ExtractionError
+from verifier.engine.answers import Unsat
+from verifier.kernel.conform.decide import (
+    ClaimFails,
+    ClaimHolds,
+    ClaimQuestion,
+    ClaimUnknown,
+    Setting,
+    Verdict,
+    decide,
+    why,
+    word,
+)
+from verifier.kernel.conform.helpers import LiftedBuild
+from verifier.kernel.conform.questions import Backend, make_backend
+from verifier.kernel.llvm.read_module import Module
+from verifier.kernel.llvm.values import NotModelled
+from verifier.kernel.mm.compiled import CompiledFile, compile_functions
+from verifier.kernel.mm.functions import Calls, MmFunction
+from verifier.kernel.mm.lifted import lift_function
+from verifier.kernel.mm.read_functions import load_calls, load_functions
+from verifier.kernel.mm.spec_side import process_names, spec_side
+from verifier.kernel.tree.configure import Configured
+from verifier.prove.obligations import Group
+from verifier.run.library import Library
+
+__all__ = ["Compared", "MmResult", "Sides", "functions_for", "judge_build"]
+
+WORDS = {"proved": "equal", "refuted": "differs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One thing that is compared: what the kernel's function leaves, and what the step says."""
+
+    kernel: Any
+    spec: Any
+    is_truth: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is compared, by name, and what a comparison rests on.
+
+    given    what is taken for given, by name
+    effects  what the step is there for, by name
+    notes    what the lifting rests on
+    """
+
+    sides: dict[str, Sides]
+    given: dict[str, Any]
+    effects: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MmResult:
+    """What was found of one function, held against a step under an encoding and a code."""
+
+    variant: str
+    function: MmFunction
+    group: Group
+    found: Verdict[Compared]
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def against(self) -> str:
+        """The encoding and the code: page-flag/today."""
+        return f"{self.group.encoding}/{self.group.code}"
+
+    @property
+    def verdict(self) -> str:
+        """equal, differs, incomplete or contradiction."""
+        return WORDS.get(word(self.found), word(self.found))
+
+    @property
+    def reason(self) -> str:
+        """Why it is not equal."""
+        return why(self.found)
+
+
+def functions_for(variant: str, names: Sequence[str] = ("*",)) -> list[MmFunction]:
+    """The functions that are compared on a variant and whose record's name matches a glob."""
+    return [f for f in load_functions().values()
+            if variant in f.variants and any(fnmatch.fnmatchcase(f.name, n) for n in names)]
+
+
+def judge_build(
+    configured: Configured, built: LiftedBuild, library: Library, variant: str,
+    functions: Sequence[MmFunction], against: Sequence[tuple[str, str]] = (("page-flag", "today"),),
+    *, backend: str = "bits", timeout: float | None = 60, cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[MmResult]:
+    """Each function against each (encoding, code). What cannot be compiled or lifted is incomplete,
+    with the reason.
+    """
+    _, calls = load_calls()
+    found: list[MmResult] = []
+    for file in dict.fromkeys(f.file for f in functions):
+        here = [f for f in functions if f.file == file]
+        progress(f"lifting {file}")
+        compiled = _compiled(configured, file, cache)
+        for function in here:
+            for encoding, code in against:
+                group = Group(variant, function.level, encoding, code)
+                found.append(_judged(function, compiled, built, library, calls, group,
+                                     make_backend(backend, timeout)))
+    return found
+
+
+def _compiled(configured: Configured, file: str, cache: Path | None) -> CompiledFile | str:
+    """A file with all its functions; else why there is none."""
+    every = [f for f in load_functions().values() if f.file == file]
+    try:
+        return compile_functions(configured, file, every, cache)
+    except (NotModelled, ExtractionError) as error:
+        return str(error)
+
+
+def _judged(
+    function: MmFunction, compiled: CompiledFile | str, built: LiftedBuild, library: Library,
+    calls: Calls, group: Group, backend: Backend,
+) -> MmResult:
+    start = time.perf_counter()
+    verdict: Verdict[Compared]
+    if isinstance(compiled, str):
+        verdict = ClaimUnknown(compiled.splitlines()[0])
+    elif function.name in compiled.refused:
+        verdict = ClaimUnknown(compiled.refused[function.name])
+    else:
+        ask = partial(_question, function, compiled.module, built, library, calls, group)
+        verdict = decide(backend, ask, [f"entry.{letter}" for letter in "AB"])
+    notes: tuple[str, ...] = ()
+    if isinstance(verdict, ClaimHolds):
+        notes = verdict.shown.notes
+        verdict = _not_beside_the_point(function, verdict, backend)
+    return MmResult(group.variant, function, group, verdict, notes, time.perf_counter() - start)
+
+
+def _question(
+    function: MmFunction, module: Module, built: LiftedBuild, library: Library, calls: Calls,
+    group: Group, setting: Setting,
+) -> ClaimQuestion[Compared]:
+    """That both sides are equal, over an algebra."""
+    alg = setting.alg
+    model = library.model(group.variant, group.encoding, group.level)
+    transition = model.spec.transitions[function.transition]
+    spec = spec_side(function, model, group, setting)
+    lifted = lift_function(function, module, built, calls, model.layout.variant.features,
+                           process_names(transition), alg, setting.free)
+    sides = {f"entry of {role}": Sides(entry, spec.entries[role], False)
+             for role, entry in lifted.entries.items()}
+    sides |= {name: Sides(lifted.flags[name], said, True) for name, said in spec.flags.items()}
+    if function.result is not None:
+        sides["result"] = Sides(lifted.result, spec.result, True)
+    width = model.layout.width
+    same = [alg.same(s.kernel, s.spec) if s.is_truth else alg.eq(s.kernel, s.spec, width)
+            for s in sides.values()]
+    given = {**spec.given, **{f"outside {u.reason}": alg.neg(u.condition) for u in lifted.outside}}
+    return ClaimQuestion(
+        tuple(given.values()), lifted.undefined, alg.neg(alg.all(*same)),
+        Compared(sides, given, dict(spec.effects), lifted.notes),
+    )
+
+
+def _not_beside_the_point(
+    function: MmFunction, verdict: ClaimHolds[Compared], backend: Backend
+) -> Verdict[Compared]:
+    """Incomplete where what the step is there for is not within what is given.
+
+    An effect of the step that is not has to be named by the record, and one that is named must not
+    be within.
+    """
+    shown = verdict.shown
+    given = tuple(shown.given.values())
+    for name, condition in shown.effects.items():
+        known = name.removeprefix("reaches-") in function.unreached
+        if isinstance(backend.check([*given, condition]), Unsat) is not known:
+            said = "is within" if known else "is not within"
+            return ClaimUnknown(f"what the step is there for, {name}, {said} what is compared")
+    if function.result is None and not shown.effects:
+        return ClaimUnknown("the step is there for nothing")
+    return verdict
+
+
+def differing(found: ClaimFails[Compared]) -> dict[str, Sides]:
+    """What differs for the values that refute."""
+    return {name: s for name, s in found.shown.sides.items() if s.kernel != s.spec}

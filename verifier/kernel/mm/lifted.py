@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A function of mm/, called through its wrapper with free arguments: what became of the entries and
+of the page's flags, what it returned, and where nothing can be said.
+
+Inputs have the names that the step of specs/ asks for, so both sides are about the same values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from verifier.kernel.asm.actions import leave
+from verifier.kernel.asm.templates import Action
+from verifier.kernel.asm.unlifted import KernelModels
+from verifier.kernel.conform.entries import entry_object
+from verifier.kernel.conform.helpers import LiftedBuild, known_features
+from verifier.kernel.conform.inputs import Free, KernelInputs
+from verifier.kernel.llvm.context import Context, LinkedModules
+from verifier.kernel.llvm.ir import Instr, Int
+from verifier.kernel.llvm.lift import Lifter
+from verifier.kernel.llvm.objects import Object
+from verifier.kernel.llvm.read_module import Module
+from verifier.kernel.llvm.undefined import Undefinedness
+from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value
+from verifier.kernel.llvm.ways import WayState
+from verifier.kernel.mm.functions import Argument, Calls, MmFunction, Stub
+from verifier.kernel.mm.wrapper import OBSERVED, OUTSIDE, stub_symbol, wrapper_symbol
+from verifier.language.algebra import Algebra, Integers
+
+__all__ = ["LiftedFunction", "UnusedStub", "lift_function", "observation"]
+
+PAGE_BYTES = 512  # of the page's object: the struct page, and those behind it that a folio is
+MOST_ROUNDS = 8  # of a loop: a batch of one entry, and what a table of zones needs
+
+
+class UnusedStub(NotModelled):
+    """A stub that stands for something which the function does not call."""
+
+
+def observation(name: str, number: int) -> str:
+    """The input that the `number`th observation of a name is, on both sides."""
+    return f"{name}#{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedFunction:
+    """What a function comes to.
+
+    entries    role -> the entry at the end
+    flags      visible state -> what the page's flag says at the end
+    result     what it returned, where that is compared
+    undefined  where behaviour is undefined, or what is met is not modelled
+    outside    where the function's record says that nothing is compared
+    notes      what it rests on
+    """
+
+    entries: Mapping[str, Any]
+    flags: Mapping[str, Any]
+    result: Any
+    undefined: tuple[Undefinedness, ...]
+    outside: tuple[Undefinedness, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Met:
+    """What was called while a function was lifted."""
+
+    observed: dict[str, int]
+    stubs: set[str]
+
+
+def lift_function(
+    function: MmFunction, module: Module, library: LiftedBuild, calls: Calls,
+    features: Mapping[str, bool], names: Mapping[str, str], alg: Algebra[Any, Any], free: Free,
+) -> LiftedFunction:
+    """Lift over an algebra. `names`: role -> the letter of its process. NotModelled says what is
+    missing; UnusedStub, that a stub of the record is never called.
+    """
+    met = _Met({}, set())
+    lifter = _lifter(function, module, library, calls, features, met, alg, free)
+    values, entries, out = _arguments(function, lifter, module, names)
+    before = len(lifter.outside)
+    value, state = lifter.call(wrapper_symbol(function), [*values, lifter.pointer(out)])
+    unused = [stub.name for stub in function.stubs if stub.name not in met.stubs]
+    if unused and not lifter.numbers_are_known():  # with numbers, only one way is walked
+        raise UnusedStub(f"never calls {', '.join(unused)}, which has a stub")
+    flags = {name: _bit(lifter, state, out, at) for at, name in enumerate(function.world.flags)}
+    chosen = [u for u in lifter.outside[before:] if u.reason in function.outside]
+    rest = [u for u in lifter.outside if u not in chosen]
+    undefined = [
+        *lifter.undefined,
+        *(Undefinedness(u.condition, f"not modelled: {u.reason}") for u in (*lifter.lost, *rest)),
+    ]
+    found = {role: _entry(lifter, state, obj, undefined) for role, obj in entries.items()}
+    result = None
+    if function.result is not None:
+        if not isinstance(value, Truth):
+            raise NotModelled("the result is no truth")
+        result = value.term
+    return LiftedFunction(found, flags, result, tuple(undefined), tuple(chosen),
+                          tuple(lifter.notes))
+
+
+def _lifter(
+    function: MmFunction, module: Module, library: LiftedBuild, calls: Calls,
+    features: Mapping[str, bool], met: _Met, alg: Algebra[Any, Any], free: Free,
+) -> Lifter:
+    program = LinkedModules((module, *library.program.modules), library.program.arch)
+    inputs = KernelInputs(alg, free, library.build, known_features(library, features),
+                          library.main.layout.big_endian)
+    actions: dict[str, Action] = {**library.facts.actions()}
+    actions |= {stub.name: _stubbed(module, function, stub, met) for stub in function.stubs}
+    for name in module.declared:
+        if name.startswith(OBSERVED):
+            actions[name] = _observed(name.removeprefix(OBSERVED), met, free)
+        elif name.startswith(OUTSIDE):
+            actions[name] = leave(name.removeprefix(OUTSIDE))
+    numbers = {a.word: a.value for a in library.build.axioms if a.bits == 64}
+    stubbed = {stub.name for stub in function.stubs}
+    nothing = {name: why for name, why in calls.nothing.items() if name not in stubbed}
+    lifter = Lifter(alg, program, inputs, KernelModels(actions, nothing), None,
+                    frozenset(library.build.as_initialised), numbers, library.build.addresses())
+    lifter.most_rounds = MOST_ROUNDS
+    return lifter
+
+
+def _observed(name: str, met: _Met, free: Free) -> Action:
+    def action(l: Context, instr: Instr, args: list[Any], state: WayState) -> Value:
+        met.observed[name] = met.observed.get(name, 0) + 1
+        return Truth(free.input_bool(observation(name, met.observed[name])))
+
+    return action
+
+
+def _stubbed(module: Module, function: MmFunction, stub: Stub, met: _Met) -> Action:
+    def action(l: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
+        met.stubs.add(stub.name)
+        body = module.function(stub_symbol(function, stub))
+        if body is None:
+            raise NotModelled(f"no stub of {stub.name}")
+        l.note(f"{stub.name} is as its stub says: {stub.because}")
+        value, after = l.run(module, body, args, state)
+        state.path, state.memory = after.path, after.memory
+        return value
+
+    return action
+
+
+def _arguments(
+    function: MmFunction, lifter: Lifter, module: Module, names: Mapping[str, str]
+) -> tuple[list[Value], dict[str, Object], Object]:
+    """The wrapper's arguments, the objects of the entries by role, and that of what it tells."""
+    values: list[Value] = []
+    entries: dict[str, Object] = {}
+    for argument in function.arguments:
+        if argument.kind == "entry":
+            size = _constant(lifter, f"pteproof_size_{function.level}")
+            term = lifter.inputs.word(f"entry.{names[argument.input]}", 8 * size)
+            behind = lifter.object(f"behind {argument.name}", None)
+            obj = entry_object(lifter, argument.name, term, size, behind)
+            entries[argument.input] = obj
+            values.append(lifter.pointer(obj))
+        elif argument.kind == "page":
+            values.append(lifter.pointer(_page(lifter, argument)))
+        elif argument.kind == "truth":
+            values.append(Truth(lifter.inputs.boolean(_input(argument, names))))
+        else:
+            values.append(_free(lifter, function, module, argument, names, len(values)))
+    return values, entries, Object("out", len(function.world.flags), 8)
+
+
+def _free(
+    lifter: Lifter, function: MmFunction, module: Module, argument: Argument,
+    names: Mapping[str, str], at: int,
+) -> Value:
+    """A word of the step's, or whatever: an object of its own, where it is a pointer."""
+    wrapper = module.function(wrapper_symbol(function))
+    if wrapper is None:
+        raise NotModelled(f"no wrapper of {function.name}")
+    kind = wrapper.params[at].type
+    if not isinstance(kind, Int):
+        return lifter.pointer(lifter.object(argument.name, None))
+    name = _input(argument, names) if argument.kind == "word" else f"any {argument.name}"
+    if kind.width == 1:
+        return Truth(lifter.inputs.boolean(name))
+    return _word(lifter, name, kind.width)
+
+
+def _word(lifter: Lifter, name: str, width: int) -> LiftedWord:
+    term = lifter.inputs.word(name, width)
+    number = term if isinstance(lifter.alg, Integers) and isinstance(term, int) else None
+    return LiftedWord(width, term, number)
+
+
+def _input(argument: Argument, names: Mapping[str, str]) -> str:
+    """may_read.ROLE -> may_read.A, as the step's state calls it."""
+    name, dot, role = argument.input.partition(".")
+    return f"{name}.{names[role]}" if dot else name
+
+
+def _page(lifter: Lifter, argument: Argument) -> Object:
+    """The struct page of a frame, where the kernel's own arithmetic says that it lies."""
+    frame = _word(lifter, argument.input, lifter.pointer_width)
+    place, _ = lifter.call("pteproof_place", [frame])
+    if place is None:
+        raise NotModelled("a page without a place")
+    free = lifter.object(argument.name, PAGE_BYTES, 64)
+    obj = replace(free, place=lifter.values.as_word(place))
+    lifter.placed.append(obj)
+    return obj
+
+
+def _constant(lifter: Lifter, name: str) -> int:
+    value, _ = lifter.call(name, [])
+    if not isinstance(value, LiftedWord) or value.number is None:
+        raise NotModelled(f"{name} is no constant")
+    return value.number
+
+
+def _bit(lifter: Lifter, state: WayState, out: Object, at: int) -> Any:
+    """A truth that the wrapper has told."""
+    told = lifter.values.as_word(lifter.memory.read(state.memory.get(out, {}), out, at, 1))
+    return lifter.alg.neg(lifter.alg.eq(told.term, lifter.alg.word(0, 8), 8))
+
+
+def _entry(
+    lifter: Lifter, state: WayState, obj: Object, undefined: list[Undefinedness]
+) -> Any:
+    """What an entry is at the end."""
+    found = lifter.memory.read(state.memory.get(obj, {}), obj, 0, obj.align)
+    word = lifter.values.as_word(found)
+    if word.poison is not None:
+        undefined.append(Undefinedness(word.poison, "the entry is poison"))
+    return word.term

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Functions of mm/ as others ask for them: give a tree, a variant and names, get results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from verifier.base.errors import UsageError, match_all
+from verifier.kernel.conform.decide import word
+from verifier.kernel.conform.session import build_library
+from verifier.kernel.mm.judge import MmResult, functions_for, judge_build
+from verifier.kernel.mm.read_functions import load_functions
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.configure import configure
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import open_tree
+from verifier.run.library import load_library
+
+__all__ = ["judge_functions", "judge_of_variants", "verdict_words"]
+
+TODAY = (("page-flag", "today"),)
+
+
+def judge_functions(
+    tree: Path, variant: str, names: Sequence[str] = ("*",),
+    against: Sequence[tuple[str, str]] = TODAY, *, backend: str = "bits",
+    timeout: float | None = 60, cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[MmResult, ...]:
+    """Hold functions of a tree's mm/ against the steps of specs/.
+
+    names    globs of records' names (verifier/kernel/mm/*.yaml)
+    against  encodings and codes of the steps: which of them is a function equal to?
+    Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not
+    configure). A function that cannot be lifted is incomplete.
+    """
+    match_all("function", names, sorted(load_functions()))
+    functions = functions_for(variant, names)
+    if not functions:
+        return ()
+    builds = load_builds()
+    build = build_for(builds, variant)
+    if build is None:
+        raise UsageError(f"no kernel build stands for variant {variant}")
+    opened = open_tree(tree)
+    built, _, _ = build_library(opened.path, build, cache)
+    configured = configure(opened, build, find_toolchain(), cache)
+    return tuple(judge_build(configured, built, load_library(), variant, functions, against,
+                             backend=backend, timeout=timeout, cache=cache, progress=progress))
+
+
+def judge_of_variants(
+    tree: Path, variants: Iterable[str], names: Sequence[str], **given: Any
+) -> tuple[MmResult, ...]:
+    """`judge_functions` for each variant that has functions of these names."""
+    return tuple(result for variant in variants if functions_for(variant, names)
+                 for result in judge_functions(tree, variant, **given, names=[
+                     f.name for f in functions_for(variant, names)]))
+
+
+def verdict_words(results: Iterable[MmResult]) -> list[str]:
+    """The verdicts, as the words that exit codes have: proved, refuted, incomplete and so on."""
+    return [word(result.found) for result in results]
