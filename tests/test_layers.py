@@ -28,7 +28,8 @@ PACKAGE = ROOT / "verifier"
 ROOMS = (
     "base", "language", "engine", "model", "prove", "search", "run", "kernel/tree", "kernel/llvm",
     "kernel/asm", "kernel/conform",
-    "kernel/claims", "kernel/mm", "kernel/replay", "kernel/sites", "meeting", "patches", "evidence",
+    "kernel/claims", "kernel/mm", "kernel/replay", "kernel/sites", "meeting", "meeting/mm",
+    "patches", "evidence",
     "evidence/certify", "evidence/mutate",
     "evidence/table", "report",
     "commands", "",

@@ -29,7 +29,6 @@ from verifier.engine.answers import Sat, Undecided
 from verifier.kernel.conform import laws, questions, session
 from verifier.kernel.conform.results import Contradicted, Equal
 from verifier.kernel.mm import compiled as mm_compiled
-from verifier.kernel.mm import session as mm_session
 from verifier.kernel.mm.functions import MmFunction
 from verifier.kernel.mm.read_functions import load_functions
 from verifier.kernel.replay import emulated, emulated_build, native
@@ -47,6 +46,7 @@ from verifier.kernel.tree.shapes import Shape, load_shapes
 from verifier.kernel.tree.toolchain import Toolchain, stamp
 from verifier.kernel.tree.tree import Tree, identify, open_tree
 from verifier.language import read_yaml
+from verifier.meeting.mm import session as mm_session
 from verifier.model.arch import Layout, data_folder
 from verifier.model.laws import Law
 
@@ -521,7 +521,8 @@ def test_what_was_found_on_a_tree_is_told_again_until_something_changes(
         "the compiler": another_clang,
         **{option: partial(words.extend, option.split()) for option in (
             "-v", "--timeout 3", "--build x86_64", "--mail",
-            "--no-atomicity --no-functions --helper pte_d*" if command == "conform" else "--law *swap-soft*")},
+            "--no-atomicity --no-functions --helper pte_d*" if command == "conform"
+            else "--law *swap-soft*")},
     }
     again = said(*words)
     assert (again.stdout, again.exit_code) == (first.stdout, 0) and "same tree" in again.stderr

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from verifier.base.errors import SpecError, Where
-from verifier.kernel.mm import judge, session
 from verifier.kernel.mm.functions import Condition, MmFunction, Stub
-from verifier.kernel.mm.judge import MmResult, functions_for
 from verifier.kernel.mm.read_functions import HERE, load_functions
-from verifier.kernel.mm.report import function_lines, function_rows
-from verifier.kernel.mm.session import judge_functions
 from verifier.kernel.mm.wrapper import wrapper_file
 from verifier.language.read_yaml import Source
+from verifier.meeting.mm import judge, session
+from verifier.meeting.mm.judge import MmResult, functions_for
+from verifier.meeting.mm.report import function_lines, function_rows
+from verifier.meeting.mm.session import judge_functions
 
 TREE = os.environ.get("KERNEL_TREE")
 needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")

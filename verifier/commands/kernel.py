@@ -156,8 +156,8 @@ def conform_command(
     from verifier.kernel.conform.report import as_json, as_junit, as_text
     from verifier.kernel.conform.session import conform, exit_code, layouts
     from verifier.kernel.mm.read_functions import load_functions
-    from verifier.kernel.mm.report import function_cases, function_lines, function_rows
-    from verifier.kernel.mm.session import judge_of_variants, verdict_words
+    from verifier.meeting.mm.report import function_cases, function_lines, function_rows
+    from verifier.meeting.mm.session import judge_of_variants, verdict_words
 
     files = {"--json": json_file, "--junit": junit_file}
     open_outputs(files)

@@ -190,7 +190,8 @@ def conform(
     unbuilt = []
     asked = layouts(variants, arch_dir)
     names = {name for layout in asked for name in layout.helpers()}
-    match_all("helper", helpers, sorted({*names, *(shape.helper for shape in load_shapes()), *others}))
+    shapes = (shape.helper for shape in load_shapes())
+    match_all("helper", helpers, sorted({*names, *shapes, *others}))
     for layout in asked:
         found = (
             named_build(builds, build)

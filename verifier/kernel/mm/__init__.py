@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Functions of the kernel's mm/, lifted whole, and held against the steps of specs/."""
+"""Functions of the kernel's mm/, lifted whole."""

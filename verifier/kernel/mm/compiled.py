@@ -19,9 +19,10 @@ from verifier.kernel.llvm.read_module import Module, parse_module
 from verifier.kernel.mm.functions import MmFunction
 from verifier.kernel.mm.wrapper import wrapper_file
 from verifier.kernel.tree.build_store import cache_folder, entry
-from verifier.kernel.tree.compile import compile_file, read_by_compiler, run_in
-from verifier.kernel.tree.configure import Configured
-from verifier.kernel.tree.toolchain import first_error
+from verifier.kernel.tree.compile import compile_file
+from verifier.kernel.tree.compiler import Configured, read_by_compiler, run_in
+from verifier.kernel.tree.toolchain import first_error, stamp
+from verifier.kernel.tree.tree import header_names
 
 __all__ = ["CompiledFile", "compile_functions"]
 
@@ -52,7 +53,7 @@ def compile_functions(
     text, _ = wrapper_file(str(source), functions)
     folder = entry(
         cache or cache_folder(), f"{configured.key}-mm",
-        [configured.rests_on, configured.build, text],
+        [configured.rests_on, configured.build, text, stamp(_opt(configured)), _names(configured)],
         lambda part: _compile(configured, source, functions, part), configured.origin,
     )
     refused = json.loads((folder / "refused.json").read_text(encoding="utf-8"))
@@ -100,8 +101,19 @@ def _refused(source: str, functions: Sequence[MmFunction], errors: str) -> dict[
     return found
 
 
+def _opt(configured: Configured) -> str:
+    """The opt that belongs to the build's clang."""
+    return configured.command[0].replace("clang", "opt")
+
+
+def _names(configured: Configured) -> str:
+    """Which files there are that the file may include: a new one may hide another."""
+    kernel = configured.build.kernel
+    return header_names(configured.tree, ("include", f"arch/{kernel}/include", "mm", "fs/proc"))
+
+
 def _optimised(configured: Configured, part: Path) -> None:
-    opt = configured.command[0].replace("clang", "opt")
+    opt = _opt(configured)
     done = run_in(configured, [opt, "-S", f"-passes={_PASSES}", str(part / "plain.ll"),
                                "-o", str(part / "mm.ll")], part)
     if done.returncode:

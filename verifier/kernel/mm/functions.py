@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from verifier.language.read_yaml import Source
 
-__all__ = ["Argument", "Calls", "Condition", "MmFunction", "Stub", "World"]
+__all__ = ["Argument", "Calls", "Condition", "MmFunction", "Stub", "MmWorld"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class MmWorld:
     """What wrappers share.
 
     flags     visible state -> the bit of page->flags that it is
@@ -108,7 +108,7 @@ class MmFunction:
     function: str
     transition: str
     level: str
-    world: World
+    world: MmWorld
     tracks_new: bool
     vmas: Mapping[str, str]
     arguments: tuple[Argument, ...]

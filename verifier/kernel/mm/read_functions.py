@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from verifier.base.errors import SpecError
-from verifier.kernel.mm.functions import Argument, Calls, Condition, MmFunction, Stub, World
+from verifier.kernel.mm.functions import Argument, Calls, Condition, MmFunction, MmWorld, Stub
 from verifier.language.read_yaml import Items, Source, Table, read_yaml
 
 __all__ = ["load_calls", "load_functions"]
@@ -18,8 +18,8 @@ __all__ = ["load_calls", "load_functions"]
 HERE = Path(__file__).parent
 SHOWN = "verifier/kernel/mm"
 _KEYS = ("function", "transition", "level", "tracks", "world", "variants", "vmas", "entries",
-         "truths", "words", "page", "free", "before", "call", "stubs", "own", "always", "never", "where",
-         "outside", "unreached", "compare", "result")
+         "truths", "words", "page", "free", "before", "call", "stubs", "own", "always", "never",
+         "where", "outside", "unreached", "compare", "result")
 _LEVELS = ("pte", "pmd")
 
 
@@ -42,7 +42,7 @@ def load_functions(folder: Path = HERE) -> Mapping[str, MmFunction]:
 
 
 @lru_cache
-def load_calls(folder: Path = HERE) -> tuple[Mapping[str, World], Calls]:
+def load_calls(folder: Path = HERE) -> tuple[Mapping[str, MmWorld], Calls]:
     """The worlds, and what is called."""
     table = read_yaml(folder / "calls.yaml", f"{SHOWN}/calls.yaml")
     table.only(("worlds", "nothing", "stubs"), "the file")
@@ -55,9 +55,9 @@ def load_calls(folder: Path = HERE) -> tuple[Mapping[str, World], Calls]:
     )
 
 
-def _world(name: str, record: Table) -> World:
+def _world(name: str, record: Table) -> MmWorld:
     record.only(("flags", "vma", "never", "set_up", "premises"), f"world {name}")
-    return World(name, _reasons(record, "flags"), _reasons(record, "vma"),
+    return MmWorld(name, _reasons(record, "flags"), _reasons(record, "vma"),
                  _reasons(record, "never"), record.need("set_up", Source, "a world").text,
                  _conditions(record, "premises"))
 
@@ -91,7 +91,7 @@ def _stub(name: str, record: Table) -> Stub:
 
 
 def _function(
-    name: str, record: Table, worlds: Mapping[str, World], calls: Calls
+    name: str, record: Table, worlds: Mapping[str, MmWorld], calls: Calls
 ) -> MmFunction:
     record.only(_KEYS, f"function {name}")
     file, _, function = record.text("function", "a function").partition(":")
@@ -133,7 +133,7 @@ def _stubs(record: Table, calls: Calls) -> tuple[Stub, ...]:
 
 
 def _arguments(
-    record: Table, world: World, vmas: Mapping[str, str], level: str
+    record: Table, world: MmWorld, vmas: Mapping[str, str], level: str
 ) -> tuple[Argument, ...]:
     """The wrapper's parameters: entries, inputs, the page, vmas with their mm, and what is free."""
     found = [Argument("entry", name, f"{level}_t *{name}", role)

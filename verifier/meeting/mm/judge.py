@@ -36,12 +36,12 @@ from verifier.kernel.mm.compiled import CompiledFile, compile_functions
 from verifier.kernel.mm.functions import Calls, MmFunction
 from verifier.kernel.mm.lifted import lift_function
 from verifier.kernel.mm.read_functions import load_calls, load_functions
-from verifier.kernel.mm.spec_side import process_names, spec_side
-from verifier.kernel.tree.configure import Configured
+from verifier.kernel.tree.compiler import Configured
+from verifier.meeting.mm.spec_side import process_names, spec_side
 from verifier.prove.obligations import Group
 from verifier.run.library import Library
 
-__all__ = ["Compared", "MmResult", "Sides", "functions_for", "judge_build"]
+__all__ = ["MmComparison", "MmResult", "Sides", "functions_for", "judge_build"]
 
 WORDS = {"proved": "equal", "refuted": "differs"}
 
@@ -56,7 +56,7 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MmComparison:
     """What is compared, by name, and what a comparison rests on.
 
     given    what is taken for given, by name
@@ -77,7 +77,7 @@ class MmResult:
     variant: str
     function: MmFunction
     group: Group
-    found: Verdict[Compared]
+    found: Verdict[MmComparison]
     notes: tuple[str, ...]
     seconds: float
 
@@ -140,7 +140,7 @@ def _judged(
     calls: Calls, group: Group, backend: Backend,
 ) -> MmResult:
     start = time.perf_counter()
-    verdict: Verdict[Compared]
+    verdict: Verdict[MmComparison]
     if isinstance(compiled, str):
         verdict = ClaimUnknown(compiled.splitlines()[0])
     elif function.name in compiled.refused:
@@ -158,7 +158,7 @@ def _judged(
 def _question(
     function: MmFunction, module: Module, built: LiftedBuild, library: Library, calls: Calls,
     group: Group, setting: Setting,
-) -> ClaimQuestion[Compared]:
+) -> ClaimQuestion[MmComparison]:
     """That both sides are equal, over an algebra."""
     alg = setting.alg
     model = library.model(group.variant, group.encoding, group.level)
@@ -177,13 +177,13 @@ def _question(
     given = {**spec.given, **{f"outside {u.reason}": alg.neg(u.condition) for u in lifted.outside}}
     return ClaimQuestion(
         tuple(given.values()), lifted.undefined, alg.neg(alg.all(*same)),
-        Compared(sides, given, dict(spec.effects), lifted.notes),
+        MmComparison(sides, given, dict(spec.effects), lifted.notes),
     )
 
 
 def _not_beside_the_point(
-    function: MmFunction, verdict: ClaimHolds[Compared], backend: Backend
-) -> Verdict[Compared]:
+    function: MmFunction, verdict: ClaimHolds[MmComparison], backend: Backend
+) -> Verdict[MmComparison]:
     """Incomplete where what the step is there for is not within what is given.
 
     An effect of the step that is not has to be named by the record, and one that is named must not
@@ -201,6 +201,6 @@ def _not_beside_the_point(
     return verdict
 
 
-def differing(found: ClaimFails[Compared]) -> dict[str, Sides]:
+def differing(found: ClaimFails[MmComparison]) -> dict[str, Sides]:
     """What differs for the values that refute."""
     return {name: s for name, s in found.shown.sides.items() if s.kernel != s.spec}

@@ -9,7 +9,7 @@ from typing import Any
 
 from verifier.kernel.conform.decide import ClaimFails
 from verifier.kernel.conform.fields import entry_text
-from verifier.kernel.mm.judge import MmResult, Sides, differing
+from verifier.meeting.mm.judge import MmResult, Sides, differing
 from verifier.model.arch import Layout
 
 __all__ = ["function_cases", "function_lines", "function_rows"]

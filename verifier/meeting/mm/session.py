@@ -9,13 +9,16 @@ from typing import Any
 
 from verifier.base.errors import UsageError, match_all
 from verifier.kernel.conform.decide import word
-from verifier.kernel.conform.session import build_library
-from verifier.kernel.mm.judge import MmResult, functions_for, judge_build
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.mm.read_functions import load_functions
 from verifier.kernel.tree.builds import build_for, load_builds
-from verifier.kernel.tree.configure import configure
+from verifier.kernel.tree.compile import compile_build
+from verifier.kernel.tree.configure import configure, patched
+from verifier.kernel.tree.overlay import Overlay
+from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree
+from verifier.meeting.mm.judge import MmResult, functions_for, judge_build
 from verifier.run.library import load_library
 
 __all__ = ["judge_functions", "judge_of_variants", "verdict_words"]
@@ -25,14 +28,15 @@ TODAY = (("page-flag", "today"),)
 
 def judge_functions(
     tree: Path, variant: str, names: Sequence[str] = ("*",),
-    against: Sequence[tuple[str, str]] = TODAY, *, backend: str = "bits",
-    timeout: float | None = 60, cache: Path | None = None,
+    against: Sequence[tuple[str, str]] = TODAY, *, overlay: Overlay | None = None,
+    backend: str = "bits", timeout: float | None = 60, cache: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[MmResult, ...]:
     """Hold functions of a tree's mm/ against the steps of specs/.
 
     names    globs of records' names (verifier/kernel/mm/*.yaml)
     against  encodings and codes of the steps: which of them is a function equal to?
+    overlay  files of the tree as a patch has them
     Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not
     configure). A function that cannot be lifted is incomplete.
     """
@@ -44,9 +48,11 @@ def judge_functions(
     build = build_for(builds, variant)
     if build is None:
         raise UsageError(f"no kernel build stands for variant {variant}")
-    opened = open_tree(tree)
-    built, _, _ = build_library(opened.path, build, cache)
-    configured = configure(opened, build, find_toolchain(), cache)
+    configured = configure(open_tree(tree), build, find_toolchain(), cache)
+    if overlay is not None:
+        configured = patched(configured, overlay, cache)
+    shapes = load_shapes()
+    built = LiftedBuild(compile_build(configured, shapes, cache), shapes)
     return tuple(judge_build(configured, built, load_library(), variant, functions, against,
                              backend=backend, timeout=timeout, cache=cache, progress=progress))
 
