@@ -39,9 +39,12 @@ TOOLS = {
     "z3": {"engine/terms"}, "pysat": {"engine/sat"}, "bitwuzla": {"engine/smt_solvers"},
     "cvc5": {"engine/smt_solvers"}, "yaml": {"language/read_yaml"}, "rich": {"commands/execute"},
     "click": {"cli", "commands"},
-    "tree_sitter": {"kernel/sites/scan"}, "tree_sitter_c": {"kernel/sites/scan"},
+    "tree_sitter": {"kernel/sites/scan", "kernel/sites/definitions"},
+    "tree_sitter_c": {"kernel/sites/scan"},
     "llvmlite": {"kernel/replay/native"},
-    "junitparser": {"report/junit", "report/certified", "kernel/conform/report"},
+    "junitparser": {
+        "report/junit", "report/patch_machines", "report/certified", "kernel/conform/report",
+    },
 }
 
 

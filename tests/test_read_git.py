@@ -119,7 +119,7 @@ def test_what_is_no_range(tree: Path, word: str, said: str) -> None:
 
 def test_a_range_stands_alone(tree: Path) -> None:
     with pytest.raises(UsageError, match="a range of commits stands alone"):
-        read_series(["HEAD", "HEAD~1"], tree)
+        read_series(["HEAD", "HEAD~1"], lambda: tree)
 
 
 def test_no_repository(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_a_file_of_100_megabytes(tmp_path: Path) -> None:
         file.write(DIFF.encode())
         file.truncate(100 << 20)
     with pytest.raises(PatchError, match="more than 32 MByte"):
-        read_series([str(big)], tmp_path)
+        read_series([str(big)], lambda: tmp_path)
     (tmp_path / "mm").mkdir()
     with (tmp_path / "mm" / "x.c").open("wb") as file:
         file.truncate(100 << 20)
@@ -263,7 +263,7 @@ def test_a_fifo_and_a_folder_are_no_patches(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "."):
         with pytest.raises(UsageError, match="cannot be read as a patch"):
-            read_series([str(tmp_path / name)], tmp_path)
+            read_series([str(tmp_path / name)], lambda: tmp_path)
 
 
 def test_links_of_the_tree_are_not_followed(tmp_path: Path) -> None:
@@ -434,8 +434,8 @@ def test_what_git_show_prints() -> None:
 def test_several_files_are_one_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("1.patch", "2.patch"):
         (tmp_path / name).write_text(mail(f"[PATCH] {name}"))
-    found = read_series([str(tmp_path / "2.patch"), str(tmp_path / "1.patch")], tmp_path)
+    found = read_series([str(tmp_path / "2.patch"), str(tmp_path / "1.patch")], lambda: tmp_path)
     assert [patch.subject for patch in found.patches] == ["2.patch", "1.patch"]
     monkeypatch.setattr(reading, "MOST_PATCHES", 1)
     with pytest.raises(UsageError, match="more than 1 patches"):
-        read_series([str(tmp_path / "2.patch"), str(tmp_path / "1.patch")], tmp_path)
+        read_series([str(tmp_path / "2.patch"), str(tmp_path / "1.patch")], lambda: tmp_path)

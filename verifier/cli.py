@@ -32,6 +32,7 @@ _COMMANDS = {
     "table": ("verifier.commands.look", "table_command"),
     "conform": ("verifier.commands.kernel", "conform_command"),
     "laws": ("verifier.commands.kernel", "laws_command"),
+    "check-patch": ("verifier.commands.check_patch", "check_patch_command"),
     "sites": ("verifier.commands.sites", "sites_command"),
 }
 _COMPLETION = "_PTEPROOF_COMPLETE"  # set by a shell that completes words: click's own matter

@@ -31,6 +31,7 @@ __all__ = [
     "Site",
     "judge",
     "load_claims",
+    "status_of",
 ]
 
 USES = ("call", "macro", "value")  # kinds of occurrences that do something to an entry or read it
@@ -75,6 +76,13 @@ class SiteClaims:
         there = {(site.use.file, site.use.function) for site in sites}
         return sorted((self.rows.keys() | self.out.keys()) - there)
 
+    def spoken_of(self) -> set[Place]:
+        """Every function of the kernel that the catalogue or specs/sites.yaml names."""
+        sites = [row.site for row in self.catalogue.rows() if not row.of_hardware]
+        sites += [site for uses in self.catalogue.uses.values() for site in uses]
+        found = {(file, name) for file, colon, name in (s.partition(":") for s in sites) if colon}
+        return found | self.rows.keys() | self.out.keys()
+
     def of(self, place: Place) -> tuple[str, ...]:
         """The rows that are about a function."""
         named = [row.number for row in self.catalogue.rows() if row.site == ":".join(place)]
@@ -96,14 +104,14 @@ def judge(claims: SiteClaims, found: Iterable[Occurrence]) -> Iterator[Site]:
         elif use.kind in USES:
             place = use.file, use.function
             if place not in known:
-                known[place] = _judge_function(claims, place)
+                known[place] = status_of(claims, place)
             yield Site(use, kind, *known[place])
 
 
-def _judge_function(
+def status_of(
     claims: SiteClaims, place: Place
 ) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
-    """Status, rows, what models them, and the reason where nothing does."""
+    """Status of a function, its rows, what models them, and the reason where nothing does."""
     if place in claims.out:
         return OUT, (), (), claims.out[place]
     numbers = claims.of(place)

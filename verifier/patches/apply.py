@@ -23,6 +23,10 @@ Contents = Callable[[str], bytes | None]  # path in the tree -> its bytes, None:
 class ApplyError(PatchError):
     """A patch does not apply: the message names the file, the hunk and why."""
 
+    def on(self, base: str) -> ApplyError:
+        """The same error with what the patch was applied to."""
+        return ApplyError(self.where, f"{self.message} ({base})")
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:

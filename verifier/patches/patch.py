@@ -45,7 +45,7 @@ class PatchError(UsageError):
 
     def __init__(self, where: str, message: str) -> None:
         super().__init__(f"{one_line(where)}: {one_line(message)}")
-        self.where = where
+        self.where, self.message = where, message
 
 
 @dataclass(frozen=True, slots=True)

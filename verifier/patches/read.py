@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from verifier.base.errors import UsageError
@@ -22,11 +22,11 @@ STANDARD_INPUT = "standard input"
 _COMMIT = re.compile(rb"^commit ([0-9a-f]{40}|[0-9a-f]{64})(?: \(.*\))?$", re.MULTILINE)
 
 
-def read_series(words: Sequence[str], tree: Path) -> Series:
+def read_series(words: Sequence[str], tree: Callable[[], Path]) -> Series:
     """The patches that the words of a command line name, one behind the other.
 
     A word is a file, `-` for standard input, or else a commit or a range of commits of the tree's
-    own repository. A range stands alone.
+    own repository. A range stands alone. Only then the tree is asked for.
 
     Raises UsageError where a source is missing or has no patch in it.
     """
@@ -41,7 +41,7 @@ def read_series(words: Sequence[str], tree: Path) -> Series:
 
             if len(words) > 1:
                 raise UsageError(f"{one_line(word)}: no such file; a range of commits stands alone")
-            return read_range(word, tree)
+            return read_range(word, tree())
     patches = tuple(patch for series in found for patch in series.patches)
     if len(patches) > MOST_PATCHES:
         raise UsageError(f"more than {MOST_PATCHES} patches")

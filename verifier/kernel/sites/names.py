@@ -35,6 +35,23 @@ class Wanted:
                 return kind
         raise KeyError(helper)
 
+    @cached_property
+    def _covered(self) -> re.Pattern[str]:
+        words = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+        globs = (re.split(r"(\*\*/|\*|\?|\[[^\]]*\])", glob) for glob in self.files)
+        return re.compile("|".join(
+            "".join(words.get(part, part if part.startswith("[") else re.escape(part))
+                    for part in glob) for glob in globs))
+
+    def covers(self, path: str) -> bool:
+        """Is a file of this name one of those that are read?
+
+        >>> wanted = Wanted({}, ("mm/**/*.[ch]", "fs/proc/*.[ch]"))
+        >>> [wanted.covers(f) for f in ("mm/x.c", "mm/a/x.h", "fs/proc/a/x.c", "xmm/x.c", "mm/x.S")]
+        [True, True, False, False, False]
+        """
+        return self._covered.fullmatch(path) is not None
+
     def find_files(self, tree: Path) -> Iterator[Path]:
         """The regular files of a tree that are read, by name. Symbolic links are left out."""
         found = {path for glob in self.files for path in tree.glob(glob)}

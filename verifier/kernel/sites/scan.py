@@ -22,7 +22,17 @@ from verifier.kernel.sites.names import Wanted
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-__all__ = ["KINDS", "Occurrence", "scan_text", "scan_tree"]
+__all__ = [
+    "DIRECTIVE",
+    "KINDS",
+    "MOST_BYTES",
+    "Occurrence",
+    "c_parser",
+    "function_name",
+    "readings",
+    "scan_text",
+    "scan_tree",
+]
 
 # What an occurrence can be. A `call` is one in a function's body; `macro` is one in a macro's body;
 # a `value` is a function that is named and not called; `variable` is a variable or a label that has
@@ -50,7 +60,7 @@ _ATTRIBUTES = re.compile(
     rb"|nokprobe_inline|noinstr|__no_kcsan|__inittext|__flatten|__used|__pure)\b"
 )
 # A directive with the lines that it is continued on.
-_DIRECTIVE = re.compile(
+DIRECTIVE = re.compile(
     rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif|else|endif)\b(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE
 )
 _KEYWORDS = frozenset(
@@ -81,7 +91,7 @@ def scan_tree(tree: Path, wanted: Wanted) -> Iterator[Occurrence]:
 
     UsageError where the parser is not installed.
     """
-    parser = _parser()
+    parser = c_parser()
     for path in wanted.find_files(tree):
         text = read_regular(path, MOST_BYTES + 1)
         if wanted.pattern.search(text):
@@ -96,10 +106,11 @@ def scan_text(file: str, text: bytes, wanted: Wanted) -> list[Occurrence]:
     >>> [(o.function, o.kind, o.line) for o in scan_text("a.c", text, wanted)]
     [('f', 'call', 2)]
     """
-    return list(_scan(_parser(), file, text, wanted))
+    return list(_scan(c_parser(), file, text, wanted))
 
 
-def _parser() -> Parser:
+def c_parser() -> Parser:
+    """A parser of C. UsageError where it is not installed."""
     try:
         import tree_sitter_c
         from tree_sitter import Language, Parser
@@ -114,11 +125,11 @@ def _scan(parser: Parser, file: str, text: bytes, wanted: Wanted) -> Iterator[Oc
     if not hits:
         return
     readable = len(text) <= MOST_BYTES and b"\0" not in text
-    readings = list(_readings(parser, text)) if readable else []
+    roots = list(readings(parser, text)) if readable else []
     for hit in hits:
         helper = hit.group().decode()
         found = None
-        for root in readings:
+        for root in roots:
             found = _what(root, hit.start(), hit.end(), helper)
             if found is not None:
                 break
@@ -133,14 +144,14 @@ def _scan(parser: Parser, file: str, text: bytes, wanted: Wanted) -> Iterator[Oc
         )
 
 
-def _readings(parser: Parser, text: bytes) -> Iterator[Node]:
+def readings(parser: Parser, text: bytes) -> Iterator[Node]:
     """The text's tree, and that of the text with both ways of each #if.
 
     Places are those of the text in both.
     """
     plain = _ATTRIBUTES.sub(_blank, text)
     yield parser.parse(plain).root_node
-    yield parser.parse(_DIRECTIVE.sub(_blank, plain)).root_node
+    yield parser.parse(DIRECTIVE.sub(_blank, plain)).root_node
 
 
 def _blank(found: re.Match[bytes]) -> bytes:
@@ -157,12 +168,12 @@ def _what(root: Node, start: int, end: int, helper: str) -> tuple[str, str, byte
     if node is None:
         return None
     if node.type == "comment":
-        return "comment", _function(node) or "", node.text or b""
+        return "comment", function_name(node) or "", node.text or b""
     if _broken(node):
         return None
     if node.type == "preproc_arg":
         return _in_macro(node, start)
-    function = _function(node)
+    function = function_name(node)
     if function is None:
         return None
     kind = _kind(node, helper)
@@ -231,7 +242,7 @@ def _is_local(node: Node, helper: str) -> bool:
     )
 
 
-def _function(node: Node) -> str | None:
+def function_name(node: Node) -> str | None:
     """The function that a node stands in, "" outside of all; None where its name is none."""
     above: Node | None = node
     while above is not None and above.type != "function_definition":
