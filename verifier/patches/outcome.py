@@ -177,7 +177,8 @@ class SeriesOutcome:
 
 
 def exit_of_series(patches: Iterable[PatchOutcome]) -> Exit:
-    """0: nothing was found broken, or nothing of ours is touched; 1: something is broken; 3: not known.
+    """0: nothing was found broken, or nothing that is checked is touched; 1: something is broken;
+    3: not all is known.
 
     >>> exit_of_series([PatchOutcome("a", "a"), PatchOutcome("b", "b", incomplete=("x",))])
     <Exit.OPEN: 3>

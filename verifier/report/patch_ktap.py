@@ -48,7 +48,8 @@ def cases(patch: PatchOutcome, all_broken: bool) -> Iterator[tuple[Finding, bool
     found = list(findings(patch, all_broken))
     yield from ((one, one.level == "note" and not one.before) for one in found)
     if not found:
-        yield Finding("note", "patch", "nothing was found broken", "", 0, "nothing was found broken"), True
+        text = "nothing was found broken"
+        yield Finding("note", "patch", text, "", 0, text), True
 
 
 def _directive(one: Finding, ok: bool) -> str:
