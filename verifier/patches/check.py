@@ -2,7 +2,7 @@
 """A series of patches, checked one after the other: each against what those before it made.
 
 Texts are compared here: functions that specs/ speaks of, and uses of helpers. Whoever lifts code is
-handed in as a `Judge`. The tree is only read.
+handed in as a `PatchJudge`. The tree is only read.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from verifier.patches.patch import Edited, Hunk, Patch, Series
 from verifier.patches.paths import read_in_tree
 from verifier.patches.scope import BUILD, HEADER, touched_paths
 
-__all__ = ["Judge", "Judged", "check_series"]
+__all__ = ["PatchJudge", "LiftedOutcome", "check_series"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class LiftedOutcome:
     """What lifting says of the helpers that a patch can reach."""
 
     helpers: tuple[HelperOutcome, ...] = ()
@@ -46,13 +46,13 @@ class Judged:
     incomplete: tuple[str, ...] = ()
 
 
-class Judge(Protocol):
+class PatchJudge(Protocol):
     """Whoever lifts the kernel's code before and after a patch.
 
     before, after  the files that differ from the tree's then
     """
 
-    def helpers(self, before: Edited, after: Edited, paths: Sequence[str]) -> Judged:
+    def helpers(self, before: Edited, after: Edited, paths: Sequence[str]) -> LiftedOutcome:
         """The helpers that can be compiled with these files."""
 
     def functions(
@@ -62,7 +62,7 @@ class Judge(Protocol):
 
 
 def check_series(
-    series: Series, tree: Tree, claims: SiteClaims, judge: Judge,
+    series: Series, tree: Tree, claims: SiteClaims, judge: PatchJudge,
     watch: Callable[[str], None] = lambda _: None,
 ) -> SeriesOutcome:
     """What becomes of each patch of a series.
@@ -87,7 +87,7 @@ def _contents(tree: Tree, state: Edited) -> Contents:
 
 
 def _check(
-    patch: Patch, state: Edited, tree: Tree, claims: SiteClaims, judge: Judge,
+    patch: Patch, state: Edited, tree: Tree, claims: SiteClaims, judge: PatchJudge,
 ) -> tuple[PatchOutcome, Edited]:
     before = _contents(tree, state)
     ours = touched_paths(patch.paths())
@@ -113,7 +113,7 @@ def _check(
 
 def _judged(
     outcome: PatchOutcome, code: Sequence[str], state: Edited, after: Edited, tree: Tree,
-    claims: SiteClaims, judge: Judge,
+    claims: SiteClaims, judge: PatchJudge,
 ) -> PatchOutcome:
     """The outcome with what texts and lifting say."""
     old, new = _contents(tree, state), _contents(tree, after)

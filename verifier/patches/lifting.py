@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifier.meeting.touched import TouchedFunction
-from verifier.patches.check import Judged
+from verifier.patches.check import LiftedOutcome
 from verifier.patches.outcome import FunctionOutcome
 from verifier.patches.patch import Edited
 from verifier.patches.scope import HEADER, kind_of
@@ -20,9 +20,9 @@ _OF_HELPERS = ("arch/", "mm/pgtable-generic.c")
 class NotLifted:
     """Nothing is lifted: every function and every header is incomplete by name."""
 
-    def helpers(self, before: Edited, after: Edited, paths: Sequence[str]) -> Judged:
+    def helpers(self, before: Edited, after: Edited, paths: Sequence[str]) -> LiftedOutcome:
         """Incomplete for each file that helpers are compiled with, as its name says."""
-        return Judged(incomplete=tuple(
+        return LiftedOutcome(incomplete=tuple(
             f"{path}: the helpers that are compiled with it are not lifted" for path in paths
             if kind_of(path) == HEADER or path.startswith(_OF_HELPERS)))
 
