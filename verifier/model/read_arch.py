@@ -24,6 +24,7 @@ from verifier.model.arch import (
     source_of,
 )
 from verifier.model.read_like import Whole, read_whole
+from verifier.model.read_versions import WHOLE, of_version
 
 __all__ = ["load_archs", "load_generic", "load_layout"]
 
@@ -33,14 +34,16 @@ _VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features
                  "absent", "one_cpu", "unproved")
 
 
-def load_archs(folder: Path | None = None, only: str = "") -> dict[str, Arch]:
-    """The architectures of a folder by name; with `only`, one of them if one fits.
+def load_archs(
+    folder: Path | None = None, only: str = "", version: str = WHOLE
+) -> dict[str, Arch]:
+    """The architectures of a folder by name, as they are in a version of the kernel.
 
-    `only` is the name of an architecture or of one of its variants. Raises SpecError where a file
-    is wrong, or two files share a variant.
+    With `only`, the name of an architecture or of one of its variants, it is that one if one fits.
+    Raises SpecError where a file is wrong, or two files share a variant.
     """
     folder = _folder(folder)
-    return _load_archs(folder, load_generic(folder), only)
+    return _load_archs(folder, load_generic(folder, version), only, version)
 
 
 def _folder(given: Path | None) -> Path:
@@ -50,12 +53,14 @@ def _folder(given: Path | None) -> Path:
     return folder
 
 
-def _load_archs(folder: Path, generic: Arch | None, only: str) -> dict[str, Arch]:
+def _load_archs(
+    folder: Path, generic: Arch | None, only: str, version: str = WHOLE
+) -> dict[str, Arch]:
     archs: dict[str, Arch] = {}
     read: dict[Path, Whole] = {}
     seen: dict[str, Where] = {}
     for path in _about(folder, only):
-        arch = _read_arch(path, generic, read)
+        arch = _read_arch(path, generic, read, version)
         for variant in arch.variants.values():
             if variant.name in seen:
                 raise SpecError(
@@ -93,14 +98,17 @@ def load_layout(name: str, folder: Path | None = None, overlay: str | None = Non
     return Layout(arch, variant, generic, overlay if overlay in arch.overlays else None)
 
 
-def load_generic(folder: Path) -> Arch | None:
-    """The helpers that all architectures share, where the folder has them."""
+def load_generic(folder: Path, version: str = WHOLE) -> Arch | None:
+    """The helpers that all architectures share in a version, where the folder has them."""
     path = folder / f"{GENERIC}.yaml"
-    return _read_arch(path, None, {}) if os.path.lexists(path) else None
+    return _read_arch(path, None, {}, version) if os.path.lexists(path) else None
 
 
-def _read_arch(path: Path, generic: Arch | None, read: dict[Path, Whole]) -> Arch:
-    table, like = read_whole(path, _shown, _ARCH_KEYS, read)
+def _read_arch(
+    path: Path, generic: Arch | None, read: dict[Path, Whole], version: str
+) -> Arch:
+    whole, like = read_whole(path, _shown, _ARCH_KEYS, read)
+    table = of_version(whole, version)
     name = table.text("arch", "an architecture")
     if name != path.stem:
         raise SpecError(table.at["arch"], f"the file is called {path.stem}, not {name}")

@@ -14,6 +14,7 @@ from verifier.model.catalogue import Catalogue, load_catalogue
 from verifier.model.check import check_model
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_specs import load_spec
+from verifier.model.read_versions import WHOLE
 from verifier.model.spec import PTE, Spec, name_of
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
@@ -118,17 +119,19 @@ class Library:
             gc.enable()
 
 
-def load_library(arch_folder: Path | None = None, spec_folder: Path | None = None) -> Library:
-    """Everything of arch/ and specs/.
+def load_library(
+    arch_folder: Path | None = None, spec_folder: Path | None = None, version: str = WHOLE
+) -> Library:
+    """Everything of arch/, as it is in a version of the kernel, and of specs/.
 
-    With `only`, it has just the architecture of that variant, and no catalogue: enough to look
-    something up.
+    SpecError where a file of either is wrong.
     """
     arch_folder = arch_folder or data_folder("arch")
     spec_folder = spec_folder or data_folder("specs")
-    archs, spec = load_archs(arch_folder), load_spec(spec_folder)
+    archs, spec = load_archs(arch_folder, version=version), load_spec(spec_folder)
     catalogue = load_catalogue(spec_folder, spec.transitions.values(), archs.values())
-    found = Library(archs, load_generic(arch_folder), spec, arch_folder, spec_folder, catalogue)
+    generic = load_generic(arch_folder, version)
+    found = Library(archs, generic, spec, arch_folder, spec_folder, catalogue)
     _check_flushes(found)
     return found
 

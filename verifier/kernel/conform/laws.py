@@ -27,6 +27,7 @@ from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
 from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.tree.builds import build_for, load_builds, named_build
+from verifier.kernel.tree.tree import open_tree
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine
 from verifier.language.parse import parse_function, parse_signature
@@ -34,6 +35,7 @@ from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
 from verifier.model.laws import Law, load_laws
+from verifier.model.read_versions import WHOLE
 
 __all__ = [
     "LawContradicted",
@@ -151,7 +153,8 @@ def judge_laws(
     libraries: dict[str, LiftedBuild] = {}
     results: list[LawResult] = []
     seconds: dict[str, float] = {}
-    asked = layouts(variants, arch_dir)
+    version = WHOLE if tree is None else open_tree(tree).version
+    asked = layouts(variants, arch_dir, version)
     done = 0
     try:
         for layout in asked:

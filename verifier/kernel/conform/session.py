@@ -39,6 +39,7 @@ from verifier.kernel.tree.tree import open_tree
 from verifier.model.arch import Layout, data_folder
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_levels import load_levels
+from verifier.model.read_versions import WHOLE
 
 __all__ = [
     "Conformance",
@@ -81,13 +82,16 @@ class Conformance:
     jails: tuple[tuple[str, str], ...] = ()
 
 
-def layouts(globs: Sequence[str], folder: Path | None = None) -> list[Layout]:
-    """The variants of arch/ whose name, or whose architecture's, matches a glob.
+def layouts(
+    globs: Sequence[str], folder: Path | None = None, version: str = WHOLE
+) -> list[Layout]:
+    """The variants of arch/ whose name, or whose architecture's, matches a glob, as they are in a
+    version of the kernel.
 
     UsageError where none does.
     """
-    archs = load_archs(folder)
-    generic = load_generic(folder or data_folder("arch"))
+    archs = load_archs(folder, version=version)
+    generic = load_generic(folder or data_folder("arch"), version)
     found = [
         Layout(arch, variant, generic)
         for arch in archs.values()
@@ -188,7 +192,7 @@ def conform(
     builds = load_builds()
     chosen: dict[str, list[Layout]] = {}
     unbuilt = []
-    asked = layouts(variants, arch_dir)
+    asked = layouts(variants, arch_dir, opened.version)
     names = {name for layout in asked for name in layout.helpers()}
     shapes = (shape.helper for shape in load_shapes())
     match_all("helper", helpers, sorted({*names, *shapes, *others}))

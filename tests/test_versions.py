@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What arch/ says of one version of the kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from verifier.base.errors import SpecError
+from verifier.language.read_yaml import Table, read_yaml
+from verifier.model.arch import Layout
+from verifier.model.read_arch import load_archs, load_generic
+from verifier.model.read_versions import NEWEST_READ, WHOLE, of_version
+from verifier.run.library import load_library
+
+
+def whole(folder: Path, text: str) -> Table:
+    path = folder / "one.yaml"
+    path.write_text(text)
+    return read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [("6.12.117", ["both", "old"]), ("7.3.3", ["both", "old"]), ("7.3.4", ["both", "new"]),
+     ("7.3.4-rc1", ["both", "new"]), ("7.10", ["both", "new"])],
+)
+def test_a_fact_is_of_the_versions_that_it_says(
+    version: str, found: list[str], tmp_path: Path
+) -> None:
+    text = "h:\n  both: {a: b}\n  old: {a: b, until: 7.3.4}\n  new: {a: b, since: 7.3.4}\n"
+    table = of_version(whole(tmp_path, text), version).need("h", Table, "")
+    assert list(table) == found
+    assert all(dict(table.need(name, Table, "")).keys() == {"a"} for name in found)
+
+
+def test_a_number_is_one_item_of_a_list(tmp_path: Path) -> None:
+    text = "n: [{until: 7.3.4, is: 3}, {since: 7.3.4, is: 7}]\nm: [{until: 7.3.4, is: 1}]\n"
+    table = whole(tmp_path, text)
+    assert dict(of_version(table, WHOLE)) == {"n": 3, "m": 1}
+    assert dict(of_version(table, NEWEST_READ)) == {"n": 7}
+
+
+def test_of_a_helper_with_several_texts_those_of_the_version_are_left(tmp_path: Path) -> None:
+    text = "h:\n  - {until: 7.3.4, body: a}\n  - {since: 7.3.4, body: b}\n  - {variants: c}\n"
+    table = whole(tmp_path, text)
+    for version in (WHOLE, NEWEST_READ):
+        assert isinstance(left := of_version(table, version)["h"], list) and len(left) == 2
+
+
+def test_a_field_that_is_gone_reads_as_zero_and_is_shared_by_none(tmp_path: Path) -> None:
+    text = ("fields:\n  A: {bits: 3, until: 7.3.4}\n  B: {bits: 3, shares: [A, C]}\n"
+            "  C: {bits: 3}\n")
+    table = of_version(whole(tmp_path, text), NEWEST_READ)
+    assert dict(table.need("constants", Table, "")) == {"A": 0}
+    fields = table.need("fields", Table, "")
+    assert list(fields) == ["B", "C"]
+    assert fields.need("B", Table, "").texts("shares", "") == ("C",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("n: {a: 1, since: soon}", "one.yaml:1:18.*must be a version"),
+        ("n: {a: 1, until: [x]}", "one.yaml:1:18.*must be a version"),
+        ("n: [{is: 1}, {is: 2}]", "one.yaml:1:4.*several values"),
+        ("n: [{is: 1}, {a: 2}]", "one.yaml:1:4.*several values"),
+    ],
+)
+def test_what_is_wrong_is_one_error_with_its_place(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=said):
+        of_version(whole(tmp_path, f"{text}\n"), WHOLE)
+
+
+def test_a_version_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no version"):
+        of_version(whole(tmp_path, "n: 1\n"), "next")
+
+
+def test_no_bound_is_left_in_what_is_loaded_and_every_layout_of_the_newest_is_whole() -> None:
+    """The texts of every variant type as they are in the newest version that was read."""
+    archs, generic = load_archs(version=NEWEST_READ), load_generic(FOLDER, NEWEST_READ)
+    for arch in archs.values():
+        for variant in arch.variants.values():
+            Layout(arch, variant, generic).check()
+
+
+def test_x86_has_a_bit_more_in_the_newest() -> None:
+    old, new = (load_archs(only="x86", version=version)["x86"] for version in (WHOLE, NEWEST_READ))
+    assert "DEVMAP" in old.fields and "DEVMAP" not in new.fields
+    assert new.constants["DEVMAP"] == 0 and "DEVMAP" not in old.constants
+
+
+def test_what_is_proved_is_about_the_version_that_specs_describes() -> None:
+    assert load_library().generic == load_generic(FOLDER, WHOLE)
+
+
+FOLDER = load_library().arch_folder
