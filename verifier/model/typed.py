@@ -7,7 +7,7 @@ must not see does not load.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Protocol
@@ -415,10 +415,13 @@ class Model:
             )
         return self._cache[key]
 
-    def typed(self) -> list[Function]:
-        """All functions that were typed so far, and those that read components of entries."""
+    def typed(self, without: Collection[str] = ()) -> list[Function]:
+        """All functions that were typed so far, and those that read components of entries; none of
+        the sections `without`.
+        """
         read = [self.reading(view, level) for prop in self.spec.properties.values()
                 for view in prop.compares.values()
                 for level in (self.base, self.level)]
         events = [f for _, when, after in self._events.values() for f in (when, after)]
-        return [*self._functions.values(), *self._cache.values(), *events, *read]
+        named = [one for (section, *_), one in self._functions.items() if section not in without]
+        return [*named, *self._cache.values(), *events, *read]

@@ -38,8 +38,8 @@ from verifier.prove.bits_way import (
     step_move,
 )
 from verifier.prove.builder import Builder
-from verifier.prove.obligations import Group, Question
-from verifier.prove.results import Move
+from verifier.prove.obligations import Aim, Group, Question
+from verifier.prove.results import Move, Proved
 
 __all__ = ["Difference", "Differences", "Pair", "here", "lucks", "own"]
 
@@ -126,16 +126,24 @@ class Differences:
         self.old = _Side(pair.old, "old ", self._builder(pair.old, lambda n,
                                                          k: inputs(f"old {n}" if own(n) else n, k)))
         self.new = _Side(pair.new, "", self._builder(pair.new, inputs))
-        self.alike = self._builder(pair.old, inputs)
+        self._provers: dict[Model, GroupProver] = {}
+        self.alike = self._prover(pair.old).builder
         self._names = {name for name, _ in names[0]}
 
     def against(self, new: Model) -> Differences:
         """The same old side with another new one, over the same graph, solver and state."""
         found = copy(self)
         found.pair = replace(self.pair, new=new)
+        found._provers = {self.pair.old: self._prover(self.pair.old)}
         builder = self.new.builder
         found.new = _Side(new, "", builder.with_model(new, new.memory(self.graph, builder.fresh)))
         return found
+
+    def _prover(self, model: Model) -> GroupProver:
+        """Who decides what one side's steps lead to, each under the same inputs."""
+        if model not in self._provers:
+            self._provers[model] = GroupProver(model, self.group, self.graph, self.solver)
+        return self._provers[model]
 
     def _builder(self, model: Model, fresh: Fresh) -> Builder[Word, int]:
         return Builder(model, self.group, self.graph, fresh)
@@ -171,17 +179,19 @@ class Differences:
 
     def _effects(self, mine: Callable[[str, str], bool]) -> Iterator[Difference]:
         """What the step is there for: does some state still lead there?"""
-        provers = [GroupProver(model, self.group, self.graph, self.solver)
-                   for model in (self.pair.old, self.pair.new)]
-        shown = [{a.id: (a, type(p.decide_aim(a)).__name__.lower()) for a in p.builder.aims(mine)}
-                 for p in provers]
-        for identity in dict.fromkeys((*shown[0], *shown[1])):
-            was, now = (one.get(identity) for one in shown)
-            aim = (now or was or (None,))[0]
+        provers = [self._prover(model) for model in (self.pair.old, self.pair.new)]
+        aims = [{a.id: a for a in prover.builder.aims(mine)} for prover in provers]
+        for identity in dict.fromkeys((*aims[0], *aims[1])):
+            was, now = (one.get(identity) for one in aims)
+            aim = now or was
             assert aim is not None
-            word = ("gone" if now is None else "added" if was is None
-                    else "kept" if was[1] == now[1] == "proved" else "lost" if was[1] == "proved"
-                    else "fixed" if now[1] == "proved" else "still broken")
+            if was is None or now is None:
+                word = "gone" if now is None else "added"
+            elif _aimed(was) == _aimed(now):
+                word = "same"
+            else:
+                word = _effect_word(*(isinstance(prover.decide_aim(one), Proved)
+                                      for prover, one in zip(provers, (was, now), strict=True)))
             yield Difference(identity, aim.transition, aim.property.name, word)
 
     def _judge(self, old: Question[Word, int], new: Question[Word, int]) -> Difference:
@@ -307,10 +317,22 @@ class Differences:
         return Difference(new.id, new.transition, prop, word, move, old, values)
 
 
+def _effect_word(was: bool, now: bool) -> str:
+    """What became of an effect that some state led to before, and does now."""
+    if was == now:
+        return "kept" if now else "still broken"
+    return "fixed" if now else "lost"
+
+
 def _formulas(question: Question[Word, int]) -> tuple[object, ...]:
     """What is asked, as literals: where two questions have the same, they are the same."""
     return question.given, tuple((w.label, w.process, w.component, w.sentence, w.bad)
                                  for w in question.ways), question.unsettled
+
+
+def _aimed(aim: Aim[int]) -> tuple[object, ...]:
+    """What leads to an effect, as literals."""
+    return [(one.label, given, shown) for one, given, shown in aim.shown], aim.unsettled
 
 
 def here(model: Model, instance: Instance) -> Instance:

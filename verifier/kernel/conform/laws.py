@@ -22,17 +22,12 @@ from verifier.base.errors import SpecError, match_all
 from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform import decide
 from verifier.kernel.conform.helpers import LiftedBuild
+from verifier.kernel.conform.law_claim import LawClaim
 from verifier.kernel.conform.lifted_library import KernelAnswers
 from verifier.kernel.conform.questions import make_backend
 from verifier.kernel.conform.session import build_library, layouts
-from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.tree.builds import build_for, load_builds, named_build
 from verifier.kernel.tree.tree import open_tree
-from verifier.language.evaluate import call
-from verifier.language.machine import Machine
-from verifier.language.parse import parse_function, parse_signature
-from verifier.language.read_yaml import Source
-from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
 from verifier.model.laws import Law, load_laws
 from verifier.model.read_versions import WHOLE
@@ -211,35 +206,17 @@ def judge_law(
         return NotApplicable(variant, law, f"{variant}: {why}")
     start = time.perf_counter()
     try:
-        holds = _function(law, law.holds, layout)
-        when = None if law.when is None else _function(law, law.when, layout)
+        claim = LawClaim.of(law, layout)
     except SpecError as error:
         if error.message.startswith("unknown helper"):
             return NotApplicable(variant, law, error.message)
         raise
 
     def ask(setting: decide.Setting) -> decide.ClaimQuestion[KernelAnswers]:
-        alg = setting.alg
-        machine = Machine(alg)
-        machine.memo = memo = KernelAnswers(library, layout, alg, setting.free)
-        memo.feasible = setting.possible
-        free = setting.free
-        args = tuple(
-            free.input_bool(p.name) if p.type == BOOL else free.input_word(p.name, p.type)
-            for p in holds.params
-        )
-        premise = alg.truth(True) if when is None else call(machine, when, args)
-        # where it is not known whether the law speaks, it does
-        given = alg.any(premise, *memo.undefined)
-        wrong = alg.neg(call(machine, holds, args))
-        undefined = [
-            Undefinedness(condition, reason)
-            for met in memo.met.values()
-            for reason, condition in met.items()
-        ]
-        return decide.ClaimQuestion((given,), tuple(undefined), wrong, memo)
+        put = claim.put(layout, library, setting)
+        return decide.ClaimQuestion((put.speaks,), put.undefined, put.wrong, put.answers)
 
-    names = [p.name for p in holds.params]
+    names = claim.names
     verdict = decide.decide(make_backend(backend, timeout), ask, names)
     match verdict:
         case decide.ClaimHolds(memo):
@@ -257,15 +234,6 @@ def judge_law(
             return LawContradicted(variant, law, values, reason)
         case decide.ClaimUndefined() | decide.ClaimVacuous() | decide.ClaimUnknown():
             return NotKnown(variant, law, decide.why(verdict))
-
-
-def _function(law: Law, body: Source, layout: Layout) -> Function:
-    key = law.key.text
-    signature = parse_signature(key.replace("-", "_"), law.key.where, layout)
-    function = parse_function(signature, body, layout, law.source)
-    if function.returns != BOOL:
-        raise SpecError(body.where, f"law {law.name} is no boolean")
-    return function
 
 
 def laws_text(report: LawReport, verbose: bool = False) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from verifier.base.errors import ExtractionError
 from verifier.kernel.tree import lookalike
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.build_store import Origin
@@ -24,6 +25,8 @@ from verifier.kernel.tree.toolchain import BOUNDS, run
 from verifier.kernel.tree.tree import Tree
 
 __all__ = ["ADDED", "Configured", "compiled", "named", "noted", "read_by_compiler", "run_in"]
+
+_UNWATCHED = re.compile(r"\S*vdso\w*-offsets\.h")  # generated headers; see configure.py
 
 # What clang is told beside kbuild's options.
 ADDED = (
@@ -96,10 +99,15 @@ def noted(target: Path) -> list[str]:
 
 
 def read_by_compiler(part: Path) -> set[Path]:
-    """The files that the compiler says it has read, by absolute paths; its notes are removed."""
+    """The files that the compiler says it has read, by absolute paths; its notes are removed.
+
+    ExtractionError where it read a header of which nobody knows what it was made from.
+    """
     found: set[Path] = set()
     for note in sorted(part.glob("*.d")):
         text = note.read_text(encoding="utf-8", errors="surrogateescape")
+        if unwatched := _UNWATCHED.search(text):
+            raise ExtractionError(f"{unwatched[0]} is read, and what it is made from is not known")
         words = re.findall(r"(?:\\[^\n]|[^\s\\])+", text)
         found |= {
             Path(re.sub(r"\\(.)", r"\1", word).replace("$$", "$"))

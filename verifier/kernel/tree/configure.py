@@ -212,15 +212,15 @@ def _read_by_kbuild(out: Path, tree: Path) -> tuple[set[Path], set[tuple[str, st
     """The tree's files that kbuild has read, and headers with the sources that give their numbers.
 
     Files are makefiles of folders that it was in, and what these and its own notes name. What such
-    a source includes is not among them: `offsets` knows. Nor is what modpost is made of (scripts/
-    is among the folders that go).
+    a source includes is not among them: `offsets` knows. Nor is what modpost is made of, which is
+    not kept, nor the vDSO, whose offsets no header reads that is compiled here (`compiler`).
     """
     makefiles: set[Path] = {tree / "mm/Makefile"}
     notes: set[Path] = set()
     offsets: set[tuple[str, str]] = set()
     for base, _, files in os.walk(out):
         makefiles |= {tree / os.path.relpath(base, out) / name for name in _MAKEFILES}
-        if Path(base) == out / "scripts/mod":
+        if Path(base) == out / "scripts/mod" or "vdso" in Path(base).name:
             continue
         for note in (Path(base) / name for name in files if name.endswith((".cmd", ".d"))):
             found = offset_sources(note, out, tree)

@@ -49,6 +49,13 @@ _MARKS = (
 _HASHED = ("include", "mm", "scripts", "tools/build", "tools/scripts")
 _BUILD = ("scripts", "tools/build", "tools/scripts")  # of what is hashed: all that kbuild may run
 _TOPS = ("Makefile", "Kbuild", "Kconfig")
+# What kbuild reads beyond that, and no note of its own names (seen with strace, on 6.12).
+_ALSO = (
+    "include/asm-generic/Kbuild",
+    "include/uapi/asm-generic/Kbuild",
+    "lib/vdso/Makefile",
+    "arch/x86/entry/syscalls/syscall_32.tbl",
+)
 _COMPILED = (".c", ".h", ".S")  # what a configuration has read of these, its notes name
 _LARGEST = 64 << 20  # of a file that is hashed
 
@@ -153,7 +160,7 @@ def identify_configuration(tree: Tree, arch: str) -> str:
     """
     has_arch(tree, arch)
     digest = hashlib.sha256()
-    for name in _TOPS:
+    for name in (*_TOPS, *_ALSO):
         _hash_file(digest, tree.path / name)
     _hash_folders(digest, tree, (*_BUILD, f"tools/arch/{arch}"))
     for path in _walk(tree.path / f"arch/{arch}", ()):

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a patch does to the kernel's helpers of entries, and to what rests on them.
+
+Each helper is lifted before and after. Where one has changed, the difference is judged: what the
+kernel kept before and breaks after. What it broke before hides nothing. The tree stays as it is,
+and nothing of the patch is run but its helpers, in a jail, to replay what was found.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from verifier.base.errors import ExtractionError
+from verifier.kernel.conform.changed import HelperChange, Libraries, helper_changes
+from verifier.kernel.conform.helpers import LiftedBuild
+from verifier.kernel.conform.law_changes import LawChange, law_changes
+from verifier.kernel.conform.lifted_library import KernelHelpers
+from verifier.kernel.conform.same_code import same_code
+from verifier.kernel.conform.session import layouts, level_names
+from verifier.kernel.tree.build import Build
+from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.compile import Compiled, compile_build
+from verifier.kernel.tree.configure import configure, configured_from, patched
+from verifier.kernel.tree.overlay import Edited, Overlay, affected, overlay_of
+from verifier.kernel.tree.shapes import load_shapes
+from verifier.kernel.tree.toolchain import find_toolchain
+from verifier.kernel.tree.tree import Tree, open_tree
+from verifier.model.arch import Layout
+from verifier.model.check import check_model
+from verifier.prove.difference import Difference, Differences, Pair
+from verifier.prove.touched import helpers_called
+from verifier.run.filters import Filters
+from verifier.run.library import Library, load_library
+from verifier.run.plan import groups_of
+from verifier.search.beyond import with_trace
+
+__all__ = ["PatchQuestion", "PatchedVariant", "judge_helpers"]
+
+_SAME = ("same", "kept")  # what is not told of obligations
+
+
+@dataclass(frozen=True, slots=True)
+class PatchQuestion:
+    """What is asked of a patch.
+
+    variants   globs of variants, or of architectures
+    theorems   which pairs of encoding and code are judged
+    depth      steps of the longest trace; 0: none is looked for
+    seconds    of the search for traces, for each variant
+    """
+
+    variants: tuple[str, ...] = ("*",)
+    theorems: tuple[tuple[str, str], ...] = (("page-flag", "today"),)
+    depth: int = 8
+    seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class PatchedVariant:
+    """What a patch does to one variant whose build reads an edited file.
+
+    helpers      what became of each helper; those with the same code are `unchanged`, too
+    laws         laws of entries that speak of a changed helper, but for those that are kept
+    differences  obligations that are not proved before and after; empty where no helper changed
+    compared     how many obligations were compared: those of steps that may call a changed helper
+    incomplete   what is not known, each by name
+    notes        what else is to be said
+    """
+
+    variant: str
+    build: str
+    helpers: tuple[HelperChange, ...] = ()
+    laws: tuple[LawChange, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    compared: int = 0
+    incomplete: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def changed(self) -> tuple[HelperChange, ...]:
+        """The helpers of which it is not proved that they are what they were."""
+        return tuple(one for one in self.helpers if one.word != "unchanged")
+
+    def worse(self) -> bool:
+        """Is something broken or lost that was kept?"""
+        return any(one.worse() for one in self.differences) or any(
+            one.word == "broken" for one in self.laws
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """One build of a tree and of the patched tree."""
+
+    old: Compiled
+    new: Compiled
+    libraries: Libraries
+
+
+def judge_helpers(
+    tree: Path, edited: Edited, asked: PatchQuestion = PatchQuestion(), cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[PatchedVariant, ...]:
+    """What a patch does to each variant that is asked for and whose build reads an edited file.
+
+    ExtractionError where the tree itself cannot be built. UsageError where there is no tree or no
+    such variant, or no jail in which a patch may be compiled.
+    """
+    opened, builds = open_tree(tree), load_builds()
+    by_build: dict[str, list[Layout]] = {}
+    for layout in layouts(asked.variants, version=opened.version):
+        build = build_for(builds, layout.variant.name)
+        if build is not None:
+            by_build.setdefault(build.name, []).append(layout)
+    found: list[PatchedVariant] = []
+    with overlay_of(opened.path, edited) as overlay:
+        for name, its_layouts in by_build.items():
+            progress(f"building {name}, before and after")
+            found += _judged(opened, builds[name], its_layouts, overlay, asked, cache, progress)
+    return tuple(found)
+
+
+def _judged(
+    tree: Tree, build: Build, its_layouts: Sequence[Layout], overlay: Overlay, asked: PatchQuestion,
+    cache: Path | None, progress: Callable[[str], None],
+) -> Iterator[PatchedVariant]:
+    start = time.perf_counter()
+    sides = _sides(tree, build, overlay, cache)
+    if sides is None:
+        return
+    for layout in its_layouts:
+        found = PatchedVariant(layout.variant.name, build.name)
+        if isinstance(sides, PatchedVariant):
+            yield replace(sides, variant=layout.variant.name)
+            continue
+        progress(f"comparing helpers of {layout.variant.name}")
+        built = time.perf_counter()
+        changes = tuple(helper_changes(sides.libraries, layout, level_names()))
+        lifted = time.perf_counter()
+        found = replace(
+            found, helpers=changes, notes=_notes(sides, overlay),
+            incomplete=tuple(f"{c.helper}: {c.why}" for c in changes if c.word == "incomplete"),
+        )
+        if found.changed():
+            found = _with_differences(found, sides.libraries, layout, asked, tree, progress)
+        yield replace(found, seconds={
+            "build": built - start, "helpers": lifted - built,
+            "differences": time.perf_counter() - lifted,
+        })
+        start = time.perf_counter()
+
+
+def _sides(
+    tree: Tree, build: Build, overlay: Overlay, cache: Path | None
+) -> _Sides | PatchedVariant | None:
+    """Both sides of a build; None where it reads no edited file; why it is not known."""
+    shapes, start = load_shapes(), time.perf_counter()
+    configured = configure(tree, build, find_toolchain(), cache)
+    old = compile_build(configured, shapes, cache)
+    try:
+        new = compile_build(patched(configured, overlay, cache), shapes, cache)
+        if (new.texts, new.assembly, new.wrappers) == (old.texts, old.assembly, old.wrappers):
+            return None
+        libraries = Libraries(
+            LiftedBuild(old, shapes), LiftedBuild(new, shapes), same_code(old, new, shapes)
+        )
+    except (ExtractionError, RecursionError) as error:
+        why = str(error) if isinstance(error, ExtractionError) else "its code nests too deeply"
+        seconds = {"build": time.perf_counter() - start}
+        return PatchedVariant("", build.name, incomplete=(why,), seconds=seconds)
+    return _Sides(old, new, libraries)
+
+
+def _notes(sides: _Sides, overlay: Overlay) -> tuple[str, ...]:
+    """What the patch edits that a configuration is made of."""
+    return tuple(
+        f"{name} was read when the kernel was configured: the tree's configuration is used"
+        for name in affected(overlay, configured_from(sides.old.configured))
+    )
+
+
+def _with_differences(
+    found: PatchedVariant, libraries: Libraries, layout: Layout, asked: PatchQuestion, tree: Tree,
+    progress: Callable[[str], None],
+) -> PatchedVariant:
+    """What the changed helpers do to laws and obligations."""
+    changed = frozenset(one.helper for one in found.changed())
+    progress(f"comparing laws of {found.variant}")
+    laws = tuple(one for one in law_changes(libraries, layout, changed) if one.word != "kept")
+    old, new = (load_library(version=tree.version) for _ in range(2))
+    for library, helpers in ((old, libraries.old), (new, libraries.new)):
+        library.substitute = KernelHelpers({found.variant: helpers}, tree.version, level_names())
+    everything: list[Difference] = []
+    left = time.monotonic() + asked.seconds
+    for pair in _pairs(old, new, found.variant, asked):
+        progress(f"comparing {pair.group}")
+        steps = helpers_called(pair.new, pair.group).by(changed)
+        everything += _differences(pair, steps, new, asked, left)
+    told = tuple(one for one in everything if one.word not in _SAME)
+    unknown = (f"{one.id}: {one.note}" for one in told if one.word == "unknown")
+    return replace(
+        found, laws=laws, differences=told, compared=len(everything),
+        incomplete=(*found.incomplete, *unknown,
+                    *(f"law {one.law}: {one.why}" for one in laws if one.word == "unknown")),
+    )
+
+
+def _pairs(old: Library, new: Library, variant: str, asked: PatchQuestion) -> Iterator[Pair]:
+    """The groups that are judged, with the models of both sides."""
+    encodings, codes = (tuple(dict.fromkeys(words)) for words in zip(*asked.theorems, strict=True))
+    groups, _ = groups_of(new, Filters((variant,), (), encodings, codes))
+    for group in groups:
+        if (group.encoding, group.code) in asked.theorems and group.variant == variant:
+            pair = Pair(old.group_model(group), new.group_model(group), group)
+            for model in (pair.old, pair.new):
+                check_model(model)
+            yield pair
+
+
+def _differences(
+    pair: Pair, steps: Sequence[str], library: Library, asked: PatchQuestion, until: float
+) -> Iterator[Difference]:
+    """What became of each obligation of these steps; with traces of what is broken, while there is
+    time.
+    """
+    if not steps:
+        return
+    differences = Differences(pair)
+    for step in steps:
+        for one in differences.of(step):
+            seconds = until - time.monotonic()
+            if one.word == "broken" and one.move is not None and asked.depth and seconds > 0:
+                yield with_trace(pair, one, asked.depth, seconds, library.sequences())
+            else:
+                yield one
