@@ -11,10 +11,13 @@ from textwrap import dedent
 import pytest
 from click.testing import CliRunner
 
+from kernel.harness import needs_clang
 from verifier.cli import main
+from verifier.kernel.tree.tree import open_tree
 
 TREE = os.environ.get("KERNEL_TREE")
-pytestmark = pytest.mark.skipif(TREE is None, reason="needs a kernel tree: KERNEL_TREE")
+pytestmark = [
+    pytest.mark.skipif(TREE is None, reason="needs a kernel tree: KERNEL_TREE"), needs_clang]
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "check-patch.md"
 
 
@@ -37,3 +40,44 @@ def test_the_worked_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shown = done.output.replace(str(Path(str(TREE)).resolve()), "linux-6.12")
     assert re.sub(r"Linux [\d.]+", "Linux", shown).strip() == re.sub(
         r"Linux [\d.]+", "Linux", said).strip()
+
+
+# A change of mm/gup.c:can_follow_write_pte, what is said of it, and the exit code.
+FOLLOW = """\
+--- a/mm/gup.c
++++ b/mm/gup.c
+@@ -831,6 +831,4 @@
+ \t\treturn false;
+ 
+ \t/* ... and a write-fault isn't required for other reasons. */
+-\tif (pte_needs_soft_dirty_wp(vma, pte))
+-\t\treturn false;
+ \treturn !userfaultfd_pte_wp(vma, pte);
+"""
+SAME = """\
+--- a/mm/gup.c
++++ b/mm/gup.c
+@@ -833,4 +833,4 @@
+ \t/* ... and a write-fault isn't required for other reasons. */
+ \tif (pte_needs_soft_dirty_wp(vma, pte))
+ \t\treturn false;
+-\treturn !userfaultfd_pte_wp(vma, pte);
++\treturn userfaultfd_pte_wp(vma, pte) ? false : true;
+"""
+
+
+@pytest.mark.parametrize(("diff", "code", "said"), [
+    (FOLLOW, 3, "differs: mm/gup.c:can_follow_write_pte: its text changes; it is not pin-page of "
+     "today's code any more"),
+    (SAME, 0, "equal: mm/gup.c:can_follow_write_pte: to the specs' code today"),
+], ids=["another", "the same"])
+def test_a_function_is_lifted_as_the_patch_has_it(diff: str, code: int, said: str) -> None:
+    if _version() != "6.12":
+        pytest.skip("the lines are those of 6.12")
+    done = CliRunner().invoke(main, ["check-patch", "-", "--tree", str(TREE)], input=diff)
+    assert done.exit_code == code, done.output
+    assert said in " ".join(done.output.split())
+
+
+def _version() -> str:
+    return ".".join(open_tree(str(TREE)).version.split(".")[:2])

@@ -104,7 +104,7 @@ def _found(
     from verifier.kernel.tree.tree import find_tree, open_tree
     from verifier.meeting.sites import load_claims
     from verifier.patches.check import check_series
-    from verifier.patches.lifting import NotLifted
+    from verifier.patches.lifting import Lifting
 
     where = tree or find_tree(Path.cwd())
     if where is None:
@@ -112,9 +112,10 @@ def _found(
     opened = open_tree(where)
     library = load(context)
     claims = load_claims(library.spec_folder, library.catalogue)
-    shown = not quiet and len(series.patches) > 1 and sys.stderr.isatty()
-    return check_series(series, opened, claims, NotLifted(),
-                        (lambda title: tell_error(f"... {title}")) if shown else lambda _: None)
+    shown = not quiet and sys.stderr.isatty()
+    watch = (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
+    return check_series(series, opened, claims, Lifting(opened.path, library.layout, watch),
+                        watch)
 
 
 def _write(outputs: dict[str, str | None], found: SeriesOutcome, all_broken: bool) -> bool:

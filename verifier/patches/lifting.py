@@ -3,22 +3,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from verifier.base.errors import ExtractionError
 from verifier.meeting.touched import TouchedFunction
+from verifier.model.arch import Layout
 from verifier.patches.check import LiftedOutcome
+from verifier.patches.lift_functions import judge_touched, not_lifted
 from verifier.patches.outcome import FunctionOutcome
 from verifier.patches.patch import Edited
 from verifier.patches.scope import HEADER, kind_of
 
-__all__ = ["NotLifted"]
+__all__ = ["Lifting"]
 
 
 _OF_HELPERS = ("arch/", "mm/pgtable-generic.c")
 
 
-class NotLifted:
-    """Nothing is lifted: every function and every header is incomplete by name."""
+class Lifting:
+    """Lifts functions of mm/; every file that helpers are compiled with is incomplete by name.
+
+    layouts   the layout of a variant, by its name
+    progress  is told what is being done
+    """
+
+    def __init__(
+        self, tree: Path, layouts: Callable[[str], Layout],
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.tree, self.layouts, self.progress = tree, layouts, progress
 
     def helpers(self, before: Edited, after: Edited, paths: Sequence[str]) -> LiftedOutcome:
         """Incomplete for each file that helpers are compiled with, as its name says."""
@@ -29,9 +43,8 @@ class NotLifted:
     def functions(
         self, before: Edited, after: Edited, functions: Sequence[TouchedFunction],
     ) -> list[FunctionOutcome]:
-        """Incomplete, each with what of it changes."""
-        return [FunctionOutcome(
-            one.file, one.function, "incomplete", steps=one.by, line=one.line,
-            why=f"{one.why}; " + ("it is not lifted" if one.by
-                                  else f"nothing models it yet ({', '.join(one.rows)})"))
-            for one in functions]
+        """Held against specs/ where there is a compiler; else incomplete, by name."""
+        try:
+            return judge_touched(self.tree, before, after, functions, self.layouts, self.progress)
+        except ExtractionError as error:
+            return [not_lifted(one, f"it was not lifted: {error}") for one in functions]

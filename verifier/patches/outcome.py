@@ -65,6 +65,7 @@ class FunctionOutcome:
     codes  the codes of specs/ whose steps it is equal to afterwards, such as today
     steps  the transitions and events that model it
     line   where it stands afterwards; 0 where that is not known
+    shown  the values on which it differs, as lines of text
     why    what changes of it, and why it is not decided where it is incomplete
     """
 
@@ -75,6 +76,7 @@ class FunctionOutcome:
     steps: tuple[str, ...] = ()
     line: int = 0
     why: str = ""
+    shown: str = ""
 
     @property
     def place(self) -> str:

@@ -68,7 +68,7 @@ def findings(patch: PatchOutcome, all_broken: bool = False) -> Iterator[Finding]
             yield Finding("note", "function", function.place, *where, text)
         else:
             yield Finding("warning", "function", function.place, *where,
-                          f"{function.word}: {function.place}: {function.why}")
+                          f"{function.word}: {function.place}: {function.why}", function.shown)
     for helper in patch.helpers:
         name = f"{helper.variant}: {helper.helper}"
         if helper.word == "incomplete":

@@ -90,6 +90,7 @@ def _functions(patch: PatchOutcome, verbose: bool) -> Iterator[str]:
     for one in patch.functions:
         said = (f"to the specs' code {', '.join(one.codes)}" if one.word == "equal" else one.why)
         yield wrap(f"{one.word}: {one.place}: {said}", "  ", "      ")
+        yield from (wrap(line, "      ", "          ") for line in one.shown.splitlines())
         if verbose and one.steps:
             yield wrap(f"modelled by {', '.join(one.steps)}", "      ")
 
