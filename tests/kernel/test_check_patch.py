@@ -48,7 +48,7 @@ FOLLOW = """\
 +++ b/mm/gup.c
 @@ -831,6 +831,4 @@
  \t\treturn false;
- 
+
  \t/* ... and a write-fault isn't required for other reasons. */
 -\tif (pte_needs_soft_dirty_wp(vma, pte))
 -\t\treturn false;
@@ -57,12 +57,13 @@ FOLLOW = """\
 SAME = """\
 --- a/mm/gup.c
 +++ b/mm/gup.c
-@@ -833,4 +833,4 @@
+@@ -833,5 +833,5 @@
  \t/* ... and a write-fault isn't required for other reasons. */
  \tif (pte_needs_soft_dirty_wp(vma, pte))
  \t\treturn false;
 -\treturn !userfaultfd_pte_wp(vma, pte);
 +\treturn userfaultfd_pte_wp(vma, pte) ? false : true;
+ }
 """
 
 
