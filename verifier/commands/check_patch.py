@@ -104,7 +104,7 @@ def _found(
     from verifier.kernel.tree.tree import find_tree, open_tree
     from verifier.meeting.sites import load_claims
     from verifier.patches.check import check_series
-    from verifier.patches.lifting import Lifting
+    from verifier.patches.lifting import PatchLifter
 
     where = tree or find_tree(Path.cwd())
     if where is None:
@@ -114,7 +114,7 @@ def _found(
     claims = load_claims(library.spec_folder, library.catalogue)
     shown = not quiet and sys.stderr.isatty()
     watch = (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
-    return check_series(series, opened, claims, Lifting(opened.path, library.layout, watch),
+    return check_series(series, opened, claims, PatchLifter(opened.path, library.layout, watch),
                         watch)
 
 

@@ -15,13 +15,13 @@ from verifier.patches.outcome import FunctionOutcome
 from verifier.patches.patch import Edited
 from verifier.patches.scope import HEADER, kind_of
 
-__all__ = ["Lifting"]
+__all__ = ["PatchLifter"]
 
 
 _OF_HELPERS = ("arch/", "mm/pgtable-generic.c")
 
 
-class Lifting:
+class PatchLifter:
     """Lifts functions of mm/; every file that helpers are compiled with is incomplete by name.
 
     layouts   the layout of a variant, by its name
