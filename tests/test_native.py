@@ -216,8 +216,8 @@ def test_real_obligations_are_the_same(library: Library, native: Make, theorem: 
         graph = Bits(make())
         prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
         verdicts, literals = {}, []
-        for question in prover.builder.questions(lambda t,
-                                                 _: t in ("static", "fork-pte", "clear-young")):
+        steps = ("static", "fork-pte", "clear-young")
+        for question in prover.builder.questions(lambda t, _: t in steps):
             literals += ([literal for given in question.given.values() for literal in given]
                          + [way.bad for way in question.ways])
             verdicts[question.id] = prover.decide(question)

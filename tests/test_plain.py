@@ -41,8 +41,8 @@ def question(builder: Builder[Word, int], transition: str, prop: str) -> Questio
 def test_integers_agree_with_what_is_proved_and_decide_a_good_part(library: Library) -> None:
     builder, plain, prover = checker(library)
     found = []
-    for asked in builder.questions(lambda t,
-                                   p: t in ("fork-flush", "clear-young", "zap", "hw-store")):
+    steps = ("fork-flush", "clear-young", "zap", "hw-store")
+    for asked in builder.questions(lambda t, p: t in steps):
         assert isinstance(prover.decide(asked), Proved)
         answer = plain.check(asked)
         assert not isinstance(answer, Violated), (asked.id, answer)
