@@ -31,7 +31,7 @@ from verifier.commands import told
 from verifier.commands.told import Told
 from verifier.evidence.mutate.command import _State
 from verifier.evidence.mutate.judge import Judged, Mutant
-from verifier.model.arch import Arch
+from verifier.model.arch_records import Arch
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdict, verdict_name
 from verifier.run.cache import Cache

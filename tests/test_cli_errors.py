@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from verifier.base.data import data_folder
 from verifier.cli import main
-from verifier.model.arch import data_folder
 
 
 def run(*args: str | Path) -> Result:

@@ -22,11 +22,11 @@ import pytest
 from click.testing import CliRunner, Result
 from test_sites import small_tree
 
+from verifier.base.data import data_folder
 from verifier.base.errors import OutputError, SolverError, UsageError
 from verifier.base.exits import Exit
 from verifier.base.output import clean, open_outputs, write_file
 from verifier.cli import _COMMANDS, ended, main
-from verifier.model.arch import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ("--arch", "x86_64", "--level", "pte", "--encoding", "page-flag", "--transition", "static",

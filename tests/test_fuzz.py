@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from verifier.base.data import data_folder
 from verifier.base.errors import PteproofError, Where
 from verifier.evidence.mutate.command import explanations
 from verifier.evidence.mutate.rules import read_rules
 from verifier.language.parse import parse_function, parse_signature
 from verifier.language.read_yaml import Source
 from verifier.meeting.sites import load_claims
-from verifier.model.arch import Layout, data_folder
+from verifier.model.arch import Layout
 from verifier.model.catalogue import load_catalogue
 from verifier.model.check import check_model
 from verifier.model.laws import load_laws

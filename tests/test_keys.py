@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 import verifier
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
 from verifier.evidence.mutate.judge import mutants
 from verifier.kernel.conform import laws
 from verifier.language.read_yaml import Table
-from verifier.model import arch, catalogue
+from verifier.model import arch_records, catalogue
 from verifier.model import laws as law_texts
 from verifier.model import spec as model
-from verifier.model.arch import data_folder
 from verifier.prove.obligations import Group
 from verifier.prove.results import Result, Run
 from verifier.report.catalogue import page
@@ -39,13 +39,13 @@ from verifier.run.worker import work
 COMMENTS = {("a field", "note")}  # for who reads the file
 PACKAGE = Path(verifier.__file__).resolve().parent
 READERS = {str(PACKAGE / name) for name in (
-    "model/read_arch.py", "model/read_specs.py", "model/read_parts.py", "model/read_levels.py",
-    "model/laws.py",
-    "model/read_first.py", "model/read_properties.py", "model/read_like.py",
-    "language/read_yaml.py")}
+    "model/read_arch.py", "model/read_hugetlb.py", "model/read_specs.py", "model/read_parts.py",
+    "model/read_levels.py", "model/laws.py", "model/read_first.py", "model/read_properties.py",
+    "model/read_like.py", "language/read_yaml.py")}
 assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
-    arch.Arch, arch.Event, arch.Field, arch.Text, arch.Variant, model.Variable, model.Definition,
+    arch_records.Arch, arch_records.Event, arch_records.Field, arch_records.Text,
+    arch_records.Variant, model.Variable, model.Definition,
     model.Sentence, model.Axiom,
     model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition,
     model.Spec,

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
-from verifier.model.arch import data_folder
 from verifier.model.check import check_model
 from verifier.model.read_specs import load_spec
 from verifier.model.typed import Model
@@ -115,7 +115,8 @@ def test_a_room_holds_nothing_but_its_modules() -> None:
 # What the kernel's side knows of the model: architectures, variants, versions, laws of helpers,
 # and what these are called at other levels.
 OF_THE_MODEL = {
-    "model/arch", "model/laws", "model/read_arch", "model/read_levels", "model/read_versions",
+    "model/arch", "model/arch_records", "model/laws", "model/read_arch", "model/read_levels",
+    "model/read_versions",
 }
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
-from verifier.model.arch import Layout, data_folder
+from verifier.model.arch import Layout
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.report.listing import list_text
 from verifier.run.library import Library

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from verifier.base.data import data_folder
 from verifier.cli import main
-from verifier.model.arch import data_folder
 
 HEAVY = {"z3", "pysat", "rich", "llvmlite", "junitparser", "verifier.run.library",
          "verifier.prove.results",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
-from verifier.model.arch import data_folder
 from verifier.model.check import check_model
 from verifier.model.read_specs import load_spec
 from verifier.model.typed import Model

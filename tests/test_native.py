@@ -212,11 +212,11 @@ def test_much_is_the_same_too(native: Make) -> None:
 def test_real_obligations_are_the_same(library: Library, native: Make, theorem: str) -> None:
     """Nodes, inputs, questions, verdicts, and the clauses of everything."""
     group, found = Group(*theorem.split("/")), []
+    steps = ("static", "fork-pte", "clear-young")
     for make in (Graph, native):
         graph = Bits(make())
         prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
         verdicts, literals = {}, []
-        steps = ("static", "fork-pte", "clear-young")
         for question in prover.builder.questions(lambda t, _: t in steps):
             literals += ([literal for given in question.given.values() for literal in given]
                          + [way.bad for way in question.ways])

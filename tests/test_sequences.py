@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
-from verifier.model.arch import data_folder
 from verifier.model.step import instances
 from verifier.prove.results import Refuted, Run, verdict_name
 from verifier.run.filters import Filters

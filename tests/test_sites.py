@@ -12,13 +12,13 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError, UsageError
 from verifier.cli import main
 from verifier.kernel.sites.names import Wanted
 from verifier.kernel.sites.scan import KINDS, scan_text
 from verifier.meeting.site_changes import Use, compare_uses, read_uses, write_uses
 from verifier.meeting.sites import STATUSES, USES, load_claims
-from verifier.model.arch import data_folder
 from verifier.run.library import load_library
 
 WANTED = Wanted(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kernel.harness import needs_clang, to_ir
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
 from verifier.kernel.asm.unlifted import KernelModels
 from verifier.kernel.conform import choices
@@ -37,9 +38,10 @@ from verifier.kernel.llvm.lines import told
 from verifier.kernel.llvm.read_module import Module, parse_module
 from verifier.kernel.llvm.values import Truth
 from verifier.kernel.llvm.windows import Windows
+from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.lookalike import strip_asm
 from verifier.language.algebra import Algebra, Integers
-from verifier.model.arch import Layout, data_folder
+from verifier.model.arch import Layout
 from verifier.model.read_arch import load_archs, load_generic
 
 pytestmark = needs_clang
@@ -351,25 +353,31 @@ def test_assembly_says_whether_it_is_one_event(
 
 
 @pytest.mark.parametrize(
-    ("asm", "op"),
+    ("asm", "build", "op"),
     [
-        ('__asm__ volatile ("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p) : "memory");', "xchg"),
+        ('__asm__ volatile ("swap [%2], %0" : "=&r" (v) : "0" (v), "r" (p) : "memory");',
+         "sparc32", "xchg"),
         (
             (
                 '__asm__ volatile ("casx [%2], %3, %0" : "=&r" (v) : "0" (v), "r" (p), "r" (o) :'
                 ' "memory");'
             ),
+            "sparc64-sun4v",
             "cmpxchg",
         ),
     ],
 )
 def test_sparcs_exchanges_are_one_event(
-    events: tuple[Happening, ...], tmp_path: Path, asm: str, op: str
+    events: tuple[Happening, ...], tmp_path: Path, asm: str, build: str, op: str
 ) -> None:
     source = tmp_path / f"{op}.c"
+    lookalike = load_builds()[build].lookalike
+    assert lookalike is not None
     source.write_text(
         strip_asm(
-            f"unsigned long f(unsigned long *p) {{ unsigned long v = 0, o = 7; {asm} return v; }}\n"
+            "unsigned long f(unsigned long *p)"
+            f" {{ unsigned long v = 0, o = 7; {asm} return v; }}\n",
+            dict(lookalike.assembly),
         )
     )
     module = to_ir(source, tmp_path, "sparcv9-linux-gnu")

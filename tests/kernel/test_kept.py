@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 
 from kernel.test_tree import MAKEFILE, fake_tree
 from verifier.base import digests
+from verifier.base.data import data_folder
 from verifier.base.digests import digest, digest_files
 from verifier.base.errors import UsageError
 from verifier.cli import main
@@ -47,7 +48,7 @@ from verifier.kernel.tree.toolchain import Toolchain, stamp
 from verifier.kernel.tree.tree import Tree, identify, open_tree
 from verifier.language import read_yaml
 from verifier.meeting.mm import session as mm_session
-from verifier.model.arch import Layout, data_folder
+from verifier.model.arch import Layout
 from verifier.model.laws import Law
 
 BOUND = "include/linux/pgtable.h"

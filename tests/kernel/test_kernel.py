@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kernel.odd import odd_backend
+from verifier.base.data import data_folder
 from verifier.base.store import read_sealed
 from verifier.engine.answers import Sat
 from verifier.kernel.claims.contpte import CLAIMS, prove_block_claims
@@ -24,7 +25,7 @@ from verifier.kernel.conform.results import Contradicted, Differs, Equal
 from verifier.kernel.conform.session import Conformance, build_library, conform, exit_code, layouts
 from verifier.kernel.replay.replayer import Replayer
 from verifier.kernel.tree.builds import load_builds
-from verifier.model.arch import Layout, data_folder
+from verifier.model.arch import Layout
 from verifier.model.read_arch import load_archs, load_generic
 
 TREE = os.environ.get("KERNEL_TREE")

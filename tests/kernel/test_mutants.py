@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from verifier.base.data import data_folder
 from verifier.kernel.conform.results import Differs
 from verifier.kernel.conform.session import conform
-from verifier.model.arch import data_folder
 
 TREE = os.environ.get("KERNEL_TREE")
 pytestmark = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")

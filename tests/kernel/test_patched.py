@@ -60,7 +60,7 @@ EXPECTED = {
 
 @needs_clang
 def test_each_kind_of_cpu_computes_its_own(tmp_path: Path) -> None:
-    code = strip_asm(TEXT)
+    code = strip_asm(TEXT, {})
     assert "pteproof_effect()" not in code
     source, library = tmp_path / "a.c", tmp_path / "a.so"
     source.write_text(code + "unsigned char pteproof_cpu_sun4v, pteproof_cpu_sun_m7;\n")

@@ -67,7 +67,7 @@ def test_a_wrong_helper_of_arch_changes_nothing(tmp_path: Path) -> None:
     """arch/'s pte_wrprotect may say what it likes: the kernel's is asked."""
     import shutil
 
-    from verifier.model.arch import data_folder
+    from verifier.base.data import data_folder
     folder = tmp_path / "arch"
     shutil.copytree(data_folder("arch"), folder)
     text = (folder / "x86.yaml").read_text()

@@ -45,7 +45,7 @@ def _layout(context: click.Context, arch: str, overlay: str | None = None) -> La
 def decode(context: click.Context, arch: str, values: tuple[str, ...], encoding: str,
            as_json: bool) -> int:
     """Every field and helper of an entry value, as an oops prints it; exclusive or not."""
-    from verifier.model.arch import data_folder
+    from verifier.base.data import data_folder
     from verifier.model.read_specs import load_reading
     from verifier.report.decode import decode_text
 

@@ -232,7 +232,7 @@ def _diff(context: click.Context, asked: dict[str, Any], given: dict[str, Any]) 
     told = tell_again(context, "explain --diff", key, silently=True)
     if told is not None:
         return told
-    from verifier.model.arch import data_folder
+    from verifier.base.data import data_folder
     from verifier.model.read_specs import load_spec
     from verifier.report.code_diff import diff_text
 

@@ -98,8 +98,8 @@ def _baseline(given: Path | None, version: str) -> tuple[str, list[Use]] | None:
 
     None where the tree is of the version that the shipped one is of.
     """
+    from verifier.base.data import data_folder
     from verifier.meeting.site_changes import read_uses
-    from verifier.model.arch import data_folder
 
     if given is not None:
         return read_uses(given)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from verifier.base.errors import SpecError, Where, nearest
 from verifier.language.read_yaml import Table, read_yaml
-from verifier.model.arch import Arch
+from verifier.model.arch_records import Arch
 from verifier.model.spec import Transition
 
 __all__ = ["Catalogue", "Row", "load_catalogue", "modelled"]

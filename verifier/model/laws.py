@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from verifier.base.data import data_folder
 from verifier.language.read_yaml import Source, Table, read_yaml
-from verifier.model.arch import data_folder
 
 __all__ = ["Law", "load_laws"]
 

@@ -5,31 +5,33 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError, UsageError, Where, nearest
 from verifier.language.read_yaml import Items, Source, Table
-from verifier.model.arch import (
+from verifier.model.arch import Layout
+from verifier.model.arch_records import (
     GENERIC,
     Arch,
-    BlockSize,
     Event,
-    Layout,
     Text,
     Variant,
-    data_folder,
     find_variant,
     globs_of,
     source_of,
 )
+from verifier.model.read_hugetlb import check_hugetlb, read_blocks, read_pages
 from verifier.model.read_like import Whole, read_whole
 from verifier.model.read_versions import WHOLE, of_version
 
 __all__ = ["load_archs", "load_generic", "load_layout"]
 
 _ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features", "absent",
-              "variants", "sources", "fields", "helpers", "hardware", "overlays", "hugetlb_blocks")
+              "variants", "sources", "fields", "helpers", "hardware", "overlays", "hugetlb_blocks",
+              "hugetlb_pages")
 _VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware",
                  "absent", "one_cpu", "unproved")
 
@@ -135,16 +137,15 @@ def _read_arch(
         _table(table, "fields"), _texts(_table(table, "helpers"), sources), events, overlays,
         describes,
         {}, frozenset(absent), like,
-        tuple(_block(_table(table, "hugetlb_blocks"), key)
-              for key in _table(table, "hugetlb_blocks")),
+        read_blocks(_table(table, "hugetlb_blocks")), read_pages(_table(table, "hugetlb_pages")),
     )
     variants = {key: _variant(_table(table, "variants"), key, table, arch)
                 for key in _table(table, "variants")}
     if name != GENERIC and not variants:
         raise SpecError(table.where, "an architecture has no variants")
-    for block in arch.hugetlb_blocks:
-        _check_block(block, arch, variants.values())
-    return Arch(**{**{s: getattr(arch, s) for s in Arch.__slots__}, "variants": variants})
+    arch = replace(arch, variants=variants)
+    check_hugetlb(arch)
+    return arch
 
 
 def _shown(path: Path) -> str:
@@ -211,31 +212,6 @@ def _event(table: Table, key: str, sources: Mapping[str, str]) -> Event:
         record.need("when", Source, "an event"), record.need("entry", Source, "an event"),
         record.get_as("stores", bool, False), late, past_flush,
     )
-
-
-def _block(table: Table, key: str) -> BlockSize:
-    """A size of page of hugetlb that has several entries."""
-    what = "a block of entries"
-    record = table.need(key, Table, "hugetlb_blocks")
-    record.only(("entries", "shift", "alike", "mark"), what)
-    entries, shift = (record.need(name, (int, Source), what) for name in ("entries", "shift"))
-    return BlockSize(
-        key, entries.text if isinstance(entries, Source) else entries,
-        shift.text if isinstance(shift, Source) else shift, record.get_as("alike", bool, False),
-        record.text("mark", what), table.key_at[key],
-    )
-
-
-def _check_block(block: BlockSize, arch: Arch, variants: Iterable[Variant]) -> None:
-    """Refuse names that are no constants of some variant, and a mark that is no helper."""
-    for variant in variants:
-        for name in (block.entries, block.shift):
-            if isinstance(name, str) and name not in variant.constants:
-                hint = nearest(name, variant.constants)
-                raise SpecError(block.where, f"{variant.name} has no constant {name!r}{hint}")
-    if block.mark not in arch.helpers:
-        hint = nearest(block.mark, arch.helpers)
-        raise SpecError(block.where, f"{arch.name} has no helper {block.mark!r}{hint}")
 
 
 def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:

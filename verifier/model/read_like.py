@@ -18,7 +18,7 @@ from pathlib import Path
 
 from verifier.base.errors import SpecError, nearest
 from verifier.language.read_yaml import Items, Plain, Source, Table, read_yaml
-from verifier.model.arch import GENERIC
+from verifier.model.arch_records import GENERIC
 
 __all__ = ["Whole", "bare", "read_whole"]
 

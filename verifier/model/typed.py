@@ -21,7 +21,8 @@ from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, INDEX, Function, Param, asserts, passes_on
 from verifier.language.values import Fresh, Value
 from verifier.model import sections as may
-from verifier.model.arch import Event, Layout
+from verifier.model.arch import Layout
+from verifier.model.arch_records import Event
 from verifier.model.points import with_points
 from verifier.model.scope import TRACKS, ModelScope
 from verifier.model.sections import Section

@@ -9,7 +9,7 @@ from textwrap import indent
 
 from verifier.base.columns import columns, fold, page, wrap
 from verifier.base.errors import UsageError, nearest
-from verifier.model.arch import GENERIC, Arch, Text
+from verifier.model.arch_records import GENERIC, Arch, Text
 from verifier.model.read_like import bare
 from verifier.model.spec import EFFECT, REACHES
 from verifier.report import catalogue

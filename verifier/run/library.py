@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from verifier.base.data import data_folder
 from verifier.base.errors import SpecError, nearest
-from verifier.model.arch import Arch, Layout, Variant, data_folder, find_variant
+from verifier.model.arch import Layout
+from verifier.model.arch_records import Arch, Variant, find_variant
 from verifier.model.catalogue import Catalogue, load_catalogue
 from verifier.model.check import check_model
 from verifier.model.read_arch import load_archs, load_generic

@@ -7,7 +7,7 @@ import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 
 from verifier.base.errors import UsageError, nearest
-from verifier.model.arch import Variant
+from verifier.model.arch_records import Variant
 from verifier.model.spec import REACHES, Asked, Transition, rank
 from verifier.prove.obligations import Group
 from verifier.run.filters import Filters, matches

@@ -19,7 +19,7 @@ from verifier.evidence.certify.blast import ClaimsCnf, Unfolded, claims_cnf
 from verifier.evidence.certify.files import BadCertificate
 from verifier.evidence.export import conditions
 from verifier.language.read_yaml import OPENED
-from verifier.model.arch import GENERIC
+from verifier.model.arch_records import GENERIC
 from verifier.model.spec import ADVISORY, EFFECT
 from verifier.model.step import asked, step_names
 from verifier.prove.bits_way import claim, graph_inputs

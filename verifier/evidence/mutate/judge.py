@@ -25,7 +25,8 @@ from verifier.evidence.mutate.variations import variations
 from verifier.language.machine import Machine
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, Function
-from verifier.model.arch import Field, Layout
+from verifier.model.arch import Layout
+from verifier.model.arch_records import Field
 from verifier.model.check import check_model
 from verifier.model.spec import Transition
 from verifier.model.step import Step

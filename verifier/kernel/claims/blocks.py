@@ -26,8 +26,9 @@ from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value, V
 from verifier.kernel.llvm.ways import WayState
 from verifier.kernel.tree.build import BIG_ENDIAN
 from verifier.language.algebra import Algebra, Integers
+from verifier.model.arch_records import FirstLevel
 
-__all__ = ["BlockLifting", "Tables", "lift_block"]
+__all__ = ["BlockLifting", "lift_block"]
 
 ENTRIES = ("pte", "orig_pte", "entry")  # what C calls a parameter that is an entry
 FIRST_LEVEL = 4  # bytes of an entry of the first level, where a block has tables
@@ -51,27 +52,6 @@ def _user(lifter: Context, instr: Instr, args: list[Any], state: WayState) -> Va
 
 
 _ASSUMED: Mapping[str, Action] = {"mm_is_user": _user, "folio_nr_pages": _some_pages}
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The page tables that a block stands in, for functions that look at the entries of the first
-    level.
-
-    first   the function that finds the first entry that leads to the block
-    walk    the function that finds the table behind such an entry
-    size    of a table's part of the block, in bytes
-    mask    the bits of such an entry that are known, and their `value`; it has 32 bits, all others
-            free
-    points  the functions are given a pointer to the first such entry, not to one of the block
-    """
-
-    first: str
-    walk: str
-    size: int
-    mask: int
-    value: int
-    points: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +82,7 @@ def lift_block(
     feasible: Callable[[Any], bool] | None = None,
     walks: Sequence[str] = (),
     bits: int = 64,
-    tables: Tables | None = None,
+    tables: FirstLevel | None = None,
 ) -> BlockLifting:
     """A function of the kernel's on a block of these entries, each of so many bits, its pointer at
     entry `index`.
@@ -248,7 +228,7 @@ def _found(obj: Object) -> Action:
     return action
 
 
-def _first_level(alg: Algebra[Any, Any], free: Free, tables: Tables) -> Object:
+def _first_level(alg: Algebra[Any, Any], free: Free, tables: FirstLevel) -> Object:
     """Four entries of the first level, of which two may lead to the block."""
     twice = 1 << 32 | 1
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.kernel.asm.templates import Action
-from verifier.kernel.claims.blocks import Tables, lift_block
+from verifier.kernel.claims.blocks import lift_block
 from verifier.kernel.conform.decide import (
     ClaimFails,
     ClaimQuestion,
@@ -27,6 +27,7 @@ from verifier.kernel.conform.questions import Backend
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine
 from verifier.model.arch import Layout
+from verifier.model.arch_records import FirstLevel
 
 __all__ = ["EntryBlock", "Claim", "ClaimResult", "prove_claim"]
 
@@ -138,7 +139,7 @@ def prove_claim(
     count: int,
     backend: Backend,
     actions: Mapping[str, Action] | None = None,
-    tables: Tables | None = None,
+    tables: FirstLevel | None = None,
 ) -> ClaimResult:
     """One claim on a block of this many entries.
 
@@ -161,7 +162,7 @@ def _put(
     count: int,
     setting: Setting,
     actions: Mapping[str, Action] | None,
-    tables: Tables | None,
+    tables: FirstLevel | None,
 ) -> ClaimQuestion[EntryBlock]:
     """The claim over an algebra: the function lifted on a block of its words."""
     alg, free, width = setting.alg, setting.free, layout.width

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from verifier.base.data import data_folder
 from verifier.base.errors import UsageError, match_all
 from verifier.base.exits import Exit, exit_of
 from verifier.kernel.conform.conform import conform_variant
@@ -36,7 +37,7 @@ from verifier.kernel.tree.configure import configure
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree
-from verifier.model.arch import Layout, data_folder
+from verifier.model.arch import Layout
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_levels import load_levels
 from verifier.model.read_versions import WHOLE

@@ -23,7 +23,7 @@ from types import TracebackType
 from verifier.base.errors import ExtractionError
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.llvm.ir import Int, Void
-from verifier.kernel.tree.build import BIG_ENDIAN
+from verifier.kernel.tree.build import BIG_ENDIAN, NativeMachine
 from verifier.kernel.tree.build_store import cache_folder, entry
 from verifier.kernel.tree.compile import Compiled
 from verifier.kernel.tree.shapes import Parameter, Shape
@@ -35,38 +35,6 @@ _FLAGS = ("-O2", "-fPIC", "-Wno-everything", "-Wno-override-module")
 _ROOM = 1 << 16  # bytes of a global that the build has not got
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of computer.
-
-    It has a name, what clang is told, a function that returns 0, and who compiles and runs
-    elsewhere.
-    """
-
-    machine: str
-    flags: tuple[str, ...]
-    zero: str
-    compiler: str = ""
-    emulator: tuple[str, ...] = ()
-
-
-_KINDS = {
-    "x86": Kind("x86_64", ("-mcmodel=small", "-fcf-protection=none"), "xorl %eax, %eax\nret"),
-    "arm64": Kind(
-        "aarch64",
-        ("--target=aarch64-linux-gnu",),
-        "mov x0, #0\nret",
-        "aarch64-linux-gnu-gcc",
-        ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"),
-    ),
-    "powerpc": Kind(
-        "ppc64le",
-        ("--target=powerpc64le-linux-gnu",),
-        "li 3, 0\nblr",
-        "powerpc64le-linux-gnu-gcc",
-        ("qemu-ppc64le", "-L", "/usr/powerpc64le-linux-gnu"),
-    ),
-}
 _JUMP = re.compile(
     r'nop # arch_static_branch(.*?)"i,!i"\(ptr (?:nonnull )?(?:getelementptr inbounds \(i8, ptr'
     r" @(\w+), i64 (\d+)\)|@(\w+))\)"
@@ -98,12 +66,8 @@ def native_code(
               installed
     features  static keys of powerpc, whose branches are patched as they say
     """
-    kernel = compiled.configured.build.kernel
-    kind = _KINDS.get(kernel)
-    if kind is _KINDS["powerpc"] and (
-        library.main.layout.big_endian or library.main.layout.pointer_bytes != 8
-    ):
-        kind = None
+    build = compiled.configured.build
+    kind = build.native
     here = kind is not None and kind.machine == platform.machine()
     lacking = (
         [p for p in (kind.compiler, *kind.emulator[:1]) if not p or shutil.which(p) is None]
@@ -112,13 +76,14 @@ def native_code(
     )
     if kind is None or (not here and (not emulate or lacking)):
         raise ExtractionError(
-            f"{kernel} code does not run on this computer ({platform.machine()})"
+            f"{build.kernel} code does not run on this computer ({platform.machine()})"
             + (f"; {', '.join(lacking)} is missing" if emulate and kind and any(lacking) else "")
         )
     runner = Path(__file__).with_name("native_runner.c")
     returned = library.facts.returned()
+    keys = any(feature.keys for feature in build.features.values())
     sources = {
-        name: _returning(_patched(text, features) if kernel == "powerpc" else text, returned)
+        name: _returning(_patched(text, features) if keys else text, returned)
         for name, text in compiled.texts.items()
     }
     tools = find_toolchain()
@@ -178,7 +143,7 @@ def _build(
     sources: Mapping[str, str],
     library: LiftedBuild,
     runner: Path,
-    kind: Kind,
+    kind: NativeMachine,
     here: bool,
     part: Path,
 ) -> None:
@@ -240,7 +205,7 @@ def _build(
             path.unlink()
 
 
-def _missing(part: Path, suffix: str, library: LiftedBuild, kind: Kind) -> str:
+def _missing(part: Path, suffix: str, library: LiftedBuild, kind: NativeMachine) -> str:
     """Assembly for what is not defined: functions that return 0, and zeros."""
     listed = run(
         [f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols"

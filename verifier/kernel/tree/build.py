@@ -112,6 +112,24 @@ class Emulated:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeMachine:
+    """A kind of computer that runs a build's code, as replay/native.py compiles it.
+
+    machine   its name, as uname has it
+    flags     what clang is told
+    zero      assembly of a function that returns 0
+    compiler  on other computers: who compiles the program that calls helpers; "": nobody
+    emulator  on other computers: the command that runs it
+    """
+
+    machine: str
+    flags: tuple[str, ...]
+    zero: str
+    compiler: str = ""
+    emulator: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """One configuration of the kernel."""
 
@@ -144,6 +162,7 @@ class Build:
     # helper that leaves the four words of an entry unequal, of which the first is compared -> why
     )
     emulated: Emulated | None = None
+    native: NativeMachine | None = None  # where its code runs as machine code
     # declarations of functions that are static in a source, so that wrappers may call them
     statics: tuple[str, ...] = ()
     # may wrappers have in them what the headers' functions do: then those cannot be named

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from verifier.base.errors import SpecError, UsageError, Where, nearest
 from verifier.kernel.tree.arch_files import SHOWN, arch_files
-from verifier.kernel.tree.build import BootAxiom, Build, Emulated, Feature, Premise
+from verifier.kernel.tree.build import BootAxiom, Build, Emulated, Feature, NativeMachine, Premise
 from verifier.kernel.tree.lookalike import Lookalike
 from verifier.language.read_yaml import Source, Table
 
@@ -39,7 +39,7 @@ _MAPPINGS = (
     "premises",
     "unequal",
 )
-_KEYS = ("extends", *_TEXTS, *_WORDS, *_MAPPINGS, "emulated", "inline")
+_KEYS = ("extends", *_TEXTS, *_WORDS, *_MAPPINGS, "emulated", "native", "inline")
 
 
 def load_builds(folder: Path | None = None) -> dict[str, Build]:
@@ -138,6 +138,7 @@ def _build(name: str, fields: Mapping[str, object], where: Where) -> Build:
         bound=each("bound", _bound),
         unequal=each("unequal", lambda t, key: t.text(key, "unequal")),
         emulated=_emulated(fields.get("emulated")),
+        native=_native(fields.get("native")),
         inline=fields.get("inline") is not False,
     )
 
@@ -145,11 +146,13 @@ def _build(name: str, fields: Mapping[str, object], where: Where) -> Build:
 def _lookalike(value: object) -> Lookalike | None:
     if not isinstance(value, Table):
         return None
-    value.only(("target", "undefine", "define"), "a look-alike")
+    value.only(("target", "undefine", "define", "assembly"), "a look-alike")
+    known = _table(value.get_as("assembly", Table, None))
     return Lookalike(
         value.text("target", "a look-alike"),
         value.texts("undefine", "undefine"),
         value.texts("define", "define"),
+        tuple((key, known.text(key, "assembly")) for key in known),
     )
 
 
@@ -165,6 +168,20 @@ def _emulated(value: object) -> Emulated | None:
         value.texts("emulator", "emulated"),
         value.texts("packages", "packages"),
         value.text("syscall", "emulated") if "syscall" in value else "",
+    )
+
+
+def _native(value: object) -> NativeMachine | None:
+    if not isinstance(value, Table):
+        return None
+    what = "what runs as machine code"
+    value.only(("machine", "flags", "zero", "compiler", "emulator"), what)
+    return NativeMachine(
+        value.text("machine", what),
+        value.texts("flags", "flags"),
+        value.text("zero", what),
+        value.text("compiler", what) if "compiler" in value else "",
+        value.texts("emulator", "emulator") if "emulator" in value else (),
     )
 
 

@@ -10,12 +10,13 @@ verifier.kernel.tree.lookalike` is the compiler that kbuild is given; see `write
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,50 +37,20 @@ _NOT_FOR_US = re.compile(
 _TOKEN = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[A-Za-z_]\w*|\n|[ \t]+|.', re.S)
 _ALTERNATIVE = re.compile(r"(?:!0:\.section \.altinstructions.*?\.previous)+$")
 _ASM = {"asm", "__asm", "__asm__"}
-# Assembly that is known: its instructions, and the same in C; %0, %1, ... are its operands.
-# !ALTERNATIVE stands for PA-RISC's
-# notes on which instruction (nop, or the form for one CPU) takes its place at boot.
-_KNOWN = {
-    # MicroBlaze. r0 is 0; lw and sw have the sum of two registers for an address; andn complements
-    # its second operand.
-    "lw %0, %2, r0 andn %1, %0, %3 or %1, %1, %4 sw %1, %2, r0": (
-        "%0 = *(unsigned long *)%2; %1 = (%0 & ~%3) | %4; *(unsigned long *)%2 = %1;"
-    ),
-    # Its register of status, which says whether interrupts are allowed. What was there stays
-    # unknown.
-    "msrclr %0, %1 nop": "",
-    "mts rmsr, %0 nop": "",
-    # SPARC with 32 bits: a register and a word of memory change places in one step. %1 is what the
-    # register has before.
-    "swap [%2], %0": "%0 = __atomic_exchange_n((unsigned long *)%2, %1, __ATOMIC_SEQ_CST);",
-    # SPARC with 64 bits: compare and swap in one step. %0 is what memory is to have where it has
-    # %3, and becomes what was there.
-    "casx [%2], %3, %0": (
-        "{ unsigned long pteproof_was = %3; __atomic_compare_exchange_n((unsigned long *)%2,"
-        " &pteproof_was, %1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); %0 = pteproof_was; }"
-    ),
-    # PA-RISC: the processor's status word likewise, space registers, the translation buffer, the
-    # order of accesses.
-    "rsm %1,%0": "",
-    "mtsm %0": "",
-    "mtsp %%r0,%0": "",
-    "mtsp %0,%1": "",
-    "pdtlb 0(%%sr%0,%1) !ALTERNATIVE": "",
-    "pitlb 0(%%sr%0,%1) !ALTERNATIVE": "",
-    "sync !ALTERNATIVE": "",
-    # SuperH: a barrier.
-    "synco": "",
-}
 _QUALIFIERS = {"volatile", "__volatile", "__volatile__", "inline", "__inline", "__inline__", "goto"}
 
 
 @dataclass(frozen=True, slots=True)
 class Lookalike:
-    """The target that stands in, its own macros to forget, and those of the architecture."""
+    """The target that stands in, its own macros to forget, and those of the architecture.
+
+    assembly  that is known (archs/common.yaml): its text, and the same in C
+    """
 
     target: str
     undefine: tuple[str, ...]
     define: tuple[str, ...]
+    assembly: tuple[tuple[str, str], ...] = ()
 
     def flags(self) -> list[str]:
         """What clang is told: the target, and the macros."""
@@ -88,6 +59,10 @@ class Lookalike:
             *(f"-U{name}" for name in self.undefine),
             *(f"-D{name}" for name in self.define),
         ]
+
+    def compiler(self) -> list[str]:
+        """The command of this file: the compiler with its flags, and files, come behind it."""
+        return [sys.executable, str(Path(__file__).resolve()), json.dumps(dict(self.assembly))]
 
 
 def filtered(words: Sequence[str]) -> list[str]:
@@ -105,7 +80,7 @@ def write_compiler(path: Path, clang: str, lookalike: Lookalike) -> None:
     It asks clang itself, except for files of C, whose assembly is taken out first.
     """
     flags = shlex.join([clang, *lookalike.flags(), "-Wno-everything", "-Qunused-arguments"])
-    inner = shlex.join([sys.executable, str(Path(__file__).resolve()), clang, *lookalike.flags()])
+    inner = shlex.join([*lookalike.compiler(), clang, *lookalike.flags()])
     drop = (
         "-m*|-ffixed-*|-fcall-*|-Wa,*|-G*|--target*|-fsection-anchors|-Werror*|-fplugin*"
         "|-fintegrated-as|-fno-integrated-as"
@@ -136,11 +111,11 @@ exec {flags} "${{args[@]}}"
     path.chmod(0o755)
 
 
-def strip_asm(text: str) -> str:
+def strip_asm(text: str, known: Mapping[str, str]) -> str:
     """Preprocessed C without assembly, line for line.
 
-    A statement of _KNOWN becomes its C. Of any other, outputs are given whatever ANYTHING points
-    to, labels may be jumped to, and what else it may do is EFFECT; names of registers and of
+    A statement that is known becomes its C. Of any other, outputs are given whatever ANYTHING
+    points to, labels may be jumped to, and what else it may do is EFFECT; names of registers and of
     symbols are dropped. Assembly with no text (a compiler barrier) goes. What kbuild reads out of
     the compiler's output (offsets of structures) stays.
     """
@@ -173,7 +148,7 @@ def strip_asm(text: str) -> str:
             if depth == 0 and register is not None and len(parts) == 1:
                 out[register] = "extern"  # a register for the whole file: a variable of somebody's
         else:
-            out.append(_statement(parts, bool(words & {"goto"}), before))
+            out.append(_statement(parts, bool(words & {"goto"}), before, known))
         out.append("\n" * whole.count("\n") if ".ascii" not in whole else "")
         at = end
     return "".join(out)
@@ -200,13 +175,15 @@ def _parts(tokens: list[str], at: int) -> tuple[int, set[str], list[list[str]]]:
     return at, words & {q.strip("_") for q in _QUALIFIERS}, parts
 
 
-def _statement(parts: list[list[str]], jumps: bool, before: str) -> str:
+def _statement(
+    parts: list[list[str]], jumps: bool, before: str, assembly: Mapping[str, str]
+) -> str:
     """C that stands for a statement of assembly."""
     template = "".join(t[1:-1] for t in parts[0] if t.startswith('"')).strip()
     outputs = _split(parts[1]) if len(parts) > 1 else []
     if not template and not outputs:
         return "do { } while (0)" if before in ("{", "}", ";", ")", ":") else ""
-    known = _KNOWN.get(
+    known = assembly.get(
         " ".join(
             _ALTERNATIVE.sub(" !ALTERNATIVE", template)
             .replace("\\n", " ")
@@ -275,7 +252,11 @@ def _target(operand: list[str]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """clang and its first flags, then kbuild's: preprocess, take assembly out, compile."""
+    """Preprocess, take assembly out, compile.
+
+    The arguments are the assembly that is known, as JSON; clang and its first flags; then kbuild's.
+    """
+    known, *arguments = arguments
     source = next(a for a in arguments if a.endswith(".c"))
     kept = [a for a in arguments if a != source]
     out = kept.index("-o") if "-o" in kept else None
@@ -301,7 +282,8 @@ def main(arguments: Sequence[str]) -> int:
             at = rest.index(name)
             del rest[at:at + 2]
     command = [rest[0], "-Wno-everything", "-Qunused-arguments", *rest[1:], "-x", "cpp-output", "-"]
-    code = subprocess.run(command, input=strip_asm(done.stdout), text=True, check=False).returncode
+    text = strip_asm(done.stdout, json.loads(known))
+    code = subprocess.run(command, input=text, text=True, check=False).returncode
     if code < 0:  # whoever runs us hears of the signal
         os.kill(os.getpid(), -code)
     return code
