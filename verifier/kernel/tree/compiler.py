@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.base.errors import ExtractionError
-from verifier.kernel.tree import lookalike
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.build_store import Origin
 from verifier.kernel.tree.jail import NONE
@@ -88,9 +86,9 @@ def compiled(
     configured: Configured, command: Sequence[str], source: Path, part: Path
 ) -> subprocess.CompletedProcess[str]:
     """Compile a file; for a look-alike, after its assembly was taken out."""
-    if configured.build.lookalike is None:
-        return run_in(configured, [*command, str(source)], part)
-    return run_in(configured, [sys.executable, lookalike.__file__, *command, str(source)], part)
+    lookalike = configured.build.lookalike
+    first = [] if lookalike is None else lookalike.compiler()
+    return run_in(configured, [*first, *command, str(source)], part)
 
 
 def noted(target: Path) -> list[str]:
