@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from verifier.base.data import data_folder
 from verifier.cli import main
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
@@ -179,3 +180,19 @@ def test_the_command(library: Library, tmp_path: Path) -> None:
                         (["difference", "--old-spec-dir", str(tmp_path / "no")], "no such folder")):
         done = CliRunner().invoke(main, wrong)
         assert done.exit_code == 2 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_old_specs_that_are_not_read_say_so(tmp_path: Path) -> None:
+    """A mistake in old specs is told with their folder: its place alone would be today's file."""
+    old = shutil.copytree(data_folder("specs"), tmp_path / "specs")
+    words = ["difference", "--old-spec-dir", str(old), "--arch", "x86_64"]
+    properties = old / "properties.yaml"
+    properties.write_text(properties.read_text() + "  odd: 1\n")
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2 and done.stderr.startswith("specs/properties.yaml:")
+    assert done.stderr.endswith(f"(in --old-spec-dir {old})\n")
+    (old / "first.yaml").unlink()
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2 and done.stderr == (
+        f"pteproof: {old} has no first.yaml: this version does not read specs that are older than "
+        "that file; give --old-spec-dir a folder that has it\n")

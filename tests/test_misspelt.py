@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from verifier.cli import main
-from verifier.kernel.tree.tree import _MARKS
+from verifier.kernel.tree.tree import MARKS
 
 ID = "x86_64/pte/option-c/{}/{}/{}"
 OBLIGATION = ID.format("fork-pte", "today", "no-false-exclusive")
@@ -76,7 +76,7 @@ def nothing_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tree(folder: Path) -> str:
     """What looks like a kernel tree, as far as nothing is built."""
-    for name in _MARKS:
+    for name in MARKS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\n")
     return str(folder)

@@ -17,24 +17,13 @@ from verifier.base.errors import SpecError, UsageError
 from verifier.cli import main
 from verifier.kernel.sites.names import Wanted
 from verifier.kernel.sites.scan import KINDS, scan_text
+from verifier.kernel.tree.tree import MARKS
 from verifier.meeting.site_changes import Use, compare_uses, read_uses, write_uses
 from verifier.meeting.sites import STATUSES, USES, load_claims
 from verifier.run.library import load_library
 
 WANTED = Wanted(
     {"dirty": ("pte_(?:mk)?dirty",), "replace": ("set_pte_at", "set_pte")}, ("mm/**/*.[ch]",)
-)
-MARKS = (
-    "Kbuild",
-    "Kconfig",
-    "include/linux/mm.h",
-    "include/linux/pgtable.h",
-    "mm/memory.c",
-    "kernel/fork.c",
-    "scripts/Makefile.build",
-    "lib/Kconfig",
-    "usr/Kconfig",
-    "virt/Makefile",
 )
 
 

@@ -10,7 +10,10 @@ __all__ = ["start"]
 
 
 def start() -> None:
-    """The command line; an interrupt or a fault while it is loaded has its usual exit code."""
+    """The command line; an interrupt or a fault while it is loaded has its usual exit code.
+
+    The numbers are those of verifier.base.exits, which may be what cannot be loaded.
+    """
     try:
         from verifier.base.processes import stop_on_request
 

@@ -26,7 +26,7 @@ from verifier.kernel.replay import native
 from verifier.kernel.tree import jail
 from verifier.kernel.tree.jail import BUBBLEWRAP, NETWORK, NONE
 from verifier.kernel.tree.toolchain import run
-from verifier.kernel.tree.tree import _MARKS, linked_trees
+from verifier.kernel.tree.tree import MARKS, linked_trees
 
 HERE = jail.kind()  # the best that this computer has
 KINDS = list(
@@ -218,7 +218,7 @@ def test_who_stops_us_stops_all(kind: str, place: Place, monkeypatch: pytest.Mon
 
 def test_a_tree_of_links_is_seen_and_other_links_lead_nowhere(place: Place) -> None:
     real, links = place.home / "real", place.tree
-    for mark in _MARKS:
+    for mark in MARKS:
         for root in (real, links):
             (root / mark).parent.mkdir(parents=True, exist_ok=True)
         (real / mark).write_text(f"{mark}\n")

@@ -25,7 +25,7 @@ MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\nEXTRAVERSION = -rc2\n"
 
 
 def fake_tree(root: Path) -> Path:
-    for mark in tree._MARKS:
+    for mark in tree.MARKS:
         path = root / mark
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(MAKEFILE if mark == "Makefile" else "x\n")

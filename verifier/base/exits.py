@@ -53,11 +53,23 @@ def worst(codes: Iterable[int]) -> Exit:
     return next((code for code in _WORST if code in found), Exit.HOLDS)
 
 
-# The code of each verdict's word; None says nothing of what was asked.
+# The code of each word that a command has for what it found; None says nothing of what was asked.
 _OF_WORD = MappingProxyType({
+    # of obligations, helpers and laws
     "proved": Exit.HOLDS, "refuted": Exit.REFUTED, "contradiction": Exit.CONTRADICTION,
     "not applicable": None, "vacuous": Exit.OPEN, "unknown": Exit.OPEN, "incomplete": Exit.OPEN,
     "lost": Exit.OPEN,
+    # of differences
+    "broken": Exit.REFUTED, "widened": Exit.REFUTED, "still broken": Exit.HOLDS,
+    "fixed": Exit.HOLDS, "kept": Exit.HOLDS, "same": Exit.HOLDS, "added": Exit.HOLDS,
+    "gone": Exit.HOLDS,
+    # of certificates
+    "wrong": Exit.CONTRADICTION, "unchecked": Exit.OPEN, "left open": Exit.OPEN,
+    # of mutants
+    "unexplained": Exit.REFUTED, "stale": Exit.REFUTED,
+    # of uses of helpers in a kernel tree
+    "claimed": Exit.HOLDS, "later": Exit.HOLDS, "out of scope": Exit.HOLDS,
+    "unclaimed": Exit.OPEN, "unparsed": Exit.OPEN,
 })
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verifier.base.errors import UsageError
-from verifier.base.exits import Exit
+from verifier.base.errors import SpecError, UsageError
+from verifier.base.exits import exit_of
 from verifier.base.output import open_outputs, tell, write_outputs
 from verifier.commands.execute import Progress
 from verifier.commands.options import check_names, filtering, mailing, make_filters
@@ -72,9 +72,7 @@ def difference(context: click.Context, /, **given: Any) -> int:
         files, {"--json": lambda: [json.dumps(difference_data(new, found), indent=1)]}
     ):
         tell(difference_text(new, found, given["verbose"], given["quiet"]))
-    words = {one.word for one in found}
-    return (Exit.REFUTED if words & {"broken", "widened"} else Exit.OPEN
-            if words & {"lost", "unknown"} else Exit.HOLDS)
+    return exit_of(one.word for one in found)
 
 
 def _libraries(context: click.Context, filters: Filters, given: dict[str, Any],
@@ -85,7 +83,7 @@ def _libraries(context: click.Context, filters: Filters, given: dict[str, Any],
     arch_dir, spec_dir = context.obj
     new = load_library(arch_dir, spec_dir)
     check_names(filters, new)
-    old = load_library(given["old_arch_dir"] or arch_dir, given["old_spec_dir"] or spec_dir)
+    old = _old_library(given["old_arch_dir"] or arch_dir, given["old_spec_dir"], spec_dir)
     for library, tree in ((old, given["old_tree"]), (new, given["tree"])):
         if tree is not None:
             from verifier.kernel.conform.session import kernel_helpers
@@ -94,6 +92,21 @@ def _libraries(context: click.Context, filters: Filters, given: dict[str, Any],
                 tree, [library.layout(v.name) for v in variants_of(library, filters)], progress
             )
     return old, new
+
+
+def _old_library(arch_dir: Path | None, old: Path | None, spec_dir: Path | None) -> Library:
+    """What is compared with; an error in old specs says whose they are."""
+    from verifier.run.library import load_library
+
+    if old is None:
+        return load_library(arch_dir, spec_dir)
+    if (old / "world.yaml").is_file() and not (old / "first.yaml").exists():
+        raise UsageError(f"{old} has no first.yaml: this version does not read specs that are older"
+                         " than that file; give --old-spec-dir a folder that has it")
+    try:
+        return load_library(arch_dir, old)
+    except SpecError as error:
+        raise SpecError(error.where, f"{error.message} (in --old-spec-dir {old})") from None
 
 
 def _compared(

@@ -12,7 +12,7 @@ import click
 
 from verifier.base.columns import fold
 from verifier.base.errors import UsageError
-from verifier.base.exits import Exit, worst
+from verifier.base.exits import Exit, exit_of, worst
 from verifier.base.output import one_line, open_outputs, tell, tell_error, write_outputs
 from verifier.commands.execute import Progress, execute, finish
 from verifier.commands.options import check_names, filtering, load, mailing, make_filters, running
@@ -67,8 +67,7 @@ def certify(context: click.Context, /, folder: Path, verify: bool, **given: Any)
                                progress)
     if not write_outputs(_outputs(given), certified_parts(report)):
         tell(fold(certified_text(folder, report, given["quiet"], given["verbose"])))
-    codes.append(Exit.CONTRADICTION if report.wrong else Exit.OPEN if report.unchecked
-                 or report.open else Exit.HOLDS)
+    codes.append(exit_of(report.words(), nothing=Exit.HOLDS))
     return Exit.STOPPED if report.stopped else worst(codes)
 
 
@@ -126,8 +125,7 @@ def _make(
         tell_error(f"pteproof: contradiction: {one_line(what)}")
     for unit, why in made.lost.items():
         tell_error(f"pteproof: {unit} has no certificate: {why}")
-    return library, worst([code, Exit.CONTRADICTION if made.contradictions else Exit.OPEN
-                           if made.lost else Exit.HOLDS]), None
+    return library, worst([code, exit_of(made.words(), nothing=Exit.HOLDS)]), None
 
 
 @click.command()
@@ -190,5 +188,4 @@ def mutate(context: click.Context, /, **given: Any) -> int:
                     patched=wanted if given["arch"] else library.spec.first.patches.variants)
     if not write_outputs(files, {"--json": lambda: [json.dumps(as_json(score), indent=1)]}):
         tell(fold("\n".join(text(score, given["verbose"]))))
-    return (Exit.REFUTED if score.unexplained() or score.stale else Exit.OPEN if score.lost()
-            else Exit.HOLDS)
+    return exit_of(score.words(), nothing=Exit.HOLDS)

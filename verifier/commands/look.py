@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verifier.base.columns import fold
-from verifier.base.exits import Exit
+from verifier.base.exits import Exit, exit_of
 from verifier.base.output import tell, tell_error
 from verifier.commands.execute import Progress, finish
 from verifier.commands.options import GLOB, check_names, load, mailing
@@ -157,6 +157,7 @@ def table_command(context: click.Context, /, arch: tuple[str, ...], form: str, v
     tell(text)
     if found is None or found.settled:
         keep(context, "table", key, text, Exit.HOLDS)
-    for what in found.contradictions if found is not None else ():
+    contradictions = found.contradictions if found is not None else ()
+    for what in contradictions:
         tell_error(f"pteproof: contradiction: {what}")
-    return Exit.CONTRADICTION if found is not None and found.contradictions else Exit.HOLDS
+    return exit_of(["contradiction"] * len(contradictions), nothing=Exit.HOLDS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from verifier.base.errors import UsageError
-from verifier.base.exits import Exit
+from verifier.base.exits import Exit, exit_of
 from verifier.base.output import open_outputs, tell, write_outputs
 from verifier.commands.options import load
 
@@ -61,7 +61,7 @@ def sites_command(
     from verifier.kernel.sites.scan import scan_tree
     from verifier.kernel.tree.tree import find_tree, open_tree
     from verifier.meeting.site_changes import Use, compare_uses, write_uses
-    from verifier.meeting.sites import UNCLAIMED, UNPARSED, judge, load_claims
+    from verifier.meeting.sites import judge, load_claims
     from verifier.report.site_list import sites_data, sites_text
 
     files = {"--json": json_file, "--keep": keep_file}
@@ -90,7 +90,7 @@ def sites_command(
     )
     if not took:
         tell(sites_text(opened.version, sites, gone, changes, verbose))
-    return Exit.OPEN if any(site.status in (UNCLAIMED, UNPARSED) for site in sites) else Exit.HOLDS
+    return exit_of((site.status for site in sites), nothing=Exit.HOLDS)
 
 
 def _baseline(given: Path | None, version: str) -> tuple[str, list[Use]] | None:

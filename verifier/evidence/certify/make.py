@@ -51,6 +51,10 @@ class Made:
     contradictions: list[str] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
 
+    def words(self) -> list[str]:
+        """A word for each, as exit codes have them."""
+        return ["contradiction"] * len(self.contradictions) + ["lost"] * len(self.lost)
+
 
 # by kind: what to write, and the digest of what it is packed from
 Files = dict[str, tuple[bytes, str]]

@@ -55,6 +55,14 @@ class Report:
     unchecked: dict[str, str] = field(default_factory=dict)
     stopped: bool = False
 
+    def words(self) -> list[str]:
+        """A word for each thing that does not hold or is not known, for the exit code."""
+        return [
+            *("wrong" for _ in self.wrong),
+            *("unchecked" for _ in self.unchecked),
+            *("left open" for _ in self.open),
+        ]
+
     @property
     def obligations(self) -> int:
         """The number of obligations that certificates prove."""

@@ -52,6 +52,14 @@ class Score:
         """Mutants whose process ended without a judgement."""
         return [j for j in self.judged if j.verdict == LOST]
 
+    def words(self) -> list[str]:
+        """A word for each mutant or explanation that is not as it should be, for the exit code."""
+        return [
+            *(LOST for _ in self.lost()),
+            *("unexplained" for _ in self.unexplained()),
+            *("stale" for _ in self.stale),
+        ]
+
     def unexplained(self) -> list[Judged]:
         """Survivors without an explanation."""
         return [

@@ -22,6 +22,7 @@ from pathlib import Path
 from verifier.base.errors import ExtractionError, UsageError
 
 __all__ = [
+    "MARKS",
     "Tree",
     "find_tree",
     "header_names",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 # What every whole tree has. One that lacks some of it was not unpacked to the end, or is no kernel.
-_MARKS = (
+MARKS = (
     "Makefile",
     "Kbuild",
     "Kconfig",
@@ -87,8 +88,8 @@ def open_tree(path: Path | str) -> Tree:
     if not root.is_dir():
         raise UsageError(f"{root}: not a folder; unpack it first")
     root = root.resolve()
-    missing = [mark for mark in _MARKS if not (root / mark).is_file()]
-    if len(missing) > len(_MARKS) // 2:
+    missing = [mark for mark in MARKS if not (root / mark).is_file()]
+    if len(missing) > len(MARKS) // 2:
         raise UsageError(f"{root}: not a Linux source tree (no {missing[0]})")
     if missing:
         raise UsageError(
@@ -104,11 +105,11 @@ def linked_trees(root: Path) -> list[Path]:
     A link to anything else leads nowhere in a jail.
     """
     found: dict[Path, None] = {}
-    for mark in _MARKS:
+    for mark in MARKS:
         path = (root / mark).resolve()
         if path != root / mark and path.as_posix().endswith(f"/{mark}"):
             found[path.parents[mark.count("/")]] = None
-    return [one for one in found if all((one / mark).is_file() for mark in _MARKS)]
+    return [one for one in found if all((one / mark).is_file() for mark in MARKS)]
 
 
 def _version(root: Path) -> str:
