@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from verifier.kernel.tree.tree import _MARKS
+from verifier.kernel.tree.tree import MARKS
 
 # What stands for the kernel's: each function is one that specs/ speaks of, or is used by one.
 MEMORY = """\
@@ -46,7 +46,7 @@ FILES = {"mm/memory.c": MEMORY, "include/linux/pgtable.h": HEADER, "mm/Kconfig":
 
 def small_tree(folder: Path, **files: str) -> Path:
     """A tree of these files beside those of FILES and what every tree has."""
-    for name in _MARKS:
+    for name in MARKS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("")
     (folder / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\nEXTRAVERSION =\n")

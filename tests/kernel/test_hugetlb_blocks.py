@@ -121,7 +121,7 @@ def test_a_false_claim_is_refuted(variant: str, name: str) -> None:
     geometry = geometries(layout)[0]
     (real,) = [
         c
-        for c in claims(layout, geometry)
+        for c in claims(geometry)
         if c.function == function and c.says.startswith(says) and "not present" not in c.says
     ]
     claim = Claim(function, name, real.args, holds, when=real.when)

@@ -170,7 +170,7 @@ def results(mistake: Mistake, library: LiftedBuild) -> list[ClaimResult]:
         prove_claim(
             library, layout, c, geometry.entries, make_backend("bits", 60), actions(geometry)
         )
-        for c in claims(layout, geometry)
+        for c in claims(geometry)
         if c.function == mistake.function
     ]
 

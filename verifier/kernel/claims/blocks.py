@@ -97,8 +97,7 @@ def lift_block(
     inputs = KernelInputs(alg, free, library.build, features, library.main.layout.big_endian)
     entry = bits // 8
     block = _block(library, alg, entries, entry)
-    pointee, offset = block, entry * index
-    answers: dict[str, Action] = {
+    pointee, answers = block, {
         **_ASSUMED,
         **(actions or {}),
         **dict.fromkeys(walks, _found(block)),
@@ -110,14 +109,9 @@ def lift_block(
     lifter = Lifter(alg, library.program, inputs, KernelModels(answers, _HARMLESS), feasible)
     lifter.free_loads = True
     lifter.most_rounds = max(lifter.most_rounds, len(entries) + 1)
-    found = next(
-        (m.function(function) for m in library.program.modules if function in m.texts), None
-    )
-    if found is None:
-        raise NotModelled(f"no function {function}")
-    values, returned = _arguments(
-        library, lifter, found, lifter.pointer(pointee, offset), args, free, entry
-    )
+    pointer = lifter.pointer(pointee, entry * index)
+    found = _function(library, function)
+    values, returned = _arguments(library, lifter, found, pointer, args, free, entry)
     result, state = lifter.call(function, values)
     # a pte_t, where a structure is returned as one
     if isinstance(result, ValueGroup) and len(result.parts) == 1:
@@ -131,6 +125,28 @@ def lift_block(
     if returned is not None:
         result = at_the_end(returned, 0)
     after = [at_the_end(block, entry * n) for n in range(len(entries))]
+    return _lifting(library, lifter, result, after, entry, [*inputs.notes])
+
+
+def _function(library: LiftedBuild, name: str) -> IrFunction:
+    """The function of that name, whichever module has it. Raises NotModelled where none has."""
+    for module in library.program.modules:
+        found = module.function(name) if name in module.texts else None
+        if found is not None:
+            return found
+    raise NotModelled(f"no function {name}")
+
+
+def _lifting(
+    library: LiftedBuild,
+    lifter: Lifter,
+    result: Value | None,
+    after: Sequence[LiftedWord],
+    entry: int,
+    notes: Sequence[str],
+) -> BlockLifting:
+    """What was lifted, entries as the model has them: words of `entry` bytes."""
+    alg = lifter.alg
     undefined = [
         *lifter.undefined,
         *lifter.outside,
@@ -146,10 +162,10 @@ def lift_block(
         else 0 if isinstance(result, Truth) else lifter.values.as_word(result).width
     )
     term = result.term if isinstance(result, (LiftedWord, Truth)) else None
-    if width == bits:
+    if width == 8 * entry:
         term = _stored(library, alg, term, entry)
     left = tuple(_stored(library, alg, w.term, entry) for w in after)
-    return BlockLifting(term, width, left, tuple(undefined), (*inputs.notes, *lifter.notes))
+    return BlockLifting(term, width, left, tuple(undefined), (*notes, *lifter.notes))
 
 
 def _arguments(

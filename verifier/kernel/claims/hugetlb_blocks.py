@@ -193,33 +193,39 @@ def _no_block(b: EntryBlock) -> Any:
     )
 
 
-def claims(layout: Layout, g: Geometry) -> list[Claim]:
-    """What is claimed of a variant's functions on a page of this size."""
-    arm = layout.arch.name == "arm64"
+def claims(g: Geometry) -> list[Claim]:
+    """What is claimed of the functions on a page of this size."""
+    return [*_read(g), *_taken(g), *_changed(g), *_not_present(g), _for_one(g)]
 
-    def block(b: EntryBlock) -> Any:
-        return b.alg.all(first_is_of_a_block(b), aligned(b, g, b.before[0]))
 
-    def given(b: EntryBlock) -> Any:
-        pte = b.args["pte"]
-        return b.alg.all(b("pte_present", pte), _marked(b, pte), aligned(b, g, pte))
+def _is_block(b: EntryBlock, g: Geometry) -> Any:
+    """Before the call, the block is a page of this size, as its first entry says."""
+    return b.alg.all(first_is_of_a_block(b), aligned(b, g, b.before[0]))
 
-    def accessed(b: EntryBlock) -> Any:
-        """Nothing changed, or the entry given, dirty and young also where the block was when it was
-        taken.
-        """
-        changed = _one_page(b, g, _merged(b, b.args["pte"]))
-        return b.alg.choose(b.nonzero(), changed, b.each(b.same))
 
-    size = {"addr": 0, "sz": g.size}
-    found = [
+def _is_given(b: EntryBlock, g: Geometry) -> Any:
+    """The entry that is given is present, and of a page of this size."""
+    pte = b.args["pte"]
+    return b.alg.all(b("pte_present", pte), _marked(b, pte), aligned(b, g, pte))
+
+
+def _accessed(b: EntryBlock, g: Geometry) -> Any:
+    """Nothing changed, or the entry given, dirty and young also where the block was when it was
+    taken.
+    """
+    changed = _one_page(b, g, _merged(b, b.args["pte"]))
+    return b.alg.choose(b.nonzero(), changed, b.each(b.same))
+
+
+def _read(g: Geometry) -> list[Claim]:
+    return [
         Claim(
             "huge_ptep_get",
             "what is read is the first entry, dirty and young where one of the block is; no entry"
             " changes",
             {"addr": 0},
             lambda b: b.alg.all(alike(b, b.result, fold(b)), b.each(b.same)),
-            when=block,
+            when=lambda b: _is_block(b, g),
         ),
         Claim(
             "huge_ptep_get",
@@ -228,31 +234,41 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
             lambda b: b.same(b.result, b.before[0]),
             when=lambda b: b.alg.neg(first_is_of_a_block(b)),
         ),
+    ]
+
+
+def _taken(g: Geometry) -> list[Claim]:
+    return [
         Claim(
             "huge_ptep_get_and_clear",
             "every entry becomes none, and what is returned is their fold",
-            size,
+            {"addr": 0, "sz": g.size},
             _gone,
-            when=block,
+            when=lambda b: _is_block(b, g),
         ),
         Claim(
             "huge_ptep_clear_flush",
             "every entry becomes none, and what is returned is their fold",
             {"addr": 0},
             _gone,
-            when=block,
+            when=lambda b: _is_block(b, g),
         ),
+    ]
+
+
+def _changed(g: Geometry) -> list[Claim]:
+    return [
         Claim(
             "set_huge_pte_at",
             "the block is the page that was given",
-            {**size, "pte": "new"},
+            {"addr": 0, "sz": g.size, "pte": "new"},
             lambda b: _one_page(b, g, b.args["pte"]),
-            when=given,
+            when=lambda b: _is_given(b, g),
         ),
         Claim(
             "set_huge_pte_at",
             "of what is not present, every entry is what was given",
-            {**size, "pte": "new"},
+            {"addr": 0, "sz": g.size, "pte": "new"},
             lambda b: b.alg.all(*[b.same(e, b.args["pte"]) for e in b.after]),
             when=_absent,
         ),
@@ -262,50 +278,65 @@ def claims(layout: Layout, g: Geometry) -> list[Claim]:
             " loses dirty",
             {"addr": 0},
             lambda b: _one_page(b, g, b("pte_wrprotect", fold(b))),
-            when=block,
+            when=lambda b: _is_block(b, g),
         ),
         Claim(
             "huge_ptep_set_access_flags",
             "nothing changes, or the block is the page that was given, dirty and young where one"
             " entry was too",
             {"addr": 0, "pte": "new", "dirty": 1},
-            accessed,
-            when=lambda b: b.alg.all(block(b), given(b)),
+            lambda b: _accessed(b, g),
+            when=lambda b: b.alg.all(_is_block(b, g), _is_given(b, g)),
         ),
-        Claim("huge_pte_clear", "every entry of a block becomes none", size, _cleared, when=block),
+    ]
+
+
+def _not_present(g: Geometry) -> list[Claim]:
+    """Also that a block becomes none, and an entry that is not present is read exactly."""
+    return [
+        Claim(
+            "huge_pte_clear",
+            "every entry of a block becomes none",
+            {"addr": 0, "sz": g.size},
+            _cleared,
+            when=lambda b: _is_block(b, g),
+        ),
         Claim(
             "huge_pte_clear",
             "of what is not present, every entry becomes none",
-            size,
+            {"addr": 0, "sz": g.size},
             _cleared,
             when=_no_block,
         ),
         Claim(
             "huge_ptep_get_and_clear",
             "of what is not present, every entry becomes none",
-            size,
+            {"addr": 0, "sz": g.size},
             _cleared,
             when=_no_block,
         ),
         Claim(
             "huge_ptep_get_and_clear",
             "of what is not present, the first entry is returned exactly, whatever the others are",
-            size,
+            {"addr": 0, "sz": g.size},
             lambda b: b.same(b.result, b.before[0]),
             when=lambda b: b.alg.neg(b("pte_present", b.before[0])),
         ),
-        Claim(
-            "huge_ptep_get",
-            "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/"
-            " calls it",
-            {"addr": 0},
-            _as_for_one,
-            when=lambda b: b.alg.all(
-                block(b), b("pte_well_formed", b.before[0]) if arm else block(b)
-            ),
-        ),
     ]
-    return found
+
+
+def _for_one(g: Geometry) -> Claim:
+    """Where entries have frames of their own, they are well formed."""
+    return Claim(
+        "huge_ptep_get",
+        "arch/'s huge_ptep_set_access_flags does to the fold what the block's does, where mm/"
+        " calls it",
+        {"addr": 0},
+        _as_for_one,
+        when=lambda b: b.alg.all(
+            _is_block(b, g), *([b("pte_well_formed", b.before[0])] if g.frames else [])
+        ),
+    )
 
 
 def _after(b: EntryBlock, helper: str, args: Mapping[str, Any]) -> Any:
@@ -351,7 +382,7 @@ def prove_hugetlb_claims(
     return [
         prove_claim(library, layout, claim, g.entries, make_backend(backend, timeout), actions(g))
         for g in geometries(layout)
-        for claim in claims(layout, g)
+        for claim in claims(g)
     ]
 
 

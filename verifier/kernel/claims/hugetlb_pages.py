@@ -185,54 +185,77 @@ def _set_absent(b: EntryBlock, p: PageSize) -> Any:
 
 def claims(layout: Layout, p: PageSize) -> list[Claim]:
     """What is claimed of a variant's functions on a page of this size."""
-    where: dict[str, int | str] = {"addr": 0}
-    size: dict[str, int | str] = {"addr": 0, "sz": p.size}
-
-    def of_page(
-        function: str,
-        says: str,
-        args: Mapping[str, int | str],
-        holds: Callable[[EntryBlock, PageSize], Any],
-    ) -> Claim:
-        return Claim(
-            function,
-            says,
-            args,
-            lambda b: holds(b, p),
-            when=lambda b: is_page(b, p),
-            known=(("entry[0]", *p.known),),
-        )
-
-    def of_absent(function: str) -> Claim:
-        says = "of what is not present, every entry becomes 0"
-        return Claim(
-            function, says, size, lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p)
-        )
-
-    # C calls it by either name
-    given: dict[str, int | str] = {**size, "pte": "new", "entry": "new"}
     # of a hash: locked by who changes it, and waited for
     busy = layout.fields["BUSY"].mask if "BUSY" in layout.fields else 0
-    to_none = "every entry of a page becomes none to pte_none, and the first is returned"
+    return [*_of_taking(p), *_of_changing(p), *_of_absence(p, busy)]
+
+
+_WHERE: Mapping[str, int | str] = {"addr": 0}
+_TO_NONE = "every entry of a page becomes none to pte_none, and the first is returned"
+
+
+def _size(p: PageSize) -> dict[str, int | str]:
+    return {**_WHERE, "sz": p.size}
+
+
+def _given(p: PageSize) -> dict[str, int | str]:
+    """Also an entry: C calls it by either name."""
+    return {**_size(p), "pte": "new", "entry": "new"}
+
+
+def _of_page(
+    p: PageSize,
+    function: str,
+    says: str,
+    args: Mapping[str, int | str],
+    holds: Callable[[EntryBlock, PageSize], Any],
+) -> Claim:
+    """A claim about a block that is a page of this size before the call."""
+    return Claim(
+        function,
+        says,
+        args,
+        lambda b: holds(b, p),
+        when=lambda b: is_page(b, p),
+        known=(("entry[0]", *p.known),),
+    )
+
+
+def _of_absent(p: PageSize, function: str) -> Claim:
+    says = "of what is not present, every entry becomes 0"
+    return Claim(
+        function, says, _size(p), lambda b: _cleared(b, p), when=lambda b: _is_marked(b, p)
+    )
+
+
+def _of_taking(p: PageSize) -> list[Claim]:
+    """What reads a page, and what takes it out."""
     return [
         Claim(
             "huge_ptep_get",
             "what is read is the first entry; no entry changes",
-            where,
+            _WHERE,
             lambda b: b.alg.all(b.same(b.result, b.before[0]), b.each(b.same)),
         ),
-        of_page("huge_ptep_get_and_clear", to_none, size, _taken),
-        of_page(
+        _of_page(p, "huge_ptep_get_and_clear", _TO_NONE, _size(p), _taken),
+        _of_page(
+            p,
             "huge_ptep_get_and_clear",
             "every entry of a page becomes 0, which is none at every level",
-            size,
+            _size(p),
             _cleared,
         ),
-        of_page("huge_ptep_clear_flush", to_none, where, _taken),
+        _of_page(p, "huge_ptep_clear_flush", _TO_NONE, _WHERE, _taken),
+    ]
+
+
+def _of_changing(p: PageSize) -> list[Claim]:
+    """What makes a page of whatever was there."""
+    return [
         Claim(
             "set_huge_pte_at",
             "the block is the page of the entry that was given",
-            given,
+            _given(p),
             lambda b: _becomes(b, p, "set_huge_pte_at", {"pte": b.args["pte"]}),
             when=lambda b: _of_size(b, p, b.args["pte"]),
             known=(("new", *p.known),),
@@ -240,32 +263,39 @@ def claims(layout: Layout, p: PageSize) -> list[Claim]:
         Claim(
             "set_huge_pte_at",
             "of what is not present, the first entry is what was given, and none is present",
-            given,
+            _given(p),
             lambda b: _set_absent(b, p),
             when=lambda b: b.alg.all(
                 _not_present(b, b.args["pte"]), _none_present(b, b.before[: p.entries])
             ),
         ),
-        of_page(
+        _of_page(
+            p,
             "huge_ptep_set_wrprotect",
             "a page becomes the page of the write-protected first entry",
-            where,
+            _WHERE,
             lambda b, p: _becomes(b, p, "huge_ptep_set_wrprotect", {}),
         ),
         Claim(
             "huge_ptep_set_access_flags",
             "a page becomes the page of what the model's helper makes of the first entry",
-            {**where, "pte": "new", "dirty": 1},
+            {**_WHERE, "pte": "new", "dirty": 1},
             lambda b: _accessed(b, p),
             when=lambda b: b.alg.all(is_page(b, p), _of_size(b, p, b.args["pte"])),
             known=(("entry[0]", *p.known), ("new", *p.known)),
         ),
-        of_absent("huge_pte_clear"),
-        of_absent("huge_ptep_get_and_clear"),
+    ]
+
+
+def _of_absence(p: PageSize, busy: int) -> list[Claim]:
+    """Of what is not present. `busy` is the bit of an entry that is locked."""
+    return [
+        _of_absent(p, "huge_pte_clear"),
+        _of_absent(p, "huge_ptep_get_and_clear"),
         Claim(
             "huge_ptep_get_and_clear",
             "of what is not present, the first entry is returned exactly, whatever the others are",
-            size,
+            _size(p),
             lambda b: b.same(b.result, b.before[0]),
             when=lambda b: _absent(b, p, busy),
             known=tuple((f"entry[{n}]", busy, 0) for n in range(p.count) if busy),

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from verifier.kernel.conform.atomic_results import AtomicityUnknown as AtomicityUndecided
 from verifier.kernel.conform.atomic_results import MoreAtomic, NotCompared
@@ -31,11 +31,12 @@ from verifier.kernel.conform.decide import (
     ClaimUnknown,
     ClaimVacuous,
     Setting,
+    Verdict,
     decide,
 )
 from verifier.kernel.conform.helpers import LiftedBuild, Lifting, known_features
 from verifier.kernel.conform.inputs import Free
-from verifier.kernel.conform.model_side import Modelled, evaluate_model, pair
+from verifier.kernel.conform.model_side import Modelled, Pairing, evaluate_model, pair
 from verifier.kernel.conform.questions import Backend, make_backend
 from verifier.kernel.conform.results import (
     Absent,
@@ -199,6 +200,14 @@ class _Sides:
     notes: tuple[str, ...]
 
 
+class _Head(NamedTuple):
+    """What every result begins with."""
+
+    variant: str
+    build: str
+    helper: str
+
+
 def _conform_helper(
     library: LiftedBuild,
     layout: Layout,
@@ -208,7 +217,7 @@ def _conform_helper(
     free_loads: bool = False,
 ) -> Equal | Differs | Contradicted | Inconclusive:
     start = time.perf_counter()
-    head = (layout.variant.name, library.build.name, shape.helper)
+    head = _Head(layout.variant.name, library.build.name, shape.helper)
     try:
         function = layout.helper(shape.helper)
         pairs = pair(library, shape, function)
@@ -239,7 +248,13 @@ def _conform_helper(
     verdict = decide(backend, ask, [p.wrapper for p in pairs])
     if isinstance(verdict, ClaimFails | ClaimUndefined) and _has_no_shadow_stacks(library, shape):
         verdict = decide(backend, lambda setting: ask(setting, True), [p.wrapper for p in pairs])
-    seconds = time.perf_counter() - start
+    return _compared(head, pairs, verdict, time.perf_counter() - start)
+
+
+def _compared(
+    head: _Head, pairs: Sequence[Pairing], verdict: Verdict[_Sides], seconds: float
+) -> Equal | Differs | Contradicted | Inconclusive:
+    """The verdict on a helper as a result, values under the model's names."""
     names = {p.wrapper: p.model for p in pairs}
     match verdict:
         case ClaimHolds(sides):

@@ -8,7 +8,7 @@ A `Library` is made once for a build and read many times, over any algebra.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from verifier.kernel.llvm.values import (
     Truth,
     Value,
 )
+from verifier.kernel.llvm.ways import WayState
 from verifier.kernel.llvm.windows import Access, Acting, Windows
 from verifier.kernel.tree.build import BIG_ENDIAN, FOUR_TIMES
 from verifier.kernel.tree.compile import Compiled
@@ -197,6 +198,19 @@ class LiftedBuild:
             raise
         except NotModelled as error:
             raise NotModelled(self.facts.named(str(error))) from error
+        return self._lifted(shape, lifter, value, state, objects, inputs.notes, windows)
+
+    def _lifted(
+        self,
+        shape: Shape,
+        lifter: Lifter,
+        value: Value | None,
+        state: WayState,
+        objects: Mapping[str, Object],
+        notes: Iterable[str],
+        windows: Windows | None,
+    ) -> Lifting:
+        """What a call has left, in the model's terms, under names that people know."""
         unequal = self.build.unequal.get(shape.helper)
         lies = self.build.entries
         entries = {
@@ -210,13 +224,13 @@ class LiftedBuild:
             Undefinedness(u.condition, f"not modelled: {self.facts.named(u.reason)}")
             for u in lifter.lost
         ]
-        notes = tuple(self.facts.labelled(note) for note in (*inputs.notes, *lifter.notes))
+        told = tuple(self.facts.labelled(note) for note in (*notes, *lifter.notes))
         outside_ = tuple(
             Undefinedness(u.condition, self.facts.named(u.reason)) for u in lifter.outside
         )
         accesses = () if windows is None else tuple(windows.met.values())
         return Lifting(
-            result, width, entries, widths, tuple(lifter.undefined), outside_, notes, accesses
+            result, width, entries, widths, tuple(lifter.undefined), outside_, told, accesses
         )
 
     def _windows(self, lifter: Lifter, objects: Mapping[str, Object], acting: Acting) -> Windows:

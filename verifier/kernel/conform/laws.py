@@ -191,19 +191,8 @@ def judge_law(
 ) -> LawResult:
     """One law of one variant."""
     variant = layout.variant.name
-    absent = [n for n in law.needs if n in layout.variant.absent]
-    if absent:
-        return NotApplicable(variant, law, f"{variant} has no {absent[0]}")
-    why = next(
-        (
-            why
-            for glob, why in law.not_for.items()
-            if fnmatch.fnmatchcase(f"{variant}/{law.level}", glob)
-        ),
-        None,
-    )
-    if why is not None:
-        return NotApplicable(variant, law, f"{variant}: {why}")
+    if (why := _not_for(law, layout)) is not None:
+        return NotApplicable(variant, law, why)
     start = time.perf_counter()
     try:
         claim = LawClaim.of(law, layout)
@@ -234,6 +223,22 @@ def judge_law(
             return LawContradicted(variant, law, values, reason)
         case decide.ClaimUndefined() | decide.ClaimVacuous() | decide.ClaimUnknown():
             return NotKnown(variant, law, decide.why(verdict))
+
+
+def _not_for(law: Law, layout: Layout) -> str | None:
+    """Why a law says nothing of a variant, where it does not."""
+    variant = layout.variant.name
+    absent = [n for n in law.needs if n in layout.variant.absent]
+    if absent:
+        return f"{variant} has no {absent[0]}"
+    return next(
+        (
+            f"{variant}: {why}"
+            for glob, why in law.not_for.items()
+            if fnmatch.fnmatchcase(f"{variant}/{law.level}", glob)
+        ),
+        None,
+    )
 
 
 def laws_text(report: LawReport, verbose: bool = False) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,24 +191,11 @@ def conform(
     """
     opened = open_tree(tree)
     builds = load_builds()
-    chosen: dict[str, list[Layout]] = {}
-    unbuilt = []
     asked = layouts(variants, arch_dir, opened.version)
     names = {name for layout in asked for name in layout.helpers()}
     shapes = (shape.helper for shape in load_shapes())
     match_all("helper", helpers, sorted({*names, *shapes, *others}))
-    for layout in asked:
-        found = (
-            named_build(builds, build)
-            if build is not None
-            else build_for(builds, layout.variant.name)
-        )
-        if found is None or found.kernel != layout.arch.kernel:
-            unbuilt.append(layout.variant.name)
-        else:
-            chosen.setdefault(found.name, []).append(layout)
-    if not chosen:
-        raise UsageError(f"no kernel build stands for {', '.join(unbuilt)}")
+    chosen, unbuilt = _by_build(asked, builds, build)
     levels = level_names() if atomicity else None
     results: list[Result] = []
     stages: list[Stage] = []
@@ -234,15 +221,33 @@ def conform(
     ):
         raise UsageError(f"no helper matches {', '.join(helpers)}")
     return Conformance(
-        str(opened.path),
-        opened.version,
-        tuple(results),
-        tuple(stages),
-        tuple(unbuilt),
-        tuple(refused),
-        tuple(left),
-        tuple(jails),
+        str(opened.path), opened.version, tuple(results), tuple(stages), tuple(unbuilt),
+        tuple(refused), tuple(left), tuple(jails),
     )
+
+
+def _by_build(
+    asked: Sequence[Layout], builds: Mapping[str, Build], build: str | None
+) -> tuple[dict[str, list[Layout]], list[str]]:
+    """The layouts of each build, and the variants for which no build stands.
+
+    `build` is the name of one for all. Raises UsageError where nothing is left.
+    """
+    chosen: dict[str, list[Layout]] = {}
+    unbuilt = []
+    for layout in asked:
+        found = (
+            named_build(builds, build)
+            if build is not None
+            else build_for(builds, layout.variant.name)
+        )
+        if found is None or found.kernel != layout.arch.kernel:
+            unbuilt.append(layout.variant.name)
+        else:
+            chosen.setdefault(found.name, []).append(layout)
+    if not chosen:
+        raise UsageError(f"no kernel build stands for {', '.join(unbuilt)}")
+    return chosen, unbuilt
 
 
 def exit_code(results: Iterable[Result], others: Iterable[str] = ()) -> Exit:

@@ -147,55 +147,27 @@ def _build(
     here: bool,
     part: Path,
 ) -> None:
+    """Compile the helpers, link them with what they lack, and compile the program that calls them.
+    """
     tools = find_toolchain()
-    objects = []
-    for name, text in sources.items():
-        source = part / f"{name}.ll"
-        source.write_text(
-            text.replace("internal global", "global").replace(
-                "internal unnamed_addr global", "global"
-            ),
-            encoding="utf-8",
-        )
-        target = part / f"{name}.o"
-        run(
-            [tools.clang, "-x", "ir", *_FLAGS, *kind.flags, "-c", "-o", str(target), str(source)],
-            part,
-            f"compiling {name} for this computer",
-        )
-        objects.append(str(target))
+    objects = [_compiled(name, text, tools.clang, kind, part) for name, text in sources.items()]
     run(
         [f"ld.lld{tools.suffix}", "-r", "-o", str(part / "all.o"), *objects],
         part,
         "linking the helpers",
     )
     (part / "missing.s").write_text(_missing(part, tools.suffix, library, kind), encoding="utf-8")
+    shared = ("-shared", "-nostdlib", "-Wl,-Bsymbolic", "-Wl,-z,notext")
+    linked = (str(part / "all.o"), str(part / "missing.s"))
     run(
-        [
-            tools.clang,
-            *kind.flags[:1],
-            f"--ld-path=ld.lld{tools.suffix}",
-            "-shared",
-            "-nostdlib",
-            "-Wl,-Bsymbolic",
-            "-Wl,-z,notext",
-            "-o",
-            str(part / "helpers.so"),
-            str(part / "all.o"),
-            str(part / "missing.s"),
-        ],
+        [tools.clang, *kind.flags[:1], f"--ld-path=ld.lld{tools.suffix}", *shared,
+         "-o", str(part / "helpers.so"), *linked],
         part,
         "linking the helpers",
     )
+    compiler = tools.clang if here else kind.compiler
     run(
-        [
-            tools.clang if here else kind.compiler,
-            "-O1",
-            "-o",
-            str(part / "runner"),
-            str(runner),
-            "-ldl",
-        ],
+        [compiler, "-O1", "-o", str(part / "runner"), str(runner), "-ldl"],
         part,
         "compiling the runner",
     )
@@ -203,6 +175,20 @@ def _build(
     for path in part.iterdir():
         if path.suffix in (".o", ".ll", ".s"):
             path.unlink()
+
+
+def _compiled(name: str, text: str, clang: str, kind: NativeMachine, part: Path) -> str:
+    """The object file of a module whose globals all may be set from outside."""
+    for inside in ("internal global", "internal unnamed_addr global"):
+        text = text.replace(inside, "global")
+    source, target = part / f"{name}.ll", part / f"{name}.o"
+    source.write_text(text, encoding="utf-8")
+    run(
+        [clang, "-x", "ir", *_FLAGS, *kind.flags, "-c", "-o", str(target), str(source)],
+        part,
+        f"compiling {name} for this computer",
+    )
+    return str(target)
 
 
 def _missing(part: Path, suffix: str, library: LiftedBuild, kind: NativeMachine) -> str:
