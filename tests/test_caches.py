@@ -30,7 +30,7 @@ from verifier.base.store import read_sealed, write_sealed
 from verifier.commands import told
 from verifier.commands.told import Told
 from verifier.evidence.mutate.command import _State
-from verifier.evidence.mutate.judge import Judged, Mutant
+from verifier.evidence.mutate.mutants import Judged, Mutant
 from verifier.model.arch_records import Arch
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdict, verdict_name

@@ -18,7 +18,7 @@ import pytest
 import verifier
 from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
-from verifier.evidence.mutate.judge import mutants
+from verifier.evidence.mutate.mutants import mutants
 from verifier.kernel.conform import laws
 from verifier.language.read_yaml import Table
 from verifier.model import arch_records, catalogue

@@ -19,7 +19,8 @@ from verifier.engine.terms import Terms
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import call
 from verifier.language.machine import Machine
-from verifier.language.parse import StateVar, parse_function, parse_signature
+from verifier.language.meanings import StateVar
+from verifier.language.parse import parse_function, parse_signature
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, INDEX, Const, Function, Param
 from verifier.language.values import as_truth, as_word

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from verifier.cli import main
 from verifier.evidence.mutate.command import KINDS, run
-from verifier.evidence.mutate.judge import Mutant, judge, mutants
+from verifier.evidence.mutate.judge import judge
+from verifier.evidence.mutate.mutants import Mutant, mutants
 from verifier.evidence.mutate.variations import variations
 from verifier.run.library import Library
 

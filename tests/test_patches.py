@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from verifier.base.errors import SpecError
 from verifier.cli import main
 from verifier.evidence.mutate.command import SPECIFIED, patch_word, run, unneeded_reasons
-from verifier.evidence.mutate.judge import Mutant
+from verifier.evidence.mutate.mutants import Mutant, patch_mutants
 from verifier.evidence.mutate.patches import KINDS, patches
-from verifier.evidence.mutate.planted import judge_patch, patch_mutants
+from verifier.evidence.mutate.planted import judge_patch
 from verifier.evidence.mutate.rules import MistakeRules, read_rules
 from verifier.language.read_yaml import Source
 from verifier.model.spec import name_of

@@ -18,7 +18,7 @@ from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.terms import Terms
 from verifier.language.algebra import Algebra, Integers
-from verifier.language.parse import StateVar
+from verifier.language.meanings import StateVar
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import (
     BOOL,

@@ -16,8 +16,8 @@ from verifier.base.errors import SpecError, Where
 from verifier.base.workers import Lost, each
 from verifier.evidence.mutate import command
 from verifier.evidence.mutate.command import run, text
-from verifier.evidence.mutate.judge import Judged, Mutant
 from verifier.evidence.mutate.judge import judge as right
+from verifier.evidence.mutate.mutants import Judged, Mutant
 from verifier.run.library import Library
 
 

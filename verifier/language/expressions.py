@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The types of expressions: Python's syntax becomes typed terms.
-
-A Scope says what a name means: the layout of an architecture, or a section of specs/.
-"""
+"""The types of expressions: Python's syntax becomes typed terms."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from verifier.base.errors import SpecError, Where, nearest
+from verifier.base.errors import SpecError, nearest
+from verifier.language.meanings import MAX_WIDTH, WORD, Scope, parse_type
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import (
     BOOL,
@@ -35,9 +32,8 @@ from verifier.language.syntax import (
     type_name,
 )
 
-__all__ = ["MAX_WIDTH", "ExpressionTyper", "Scope", "StateVar", "loaded", "parse_type", "word_of"]
+__all__ = ["ExpressionTyper", "loaded", "word_of"]
 
-MAX_WIDTH = 128
 MAX_CALLS = 32
 MAX_NESTING = 200  # with all that is called: no evaluation may run out of Python's stack
 
@@ -51,54 +47,6 @@ _COMPARE = {
     ast.Gt: ("ult", True), ast.GtE: ("ule", True),
 }
 _T = TypeVar("_T")
-_WORD = re.compile(r"u([1-9][0-9]{0,2})\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class StateVar:
-    """A variable of the world: its type, how many there are, and whether code may set it.
-
-    `count` is None where there is one without an index.
-    """
-
-    type: int
-    count: int | None = None
-    writable: bool = True
-
-
-class Scope(Protocol):
-    """What the names in a text mean."""
-
-    width: int  # bits of an entry
-    ulong: int
-    marks: bool  # may a text say where the hardware may act?
-
-    def constant(self, name: str) -> Const | int | None:
-        """A typed constant (a field, a feature), a plain number, or None."""
-
-    def state(self, name: str) -> StateVar | None:
-        """The variable of the world of this name, or None."""
-    def through(self, name: str, at: Where) -> Function | None:
-        """The helper by which a text reads this variable of a process, or None.
-
-        There is one where memory has another form than code sees, as with huge_ptep_get of s390.
-        """
-
-    def function(self, name: str, at: Where) -> Function | None:
-        """The helper, view or procedure of this name, or None. `at` is where the text calls it."""
-    def observation(self, name: str) -> tuple[Param, ...] | None:
-        """The parameters of the observation of this name, or None."""
-    def names(self) -> Iterable[str]:
-        """All known names, for hints."""
-
-
-def parse_type(word: str, scope: Scope) -> int | None:
-    """The type that an annotation names, or None: bool, process, pte, ulong, u1 to u128."""
-    plain = {"bool": BOOL, "process": INDEX, "pte": scope.width, "ulong": scope.ulong}
-    if word in plain:
-        return plain[word]
-    found = _WORD.match(word)
-    return int(found[1]) if found and int(found[1]) <= MAX_WIDTH else None
 
 
 @dataclass(slots=True)
@@ -374,7 +322,7 @@ class ExpressionTyper:
                 or any(isinstance(a, ast.Starred) for a in node.args)):
             raise self.fail(node, "a call is a name with plain arguments")
         name = node.func.id
-        if _WORD.match(name):
+        if WORD.match(name):
             return self.convert(node, name)
         if name == "other":
             return self.other(node)

@@ -14,16 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from verifier.base.errors import SpecError, Where
-from verifier.language.expressions import (
-    BINARY,
-    MAX_WIDTH,
-    ExpressionTyper,
-    Scope,
-    StateVar,
-    loaded,
-    parse_type,
-    word_of,
-)
+from verifier.language.expressions import BINARY, ExpressionTyper, loaded, word_of
+from verifier.language.meanings import Scope, parse_type
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import (
     INDEX,
@@ -44,8 +36,7 @@ from verifier.language.syntax import (
     type_name,
 )
 
-__all__ = ["MAX_WIDTH", "Scope", "Signature", "StateVar", "parse_function", "parse_signature",
-           "parse_type"]
+__all__ = ["Signature", "parse_function", "parse_signature"]
 
 MAX_TEXT = 16 * 1024
 MAX_DEPTH = 64

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from verifier.base.errors import SpecError, Where, nearest
-from verifier.language.parse import Signature, StateVar, parse_function, parse_signature
+from verifier.language.meanings import StateVar
+from verifier.language.parse import Signature, parse_function, parse_signature
 from verifier.language.read_yaml import Items, Source, Table
 from verifier.language.syntax import BOOL, Const, Function, Param
 from verifier.model.arch_records import Arch, Event, Field, Text, Variant, globs_of, source_of

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from verifier.base.errors import SpecError, Where
 from verifier.language.machine import WAS
-from verifier.language.parse import StateVar
+from verifier.language.meanings import StateVar
 from verifier.language.syntax import INDEX, Const, Function, Param
 from verifier.model.arch import Layout
 from verifier.model.sections import (

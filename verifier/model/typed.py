@@ -16,7 +16,8 @@ from verifier.base.errors import SpecError, Where, nearest
 from verifier.language.algebra import Algebra, B, W
 from verifier.language.evaluate import word_of
 from verifier.language.machine import HUGE, WAS, Key, Machine, Memory
-from verifier.language.parse import Signature, StateVar, parse_function, parse_signature, parse_type
+from verifier.language.meanings import StateVar, parse_type
+from verifier.language.parse import Signature, parse_function, parse_signature
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, INDEX, Function, Param, asserts, passes_on
 from verifier.language.values import Fresh, Value

@@ -20,8 +20,9 @@ from verifier.base.digests import PACKAGE, digest, digest_files, program
 from verifier.base.errors import UsageError, match_all
 from verifier.base.store import read_regular
 from verifier.base.workers import Lost, each
-from verifier.evidence.mutate.judge import AS_AN_EFFECT, UNPROVED, Judged, Mutant, judge, mutants
-from verifier.evidence.mutate.planted import NARROWER, WORSE, judge_patch, patch_mutants
+from verifier.evidence.mutate.judge import AS_AN_EFFECT, UNPROVED, judge
+from verifier.evidence.mutate.mutants import Judged, Mutant, mutants, patch_mutants
+from verifier.evidence.mutate.planted import NARROWER, WORSE, judge_patch
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.language.read_yaml import Table, read_yaml
 from verifier.run.library import Library

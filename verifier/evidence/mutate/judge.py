@@ -10,8 +10,8 @@ original is equivalent. All others survive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -21,12 +21,11 @@ from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
-from verifier.evidence.mutate.variations import variations
+from verifier.evidence.mutate.mutants import Judged, Mutant
 from verifier.language.machine import Machine
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
-from verifier.model.arch_records import Field
 from verifier.model.check import check_model
 from verifier.model.spec import Transition
 from verifier.model.step import Step
@@ -37,87 +36,10 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import verdict_name
 from verifier.run.library import Library
 
-__all__ = ["AS_AN_EFFECT", "UNPROVED", "Judged", "Mutant", "judge", "mutants"]
+__all__ = ["AS_AN_EFFECT", "UNPROVED", "judge", "transition_of"]
 
 AS_AN_EFFECT = "as an effect:"
 UNPROVED = "conform does not compare it, and transitions are not proved:"
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One mistake in a helper or field of a variant, or in a code or requirement of a transition.
-
-    kind  helper, field, code or requires
-    name  the helper or field, or TRANSITION.CODE, TRANSITION.REQUIREMENT
-    """
-
-    kind: str
-    variant: str
-    name: str
-    what: str
-    text: str
-    place: str
-
-    @property
-    def id(self) -> str:
-        """The name in reports and in specs/survivors.yaml."""
-        return (f"{self.kind} {self.variant} {self.name}: {self.what}" if self.variant
-                else f"{self.kind} {self.name}: {self.what}")
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The judgement of a mutant; `verdict` is killed, survived, equivalent, refused or lost.
-
-    `by` says what decides it, with a value or an obligation.
-    """
-
-    mutant: Mutant
-    verdict: str
-    by: str
-
-
-def mutants(
-    library: Library, variants: Iterable[str], kinds: Iterable[str],
-    wanted: Callable[[str], bool] = lambda name: True,
-) -> list[Mutant]:
-    """Every mutant of these variants' helpers and fields, and of transitions, by wanted names."""
-    found = []
-    for variant in variants if {"helper", "field"} & set(kinds) else ():
-        layout = library.layout(variant)
-        for name in filter(wanted, layout.helpers() if "helper" in kinds else ()):
-            text = layout.text(name)
-            found += [Mutant("helper", variant, name, what, new, str(text.body.where))
-                      for what, new in variations(text.body.text) if new != "pass"]
-        for name, field in layout.fields.items() if "field" in kinds else ():
-            if not wanted(name):
-                continue
-            low = _free_place(layout, field)
-            found.append(Mutant("field", variant, name, f"from bit {low} up, not {field.low}",
-                                str(low), str(field.where)))
-    for transition in library.spec.transitions.values():
-        for code, source in transition.codes.items() if "code" in kinds else ():
-            if wanted(f"{transition.name}.{code}"):
-                found += [Mutant("code", "", f"{transition.name}.{code}", what, new,
-                                 str(source.where))
-                          for what, new in variations(source.text)]
-        if "requires" in kinds:
-            found += [Mutant("requires", "", f"{transition.name}.{a.name}", "left out", "",
-                             str(a.holds.where))
-                      for a in transition.requires if not a.traces
-                      and wanted(f"{transition.name}.{a.name}")]
-    return found
-
-
-def _free_place(layout: Layout, field: Field) -> int:
-    """The next place, upwards and around, where the field overlaps no other; else one bit up."""
-    taken = 0
-    for other in layout.fields.values():
-        taken |= other.mask if other is not field else 0
-    size = field.high - field.low + 1
-    places = [(field.low + step) % layout.width for step in range(1, layout.width)]
-    free = (p for p in places if p + size <= layout.width and not (((1 << size) - 1) << p) & taken)
-    return next(free, field.low + 1)
 
 
 def judge(library: Library, mutant: Mutant, compared: frozenset[str],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mistakes of kernel patches, planted in the codes of one group, and what notices them.
+"""What notices the mistakes of kernel patches, planted in the codes of one group.
 
 A mistake is
 
@@ -19,24 +19,21 @@ none.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import lru_cache
 from typing import Any
 
 from verifier.base.errors import SpecError, Where
 from verifier.engine.answers import Sat, Undecided, Unsat
 from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
-from verifier.evidence.mutate.judge import AS_AN_EFFECT, Judged, Mutant
-from verifier.evidence.mutate.patches import patches
-from verifier.evidence.mutate.rules import MistakeRules, read_rules
+from verifier.evidence.mutate.judge import AS_AN_EFFECT
+from verifier.evidence.mutate.mutants import Judged, Mutant, calls_of
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL
 from verifier.language.values import Fresh
-from verifier.model.spec import STATIC, Level, Transition, name_of
+from verifier.model.spec import STATIC, Transition, name_of
 from verifier.model.step import Instance, Step, instances, run
 from verifier.model.typed import Model
 from verifier.model.world import key_name, state_keys
@@ -47,74 +44,13 @@ from verifier.prove.obligations import Group, obligation_id
 from verifier.prove.step_judge import StepJudge
 from verifier.run.library import Library
 
-__all__ = ["NARROWER", "WORSE", "judge_patch", "patch_mutants"]
+__all__ = ["NARROWER", "WORSE", "judge_patch"]
 
 WORSE = "worse:"
 NARROWER = "narrower:"
 CONFLICTS = 200_000  # after which a question is given up
 STEPS = 2000  # that are kept of texts as they were
 NODES = 4_000_000  # of a graph, after which a session starts afresh
-OURS = ("hardware_event", "hardware_load")  # procedures that are the hardware's
-
-
-def patch_mutants(library: Library, variants: Iterable[str],
-                  wanted: Callable[[str], bool] = lambda name: True) -> list[Mutant]:
-    """Every mistake in every code and procedure of these variants' groups.
-
-    The variant of such a mutant is written as the group.
-    """
-    rules, spec, found = read_rules(library.spec_folder, library.spec), library.spec, []
-    for variant in variants:
-        absent = library.variant(variant).absent
-        for level, record in spec.levels.items():
-            if absent.intersection(record.needs) or library.variant(variant).unproved:
-                continue
-            for encoding, code in spec.first.patches.theorems:
-                overlay = spec.encodings[encoding].overlay
-                if (overlay is not None
-                        and overlay not in library.archs[library.variant(variant).arch].overlays):
-                    continue
-                group = str(Group(variant, level, encoding, code))
-                for name, text in _texts(library, record, code, absent):
-                    if wanted(name):
-                        found += [Mutant("patch", group, name, what, new, str(text.where))
-                                  for _, what, new in _planted(text.text, rules, level)]
-    return found
-
-
-@lru_cache(maxsize=1024)
-def _kept(text: str, key: int, level: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple(patches(text, _RULES[key], level))
-
-
-_RULES: dict[int, MistakeRules] = {}
-
-
-def _planted(text: str, rules: MistakeRules, level: str) -> tuple[tuple[str, str, str], ...]:
-    _RULES[id(rules)] = rules
-    return _kept(text, id(rules), level)
-
-
-def _texts(
-    library: Library, level: Level, code: str, absent: frozenset[str] | set[str]
-) -> Iterator[tuple[str, Source]]:
-    """TRANSITION.CODE, or a procedure, and its text: what runs in a group on entries of the level.
-    """
-    used = set[str]()
-    for transition in library.spec.transitions.values():
-        written = transition.code(code)
-        if (transition.takes(level) and written is not None
-                and not set(absent).intersection(transition.needs)):
-            used |= _called(written[1].text)
-            yield f"{transition.name}.{written[0]}", written[1]
-    for procedure in library.spec.procedures:
-        if name_of(procedure) in used and name_of(procedure) not in OURS:
-            yield name_of(procedure), procedure.body
-
-
-def _called(text: str) -> set[str]:
-    return {n.func.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)
-            and isinstance(n.func, ast.Name)}
 
 
 def judge_patch(library: Library, mutant: Mutant) -> Judged:
@@ -221,7 +157,7 @@ class _Session:
             written = t.code(self.group.code)
             missing = set(self.model.layout.variant.absent).intersection(t.needs)
             return (t.takes(self.model.level) and not missing and written is not None
-                    and procedure in _called(written[1].text))
+                    and procedure in calls_of(written[1].text))
 
         return [t.name for t in self.model.spec.transitions.values() if uses(t)]
 
