@@ -24,6 +24,7 @@ from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import build_for, load_builds
 from verifier.kernel.tree.compile import Compiled, compile_build
 from verifier.kernel.tree.configure import configure, configured_from, patched
+from verifier.kernel.tree.include_graph import readers
 from verifier.kernel.tree.overlay import Edited, Overlay, affected, overlay_of
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
@@ -39,6 +40,7 @@ from verifier.search.beyond import with_trace
 
 __all__ = ["PatchQuestion", "PatchedVariant", "judge_helpers"]
 
+_NOTHING: Edited = {}
 _SAME = ("same", "kept")  # what is not told of obligations
 
 
@@ -92,6 +94,16 @@ class PatchedVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class _Patch:
+    """The edits of a tree, and those before them, if there are some."""
+
+    tree: Tree
+    overlay: Overlay
+    earlier: Overlay | None
+    cache: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Sides:
     """One build of a tree and of the patched tree."""
 
@@ -101,10 +113,14 @@ class _Sides:
 
 
 def judge_helpers(
-    tree: Path, edited: Edited, asked: PatchQuestion = PatchQuestion(), cache: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    tree: Path, edited: Edited, asked: PatchQuestion = PatchQuestion(), *,
+    before: Edited = _NOTHING,
+    cache: Path | None = None, progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[PatchedVariant, ...]:
     """What a patch does to each variant that is asked for and whose build reads an edited file.
+
+    `before` has what earlier patches of a series have edited: `edited` is all of that and this
+    patch. Where no build reads an edited file, no compiler is started.
 
     ExtractionError where the tree itself cannot be built. UsageError where there is no tree or no
     such variant, or no jail in which a patch may be compiled.
@@ -115,20 +131,23 @@ def judge_helpers(
         build = build_for(builds, layout.variant.name)
         if build is not None:
             by_build.setdefault(build.name, []).append(layout)
+    names = {name: builds[name].kernel for name in by_build}
+    may_change = readers(opened, names, {*edited, *before}, cache).builds()
     found: list[PatchedVariant] = []
-    with overlay_of(opened.path, edited) as overlay:
-        for name, its_layouts in by_build.items():
+    with overlay_of(opened.path, edited) as overlay, overlay_of(opened.path, before) as earlier:
+        patch = _Patch(opened, overlay, earlier if before else None, cache)
+        for name in (name for name in by_build if name in may_change):
             progress(f"building {name}, before and after")
-            found += _judged(opened, builds[name], its_layouts, overlay, asked, cache, progress)
+            found += _judged(patch, builds[name], by_build[name], asked, progress)
     return tuple(found)
 
 
 def _judged(
-    tree: Tree, build: Build, its_layouts: Sequence[Layout], overlay: Overlay, asked: PatchQuestion,
-    cache: Path | None, progress: Callable[[str], None],
+    patch: _Patch, build: Build, its_layouts: Sequence[Layout], asked: PatchQuestion,
+    progress: Callable[[str], None],
 ) -> Iterator[PatchedVariant]:
     start = time.perf_counter()
-    sides = _sides(tree, build, overlay, cache)
+    sides = _sides(patch, build)
     if sides is None:
         return
     for layout in its_layouts:
@@ -141,11 +160,13 @@ def _judged(
         changes = tuple(helper_changes(sides.libraries, layout, level_names()))
         lifted = time.perf_counter()
         found = replace(
-            found, helpers=changes, notes=_notes(sides, overlay),
+            found, helpers=changes, notes=_notes(sides, patch.overlay),
             incomplete=tuple(f"{c.helper}: {c.why}" for c in changes if c.word == "incomplete"),
         )
         if found.changed():
-            found = _with_differences(found, sides.libraries, layout, asked, tree, progress)
+            found = _with_differences(
+                found, sides.libraries, layout, asked, patch.tree, progress
+            )
         yield replace(found, seconds={
             "build": built - start, "helpers": lifted - built,
             "differences": time.perf_counter() - lifted,
@@ -153,15 +174,16 @@ def _judged(
         start = time.perf_counter()
 
 
-def _sides(
-    tree: Tree, build: Build, overlay: Overlay, cache: Path | None
-) -> _Sides | PatchedVariant | None:
+def _sides(patch: _Patch, build: Build) -> _Sides | PatchedVariant | None:
     """Both sides of a build; None where it reads no edited file; why it is not known."""
-    shapes, start = load_shapes(), time.perf_counter()
-    configured = configure(tree, build, find_toolchain(), cache)
-    old = compile_build(configured, shapes, cache)
+    shapes, start, cache = load_shapes(), time.perf_counter(), patch.cache
+    configured = configure(patch.tree, build, find_toolchain(), cache)
+    compile_build(configured, shapes, cache)  # the tree itself has to build
     try:
-        new = compile_build(patched(configured, overlay, cache), shapes, cache)
+        earlier = patch.earlier
+        base = configured if earlier is None else patched(configured, earlier, cache)
+        old = compile_build(base, shapes, cache)
+        new = compile_build(patched(configured, patch.overlay, cache), shapes, cache)
         if (new.texts, new.assembly, new.wrappers) == (old.texts, old.assembly, old.wrappers):
             return None
         libraries = Libraries(
@@ -178,7 +200,9 @@ def _notes(sides: _Sides, overlay: Overlay) -> tuple[str, ...]:
     """What the patch edits that a configuration is made of."""
     return tuple(
         f"{name} was read when the kernel was configured: the tree's configuration is used"
-        for name in affected(overlay, configured_from(sides.old.configured))
+        for name in affected(
+            overlay.digests, overlay.added, configured_from(sides.old.configured)
+        )
     )
 
 

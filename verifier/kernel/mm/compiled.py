@@ -21,6 +21,7 @@ from verifier.kernel.mm.wrapper import wrapper_file
 from verifier.kernel.tree.build_store import cache_folder, entry
 from verifier.kernel.tree.compile import compile_file
 from verifier.kernel.tree.compiler import Configured, read_by_compiler, run_in
+from verifier.kernel.tree.include_graph import note_entry
 from verifier.kernel.tree.toolchain import first_error, stamp
 from verifier.kernel.tree.tree import header_names
 
@@ -56,6 +57,7 @@ def compile_functions(
         [configured.rests_on, configured.build, text, stamp(_opt(configured)), _names(configured)],
         lambda part: _compile(configured, source, functions, part), configured.origin,
     )
+    note_entry(configured, file, folder, cache)
     refused = json.loads((folder / "refused.json").read_text(encoding="utf-8"))
     text = (folder / "mm.ll").read_text(encoding="utf-8")
     return CompiledFile(parse_module(text, f"mm:{file}"), refused)

@@ -170,12 +170,15 @@ def manifest_digest(done: Path) -> str:
     return hashlib.sha256((done / MANIFEST).read_bytes()).hexdigest()
 
 
-def reads_of(done: Path) -> tuple[str, ...]:
-    """The files of the tree that were read to make an entry; none where it is not whole."""
+def reads_of(done: Path) -> dict[str, str]:
+    """The files of the tree that were read to make an entry, with their digests.
+
+    None where the entry is not whole.
+    """
     match store.read_sealed(done / MANIFEST):
         case {"reads": dict(reads)}:
-            return tuple(str(name) for name in reads)
-    return ()
+            return {str(name): str(known) for name, known in reads.items()}
+    return {}
 
 
 def _stands(done: Path, origin: Origin | None) -> bool:
@@ -198,7 +201,7 @@ def _hidden(done: Path, overlay: Overlay) -> bool:
     if not overlay.added:
         return False
     built = (name for folder in overlay.allowed for *_, files in os.walk(folder) for name in files)
-    return bool(affected(overlay, {*reads_of(done), *built}))
+    return bool(affected(overlay.added, overlay.added, {*reads_of(done), *built}))
 
 
 def _files(folder: Path) -> dict[str, str]:

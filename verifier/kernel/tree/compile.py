@@ -26,6 +26,7 @@ from verifier.kernel.tree.compiler import (
     read_by_compiler,
     run_in,
 )
+from verifier.kernel.tree.include_graph import note_entry
 from verifier.kernel.tree.overlay import GONE, Overlay
 from verifier.kernel.tree.shapes import HEAD, Shape, wrapper_file
 from verifier.kernel.tree.toolchain import first_error
@@ -83,6 +84,7 @@ def compile_build(
         lambda part: _compile(configured, text, lines, part),
         configured.origin,
     )
+    note_entry(configured, "ir", folder, cache)
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ll"))}
     wrappers = frozenset((folder / "wrappers.txt").read_text(encoding="utf-8").split())
     assembly = {

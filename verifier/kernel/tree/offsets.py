@@ -22,6 +22,7 @@ from verifier.kernel.tree.compiler import (
     noted,
     read_by_compiler,
 )
+from verifier.kernel.tree.include_graph import note_entry
 from verifier.kernel.tree.toolchain import first_error
 
 __all__ = ["changed_offsets", "offset_sources"]
@@ -55,6 +56,7 @@ def changed_offsets(configured: Configured, cache: Path | None = None) -> dict[s
         lambda part: _compile(configured, part),
         configured.origin,
     )
+    note_entry(configured, "offsets", folder, cache)
     now = json.loads((folder / "offsets.json").read_text(encoding="utf-8"))
     changed: dict[str, str] = {}
     for header, _ in configured.offsets:

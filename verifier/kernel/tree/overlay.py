@@ -17,7 +17,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -151,7 +151,9 @@ def _write(path: Path, name: str, content: bytes) -> None:
         raise UsageError(f"{name} cannot be written to {path}: {error.strerror}") from None
 
 
-def affected(overlay: Overlay, read: Iterable[str]) -> tuple[str, ...]:
+def affected(
+    edited: Iterable[str], added: Collection[str], read: Iterable[str]
+) -> tuple[str, ...]:
     """The edited files that can change what was made by reading these files.
 
     `read` are paths in the tree, and names of other files that were read. An added file counts
@@ -160,8 +162,8 @@ def affected(overlay: Overlay, read: Iterable[str]) -> tuple[str, ...]:
     paths = set(read)
     names = {os.path.basename(path) for path in paths}
     return tuple(
-        name for name in overlay.digests
-        if name in paths or (name in overlay.added and os.path.basename(name) in names)
+        name for name in edited
+        if name in paths or (name in added and os.path.basename(name) in names)
     )
 
 
