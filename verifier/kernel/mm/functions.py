@@ -18,7 +18,8 @@ __all__ = ["Argument", "Calls", "Condition", "MmFunction", "Stub", "MmWorld"]
 class Argument:
     """A parameter of a function's wrapper: its declaration in C, and what it is.
 
-    kind   `entry`: a pointer to the entry of a process; `truth` and `word`: an input of the step;
+    kind   `entry`: a pointer to the entry of a process; `target`: to an empty one, to which that
+           entry may be moved; `truth` and `word`: an input of the step;
            `page`: the struct page of a frame that is an input of the step; `free`: anything
     input  the name of that input, as the step asks for it; of an entry, the role
     """
@@ -87,11 +88,12 @@ class MmFunction:
 
     name         of the record: that of the function, and after a dot the case that is compared
     file         of the kernel, and `function` in it
+    beside       other files of the kernel, whose functions it calls
     transition   the step
     tracks_new   is the page that the function brings the one that the model tracks?
     vmas         C name -> the role whose vma it is
     arguments    of the wrapper, in order
-    call         C: what the wrapper does with its arguments
+    call         C: what the wrapper does with its arguments; it sets `result` where that is compared
     before       C at the level of the file: declarations that the call needs
     stubs        those that the function calls, of `calls.yaml` and its own
     always       observations that are true whenever the function is called -> why
@@ -106,6 +108,7 @@ class MmFunction:
     name: str
     file: str
     function: str
+    beside: tuple[str, ...]
     transition: str
     level: str
     world: MmWorld

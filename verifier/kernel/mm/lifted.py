@@ -7,7 +7,7 @@ Inputs have the names that the step of specs/ asks for, so both sides are about 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,7 @@ class LiftedFunction:
     """What a function comes to.
 
     entries    role -> the entry at the end
+    targets    role -> what is at the end where its entry may be moved to
     flags      visible state -> what the page's flag says at the end
     result     what it returned, where that is compared
     undefined  where behaviour is undefined, or what is met is not modelled
@@ -57,6 +58,7 @@ class LiftedFunction:
     """
 
     entries: Mapping[str, Any]
+    targets: Mapping[str, Any]
     flags: Mapping[str, Any]
     result: Any
     undefined: tuple[Undefinedness, ...]
@@ -73,20 +75,23 @@ class _Met:
 
 
 def lift_function(
-    function: MmFunction, module: Module, library: LiftedBuild, calls: Calls,
-    features: Mapping[str, bool], names: Mapping[str, str], alg: Algebra[Any, Any], free: Free,
+    function: MmFunction, modules: Sequence[Module], library: LiftedBuild, calls: Calls,
+    features: Mapping[str, bool], names: Mapping[str, str], empty: int, alg: Algebra[Any, Any],
+    free: Free,
 ) -> LiftedFunction:
-    """Lift over an algebra. `names`: role -> the letter of its process. NotModelled says what is
-    missing; UnusedStub, that a stub of the record is never called.
+    """Lift over an algebra. `modules`: of the function's file, then of those beside it. `names`:
+    role -> the letter of its process; `empty`: what an entry is where there is none. NotModelled
+    says what is missing; UnusedStub, that a stub of the record is never called.
     """
-    met = _Met({}, set())
-    lifter = _lifter(function, module, library, calls, features, met, alg, free)
-    values, entries, out = _arguments(function, lifter, module, names)
+    met, module = _Met({}, set()), modules[0]
+    lifter = _lifter(function, modules, library, calls, features, met, alg, free)
+    values, entries, targets, out = _arguments(function, lifter, module, names, empty)
     before = len(lifter.outside)
     value, state = lifter.call(wrapper_symbol(function), [*values, lifter.pointer(out)])
     unused = [stub.name for stub in function.stubs if stub.name not in met.stubs]
     if unused and not lifter.numbers_are_known():  # with numbers, only one way is walked
-        raise UnusedStub(f"never calls {', '.join(unused)}, which has a stub")
+        lost = dict.fromkeys(f"; {u.reason}" for u in (*lifter.lost, *lifter.outside))
+        raise UnusedStub(f"never calls {', '.join(unused)}, which has a stub{''.join(lost)}")
     flags = {name: _bit(lifter, state, out, at) for at, name in enumerate(function.world.flags)}
     chosen = [u for u in lifter.outside[before:] if u.reason in function.outside]
     rest = [u for u in lifter.outside if u not in chosen]
@@ -94,21 +99,23 @@ def lift_function(
         *lifter.undefined,
         *(Undefinedness(u.condition, f"not modelled: {u.reason}") for u in (*lifter.lost, *rest)),
     ]
-    found = {role: _entry(lifter, state, obj, undefined) for role, obj in entries.items()}
+    found, moved = ({role: _entry(lifter, state, obj, undefined) for role, obj in some.items()}
+                    for some in (entries, targets))
     result = None
     if function.result is not None:
         if not isinstance(value, Truth):
             raise NotModelled("the result is no truth")
         result = value.term
-    return LiftedFunction(found, flags, result, tuple(undefined), tuple(chosen),
+    return LiftedFunction(found, moved, flags, result, tuple(undefined), tuple(chosen),
                           tuple(lifter.notes))
 
 
 def _lifter(
-    function: MmFunction, module: Module, library: LiftedBuild, calls: Calls,
+    function: MmFunction, modules: Sequence[Module], library: LiftedBuild, calls: Calls,
     features: Mapping[str, bool], met: _Met, alg: Algebra[Any, Any], free: Free,
 ) -> Lifter:
-    program = LinkedModules((module, *library.program.modules), library.program.arch)
+    module = modules[0]
+    program = LinkedModules((*modules, *library.program.modules), library.program.arch)
     inputs = KernelInputs(alg, free, library.build, known_features(library, features),
                           library.main.layout.big_endian)
     actions: dict[str, Action] = {**library.facts.actions()}
@@ -150,26 +157,31 @@ def _stubbed(module: Module, function: MmFunction, stub: Stub, met: _Met) -> Act
 
 
 def _arguments(
-    function: MmFunction, lifter: Lifter, module: Module, names: Mapping[str, str]
-) -> tuple[list[Value], dict[str, Object], Object]:
-    """The wrapper's arguments, the objects of the entries by role, and that of what it tells."""
+    function: MmFunction, lifter: Lifter, module: Module, names: Mapping[str, str], empty: int
+) -> tuple[list[Value], dict[str, Object], dict[str, Object], Object]:
+    """The wrapper's arguments, the objects of entries and of targets by role, and that of what it
+    tells.
+    """
     values: list[Value] = []
     entries: dict[str, Object] = {}
+    targets: dict[str, Object] = {}
+    size = _constant(lifter, f"pteproof_size_{function.level}")
     for argument in function.arguments:
-        if argument.kind == "entry":
-            size = _constant(lifter, f"pteproof_size_{function.level}")
-            term = lifter.inputs.word(f"entry.{names[argument.input]}", 8 * size)
+        if argument.kind in ("entry", "target"):
+            found, term = targets, lifter.alg.word(empty, 8 * size)
+            if argument.kind == "entry":
+                found = entries
+                term = lifter.inputs.word(f"entry.{names[argument.input]}", 8 * size)
             behind = lifter.object(f"behind {argument.name}", None)
-            obj = entry_object(lifter, argument.name, term, size, behind)
-            entries[argument.input] = obj
-            values.append(lifter.pointer(obj))
+            found[argument.input] = entry_object(lifter, argument.name, term, size, behind)
+            values.append(lifter.pointer(found[argument.input]))
         elif argument.kind == "page":
             values.append(lifter.pointer(_page(lifter, argument)))
         elif argument.kind == "truth":
             values.append(Truth(lifter.inputs.boolean(_input(argument, names))))
         else:
             values.append(_free(lifter, function, module, argument, names, len(values)))
-    return values, entries, Object("out", len(function.world.flags), 8)
+    return values, entries, targets, Object("out", len(function.world.flags), 8)
 
 
 def _free(

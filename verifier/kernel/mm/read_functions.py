@@ -17,9 +17,9 @@ __all__ = ["load_calls", "load_functions"]
 
 HERE = Path(__file__).parent
 SHOWN = "verifier/kernel/mm"
-_KEYS = ("function", "transition", "level", "tracks", "world", "variants", "vmas", "entries",
-         "truths", "words", "page", "free", "before", "call", "stubs", "own", "always", "never",
-         "where", "outside", "unreached", "compare", "result")
+_KEYS = ("function", "beside", "transition", "level", "tracks", "world", "variants", "vmas",
+         "entries", "target", "truths", "words", "page", "free", "before", "call", "stubs", "own",
+         "always", "never", "where", "outside", "unreached", "compare", "result")
 _LEVELS = ("pte", "pmd")
 
 
@@ -105,10 +105,14 @@ def _function(
     if level not in _LEVELS:
         raise SpecError(record.at["level"], "must be pte or pmd")
     vmas = _reasons(record, "vmas")
+    call = record.need("call", Source, "a function")
+    if ("result" in record) is not ("result = " in call.text):
+        raise SpecError(call.where, "sets result where the record has none, or does not set it")
     return MmFunction(
-        name, file, function, record.text("transition", "a function"), level, world,
+        name, file, function, record.texts("beside", "beside"),
+        record.text("transition", "a function"), level, world,
         tracks == "new", vmas, _arguments(record, world, vmas, level),
-        record.need("call", Source, "a function").text,
+        call.text,
         record.need("before", Source, "a function").text if "before" in record else "",
         _stubs(record, calls), _reasons(record, "always"), _reasons(record, "never"),
         _conditions(record, "where"), _reasons(record, "outside"), _reasons(record, "unreached"),
@@ -138,6 +142,8 @@ def _arguments(
     """The wrapper's parameters: entries, inputs, the page, vmas with their mm, and what is free."""
     found = [Argument("entry", name, f"{level}_t *{name}", role)
              for name, role in _reasons(record, "entries").items()]
+    found += [Argument("target", name, f"{level}_t *{name}", role)
+              for name, role in _reasons(record, "target").items()]
     found += [Argument("truth", name, f"_Bool {name}", name) for name in (*world.flags, "ksm")]
     found += [Argument("truth", name, f"_Bool {name}", given)
               for name, given in _reasons(record, "truths").items()]

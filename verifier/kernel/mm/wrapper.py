@@ -95,8 +95,6 @@ def _wrapper(function: MmFunction) -> str:
         *(_vma(function, vma) for vma in function.vmas),
         _expanded(function.call).strip(),
     ]
-    if function.result is not None:
-        lines[-1] = f"result = {lines[-1]}"
     told = [f"out[{n}] = !!(page->flags & BIT({bit}));"
             for n, bit in enumerate(world.flags.values())]
     kind = "void" if function.result is None else "_Bool"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,12 @@ from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.mm.compiled import CompiledFile, compile_functions
 from verifier.kernel.mm.functions import Calls, MmFunction
-from verifier.kernel.mm.lifted import lift_function
+from verifier.kernel.mm.lifted import LiftedFunction, lift_function
 from verifier.kernel.mm.read_functions import load_calls, load_functions
 from verifier.kernel.tree.compiler import Configured
-from verifier.meeting.mm.spec_side import process_names, spec_side
+from verifier.language.algebra import Algebra
+from verifier.meeting.mm.spec_side import SpecSide, process_names, spec_side
+from verifier.model.typed import Model
 from verifier.prove.obligations import Group
 from verifier.run.library import Library
 
@@ -113,40 +115,54 @@ def judge_build(
     with the reason.
     """
     _, calls = load_calls()
-    found: list[MmResult] = []
-    for file in dict.fromkeys(f.file for f in functions):
-        here = [f for f in functions if f.file == file]
-        progress(f"lifting {file}")
-        compiled = _compiled(configured, file, cache)
-        for function in here:
-            for encoding, code in against:
-                group = Group(variant, function.level, encoding, code)
-                found.append(_judged(function, compiled, built, library, calls, group,
-                                     make_backend(backend, timeout)))
-    return found
+    files = _Files(configured, cache, progress)
+    return [
+        _judged(function, files, built, library, calls,
+                Group(variant, function.level, encoding, code), make_backend(backend, timeout))
+        for file in dict.fromkeys(f.file for f in functions)
+        for function in functions if function.file == file
+        for encoding, code in against
+    ]
 
 
-def _compiled(configured: Configured, file: str, cache: Path | None) -> CompiledFile | str:
-    """A file with all its functions; else why there is none."""
-    every = [f for f in load_functions().values() if f.file == file]
-    try:
-        return compile_functions(configured, file, every, cache)
-    except (NotModelled, ExtractionError) as error:
-        return str(error)
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Files of mm/ with the wrappers of all their functions, each compiled once."""
+
+    configured: Configured
+    cache: Path | None
+    progress: Callable[[str], None]
+    kept: dict[str, CompiledFile] = field(default_factory=dict)
+
+    def of(self, function: MmFunction) -> list[Module]:
+        """The modules that a function is lifted from. NotModelled and ExtractionError say why there
+        are none.
+        """
+        found = []
+        for file in (function.file, *function.beside):
+            if file not in self.kept:
+                self.progress(f"lifting {file}")
+                every = [f for f in load_functions().values() if f.file == file]
+                self.kept[file] = compile_functions(self.configured, file, every, self.cache)
+            found.append(self.kept[file].module)
+        refused = self.kept[function.file].refused
+        if function.name in refused:
+            raise NotModelled(refused[function.name])
+        return found
 
 
 def _judged(
-    function: MmFunction, compiled: CompiledFile | str, built: LiftedBuild, library: Library,
-    calls: Calls, group: Group, backend: Backend,
+    function: MmFunction, files: _Files, built: LiftedBuild, library: Library, calls: Calls,
+    group: Group, backend: Backend,
 ) -> MmResult:
     start = time.perf_counter()
     verdict: Verdict[MmComparison]
-    if isinstance(compiled, str):
-        verdict = ClaimUnknown(compiled.splitlines()[0])
-    elif function.name in compiled.refused:
-        verdict = ClaimUnknown(compiled.refused[function.name])
+    try:
+        modules = files.of(function)
+    except (NotModelled, ExtractionError) as error:
+        verdict = ClaimUnknown(str(error).splitlines()[0])
     else:
-        ask = partial(_question, function, compiled.module, built, library, calls, group)
+        ask = partial(_question, function, modules, built, library, calls, group)
         verdict = decide(backend, ask, [f"entry.{letter}" for letter in "AB"])
     notes: tuple[str, ...] = ()
     if isinstance(verdict, ClaimHolds):
@@ -156,18 +172,17 @@ def _judged(
 
 
 def _question(
-    function: MmFunction, module: Module, built: LiftedBuild, library: Library, calls: Calls,
-    group: Group, setting: Setting,
+    function: MmFunction, modules: Sequence[Module], built: LiftedBuild, library: Library,
+    calls: Calls, group: Group, setting: Setting,
 ) -> ClaimQuestion[MmComparison]:
     """That both sides are equal, over an algebra."""
     alg = setting.alg
     model = library.model(group.variant, group.encoding, group.level)
     transition = model.spec.transitions[function.transition]
     spec = spec_side(function, model, group, setting)
-    lifted = lift_function(function, module, built, calls, model.layout.variant.features,
-                           process_names(transition), alg, setting.free)
-    sides = {f"entry of {role}": Sides(entry, spec.entries[role], False)
-             for role, entry in lifted.entries.items()}
+    lifted = lift_function(function, modules, built, calls, model.layout.variant.features,
+                           process_names(transition), _empty(model), alg, setting.free)
+    sides = _entries(lifted, spec, model, alg)
     sides |= {name: Sides(lifted.flags[name], said, True) for name, said in spec.flags.items()}
     if function.result is not None:
         sides["result"] = Sides(lifted.result, spec.result, True)
@@ -179,6 +194,29 @@ def _question(
         tuple(given.values()), lifted.undefined, alg.neg(alg.all(*same)),
         MmComparison(sides, given, dict(spec.effects), lifted.notes),
     )
+
+
+def _empty(model: Model) -> int:
+    """What an entry is where there is none."""
+    return model.layout.variant.constants[model.level.translated("EMPTY")]
+
+
+def _entries(
+    lifted: LiftedFunction, spec: SpecSide, model: Model, alg: Algebra[Any, Any]
+) -> dict[str, Sides]:
+    """The entries of both sides. One that is moved is at the one place or at the other, not both.
+    """
+    sides: dict[str, Sides] = {}
+    width, none = model.layout.width, alg.word(_empty(model), model.layout.width)
+    for role, entry in lifted.entries.items():
+        if role in lifted.targets:
+            there = lifted.targets[role]
+            away = alg.neg(alg.eq(there, none, width))
+            once = alg.any(alg.neg(away), alg.eq(entry, none, width))
+            sides[f"{role}'s entry is at one place"] = Sides(once, alg.truth(True), True)
+            entry = alg.ite(away, there, entry, width)
+        sides[f"entry of {role}"] = Sides(entry, spec.entries[role], False)
+    return sides
 
 
 def _not_beside_the_point(
