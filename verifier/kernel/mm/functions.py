@@ -93,7 +93,7 @@ class MmFunction:
     tracks_new   is the page that the function brings the one that the model tracks?
     vmas         C name -> the role whose vma it is
     arguments    of the wrapper, in order
-    call         C: what the wrapper does with its arguments; it sets `result` where that is compared
+    call         C: what the wrapper does with its arguments; it sets a `result` that is compared
     before       C at the level of the file: declarations that the call needs
     stubs        those that the function calls, of `calls.yaml` and its own
     always       observations that are true whenever the function is called -> why

@@ -29,14 +29,10 @@ from verifier.kernel.mm.functions import Argument, Calls, MmFunction, Stub
 from verifier.kernel.mm.wrapper import OBSERVED, OUTSIDE, stub_symbol, wrapper_symbol
 from verifier.language.algebra import Algebra, Integers
 
-__all__ = ["LiftedFunction", "UnusedStub", "lift_function", "observation"]
+__all__ = ["LiftedFunction", "lift_function", "observation"]
 
 PAGE_BYTES = 512  # of the page's object: the struct page, and those behind it that a folio is
 MOST_ROUNDS = 8  # of a loop: a batch of one entry, and what a table of zones needs
-
-
-class UnusedStub(NotModelled):
-    """A stub that stands for something which the function does not call."""
 
 
 def observation(name: str, number: int) -> str:
@@ -55,6 +51,7 @@ class LiftedFunction:
     undefined  where behaviour is undefined, or what is met is not modelled
     outside    where the function's record says that nothing is compared
     notes      what it rests on
+    unused     stubs that were not called: on no way, but with numbers on the one that is walked
     """
 
     entries: Mapping[str, Any]
@@ -64,6 +61,7 @@ class LiftedFunction:
     undefined: tuple[Undefinedness, ...]
     outside: tuple[Undefinedness, ...]
     notes: tuple[str, ...]
+    unused: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -81,17 +79,14 @@ def lift_function(
 ) -> LiftedFunction:
     """Lift over an algebra. `modules`: of the function's file, then of those beside it. `names`:
     role -> the letter of its process; `empty`: what an entry is where there is none. NotModelled
-    says what is missing; UnusedStub, that a stub of the record is never called.
+    says what is missing.
     """
     met, module = _Met({}, set()), modules[0]
     lifter = _lifter(function, modules, library, calls, features, met, alg, free)
     values, entries, targets, out = _arguments(function, lifter, module, names, empty)
     before = len(lifter.outside)
     value, state = lifter.call(wrapper_symbol(function), [*values, lifter.pointer(out)])
-    unused = [stub.name for stub in function.stubs if stub.name not in met.stubs]
-    if unused and not lifter.numbers_are_known():  # with numbers, only one way is walked
-        lost = dict.fromkeys(f"; {u.reason}" for u in (*lifter.lost, *lifter.outside))
-        raise UnusedStub(f"never calls {', '.join(unused)}, which has a stub{''.join(lost)}")
+    unused = tuple(stub.name for stub in function.stubs if stub.name not in met.stubs)
     flags = {name: _bit(lifter, state, out, at) for at, name in enumerate(function.world.flags)}
     chosen = [u for u in lifter.outside[before:] if u.reason in function.outside]
     rest = [u for u in lifter.outside if u not in chosen]
@@ -107,7 +102,7 @@ def lift_function(
             raise NotModelled("the result is no truth")
         result = value.term
     return LiftedFunction(found, moved, flags, result, tuple(undefined), tuple(chosen),
-                          tuple(lifter.notes))
+                          tuple(lifter.notes), unused)
 
 
 def _lifter(

@@ -64,12 +64,14 @@ class MmComparison:
     given    what is taken for given, by name
     effects  what the step is there for, by name
     notes    what the lifting rests on
+    unused   stubs of the record that the function does not call
     """
 
     sides: dict[str, Sides]
     given: dict[str, Any]
     effects: dict[str, Any]
     notes: tuple[str, ...]
+    unused: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,7 @@ def _question(
     given = {**spec.given, **{f"outside {u.reason}": alg.neg(u.condition) for u in lifted.outside}}
     return ClaimQuestion(
         tuple(given.values()), lifted.undefined, alg.neg(alg.all(*same)),
-        MmComparison(sides, given, dict(spec.effects), lifted.notes),
+        MmComparison(sides, given, dict(spec.effects), lifted.notes, lifted.unused),
     )
 
 
@@ -222,12 +224,15 @@ def _entries(
 def _not_beside_the_point(
     function: MmFunction, verdict: ClaimHolds[MmComparison], backend: Backend
 ) -> Verdict[MmComparison]:
-    """Incomplete where what the step is there for is not within what is given.
+    """Incomplete where what the step is there for is not within what is given, or where the record
+    stubs what the function does not call.
 
-    An effect of the step that is not has to be named by the record, and one that is named must not
-    be within.
+    An effect of the step that is not within has to be named by the record, and one that is named
+    must not be within.
     """
     shown = verdict.shown
+    if shown.unused:
+        return ClaimUnknown(f"never calls {', '.join(shown.unused)}, which has a stub")
     given = tuple(shown.given.values())
     for name, condition in shown.effects.items():
         known = name.removeprefix("reaches-") in function.unreached
