@@ -274,6 +274,7 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
     assert not run.unfinished and exit_code(run) == 1
 
 
+@pytest.mark.whole
 def test_solvers_agree_on_a_sample(library: Library) -> None:
     """The bit graph and z3 give the same verdicts."""
     for filters in (
