@@ -21,9 +21,10 @@ from verifier.base.errors import SpecError
 from verifier.evidence.mutate.mutants import mutants
 from verifier.kernel.conform import laws
 from verifier.language.read_yaml import Table
-from verifier.model import arch_records, catalogue
+from verifier.model import arch_records, catalogue, read_arch
 from verifier.model import laws as law_texts
 from verifier.model import spec as model
+from verifier.model.read_versions import of_version
 from verifier.prove.obligations import Group
 from verifier.prove.results import Result, Run
 from verifier.report.catalogue import page
@@ -83,6 +84,13 @@ def unread(
         seen(self, str(key))
         return dict.__contains__(self, key)
 
+    def seen_version(table: Table, version: str) -> Table:
+        found = of_version(table, version)
+        if id(table) in kinds:
+            kinds[id(found)] = found, kinds[id(table)][1]
+        return found
+
+    monkeypatch.setattr(read_arch, "of_version", seen_version)
     monkeypatch.setattr(Table, "only", seen_only)
     monkeypatch.setattr(Table, "get_as", seen_get)
     monkeypatch.setattr(Table, "__contains__", seen_in, raising=False)
