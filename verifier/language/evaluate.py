@@ -87,6 +87,7 @@ def _at_level(m: Machine[W, B], function: Function, args: tuple[Value, ...]) -> 
 
 def _before(m: Machine[W, B], function: Function, args: tuple[Value, ...]) -> Value:
     """A view of a process, evaluated on the state before the step (the `was_` variables)."""
+    # The view's text has the plain names. It sees the old state if that goes by these for a while.
     now, m.state = m.state, {
         (key[len(WAS):] if isinstance(key, str) else (key[0][len(WAS):], key[1])): value
         for key, value in m.state.items()
@@ -104,6 +105,7 @@ def _walk(
         function, dict(zip((p.name for p in function.params), args, strict=True)), refs or {})
     path = machine.path
     _block(machine, frame, function.body)
+    # What the callee has branched on is no condition of what comes after the call.
     machine.path = path
     return frame.result
 
@@ -135,6 +137,7 @@ def answered(
         except KeyError:
             return call(machine, function, args), {}
     found = machine.memo.by_reference(function, args, Room(machine, {}, 0))
+    # An answer that holds in part is no use here: only a call within a text can walk the rest.
     if found is not None and machine.alg.known(found[2]) is False:
         return found[0], found[1]
     return evaluated(
@@ -202,6 +205,8 @@ def _changing(
     if answer is None or after is None:
         _store_refs(m, frame, node, callee.values)
         return callee.result
+    # The walk has started from the state before the call, and `after` is what the answer leaves.
+    # So both are whole states, and a merge takes each variable from the one or the other.
     result, entries, unless = answer
     m.state = join_values(m, unless, m.state, after, m.kinds)
     kinds = {param.name: param.type for param in function.params}
@@ -311,6 +316,7 @@ def _ifexp(m: Machine[W, B], frame: Frame[W, B], node: IfExp) -> Value:
     if known is not None:
         chosen = node.then if known else node.orelse
         return _EXPR[type(chosen)](m, frame, chosen)
+    # Both sides may be evaluated: the typer refuses one that changes anything (`calm`).
     then = _EXPR[type(node.then)](m, frame, node.then)
     orelse = _EXPR[type(node.orelse)](m, frame, node.orelse)
     return merge(m, test, then, orelse, node.type)
@@ -370,6 +376,8 @@ def _block(m: Machine[W, B], frame: Frame[W, B], body: tuple[Stmt, ...]) -> None
 
 def _branch(m: Machine[W, B], frame: Frame[W, B], test: B, body: tuple[Stmt, ...]) -> Reached[B]:
     """The state after running body where test holds; machine and frame are left as they were."""
+    # The body works on copies, and the originals go back: the other branch starts from the same.
+    # Nobody has returned on this way yet, or the statement would not be reached.
     path, before = m.path, Reached(m.state, frame.values, frame.returned, frame.result)
     m.path = m.alg.all(path, test)
     m.state, frame.values, frame.returned, frame.result = (dict(before.state), dict(before.values),
@@ -390,6 +398,7 @@ def _if(m: Machine[W, B], frame: Frame[W, B], stmt: If) -> None:
     test = _TRUTH[type(stmt.test)](m, frame, stmt.test)
     known = m.alg.known(test)
     if known is not None:
+        # Plain integers always come here. So one evaluator runs a text as well as it models it.
         _block(m, frame, stmt.then if known else stmt.orelse)
         return
     then = _branch(m, frame, test, stmt.then)
@@ -399,6 +408,7 @@ def _if(m: Machine[W, B], frame: Frame[W, B], stmt: If) -> None:
 def _return(m: Machine[W, B], frame: Frame[W, B], stmt: Return) -> None:
     if stmt.value is not None:
         frame.result = _EXPR[type(stmt.value)](m, frame, stmt.value)
+    # True of this way alone. Where ways meet, join() makes it a condition.
     frame.returned = m.alg.truth(True)
 
 

@@ -32,6 +32,7 @@ class _Nodes(Graph):
                 return b if a else 0
             if a >> 1 == b >> 1:
                 return a if a == b else 0
+        # Equal conjunctions are one node even so: that is a name for what is there, no rewriting.
         found = self._nodes.get(a << WIDTH | b)
         return self._new(a, b) if found is None else found
 
@@ -89,6 +90,8 @@ def claims_cnf(graph: Bits, questions: Sequence[Question[Word, int]]) -> ClaimsC
     or a choice between two, whose halves have no variables.
     """
     given = {label: graph.all(*found) for q in questions for label, found in q.given.items()}
+    # "Violated" has the assumptions in it. So no clause assumes anything, and a reader sees by the
+    # names alone under what each obligation was proved.
     bad = {q.id: graph.any(*(graph.conj(given[w.label], w.bad) for w in q.ways)) for q in questions}
     sides, mux_of = graph.nodes.sides, graph.nodes.mux_of
     choices: dict[int, tuple[int, int, int]] = {}
@@ -102,12 +105,15 @@ def claims_cnf(graph: Bits, questions: Sequence[Question[Word, int]]) -> ClaimsC
         a, b = sides(node)
         if a < 0:
             continue
+        # A choice is a conjunction of two negations. Its halves are no gates then, which spares two
+        # variables and two clauses; mux_of says whether it is one.
         choice = mux_of(node) if a & b & 1 and a > 1 else None
         if choice is None:
             todo += a >> 1, b >> 1
         else:
             choices[node] = choice
             todo += [literal >> 1 for literal in choice]
+    # A node is made after its sides, so the order of nodes is one in which gates can be computed.
     number = {node: at for at, node in enumerate(sorted(seen), 1)}
 
     def signed(literal: int) -> int:
@@ -125,6 +131,8 @@ def claims_cnf(graph: Bits, questions: Sequence[Question[Word, int]]) -> ClaimsC
     named: dict[str, dict[str, int]] = {"violated": {}, "assumed": {}}
     for kind, literals in (("assumed", given), ("violated", bad)):
         for name, literal in literals.items():
+            # A variable of its own for each name, though many names may be one node: a reader then
+            # needs no table of which is which.
             count += 1
             clauses += [-count, signed(literal)], [count, -signed(literal)]
             named[kind][name] = count

@@ -43,6 +43,7 @@ class Circuit:
         The list is indexed with literals of either sign. `inputs` has the values of input variables
         in the same form; one that is missing is 0.
         """
+        # Integers are as long as need be: one pass over the gates computes all assignments.
         all_true = (1 << count) - 1
         found = [0] * (2 * self.variables + 1)
         for own in (1, *self.inputs):
@@ -65,11 +66,14 @@ def read_circuit(variables: int, clauses: Sequence[list[int]]) -> Circuit:
     names: list[tuple[int, int]] = []
     at, last, end = 1, 1, len(clauses) - 1
     while at < end:
+        # The last clause is never part of a definition, or it could be hidden in one.
         size, own, under = _definition(clauses[at:min(at + 4, end)])
         if not size or (names and size != NAME):
             raise BadCertificate(
                 f"clause {at + 1} is neither part of a definition nor the violation"
             )
+        # Rising numbers, and only lower ones underneath: no circle, and nothing defined twice. A
+        # circle could be unsatisfiable by itself, whatever is claimed.
         if own <= last or own > variables or any(not -own < x < own for x in under):
             raise BadCertificate(
                 f"clause {at + 1} defines variable {own} again, or out of order, or by what "

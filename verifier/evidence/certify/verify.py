@@ -86,6 +86,7 @@ def verify(
     if library is not None:
         _same_specs(folder, index, library)
         expected = _expected(report, index, asked_for(library, index.filters))
+    # What is wrong by its name or place is not opened: its contents decide nothing any more.
     rows = [row for row in index.rows if row.name not in report.wrong]
     try:
         for start in range(0, len(rows), BATCH):
@@ -189,6 +190,7 @@ def _unit(
             _as_specs_say(library, index, unit, expected[row.name])
     except BadCertificate as error:
         return str(error)
+    # A checker is given what was read here, not the folder's files, which may change meanwhile.
     for path, text in zip(_pair(scratch, number), (unit.texts["cnf"], unit.texts["drat"]),
                           strict=True):
         path.write_text(text)
@@ -214,6 +216,7 @@ def _as_specs_say(library: Library, index: Index, unit: Unit, expected: frozense
             )
     made_by = ("" if index.made_by == __version__
                else f" (made by version {index.made_by}, checked by {__version__})")
+    # The gates are made anew and compared, not trusted: a proof about other gates proves nothing.
     if unit.clauses != here.claims.clauses:
         raise BadCertificate("the gates are not those of its obligations: clause "
                   f"{_differs(unit.clauses, here.claims.clauses)}{made_by}")
