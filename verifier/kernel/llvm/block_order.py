@@ -58,6 +58,7 @@ def _parts(
         headers |= entries & members
         if len(headers) != 1:
             raise NotModelled("a loop with more than one entry")
+        # Without the edges back to the header, what is left of the loop is ordered like a function.
         header = headers.pop()
         rest = [b for b in component if b != header]
         inner = {b: tuple(to for to in edges[b] if to != header) for b in component}

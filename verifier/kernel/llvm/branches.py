@@ -73,6 +73,7 @@ def _callbr(l: Context, frame: CallFrame, label: str, instr: Instr, state: WaySt
         if found is not None
     ]
     decisions = [l.decide(condition)[0] for _, condition in live]
+    # Two labels are the two sides of one decision, so that nothing is left of it where they meet.
     if len(live) == 2:
         decisions = list(l.decide(live[0][1]))
     for (target, _), decision in zip(live, decisions, strict=True):

@@ -124,6 +124,8 @@ class Lifter(Context):
             value = self.promised(
                 state, value, frame.function.noundef, frame.function.bounds, "the result"
             )
+        # The caller goes on as it was, with the callee's memory: how the callee got there is in the
+        # values, and its own names mean nothing outside.
         return value, WayState(before.path, before.env, state.memory)
 
     def _parts(self, frame: CallFrame, parts: tuple[Part, ...]) -> None:
@@ -137,6 +139,8 @@ class Lifter(Context):
         """Walk a loop until no way leads back to its header."""
         for rounds in range(self.most_rounds):
             edges = frame.incoming.pop(loop.header, [])
+            # Only constants end a loop by themselves. Elsewhere a solver may say that no way is
+            # left; whether there is a first round is for the code before it to say.
             if rounds and self.feasible is not None:
                 edges = [e for e in edges if self.feasible(self.paths.condition(e[1].path))]
             if not edges:
@@ -154,8 +158,10 @@ class Lifter(Context):
             raise NotModelled("too many blocks")
         block = frame.blocks[label]
         phis = [i for i in block.instrs if i.op == "phi"]
+        # Phis first, while it is known where each way came from; then the ways become one.
         states = [self._enter(frame, phis, source, state) for source, state in edges]
         state = self.paths.merge(states)
+        # Steps change the state, and a merge of one way is that way's own.
         state = WayState(state.path, dict(state.env), dict(state.memory))
         for frame.at, instr in enumerate(block.instrs[len(phis):], len(phis)):
             frame.label = label
@@ -173,6 +179,8 @@ class Lifter(Context):
                     self.undefine(state, self.values.yes, f"{callee} does not return")
                 return
             except NotModelled as error:
+                # What is not modelled here is lost on this way alone: a claim says nothing there.
+                # If all ways come here, nothing is left to be claimed.
                 where = self.paths.condition(state.path)
                 if self.alg.known(where) is True:
                     raise

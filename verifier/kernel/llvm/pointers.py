@@ -55,6 +55,8 @@ def element_address(
         sum_ = l.ops.binary("add", case.offset, offset, ())
         cases.append(Case(case.when, case.base, sum_))
         if flags and offset.number != 0:
+            # clang promises that the sum stays within; where it does not, the address is poison.
+            # Of an address that is just a number, it is said outside of what a claim is about.
             outside = _outside(l, case, offset, sum_)
             if (
                 l.free_loads
@@ -85,6 +87,7 @@ def _index(l: Context, value: Value) -> LiftedWord:
 
 def _plus(l: Context, offset: LiftedWord, index: LiftedWord, size: int) -> LiftedWord:
     step = l.ops.binary("mul", index, l.values.word(size, l.pointer_width), ())
+    # A shift is one row of wires, a product is an adder for each bit.
     if size & (size - 1) == 0 and index.number is None and size > 1:
         step = l.ops.binary("shl", index, l.values.word(size.bit_length() - 1, l.pointer_width), ())
     return l.ops.binary("add", offset, step, ())

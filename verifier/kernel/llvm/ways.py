@@ -53,6 +53,8 @@ class WayMerger:
 
     def take(self, state: WayState, decision: Decision) -> WayState | None:
         """The state after a decision, or None where it cannot be."""
+        # Decisions are compared as objects, not by their terms: a branch that was taken before is
+        # known again without a solver.
         if self.alg.known(decision.condition) is False or decision.opposite in state.path:
             return None
         if self.alg.known(decision.condition) is True or decision in state.path:
@@ -83,12 +85,16 @@ class WayMerger:
         return len(states) - 2, len(states) - 1
 
     def _merge(self, a: WayState, b: WayState) -> WayState:
+        # What both ways have decided alike stays a decision. `when` is only what tells them apart,
+        # so that terms do not repeat how both got here.
         common = 0
         while common < min(len(a.path), len(b.path)) and a.path[common] is b.path[common]:
             common += 1
         left, right = a.path[common:], b.path[common:]
         when = self.condition(left)
         path = a.path[:common]
+        # Where the two sides of one branch have met, nothing is left of it. Else the way behind is
+        # one that either may have taken.
         if not (len(left) == len(right) == 1 and left[0].opposite is right[0]):
             either = self.alg.any(when, self.condition(right))
             if self.alg.known(either) is not True:
@@ -108,6 +114,7 @@ class WayMerger:
     ) -> dict[Object, Contents]:
         merged = dict(a)
         for obj, contents in b.items():
+            # An object that only one way has touched is, on the other, as it was at first.
             if obj not in a:
                 merged[obj] = self.memory.merge(when, obj, {}, contents)
             elif a[obj] is not contents:

@@ -111,6 +111,8 @@ class Windows:
         alg, here = l.alg, l.paths.condition(state.path)
         begun = self._begun.get(obj)
         self._begun[obj] = here if begun is None else alg.any(begun, here)
+        # Before a way's first event lies the caller, not the helper. So others act only where this
+        # way had an event before, which may depend on a branch.
         when = alg.truth(False) if begun is None else alg.all(here, begun)
         inner = alg.known(when) is not False
         self.met[name] = Access(name, l.lines(), plain, size < (obj.size or obj.align), inner)
@@ -118,6 +120,7 @@ class Windows:
             return
         old = self._read(l, obj, state)
         new = self.act(self.entries[obj], name, old, when)
+        # Under `begun`, not `when`: the state is that of this way, which is taken where it is read.
         if new is not old:
             self._write(
                 l,
