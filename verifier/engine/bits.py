@@ -147,6 +147,7 @@ class Bits:
         return found
 
     def bnot(self, a: Word, width: int) -> Word:
+        # The lowest bit of a literal is its sign: a complement costs no node.
         return self.intern(tuple([bit ^ 1 for bit in a.bits]))
 
     def _sum(self, a: Word, b: Iterable[int], carry: int) -> Word:
@@ -166,6 +167,7 @@ class Bits:
     def sub(self, a: Word, b: Word, width: int) -> Word:
         key = ("sub", a, b)
         if key not in self._done:
+            # a - b is a + ~b + 1, and the 1 is carried in.
             self._done[key] = self._sum(a, [bit ^ 1 for bit in b.bits], TRUE)
         return self._done[key]
 
@@ -173,6 +175,7 @@ class Bits:
         key = ("mul", a, b)
         if key not in self._done:
             total = self.word(0, width)
+            # A row for each bit that is not known to be 0: a constant factor costs few.
             for i, bit in enumerate(b.bits):
                 if bit:
                     row = ((FALSE,) * i + self.nodes.conj_each(
@@ -191,6 +194,8 @@ class Bits:
 
     def _shifted(self, op: str, a: tuple[int, ...], b: tuple[int, ...],
                  width: int) -> tuple[int, ...]:
+        # One stage for each bit of the amount. The bits that shift everything out need no stage:
+        # any of them decides alone.
         fill = a[-1] if op == "ashr" else FALSE
         beyond = FALSE
         for stage, amount in enumerate(b):
@@ -235,11 +240,13 @@ class Bits:
         key = ("slt", a, b)
         found = self._done_bools.get(key)
         if found is None:
+            # With signs turned round, signed words are in the order of unsigned ones.
             found = self._less((*a.bits[:-1], a.bits[-1] ^ 1), (*b.bits[:-1], b.bits[-1] ^ 1))
             self._done_bools[key] = found
         return found
 
     def _less(self, a: Iterable[int], b: Iterable[int]) -> int:
+        # From the lowest bit up: the highest bit that differs has the last word.
         less = FALSE
         for x, y in zip(a, b, strict=True):
             less = self.mux(self.xor(x, y), y, less)

@@ -20,6 +20,8 @@ def minimise(solver: BitsSolver, conditions: Iterable[int],
     There is only one such model. It has the inputs of `order` only. Raises SolverError if the
     conditions cannot be satisfied.
     """
+    # A solver of its own, as fix() narrows it for good, and a quick one: most of its questions are
+    # decided by what is fixed already.
     sat = GraphSat(solver.graph, QUICK_SAT)
     literals = [c for c in dict.fromkeys(conditions) if c != TRUE]
     try:
@@ -36,6 +38,8 @@ def minimise(solver: BitsSolver, conditions: Iterable[int],
             if model[name]:
                 model = _minimise_input(sat, name, model, order)
             else:
+                # Fixed before the next input is asked about: that is what makes the order matter,
+                # and the model the only one.
                 sat.fix([bit ^ 1 for bit in bits])
     finally:
         sat.close()
@@ -52,6 +56,7 @@ def _minimise_input(
     for number, bit in reversed(list(enumerate(sat.graph.inputs[name]))):
         # A bit that no clause names is free, and 0 in the model.
         if sat.knows(bit):
+            # A bit that is 0 in some model stays 0. Only one that is 1 has to be asked about.
             if int(model[name]) >> number & 1 and sat.solve([bit ^ 1]):
                 model = sat.values(order)
             sat.fix([bit ^ (int(model[name]) >> number & 1 ^ 1)])

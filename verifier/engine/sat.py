@@ -53,6 +53,8 @@ class GraphSat:
 
     def _load(self, literals: Iterable[int]) -> list[int]:
         """The literals as the solver knows them, after telling it of all that they depend on."""
+        # What is loaded for old questions slows down each new one. The limit is set by the first
+        # question, so that large ones do not start afresh each time.
         if self._limit and self._count > self._limit:
             self.close()
             self._start()
@@ -83,6 +85,8 @@ class GraphSat:
         try:
             if not conflicts:
                 return bool(self._sat.solve(assumptions=assumed))
+            # The bound is in conflicts, which are the same on every machine. The clock only ends
+            # what has run away, between slices.
             while found is None and conflicts > 0 and not (late is not None and late()):
                 now = min(conflicts, SLICE) if late is not None else conflicts
                 self._sat.conf_budget(now)
@@ -104,6 +108,7 @@ class GraphSat:
 
     def fix(self, literals: Iterable[int]) -> None:
         """Let the literals hold from here on; the solver does not start afresh any more."""
+        # A fresh solver would not know what was fixed, and answer another question.
         self._sat.append_formula([[c] for c in self._load(literals)])
         self._limit = NEVER
 
@@ -115,6 +120,7 @@ class GraphSat:
     def values(self, names: Iterable[str]) -> dict[str, int | bool]:
         """The inputs' values in the model just found; a bit that no clause has is 0."""
         graph, variable, model = self.graph, self._variable, [0, *(self._sat.get_model() or ())]
+        # The solver's model ends with the last variable that a clause has.
         model += [0] * (self._count + 1 - len(model))
         values: dict[str, int | bool] = {}
         for name in names:

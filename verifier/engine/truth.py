@@ -30,6 +30,7 @@ def rows(graph: Graph, literals: Sequence[int]) -> tuple[list[int], int] | None:
         return None
     sides = {node: graph.sides(node) for node in nodes}
     inputs = [node for node, (left, _) in sides.items() if left < 0]
+    # All rows at once: a conjunction is one `&` of integers, and a complement flips every row.
     all_rows = (1 << (1 << len(inputs))) - 1
     known = {0: 0, 1: all_rows}
     number = 0
@@ -64,7 +65,7 @@ def _few(graph: Graph, literals: Iterable[int]) -> list[int] | None:
             todo += right >> 1, left >> 1
         if inputs > INPUTS or len(seen) > NODES:
             return None
-    return sorted(seen)[1:]
+    return sorted(seen)[1:]  # a node is numbered behind its sides; node 0 is the constant
 
 
 @cache

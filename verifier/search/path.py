@@ -51,6 +51,8 @@ class Paths:
             # A step depends on the steps before it alone, so sequences share what they begin with.
             step = self._known.get(labels[:depth])
             if step is None:
+                # What is taken between here and settled() is what this step has asked of helpers:
+                # their answers are its assumptions, and nobody else's.
                 self.memo.take()
                 step = run(self.model, self.graph, state, instance, self.group.code, fresh,
                            self.memo)
@@ -85,9 +87,12 @@ class Path:
                     conditions.append(bad)
                     told = self.model.spec.properties[self.rules.named(prop)]
                     wishes.append(preference(judge, told, step, judge.ways(told, step)))
+                # A trace shows the first failure: no step before the last may break anything that
+                # would be reported by itself.
                 elif not last and not self.rules.tolerates(name):
                     conditions.append(bad ^ 1)
             conditions.append(settled(self.graph, self.paths.memo))
+        # Where values are made least anyway, only whether there are any is asked: no model is built.
         answer = self.solver.check(conditions, () if self.paths.least else None)
         if not isinstance(answer, Sat):
             return None

@@ -78,6 +78,8 @@ class Rules:
     def violated(self, judge: StepJudge[Word, int], step: Step[Word, int],
                  held: Mapping[str, int]) -> dict[str, int]:
         """For each property that a step may break, the condition that it does."""
+        # What induction proved of a step, no state that steps lead to violates. So only what failed
+        # is built and asked.
         names = {name for transition, name in self.failed if transition == step.instance.name}
         found = {p.name: judge.alg.any(*(w.bad for w in judge.ways(p, step)))
                  for p in judge.properties() if p.name in names}
@@ -95,4 +97,5 @@ class Rules:
 
     def tolerates(self, found: str) -> bool:
         """May a step that is not the last satisfy this condition of `violated`?"""
+        # A name of `further` is about the last step alone; before that it forbids nothing.
         return not self.good or self.named(found) != found
