@@ -83,7 +83,8 @@ class Unreached:
 class Finished:
     """Every obligation of a group that was asked for has been told.
 
-    `helpers` says whose helpers, where not arch/'s. `hints` are its traces, where others wait for them.
+    `helpers` says whose helpers, where not arch/'s. `hints` are its traces, where others wait for
+    them.
     """
 
     group: Group

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tasks of a run: which theorems are worked on together, and whose traces they are handed.
 
-A trace of one variant is the first guess on the next, and what was searched in vain there is searched less deep here. So who
-hands on to whom is settled before anything runs, by the order of the theorems alone, and what a task finds depends on those
-that it waits for and on nothing else: a report is the same for every number of processes, and in whatever order they end.
+A trace of one variant is the first guess on the next, and what was searched in vain there is
+searched less deep here. So who hands on to whom is settled before anything runs, by the order of
+the theorems alone, and what a task finds depends on those that it waits for and on nothing else: a
+report is the same for every number of processes, and in whatever order they end.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ FEW = 12  # groups
 
 
 def forerunners(library: Library, groups: Sequence[Group]) -> dict[Group, Group]:
-    """Group -> the one whose traces it is handed: the first of its architecture, of its level, encoding and code.
+    """Group -> the one whose traces it is handed: the first of its architecture, of its level,
+    encoding and code.
 
-    The first of an architecture is handed those of the first of all, which is handed none and is not in the result.
+    The first of an architecture is handed those of the first of all, which is handed none and is
+    not in the result.
     """
     first: dict[tuple[str, ...], Group] = {}
     found: dict[Group, Group] = {}
@@ -39,8 +42,8 @@ def forerunners(library: Library, groups: Sequence[Group]) -> dict[Group, Group]
 def tasks(library: Library, groups: Sequence[Group], filters: Filters, task: Task) -> list[Task]:
     """The tasks for these groups, in their order; `task` has all but the groups.
 
-    What others wait for is a task each, and so are few groups, so that no processor waits for another. Else it is one for each
-    variant and level, whose models are typed once.
+    What others wait for is a task each, and so are few groups, so that no processor waits for
+    another. Else it is one for each variant and level, whose models are typed once.
     """
     before = forerunners(library, groups)
     together: dict[tuple[str, ...], list[Group]] = {}

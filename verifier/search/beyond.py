@@ -38,7 +38,9 @@ class _Kept:
     target: Target
     known: tuple[Mapping[str, int | bool], ...]
 
-    def conditions(self, judge: StepJudge[Word, int], step: Step[Word, int], found: Mapping[str, int]) -> dict[str, int]:
+    def conditions(
+            self, judge: StepJudge[Word, int], step: Step[Word, int], found: Mapping[str, int]
+    ) -> dict[str, int]:
         transition, prop = self.target
         if step.instance.name != transition or prop not in found:
             return {}
@@ -65,17 +67,23 @@ class _Kept:
             conditions.append(alg.neg(alg.all(*self._old(judge, step, chosen))))
         return int(alg.all(*conditions))
 
-    def _old(self, judge: StepJudge[Word, int], step: Step[Word, int], fresh: Fresh) -> tuple[int, int]:
+    def _old(
+            self, judge: StepJudge[Word, int], step: Step[Word, int], fresh: Fresh
+    ) -> tuple[int, int]:
         """Where the old takes the step, and where it then violates the property."""
         old, alg = self.pair.old, judge.alg
         memory = old.memory(alg, fresh)
-        theirs = run(old, alg, dict(step.before), here(old, step.instance), self.pair.group.code, fresh, memory)
+        theirs = run(old, alg, dict(step.before), here(old, step.instance), self.pair.group.code,
+                     fresh, memory)
         asked = StepJudge(old, self.pair.group, alg, fresh, memory)
-        ways = [w.bad for p in asked.properties() if p.name == self.target[1] for w in asked.ways(p, theirs)]
+        ways = [w.bad for p in asked.properties() if p.name == self.target[1]
+                for w in asked.ways(p, theirs)]
         return alg.all(*theirs.assumed, *map(alg.neg, memory.take().values())), alg.any(*ways)
 
 
-def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequences: Known) -> Difference:
+def with_trace(
+        pair: Pair, found: Difference, depth: int, seconds: float, sequences: Known
+) -> Difference:
     """A difference with its trace from a fresh mapping, if one is found.
 
     `depth` steps and `seconds` bound the search. Steps that led to similar failures are tried
@@ -88,19 +96,23 @@ def with_trace(pair: Pair, found: Difference, depth: int, seconds: float, sequen
         rules = Rules(frozenset([target]), further=_Kept(pair, target, tuple(known)))
         search = Search(pair.new, pair.group, rules, max(0.0, deadline - time.monotonic()))
         ends = [i.label for i in instances(pair.new) if i.name == target[0]]
-        tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, target, ends) if len(s) <= depth)
+        tried = (s for s in akin(sequences, pair.group.encoding, pair.group.code, target, ends)
+                 if len(s) <= depth)
         aim = (target[0], MARK + target[1])
-        hinted = next((t for t in (search.along(s, aim) for s in islice(tried, KIN) if not search.late()) if t), None)
+        along = (search.along(s, aim) for s in islice(tried, KIN) if not search.late())
+        hinted = next((trace for trace in along if trace), None)
         trace = hinted or next((t for _, t in search.find([aim], depth)), ())
         if not trace:
             break
         ways = lucks(pair.old, pair.group, trace[-1])
-        luck = next((luck for luck, broken, may in islice(ways, LUCKS) if may and target[1] in broken), None)
+        luck = next((luck for luck, broken, may in islice(ways, LUCKS)
+                     if may and target[1] in broken), None)
         if luck is None and next(ways, None) is not None:
             break  # not all that the old may observe can be tried
         if luck is None:
             last = trace[-1]
-            old = step_move(pair.old, pair.group, instance_of(pair.old, last), dict(last.before), dict(last.inputs))
+            old = step_move(pair.old, pair.group, instance_of(pair.old, last), dict(last.before),
+                            dict(last.inputs))
             return replace(found, trace=trace, move=last, old=old)
         if luck in known:
             break

@@ -41,7 +41,9 @@ class Hints:
         self.traces[group.level, group.encoding, group.code, name] = trace
         _first(self.others.setdefault((group.encoding, group.code, name), []), labels(model, trace))
 
-    def keep_consequence(self, model: Model, group: Group, target: Target, steps: tuple[Move, ...]) -> None:
+    def keep_consequence(
+            self, model: Model, group: Group, target: Target, steps: tuple[Move, ...]
+    ) -> None:
         """Remember what a failure leads to, or that it leads nowhere near."""
         self.consequences[group.level, group.encoding, group.code, target] = steps
         if steps:

@@ -92,7 +92,8 @@ class Path:
                 elif not last and not self.rules.tolerates(name):
                     conditions.append(bad ^ 1)
             conditions.append(settled(self.graph, self.paths.memo))
-        # Where values are made least anyway, only whether there are any is asked: no model is built.
+        # Where values are made least anyway, only whether there are any is asked: no model is
+        # built.
         answer = self.solver.check(conditions, () if self.paths.least else None)
         if not isinstance(answer, Sat):
             return None

@@ -28,17 +28,21 @@ from verifier.search.unrolling import Layer, Unrolling
 
 __all__ = ["NODES", "SLOW", "Search"]
 
-HARD = 2_000  # conflicts of one question to the unrolling: how hard it may be, alike on every machine
-NODES = 15_000  # that an unrolling may have for each second of its time, before it is made no deeper
+# How hard one question to the unrolling may be: conflicts, which are alike on every machine.
+HARD = 2_000
+# Nodes that an unrolling may have for each second of its time, before it is made no deeper.
+NODES = 15_000
 SLOW = 5  # times the seconds that are asked for: how long it may take where a machine is slow
 
 
 class Search:
     """The bounded search of one group for traces that keep to its rules.
 
-    It ends where the unrolling has become large or a question hard: both are counted, so that it goes as deep on every machine.
+    It ends where the unrolling has become large or a question hard: both are counted, so that it
+    goes as deep on every machine.
 
-    seconds   that it may take, about: NODES for each, and SLOW times as many by the clock, from now on; None: as it likes
+    seconds   that it may take, about: NODES for each, and SLOW times as many by the clock, from now
+              on; None: as it likes
     say       told how many steps are searched now
     """
 
@@ -107,7 +111,8 @@ class Search:
             elif self.hard or self.late():
                 break  # not every target was asked for at this depth, or not to the end
             elif not left or unrolled.depth + 1 == depth or not self._may_deepen(unrolled):
-                unrolled.depth += 1  # what else the step may be matters to what comes after it alone
+                # what else the step may be matters to what comes after it alone
+                unrolled.depth += 1
             else:
                 unrolled.add(layer, but=last)
                 unrolled.close(layer)
@@ -118,7 +123,9 @@ class Search:
         """Is there room and time for one step more?"""
         return (self.large is None or len(unrolled.graph.nodes) <= self.large) and not self.late()
 
-    def _ends(self, unrolled: Unrolling, layer: Layer, targets: list[Target]) -> Iterator[tuple[Target, tuple[Move, ...]]]:
+    def _ends(
+            self, unrolled: Unrolling, layer: Layer, targets: list[Target]
+    ) -> Iterator[tuple[Target, tuple[Move, ...]]]:
         """What of the targets the next step can end in.
 
         Each is asked for alone: one question about all may be far too hard.
@@ -127,7 +134,8 @@ class Search:
         for target in targets:
             self.at = target
             for number, step in enumerate(layer.steps):
-                way = unrolled.graph.conj(layer.enabled[number], layer.bad[number].get(target[1], FALSE))
+                way = unrolled.graph.conj(layer.enabled[number],
+                                          layer.bad[number].get(target[1], FALSE))
                 if step.instance.name != target[0] or way == FALSE:
                     continue
                 answer = unrolled.solver.check([*unrolled.given, way], chosen, hard=False)
@@ -145,13 +153,16 @@ class Search:
         """Is its time over by the clock?"""
         return self.deadline is not None and time.monotonic() > self.deadline
 
-    def _trace(self, model: dict[str, int | bool], last: Instance, prop: str) -> tuple[Move, ...] | None:
+    def _trace(
+            self, model: dict[str, int | bool], last: Instance, prop: str
+    ) -> tuple[Move, ...] | None:
         """The steps that the model chose, minimised and recomputed.
 
         None if they are no trace after all.
         """
         assert self._unrolled is not None
-        chosen = [steps[int(model.get(f"{d}/choice", 0))] for d, steps in enumerate(self._unrolled.choices, 1)]
+        chosen = [steps[int(model.get(f"{d}/choice", 0))]
+                  for d, steps in enumerate(self._unrolled.choices, 1)]
         path = Path(self.rules, self.paths, [*chosen, last])
         values = path.values(prop)
         if values is None:
@@ -171,20 +182,25 @@ class Search:
         instances, prop = steps_named(self.model, sequence), target[1]
         if instances is None or instances[-1].name != target[0]:
             return None
-        while (values := (path := Path(self.rules, self.paths, instances)).values(prop)) is not None:
+        while (
+            values := (path := Path(self.rules, self.paths, instances)).values(prop)
+        ) is not None:
             found = self.confirmed(path.plan(values), path.start(values), prop)
             if not self.barred:
                 return found
             self._bar()
         return None
 
-    def confirmed(self, plan: Plan, start: Mapping[Key, int | bool], prop: str) -> tuple[Move, ...] | None:
+    def confirmed(
+            self, plan: Plan, start: Mapping[Key, int | bool], prop: str
+    ) -> tuple[Move, ...] | None:
         """The trace as plain integers give it.
 
         What they find broken on the way is barred from then on.
         """
         if self.rules.further is not None:
-            plan = tuple((instance, self.rules.further.without(inputs)) for instance, inputs in plan)
+            plan = tuple((instance, self.rules.further.without(inputs))
+                         for instance, inputs in plan)
         prop = self.rules.named(prop)
         if not self.rules.good:
             return follow(self.model, self.group, plan, start, prop, through=True)
