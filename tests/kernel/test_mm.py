@@ -39,10 +39,11 @@ def judged(monkeypatch: pytest.MonkeyPatch, function: MmFunction) -> MmResult:
 
 
 @needs_tree
-def test_steps_say_what_the_kernels_functions_do() -> None:
-    results = judge_functions(tree(), "x86_64")
-    assert function_lines(results, {}) == [f"x86_64: functions of mm/: {len(results)} equal"]
-    assert {r.function.name for r in results} == {f.name for f in functions_for("x86_64")}
+@pytest.mark.parametrize("variant", ["x86_64", "arm64-4k"])
+def test_steps_say_what_the_kernels_functions_do(variant: str) -> None:
+    results = judge_functions(tree(), variant)
+    assert function_lines(results, {}) == [f"{variant}: functions of mm/: {len(results)} equal"]
+    assert {r.function.name for r in results} == {f.name for f in functions_for(variant)}
     assert all(row["verdict"] == "equal" and row["rests_on"] for row in function_rows(results))
 
 

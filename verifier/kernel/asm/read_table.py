@@ -32,7 +32,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from verifier.base.errors import SpecError, nearest
-from verifier.kernel.asm import operations, powerpc, riscv, s390, x86
+from verifier.kernel.asm import arm64, operations, powerpc, riscv, s390, x86
 from verifier.kernel.asm.operations import Operation
 from verifier.kernel.asm.templates import Action, Statement
 from verifier.kernel.llvm.access import store_scalar
@@ -47,6 +47,7 @@ __all__ = ["Assembly", "Branch", "assembly_of", "read_assembly"]
 # What `does:` may name: operations of all architectures, and those of one.
 _OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     "x86": x86.OPERATIONS,
+    "arm64": arm64.OPERATIONS,
     "s390": s390.OPERATIONS,
     "riscv": riscv.OPERATIONS,
     "powerpc": powerpc.OPERATIONS,

@@ -59,6 +59,7 @@ class MmWorld:
     flags     visible state -> the bit of page->flags that it is
     vma       flags of a vma -> the state of its process that they are
     never     flags that a vma of the model has not -> why. It has no vm_ops either: it is anonymous
+    lacking   inputs of steps that are false on variants without this feature
     set_up    C that runs first, for the page and each vma
     premises  what holds in every comparison
     """
@@ -67,6 +68,7 @@ class MmWorld:
     flags: Mapping[str, str]
     vma: Mapping[str, str]
     never: Mapping[str, str]
+    lacking: Mapping[str, str]
     set_up: str
     premises: tuple[Condition, ...]
 

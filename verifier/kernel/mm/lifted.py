@@ -32,6 +32,8 @@ from verifier.language.algebra import Algebra, Integers
 __all__ = ["LiftedFunction", "lift_function", "observation"]
 
 PAGE_BYTES = 512  # of the page's object: the struct page, and those behind it that a folio is
+ERRORS = 4096  # addresses at the end that stand for errors: include/linux/err.h
+NO_KERNEL_ADDRESS = "the struct page of the frame lies where the kernel has nothing"
 MOST_ROUNDS = 8  # of a loop: a batch of one entry, and what a table of zones needs
 
 
@@ -49,7 +51,7 @@ class LiftedFunction:
     flags      visible state -> what the page's flag says at the end
     result     what it returned, where that is compared
     undefined  where behaviour is undefined, or what is met is not modelled
-    outside    where the function's record says that nothing is compared
+    outside    where the function's record, or the build's, says that nothing is compared
     notes      what it rests on
     unused     stubs that were not called: on no way, but with numbers on the one that is walked
     """
@@ -84,11 +86,11 @@ def lift_function(
     met, module = _Met({}, set()), modules[0]
     lifter = _lifter(function, modules, library, calls, features, met, alg, free)
     values, entries, targets, out = _arguments(function, lifter, module, names, empty)
-    before = len(lifter.outside)
     value, state = lifter.call(wrapper_symbol(function), [*values, lifter.pointer(out)])
     unused = tuple(stub.name for stub in function.stubs if stub.name not in met.stubs)
     flags = {name: _bit(lifter, state, out, at) for at, name in enumerate(function.world.flags)}
-    chosen = [u for u in lifter.outside[before:] if u.reason in function.outside]
+    known = {*function.outside, *library.build.out_of_scope.values(), NO_KERNEL_ADDRESS}
+    chosen = [u for u in lifter.outside if u.reason in known]
     rest = [u for u in lifter.outside if u not in chosen]
     undefined = [
         *lifter.undefined,
@@ -215,7 +217,14 @@ def _page(lifter: Lifter, argument: Argument) -> Object:
     if place is None:
         raise NotModelled("a page without a place")
     free = lifter.object(argument.name, PAGE_BYTES, 64)
-    obj = replace(free, place=lifter.values.as_word(place))
+    where = lifter.values.as_word(place)
+    alg, width = lifter.alg, lifter.pointer_width
+    inside = alg.all(
+        alg.ult(alg.word((1 << width - 1) - 1, width), where.term, width),
+        alg.ult(where.term, alg.word((1 << width) - 2 * ERRORS, width), width),
+    )
+    lifter.outside.append(Undefinedness(alg.neg(inside), NO_KERNEL_ADDRESS))
+    obj = replace(free, place=where)
     lifter.placed.append(obj)
     return obj
 

@@ -56,9 +56,10 @@ def load_calls(folder: Path = HERE) -> tuple[Mapping[str, MmWorld], Calls]:
 
 
 def _world(name: str, record: Table) -> MmWorld:
-    record.only(("flags", "vma", "never", "set_up", "premises"), f"world {name}")
+    record.only(("flags", "vma", "never", "lacking", "set_up", "premises"), f"world {name}")
     return MmWorld(name, _reasons(record, "flags"), _reasons(record, "vma"),
-                 _reasons(record, "never"), record.need("set_up", Source, "a world").text,
+                 _reasons(record, "never"), _reasons(record, "lacking"),
+                   record.need("set_up", Source, "a world").text,
                  _conditions(record, "premises"))
 
 

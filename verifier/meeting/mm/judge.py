@@ -191,11 +191,20 @@ def _question(
     width = model.layout.width
     same = [alg.same(s.kernel, s.spec) if s.is_truth else alg.eq(s.kernel, s.spec, width)
             for s in sides.values()]
-    given = {**spec.given, **{f"outside {u.reason}": alg.neg(u.condition) for u in lifted.outside}}
+    given = {**spec.given, **{f"not {n}: {u.reason}": alg.neg(u.condition)
+                              for n, u in enumerate(lifted.outside)}}
     return ClaimQuestion(
         tuple(given.values()), lifted.undefined, alg.neg(alg.all(*same)),
-        MmComparison(sides, given, dict(spec.effects), lifted.notes, lifted.unused),
+        MmComparison(sides, given, dict(spec.effects), _notes(lifted, alg),
+                     lifted.unused),
     )
+
+
+def _notes(lifted: LiftedFunction, alg: Algebra[Any, Any]) -> tuple[str, ...]:
+    """What a comparison rests on, and where nothing is compared."""
+    where = dict.fromkeys(f"not for: {u.reason}" for u in lifted.outside
+                          if alg.known(u.condition) is not False)
+    return (*lifted.notes, *where)
 
 
 def _empty(model: Model) -> int:

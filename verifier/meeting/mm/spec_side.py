@@ -104,6 +104,9 @@ def spec_side(
     for name, process, holds in invariants(model, before, group.code):
         given[f"{name} of {PROCESSES[process]}"] = holds
     args = arguments(model, instance, fresh)
+    for name, feature in function.world.lacking.items():
+        if feature in model.layout.variant.absent:
+            given[f"no {feature}"] = alg.neg(setting.free.input_bool(name))
     for kind, conditions in (("premise", function.world.premises), ("where", function.where)):
         given |= _conditions(kind, conditions, model, transition, before, args)
     judge: StepJudge[Any, Any] = StepJudge(model, group, alg, fresh, memory)
