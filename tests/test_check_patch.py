@@ -18,6 +18,7 @@ from small_tree import FILES, edit, mail, small_tree
 
 from verifier import __version__
 from verifier.base.columns import MAIL, on_page
+from verifier.base.errors import ExtractionError
 from verifier.base.exits import Exit
 from verifier.base.output import clean
 from verifier.cli import main
@@ -45,6 +46,16 @@ PLAIN = edit("mm/memory.c", "do_nothing();", "do_something();")
 REUSE = "mm/memory.c:wp_page_reuse"
 
 
+@pytest.fixture(autouse=True)
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lifted: there is nothing here that compiles."""
+    def refuse(*given: object, **named: object) -> None:
+        raise ExtractionError("there is no compiler")
+
+    for name in ("judge_variants", "judge_touched"):
+        monkeypatch.setattr(f"verifier.patches.lifting.{name}", refuse)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     return small_tree(tmp_path / "tree")
@@ -67,10 +78,10 @@ def checked(tree: Path, text: str) -> dict[str, object]:
     (FOREIGN, 0, "nothing that is checked is touched"),
     (PLAIN, 0, "1 patch: 1 kept."),
     (COMMENT, 0, "only comments and white space change"),
-    (OWN, 3, f"incomplete: {REUSE}: its text changes; it is not lifted"),
-    (MAY, 3, f"incomplete: {REUSE}: may_reuse changes, which it uses; it is not lifted"),
-    (HEADER, 3, f"incomplete: {REUSE}: may_reuse changes, which it uses; it is not lifted"),
-    (HEADER, 3, "include/linux/pgtable.h: the helpers that are compiled with it are not lifted"),
+    (OWN, 3, f"incomplete: {REUSE}: its text changes; it was not lifted: there is no compiler"),
+    (MAY, 3, f"incomplete: {REUSE}: may_reuse changes, which it uses; it was not lifted"),
+    (HEADER, 3, f"incomplete: {REUSE}: may_reuse changes, which it uses; it was not lifted"),
+    (HEADER, 3, "include/linux/pgtable.h: the helpers that are compiled with it were not lifted"),
     (NEW_USE, 3, "plain: pte_mkdirty, in a function that nobody has looked at"),
     (edit("mm/Kconfig", "SWAP", "SWAPS"), 3, "mm/Kconfig: it is not read"),
     (edit("mm/Kconfig", "SWAP", "SWAPS") + PLAIN, 0, "the tree's own configuration is used"),

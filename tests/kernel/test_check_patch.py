@@ -80,5 +80,38 @@ def test_a_function_is_lifted_as_the_patch_has_it(diff: str, code: int, said: st
     assert said in " ".join(done.output.split())
 
 
+# A change of arch/x86/include/asm/pgtable.h:pte_mkold.
+OLD = """\
+--- a/arch/x86/include/asm/pgtable.h
++++ b/arch/x86/include/asm/pgtable.h
+@@ -1,5 +1,5 @@
+-static inline pte_t pte_mkold(pte_t pte)
++static inline pte_t pte_mkold(pte_t {name})
+ {{
+-\treturn pte_clear_flags(pte, _PAGE_ACCESSED);
++\treturn pte_clear_flags({name}, {bits});
+ }}
+
+"""
+
+
+@pytest.mark.parametrize(("name", "bits", "code", "said"), [
+    ("e", "_PAGE_ACCESSED", 0, ["kept", "x86_64: unchanged in meaning:"]),
+    ("pte", "_PAGE_ACCESSED | _PAGE_DIRTY", 1, [
+        "broken x86_64/pte/law/any-mkold-keeps-dirty", "x86_64/pte/page-flag/fork-pte/today/",
+        "x86_64: pte_mkold changes: pte_mkold: pte=0x40 (DIRTY) before result 0x40 (DIRTY) after "
+        "result 0x0 (0)"]),
+], ids=["another name", "loses dirty"])
+def test_a_helper_before_and_after(name: str, bits: str, code: int, said: list[str]) -> None:
+    text = (Path(str(TREE)) / "arch/x86/include/asm/pgtable.h").read_text()
+    line = text[:text.index("static inline pte_t pte_mkold")].count("\n") + 1
+    diff = OLD.format(name=name, bits=bits).replace("-1,5 +1,5", f"-{line},5 +{line},5")
+    done = CliRunner().invoke(main, ["check-patch", "-", "--tree", str(TREE), "--arch", "x86_64",
+                                     "--depth", "0"], input=diff)
+    assert done.exit_code == code, done.output
+    shown = " ".join(done.output.split())
+    assert not [one for one in said if one not in shown], done.output
+
+
 def _version() -> str:
     return ".".join(open_tree(str(TREE)).version.split(".")[:2])

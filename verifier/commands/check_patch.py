@@ -9,21 +9,39 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from verifier.base.errors import UsageError
+from verifier.base.errors import UsageError, match_all, nearest
 from verifier.base.output import open_outputs, tell, tell_error, write_outputs
 from verifier.commands.options import load, mailing
 
 if TYPE_CHECKING:
+    from verifier.kernel.tree.tree import Tree
+    from verifier.patches.lifting import PatchLifter
     from verifier.patches.outcome import SeriesOutcome
     from verifier.patches.patch import Series
+    from verifier.prove.difference import Difference
+    from verifier.run.library import Library
 
 __all__ = ["check_patch_command"]
+
+_VALUES = ("  reached from", "  the new:", "  for ")  # where the values of an obligation begin
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of a series: of which tree, for which variants, and how long traces may be."""
+
+    tree: Path | None
+    arch: tuple[str, ...]
+    theorem: str | None
+    depth: int
+
 
 _FILES = {"json": "the result as JSON", "junit": "the result as JUnit XML",
           "sarif": "what is broken or not known as SARIF 2.1.0", "ktap": "the result as KTAP"}
@@ -43,6 +61,13 @@ def _filing(command: Callable[..., int]) -> Callable[..., int]:
                    " one stands in")
 @mailing
 @_filing
+@click.option("--arch", multiple=True, metavar="G",
+              help="variants whose helpers are compiled: shell globs; default: those of the "
+                   "architectures that are touched, and the first two for a header of all")
+@click.option("--theorem", metavar="ENCODING/CODE",
+              help="of which obligations helpers are judged by; default: page-flag/today")
+@click.option("--depth", type=click.IntRange(0, 40), default=8, show_default=True,
+              help="steps of the longest trace of what is broken; 0: none is looked for")
 @click.option("--b4", "for_b4", is_flag=True,
               help="one patch, by default on standard input; the JSON array that b4 asks for on "
                    "standard output")
@@ -53,8 +78,9 @@ def _filing(command: Callable[..., int]) -> Callable[..., int]:
 @click.option("-v", "--verbose", is_flag=True, help="also what is unchanged")
 @click.pass_context
 def check_patch_command(
-    context: click.Context, /, patches: tuple[str, ...], tree: Path | None, for_b4: bool, form: str,
-    all_broken: bool, quiet: bool, verbose: bool, **files: str | None,
+    context: click.Context, /, patches: tuple[str, ...], tree: Path | None, arch: tuple[str, ...],
+    theorem: str | None, depth: int, for_b4: bool, form: str, all_broken: bool, quiet: bool,
+    verbose: bool, **files: str | None,
 ) -> int:
     """Check what patches change of the kernel's page table entries, and whether they keep what
     held.
@@ -76,7 +102,7 @@ def check_patch_command(
     series = read_series(words, lambda: _folder(tree))
     if for_b4 and len(series.patches) != 1:
         raise UsageError(f"--b4 takes one patch, and here are {len(series.patches)}")
-    found = _found(context, series, tree, quiet or for_b4)
+    found = _found(context, series, _Question(tree, arch, theorem, depth), quiet or for_b4)
     if not _write(outputs, found, all_broken) and not quiet:
         _tell(found, words, form, all_broken, verbose)
     from verifier.patches.outcome import exit_of_series
@@ -94,7 +120,7 @@ def _folder(tree: Path | None) -> Path:
 
 
 def _found(
-    context: click.Context, series: Series, tree: Path | None, quiet: bool,
+    context: click.Context, series: Series, asked: _Question, quiet: bool,
 ) -> SeriesOutcome:
     from verifier.patches.scope import untouched
 
@@ -104,18 +130,50 @@ def _found(
     from verifier.kernel.tree.tree import find_tree, open_tree
     from verifier.meeting.sites import load_claims
     from verifier.patches.check import check_series
-    from verifier.patches.lifting import PatchLifter
 
-    where = tree or find_tree(Path.cwd())
+    where = asked.tree or find_tree(Path.cwd())
     if where is None:
         raise UsageError("give a kernel tree with --tree, or run this inside one")
     opened = open_tree(where)
     library = load(context)
-    claims = load_claims(library.spec_folder, library.catalogue)
     shown = not quiet and sys.stderr.isatty()
     watch = (lambda text: tell_error(f"... {text}")) if shown else (lambda _: None)
-    return check_series(series, opened, claims, PatchLifter(opened.path, library.layout, watch),
-                        watch)
+    return check_series(series, opened, load_claims(library.spec_folder, library.catalogue),
+                        _lifter(opened, library, asked, watch), watch)
+
+
+def _lifter(
+    tree: Tree, library: Library, asked: _Question, watch: Callable[[str], None],
+) -> PatchLifter:
+    """Whoever lifts the kernel's code, for the variants that are asked for."""
+    from verifier.meeting.patched_helpers import PatchQuestion
+    from verifier.patches.lifting import PatchLifter, Variants
+    from verifier.report.differences import difference_data, difference_text
+
+    def show(found: Difference) -> tuple[str, Mapping[str, Any]]:
+        """The lines with an obligation's values, and its record of JSON."""
+        lines = difference_text(library, [found], False, False).splitlines()[:-2]
+        start = next((i for i, line in enumerate(lines) if line.startswith(_VALUES)), len(lines))
+        return "\n".join(lines[start:]), difference_data(library, [found])["results"][0]
+
+    every = tuple(variant.name for variant in library.variants())
+    match_all("variant", asked.arch, [*every, *library.archs])
+    return PatchLifter(
+        tree.path, Variants(every, library.spec.first.prove.variants, asked.arch),
+        PatchQuestion(theorems=(_theorem(library, asked.theorem),), depth=asked.depth),
+        library.layout, show,
+        {p.name: p.claim for p in library.spec.properties.values()}, watch)
+
+
+def _theorem(library: Library, named: str | None) -> tuple[str, str]:
+    """The encoding and the code that are named, else those of what Linux has now."""
+    if named is None:
+        return library.spec.first.compared_with
+    known = {f"{encoding.name}/{code}": (encoding.name, code)
+             for encoding in library.spec.encodings.values() for code in encoding.codes}
+    if named not in known:
+        raise UsageError(f"no theorem {named}{nearest(named, known)}")
+    return known[named]
 
 
 def _write(outputs: dict[str, str | None], found: SeriesOutcome, all_broken: bool) -> bool:

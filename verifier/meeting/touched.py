@@ -75,15 +75,18 @@ def touched_names(before: Contents, after: Contents, files: Iterable[str]) -> To
 
 def touched_functions(
     claims: SiteClaims, before: Contents, after: Contents, touched: TouchedNames,
+    helpers: Collection[str] = (),
 ) -> list[TouchedFunction]:
     """The functions of the catalogue and of specs/sites.yaml that change, by file and name.
 
     before, after  the contents of the whole tree without and with the patch
+    helpers        names that pass nothing on: the steps of specs/ call them by name, and somebody
+                   judges what becomes of these steps
     """
     by_file: dict[str, list[str]] = defaultdict(list)
     for file, function in sorted(claims.spoken_of()):
         by_file[file].append(function)
-    passed_on = _passed_on(after, touched)
+    passed_on = _passed_on(after, touched, helpers)
     found = []
     for file, functions in by_file.items():
         why = _reasons(file, functions, after, touched, passed_on)
@@ -97,20 +100,22 @@ def touched_functions(
     return found
 
 
-def _passed_on(after: Contents, touched: TouchedNames) -> set[str]:
-    """The names that change of what other files may see of the edited headers."""
-    found: set[str] = set()
+def _passed_on(
+    after: Contents, touched: TouchedNames, helpers: Collection[str],
+) -> dict[str, str]:
+    """The names that change of what other files may see of the edited headers, and in which."""
+    found: dict[str, str] = {}
     for file, names in touched.names.items():
         if file.endswith(".h"):
             texts = definitions(after(file) or b"")
-            own = {name for name in names if name not in (NAMELESS, INCLUDES)}
-            found |= own | reaching(texts, own).keys()
+            own = {name for name in names if name not in (NAMELESS, INCLUDES, *helpers)}
+            found |= dict.fromkeys(own | (reaching(texts, own, helpers).keys() - {*helpers}), file)
     return found
 
 
 def _reasons(
     file: str, functions: Collection[str], after: Contents, touched: TouchedNames,
-    passed_on: Collection[str],
+    passed_on: Mapping[str, str],
 ) -> dict[str, str]:
     """Name -> why it changes, of all names that a file defines. NAMELESS: all of them do.
 
@@ -124,7 +129,8 @@ def _reasons(
     if text is None:
         return dict.fromkeys(own, "it goes")
     seen = words_of(text) if passed_on else set()
-    outside = [name for name in passed_on if name in seen]
+    outside = [name for name, header in passed_on.items()
+               if name in seen and _may_include(file, header)]
     if not own and not outside:
         return {}
     why = {name: f"{used} changes, which it uses"
@@ -133,6 +139,12 @@ def _reasons(
     if NAMELESS in own:
         why[NAMELESS] = "its file changes outside of what has a name"
     return why
+
+
+def _may_include(file: str, header: str) -> bool:
+    """A file of one architecture includes no header of another."""
+    return not (file.startswith("arch/") and header.startswith("arch/")
+                and file.split("/")[1] != header.split("/")[1])
 
 
 def _is_there(before: Contents, after: Contents, place: Place) -> bool:

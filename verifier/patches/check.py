@@ -8,7 +8,7 @@ handed in as a `PatchJudge`. The tree is only read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from verifier.kernel.tree.tree import Tree
@@ -23,8 +23,7 @@ from verifier.meeting.touched import (
 from verifier.patches.apply import ApplyError, Contents, apply_patch
 from verifier.patches.outcome import (
     FunctionOutcome,
-    HelperOutcome,
-    ObligationOutcome,
+    LiftedOutcome,
     PatchOutcome,
     SeriesOutcome,
     SiteOutcome,
@@ -34,16 +33,7 @@ from verifier.patches.patch import Edited, Hunk, Patch, Series
 from verifier.patches.paths import read_in_tree
 from verifier.patches.scope import BUILD, HEADER, touched_paths
 
-__all__ = ["PatchJudge", "LiftedOutcome", "check_series"]
-
-
-@dataclass(frozen=True, slots=True)
-class LiftedOutcome:
-    """What lifting says of the helpers that a patch can reach."""
-
-    helpers: tuple[HelperOutcome, ...] = ()
-    obligations: tuple[ObligationOutcome, ...] = ()
-    incomplete: tuple[str, ...] = ()
+__all__ = ["PatchJudge", "check_series"]
 
 
 class PatchJudge(Protocol):
@@ -120,16 +110,16 @@ def _judged(
     names = touched_names(old, new, code)
     if not names.names and all(path.endswith((".c", ".h")) for path in code):
         return replace(outcome, notes=(*outcome.notes, "only comments and white space change"))
-    functions = touched_functions(claims, old, new, names)
     changes, sites = changed_sites(claims, old, new, code)
     helpers = judge.helpers(state, after, code)
+    functions = touched_functions(claims, old, new, names, {one.helper for one in helpers.helpers})
     incomplete = [*helpers.incomplete]
     incomplete += [f"{file}: something changes that has no name; functions were not compared with "
                    "it" for file in names.nameless() if touched_paths([file]).get(HEADER)]
     notes = [f"{file}: it includes other files than before; functions that are not lifted were "
              "compared by their text" for file in names.including()]
     return replace(
-        outcome, notes=(*outcome.notes, *notes),
+        outcome, notes=(*outcome.notes, *notes, *helpers.notes),
         helpers=helpers.helpers, obligations=helpers.obligations,
         functions=tuple(judge.functions(state, after, functions)) if functions else (),
         sites=tuple(_sites(changes, sites)), incomplete=tuple(incomplete))

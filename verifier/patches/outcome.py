@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from verifier.base.exits import Exit, worst
 
-__all__ = ["BROKEN", "FunctionOutcome", "HelperOutcome", "ObligationOutcome", "PatchOutcome",
-           "SeriesOutcome", "SiteOutcome", "exit_of_series"]
+__all__ = ["BROKEN", "FunctionOutcome", "HelperOutcome", "LiftedOutcome", "ObligationOutcome",
+           "PatchOutcome", "SeriesOutcome", "SiteOutcome", "exit_of_series"]
 
 BROKEN = ("broken", "widened")  # words for what the patch breaks
 _OPEN = ("lost", "unknown")  # words for what nobody knows to be kept
@@ -23,15 +23,15 @@ PatchWord = Literal["untouched", "kept", "incomplete", "broken"]
 class HelperOutcome:
     """One helper of one variant, before and after the patch.
 
-    word           unchanged, changed or incomplete
-    call           the arguments on which the two sides differ, as a call
+    word           unchanged, changed, added, gone or incomplete
+    call           the arguments on which the two sides differ
     before, after  what it returns or leaves in the entry then, decoded
-    why            what was not understood, where it is incomplete
+    why            what was not understood, where it is incomplete; else how they differ
     """
 
     variant: str
     helper: str
-    word: Literal["unchanged", "changed", "incomplete"]
+    word: Literal["unchanged", "changed", "added", "gone", "incomplete"]
     call: str = ""
     before: str = ""
     after: str = ""
@@ -55,6 +55,20 @@ class ObligationOutcome:
     note: str = ""
     shown: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedOutcome:
+    """What lifting says of the helpers that a patch can reach.
+
+    incomplete  what was not decided, but for helpers and obligations that say so themselves
+    notes       what else is to be said, such as which variants were not looked at
+    """
+
+    helpers: tuple[HelperOutcome, ...] = ()
+    obligations: tuple[ObligationOutcome, ...] = ()
+    incomplete: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +154,7 @@ class PatchOutcome:
         """Every thing that is not known, in a line each."""
         found = [f"{f.place}: {f.why}" for f in self.functions if f.word != "equal"]
         found += [f"{h.variant}: {h.helper}: {h.why}" for h in self.helpers
-                  if h.word == "incomplete"]
+                  if h.word in ("incomplete", "gone")]
         found += [f"{o.id}: {o.word}: {o.note or o.claim}" for o in self.obligations
                   if o.word in _OPEN]
         found += [f"{s.file}:{s.line}: {s.helper}: {s.status}"

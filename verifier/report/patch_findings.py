@@ -71,9 +71,9 @@ def findings(patch: PatchOutcome, all_broken: bool = False) -> Iterator[Finding]
                           f"{function.word}: {function.place}: {function.why}", function.shown)
     for helper in patch.helpers:
         name = f"{helper.variant}: {helper.helper}"
-        if helper.word == "incomplete":
-            yield Finding("warning", "helper", name, path, line,
-                          f"incomplete: {name}: {helper.why}")
+        if helper.word in ("incomplete", "gone", "added"):
+            yield Finding("note" if helper.word == "added" else "warning", "helper", name, path,
+                          line, f"{helper.word}: {name}: {helper.why}")
         elif helper.word == "changed":
             yield Finding("note", "helper", name, path, line,
                           f"{name}: another result of {helper.call}",

@@ -20,6 +20,8 @@ from verifier.report.patch_findings import named, site_text
 
 __all__ = ["mail_text", "series_text"]
 
+_OPEN = ("lost", "unknown")
+WITH_VALUES = 5  # obligations of one kind of which the values are shown
 _WORDS = {
     "untouched": "nothing that is checked is touched",
     "kept": "nothing was found broken",
@@ -45,27 +47,32 @@ def series_text(found: SeriesOutcome, all_broken: bool, verbose: bool) -> str:
 def _patch_lines(patch: PatchOutcome, all_broken: bool, verbose: bool) -> Iterator[str]:
     yield wrap(f"{named(patch)}: {patch.word}", "", "    ")
     yield from (wrap(f"note: {note}", "  ", "      ") for note in patch.notes)
-    yield from _obligations(patch.broken(), new=True)
-    yield from _obligations([o for o in patch.obligations if o.word in ("lost", "unknown")])
+    yield from _obligations(patch.broken(), verbose, new=True)
+    yield from _obligations([o for o in patch.obligations if o.word in _OPEN], verbose)
     yield from _helpers(patch.helpers, verbose)
     yield from _functions(patch, verbose)
     yield from _sites(patch)
     if patch.word == "kept" and not (patch.functions or patch.helpers or patch.sites):
         yield wrap("no function that specs/ speaks of changes, and no use of a helper of entries")
     yield from (wrap(f"incomplete: {text}", "  ", "      ") for text in patch.incomplete)
-    yield from _obligations([o for o in patch.obligations if o.word == "fixed"])
+    yield from _obligations([o for o in patch.obligations if o.word == "fixed"], verbose)
     before = patch.before()
     if before and all_broken:
         yield "  failed before this patch as well:"
-        yield from _obligations(before)
+        yield from _obligations(before, verbose)
     elif before:
         yield wrap(f"failed before this patch as well: {len(before)} (--all-broken lists them)")
 
 
-def _obligations(found: Sequence[ObligationOutcome], new: bool = False) -> Iterator[str]:
+def _obligations(
+    found: Sequence[ObligationOutcome], verbose: bool, new: bool = False,
+) -> Iterator[str]:
+    """The first ones with their values, and the others by name."""
     mark = ">> " if new and page().mail else "  "
-    for one in found:
+    for number, one in enumerate(found):
         yield labelled(f"{mark}{one.word}  ", one.id)
+        if number >= WITH_VALUES and not verbose:
+            continue
         if one.claim or one.note:
             yield wrap("; ".join(text for text in (one.claim, one.note) if text), "      ")
         if one.shown:
@@ -80,8 +87,8 @@ def _helpers(found: Sequence[HelperOutcome], verbose: bool) -> Iterator[str]:
             yield wrap(f"{one.variant}: {one.helper} changes: {one.call}", "  ", "      ")
             yield wrap(f"before  {one.before}", "      ", "              ")
             yield wrap(f"after   {one.after}", "      ", "              ")
-        elif one.word == "incomplete":
-            yield wrap(f"incomplete: {one.variant}: {one.helper}: {one.why}", "  ", "      ")
+        elif one.word != "unchanged":
+            yield wrap(f"{one.word}: {one.variant}: {one.helper}: {one.why}", "  ", "      ")
         elif verbose:
             yield f"    {one.helper}"
 
