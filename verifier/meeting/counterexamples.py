@@ -12,7 +12,7 @@ itself.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from verifier.prove.results import Counterexample, Incomplete, Move, Refuted, Ru
 from verifier.run.library import Library
 from verifier.run.news import Watch
 
-__all__ = ["replay_run"]
+__all__ = ["replay_run", "replay_trace"]
 
 
 class _Unanswered(Exception):
@@ -209,39 +209,57 @@ class _Replayed:
     differs: bool = False
 
 
+def replay_trace(
+    library: Library, replayer: Replayer, group: Group, moves: Sequence[Move], prop: str
+) -> tuple[bool | None, str]:
+    """Steps of a group, the last of which breaks a property, in the code of one tree.
+
+    True, and how it ran, where that shows the same; False and why where it shows something else;
+    None and why where it cannot be said.
+    """
+    where = _kernel_model(library, replayer, group)
+    if isinstance(where, str):
+        return None, where
+    kernel, why, _ = _followed(where, group, moves, prop)
+    return kernel, why
+
+
 def _replayed(where: _Kernel | str, group: Group, counterexample: Counterexample,
               prop: str) -> _Replayed:
-    def told(kernel: bool | None, why: str, differs: bool = False) -> _Replayed:
-        return _Replayed(replace(counterexample, kernel=kernel, kernel_why=why), differs)
+    moves = counterexample.trace or (counterexample.move,)
+    kernel, why, differs = ((None, where, False) if isinstance(where, str)
+                            else _followed(where, group, moves, prop))
+    return _Replayed(replace(counterexample, kernel=kernel, kernel_why=why), differs)
 
-    if isinstance(where, str):
-        return told(None, where)
+
+def _followed(
+    where: _Kernel, group: Group, moves: Sequence[Move], prop: str
+) -> tuple[bool | None, str, bool]:
+    """Does the kernel's code go the same way, why (not), and does a call there differ?"""
     model, answers = where.model, where.answers
     answers.without = set()
-    moves: tuple[Move, ...] = counterexample.trace or (counterexample.move,)
     try:
         for number, move in enumerate(moves, 1):
             wanted = prop if number == len(moves) else None
             if _shows(model, group, move, wanted):
                 continue
             found = _difference(where, group, move, wanted)
+            goes = f"step {number}, {move.transition}, goes another way in the kernel's code"
             if found is None:
-                return told(False, f"step {number}, {move.transition}, goes another way in the "
-                                   "kernel's code")
+                return False, goes, False
             left_open = [n.removeprefix(LIFTED) for n, value in move.inputs.items()
                          if n.startswith(LIFTED) and value]
             if left_open:
-                return told(None, f"{found}; no machine code was run in which "
-                                  f"{', '.join(left_open)} is as in the trace")
-            return told(False, f"step {number}, {move.transition}, goes another way in the "
-                               f"kernel's code: {found}", True)
+                return None, (f"{found}; no machine code was run in which "
+                              f"{', '.join(left_open)} is as in the trace"), False
+            return False, f"{goes}: {found}", True
     except (_Unanswered, PteproofError) as error:
-        return told(None, str(error))
+        return None, str(error), False
     if not answers.native:
-        return told(None, "no helper of the kernel's is called")
+        return None, "no helper of the kernel's is called", False
     how = "machine code" if answers.native == {True} else "lifted code"
     rest = f"; {', '.join(sorted(answers.without))} as arch/ has it" if answers.without else ""
-    return told(True, how + rest)
+    return True, how + rest, False
 
 
 def _shows(model: Model, group: Group, move: Move, prop: str | None) -> bool:

@@ -20,6 +20,7 @@ from verifier.kernel.conform.law_changes import LawChange, law_changes
 from verifier.kernel.conform.lifted_library import KernelHelpers
 from verifier.kernel.conform.same_code import same_code
 from verifier.kernel.conform.session import layouts, level_names
+from verifier.kernel.replay.replayer import Replayer
 from verifier.kernel.tree.build import Build
 from verifier.kernel.tree.builds import build_for, load_builds
 from verifier.kernel.tree.compile import Compiled, compile_build
@@ -29,9 +30,11 @@ from verifier.kernel.tree.overlay import Edited, Overlay, affected, overlay_of
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import Tree, open_tree
+from verifier.meeting.counterexamples import replay_trace
 from verifier.model.arch import Layout
 from verifier.model.check import check_model
 from verifier.prove.difference import Difference, Differences, Pair
+from verifier.prove.obligations import Group
 from verifier.prove.touched import helpers_called
 from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library
@@ -68,6 +71,8 @@ class PatchedVariant:
     laws         laws of entries that speak of a changed helper, but for those that are kept
     differences  obligations that are not proved before and after; empty where no helper changed
     compared     how many obligations were compared: those of steps that may call a changed helper
+    replays      id of what is broken -> does the patched kernel's own code show it (None: it cannot
+                 be said), and how it was run, or why not
     incomplete   what is not known, each by name
     notes        what else is to be said
     """
@@ -78,6 +83,7 @@ class PatchedVariant:
     laws: tuple[LawChange, ...] = ()
     differences: tuple[Difference, ...] = ()
     compared: int = 0
+    replays: Mapping[str, tuple[bool | None, str]] = field(default_factory=dict)
     incomplete: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -164,9 +170,7 @@ def _judged(
             incomplete=tuple(f"{c.helper}: {c.why}" for c in changes if c.word == "incomplete"),
         )
         if found.changed():
-            found = _with_differences(
-                found, sides.libraries, layout, asked, patch.tree, progress
-            )
+            found = _with_differences(found, sides.libraries, layout, asked, patch, progress)
         yield replace(found, seconds={
             "build": built - start, "helpers": lifted - built,
             "differences": time.perf_counter() - lifted,
@@ -207,16 +211,17 @@ def _notes(sides: _Sides, overlay: Overlay) -> tuple[str, ...]:
 
 
 def _with_differences(
-    found: PatchedVariant, libraries: Libraries, layout: Layout, asked: PatchQuestion, tree: Tree,
-    progress: Callable[[str], None],
+    found: PatchedVariant, libraries: Libraries, layout: Layout, asked: PatchQuestion,
+    patch: _Patch, progress: Callable[[str], None],
 ) -> PatchedVariant:
     """What the changed helpers do to laws and obligations."""
     changed = frozenset(one.helper for one in found.changed())
     progress(f"comparing laws of {found.variant}")
     laws = tuple(one for one in law_changes(libraries, layout, changed) if one.word != "kept")
-    old, new = (load_library(version=tree.version) for _ in range(2))
+    version = patch.tree.version
+    old, new = (load_library(version=version) for _ in range(2))
     for library, helpers in ((old, libraries.old), (new, libraries.new)):
-        library.substitute = KernelHelpers({found.variant: helpers}, tree.version, level_names())
+        library.substitute = KernelHelpers({found.variant: helpers}, version, level_names())
     everything: list[Difference] = []
     left = time.monotonic() + asked.seconds
     for pair in _pairs(old, new, found.variant, asked):
@@ -225,11 +230,30 @@ def _with_differences(
         everything += _differences(pair, steps, new, asked, left)
     told = tuple(one for one in everything if one.word not in _SAME)
     unknown = (f"{one.id}: {one.note}" for one in told if one.word == "unknown")
+    progress(f"replaying what is broken of {found.variant}")
+    replays = _replays(new, patch, told)
     return replace(
-        found, laws=laws, differences=told, compared=len(everything),
+        found, laws=laws, differences=told, compared=len(everything), replays=replays,
         incomplete=(*found.incomplete, *unknown,
+                    *(f"{name}: the tool contradicts itself: {why}"
+                      for name, (shown, why) in replays.items() if shown is False),
                     *(f"law {one.law}: {one.why}" for one in laws if one.word == "unknown")),
     )
+
+
+def _replays(
+    library: Library, patch: _Patch, told: Sequence[Difference]
+) -> dict[str, tuple[bool | None, str]]:
+    """What is broken, in the code of the patched kernel."""
+    found = {}
+    with Replayer(patch.tree.path, patch.cache, patch.overlay) as replayer:
+        for one in told:
+            if one.worse() and one.move is not None:
+                variant, level, encoding, _, code, _ = one.id.split("/")
+                group = Group(variant, level, encoding, code)
+                moves = one.trace or (one.move,)
+                found[one.id] = replay_trace(library, replayer, group, moves, one.property)
+    return found
 
 
 def _pairs(old: Library, new: Library, variant: str, asked: PatchQuestion) -> Iterator[Pair]:

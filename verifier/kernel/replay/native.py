@@ -27,7 +27,14 @@ from verifier.kernel.tree.build import BIG_ENDIAN, NativeMachine
 from verifier.kernel.tree.build_store import cache_folder, entry
 from verifier.kernel.tree.compile import Compiled
 from verifier.kernel.tree.shapes import Parameter, Shape
-from verifier.kernel.tree.toolchain import clean_environment, find_toolchain, jailed, run, stamp
+from verifier.kernel.tree.toolchain import (
+    Bounds,
+    clean_environment,
+    find_toolchain,
+    jailed,
+    run,
+    stamp,
+)
 
 __all__ = ["Native", "MachineOutcome", "native_code"]
 
@@ -57,6 +64,7 @@ def native_code(
     cache: Path | None = None,
     emulate: bool = False,
     features: Mapping[str, bool] = {},
+    bounds: Bounds | None = None,
 ) -> Path:
     """The folder with the shared library and its runner.
 
@@ -65,6 +73,7 @@ def native_code(
     emulate   run another kind's code by qemu-user, where that and a compiler for the runner are
               installed
     features  static keys of powerpc, whose branches are patched as they say
+    bounds    what the compiler may take, where it reads a stranger's code
     """
     build = compiled.configured.build
     kind = build.native
@@ -100,7 +109,7 @@ def native_code(
         cache or cache_folder(),
         f"{compiled.configured.key}-native",
         rests_on,
-        lambda part: _build(sources, library, runner, kind, here, part),
+        lambda part: _build(sources, library, runner, kind, here, part, bounds),
     )
 
 
@@ -146,17 +155,21 @@ def _build(
     kind: NativeMachine,
     here: bool,
     part: Path,
+    bounds: Bounds | None,
 ) -> None:
     """Compile the helpers, link them with what they lack, and compile the program that calls them.
     """
     tools = find_toolchain()
-    objects = [_compiled(name, text, tools.clang, kind, part) for name, text in sources.items()]
+    objects = [_compiled(name, text, tools.clang, kind, part, bounds)
+               for name, text in sources.items()]
     run(
         [f"ld.lld{tools.suffix}", "-r", "-o", str(part / "all.o"), *objects],
         part,
         "linking the helpers",
+        bounds=bounds,
     )
-    (part / "missing.s").write_text(_missing(part, tools.suffix, library, kind), encoding="utf-8")
+    missing = _missing(part, tools.suffix, library, kind, bounds)
+    (part / "missing.s").write_text(missing, encoding="utf-8")
     shared = ("-shared", "-nostdlib", "-Wl,-Bsymbolic", "-Wl,-z,notext")
     linked = (str(part / "all.o"), str(part / "missing.s"))
     run(
@@ -164,12 +177,14 @@ def _build(
          "-o", str(part / "helpers.so"), *linked],
         part,
         "linking the helpers",
+        bounds=bounds,
     )
     compiler = tools.clang if here else kind.compiler
     run(
         [compiler, "-O1", "-o", str(part / "runner"), str(runner), "-ldl"],
         part,
         "compiling the runner",
+        bounds=bounds,
     )
     (part / "emulator").write_text("" if here else "\n".join(kind.emulator), encoding="utf-8")
     for path in part.iterdir():
@@ -177,7 +192,8 @@ def _build(
             path.unlink()
 
 
-def _compiled(name: str, text: str, clang: str, kind: NativeMachine, part: Path) -> str:
+def _compiled(name: str, text: str, clang: str, kind: NativeMachine, part: Path,
+              bounds: Bounds | None) -> str:
     """The object file of a module whose globals all may be set from outside."""
     for inside in ("internal global", "internal unnamed_addr global"):
         text = text.replace(inside, "global")
@@ -187,14 +203,17 @@ def _compiled(name: str, text: str, clang: str, kind: NativeMachine, part: Path)
         [clang, "-x", "ir", *_FLAGS, *kind.flags, "-c", "-o", str(target), str(source)],
         part,
         f"compiling {name} for this computer",
+        bounds=bounds,
     )
     return str(target)
 
 
-def _missing(part: Path, suffix: str, library: LiftedBuild, kind: NativeMachine) -> str:
+def _missing(part: Path, suffix: str, library: LiftedBuild, kind: NativeMachine,
+             bounds: Bounds | None) -> str:
     """Assembly for what is not defined: functions that return 0, and zeros."""
     listed = run(
-        [f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols"
+        [f"llvm-nm{suffix}", "-u", "-P", str(part / "all.o")], part, "reading the helpers' symbols",
+        bounds=bounds,
     ).stdout
     data = {name for module in library.program.modules for name in module.globals}
     lines = [".text"]
@@ -218,12 +237,16 @@ class Native:
     ...     native.call(shape, {"a0": 0x8400000012345825})
     """
 
-    def __init__(self, folder: Path, library: LiftedBuild, features: Mapping[str, bool]) -> None:
+    def __init__(
+        self, folder: Path, library: LiftedBuild, features: Mapping[str, bool],
+        narrow: bool = False,
+    ) -> None:
+        """`narrow`: the code is a stranger's, and sees nothing but itself."""
         self.library = library
         emulator = (folder / "emulator").read_text(encoding="utf-8").split("\n")
         command = [*filter(None, emulator), str(folder / "runner"), str(folder / "helpers.so")]
         self._process = subprocess.Popen(
-            jailed(command, None, [folder])[1],
+            jailed(command, None, [folder], narrow)[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
