@@ -18,10 +18,10 @@ from verifier.search.consequence import Consequences
 from verifier.search.rules import Target
 from verifier.search.sequences import LEADS_TO
 
-__all__ = ["leads_somewhere", "with_consequence"]
+__all__ = ["with_consequence"]
 
 
-def leads_somewhere(state: GroupWork, target: Target) -> bool:
+def _leads_somewhere(state: GroupWork, target: Target) -> bool:
     """May the failure lead to a store that another process sees, or to lost content?
 
     No, where the search on another variant found nothing near.
@@ -39,7 +39,7 @@ def with_consequence(
     """What it leads to: a store that another process sees, or content that is lost."""
     if not state.work.task.thorough:
         return replace(counterexample, thorough=False)
-    if not leads_somewhere(state, target):
+    if not _leads_somewhere(state, target):
         return counterexample
     group = state.group
     last = state.work.hints.consequences.get((group.level, group.encoding, group.code, target))

@@ -14,7 +14,7 @@ from verifier.base.processes import give_back
 from verifier.prove.results import OVER, Counterexample, Move, Refuted, Result, Unknown
 from verifier.run.deciding import counterexample
 from verifier.run.depths import allowed, depth_for, in_vain, searched
-from verifier.run.ending import leads_somewhere, with_consequence
+from verifier.run.ending import with_consequence
 from verifier.run.group_work import GroupWork, blame, target_of
 from verifier.run.hinting import all_hinted, along, reached, remember, searcher
 from verifier.run.messages import Contradicts, Done
@@ -51,9 +51,6 @@ def tell_traces(state: GroupWork) -> None:
                      elsewhere)
     found |= {t: trace for t, trace in after.items()
               if first_broken(state.model, state.group, trace) is None}
-    if state.work.task.thorough:
-        state.consequences.expect(trace[-1] for target, trace in found.items()
-                                  if leads_somewhere(state, target))
     while state.open:
         result = state.open[0]
         target = target_of(result)

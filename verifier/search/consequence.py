@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from verifier.language.algebra import Integers
 from verifier.language.machine import Key
@@ -24,7 +25,7 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Move
 from verifier.search.endings import BadState, Found, again, along, sound_ends, without
 from verifier.search.follow import steps_here
-from verifier.search.near import Near, Tried
+from verifier.search.near import Near, Tried, enders
 from verifier.search.sequences import Labels, steps_named
 
 __all__ = ["NEAR", "Consequences", "Ending"]
@@ -49,22 +50,13 @@ class Ending:
 
 
 class Consequences:
-    """What bad states of one group lead to.
-
-    What is searched begins in all of those that are known then.
+    """What bad states of one group lead to, each alone: it does not depend on what else is asked.
     """
 
     def __init__(self, model: Model, group: Group) -> None:
         self.model, self.group = model, group
-        self._bads: list[BadState] = []
-        self._near: Near | None = None
         # labels of steps -> may they end so from some state that satisfies the invariant?
         self._known: dict[Labels, bool] = {}
-
-    def expect(self, moves: Iterable[Move]) -> None:
-        """These bad states will be asked for."""
-        self._bads = [BadState.of(move) for move in moves]
-        self._near = None
 
     def of(self, move: Move, last: Sequence[Move] = (), known: Iterable[Labels] = (),
            depth: int = NEAR) -> Ending:
@@ -83,16 +75,20 @@ class Consequences:
             way = along(self.model, self.group, bad, steps_named(self.model, labels))
             if way is not None and self._follows(bad, way[0], tried):
                 return Ending(*way, rejected=len(tried.rejected))
-        searched = 0
-        for number in range(depth):
-            near = self._from(bad)
-            for found in near.candidates(bad, number, tried):
+        searched, near = 0, Near(self.model, self.group, bad, self._enders) if depth else None
+        while near is not None and searched < depth:
+            for found in near.candidates(searched, tried):
                 if self._follows(bad, found[0], tried):
                     return Ending(*found, rejected=len(tried.rejected))
             if tried.enough() or not near.decided:
                 break
-            searched = number + 1
+            searched += 1
         return Ending(searched=searched, rejected=len(tried.rejected))
+
+    @cached_property
+    def _enders(self) -> frozenset[str]:
+        """The steps that may be the last one."""
+        return enders(self.model, self.group)
 
     def again(self, move: Move, steps: Sequence[Move]) -> Found:
         """These steps from where a failing move came to, if they end so, recomputed.
@@ -157,11 +153,3 @@ class Consequences:
         if labels not in self._known:
             self._known[labels] = sound_ends(self.model, self.group, path)
         return self._known[labels]
-
-    def _from(self, bad: BadState) -> Near:
-        """What is near this bad state, and those that were expected with it."""
-        if bad not in self._bads:
-            self._bads, self._near = [bad], None
-        if self._near is None:
-            self._near = Near(self.model, self.group, self._bads)
-        return self._near

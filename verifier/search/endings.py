@@ -25,7 +25,7 @@ from verifier.prove.results import Move
 from verifier.search.follow import steps_here
 from verifier.search.path import of_step, prefixed, settled
 
-__all__ = ["BadState", "Found", "again", "along", "ends", "sound_ends", "without"]
+__all__ = ["BadState", "Found", "again", "along", "constant", "ends", "sound_ends", "without"]
 
 HARD = 200_000  # conflicts for the question whether the same steps end so without the failure
 
@@ -56,7 +56,8 @@ class BadState:
                 for i, bit in enumerate(bits)]
 
 
-def _constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Value]:
+def constant(model: Model, graph: Bits, state: Mapping[Key, int | bool]) -> dict[Key, Value]:
+    """A state of plain values, as constants of a graph."""
     return {key: graph.truth(bool(state[key])) if kind == BOOL
             else graph.word(int(state[key]), kind)
             for key, kind in state_keys(model)}
@@ -110,7 +111,7 @@ def _values(
 ) -> tuple[Mapping[str, int | bool] | None, bool]:
     """Values under which the steps end so from a state, or None; and whether that was decided."""
     graph = Bits()
-    return _ending(model, group, graph, _constant(model, graph, start), path, limit, bad)
+    return _ending(model, group, graph, constant(model, graph, start), path, limit, bad)
 
 
 def sound_ends(model: Model, group: Group, path: Sequence[Instance]) -> bool:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is near some bad states: steps from there to a leaking store or to lost content.
+"""What is near a bad state: steps from there to a leaking store or to lost content.
 
-The search is for what is near; it proves nothing. It begins in constant states, and leaves out what
-would cost most. Hardware acts between steps and not inside them. Frames and slots are of a few. No
-new process becomes the third one. Steps that begin with another content are taken only where a
+The search is for what is near; it proves nothing. It begins in one constant state, so that most of
+the first steps fold away, and what it finds depends on that state alone. It leaves out what would
+cost most. Hardware acts between steps and not inside them. Frames and slots are of a few. No new
+process becomes the third one. Steps that begin with another content are taken only where a
 translation is left over that might hurt it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from verifier.base.errors import SolverError
@@ -23,18 +24,18 @@ from verifier.language.values import Fresh, Value, as_word
 from verifier.model.spec import THIRD
 from verifier.model.step import Instance, instances
 from verifier.model.typed import Model
-from verifier.model.world import state_keys
+from verifier.model.world import key_name, state_keys
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.obligations import Group
-from verifier.search.endings import BadState, Found, along, ends
+from verifier.search.endings import BadState, Found, along, constant, ends
 from verifier.search.rules import Rules
 from verifier.search.sequences import Labels
-from verifier.search.unrolling import Layer, Unrolling
+from verifier.search.unrolling import Layer, Unrolling, free
 
-__all__ = ["Near", "Tried"]
+__all__ = ["Near", "Tried", "enders"]
 
 TRIES = 3  # rejected sequences of one failure after which the search ends
-CONFLICTS = 1_000  # of one question; no seconds, so that every machine gives up alike
+CONFLICTS = 500  # of one question; no seconds, so that every machine gives up alike
 
 
 @dataclass(slots=True)
@@ -53,50 +54,54 @@ class Tried:
         return len(self.rejected) >= TRIES
 
 
+def enders(model: Model, group: Group) -> frozenset[str]:
+    """The names of the steps that leak a store or lose content from some state."""
+    unrolled = _unrolling(model, group, instances, free)
+    inputs = graph_inputs(unrolled.graph)
+    unrolled.state = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
+    return frozenset(step.instance.name for step in unrolled.deepen().steps if ends(model, step))
+
+
+def _unrolling(model: Model, group: Group, chosen: Callable[[Model, int], Iterator[Instance]],
+               fresh: Callable[[Bits, int], Fresh]) -> Unrolling:
+    """An unrolling after the failing step, which is the first."""
+    return Unrolling(model, group, Rules(frozenset(), good=False),
+                     lambda graph: BitsSolver(graph, STRONG_SAT, keep=True, limit=CONFLICTS),
+                     chosen, fresh, depth=1)
+
+
 class Near:
-    """An unrolling that begins in one of some bad states, which its first choice selects.
+    """An unrolling that begins in a bad state.
+
+    enders  the names of all steps that may be the last one: the layer that is asked for has no
+            others
 
     `decided` says whether the last call of `candidates` had an answer to every question.
     """
 
-    def __init__(self, model: Model, group: Group, bads: Sequence[BadState]) -> None:
+    def __init__(self, model: Model, group: Group, bad: BadState, enders: Set[str]) -> None:
         self.model, self.group = model, group
         self.decided = True
-        self._bads = list(bads)
-        self._another = any(_left_over(bad.state) for bad in bads)
+        self._bad, self._enders = bad, enders
+        self._another = _left_over(bad.state)
         self._hardware = ({f"{event}{late}" for event in model.layout.variant.hardware
                            for late in ("", "-late")} | {"load"})
         self._names: dict[str, Word] = {}
         self._layer: Layer | None = None
         # for each layer, the steps that may be a consequence and the condition that they are
         self._endings: list[list[tuple[Instance, int]]] = []
-        self._unrolled = Unrolling(
-            model, group, Rules(frozenset(), good=False),
-            lambda graph: BitsSolver(graph, STRONG_SAT, keep=True, limit=CONFLICTS),
-            self._instances, self._fresh, depth=1)  # the failure was the first step
-        self._begin()
+        self._unrolled = _unrolling(model, group, self._instances, self._fresh)
+        self._unrolled.state = constant(model, self._unrolled.graph, bad.state)
+        self._names = {name: as_word(self._unrolled.graph, self._unrolled.state[name])
+                       for name in ("pfn", "slot")}
 
-    def _begin(self) -> None:
-        """The state before the first step is one of the bad ones."""
-        graph, state = self._unrolled.graph, self._unrolled.state
-        which = graph.input_word("bad", max(len(self._bads) - 1, 1).bit_length())
-        for key, kind in state_keys(self.model):
-            values = [int(bad.state[key]) for bad in self._bads]
-            if kind == BOOL:
-                state[key] = self._unrolled.pick(which, values, values[0])
-            else:
-                state[key] = self._unrolled.pick_word(
-                    which, [graph.word(value, kind) for value in values], kind
-                )
-        self._names = {name: as_word(graph, state[name]) for name in ("pfn", "slot")}
-
-    def candidates(self, bad: BadState, number: int, tried: Tried) -> Iterator[Found]:
+    def candidates(self, number: int, tried: Tried) -> Iterator[Found]:
         """Sequences of `number` steps and one more that end so, each with other steps."""
         self.decided, unrolled = True, self._unrolled
         while number >= len(self._endings):
             self._deepen()
         while not tried.enough():
-            given = [*self._is(bad), *bad.as_open(unrolled.graph), *unrolled.given[:number],
+            given = [*self._bad.as_open(unrolled.graph), *unrolled.given[:number],
                      *self._avoid(tried, number)]
             endings = [(i, end) for i, end in self._endings[number] if i.label not in tried.avoided]
             answer = unrolled.solver.check(
@@ -114,7 +119,7 @@ class Near:
                     continue
                 path = [s[int(answer.model.get(f"{d}/choice", 0))]
                         for d, s in enumerate(unrolled.choices[:number], 2)]
-                found = along(self.model, self.group, bad, [*path, instance])
+                found = along(self.model, self.group, self._bad, [*path, instance])
                 if found is None:
                     raise SolverError(
                         f"{self.group}: {instance.label} after a failure cannot be followed"
@@ -145,21 +150,19 @@ class Near:
         return found
 
     def _deepen(self) -> None:
-        """One step more."""
+        """One step more: what ends so now, and only then what else the step before may have been."""
+        unrolled = self._unrolled
         if self._layer is not None:
-            self._unrolled.advance(self._layer)
-        self._layer = layer = self._unrolled.deepen()
+            unrolled.add(self._layer, but=self._enders)
+            unrolled.close(self._layer)
+            unrolled.advance(self._layer)
+        self._layer = layer = unrolled.begin()
+        unrolled.add(layer, self._enders)
         self._endings.append([
-            (step.instance, self._unrolled.graph.conj(enabled, bad))
+            (step.instance, unrolled.graph.conj(enabled, bad))
             for step, enabled in zip(layer.steps, layer.enabled, strict=True)
             for bad in ends(self.model, step)
         ])
-
-    def _is(self, bad: BadState) -> list[int]:
-        """The conditions that the unrolling starts in this state."""
-        number = self._bads.index(bad)
-        which = self._unrolled.graph.input_word("bad", max(len(self._bads) - 1, 1).bit_length())
-        return [bit ^ (not number >> i & 1) for i, bit in enumerate(which.bits)]
 
     def _instances(self, model: Model, actor: int) -> Iterator[Instance]:
         """What a step may be: nobody new is a third process."""

@@ -30,7 +30,7 @@ from verifier.prove.step_judge import StepJudge
 from verifier.search.path import prefixed, settled
 from verifier.search.rules import Rules
 
-__all__ = ["Layer", "Unrolling"]
+__all__ = ["Layer", "Unrolling", "free"]
 
 
 @dataclass(slots=True)
