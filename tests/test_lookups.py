@@ -111,5 +111,13 @@ def test_what_is_explained_is_painted_on_a_terminal_alone(
 
 
 def without_time(text: str) -> str:
-    """A text without how long it took to decide."""
+    """A text without how it was decided, and how long that took."""
     return re.sub("(?m)^  decided .*", "", text)
+
+
+def test_a_proof_that_is_recalled_is_explained_as_when_it_was_made(tmp_path: Path) -> None:
+    cold, _, _ = asked("explain", FRAME)
+    shutil.rmtree(tmp_path / "cache" / "pteproof" / "told")
+    warm, said, _ = asked("explain", FRAME)
+    assert "told from the cache" not in said and "PROVED" in warm
+    assert "assumes the invariant; " in warm and without_time(warm) == without_time(cold)

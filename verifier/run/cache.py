@@ -9,6 +9,7 @@ Files are replaced whole, so a killed run, or two runs at once, lose nothing but
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ class Cache:
     def proved(self, transition: str, prop: str) -> Move | bool:
         """Was it proved on the same grounds? The inhabitant then, or True where there is none."""
         match self.data["proofs"].get(transition):
-            case {"digest": str(known), "properties": list(props), "inhabitant": inhabitant,
-                  "shown": dict(shown)}:
+            case {"digest": str(known), "properties": dict(props), "assumed": list(),
+                  "inhabitant": inhabitant, "shown": dict(shown)}:
                 if known != self.grounds.proofs.get(transition):
                     return False
             case _:
@@ -51,7 +52,7 @@ class Cache:
                 return step
             except ValueError:
                 return False
-        if prop not in props:
+        if prop not in props or self.assumed(transition, prop) is None:
             return False
         try:
             if transition not in self._inhabitants:
@@ -60,24 +61,45 @@ class Cache:
             return False
         return self._inhabitants[transition] or True
 
+    def assumed(self, transition: str, prop: str) -> tuple[str, ...] | None:
+        """What a kept proof assumes, by name; None where that is not known.
+
+        A proof by a step that shows it assumes nothing.
+        """
+        match self.data["proofs"].get(transition):
+            case {"shown": dict(shown)} if prop in shown:
+                return ()
+            case {"properties": dict(props), "assumed": list(known)}:
+                number = props.get(prop)
+                if type(number) is int and 0 <= number < len(known):
+                    names = known[number]
+                    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+                        return tuple(names)
+        return None
+
     def keep(self, transition: str, prop: str, inhabitant: Move | None,
-             shows: bool = False) -> None:
-        """Keep a proof with its step.
+             assumed: Sequence[str] = (), shows: bool = False) -> None:
+        """Keep a proof with its step and the names of what it assumes.
 
         `shows` says that the step is what the proof is about; otherwise any step of the transition
-        will do.
+        will do. Most proofs of a transition assume the same: `properties` has the number of each
+        one's names in `assumed`.
         """
         known = self.grounds.proofs.get(transition)
         if self.path is None or known is None:
             return
         entry = self.data["proofs"].get(transition)
         if not isinstance(entry, dict) or entry.get("digest") != known:
-            entry = {"digest": known, "properties": [], "inhabitant": None, "shown": {}}
+            entry = {"digest": known, "properties": {}, "assumed": [], "inhabitant": None,
+                     "shown": {}}
             self.data["proofs"][transition] = entry
         if shows:
             entry["shown"][prop] = to_plain(inhabitant)
         elif prop not in entry["properties"]:
-            entry["properties"].append(prop)
+            names = list(assumed)
+            if names not in entry["assumed"]:
+                entry["assumed"].append(names)
+            entry["properties"][prop] = entry["assumed"].index(names)
             entry["inhabitant"] = entry["inhabitant"] or to_plain(inhabitant)
         self.changed = True
 

@@ -66,9 +66,9 @@ def from_cache(state: GroupWork, prover: Prover, name: str) -> list[str]:
             continue
         if obligation.id not in state.work.task.skip:
             inhabitant = found if isinstance(found, Move) else None
-            state.work.say(
-                Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, cached=True))
-            )
+            assumed = state.cache.assumed(name, prop.name) or ()
+            state.work.say(Done(Result(obligation, Proved(inhabitant), 0.0, prover.name, True,
+                                       assumed)))
     # after the proofs: most of these have one inhabitant, which is sent once
     for failed in failures:
         state.work.say(Done(failed))
@@ -168,7 +168,7 @@ def _decided(state: GroupWork, prover: Prover, question: Question[Word, int] | A
                     assumptions=() if isinstance(question, Aim) else question.assumed(),
                     ways=broken)
     if isinstance(verdict, Proved):
-        state.cache.keep(name, question.property.name, verdict.inhabitant,
+        state.cache.keep(name, question.property.name, verdict.inhabitant, result.assumptions,
                          isinstance(question, Aim))
     if isinstance(verdict, Refuted) and name not in ("init", "static"):
         state.open.append(result)
