@@ -37,7 +37,7 @@ from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdi
 from verifier.run.cache import Cache
 from verifier.run.codec import from_plain, to_plain
 from verifier.run.filters import Filters
-from verifier.run.grounds import code, grounds
+from verifier.run.grounds import code, grounds, of_theorems
 from verifier.run.library import Library, load_library
 from verifier.run.scheduler import Options, prove
 from verifier.search.trace import Search
@@ -111,6 +111,25 @@ def test_every_file_that_a_group_is_loaded_from_is_in_its_keys(copied: Path) -> 
     for name in RESTS:
         (copied / name).write_text(f"# a comment\n\n{(copied / name).read_text()}")
     assert now() == first
+
+
+def test_every_file_that_theorems_rest_on_is_in_the_key_of_their_text(copied: Path) -> None:
+    """It is what their failures rest on, and what is said to be left out."""
+    filters = Filters(theorems=("x86_64/pmd/option-c/today",))
+
+    def now() -> str:
+        return of_theorems(load_library(copied / "arch", copied / "specs"), filters)
+
+    first = now()
+    for name, (_, rests) in RESTS.items():
+        before = edited(copied / name)
+        assert (now() != first) == rests, name
+        (copied / name).write_text(f"# a comment\n\n{before}")
+    assert now() == first
+    library = load_library(copied / "arch", copied / "specs")
+    for wider in ("x86_64", "x86_64/pmd/option-c/o*"):
+        assert of_theorems(library, Filters(theorems=(wider,))) != first
+    assert of_theorems(library, replace(filters, level=("pmd",))) != first  # what is left out is told
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -610,6 +629,30 @@ def test_what_was_told_rests_on_every_file_and_every_option(
     assert colored is not None and colored.key not in keys
     assert not first.cover({copied / "elsewhere.yaml": "0"})
     assert inputs_of(copied, tree=Path("/")) is None and inputs_of(copied, helpers="kernel") is None
+
+
+def test_what_was_told_of_theorems_is_told_again_of_the_same_data(copied: Path) -> None:
+    """After a comment in another architecture's file, and an edit of a step of another level."""
+    words = [sys.executable, "-m", "verifier", "--arch-dir", copied / "arch", "--spec-dir", copied / "specs",
+             "prove", "alpha/pte/page-flag/today", "--depth", "1", "--no-consequences"]
+
+    def said() -> tuple[str, str]:
+        found = subprocess.run(words, env=os.environ | {"XDG_CACHE_HOME": str(copied / "cache")},
+                               capture_output=True, text=True, check=False)
+        assert found.returncode in (0, 1), found.stderr
+        return found.stdout, found.stderr
+
+    first, how = said()
+    assert "told from the cache" not in how
+    with (copied / "arch/x86.yaml").open("a") as file:
+        file.write("# a comment\n")
+    edited(copied / "specs/transitions/hugetlb.yaml")
+    again, how = said()
+    assert again == first and "on the same data and program" in how
+    again, how = said()  # and then at once
+    assert again == first and "on the same arch/, specs/ and program" in how
+    edited(copied / "specs/transitions/fork.yaml")
+    assert "told from the cache" not in said()[1]
 
 
 def test_what_was_told_and_edited_is_not_told(tmp_path: Path) -> None:

@@ -42,9 +42,11 @@ _STREAM = {"--jsonl": "jsonl_file"}  # written while it goes on
 def execute(
     context: click.Context, filters: Filters, given: dict[str, Any],
     complete: Callable[[Library, Filters], Filters] | None = None,
+    told: Callable[[Library, Filters], int | None] = lambda library, filters: None,
 ) -> tuple[Library, Run, bool]:
     """Run, with a progress bar; the run, and whether it was stopped.
 
+    Where `told` tells it without a run, the command ends with the exit code that it gives.
     A request to stop is heard at any time, also while files are read or a kernel is built. What was
     not decided is told then.
     """
@@ -61,6 +63,8 @@ def execute(
         if complete is not None:
             filters = complete(library, filters)
         check_names(filters, library)
+        if (exit_code := told(library, filters)) is not None:
+            context.exit(exit_code)
         stream = _stream(library, filters, given)
         run = _execute(library, filters, given, known, stream)
         stopped = bool(run.stopped)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from verifier.commands.options import (
     running,
     writing,
 )
-from verifier.commands.told import keep, tell_again
+from verifier.commands.told import keep, tell_again, tell_of_the_same
 
 if TYPE_CHECKING:
     from verifier.prove.baseline import Baseline
@@ -89,7 +90,8 @@ def prove(context: click.Context, /, unneeded: bool, everything: bool, **given: 
     if told is not None:
         return told
     baseline = read_baseline(given["baseline"], "pteproof.result/2") if given["baseline"] else None
-    library, run, stopped = execute(context, filters, given, complete)
+    library, run, stopped = execute(context, filters, given, complete,
+                                    partial(tell_of_the_same, context, given))
     if baseline is not None:
         run = against(library, complete(library, filters), run, baseline)
     if not write_files(library, run, given):

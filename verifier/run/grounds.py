@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from verifier.base.digests import digest, program
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
+from verifier.run.filters import Filters
 from verifier.run.library import Library
+from verifier.run.plan import coverage_of, groups_of
 
-__all__ = ["Grounds", "code", "grounds"]
+__all__ = ["Grounds", "code", "grounds", "of_theorems"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,14 @@ def grounds(library: Library, group: Group, model: Model, code: str, solver: str
     events = {name: digest(base, name)
               for name in ("init", "static", *(f"hw-{e}" for e in variant.hardware))}
     return Grounds(events | transitions, digest(base, transitions, depth))
+
+
+def of_theorems(library: Library, filters: Filters) -> str:
+    """What the text about whole theorems rests on: all that their failures do, and the coverage.
+
+    Who decides, how deep and with which code is not in it.
+    """
+    groups, skipped = groups_of(library, filters)
+    each = [grounds(library, group, library.group_model(group), "", "", 0).failures
+            for group in groups]
+    return digest(each, coverage_of(library, groups, filters, skipped))

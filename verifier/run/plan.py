@@ -14,7 +14,7 @@ from verifier.run.filters import Filters, matches
 from verifier.run.library import Library
 
 __all__ = [
-    "NOT_COVERED", "askable", "asks_for", "first_theorems", "groups_of", "misspelt",
+    "askable", "asks_for", "coverage_of", "first_theorems", "groups_of", "misspelt",
     "not_applicable", "nothing_matches", "variants_of",
 ]
 
@@ -129,6 +129,23 @@ def not_applicable(
         found += [{"variant": group.variant, "property": prop.name, "why": why}
                   for why in prop.lacks(group.variant, absent)]
     return found
+
+
+def coverage_of(library: Library, groups: Sequence[Group], filters: Filters,
+                skipped: Sequence[Mapping[str, str]]) -> dict[str, object]:
+    """What a run over these groups does not cover, and what does not apply."""
+    unproved = [f"variant {v.name}: {v.unproved}" for v in variants_of(library, filters)
+                if v.unproved]
+    asked = {group.level for group in groups}
+    levels = [f"level {name}: not asked for" for name in library.spec.levels
+              if not matches(name, filters.level)]
+    levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked
+               for what in one.covers_not]
+    lacking = [one for group in dict.fromkeys(groups)
+               for one in not_applicable(library, group, lambda t, p: matches(t, filters.transition))]
+    return {"not_covered": [*NOT_COVERED, *levels, *unproved],
+            "not_applicable": [*skipped, *lacking],
+            "catalogue": library.catalogue.coverage()}
 
 
 def _effects_not_asked(

@@ -35,10 +35,9 @@ from verifier.run.library import Library
 from verifier.run.messages import At, Contradicts, Done, Failed, Finished, Task, Unreached
 from verifier.run.news import Closed, Total, Watch
 from verifier.run.plan import (
-    NOT_COVERED,
     askable,
+    coverage_of,
     groups_of,
-    not_applicable,
     nothing_matches,
     variants_of,
 )
@@ -388,20 +387,7 @@ def _finish(
     from verifier.engine.versions import solver_versions
 
     results = scheduler.results.in_order()
-    unproved = [f"variant {v.name}: {v.unproved}" for v in variants_of(library, filters)
-                if v.unproved]
-    asked = {group.level for group in groups}
-    levels = [f"level {name}: not asked for" for name in library.spec.levels
-              if not matches(name, filters.level)]
-    levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked
-               for what in one.covers_not]
-    coverage: dict[str, object] = {
-        "not_covered": [*NOT_COVERED, *levels, *unproved],
-        "not_applicable": [
-            *skipped, *(n for g in dict.fromkeys(groups) for n in _lacking(library, g, filters))
-        ],
-        "catalogue": library.catalogue.coverage(),
-    }
+    coverage = coverage_of(library, groups, filters, skipped)
     if scheduler.helpers:
         coverage["helpers"] = sorted(scheduler.helpers)
     seconds = {"load": loaded - start, "solve": sum(r.seconds for r in results),
@@ -415,10 +401,6 @@ def _finish(
     return Run(results, tuple(theorems), coverage, seconds, solver_versions(),
                tuple(scheduler.contradictions),
                tuple(unfinished), stopped)
-
-
-def _lacking(library: Library, group: Group, filters: Filters) -> list[dict[str, str]]:
-    return not_applicable(library, group, lambda t, p: matches(t, filters.transition))
 
 
 def _asked(model: Model, group: Group, filters: Filters) -> int:
