@@ -633,8 +633,8 @@ def test_what_was_told_rests_on_every_file_and_every_option(
 
 def test_what_was_told_of_theorems_is_told_again_of_the_same_data(copied: Path) -> None:
     """After a comment in another architecture's file, and an edit of a step of another level."""
-    words = [sys.executable, "-m", "verifier", "--arch-dir", copied / "arch", "--spec-dir", copied / "specs",
-             "prove", "alpha/pte/page-flag/today", "--depth", "1", "--no-consequences"]
+    words = [sys.executable, "-m", "verifier", "--arch-dir", str(copied / "arch"),
+             "--spec-dir", str(copied / "specs"), "prove", "alpha/pte/page-flag/today", "--depth", "1", "--no-consequences"]
 
     def said() -> tuple[str, str]:
         found = subprocess.run(words, env=os.environ | {"XDG_CACHE_HOME": str(copied / "cache")},
