@@ -129,7 +129,8 @@ def test_every_file_that_theorems_rest_on_is_in_the_key_of_their_text(copied: Pa
     library = load_library(copied / "arch", copied / "specs")
     for wider in ("x86_64", "x86_64/pmd/option-c/o*"):
         assert of_theorems(library, Filters(theorems=(wider,))) != first
-    assert of_theorems(library, replace(filters, level=("pmd",))) != first  # what is left out is told
+    # what is left out is told
+    assert of_theorems(library, replace(filters, level=("pmd",))) != first
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -634,7 +635,8 @@ def test_what_was_told_rests_on_every_file_and_every_option(
 def test_what_was_told_of_theorems_is_told_again_of_the_same_data(copied: Path) -> None:
     """After a comment in another architecture's file, and an edit of a step of another level."""
     words = [sys.executable, "-m", "verifier", "--arch-dir", str(copied / "arch"),
-             "--spec-dir", str(copied / "specs"), "prove", "alpha/pte/page-flag/today", "--depth", "1", "--no-consequences"]
+             "--spec-dir", str(copied / "specs"), "prove", "alpha/pte/page-flag/today",
+             "--depth", "1", "--no-consequences"]
 
     def said() -> tuple[str, str]:
         found = subprocess.run(words, env=os.environ | {"XDG_CACHE_HOME": str(copied / "cache")},

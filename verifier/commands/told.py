@@ -145,8 +145,8 @@ def _tell(key: str, given: dict[str, Any], silently: bool = False, also: str = "
     if text:
         tell(text, painted=_painted(given))
     if not silently:
-        tell_error(f"pteproof: told from the cache: on the same {same or what} this was found on {at} "
-                   "(--no-cache decides it again)")
+        tell_error(f"pteproof: told from the cache: on the same {same or what} this was found on "
+                   f"{at} (--no-cache decides it again)")
     return code
 
 
