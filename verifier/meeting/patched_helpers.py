@@ -53,12 +53,14 @@ class PatchQuestion:
 
     variants   globs of variants, or of architectures
     theorems   which pairs of encoding and code are judged
+    levels     globs of levels; none: all
     depth      steps of the longest trace; 0: none is looked for
     seconds    of the search for traces, for each variant
     """
 
     variants: tuple[str, ...] = ("*",)
     theorems: tuple[tuple[str, str], ...] = (("page-flag", "today"),)
+    levels: tuple[str, ...] = ()
     depth: int = 8
     seconds: float = 20.0
 
@@ -74,6 +76,8 @@ class PatchedVariant:
     replays      id of what is broken -> does the patched kernel's own code show it (None: it cannot
                  be said), and how it was run, or why not
     incomplete   what is not known, each by name
+    contradictions  what the solver says is broken and the patched kernel's code does not show: a
+                 defect of this tool
     notes        what else is to be said
     """
 
@@ -85,6 +89,7 @@ class PatchedVariant:
     compared: int = 0
     replays: Mapping[str, tuple[bool | None, str]] = field(default_factory=dict)
     incomplete: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -234,9 +239,9 @@ def _with_differences(
     replays = _replays(new, patch, told)
     return replace(
         found, laws=laws, differences=told, compared=len(everything), replays=replays,
+        contradictions=tuple(f"{name}: the tool contradicts itself: {why}"
+                             for name, (shown, why) in replays.items() if shown is False),
         incomplete=(*found.incomplete, *unknown,
-                    *(f"{name}: the tool contradicts itself: {why}"
-                      for name, (shown, why) in replays.items() if shown is False),
                     *(f"law {one.law}: {one.why}" for one in laws if one.word == "unknown")),
     )
 
@@ -259,7 +264,7 @@ def _replays(
 def _pairs(old: Library, new: Library, variant: str, asked: PatchQuestion) -> Iterator[Pair]:
     """The groups that are judged, with the models of both sides."""
     encodings, codes = (tuple(dict.fromkeys(words)) for words in zip(*asked.theorems, strict=True))
-    groups, _ = groups_of(new, Filters((variant,), (), encodings, codes))
+    groups, _ = groups_of(new, Filters((variant,), asked.levels, encodings, codes))
     for group in groups:
         if (group.encoding, group.code) in asked.theorems and group.variant == variant:
             pair = Pair(old.group_model(group), new.group_model(group), group)

@@ -38,8 +38,8 @@ def judge_variants(
     return LiftedOutcome(
         tuple(helper for one in found for helper in map(_helper, one.helpers)),
         tuple(row for one in found for row in _obligations(one, show, claims)),
-        tuple(f"{one.variant}: {why}"
-              for one in found if not one.helpers for why in one.incomplete),
+        tuple(f"{one.variant}: {why}" for one in found
+              for why in (one.contradictions if one.helpers else one.incomplete)),
         tuple(dict.fromkeys(f"{one.build}: {note}" for one in found for note in one.notes)),
     )
 
@@ -74,8 +74,17 @@ def _obligations(
     for found in one.differences:
         if found.word in _WORDS:
             text, data = show(found)
-            yield ObligationOutcome(found.id, found.word, claims.get(found.property, ""),
-                                    found.note, text, data)
+            note = "; ".join(filter(None, (found.note, _replayed(one, found.id))))
+            yield ObligationOutcome(found.id, found.word, claims.get(found.property, ""), note,
+                                    text, data)
+
+
+def _replayed(one: PatchedVariant, identity: str) -> str:
+    """What the patched kernel's own code shows of an obligation that is broken."""
+    shown, how = one.replays.get(identity, (None, ""))
+    if shown:
+        return f"replayed in the patched kernel's {how}"
+    return f"not replayed in the patched kernel's code: {how}" if how else ""
 
 
 def _law(one: LawChange) -> ObligationOutcome:
