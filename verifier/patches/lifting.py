@@ -20,6 +20,8 @@ from verifier.patches.scope import HEADER, kind_of
 
 __all__ = ["PatchLifter", "Variants"]
 
+_COMPILED = (".c", ".h", ".S", ".inc")
+
 
 @dataclass(frozen=True, slots=True)
 class Variants:
@@ -85,7 +87,7 @@ class PatchLifter:
         if not variants:
             return LiftedOutcome(notes=(said,) if said else ())
         try:
-            found = judge_variants(self.tree, before, after,
+            found = judge_variants(self.tree, _code(before), _code(after),
                                    replace(self.question, variants=variants), self.show,
                                    self.claims, self.progress)
         except ExtractionError as error:
@@ -101,6 +103,12 @@ class PatchLifter:
     ) -> list[FunctionOutcome]:
         """Held against specs/ where there is a compiler; else incomplete, by name."""
         try:
-            return judge_touched(self.tree, before, after, functions, self.layouts, self.progress)
+            return judge_touched(self.tree, _code(before), _code(after), functions, self.layouts,
+                                 self.progress)
         except ExtractionError as error:
             return [not_lifted(one, f"it was not lifted: {error}") for one in functions]
+
+
+def _code(edited: Edited) -> Edited:
+    """The files that a compiler may read; names of others may be what no overlay takes."""
+    return {path: content for path, content in edited.items() if path.endswith(_COMPILED)}

@@ -19,8 +19,8 @@ HEADER = "header"  # helpers may be compiled with it
 SOURCE = "source"  # it may use helpers
 BUILD = "build"  # it says how the kernel is configured and built
 
-# Headers that only drivers, devices and file systems include.
-_FOREIGN = "dt-bindings|drm|media|sound|rdma|scsi|ufs|pcmcia|target|video|soc|clocksource|kunit"
+# Headers of devices and file systems, which no header of memory management includes.
+_FOREIGN = "dt-bindings|drm|media|sound|rdma|scsi|ufs|pcmcia|target"
 _KINDS = (
     (BUILD, r"(?:Makefile|Kbuild|Kconfig)|scripts/.*"
             r"|(?:init|lib|kernel|mm|usr|virt)/(?:.*/)?Kconfig.*|(?:mm|kernel)/Makefile|arch/[^/]+/(?:Makefile.*|Kbuild|Kconfig.*|Kconfig/.*|configs/.*"
