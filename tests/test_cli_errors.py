@@ -78,6 +78,10 @@ def one_line(found: Result) -> str:
     (("explain", "x86_64/pte/option-c/fork-pt/today/no-lost-dirty"),
      "pteproof: --transition fork-pt: matches nothing"),
     (("list", "helpers", "--arch", "vax"), "pteproof: unknown architecture or variant 'vax'"),
+    (("prove", "--helpers", "kernel"),
+     "pteproof: --helpers kernel needs --tree DIR and --solver bits"),
+    (("mutate", "--kind", "field", "--name", "pte_dirty"),
+     "pteproof: no mutant matches pte_dirty"),
     (("--arch-dir", "missing", "list", "archs"),
      "pteproof: missing: no such folder of architectures"),
     (("--spec-dir", "missing", "list", "archs"), "pteproof: missing: no such folder of specs"),
@@ -308,6 +312,36 @@ def test_an_empty_folder_and_two_of_one_name(tmp_path: Path) -> None:
      "a property is invariant, lemma, step"),
     ("encodings/page-flag.yaml", "codes: [today", "codes: [todai", r"\d+:\d+",
      "unknown code 'todai'; did you mean today?"),
+    ("codes.yaml", "else: today", "else: tomorrow", r"\d+:11",
+     "no code 'tomorrow' stands before thread"),
+    ("properties.yaml", "pin-stays:", "reaches-pin:", r"\d+:1",
+     "reaches-... begins the names of steps' effects: no property may be called so"),
+    # levels
+    ("levels/pmd.yaml", "beside: pte", "beside: hugetlb", r"5:1",
+     "a level stands beside pte or alone"),
+    ("levels/pmd.yaml", "  huge: {type: bool, each: true", "  huge: {type: bool", r"5:1",
+     "a level beside another has the variable huge of each process, and none else"),
+    ("levels/pmd.yaml", "  real_swap(e): ", "  real_swop(e): ", r"\d+:3",
+     "real_swop(e) replaces no definition of the world; did you mean real_swap?"),
+    # why a sentence is assumed, and of what a step is about
+    ("transitions/fault.yaml", "only: traces", "only: proofs", r"\d+:13",
+     "`only` is traces, not 'proofs'"),
+    ("transitions/fault.yaml", "tracks: [new, old]", "tracks: [new, own]", r"\d+:11",
+     "what is tracked is the old page or the new one, not 'own'"),
+    ("world.yaml", """        because: >-
+          a pin adds to the count that folio_maybe_dma_pinned reads; false positives exist, false
+          negatives do not
+""", "", r"\d+:17", "axiom pinned-shows does not say why: `because`"),
+    # texts
+    ("world.yaml", "  hardware_event(p:process, after, stores:bool): |",
+     "  hardware_event(p:process, after, stores:bool, b:bool): |", r"1:1",
+     "no procedure hardware_event(p:process, after, stores:bool)"),
+    ("world.yaml", "procedures:\n",
+     "procedures:\n  odd(p:process): |\n    q = p if maps(p) else other(p)\n",
+     r"\d+:\d+", "is an index; only parameters and loops have them"),
+    ("world.yaml", "procedures:\n",
+     "procedures:\n  odd(p:process): |\n    x = entry[other(p, p)]\n", r"\d+:\d+",
+     "other(p) takes one process"),
 ])
 def test_wrong_specs(tmp_path: Path, file: str, old: str, new: str, place: str,
                      message: str) -> None:
