@@ -96,6 +96,14 @@ def test_a_stub_that_is_never_called_is_told(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @needs_tree
+def test_what_a_record_covers_is_lifted_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    function = load_functions()["clear_soft_dirty"]
+    result = judged(monkeypatch, replace(function, covers=("clear_refs_write",)))
+    assert (result.verdict, result.reason) == (
+        "incomplete", "clear_refs_write is not lifted with it")
+
+
+@needs_tree
 def test_a_stub_of_another_type_is_refused_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     function = load_functions()["clear_soft_dirty"]
     (stub,) = function.stubs

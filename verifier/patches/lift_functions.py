@@ -48,7 +48,8 @@ def judge_touched(
     """
     records: dict[str, list[MmFunction]] = {}
     for record in load_functions().values():
-        records.setdefault(f"{record.file}:{record.function}", []).append(record)
+        for place in record.places():
+            records.setdefault(place, []).append(record)
     names = [record.name for one in functions for record in records.get(str(one), ())]
     results, why = _judged(tree, after, names, (TODAY,), progress)
     unequal = [r.function.name for r in results if r.verdict != "equal"]

@@ -177,6 +177,7 @@ class Context(ABC):
         self.most_rounds = MOST_ROUNDS
         self.windows: Onlooker | None = None
         self.frames: list[CallFrame] = []
+        self.functions: set[str] = set()  # names of those that were walked
 
     # objects
 

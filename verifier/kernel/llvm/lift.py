@@ -93,6 +93,7 @@ class Lifter(Context):
         frame.incoming[function.blocks[0].label] = [("", WayState(state.path, env, state.memory))]
         if len(self.frames) >= DEEPEST:
             raise NotModelled("calls nest too deep")
+        self.functions.add(function.name)
         self.frames.append(frame)
         try:
             self._parts(frame, order(function))

@@ -91,6 +91,7 @@ class MmFunction:
     name         of the record: that of the function, and after a dot the case that is compared
     file         of the kernel, and `function` in it
     beside       other files of the kernel, whose functions it calls
+    covers       other functions of the file that are lifted with it: this is about them as well
     transition   the step
     tracks_new   is the page that the function brings the one that the model tracks?
     vmas         C name -> the role whose vma it is
@@ -111,6 +112,7 @@ class MmFunction:
     file: str
     function: str
     beside: tuple[str, ...]
+    covers: tuple[str, ...]
     transition: str
     level: str
     world: MmWorld
@@ -133,6 +135,10 @@ class MmFunction:
     def symbol(self) -> str:
         """The name in C: copy_nonpresent_pte.swap -> copy_nonpresent_pte_swap."""
         return self.name.replace(".", "_").replace("-", "_")
+
+    def places(self) -> tuple[str, ...]:
+        """What of the kernel this is about, as file:function: the function itself is the first."""
+        return tuple(f"{self.file}:{name}" for name in (self.function, *self.covers))
 
     def entries(self) -> tuple[Argument, ...]:
         """The arguments that are pointers to entries."""

@@ -53,6 +53,7 @@ class LiftedFunction:
     undefined  where behaviour is undefined, or what is met is not modelled
     outside    where the function's record, or the build's, says that nothing is compared
     notes      what it rests on
+    walked     the functions that were lifted
     unused     stubs that were not called: on no way, but with numbers on the one that is walked
     """
 
@@ -63,6 +64,7 @@ class LiftedFunction:
     undefined: tuple[Undefinedness, ...]
     outside: tuple[Undefinedness, ...]
     notes: tuple[str, ...]
+    walked: frozenset[str]
     unused: tuple[str, ...]
 
 
@@ -104,7 +106,7 @@ def lift_function(
             raise NotModelled("the result is no truth")
         result = value.term
     return LiftedFunction(found, moved, flags, result, tuple(undefined), tuple(chosen),
-                          tuple(lifter.notes), unused)
+                          tuple(lifter.notes), frozenset(lifter.functions), unused)
 
 
 def _lifter(

@@ -17,9 +17,9 @@ __all__ = ["load_calls", "load_functions"]
 
 HERE = Path(__file__).parent
 SHOWN = "verifier/kernel/mm"
-_KEYS = ("function", "beside", "transition", "level", "tracks", "world", "variants", "vmas",
-         "entries", "target", "truths", "words", "page", "free", "before", "call", "stubs", "own",
-         "always", "never", "where", "outside", "unreached", "compare", "result")
+_KEYS = ("function", "covers", "beside", "transition", "level", "tracks", "world", "variants",
+         "vmas", "entries", "target", "truths", "words", "page", "free", "before", "call", "stubs",
+         "own", "always", "never", "where", "outside", "unreached", "compare", "result")
 _LEVELS = ("pte", "pmd")
 
 
@@ -111,6 +111,7 @@ def _function(
         raise SpecError(call.where, "sets result where the record has none, or does not set it")
     return MmFunction(
         name, file, function, record.texts("beside", "beside"),
+        record.texts("covers", "covers"),
         record.text("transition", "a function"), level, world,
         tracks == "new", vmas, _arguments(record, world, vmas, level),
         call.text,

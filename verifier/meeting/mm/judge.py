@@ -65,6 +65,7 @@ class MmComparison:
     effects  what the step is there for, by name
     notes    what the lifting rests on
     unused   stubs of the record that the function does not call
+    without  functions that the record covers, and that are not lifted with it
     """
 
     sides: dict[str, Sides]
@@ -72,6 +73,7 @@ class MmComparison:
     effects: dict[str, Any]
     notes: tuple[str, ...]
     unused: tuple[str, ...]
+    without: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,8 @@ def _question(
     return ClaimQuestion(
         tuple(given.values()), lifted.undefined, alg.neg(alg.all(*same)),
         MmComparison(sides, given, dict(spec.effects), _notes(lifted, alg),
-                     lifted.unused),
+                     lifted.unused,
+                     tuple(name for name in function.covers if name not in lifted.walked)),
     )
 
 
@@ -243,6 +246,8 @@ def _not_beside_the_point(
     if shown.unused:
         return ClaimUnknown(f"never calls {', '.join(shown.unused)}, which has a stub")
     given = tuple(shown.given.values())
+    if shown.without:
+        return ClaimUnknown(f"{', '.join(shown.without)} is not lifted with it")
     for name, condition in shown.effects.items():
         known = name.removeprefix("reaches-") in function.unreached
         if isinstance(backend.check([*given, condition]), Unsat) is not known:

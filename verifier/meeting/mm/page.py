@@ -34,7 +34,7 @@ def functions_page(functions: Iterable[MmFunction], calls: Calls) -> str:
     functions = list(functions)
     lines = [_HEAD, "| function | step | where | also compared |", "|---|---|---|---|"]
     lines += [
-        f"| `{f.file}:{f.function}` | {f.transition} ({', '.join(f.variants)}) | "
+        f"| `{f.file}:{f.function}`{_covers(f)} | {f.transition} ({', '.join(f.variants)}) | "
         f"{', '.join(c.name for c in f.where) or 'everywhere'} | "
         f"{', '.join((*f.compare, *(['its result'] if f.result else []))) or '-'} |"
         for f in functions
@@ -48,6 +48,10 @@ def functions_page(functions: Iterable[MmFunction], calls: Calls) -> str:
               "These change no entry, no flag of a page and no vma:", "",
               *(f"- `{name}` {why}" for name, why in sorted(calls.nothing.items())), ""]
     return "\n".join(_folded(line) for line in lines)
+
+
+def _covers(f: MmFunction) -> str:
+    return "".join(f", `{name}`" for name in f.covers)
 
 
 def _folded(line: str) -> str:
