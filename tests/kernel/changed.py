@@ -1,32 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel tree in which some files read otherwise: what the compiler sees, and nothing on disk.
-
-The tree is configured as it stands; clang then reads the changed files in the place of its own
-(-ivfsoverlay).
-"""
+"""A kernel tree in which some files read otherwise: what the compiler sees, and nothing on disk."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.kernel.conform.helpers import LiftedBuild, known_features
+from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.lifted_library import KernelHelpers
 from verifier.kernel.conform.session import level_names
-from verifier.kernel.replay.native import Native, native_code
 from verifier.kernel.replay.replayer import Replayer
 from verifier.kernel.tree.builds import build_for, load_builds
-from verifier.kernel.tree.compile import Compiled, compile_build
-from verifier.kernel.tree.configure import configure
+from verifier.kernel.tree.compile import compile_build
+from verifier.kernel.tree.configure import configure, patched
+from verifier.kernel.tree.overlay import Overlay, overlay_of
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree
 from verifier.model.arch import Layout
 
-__all__ = ["ChangedTree", "edited"]
+__all__ = ["ChangedTree", "changed_tree", "edited"]
 
 
 def edited(tree: Path, edits: Mapping[str, tuple[str, str]]) -> dict[str, str]:
@@ -39,45 +34,13 @@ def edited(tree: Path, edits: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
 class ChangedTree:
-    """The kernel's helpers of one variant, compiled from a tree with changed files; `files`: path
-    in the tree -> text.
-    """
+    """The kernel's helpers of one variant, compiled from a tree with changed files."""
 
-    def __init__(self, tree: Path, layout: Layout, files: Mapping[str, str], folder: Path) -> None:
-        self.path, self.layout, self.folder = tree, layout, folder
-        opened = open_tree(tree)
-        build = build_for(load_builds(), layout.variant.name)
-        assert build is not None
-        configured = configure(opened, build, find_toolchain())
-        roots = []
-        for number, (name, text) in enumerate(files.items()):
-            file = folder / f"{number}.txt"
-            file.write_text(text)
-            at = opened.path / name
-            contents = [{"name": at.name, "type": "file", "external-contents": str(file)}]
-            roots.append({"name": str(at.parent), "type": "directory", "contents": contents})
-        overlay = folder / "overlay.yaml"
-        overlay.write_text(
-            json.dumps(
-                {
-                    "version": 0,
-                    "case-sensitive": "true",
-                    "use-external-names": "false",
-                    "roots": roots,
-                }
-            )
-        )
-        what = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
-        command = (*configured.command, "-ivfsoverlay", str(overlay))
-        changed = replace(
-            configured,
-            key=f"changed-{what[:16]}",
-            rests_on=(*configured.rests_on, what),
-            command=command,
-        )
-        self.compiled: Compiled = compile_build(changed, load_shapes(), folder)
-        self.library = LiftedBuild(self.compiled, load_shapes())
+    layout: Layout
+    overlay: Overlay
+    library: LiftedBuild
 
     def helpers(self) -> KernelHelpers:
         """What `--helpers kernel` substitutes."""
@@ -85,24 +48,15 @@ class ChangedTree:
 
     def replayer(self, tree: Path, cache: Path | None = None) -> Replayer:
         """What replays counterexamples, on machine code where this computer runs it."""
-        made = _Replayer(tree, cache)
-        made.changed = self
-        return made
+        return Replayer(tree, cache, self.overlay)
 
 
-class _Replayer(Replayer):
-    changed: ChangedTree
-
-    def _open(self, layout: Layout) -> tuple[LiftedBuild, Native | None]:
-        changed, variant = self.changed, layout.variant.name
-        assert variant == changed.layout.variant.name
-        if variant not in self._natives:
-            self._natives[variant] = None
-            if changed.compiled.configured.build.kernel == "x86":
-                folder = native_code(changed.compiled, changed.library, changed.folder)
-                self._natives[variant] = Native(
-                    folder,
-                    changed.library,
-                    known_features(changed.library, layout.variant.features),
-                )
-        return changed.library, self._natives[variant]
+@contextmanager
+def changed_tree(tree: Path, layout: Layout, files: Mapping[str, str]) -> Iterator[ChangedTree]:
+    """A tree in which these files (path in the tree -> text) read otherwise."""
+    build, shapes = build_for(load_builds(), layout.variant.name), load_shapes()
+    assert build is not None
+    configured = configure(open_tree(tree), build, find_toolchain())
+    with overlay_of(tree, {name: text.encode() for name, text in files.items()}) as overlay:
+        compiled = compile_build(patched(configured, overlay), shapes)
+        yield ChangedTree(layout, overlay, LiftedBuild(compiled, shapes))

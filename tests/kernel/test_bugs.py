@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from kernel.changed import ChangedTree, edited
+from kernel.changed import ChangedTree, changed_tree, edited
 from verifier.kernel.conform.session import kernel_helpers
 from verifier.meeting import counterexamples
 from verifier.meeting.counterexamples import replay_run
@@ -86,13 +87,15 @@ def asked(variant: str, transition: str, prop: str = "*") -> Filters:
 
 
 @pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Bug], ChangedTree]:
+def trees() -> Iterator[Callable[[Bug], ChangedTree]]:
     """A tree with a bug in it, compiled once."""
-    @cache
-    def changed(bug: Bug) -> ChangedTree:
-        layout, files = load_library().layout(bug.variant), edited(tree(), {bug.file: bug.edit})
-        return ChangedTree(tree(), layout, files, tmp_path_factory.mktemp("tree"))
-    return changed
+    with ExitStack() as opened:
+        @cache
+        def changed(bug: Bug) -> ChangedTree:
+            layout, files = load_library().layout(bug.variant), edited(tree(), {bug.file: bug.edit})
+            return opened.enter_context(changed_tree(tree(), layout, files))
+
+        yield changed
 
 
 def on(
@@ -189,7 +192,7 @@ def test_another_way_through_the_kernels_code_is_incomplete_by_name(
 
 
 def test_a_helper_of_another_name_is_incomplete_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What arch/ has in its place is the helper of another kernel."""
     library = load_library()
@@ -200,9 +203,9 @@ def test_a_helper_of_another_name_is_incomplete_by_name(
             if re.search(r"\bpte_uffd_wp\b", text):
                 files[str(path.relative_to(tree()))] = re.sub(r"\bpte_uffd_wp\b", "pte_uffd", text)
     assert X86 in files
-    changed = ChangedTree(tree(), library.layout("x86_64"), files, tmp_path)
-    library.substitute = changed.helpers()
-    run = on(changed, library, asked("x86_64", "fork-pte"), monkeypatch)
+    with changed_tree(tree(), library.layout("x86_64"), files) as changed:
+        library.substitute = changed.helpers()
+        run = on(changed, library, asked("x86_64", "fork-pte"), monkeypatch)
     assert exit_code(run) == 3 and not run.contradictions and len(run.results) > 20
     reasons = [r.verdict.reason for r in run.results if isinstance(r.verdict, Incomplete)]
     assert len(reasons) == len(run.results)
