@@ -104,10 +104,19 @@ def check_patch_command(
         raise UsageError(f"--b4 takes one patch, and here are {len(series.patches)}")
     found = _found(context, series, _Question(tree, arch, theorem, depth), quiet or for_b4)
     if not _write(outputs, found, all_broken) and not quiet:
-        _tell(found, words, form, all_broken, verbose)
+        _tell(found, _reproducing(words, arch, theorem), form, all_broken, verbose)
     from verifier.patches.outcome import exit_of_series
 
     return exit_of_series(found.patches)
+
+
+def _reproducing(
+    words: Sequence[str], arch: Sequence[str], theorem: str | None,
+) -> list[str]:
+    """The words of a command line that finds the same; files without their folders."""
+    options = [word for name in arch for word in ("--arch", name)]
+    options += ["--theorem", theorem] if theorem is not None else []
+    return [*options, *(os.path.basename(word) if os.path.exists(word) else word for word in words)]
 
 
 def _folder(tree: Path | None) -> Path:
@@ -221,8 +230,7 @@ def _tell(
     elif page().mail:
         from verifier.report.patch_text import mail_text
 
-        shown = [word if word == "-" else os.path.basename(word) for word in words]
-        tell(mail_text(found, shown, all_broken))
+        tell(mail_text(found, words, all_broken))
     else:
         from verifier.report.patch_text import series_text
 

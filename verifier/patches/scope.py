@@ -27,7 +27,8 @@ _KINDS = (
             r"|tools/.*|(?:mm|include)/(?:.*/)?(?:Makefile|Kbuild|Kconfig.*))"),
     (HEADER, rf"include/(?!(?:{_FOREIGN})/).*|arch/[^/]+/(?:.*/)?[^/]+\.h|kernel/bounds\.c"
              r"|arch/[^/]+/kernel/asm-offsets[^/]*\.c|tools/include/.*|.*\.h\.in"),
-    (SOURCE, r"(?:mm|fs/proc|kernel)/.*\.[ch]|arch/[^/]+/(?:mm|kernel|lib)/.*\.[chS]"),
+    (SOURCE, r"(?:mm|fs/proc|kernel|virt/kvm)/.*\.[ch]|fs/exec\.c"
+             r"|arch/[^/]+/(?:mm|kernel|lib)/.*\.[chS]"),
 )
 _ALL = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
 
