@@ -342,6 +342,16 @@ def test_an_empty_folder_and_two_of_one_name(tmp_path: Path) -> None:
     ("world.yaml", "procedures:\n",
      "procedures:\n  odd(p:process): |\n    x = entry[other(p, p)]\n", r"\d+:\d+",
      "other(p) takes one process"),
+    # flushes
+    ("world.yaml", "  ptep_clear_flush(p:process, old):",
+     "  ptep_clear_flush(p:process, old, b:bool):", r"\d+:3",
+     "takes the process, and what ptep_clear_flush returns of its entry: u64; or the entry before "
+     "and after the call"),
+    ("world.yaml", "  ptep_clear_flush(p:process, old):", "  pte_dirty(p:process, old):",
+     r"\d+:3", "pte_dirty is given no entry, or several"),
+    ("catalogue.yaml", "      not: \"no anonymous page: no reader of exclusivity asks\"",
+     "      later: x\n      not: \"no anonymous page: no reader of exclusivity asks\"", r"\d+:7",
+     "row T20 says 'not' and 'later': one of them is wrong"),
 ])
 def test_wrong_specs(tmp_path: Path, file: str, old: str, new: str, place: str,
                      message: str) -> None:
