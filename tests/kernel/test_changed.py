@@ -148,6 +148,18 @@ def test_an_interval_is_part_of_the_code(library: Library, configured: Configure
     assert change(library, configured, text(3, 0), text(3, -1)).why != "the same code"
 
 
+def test_numbers_in_assembly_are_part_of_the_code(configured: Configured) -> None:
+    def text(template: str) -> str:
+        asm = f'call i64 asm sideeffect "{template}", "=r,r"(i64 %v) #3'
+        return OLD.replace("and i64 %v, %m", asm)
+
+    known = libraries(configured, text("and $0, $1, #4"), text("and $0, $1, #4")).same
+    assert known == {"pte_wrprotect"}
+    for other in ("and $0, $1, #5", "and $0, $1, !dbg !9"):
+        assert not libraries(configured, text("and $0, $1, #4"), text(other)).same
+    assert not libraries(configured, text("nop !dbg !8"), text("nop !dbg !9")).same
+
+
 def test_a_helper_that_comes_or_goes_is_named(library: Library, configured: Configured) -> None:
     other = OLD.replace("pte_wrprotect", "pte_mkold")
     assert change(library, configured, OLD, other).word == "gone"

@@ -23,8 +23,8 @@ __all__ = ["same_code"]
 _NAME = re.compile(r'[@%]"[^"]*"|[@%][-\w$.]+')
 _DEFINED = re.compile(r'^(?:define|declare)\b.*?(@"[^"]*"|@[-\w$.]+)\(')
 _ASSIGNED = re.compile(r'^([@%]"[^"]*"|[@%][-\w$.]+) = ')
-_IDLE = re.compile(r",? !(?:dbg|srcloc) !\d+|(?<![\w\"'$])#\d+\b")
-_RANGE = re.compile(r"!range !(\d+)")
+# What does not count, or stands for an interval. In quotes, as of assembly, all counts.
+_ASIDE = re.compile(r'"[^"]*"|,? !(?:dbg|srcloc) !\d+|(?<!\S)#\d+\b|!range !(\d+)')
 _ROW = re.compile(r"^!(\d+) = (.*)$", re.M)
 
 
@@ -129,5 +129,10 @@ def _read_module(module: str, text: str, found: _Texts) -> None:
 
 def _plain(module: str, text: str, rows: Mapping[str, str]) -> str:
     """A text without what does not count; an interval that it names stands in it."""
-    ranged = _RANGE.sub(lambda m: f"!range {rows.get(m[1], m[0])}", text)
-    return f"{module}: {_IDLE.sub('', ranged)}"
+
+    def kept(match: re.Match[str]) -> str:
+        if match[0].startswith('"'):
+            return match[0]
+        return "" if match[1] is None else f"!range {rows.get(match[1], match[0])}"
+
+    return f"{module}: {_ASIDE.sub(kept, text)}"
