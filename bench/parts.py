@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from verifier.base.processes import collect_little
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.builder import Builder
 from verifier.run import ending, hinting, reaching, scheduler, worker
@@ -122,6 +123,7 @@ def main() -> None:
         filters = Filters(theorems=tuple(options.theorem))
         groups, _ = groups_of(library, filters)
         library.check(groups)
+        collect_little()  # as a process of a run does
     results = run(clock, library, filters, groups, not options.no_traces)
     table(clock, results)
 

@@ -12,8 +12,8 @@ from types import FrameType
 
 from verifier.base.exits import Exit
 
-__all__ = ["as_worker", "dying_quietly", "give_back", "stop_asked", "stop_on_request",
-           "undisturbed"]
+__all__ = ["as_worker", "collect_little", "dying_quietly", "give_back", "stop_asked",
+           "stop_on_request", "undisturbed"]
 
 _REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _heard: list[int] = []
@@ -64,6 +64,14 @@ def as_worker() -> None:
     for number in _REQUESTS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGINT,))
+    collect_little()
+
+
+def collect_little() -> None:
+    """Let Python's garbage collector look seldom, and at nothing that is there already.
+
+    Most of what a worker makes has no circles.
+    """
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
 

@@ -29,35 +29,33 @@ def minimise(solver: BitsSolver, conditions: Iterable[int],
             sat.fix(literals)
         if FALSE in literals or not sat.solve(()):
             raise SolverError("nothing to minimise: the conditions contradict each other")
-        model = sat.values(order)
+        model = sat.model()
         for name in order:
             bits = [bit for bit in solver.graph.inputs[name] if sat.knows(bit)]
             # Most inputs can be 0: one question for the whole word, before any for single bits.
-            if model[name] and sat.solve([bit ^ 1 for bit in bits]):
-                model = sat.values(order)
-            if model[name]:
-                model = _minimise_input(sat, name, model, order)
+            if sat.values([name], model)[name] and sat.solve([bit ^ 1 for bit in bits]):
+                model = sat.model()
+            if sat.values([name], model)[name]:
+                model = _minimise_input(sat, name, model)
             else:
                 # Fixed before the next input is asked about: that is what makes the order matter,
                 # and the model the only one.
                 sat.fix([bit ^ 1 for bit in bits])
+        return sat.values(order, model)
     finally:
         sat.close()
-    return model
 
 
-def _minimise_input(
-    sat: GraphSat, name: str, model: dict[str, int | bool], order: Sequence[str]
-) -> dict[str, int | bool]:
+def _minimise_input(sat: GraphSat, name: str, model: list[int]) -> list[int]:
     """The model with the least value of one input, from the highest bit down.
 
     The input is fixed to that value from here on.
     """
-    for number, bit in reversed(list(enumerate(sat.graph.inputs[name]))):
+    for bit in reversed(sat.graph.inputs[name]):
         # A bit that no clause names is free, and 0 in the model.
         if sat.knows(bit):
             # A bit that is 0 in some model stays 0. Only one that is 1 has to be asked about.
-            if int(model[name]) >> number & 1 and sat.solve([bit ^ 1]):
-                model = sat.values(order)
-            sat.fix([bit ^ (int(model[name]) >> number & 1 ^ 1)])
+            if sat.value(bit, model) and sat.solve([bit ^ 1]):
+                model = sat.model()
+            sat.fix([bit ^ 1 ^ sat.value(bit, model)])
     return model

@@ -117,11 +117,22 @@ class GraphSat:
         node = literal >> 1
         return node < len(self._variable) and self._variable[node] > 0
 
-    def values(self, names: Iterable[str]) -> dict[str, int | bool]:
-        """The inputs' values in the model just found; a bit that no clause has is 0."""
-        graph, variable, model = self.graph, self._variable, [0, *(self._sat.get_model() or ())]
+    def model(self) -> list[int]:
+        """The model just found: for each variable a number that is above 0 where it holds."""
+        model = [0, *(self._sat.get_model() or ())]
         # The solver's model ends with the last variable that a clause has.
-        model += [0] * (self._count + 1 - len(model))
+        return model + [0] * (self._count + 1 - len(model))
+
+    def value(self, literal: int, model: Sequence[int]) -> bool:
+        """What an input's bit, of which the solver has been told, is in a model."""
+        return model[self._variable[literal >> 1]] > 0
+
+    def values(self, names: Iterable[str],
+               found: Sequence[int] | None = None) -> dict[str, int | bool]:
+        """The inputs' values in a model, else in the one just found; a bit that no clause has is 0.
+        """
+        graph, variable = self.graph, self._variable
+        model = self.model() if found is None else found
         values: dict[str, int | bool] = {}
         for name in names:
             value = 0
