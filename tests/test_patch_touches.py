@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.kernel.sites.definitions import INCLUDES, NAMELESS, changed_names, definitions
+from verifier.kernel.sites.definitions import (
+    INCLUDES,
+    NAMELESS,
+    changed_names,
+    definitions,
+    same_code,
+)
 from verifier.meeting.sites import SiteClaims, load_claims
 from verifier.meeting.touched import touched_functions, touched_names
 from verifier.patches.scope import BUILD, HEADER, SOURCE, kind_of
@@ -64,6 +70,23 @@ def test_texts_with_the_same_definitions_have_the_same_words(left: str, right: s
             found = definitions(f"{text}\n".encode())
             return b"".join(sorted(b"".join(found.values()).split())).decode()
         assert bare(left) == bare(right)
+
+
+@pytest.mark.parametrize(("before", "after", "same"), [
+    ("int a; /* b */", "int a;", True), ("int a;\r\n", "int a;\n", True),
+    ("int a; // b\n", "int a;\n// b\n", True), ("#define A 1\\\n + 2", "#define A 1 + 2", True),
+    ("int a; // b \\\nint c;", "int a; // b\nint c;", False),
+    ("int a; // b \\ \nint c;", "int a; // b\nint c;", False),
+    ("int a; // b \\\r\nint c;", "int a; // b\r\nint c;", False),
+    ("int a; /\\\n/ int b;", "int a; / / int b;", False),
+    ('char *a = "/*"; int b; /* */', 'char *a = "/*"; int c; /* */', False),
+    ("int a = '\"'; int b; /* \" */", "int a = '\"'; int c; /* \" */", False),
+    ('char *a = "b  c";', 'char *a = "b c";', True),  # what a string says changes no entry
+    ("int f(void); int g(void);", "int g(void); int f(void);", False),
+    ("int ab;", "int a b;", False), ("a /* */ b", "ab", False),
+])
+def test_only_comments_and_white_space(before: str, after: str, same: bool) -> None:
+    assert same_code(before.encode(), after.encode()) is same
 
 
 def test_a_text_that_cannot_be_parsed_is_one_definition() -> None:

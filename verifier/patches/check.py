@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from verifier.kernel.sites.definitions import same_code
 from verifier.kernel.tree.tree import Tree
 from verifier.meeting.site_changes import Changes, Use
 from verifier.meeting.sites import Site, SiteClaims
@@ -108,7 +109,8 @@ def _judged(
     """The outcome with what texts and lifting say."""
     old, new = _contents(tree, state), _contents(tree, after)
     names = touched_names(old, new, code)
-    if not names.names and all(path.endswith((".c", ".h")) for path in code):
+    if all(path.endswith((".c", ".h")) and same_code(old(path) or b"", new(path) or b"")
+           for path in code):
         return replace(outcome, notes=(*outcome.notes, "only comments and white space change"))
     changes, sites = changed_sites(claims, old, new, code)
     helpers = judge.helpers(state, after, code)

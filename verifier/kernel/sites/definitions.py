@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 __all__ = ["INCLUDES", "NAMELESS", "changed_names", "defined_at", "definitions", "reaching",
-           "words_of"]
+           "same_code", "words_of"]
 
 NAMELESS = ""  # what is outside of every named definition
 INCLUDES = "#include"  # the lines that include files
@@ -33,6 +33,7 @@ _HARMLESS = re.compile(rb"(?:EXPORT_SYMBOL(?:_NS)?(?:_GPL)?|MODULE_[A-Z]+)\s*\([
 _COMMENT = re.compile(
     rb'("(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\')|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL
 )
+_SPLICE = re.compile(rb"\\[ \t]*\r?\n")
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _CONTAINERS = ("preproc_if", "preproc_ifdef", "preproc_else", "preproc_elif", "preproc_elifdef",
                "linkage_specification", "declaration_list")
@@ -102,7 +103,7 @@ def reaching(
 def defined_at(text: bytes, function: str) -> int:
     """The line at which a function's definition begins, counted from 1; 0 where there is none.
 
-    >>> defined_at(b"int g(int a);\n\nint f(int a)\n{\n\treturn g(a);\n}\n", "f")
+    >>> defined_at(b"int g(int a);\\n\\nint f(int a)\\n{\\n\\treturn g(a);\\n}\\n", "f")
     3
     """
     name = re.escape(function.encode())
@@ -157,9 +158,24 @@ def _declared(node: Node) -> Iterator[Node]:
             yield from _declared(child)
 
 
+def same_code(before: bytes, after: bytes) -> bool:
+    """Do two texts differ in nothing but comments and white space?
+
+    >>> same_code(b"int a; /* one */", b"int a;\\n// two"), same_code(b"f();", b"// f();")
+    (True, False)
+    >>> same_code(b"// one \\\\\\n f();", b"// one\\n f();")
+    False
+    """
+    return _folded(before) == _folded(after) and not changed_names(before, after)
+
+
 def _folded(text: bytes) -> bytes:
-    """Without comments, and with white space folded."""
-    return b" ".join(_COMMENT.sub(lambda found: found[1] or b" ", text).split())
+    """Without comments, and with white space folded.
+
+    Lines that a backslash joins are one, as they are for the compiler: a comment may go on so.
+    """
+    joined = _SPLICE.sub(b"", text)
+    return b" ".join(_COMMENT.sub(lambda found: found[1] or b" ", joined).split())
 
 
 def _text(node: Node | None) -> str:
