@@ -119,11 +119,12 @@ def _configured(
 ) -> Configured:
     """A build as it is configured while these offsets are what they are."""
     identity = identify_configuration(tree, build.kernel)
-    recipe = Recipe(build.name, build.make, build.base, tuple(build.lines), build.lookalike)
-    base = digest_of(Path(build.base)) if "/" in build.base else ""
+    base_name = _base(tree, build)
+    recipe = Recipe(build.name, build.make, base_name, tuple(build.lines), build.lookalike)
+    base = digest_of(Path(base_name)) if "/" in base_name else ""
     whole = tree_fact(tree, build.kernel, identify(tree, build.kernel))
     facts = [whole, programs_fact(tools)]
-    facts += [("file", build.base, base)] if base else []
+    facts += [("file", base_name, base)] if base else []
     origin = Origin(
         tree.path, lambda: identify_configuration(tree, build.kernel) == identity, tuple(facts)
     )
@@ -149,6 +150,13 @@ def _configured(
         data["jail"],
         tuple((header, source) for header, source in data["offsets"]),
     )
+
+
+def _base(tree: Tree, build: Build) -> str:
+    """The configuration that a build begins with: of several names, the first that the tree has."""
+    names = build.base.split()
+    configs = tree.path / "arch" / build.kernel / "configs"
+    return next((name for name in names if (configs / name).is_file()), names[0])
 
 
 def _configure(tree: Tree, build: Recipe, tools: Toolchain, part: Path) -> set[Path]:
