@@ -117,14 +117,19 @@ class Cache:
         return None
 
     def searched(self, obligation: Obligation) -> tuple[int, int]:
-        """How much the search for its trace was allowed: steps, and nodes. Nothing where that is not known."""
+        """How much the search for its trace was allowed: steps, and nodes.
+
+        Nothing where that is not known.
+        """
         match self.data["failures"].get(f"{obligation.transition}/{obligation.property}"):
             case {"allowed": [int(steps), int(nodes)]}:
                 return steps, nodes
         return 0, 0
 
     def keep_failure(self, result: Result, steps: int = 0, nodes: int = 0) -> None:
-        """Keep a failure: refuted with its trace, searched for in vain as far as was allowed, or vacuous."""
+        """Keep a failure: refuted with its trace, searched for in vain as far as was allowed, or
+        vacuous.
+        """
         if self.path is None:
             return
         name = f"{result.obligation.transition}/{result.obligation.property}"

@@ -41,7 +41,7 @@ def code() -> str:
 
 def grounds(library: Library, group: Group, model: Model, code: str, solver: str,
             depth: int) -> Grounds:
-    """What results about a group rest on, decided by `solver`, traces having up to `depth` steps."""
+    """What results about a group rest on: decided by `solver`, traces of up to `depth` steps."""
     variant = library.variant(group.variant)
     spec = replace(library.spec, transitions={},
                    encodings={group.encoding: library.spec.encodings[group.encoding]})

@@ -142,7 +142,8 @@ def coverage_of(library: Library, groups: Sequence[Group], filters: Filters,
     levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked
                for what in one.covers_not]
     lacking = [one for group in dict.fromkeys(groups)
-               for one in not_applicable(library, group, lambda t, p: matches(t, filters.transition))]
+               for one in not_applicable(
+                   library, group, lambda t, p: matches(t, filters.transition))]
     return {"not_covered": [*NOT_COVERED, *levels, *unproved],
             "not_applicable": [*skipped, *lacking],
             "catalogue": library.catalogue.coverage()}

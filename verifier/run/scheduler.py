@@ -226,7 +226,10 @@ class _Scheduler:
         self.extents[extent.group] = extent
 
     def _next(self, todo: deque[Task]) -> Task | None:
-        """The first task that waits for none that is under way or to be done, with the traces that it is handed; None without."""
+        """The first task that waits for none, with the traces that it is handed; None without one.
+
+        It would wait for a task that is under way or still to be done.
+        """
         at = len(todo), len(self.running), len(self.finished)
         if not todo or at == self.waiting:
             return None

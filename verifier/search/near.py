@@ -150,7 +150,7 @@ class Near:
         return found
 
     def _deepen(self) -> None:
-        """One step more: what ends so now, and only then what else the step before may have been."""
+        """One step more: what ends so now, only then what else the step before may have been."""
         unrolled = self._unrolled
         if self._layer is not None:
             unrolled.add(self._layer, but=self._enders)

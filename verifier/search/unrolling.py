@@ -63,7 +63,8 @@ class Unrolling:
 
     def __init__(
         self, model: Model, group: Group, rules: Rules, solver: Callable[[Bits], BitsSolver],
-        instances: Callable[[Model, int], Iterator[Instance]] = instances, fresh: Callable[[Bits, int], Fresh] = free,
+        instances: Callable[[Model, int], Iterator[Instance]] = instances,
+        fresh: Callable[[Bits, int], Fresh] = free,
         depth: int = 0,
     ) -> None:
         self.model, self.group, self.rules = model, group, rules
@@ -111,7 +112,10 @@ class Unrolling:
         return Layer([], [], [], Word(()), FALSE)
 
     def add(self, layer: Layer, names: Set[str] | None = None, but: Set[str] = frozenset()) -> None:
-        """The steps of these names (None: of all) from the present state, but for those: they were added before."""
+        """The steps of these names (None: of all) from the present state.
+
+        Those that were added before are left out.
+        """
         fresh = self._fresh(self.graph, self.depth + 1)
         judge = StepJudge(self.model, self.group, self.graph, fresh, self.memo)
         held = self.rules.held(self._world(self.state), self.group.code)
@@ -123,7 +127,8 @@ class Unrolling:
                 if names is not None and instance.name not in names:
                     continue
                 self.memo.take()
-                step = run(self.model, self.graph, self.state, instance, self.group.code, fresh, self.memo)
+                step = run(self.model, self.graph, self.state, instance, self.group.code, fresh,
+                           self.memo)
                 possible = self.graph.all(involved, *step.assumed)
                 if possible == FALSE or all(step.after[k] is v for k, v in step.before.items()):
                     continue
@@ -132,9 +137,12 @@ class Unrolling:
                 layer.enabled.append(self.graph.conj(possible, settled(self.graph, self.memo)))
 
     def close(self, layer: Layer) -> None:
-        """The layer has all steps that it is to choose among: which, and whether that is a good one."""
-        layer.choice = self.graph.input_word(f"{self.depth + 1}/choice", max(len(layer.steps) - 1, 1).bit_length())
-        good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items() if not self.rules.tolerates(name)))
+        """The layer has all steps to choose among: which is taken, and whether that is a good one.
+        """
+        layer.choice = self.graph.input_word(f"{self.depth + 1}/choice",
+                                             max(len(layer.steps) - 1, 1).bit_length())
+        good = [self.graph.all(e, *(b ^ 1 for name, b in bads.items()
+                                    if not self.rules.tolerates(name)))
                 for e, bads in zip(layer.enabled, layer.bad, strict=True)]
         layer.ok = self.pick(layer.choice, good, FALSE)
 
@@ -159,7 +167,8 @@ class Unrolling:
         if all(v is values[0] for v in values):
             return values[0]
         columns = zip(*(v.bits for v in values), strict=True)
-        return self.graph.intern(tuple(self.pick(choice, list(column), column[0]) for column in columns))
+        return self.graph.intern(tuple(self.pick(choice, list(column), column[0])
+                                       for column in columns))
 
     def advance(self, layer: Layer) -> None:
         """Take one good step.
@@ -176,12 +185,15 @@ class Unrolling:
                 truths = [as_truth(self.graph, value) for value in values]
                 following[key] = self.pick(layer.choice, truths, truths[0])
             else:
-                following[key] = self.pick_word(layer.choice, [as_word(self.graph, value) for value in values], kind)
+                words = [as_word(self.graph, value) for value in values]
+                following[key] = self.pick_word(layer.choice, words, kind)
         self.state = following
         self._forget()
         self.graph.forget()
         if self.rules.good:
-            self.given += [c for _, _, c in invariants(self.model, self._world(following), self.group.code) if c != TRUE]
+            world = self._world(following)
+            self.given += [c for _, _, c in invariants(self.model, world, self.group.code)
+                           if c != TRUE]
 
 
 def acts(instance: Instance) -> bool:
