@@ -8,6 +8,8 @@ import quopri
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from verifier.base.errors import UsageError
 from verifier.base.output import clean
@@ -439,3 +441,30 @@ def test_several_files_are_one_series(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(reading, "MOST_PATCHES", 1)
     with pytest.raises(UsageError, match="more than 1 patches"):
         read_series([str(tmp_path / "2.patch"), str(tmp_path / "1.patch")], lambda: tmp_path)
+
+
+PIECES = [b"\0", b"\n", b"\r", b"--- ", b"+++ ", b"@@ ", b"diff --git ", b"From ", b"Subject: ",
+          b"charset=x", b"=?x?q?y?=", b"\xff", b'"', b"\\", b"rename from a\n", b"-- \n", b"/../",
+          b"Content-Type: ", b"boundary=", b"99999999999", b"[PATCH 1/2]", b"base64", b"=\n"]
+CHANGE = st.tuples(st.floats(0, 1), st.integers(0, 30), st.sampled_from([b"", *PIECES]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([
+    DIFF.encode(), mail("[PATCH 1/2] x").encode() + mail("[PATCH 2/2] y").encode(),
+    multipart(f"Content-Type: text/x-patch; charset=utf-8\n\n{DIFF}").encode(),
+]), st.lists(CHANGE, min_size=1, max_size=5))
+def test_broken_input_is_read_or_refused(
+    text: bytes, changes: list[tuple[float, int, bytes]],
+) -> None:
+    """Nothing but an error for the user comes of it, and that is one clean line."""
+    for place, gone, piece in changes:
+        at = int(place * len(text))
+        text = text[:at] + piece + text[at + gone:]
+    try:
+        found = read(text)
+    except UsageError as error:
+        assert clean(str(error)) == str(error) and "\n" not in str(error)
+    else:
+        assert all(file.path and ".." not in file.path.split("/")
+                   for patch in found.patches for file in patch.files)
