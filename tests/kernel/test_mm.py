@@ -39,7 +39,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, function: MmFunction) -> MmResult:
 
 
 @needs_tree
-@pytest.mark.parametrize("variant", ["x86_64", "arm64-4k"])
+@pytest.mark.parametrize("variant", ["x86_64", "x86_64+shstk", "arm64-4k"])
 def test_steps_say_what_the_kernels_functions_do(variant: str) -> None:
     results = judge_functions(tree(), variant)
     assert function_lines(results, {}) == [f"{variant}: functions of mm/: {len(results)} equal"]
