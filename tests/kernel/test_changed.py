@@ -139,6 +139,14 @@ def test_what_is_undefined_or_unknown_now_is_not_unchanged(
     assert change(library, configured, was, OLD).word == "unchanged"
 
 
+def test_numbers_of_initcalls_are_no_code(configured: Configured) -> None:
+    def text(number: int, what: str = "") -> str:
+        return OLD + f'module asm "__initcall__kmod_x__{number}_519_init3:"\n' + what
+
+    assert libraries(configured, text(1), text(2)).same == {"pte_wrprotect"}
+    assert not libraries(configured, text(1), text(1, 'module asm "clear: ret"\n')).same
+
+
 def test_an_interval_is_part_of_the_code(library: Library, configured: Configured) -> None:
     def text(number: int, high: int) -> str:
         return OLD.replace("align 8", f"align 8, !range !{number}") + (

@@ -25,6 +25,7 @@ _DEFINED = re.compile(r'^(?:define|declare)\b.*?(@"[^"]*"|@[-\w$.]+)\(')
 _ASSIGNED = re.compile(r'^([@%]"[^"]*"|[@%][-\w$.]+) = ')
 # What does not count, or stands for an interval. In quotes, as of assembly, all counts.
 _ASIDE = re.compile(r'"[^"]*"|,? !(?:dbg|srcloc) !\d+|(?<!\S)#\d+\b|!range !(\d+)')
+_INITCALL = re.compile(r"__initcall__\w+")  # it has a number that counts, and lines
 _ROW = re.compile(r"^!(\d+) = (.*)$", re.M)
 
 
@@ -124,7 +125,7 @@ def _read_module(module: str, text: str, found: _Texts) -> None:
         elif match or (match := _ASSIGNED.match(line)):
             found.named.setdefault(match[1], []).append(_plain(module, line, rows))
         elif line.startswith(("target ", "module asm")):
-            found.rest.append(f"{module}: {line}")
+            found.rest.append(f"{module}: {_INITCALL.sub('initcall', line)}")
 
 
 def _plain(module: str, text: str, rows: Mapping[str, str]) -> str:
