@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -22,6 +23,7 @@ from verifier.base.errors import ExtractionError
 from verifier.base.exits import Exit
 from verifier.base.output import clean
 from verifier.cli import main
+from verifier.patches.lifting import Variants
 from verifier.patches.outcome import (
     FunctionOutcome,
     HelperOutcome,
@@ -35,6 +37,7 @@ from verifier.report.patch_data import b4_data, patch_schema, series_data
 from verifier.report.patch_ktap import checkpatch_text, ktap_text
 from verifier.report.patch_machines import patches_junit, patches_sarif
 from verifier.report.patch_text import mail_text, series_text
+from verifier.run.library import load_library
 
 MAY = edit("mm/memory.c", "page_count(page) == 1", "page_count(page) <= 2")
 OWN = edit("mm/memory.c", "pte_mkdirty(entry)", "pte_mkdirty(pte_mkyoung(entry))")
@@ -300,3 +303,16 @@ def test_a_range_of_commits(tree: Path) -> None:
     found = check(tree, "", "HEAD~2..")
     assert found.exit_code == Exit.OPEN, found.output
     assert "[1/2] change 1: kept" in found.output and "[2/2] change 2: incomplete" in found.output
+
+
+def test_what_was_not_looked_at_is_said() -> None:
+    every = tuple(variant.name for variant in load_library().variants())
+    chosen = Variants(every, ("x86_64", "arm64-4k+dbm"))
+    names, said = chosen.of(["arch/s390/include/asm/pgtable.h"])
+    assert names and all(name.startswith("s390") for name in names) and said == ""
+    names, said = chosen.of(["include/linux/pgtable.h"])
+    assert names == ("x86_64", "arm64-4k+dbm")
+    assert f"{len(every) - 2} other variants were not (--arch '*' looks at all)" in said
+    names, said = chosen.of(["arch/none/include/asm/pgtable.h"])
+    assert names == () and said == "nobody models none"
+    assert replace(chosen, named=("*",)).of(["include/linux/pgtable.h"]) == (("*",), "")

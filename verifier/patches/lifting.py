@@ -51,8 +51,8 @@ class Variants:
             return tuple(own), "" if own else f"nobody models {', '.join(sorted(kernels))}"
         asked = tuple(dict.fromkeys((*own, *self.first)))
         others = len([name for name in self.every if name not in asked])
-        return asked, (f"helpers were compiled for {', '.join(asked)}; {others} other variants "
-                       "were not looked at (--arch '*' looks at all)")
+        return asked, (f"helpers were looked at for {', '.join(asked)}; {others} other variants "
+                       "were not (--arch '*' looks at all)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,7 @@ class PatchLifter:
             return LiftedOutcome(incomplete=tuple(
                 f"{path}: the helpers that are compiled with it were not lifted: {why}"
                 for path in paths))
-        looked_at = found.helpers or found.incomplete
-        return replace(found, notes=(*found.notes, said)) if said and looked_at else found
+        return replace(found, notes=(*found.notes, said)) if said else found
 
     def functions(
         self, before: Edited, after: Edited, functions: Sequence[TouchedFunction],
