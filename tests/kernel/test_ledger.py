@@ -6,7 +6,7 @@ Needs a tree: KERNEL_TREE. What a file says:
 
     about     what is wrong
     variant   where it shows
-    file      of the tree; `text` stands there once
+    file      of the tree, and a `function` of it, in whose body `text` stands once
     bug       what takes its place; `harmless` does the same as the text
     breaks    obligations at level pte, as TRANSITION/PROPERTY: held before, and broken with a trace
     laws      laws of entries that held before and are broken
@@ -15,6 +15,7 @@ Needs a tree: KERNEL_TREE. What a file says:
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Entry:
 
     variant: str
     file: str
+    function: str
     text: str
     bug: str
     harmless: str
@@ -42,12 +44,13 @@ class Entry:
 
 def entry(path: Path) -> Entry:
     table = read_yaml(path, f"tests/bugs/{path.name}")
-    table.only(("about", "variant", "file", "text", "bug", "harmless", "breaks", "laws"),
-               "a bug")
+    table.only(("about", "variant", "file", "function", "text", "bug", "harmless", "breaks",
+                "laws"), "a bug")
     assert table.text("about", "a bug")
     text, bug, harmless = (
         table.need(key, Source, "a bug").text for key in ("text", "bug", "harmless"))
-    return Entry(table.text("variant", "a bug"), table.text("file", "a bug"), text, bug, harmless,
+    return Entry(table.text("variant", "a bug"), table.text("file", "a bug"),
+                 table.text("function", "a bug"), text, bug, harmless,
                  table.texts("breaks", "breaks"), table.texts("laws", "laws"))
 
 
@@ -61,8 +64,10 @@ def test_each_bug_is_described(path: Path) -> None:
 def judged(one: Entry, text: str) -> PatchedVariant:
     assert TREE is not None
     old = (Path(TREE) / one.file).read_text()
-    assert old.count(one.text) == 1, f"{one.file} is written in another way now"
-    edited = {one.file: old.replace(one.text, text).encode()}
+    definition = rf"^static [^;{{]*\b{one.function}\([^;{{]*\n{{\n.*?^}}\n"
+    (body,) = re.findall(definition, old, re.M | re.S)
+    assert body.count(one.text) == 1, f"{one.file}:{one.function} is written in another way now"
+    edited = {one.file: old.replace(body, body.replace(one.text, text)).encode()}
     found = judge_helpers(
         Path(TREE), edited, PatchQuestion((one.variant,), levels=("pte",), seconds=120))
     return next(v for v in found if v.variant == one.variant)
