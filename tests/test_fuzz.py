@@ -164,7 +164,7 @@ def check_archs(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ARCHS)
-def test_mutated_architectures(name: str, tmp_path: Path) -> None:
+def test_mutated_architectures(name: str, tmp_path: Path, whole: bool) -> None:
     folder = tmp_path / "arch"
     shutil.copytree(data_folder("arch"), folder)
     arch = load_archs(folder).get(Path(name).stem)
@@ -175,7 +175,7 @@ def test_mutated_architectures(name: str, tmp_path: Path) -> None:
     raw = (folder / name).read_bytes()
     check_archs(folder)
     rng, outcomes, number = random.Random(name), Outcomes(), 0
-    while number < 30 or (number < MOST and not outcomes.enough(11, 2, 6)):
+    while number < (30 if whole else 15) or (number < MOST and not outcomes.enough(11, 2, 6)):
         (folder / name).write_bytes(mutate(rng, raw))
         outcomes.of(lambda: check_archs(folder), f"mutant {number} of {name}")
         number += 1
@@ -253,7 +253,7 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_mutated_specs(name: str, tmp_path: Path) -> None:
+def test_mutated_specs(name: str, tmp_path: Path, whole: bool) -> None:
     library = load_library()
     folder = tmp_path / "specs"
     shutil.copytree(data_folder("specs"), folder)
@@ -261,7 +261,7 @@ def test_mutated_specs(name: str, tmp_path: Path) -> None:
     encoding = Path(name).stem if name.startswith("encodings") else "page-flag"
     check_specs(folder, library, "x86_64+shstk", encoding)
     rng, outcomes, number = random.Random(name), Outcomes(), 0
-    while number < 20 or (number < MOST and not outcomes.enough(3, 1, 2)):
+    while number < (20 if whole else 10) or (number < MOST and not outcomes.enough(3, 1, 2)):
         (folder / name).write_bytes(mutate(rng, raw))
         outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding),
                     f"mutant {number} of {name}")

@@ -237,7 +237,7 @@ def test_a_search_that_hangs_is_killed_and_its_values_are_told(
     monkeypatch.setattr(Search, "find", lambda self, left, limit: time.sleep(600))
     monkeypatch.setattr(Library, "sequences", lambda self: {})
     filters = Filters(("x86_64", "arm64-4k"), ("pte",), ("option-c",), ("today",), ("fork-pte",))
-    run = prove(library, filters, Options(jobs=2, timeout=10, search_seconds=0))
+    run = prove(library, filters, Options(jobs=2, timeout=6, search_seconds=0))
     failed = [r.verdict for r in run.results if not isinstance(r.verdict, Proved)]
     assert len(failed) >= 4 and not run.unfinished and exit_code(run) == 3
     for verdict in failed:

@@ -91,8 +91,8 @@ def test_every_form(form: str) -> None:
     assert CliRunner().invoke(main, ["table", "--arch", "vax"]).exit_code == 2
 
 
-def test_the_table_covers_every_variant(library: Library) -> None:
-    names = [v.name for v in library.variants()]
+def test_the_table_covers_every_variant(library: Library, whole: bool) -> None:
+    names = [v.name for v in library.variants()][::1 if whole else 4]
     found = table(library, names)
     assert [row.variant for row in found] == names
     for row in found:
