@@ -9,7 +9,7 @@ JOBS ?= 2
 DEBIAN_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
 OF_VARIANTS := $(addprefix tests/kernel/test_,archs.py native.py emulated.py hugetlb_blocks.py hugetlb_pages.py parisc_hugetlb.py powerpc_hugetlb.py)
 
-.PHONY: all prove matrix mistakes test test-whole test-kernel coverage docs hints sites bench clean
+.PHONY: all prove matrix mistakes test test-whole test-kernel test-kernel-whole coverage docs hints sites bench clean
 all: prove
 
 $(VENV)/ready: pyproject.toml
@@ -53,7 +53,11 @@ test-kernel: $(VENV)/ready
 	@for tool in clang-19 flex bison bc xz; do command -v $$tool >/dev/null || \
 	  { echo "make test-kernel: $$tool is missing; apt install clang-19 llvm-19 lld-19 flex bison bc xz-utils"; exit 2; }; done
 	@test -n "$(KERNEL_TREE)" -o -d build/linux-source-6.12 || { mkdir -p build && tar -C build -xf "$(DEBIAN_SOURCE)"; }
-	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) --dist loadfile $(if $(ARCH),$(OF_VARIANTS),tests/kernel tests/test_export.py)
+	KERNEL_TREE="$(or $(KERNEL_TREE),$(CURDIR)/build/linux-source-6.12)" ARCH="$(ARCH)" $(BIN)/pytest -n $(JOBS) --dist loadfile $(WHOLE) $(if $(ARCH),$(OF_VARIANTS),tests/kernel tests/test_export.py)
+
+# What `make test-kernel` samples, all of it: twice as long.
+test-kernel-whole:
+	$(MAKE) test-kernel WHOLE=--whole
 
 # Writes docs/transitions.md and the console blocks of README.md and docs/ anew, and runs all variants that their ids name: minutes.
 docs: $(VENV)/ready

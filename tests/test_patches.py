@@ -133,6 +133,7 @@ def test_what_stands_in_no_list_is_an_error(library: Library) -> None:
         read_rules(library.spec_folder, fewer)
 
 
+@pytest.mark.whole
 def test_every_mistake_has_an_id_of_its_own(library: Library) -> None:
     found = [m.id for m in patch_mutants(library, ["x86_64"])]
     assert len(found) > 5000 and len(found) == len(set(found))
@@ -204,7 +205,7 @@ def test_a_refuted_mistake_has_a_trace(library: Library) -> None:
 
 
 def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library, whole: bool) -> None:
-    size = 1000 if whole else 75
+    size = 1000 if whole else 40
     score = run(library, [], ["patch"], sample=size, jobs=2)
     words = Counter(patch_word(one) for one in score.judged)
     assert [one.mutant.id for one in score.unexplained()] == []

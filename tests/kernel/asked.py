@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
+from sample import sampled
 
 from verifier.kernel.conform.session import layouts
 
-__all__ = ["TREE", "asked", "needs", "needs_tree"]
+__all__ = ["TREE", "asked", "asked_few", "needs", "needs_tree"]
 
 TREE = os.environ.get("KERNEL_TREE")
 NAMES = os.environ.get("ARCH", "").split()
@@ -46,6 +48,12 @@ needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TR
 def asked(among: Iterable[str] | None = None) -> list[str]:
     """The variants that are asked for, of some or of all."""
     return [v for v in VARIANTS if among is None or v in set(among)]
+
+
+def asked_few(among: Iterable[str] | None, few: Iterable[str]) -> list[Any]:
+    """Those that are asked for; where none is named, all but a few run with --whole alone."""
+    found = asked(among)
+    return list(found) if NAMES else sampled(found, set(few))
 
 
 def needs(*variants: str) -> pytest.MarkDecorator:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.asked import TREE, asked, needs_tree
+from kernel.asked import TREE, asked_few, needs_tree
 from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.results import Differs, Equal, Inconclusive, TooAtomic
@@ -23,8 +23,13 @@ def library(build: str) -> LiftedBuild:
     return build_library(Path(TREE or ""), load_builds()[build])[0]
 
 
+# one of each kind of code, look-alikes of both byte orders among them
+FEW = ("x86_64", "arm64-4k+dbm", "riscv64+svadu", "s390", "arm-lpae", "alpha", "m68k",
+       "powerpc64-hash-4k", "parisc+hugetlb", "sparc64-sun4v")
+
+
 @needs_tree
-@pytest.mark.parametrize("variant", asked())
+@pytest.mark.parametrize("variant", asked_few(None, FEW))
 def test_every_helper_is_the_kernels(variant: str) -> None:
     build = build_for(load_builds(), variant)
     assert build is not None

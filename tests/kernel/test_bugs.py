@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sample import sampled
 
 from kernel.changed import ChangedTree, changed_tree, edited
 from verifier.kernel.conform.session import kernel_helpers
@@ -106,7 +107,8 @@ def on(
     return replay_run(library, prove(library, filters, Options()), tree())
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.variant}-{bug.transition}")
+@pytest.mark.parametrize("bug", sampled(BUGS, [BUGS[0], BUGS[2]]),
+                         ids=lambda bug: f"{bug.variant}-{bug.transition}")
 def test_a_bug_is_refuted_with_its_story(
     bug: Bug, trees: Callable[[Bug], ChangedTree], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -201,7 +203,8 @@ def test_a_helper_of_another_name_is_incomplete_by_name(
         for path in sorted((tree() / folder).glob("*.[ch]")):
             text = path.read_text(errors="replace")
             if re.search(r"\bpte_uffd_wp\b", text):
-                files[str(path.relative_to(tree()))] = re.sub(r"\bpte_uffd_wp\b", "pte_uffd", text)
+                name = str(path.relative_to(tree()))
+                files[name] = re.sub(r"\bpte_uffd_wp\b", "pte_marked", text)
     assert X86 in files
     with changed_tree(tree(), library.layout("x86_64"), files) as changed:
         library.substitute = changed.helpers()

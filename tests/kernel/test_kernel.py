@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sample import sampled
 
 from kernel.odd import odd_backend
 from verifier.base.data import data_folder
@@ -109,7 +110,8 @@ def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert newest() == ""
     assert not list((tmp_path / "cache").glob("*.part-*"))
     (manifest,) = (
-        p for p in (tmp_path / "cache").glob("*/manifest.json") if "-ir-" not in p.parent.name
+        p for p in (tmp_path / "cache").glob("*/manifest.json")
+        if "-ir-" not in p.parent.name and "-offsets-" not in p.parent.name
     )
     kept = read_sealed(manifest)
     assert isinstance(kept, dict)
@@ -124,7 +126,7 @@ def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(read) > 1500 and not any(name.startswith("../") for name in read)
 
 
-@pytest.mark.parametrize("variant", ["arm64-4k", "arm64-64k"])
+@pytest.mark.parametrize("variant", sampled(["arm64-4k", "arm64-64k"], ["arm64-4k"]))
 def test_contiguous_blocks(variant: str) -> None:
     library, _, _ = build_library(tree(), load_builds()[variant])
     (layout,) = layouts([variant])

@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sample import sampled
 
 from verifier.language.read_yaml import Source, Table, read_yaml
 from verifier.meeting.patched_helpers import PatchedVariant, PatchQuestion, judge_helpers
 
 TREE = os.environ.get("KERNEL_TREE")
+FEW = ("x86-mkold-loses-dirty", "x86-wrprotect-is-not-atomic")
 BUGS = sorted((Path(__file__).parent.parent / "bugs").glob("*.yaml"))
 
 
@@ -74,7 +76,8 @@ def judged(one: Entry, text: str) -> PatchedVariant:
 
 
 @pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
-@pytest.mark.parametrize("path", BUGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sampled(BUGS, [p for p in BUGS if p.stem in FEW]),
+                         ids=lambda path: path.stem)
 def test_a_bug_is_caught_and_what_is_harmless_is_not(path: Path) -> None:
     one = entry(path)
     found = judged(one, one.harmless)
