@@ -109,13 +109,12 @@ def test_the_tree_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     build_library(tree(), load_builds()["x86_64"], tmp_path / "cache")
     assert newest() == ""
     assert not list((tmp_path / "cache").glob("*.part-*"))
-    (manifest,) = (
-        p for p in (tmp_path / "cache").glob("*/manifest.json")
-        if "-ir-" not in p.parent.name and "-offsets-" not in p.parent.name
-    )
-    kept = read_sealed(manifest)
-    assert isinstance(kept, dict)
-    read = kept["reads"]
+    read: dict[str, object] = {}
+    for manifest in (tmp_path / "cache").glob("*/manifest.json"):
+        if "-ir-" not in manifest.parent.name:
+            kept = read_sealed(manifest)
+            assert isinstance(kept, dict)
+            read |= kept["reads"]
     assert {
         "kernel/bounds.c",
         "init/Kconfig",
