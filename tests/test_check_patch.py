@@ -316,3 +316,10 @@ def test_what_was_not_looked_at_is_said() -> None:
     names, said = chosen.of(["arch/none/include/asm/pgtable.h"])
     assert names == () and said == "nobody models none"
     assert replace(chosen, named=("*",)).of(["include/linux/pgtable.h"]) == (("*",), "")
+
+
+def test_a_helper_that_is_no_step_any_more_says_so_and_shows_no_empty_side() -> None:
+    one = HelperOutcome("riscv64+svadu", "ptep_set_wrprotect", "changed", "ptep_set_wrprotect: x",
+                        "", "entry 0x13", "it is not one step")
+    assert one.shown() == ["it is not one step", "after   entry 0x13"]
+    assert HelperOutcome("a", "b", "changed", "c", "d", "e").shown() == ["before  d", "after   e"]

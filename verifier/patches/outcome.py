@@ -37,6 +37,14 @@ class HelperOutcome:
     after: str = ""
     why: str = ""
 
+    def shown(self) -> list[str]:
+        """How the two sides of one that is changed differ, a line each.
+
+        A side that has no such outcome is left out: `why` then says what the other comes to.
+        """
+        sides = (("", self.why), ("before  ", self.before), ("after   ", self.after))
+        return [f"{name}{text}" for name, text in sides if text]
+
 
 @dataclass(frozen=True, slots=True)
 class ObligationOutcome:

@@ -77,7 +77,7 @@ def findings(patch: PatchOutcome, all_broken: bool = False) -> Iterator[Finding]
         elif helper.word == "changed":
             yield Finding("note", "helper", name, path, line,
                           f"{name}: another result of {helper.call}",
-                          f"before  {helper.before}\nafter   {helper.after}")
+                          "\n".join(helper.shown()))
     for site in patch.sites:
         yield Finding("warning" if site.status in ("unclaimed", "unparsed") else "note", "site",
                       f"{site.file}:{site.function}", site.file, site.line, site_text(site))

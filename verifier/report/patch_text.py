@@ -85,8 +85,7 @@ def _helpers(found: Sequence[HelperOutcome], verbose: bool) -> Iterator[str]:
     for one in found:
         if one.word == "changed":
             yield wrap(f"{one.variant}: {one.helper} changes: {one.call}", "  ", "      ")
-            yield wrap(f"before  {one.before}", "      ", "              ")
-            yield wrap(f"after   {one.after}", "      ", "              ")
+            yield from (wrap(line, "      ", "              ") for line in one.shown())
         elif one.word != "unchanged":
             yield wrap(f"{one.word}: {one.variant}: {one.helper}: {one.why}", "  ", "      ")
         elif verbose:
