@@ -166,10 +166,12 @@ def _lifter(
         return "\n".join(lines[start:]), difference_data(library, [found])["results"][0]
 
     every = tuple(variant.name for variant in library.variants())
+    first = library.spec.first
     match_all("variant", asked.arch, [*every, *library.archs])
     return PatchLifter(
-        tree.path, Variants(every, library.spec.first.prove.variants, asked.arch),
+        tree.path, Variants(every, first.prove.variants, asked.arch),
         PatchQuestion(theorems=(_theorem(library, asked.theorem),), depth=asked.depth),
+        tuple(dict.fromkeys((first.compared_with, *first.prove.theorems))),
         library.layout, show,
         {p.name: p.claim for p in library.spec.properties.values()}, watch)
 

@@ -43,6 +43,7 @@ MAX_DEPTH = 64
 MAX_STATEMENTS = 400
 MAX_UNROLLED = 8000
 MAX_LOOP = 128
+SPARE_MEMORY = 16 << 20  # bytes; where there are less, a text is not called too deep
 
 _REFS = ("ptep", "pmdp", "pudp")
 _SIGNATURE = re.compile(r"\s*\w+\s*(\([^()#]*\)\s*)?\Z")
@@ -139,6 +140,7 @@ def _parse(source: Source, where: Where) -> _Parsed:
         place = source.at(error.lineno or 1, max((error.offset or 1) - 1, 0))
         raise SpecError(place, f"not of the language: {error.msg}") from None
     except (RecursionError, MemoryError):
+        bytearray(SPARE_MEMORY)  # Python's parser says MemoryError of a deep text too
         raise SpecError(where, f"nests deeper than {MAX_DEPTH}") from None
     except ValueError as error:
         raise SpecError(where, f"not of the language: {error}") from None

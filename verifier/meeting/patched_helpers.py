@@ -52,14 +52,15 @@ class PatchQuestion:
     """What is asked of a patch.
 
     variants   globs of variants, or of architectures
-    theorems   which pairs of encoding and code are judged
+    theorems   which pairs of encoding and code are judged; none: `compared_with` of
+               specs/first.yaml, what Linux has now
     levels     globs of levels; none: all
     depth      steps of the longest trace; 0: none is looked for
     seconds    of the search for traces, for each variant
     """
 
     variants: tuple[str, ...] = ("*",)
-    theorems: tuple[tuple[str, str], ...] = (("page-flag", "today"),)
+    theorems: tuple[tuple[str, str], ...] = ()
     levels: tuple[str, ...] = ()
     depth: int = 8
     seconds: float = 20.0
@@ -263,10 +264,11 @@ def _replays(
 
 def _pairs(old: Library, new: Library, variant: str, asked: PatchQuestion) -> Iterator[Pair]:
     """The groups that are judged, with the models of both sides."""
-    encodings, codes = (tuple(dict.fromkeys(words)) for words in zip(*asked.theorems, strict=True))
+    theorems = asked.theorems or (new.spec.first.compared_with,)
+    encodings, codes = (tuple(dict.fromkeys(words)) for words in zip(*theorems, strict=True))
     groups, _ = groups_of(new, Filters((variant,), asked.levels, encodings, codes))
     for group in groups:
-        if (group.encoding, group.code) in asked.theorems and group.variant == variant:
+        if (group.encoding, group.code) in theorems and group.variant == variant:
             pair = Pair(old.group_model(group), new.group_model(group), group)
             for model in (pair.old, pair.new):
                 check_model(model)

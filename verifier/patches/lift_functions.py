@@ -26,8 +26,7 @@ from verifier.patches.patch import Edited
 
 __all__ = ["judge_touched", "not_lifted"]
 
-TODAY = ("page-flag", "today")
-OTHERS = (("option-c", "thread"), ("option-c", "option-c"))
+Theorem = tuple[str, str]  # an encoding and a code
 
 
 def not_lifted(one: TouchedFunction, why: str = "it is not lifted") -> FunctionOutcome:
@@ -39,22 +38,25 @@ def not_lifted(one: TouchedFunction, why: str = "it is not lifted") -> FunctionO
 
 def judge_touched(
     tree: Path, before: Edited, after: Edited, functions: Sequence[TouchedFunction],
-    layouts: Callable[[str], Layout], progress: Callable[[str], None] = lambda _: None,
+    theorems: Sequence[Theorem], layouts: Callable[[str], Layout],
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[FunctionOutcome]:
-    """Each function as it is with the files `after`, compared with today's code.
+    """Each function as it is with the files `after`, compared with the first of the theorems:
+    today's code.
 
-    Where it is not equal to that, it is compared with the codes of option C, and so is the function
-    as it is with the files `before`.
+    Where it is not equal to that, it is compared with the others, such as the codes of option C,
+    and the function as it is with the files `before` with the first.
     """
     records: dict[str, list[MmFunction]] = {}
     for record in load_functions().values():
         for place in record.places():
             records.setdefault(place, []).append(record)
     names = [record.name for one in functions for record in records.get(str(one), ())]
-    results, why = _judged(tree, after, names, (TODAY,), progress)
+    today, others_asked = theorems[:1], theorems[1:]
+    results, why = _judged(tree, after, names, today, progress)
     unequal = [r.function.name for r in results if r.verdict != "equal"]
-    others, _ = _judged(tree, after, unequal, OTHERS, progress)
-    was, _ = _judged(tree, before, unequal, (TODAY,), progress)
+    others, _ = _judged(tree, after, unequal, others_asked, progress)
+    was, _ = _judged(tree, before, unequal, today, progress)
     return [
         _outcome(one, records[str(one)], _Found(results, others, was, why), layouts)
         if str(one) in records else not_lifted(one) for one in functions]

@@ -59,6 +59,7 @@ class Variants:
 class PatchLifter:
     """Lifts helpers and functions of mm/ of a tree, before and after a patch.
 
+    codes     encodings and codes that functions are held against: today's, then the others
     layouts   the layout of a variant, by its name
     show      an obligation as a reader sees it
     claims    property -> what it says
@@ -68,6 +69,7 @@ class PatchLifter:
     tree: Path
     variants: Variants
     question: PatchQuestion
+    codes: Sequence[tuple[str, str]]
     layouts: Callable[[str], Layout]
     show: Show
     claims: Mapping[str, str]
@@ -102,8 +104,8 @@ class PatchLifter:
     ) -> list[FunctionOutcome]:
         """Held against specs/ where there is a compiler; else incomplete, by name."""
         try:
-            return judge_touched(self.tree, _code(before), _code(after), functions, self.layouts,
-                                 self.progress)
+            return judge_touched(self.tree, _code(before), _code(after), functions, self.codes,
+                                 self.layouts, self.progress)
         except ExtractionError as error:
             return [not_lifted(one, f"it was not lifted: {error}") for one in functions]
 

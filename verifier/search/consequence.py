@@ -116,7 +116,7 @@ class Consequences:
             culprit = next((label for label, move in zip(labels, moves, strict=False)
                             if self._breaks(move)), "")
         else:
-            culprit = next((labels[i] for i in range(1, len(path)) if self._breaks_more(steps[i])
+            culprit = next((labels[i] for i in range(len(path)) if self._breaks_more(steps[i])
                             and self._alone(path[i:])), "")
             if not culprit:
                 return True

@@ -111,8 +111,8 @@ def functions_for(variant: str, names: Sequence[str] = ("*",)) -> list[MmFunctio
 
 def judge_build(
     configured: Configured, built: LiftedBuild, library: Library, variant: str,
-    functions: Sequence[MmFunction], against: Sequence[tuple[str, str]] = (("page-flag", "today"),),
-    *, backend: str = "bits", timeout: float | None = 60, cache: Path | None = None,
+    functions: Sequence[MmFunction], against: Sequence[tuple[str, str]], *,
+    backend: str = "bits", timeout: float | None = 60, cache: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[MmResult]:
     """Each function against each (encoding, code). What cannot be compiled or lifted is incomplete,

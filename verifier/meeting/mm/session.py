@@ -23,19 +23,18 @@ from verifier.run.library import load_library
 
 __all__ = ["judge_functions", "judge_of_variants", "verdict_words"]
 
-TODAY = (("page-flag", "today"),)
-
 
 def judge_functions(
     tree: Path, variant: str, names: Sequence[str] = ("*",),
-    against: Sequence[tuple[str, str]] = TODAY, *, overlay: Overlay | None = None,
+    against: Sequence[tuple[str, str]] = (), *, overlay: Overlay | None = None,
     backend: str = "bits", timeout: float | None = 60, cache: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[MmResult, ...]:
     """Hold functions of a tree's mm/ against the steps of specs/.
 
     names    globs of records' names (verifier/kernel/mm/*.yaml)
-    against  encodings and codes of the steps: which of them is a function equal to?
+    against  encodings and codes of the steps: which of them is a function equal to? Without:
+             what Linux has now (`compared_with` of specs/first.yaml)
     overlay  files of the tree as a patch has them
     Raises UsageError (nothing matches, no tree) and ExtractionError (no compiler, the tree does not
     configure). A function that cannot be lifted is incomplete.
@@ -53,7 +52,9 @@ def judge_functions(
         configured = patched(configured, overlay, cache)
     shapes = load_shapes()
     built = LiftedBuild(compile_build(configured, shapes, cache), shapes)
-    return tuple(judge_build(configured, built, load_library(), variant, functions, against,
+    library = load_library()
+    return tuple(judge_build(configured, built, library, variant, functions,
+                             against or (library.spec.first.compared_with,),
                              backend=backend, timeout=timeout, cache=cache, progress=progress))
 
 
