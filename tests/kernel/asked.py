@@ -6,8 +6,8 @@ test-kernel ARCH='loongarch parisc'`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import pytest
 from sample import sampled
@@ -17,6 +17,7 @@ from verifier.kernel.conform.session import layouts
 __all__ = ["TREE", "asked", "asked_few", "needs", "needs_tree"]
 
 TREE = os.environ.get("KERNEL_TREE")
+Test = TypeVar("Test", bound=Callable[..., Any])
 NAMES = os.environ.get("ARCH", "").split()
 # clang's own targets of both byte orders and both sizes, look-alikes of both, entries of several
 # words, assembly of their own, code patched at boot
@@ -40,6 +41,8 @@ FIXED = (
     "parisc+hugetlb",
     "sparc64-sun4v",
 )
+# Their kernels are configured and compiled for a handful of tests: make test-kernel-whole runs those
+DEAR = frozenset({"arm64-64k", "powerpc-e500", "powerpc-e500-64"})
 VARIANTS = [layout.variant.name for layout in layouts(NAMES)] if NAMES else list(FIXED)
 
 needs_tree = pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
@@ -56,10 +59,12 @@ def asked_few(among: Iterable[str] | None, few: Iterable[str]) -> list[Any]:
     return list(found) if NAMES else sampled(found, set(few))
 
 
-def needs(*variants: str) -> pytest.MarkDecorator:
+def needs(*variants: str) -> Callable[[Test], Test]:
     """A test about these variants, which takes a tree."""
     missing = [v for v in variants if v not in VARIANTS]
-    return pytest.mark.skipif(
+    skip = pytest.mark.skipif(
         not TREE or bool(missing),
         reason=f"make test-kernel ARCH='{' '.join(variants)}' runs it, where there is a tree",
     )
+    dear = not NAMES and not DEAR.isdisjoint(variants)
+    return lambda test: pytest.mark.whole(skip(test)) if dear else skip(test)

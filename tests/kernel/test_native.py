@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.asked import TREE, asked, needs, needs_tree
+from kernel.asked import TREE, asked, asked_few, needs, needs_tree
 from verifier.kernel.conform.helpers import LiftedBuild, known_features
 from verifier.kernel.conform.session import layouts
 from verifier.kernel.replay.native import Native, native_code
@@ -62,7 +62,7 @@ def test_lifted_helpers_do_what_the_machine_does(variant: str) -> None:
     shutil.which("qemu-aarch64") is None or shutil.which("aarch64-linux-gnu-gcc") is None,
     reason="needs qemu-user, gcc-aarch64-linux-gnu and libc6-dev-arm64-cross",
 )
-@pytest.mark.parametrize("variant", asked(ARM64))
+@pytest.mark.parametrize("variant", asked_few(ARM64, ("arm64-4k",)))
 def test_lifted_helpers_do_what_an_emulated_machine_does(variant: str) -> None:
     compiled, library, layout = opened(variant)
     features = known_features(library, layout.variant.features)

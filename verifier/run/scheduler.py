@@ -6,7 +6,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
@@ -16,19 +16,15 @@ from typing import TypeAlias
 
 from verifier.base.errors import UsageError
 from verifier.base.processes import as_worker, dying_quietly, stop_asked, undisturbed
-from verifier.model.spec import ADVISORY
-from verifier.model.step import applies, asked, step_names
-from verifier.model.typed import Model
 from verifier.prove.obligations import Group
 from verifier.prove.results import (
     Proved,
     Result,
     Run,
-    TheoremResult,
     Unknown,
     counted_as,
-    verdict_name,
 )
+from verifier.run.extents import Extent, extent_of, number_asked, theorems
 from verifier.run.filters import Filters, matches
 from verifier.run.grounds import code
 from verifier.run.library import Library
@@ -138,7 +134,7 @@ def prove(
     loaded = start
     scheduler = _Scheduler(library, options, progress)
     try:
-        library.check(groups, lambda group, model: scheduler.know(_extent(model, group, filters)))
+        library.check(groups, lambda group, model: scheduler.know(extent_of(model, group, filters)))
         loaded = time.perf_counter()
         progress(Total(sum(known.obligations for known in scheduler.extents.values()), len(groups)))
         scheduler.run(_tasks(library, groups, filters, options))
@@ -170,7 +166,7 @@ def _something(library: Library, groups: Sequence[Group], filters: Filters) -> N
         raise nothing_matches(filters, library)
     for group in groups:
         model = library.group_model(group)
-        if _asked(model, group, filters):
+        if number_asked(model, group, filters):
             return
     raise nothing_matches(filters, library)
 
@@ -201,7 +197,7 @@ class _Scheduler:
         self.counts: dict[Group, Counter[str]] = {}
         self.helpers: list[str] = []
         self.hints: dict[Group, Hints] = {}  # of groups that others wait for
-        self.extents: dict[Group, _Extent] = {}
+        self.extents: dict[Group, Extent] = {}
         # how many tasks there were when none could start: to do, under way, and groups done with
         self.waiting = (0, 0, 0)
 
@@ -221,7 +217,7 @@ class _Scheduler:
                     todo.append(again)
             todo.extend(self._late())
 
-    def know(self, extent: _Extent) -> None:
+    def know(self, extent: Extent) -> None:
         """What a theorem asks for is known."""
         self.extents[extent.group] = extent
 
@@ -400,36 +396,10 @@ def _finish(
                   *((g, stopped or "ended before its end") for g in groups
                     if g not in scheduler.finished | told)]
     _count_rest(library, groups, filters, scheduler)
-    theorems = _theorems(groups, scheduler.extents, filters.whole(), results, scheduler.finished)
-    return Run(results, tuple(theorems), coverage, seconds, solver_versions(),
+    verdicts = theorems(groups, scheduler.extents, filters.whole(), results, scheduler.finished)
+    return Run(results, tuple(verdicts), coverage, seconds, solver_versions(),
                tuple(scheduler.contradictions),
                tuple(unfinished), stopped)
-
-
-def _asked(model: Model, group: Group, filters: Filters) -> int:
-    """How many obligations of a group were asked for."""
-    return sum(filters.wants(name, prop.name) for name in step_names(model)
-               for prop in asked(model, name, group.code))
-
-
-_ORDER = ("refuted", "vacuous", "unknown", "incomplete")
-_WORDS = ("proved", *_ORDER, "advice")
-
-
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """What a theorem asks for: the number of its obligations, and the lemmas of its induction."""
-
-    group: Group
-    obligations: int
-    lemmas: tuple[str, ...]
-
-
-def _extent(model: Model, group: Group, filters: Filters) -> _Extent:
-    """A theorem's extent, while its model is at hand: to type all models again takes seconds."""
-    lemmas = tuple(p.name for p in model.spec.properties.values()
-                   if p.kind in ("invariant", "lemma") and applies(model, p, group.code))
-    return _Extent(group, _asked(model, group, filters), lemmas)
 
 
 def _count_rest(
@@ -442,36 +412,4 @@ def _count_rest(
         if group not in scheduler.extents:
             if time.monotonic() > late:
                 return
-            scheduler.know(_extent(library.group_model(group), group, filters))
-
-
-def _theorems(
-    groups: Sequence[Group], extents: Mapping[Group, _Extent], all_of_it: bool,
-    results: Sequence[Result], finished: set[Group],
-) -> list[TheoremResult]:
-    """The verdicts of theorems; of one whose extent is not known, nothing was decided."""
-    found = []
-    counted: dict[Group, dict[str, int]] = {}
-    serious: dict[Group, set[str]] = {}
-    for result in results:
-        group, word = result.obligation.group, verdict_name(result.verdict)
-        counts = counted.setdefault(group, dict.fromkeys(_WORDS, 0))
-        counts[counted_as(result)] += 1
-        if result.obligation.kind != ADVISORY:
-            serious.setdefault(group, set()).add(word)
-    for group in groups:
-        counts, words = counted.get(group, dict.fromkeys(_WORDS, 0)), serious.get(group, set())
-        extent = extents.get(group)
-        if extent is None:
-            found.append(TheoremResult(group, "unknown", (), counts, False, None))
-            continue
-        undecided = extent.obligations - sum(counts.values())
-        whole = all_of_it and not undecided and group in finished
-        verdict = next((v for v in _ORDER if v in words), "proved" if group in counted
-                       else "unknown")
-        if verdict == "proved" and not whole:
-            verdict = "unknown" if undecided or group not in finished else "incomplete"
-        found.append(TheoremResult(group, verdict, extent.lemmas, counts, whole, undecided))
-    return found
-
-
+            scheduler.know(extent_of(library.group_model(group), group, filters))
