@@ -41,7 +41,7 @@ FIXED = (
     "parisc+hugetlb",
     "sparc64-sun4v",
 )
-# Their kernels are configured and compiled for a handful of tests: make test-kernel-whole runs those
+# Their kernels are configured and compiled for a handful of tests, which are run with --whole
 DEAR = frozenset({"arm64-64k", "powerpc-e500", "powerpc-e500-64"})
 VARIANTS = [layout.variant.name for layout in layouts(NAMES)] if NAMES else list(FIXED)
 
