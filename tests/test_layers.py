@@ -29,7 +29,7 @@ ROOMS = (
     "base", "language", "engine", "model", "prove", "search", "run", "kernel/tree", "kernel/llvm",
     "kernel/asm", "kernel/conform",
     "kernel/claims", "kernel/mm", "kernel/replay", "kernel/sites", "meeting", "meeting/mm",
-    "patches", "evidence",
+    "patches", "races", "evidence",
     "evidence/certify", "evidence/mutate",
     "evidence/table", "report",
     "commands", "",
