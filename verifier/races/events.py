@@ -10,11 +10,11 @@ from functools import cached_property
 from verifier.races.program import Value
 from verifier.races.relations import Relation
 
-__all__ = ["Event", "Execution", "Frame", "Run"]
+__all__ = ["MemoryEvent", "Execution", "Scene", "Walked"]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class MemoryEvent:
     """One access of memory, or a fence.
 
     kind    R, W or F
@@ -32,13 +32,13 @@ class Event:
 
 
 @dataclass(slots=True)
-class Run:
+class Walked:
     """One way through the code of a thread: its events in order, and what depends on what.
 
     Pairs are of positions in `events`.
     """
 
-    events: list[Event] = field(default_factory=list)
+    events: list[MemoryEvent] = field(default_factory=list)
     rmw: list[tuple[int, int]] = field(default_factory=list)
     addr: set[tuple[int, int]] = field(default_factory=set)
     data: set[tuple[int, int]] = field(default_factory=set)
@@ -46,13 +46,13 @@ class Run:
     registers: dict[str, Value] = field(default_factory=dict)
 
 
-class Frame:
+class Scene:
     """Runs of all threads together, with the relations that do not depend on who reads from whom.
 
     Events are numbered: the initial writes first, then thread by thread.
     """
 
-    def __init__(self, initial: Sequence[Event], runs: Sequence[Run]) -> None:
+    def __init__(self, initial: Sequence[MemoryEvent], runs: Sequence[Walked]) -> None:
         self.events = [*initial, *(event for run in runs for event in run.events)]
         self.n = len(self.events)
         self._starts: list[int] = []
@@ -62,7 +62,7 @@ class Frame:
             start += len(run.events)
         self._runs = runs
 
-    def where(self, of: Callable[[Event], bool]) -> int:
+    def where(self, of: Callable[[MemoryEvent], bool]) -> int:
         """The events of which something is so, as a mask."""
         return sum(1 << i for i, event in enumerate(self.events) if of(event))
 
@@ -74,7 +74,7 @@ class Frame:
         """Reads (R) or writes (W) of these marks."""
         return self.where(lambda e: e.kind == kind and e.tag in tags)
 
-    def _moved(self, pairs: Callable[[Run], set[tuple[int, int]]]) -> Relation:
+    def _moved(self, pairs: Callable[[Walked], set[tuple[int, int]]]) -> Relation:
         return Relation.of(self.n, ((start + a, start + b)
                                     for start, run in zip(self._starts, self._runs, strict=True)
                                     for a, b in pairs(run)))
@@ -181,7 +181,7 @@ class Execution:
     (co).
     """
 
-    frame: Frame
+    frame: Scene
     rf: Relation
     co: Relation
 

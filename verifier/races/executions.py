@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 
-from verifier.races.events import Event, Execution, Frame, Run
+from verifier.races.events import Execution, MemoryEvent, Scene, Walked
 from verifier.races.program import Condition, Litmus, Value, holds
 from verifier.races.relations import Relation
 from verifier.races.runs import domains, runs
@@ -25,7 +25,7 @@ def candidates(
 ) -> Iterator[Execution]:
     """The coherent executions at whose end the filter lets through and `wanted` is `expected`."""
 
-    def may(thread: int, run: Run) -> bool:
+    def may(thread: int, run: Walked) -> bool:
         known = {thread: run.registers}
         return (holds(wanted, known) in (expected, None)
                 and (litmus.filters is None or holds(litmus.filters, known) is not False))
@@ -33,19 +33,19 @@ def candidates(
     domain = domains(litmus)
     some = [[run for run in runs(litmus, thread, domain) if may(thread, run)]
             for thread in range(len(litmus.threads))]
-    initial = [Event(-1, "W", "init", location, value)
+    initial = [MemoryEvent(-1, "W", "init", location, value)
                for location, value in litmus.initial.items()]
     for together in product(*some):
         registers = dict(enumerate(run.registers for run in together))
         yield from _of_runs(
-            litmus, Frame(initial, together),
+            litmus, Scene(initial, together),
             lambda memory, registers=registers: (  # type: ignore[misc]
                 holds(wanted, registers, memory) is expected
                 and (litmus.filters is None or holds(litmus.filters, registers, memory) is True)))
 
 
 def _of_runs(
-    litmus: Litmus, frame: Frame, ends: Callable[[Mapping[str, Value]], bool],
+    litmus: Litmus, frame: Scene, ends: Callable[[Mapping[str, Value]], bool],
 ) -> Iterator[Execution]:
     partner = {b: a for a, b in frame.rmw.pairs()}
     ways: list[list[tuple[Pairs, tuple[int, ...]]]] = []
@@ -67,7 +67,7 @@ def _of_runs(
 
 
 def _of_location(
-    frame: Frame, places: Sequence[int], partner: Mapping[int, int],
+    frame: Scene, places: Sequence[int], partner: Mapping[int, int],
 ) -> Iterator[tuple[Pairs, tuple[int, ...]]]:
     """Each coherent choice of who reads from whom, and of the order of writes, at one location."""
     events = frame.events
@@ -87,7 +87,7 @@ def _of_location(
 
 
 def _orders(
-    frame: Frame, placed: Sequence[int], left: Sequence[int],
+    frame: Scene, placed: Sequence[int], left: Sequence[int],
 ) -> Iterator[tuple[int, ...]]:
     """Every order of writes that keeps the order of each thread."""
     if not left:
@@ -102,7 +102,7 @@ def _orders(
 
 
 def _coherent(
-    frame: Frame, places: Sequence[int], rank: Mapping[int, int], rf: Mapping[int, int],
+    frame: Scene, places: Sequence[int], rank: Mapping[int, int], rf: Mapping[int, int],
 ) -> bool:
     """No thread sees the writes of one location go backwards, nor reads from its own future."""
     latest: dict[int, int] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from verifier.races.events import Execution, Frame
+from verifier.races.events import Execution, Scene
 from verifier.races.relations import Relation
 
 __all__ = ["Ordered"]
@@ -40,26 +40,31 @@ class Ordered:
 
     @cached_property
     def addr(self) -> Relation:
+        """A read in the address of an access, also through plain accesses."""
         return self.carried @ self.frame.addr
 
     @cached_property
     def data(self) -> Relation:
+        """A read in what is written, also through plain accesses."""
         return self.carried @ self.frame.data
 
     @cached_property
     def ctrl(self) -> Relation:
+        """A read that decides whether something happens, also through plain accesses."""
         return self.carried @ self.frame.ctrl
 
     # fences
 
     @cached_property
     def po_unlock_lock_po(self) -> Relation:
+        """What stands before an unlock, and behind a lock that follows it."""
         frame = self.frame
         unlocks, locks = frame.tagged("W", "unlock"), frame.tagged("R", "lock")
         return frame.po.before(unlocks) @ (frame.po | self.rf).before(locks) @ frame.po
 
     @cached_property
     def mb(self) -> Relation:
+        """What a full fence orders."""
         found = _static_mb(self.frame)
         after = self.frame.fences("after-unlock-lock")
         if after:
@@ -69,6 +74,7 @@ class Ordered:
 
     @cached_property
     def gp(self) -> Relation:
+        """What a grace period orders."""
         return self.frame.po.before(self.frame.fences("sync-rcu")) @ self.frame.po.optional()
 
     @cached_property
@@ -85,15 +91,18 @@ class Ordered:
 
     @cached_property
     def strong_fence(self) -> Relation:
+        """What a full fence or a grace period orders."""
         return self.mb | self.gp
 
     @cached_property
     def nonrw_fence(self) -> Relation:
+        """The same, and what acquire and release order."""
         acq_po, po_rel, _, _ = self.weak
         return self.strong_fence | po_rel | acq_po
 
     @cached_property
     def fence(self) -> Relation:
+        """The same, and what smp_rmb() and smp_wmb() order."""
         _, _, rmb, wmb = self.weak
         return self.nonrw_fence | wmb | rmb
 
@@ -101,6 +110,7 @@ class Ordered:
 
     @cached_property
     def ppo(self) -> Relation:
+        """Program order that the hardware and the compiler keep."""
         frame, dep = self.frame, self.addr | self.data
         to_w = ((dep | self.ctrl).before(frame.writes) | (self.overwrite & frame.internal)
                 | self.addr.before(frame.plain) @ self.weak[3])
@@ -109,10 +119,12 @@ class Ordered:
 
     @cached_property
     def rmw_sequence(self) -> Relation:
+        """Atomic operations, each reading from the one before."""
         return (self.rf @ self.frame.rmw).star()
 
     @cached_property
     def cumul_fence(self) -> Relation:
+        """Fences that also order what their thread has seen of others."""
         marked = self.frame.marked
         _, po_rel, _, wmb = self.weak
         cumulative = self.rfe.before(marked).optional() @ (self.strong_fence | po_rel)
@@ -121,6 +133,7 @@ class Ordered:
 
     @cached_property
     def prop(self) -> Relation:
+        """How a write, or the lack of one, comes to another thread."""
         marked = self.frame.marked
         outside = self.execution.external(self.overwrite).optional()
         return ((outside @ self.cumul_fence.star()).after(marked).before(marked)
@@ -128,12 +141,14 @@ class Ordered:
 
     @cached_property
     def hb(self) -> Relation:
+        """What happens before what."""
         marked = self.frame.marked
         inside = (self.prop - self.one(self.frame.all)) & self.frame.internal
         return (self.ppo | self.rfe | inside).after(marked).before(marked)
 
     @cached_property
     def pb(self) -> Relation:
+        """What has come everywhere before what."""
         return (self.prop @ self.strong_fence @ self.hb.star()).before(self.frame.marked)
 
     # RCU
@@ -157,15 +172,17 @@ class Ordered:
 
     @cached_property
     def rcu_fence(self) -> Relation:
+        """What chains of grace periods and sections order."""
         return self.frame.po @ self.rcu_order @ self.frame.po.optional()
 
     @cached_property
     def rb(self) -> Relation:
+        """What RCU puts before what."""
         return (self.prop @ self.rcu_fence @ self.hb.star() @ self.pb.star()).before(
             self.frame.marked)
 
 
-def _static_mb(frame: Frame) -> Relation:
+def _static_mb(frame: Scene) -> Relation:
     """What smp_mb() and the barriers beside atomic operations and locks order."""
     atomics = frame.atomics
     locked = frame.tagged("W", "lock")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Assign", "Atom", "Both", "Call", "Condition", "Decide", "Either", "Evaluated",
-           "Expression", "Follow", "Litmus", "Named", "Not", "Number", "Operation", "Program",
+__all__ = ["Atom", "Both", "Condition", "Decide", "Either", "Evaluated", "Expression", "Follow",
+           "Identifier", "Invoke", "Litmus", "Negated", "Number", "Operator", "Program", "Put",
            "Statement", "Value", "holds"]
 
 Value: TypeAlias = int | str
@@ -25,7 +25,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Identifier:
     """A register of the thread, or the address of a location."""
 
     name: str
@@ -39,7 +39,7 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Operator:
     """An operator with its one or two operands."""
 
     sign: str
@@ -47,21 +47,21 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invoke:
     """One of the kernel's functions on shared memory."""
 
     name: str
     arguments: tuple[Expression, ...]
 
 
-Expression: TypeAlias = Number | Named | Follow | Operation | Call
+Expression: TypeAlias = Number | Identifier | Follow | Operator | Invoke
 
 
 @dataclass(frozen=True, slots=True)
-class Assign:
+class Put:
     """A register, or what a pointer leads to, becomes a value."""
 
-    target: Named | Follow
+    target: Identifier | Follow
     value: Expression
 
 
@@ -81,7 +81,7 @@ class Decide:
     other: tuple[Statement, ...] = ()
 
 
-Statement: TypeAlias = Assign | Evaluated | Decide
+Statement: TypeAlias = Put | Evaluated | Decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Atom:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class Negated:
     """Negation."""
 
     of: Condition
@@ -114,7 +114,7 @@ class Either:
     parts: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Atom | Not | Both | Either
+Condition: TypeAlias = Atom | Negated | Both | Either
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def holds(
         case Atom(thread, name, value):
             assert thread is not None
             return registers[thread].get(name, 0) == value if thread in registers else None
-        case Not(inner):
+        case Negated(inner):
             found = holds(inner, registers, memory)
             return None if found is None else not found
         case Both(parts):

@@ -11,22 +11,22 @@ from collections.abc import Callable
 
 from verifier.base.errors import UsageError
 from verifier.races.program import (
-    Assign,
     Atom,
     Both,
-    Call,
     Condition,
     Decide,
     Either,
     Evaluated,
     Expression,
     Follow,
+    Identifier,
+    Invoke,
     Litmus,
-    Named,
-    Not,
+    Negated,
     Number,
-    Operation,
+    Operator,
     Program,
+    Put,
     Statement,
     Value,
 )
@@ -90,7 +90,7 @@ class _Reader:
         found = self.expression(level + 1)
         while self.peek() in _LEVELS[level]:
             sign = self.take()
-            found = Operation(sign, (found, self.expression(level + 1)))
+            found = Operator(sign, (found, self.expression(level + 1)))
         return found
 
     def unary(self) -> Expression:
@@ -99,7 +99,7 @@ class _Reader:
         if self.skip("&"):
             return self.unary()  # the name of a location is its address already
         if self.peek() in ("!", "-", "~"):
-            return Operation(self.take(), (self.unary(),))
+            return Operator(self.take(), (self.unary(),))
         if self.skip("("):
             if self.peek() == "void" or self.peek() in _TYPES:
                 while not self.skip(")"):
@@ -112,13 +112,13 @@ class _Reader:
             return Number(int(self.take(), 0))
         name = self.word()
         if not self.skip("("):
-            return Named(name)
+            return Identifier(name)
         arguments: list[Expression] = []
         while not self.skip(")"):
             arguments.append(self.expression())
             if self.peek() != ")":
                 self.expect(",")
-        return Call(name, tuple(arguments))
+        return Invoke(name, tuple(arguments))
 
     # statements
 
@@ -146,11 +146,11 @@ class _Reader:
         if not self.skip("="):
             self.expect(";")
             return (Evaluated(target),)
-        if not isinstance(target, Named | Follow):
+        if not isinstance(target, Identifier | Follow):
             raise self.wrong("what is assigned to is no register and no memory")
         value = self.expression()
         self.expect(";")
-        return (Assign(target, value),)
+        return (Put(target, value),)
 
     def declaration(self) -> tuple[Statement, ...]:
         while self.peek() in _TYPES or self.peek() == "*":
@@ -161,7 +161,7 @@ class _Reader:
         self.expect("=")
         value = self.expression()
         self.expect(";")
-        return (Assign(Named(name), value),)
+        return (Put(Identifier(name), value),)
 
     # the parts of a test
 
@@ -217,7 +217,7 @@ class _Reader:
 
     def atom(self) -> Condition:
         if self.skip("~"):
-            return Not(self.atom())
+            return Negated(self.atom())
         if self.skip("("):
             found = self.condition()
             self.expect(")")
@@ -250,8 +250,8 @@ class _Reader:
         self.expect("exists")
         condition = self.condition()
         self.ended()
-        return Litmus(self.name, initial, tuple(threads), Not(condition) if negated else condition,
-                      filters)
+        return Litmus(self.name, initial, tuple(threads),
+                      Negated(condition) if negated else condition, filters)
 
 
 def read_litmus(text: str, name: str) -> Litmus:

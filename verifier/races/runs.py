@@ -9,19 +9,19 @@ from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from verifier.base.errors import UsageError
-from verifier.races.events import Event, Run
+from verifier.races.events import MemoryEvent, Walked
 from verifier.races.functions import FENCES, LOADS, STORES, Atomic, atomic
 from verifier.races.program import (
-    Assign,
-    Call,
     Decide,
     Evaluated,
     Expression,
     Follow,
+    Identifier,
+    Invoke,
     Litmus,
-    Named,
     Number,
-    Operation,
+    Operator,
+    Put,
     Statement,
     Value,
 )
@@ -76,7 +76,7 @@ class _Walk:
         self, name: str, thread: int, choices: _Choices, domain: Domain,
     ) -> None:
         self.name, self.thread, self.choices, self.domain = name, thread, choices, domain
-        self.run = Run()
+        self.run = Walked()
         self.taint: dict[str, frozenset[int]] = {}
         self.control = _NONE
         self.sites: dict[int, Sites] = {}  # of each read, where its value comes from
@@ -88,9 +88,9 @@ class _Walk:
     # events
 
     def fence(self, tag: str) -> None:
-        self._event(Event(self.thread, "F", tag))
+        self._event(MemoryEvent(self.thread, "F", tag))
 
-    def _event(self, event: Event) -> int:
+    def _event(self, event: MemoryEvent) -> int:
         self.run.events.append(event)
         place = len(self.run.events) - 1
         self.run.ctrl |= {(read, place) for read in self.control}
@@ -108,7 +108,7 @@ class _Walk:
         location = self._located(pointer)
         value, sites = (self.choices.choose(self.domain[location]) if only is None
                         else (only, _NO_SITES))
-        place = self._event(Event(self.thread, "R", tag, location, value, atomic))
+        place = self._event(MemoryEvent(self.thread, "R", tag, location, value, atomic))
         self.sites[place] = sites
         self.run.addr |= {(read, place) for read in pointer[1]}
         return value, frozenset((place,))
@@ -119,7 +119,7 @@ class _Walk:
     ) -> int:
         """`own` is the read of the same operation: its value is in what is written."""
         location = self._located(pointer)
-        place = self._event(Event(self.thread, "W", tag, location, value[0],
+        place = self._event(MemoryEvent(self.thread, "W", tag, location, value[0],
                                   atomic))
         self.run.addr |= {(read, place) for read in pointer[1]}
         self.run.data |= {(read, place) for read in value[1]}
@@ -135,7 +135,7 @@ class _Walk:
         match of:
             case Number(value):
                 return value, _NONE
-            case Named(name):
+            case Identifier(name):
                 if name in self.run.registers:
                     return self.run.registers[name], self.taint[name]
                 if name in self.domain:
@@ -143,9 +143,9 @@ class _Walk:
                 return 0, _NONE  # a register before anything is put into it
             case Follow(pointer):
                 return self.load(self.value(pointer), "plain")
-            case Operation(sign, operands):
+            case Operator(sign, operands):
                 return self.operation(sign, operands)
-            case Call(name, arguments):
+            case Invoke(name, arguments):
                 found = self.call(name, arguments)
                 if found is None:
                     raise self.wrong(f"the value of {name}()")
@@ -266,14 +266,14 @@ class _Walk:
     def walk(self, body: Sequence[Statement]) -> None:
         for statement in body:
             match statement:
-                case Evaluated(Call(name, arguments)):
+                case Evaluated(Invoke(name, arguments)):
                     self.call(name, arguments)
                 case Evaluated(value):
                     self.value(value)
-                case Assign(Named(name), value):
+                case Put(Identifier(name), value):
                     found, taint = self.value(value)
                     self.run.registers[name], self.taint[name] = found, taint
-                case Assign(Follow(pointer), value):
+                case Put(Follow(pointer), value):
                     written = self.value(value)
                     self.store(self.value(pointer), "plain", written)
                 case Decide(condition, then, other):
@@ -296,7 +296,7 @@ def _walks(litmus: Litmus, thread: int, domain: Domain) -> Iterator[_Walk]:
     raise UsageError(f"{litmus.name}: more than {MAX_RUNS} ways through thread {thread}")
 
 
-def runs(litmus: Litmus, thread: int, domain: Domain) -> Iterator[Run]:
+def runs(litmus: Litmus, thread: int, domain: Domain) -> Iterator[Walked]:
     """Every way through the thread's code. UsageError where there are too many."""
     for walk in _walks(litmus, thread, domain):
         yield walk.run

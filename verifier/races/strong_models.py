@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from verifier.races.events import Execution, Frame
+from verifier.races.events import Execution, Scene
 from verifier.races.relations import Relation
 
 __all__ = ["allowed_by_sc", "allowed_by_tso"]
@@ -40,7 +40,7 @@ def allowed_by_tso(execution: Execution) -> bool:
     return any((order | grace).acyclic() for grace in _graces(frame))
 
 
-def _graces(frame: Frame) -> Iterator[Relation]:
+def _graces(frame: Scene) -> Iterator[Relation]:
     """For each grace period and each reader's section, on which side of it the section lies."""
     sections = list(frame.sections.pairs())
     periods = [i for i, event in enumerate(frame.events) if event.tag == "sync-rcu"]
