@@ -14,7 +14,7 @@ from typing import cast
 
 from verifier.language.algebra import B, W
 from verifier.language.joining import Reached, join, join_values, merge
-from verifier.language.machine import HUGE, WAS, Frame, Key, Machine, Refs, Room
+from verifier.language.machine import HUGE, WAS, Frame, Key, Machine, Refs, Room, of_page
 from verifier.language.rules import IndexRule, TruthRule, WordRule, row
 from verifier.language.syntax import (
     BOOL,
@@ -244,9 +244,10 @@ def _local(m: Machine[W, B], frame: Frame[W, B], node: Local) -> Value:
 
 
 def _key(m: Machine[W, B], frame: Frame[W, B], node: State) -> Key:
-    if node.index is None:
-        return node.name
-    return (node.name, _INDEX[type(node.index)](m, frame, node.index))
+    name = node.name
+    if node.page is not None:
+        name = of_page(name, _INDEX[type(node.page)](m, frame, node.page))
+    return name if node.index is None else (name, _INDEX[type(node.index)](m, frame, node.index))
 
 
 def _state(m: Machine[W, B], frame: Frame[W, B], node: State) -> Value:

@@ -35,6 +35,7 @@ from verifier.language.syntax import (
 __all__ = ["ExpressionTyper", "loaded", "word_of"]
 
 MAX_CALLS = 32
+MAX_LOOP = 128
 MAX_NESTING = 200  # with all that is called: no evaluation may run out of Python's stack
 
 BINARY = {
@@ -46,6 +47,7 @@ _COMPARE = {
     ast.LtE: ("ule", False),
     ast.Gt: ("ult", True), ast.GtE: ("ule", True),
 }
+_OVER = ("any", "all")
 _T = TypeVar("_T")
 
 
@@ -70,6 +72,8 @@ class ExpressionTyper:
     nesting: int = 0
     sites: int = 0
     unrolled: int = 0
+    # what counts in an `any` or `all` over a block -> its value where the operand is typed
+    counts: dict[str, int] = field(default_factory=dict)
 
     def fail(self, node: ast.AST, message: str) -> SpecError:
         """The error with this message at the place of a node, to be raised."""
@@ -201,13 +205,15 @@ class ExpressionTyper:
     def name(self, node: ast.Name, want: int | None) -> Expr:
         """What a bare name reads: a local, a variable without index, or a constant."""
         name = node.id
+        if name in self.counts:
+            return Const(INDEX, self.counts[name])
         if name in self.kinds:
             if name not in self.assigned:
                 raise self.fail(node, f"{name} may not have been set here")
             return Local(self.kinds[name], name, self.source.at(node.lineno, node.col_offset))
         variable = self.scope.state(name)
         if variable is not None:
-            if variable.count is not None:
+            if variable.count is not None or variable.pages is not None:
                 raise self.fail(node, f"{name} needs an index: {name}[p]")
             self.pure = False
             return State(variable.type, name, None)
@@ -231,24 +237,37 @@ class ExpressionTyper:
 
     def cell(self, node: ast.Subscript) -> State:
         """The state variable of `entry[p]` and its like, as memory has it."""
-        if not isinstance(node.value, ast.Name):
+        slices, inner = [node.slice], node.value
+        if isinstance(inner, ast.Subscript):
+            slices, inner = [inner.slice, node.slice], inner.value
+        if not isinstance(inner, ast.Name):
             raise self.fail(node, "only a state variable has an index")
-        name = node.value.id
+        name = inner.id
         variable = self.scope.state(name)
         if variable is None:
             raise self.fail(
                 node, f"unknown state variable {name!r}{nearest(name, self.scope.names())}"
             )
-        if variable.count is None:
-            raise self.fail(node, f"{name} has no index")
-        index = self.expr(node.slice, INDEX)
-        self.agree(node.slice, index, INDEX)
-        if isinstance(node.slice, ast.BinOp):
-            raise self.fail(node.slice, "an index is a name, a number or other(p)")
-        if isinstance(index, Const) and not 0 <= index.value < variable.count:
-            raise self.fail(node.slice, f"index out of range; {name} has {variable.count}")
+        counts = [count for count in (variable.count, variable.pages) if count is not None]
+        if len(slices) > max(len(counts), 1):
+            raise self.fail(node, "only a state variable has an index")
+        if len(slices) != len(counts):
+            raise self.fail(node, f"{name} has {'two indices' if counts else 'no index'}")
+        found = [self.index(name, one, count) for one, count in zip(slices, counts, strict=True)]
         self.pure = False
-        return State(variable.type, name, index, self.source.at(node.lineno, node.col_offset))
+        page = found.pop() if variable.pages is not None else None
+        return State(variable.type, name, found[0] if found else None,
+                     self.source.at(node.lineno, node.col_offset), page)
+
+    def index(self, name: str, node: ast.expr, count: int) -> Expr:
+        """An index of a variable, of which there are `count`."""
+        index = self.expr(node, INDEX)
+        self.agree(node, index, INDEX)
+        if isinstance(node, ast.BinOp):
+            raise self.fail(node, "an index is a name, a number or other(p)")
+        if isinstance(index, Const) and not 0 <= index.value < count:
+            raise self.fail(node, f"index out of range; {name} has {count}")
+        return index
 
     def unary(self, node: ast.UnaryOp, want: int | None) -> Expr:
         """`not x` and `~x`."""
@@ -326,6 +345,8 @@ class ExpressionTyper:
             return self.convert(node, name)
         if name == "other":
             return self.other(node)
+        if name in _OVER:
+            return self.over(node, name)
         params = self.scope.observation(name)
         if params is not None:
             self.pure = False
@@ -355,6 +376,8 @@ class ExpressionTyper:
         for arg, param in zip(node.args, params, strict=True):
             value = (self.cell(arg) if param.by_ref and isinstance(arg, ast.Subscript)
                      else self.expr(arg, param.type))
+            if value.type == INDEX and param.type > 0:
+                value = Convert(param.type, value)
             self.agree(arg, value, param.type)
             reads_only = (isinstance(value, State) and function is not None
                           and param.name not in function.sets)
@@ -362,6 +385,41 @@ class ExpressionTyper:
                 raise self.fail(arg, f"{param.name} of {name} must be something that can be set")
             values.append(value)
         return tuple(values)
+
+    def over(self, node: ast.Call, op: str) -> Expr:
+        """`any(... for i in range(n))` and `all(...)`: one boolean for each number."""
+        given = node.args[0] if len(node.args) == 1 else None
+        if not (isinstance(given, ast.GeneratorExp) and len(given.generators) == 1
+                and not given.generators[0].ifs
+                and isinstance(given.generators[0].target, ast.Name)):
+            raise self.fail(node, f"{op} is over numbers: {op}(... for i in range(n))")
+        counter = given.generators[0].target
+        count, name = self.count(given.generators[0].iter, node), counter.id
+        if (name in self.kinds or name in self.counts or self.scope.state(name)
+                or self.scope.constant(name) is not None):
+            raise self.fail(counter, f"{name} already means something else")
+        values: list[Expr] = []
+
+        def typed() -> None:
+            for number in range(count):
+                self.counts[name] = number
+                values.append(self.boolean(given.elt))
+
+        self.calm([given.elt], typed)
+        del self.counts[name]
+        return Logic(BOOL, op, tuple(values))
+
+    def count(self, node: ast.expr, at: ast.AST) -> int:
+        """How often the `range(n)` of a loop counts; `at` is the loop."""
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+                and node.func.id == "range" and len(node.args) == 1 and not node.keywords):
+            raise self.fail(at, "a loop is `for i in range(n):`")
+        found = self.number(node.args[0])
+        if found is None or not 0 < found <= MAX_LOOP:
+            raise self.fail(
+                node.args[0], f"a loop runs a known number of times, 1 to {MAX_LOOP}"
+            )
+        return found
 
     def convert(self, node: ast.Call, name: str) -> Expr:
         """`u64(x)` and its like: one value as a word of that width."""

@@ -43,11 +43,12 @@ Names: TypeAlias = dict[str, int | None]  # of a body: what its indices are
 class Indices:
     """Checks functions for indices that are out of range.
 
-    `third` names the state variables that the third process has.
+    `third` names the state variables that the third process has, and `pages` is how many pages a
+    block has.
     """
 
-    def __init__(self, third: Collection[str]) -> None:
-        self.third = third
+    def __init__(self, third: Collection[str], pages: int = 0) -> None:
+        self.third, self.pages = third, pages
         self._seen: set[tuple[int, tuple[int | None, ...]]] = set()
 
     def check(self, function: Function, indices: Sequence[int | None]) -> None:
@@ -96,6 +97,10 @@ class Indices:
 
     def _expr(self, node: Expr, names: Names) -> None:
         """Check an expression, but for parts that a test of an index rules out."""
+        if isinstance(node, State) and node.page is not None:
+            page = self._value(node.page, names)
+            if page is not None and not 0 <= page < self.pages:
+                raise SpecError(node.where, f"{node.name}: a block has no page {page}")
         match node:
             case State(_, name, index) if index is not None:
                 found = self._value(index, names)

@@ -11,7 +11,8 @@ from verifier.language.algebra import Algebra, B, W
 from verifier.language.syntax import Function
 from verifier.language.values import Value, picked
 
-__all__ = ["HUGE", "LIFTED", "WAS", "Answer", "Frame", "Key", "Machine", "Memory", "Refs"]
+__all__ = ["HUGE", "LIFTED", "WAS", "Answer", "Frame", "Key", "Machine", "Memory", "Refs",
+           "of_page"]
 
 Key: TypeAlias = str | tuple[str, int]  # a state variable, or one of an indexed one
 # By-reference parameter -> the process whose entry it is; None where it is nobody's.
@@ -23,6 +24,15 @@ WAS = "was_"  # begins the name of a variable or a view that is about the state 
 # steps of a trace.
 LIFTED = "kernel "
 HUGE = "huge"  # the variable of each process that says whether its entry is of the larger level
+
+
+def of_page(name: str, page: int) -> str:
+    """The name under which a state keeps the variable of a page of a block.
+
+    >>> of_page("entry", 2)
+    'entry/2'
+    """
+    return f"{name}/{page}"
 
 
 @dataclass(slots=True)

@@ -24,12 +24,14 @@ WORD = re.compile(r"u([1-9][0-9]{0,2})\Z")  # a type: a word of so many bits
 class StateVar:
     """A variable of the world: its type, how many there are, and whether code may set it.
 
-    `count` is None where there is one without an index.
+    `count` is None where there is one without an index. `pages`: there is one for each page of a
+    block too, behind the index if there is one.
     """
 
     type: int
     count: int | None = None
     writable: bool = True
+    pages: int | None = None
 
 
 class Scope(Protocol):
@@ -62,8 +64,9 @@ class Scope(Protocol):
 
 
 def parse_type(word: str, scope: Scope) -> int | None:
-    """The type that an annotation names, or None: bool, process, pte, ulong, u1 to u128."""
-    plain = {"bool": BOOL, "process": INDEX, "pte": scope.width, "ulong": scope.ulong}
+    """The type that an annotation names, or None: bool, process, page, pte, ulong, u1 to u128."""
+    plain = {"bool": BOOL, "process": INDEX, "page": INDEX, "pte": scope.width,
+             "ulong": scope.ulong}
     if word in plain:
         return plain[word]
     found = WORD.match(word)

@@ -42,7 +42,6 @@ MAX_TEXT = 16 * 1024
 MAX_DEPTH = 64
 MAX_STATEMENTS = 400
 MAX_UNROLLED = 8000
-MAX_LOOP = 128
 SPARE_MEMORY = 16 << 20  # bytes; where there are less, a text is not called too deep
 
 _REFS = ("ptep", "pmdp", "pudp")
@@ -244,16 +243,9 @@ class _Typer(ExpressionTyper):
         return [If(test, then, orelse)], then_ended and else_ended
 
     def loop(self, node: ast.For) -> tuple[list[Stmt], bool]:
-        call = node.iter
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-                and call.func.id == "range"
-                and len(call.args) == 1 and not call.keywords and isinstance(node.target, ast.Name)
-                and not node.orelse):
+        if not isinstance(node.target, ast.Name) or node.orelse:
             raise self.fail(node, "a loop is `for i in range(n):`")
-        count = self.number(call.args[0])
-        name = node.target.id
-        if count is None or not 0 < count <= MAX_LOOP:
-            raise self.fail(call.args[0], f"a loop runs a known number of times, 1 to {MAX_LOOP}")
+        count, name = self.count(node.iter, node), node.target.id
         taken = (
             name in self.kinds or self.scope.state(name) or self.scope.constant(name) is not None
         )

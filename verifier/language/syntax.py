@@ -57,12 +57,13 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A variable of the world; indexed ones have an index."""
+    """A variable of the world; indexed ones have an index, those of a page have a page."""
 
     type: int
     name: str
     index: Expr | None
     where: Where = field(default_factory=_place, compare=False)
+    page: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)

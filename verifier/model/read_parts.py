@@ -35,10 +35,11 @@ def read_variables(world: Table, section: str, truth: bool) -> dict[str, Variabl
     found = {}
     for name in table:
         record = table.need(name, Table, section)
-        record.only(("type", "each", "describe"), "a variable")
+        record.only(("type", "each", "page", "describe"), "a variable")
         found[name] = Variable(name, record.text("type", "a variable"),
                                record.get_as("each", bool, False), truth,
-                               record.text("describe", "a variable"))
+                               record.text("describe", "a variable"),
+                               record.get_as("page", bool, False))
     return found
 
 

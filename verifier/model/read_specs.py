@@ -40,7 +40,8 @@ from verifier.model.spec import (
     name_of,
 )
 
-__all__ = ["load_reading", "load_spec"]
+__all__ = ["load_reading", "load_spec", "read_axioms", "read_encoding", "read_observation",
+           "read_texts"]
 
 _WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes",
           "elsewhere", "observations", "init", "shown", "waiting")
@@ -55,21 +56,22 @@ def load_spec(folder: Path) -> Spec:
     world, variables = _world(folder)
     observations: dict[str, Observation] = {}
     for key in sub_table(world, "observations"):
-        found = _observation(sub_table(world, "observations"), key)
+        found = read_observation(sub_table(world, "observations"), key)
         if name_of(found) in observations:
             raise SpecError(found.at, f"{name_of(found)} stands twice")
         observations[name_of(found)] = found
     codes = _read_codes(folder)
     properties = read_properties(read_file(folder / "properties.yaml", folder))
     paths = sorted((folder / "encodings").glob("*.yaml"))
-    encodings = {e.name: e for e in (_encoding(path, folder, codes) for path in paths)}
+    encodings = {e.name: e for e in (read_encoding(path, folder, codes) for path in paths)}
     transitions, levels = _transitions(folder, codes), load_levels(folder)
     spec = Spec(
         variables, read_definitions(world, "views"), read_definitions(world, "readings"),
         read_definitions(world, "truths"),
         read_definitions(world, "actions"), read_definitions(world, "procedures"),
         _flushes(sub_table(world, "flushes")),
-        _elsewhere(sub_table(world, "elsewhere")), observations, _axioms(sub_table(world, "init")),
+        _elsewhere(sub_table(world, "elsewhere")), observations,
+        read_axioms(sub_table(world, "init")),
         properties, encodings, transitions, levels, codes,
         read_first(read_file(folder / "first.yaml", folder), encodings, levels, properties),
         _waiting(world), _shown(sub_table(world, "shown"), variables, transitions),
@@ -117,7 +119,7 @@ def load_reading(folder: Path, encoding: str) -> Spec:
         raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, known)}")
     return Spec(
         variables, read_definitions(world, "views"), (), (), (), (), (), (), {}, (), {},
-        {encoding: _encoding(path, folder, codes)}, {}, load_levels(folder), codes,
+        {encoding: read_encoding(path, folder, codes)}, {}, load_levels(folder), codes,
         _NOTHING_FIRST, (), {},
     )
 
@@ -235,7 +237,7 @@ def _elsewhere(table: Table) -> tuple[Elsewhere, ...]:
     return tuple(found)
 
 
-def _axioms(table: Table) -> tuple[Axiom, ...]:
+def read_axioms(table: Table) -> tuple[Axiom, ...]:
     axioms = []
     for name in table:
         record = table.need(name, Table, "a sentence")
@@ -250,17 +252,17 @@ def _axioms(table: Table) -> tuple[Axiom, ...]:
     return tuple(axioms)
 
 
-def _observation(table: Table, key: str) -> Observation:
+def read_observation(table: Table, key: str) -> Observation:
     record = table.need(key, Table, "observations")
     record.only(("kernel", "axioms"), "an observation")
-    axioms = _axioms(sub_table(record, "axioms"))
+    axioms = read_axioms(sub_table(record, "axioms"))
     for axiom in axioms:
         if not axiom.because:
             raise SpecError(axiom.holds.where, f"axiom {axiom.name} does not say why: `because`")
     return Observation(key, table.key_at[key], record.text("kernel", "an observation"), axioms)
 
 
-def _encoding(path: Path, folder: Path, known: Mapping[str, Code]) -> Encoding:
+def read_encoding(path: Path, folder: Path, known: Mapping[str, Code]) -> Encoding:
     table = read_file(path, folder)
     table.only(("encoding", "describe", "overlay", "state", "definitions", "codes"), "an encoding")
     name = table.text("encoding", "an encoding")
@@ -311,7 +313,7 @@ def _transition(table: Table, name: str, codes: Mapping[str, Code]) -> Transitio
         if track not in ("old", "new"):
             raise SpecError(record.at["tracks"],
                             f"what is tracked is the old page or the new one, not {track!r}")
-    requires = _axioms(sub_table(record, "requires"))
+    requires = read_axioms(sub_table(record, "requires"))
     for axiom in requires:
         if not axiom.because:
             raise SpecError(axiom.holds.where,
@@ -331,7 +333,7 @@ def _transition(table: Table, name: str, codes: Mapping[str, Code]) -> Transitio
         record.text("dirties", what) if "dirties" in record else "",
         third,
         record.texts("needs", "needs"),
-        _codes(record, what, codes),
+        read_texts(record, what, codes),
         read_words(sub_table(record, "notes")),
         table.key_at[name],
         record.texts("levels", "levels") or (PTE,),
@@ -380,7 +382,7 @@ def _read_codes(folder: Path) -> dict[str, Code]:
     return found
 
 
-def _codes(record: Table, what: str, known: Mapping[str, Code]) -> dict[str, Source]:
+def read_texts(record: Table, what: str, known: Mapping[str, Code]) -> dict[str, Source]:
     codes = record.need("code", Table, what)
     codes.only(tuple(known), "the codes")
     base = next(iter(known))

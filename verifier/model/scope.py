@@ -19,12 +19,14 @@ from verifier.model.spec import THIRD, Level, Variable
 __all__ = ["TRACKS", "ModelScope", "TypedModel"]
 
 TRACKS = "tracks_new"
+BLOCK = "BLOCK"  # how many pages a block has
 
 
 class TypedModel(Protocol):
     """The part of a model that a scope asks: what there is to name, and what it is."""
 
     layout: Layout
+    pages: int | None
     variables: dict[str, Variable]
     observations: dict[str, tuple[Param, ...]]
 
@@ -65,6 +67,8 @@ class ModelScope:
         """THIRD, or a constant or field of arch/, where the section may name helpers; else None."""
         if name == "THIRD":
             return THIRD
+        if name == BLOCK and self.model.pages is not None:
+            return self.model.pages
         return self.model.layout.constant(self.named(name)) if self.section.helpers else None
 
     def named(self, name: str) -> str:
@@ -87,8 +91,8 @@ class ModelScope:
             return None
         typed = self.model.variable(name)
         assert typed is not None
-        return StateVar(typed.type, typed.count, section.write_truth if variable.truth
-                        else section.write_visible)
+        writable = section.write_truth if variable.truth else section.write_visible
+        return StateVar(typed.type, typed.count, writable, typed.pages)
 
     def through(self, name: str, at: Where) -> Function | None:
         """The helper that reads the entry, where code sees another form of it than memory has."""

@@ -32,13 +32,17 @@ EFFECT, REACHES = "effect", "reaches-"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of the world; `each` says that there is one for each of the two processes."""
+    """A variable of the world; `each` says that there is one for each of the two processes.
+
+    `page`: there is one for each page of a block.
+    """
 
     name: str
     type: str
     each: bool
     truth: bool
     describe: str
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +290,7 @@ class Transition:
     reaches: tuple[Effect, ...] = ()
     # code -> itself, then the codes whose text runs in its place
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pages: tuple[str, ...] = ()  # parameters that are pages of a block: the step is about these
 
     def at(self, level: Level) -> bool:
         """Is it about entries of this level, or of one beside it?"""

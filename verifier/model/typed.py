@@ -64,6 +64,8 @@ class Model:
     level of the process's own entry decides.
     """
 
+    pages: int | None = None  # of a block; None: the world is about one page
+
     def __init__(self, spec: Spec, layout: Layout, encoding: Encoding, level: str = PTE) -> None:
         self.level = spec.levels[level]
         self.base = spec.levels[self.level.beside] if self.level.beside else self.level
@@ -153,7 +155,8 @@ class Model:
             if kind is None:
                 raise SpecError(Where("specs/world.yaml", 1, 1),
                                 f"variable {name} has unknown type {raw.type!r}")
-            self._typed_variables[name] = StateVar(kind, 2 if raw.each else None)
+            self._typed_variables[name] = StateVar(
+                kind, 2 if raw.each else None, pages=self.pages if raw.page else None)
         return self._typed_variables[name]
 
     def parse(self, signature: Signature, text: Source, scope: ModelScope) -> Function:
@@ -334,7 +337,7 @@ class Model:
     def params(self, transition: Transition) -> tuple[Param, ...]:
         """The parameters of a transition's texts: its roles, then its inputs."""
         scope = self._scope("views")
-        found = [Param(role, INDEX) for role in transition.roles]
+        found = [Param(role, INDEX) for role in (*transition.roles, *transition.pages)]
         for name, word in transition.inputs.items():
             kind = parse_type(word, scope)
             if kind is None or kind == INDEX:

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Theorems about blocks: every step of a code at each size up to the cut-off, and so at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from verifier.blocks.cut_off import cut_off
+from verifier.blocks.model import BlockModel, check_blocks
+from verifier.blocks.premises import frame_alone
+from verifier.blocks.prove import INIT, decide
+from verifier.blocks.read import Blocks, Planted
+from verifier.blocks.search import BlockMove, find
+from verifier.model.arch import Layout
+from verifier.model.spec import Encoding
+
+__all__ = ["BlockFailure", "BlockTheorem", "Mistake", "plant", "prove_blocks"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFailure:
+    """A step that breaks a property: in how small a block, and how that is reached.
+
+    trace  steps from an empty space, or none where none was found
+    """
+
+    step: str
+    property: str
+    smallest: int
+    trace: tuple[BlockMove, ...] = ()
+    searched: int = 0
+
+
+@dataclass(slots=True)
+class BlockTheorem:
+    """A code under an encoding on a variant: what its steps keep, in blocks of every size.
+
+    sizes    the sizes that were asked
+    cut_off  the size whose proof is one of every size
+    looking  helpers that look at the frame of an entry: then no other size is claimed
+    idle     steps that change nothing in a block of any of these sizes
+    """
+
+    variant: str
+    encoding: str
+    code: str
+    sizes: tuple[int, ...]
+    cut_off: int
+    looking: tuple[str, ...]
+    steps: tuple[str, ...] = ()
+    failures: list[BlockFailure] = field(default_factory=list)
+    idle: tuple[str, ...] = ()
+    models: dict[int, BlockModel] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the theorem, as `prove` would have it."""
+        return f"{self.variant}/block/{self.encoding}/{self.code}"
+
+    @property
+    def every_size(self) -> bool:
+        """Is what was asked all that there is to ask?"""
+        return not self.looking and set(range(1, self.cut_off + 1)) <= set(self.sizes)
+
+    @property
+    def refuted(self) -> bool:
+        """Is a failure reached from an empty space?"""
+        return any(one.trace for one in self.failures)
+
+
+def prove_blocks(blocks: Blocks, layout: Layout, encoding: Encoding, code: str,
+                 sizes: Collection[int] = (), only: Collection[str] = (), depth: int = 0
+                 ) -> BlockTheorem:
+    """The theorem of a code; at the sizes up to the cut-off, where none are given."""
+    enough = cut_off(blocks.spec, encoding, code, blocks.numbers)
+    asked = tuple(sorted(sizes)) or tuple(range(1, enough + 1))
+    models = {size: BlockModel(blocks.spec, layout, encoding, size) for size in asked}
+    check_blocks(models[asked[0]])
+    looking = tuple(frame_alone(models[asked[0]])[1])
+    found = BlockTheorem(layout.variant.name, encoding.name, code, asked, enough, looking,
+                         models=models)
+    first, acting = _decided(models, code, frozenset(only) if only else None)
+    found.steps = tuple(acting)
+    found.idle = tuple(name for name, acts in acting.items() if not acts and name != INIT)
+    found.failures = _with_traces(models, code, first, depth)
+    return found
+
+
+def _decided(models: Mapping[int, BlockModel], code: str, only: frozenset[str] | None
+             ) -> tuple[dict[tuple[str, str], int], dict[str, bool]]:
+    """The smallest block in which each step breaks a property; and does each step do anything?"""
+    first: dict[tuple[str, str], int] = {}
+    acting: dict[str, bool] = {}
+    for size, model in models.items():
+        for name, one in decide(model, code, only).items():
+            acting[name] = acting.get(name, False) or one.acts
+            for prop in one.broken:
+                first.setdefault((name, prop), size)
+    return first, acting
+
+
+def _with_traces(models: Mapping[int, BlockModel], code: str, first: Mapping[tuple[str, str], int],
+                 depth: int) -> list[BlockFailure]:
+    found = []
+    for size in sorted(set(first.values())):
+        targets = [target for target, smallest in first.items() if smallest == size]
+        traces = find(models[size], code, targets, depth) if depth else {}
+        found += [BlockFailure(step, prop, size, traces.get((step, prop), ()), depth)
+                  for step, prop in targets]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What became of a planted mistake: in how small a block is it noticed, if at all?"""
+
+    planted: Planted
+    variant: str
+    smallest: int | None
+    failures: tuple[BlockFailure, ...]
+
+    @property
+    def as_said(self) -> bool:
+        """Does it break what its text says, in as small a block as it says?"""
+        return self.smallest == self.planted.smallest
+
+
+def plant(blocks: Blocks, layout: Layout, planted: Planted, depth: int = 0) -> Mistake:
+    """A mistake in blocks of the sizes up to the one that it says."""
+    encoding = blocks.spec.encodings[planted.encoding]
+    models = {size: BlockModel(blocks.spec, layout, encoding, size)
+              for size in range(1, planted.smallest + 1)}
+    first, _ = _decided(models, planted.code, frozenset((planted.transition,)))
+    wanted = {target: size for target, size in first.items() if target[1] == planted.breaks}
+    return Mistake(planted, layout.variant.name, min(wanted.values(), default=None),
+                   tuple(_with_traces(models, planted.code, wanted, depth)))

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `blocks` prints: theorems about blocks, and traces with one line a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from verifier.base.columns import columns, page, wrap
+from verifier.blocks.model import BlockModel, cell
+from verifier.blocks.read import Blocks
+from verifier.blocks.run import BlockFailure, BlockTheorem, Mistake
+from verifier.blocks.search import BlockMove
+from verifier.blocks.world import BlockWorld, named
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import truth_of
+from verifier.language.machine import Key
+from verifier.prove.bits_way import input_reader
+
+__all__ = ["blocks_data", "blocks_text", "mistakes_text"]
+
+_NAMES = "AB3"
+_HEAD = ("step", "property", "verdict", "smallest block", "trace")
+
+
+def blocks_text(blocks: Blocks, theorems: Iterable[BlockTheorem], traces: bool) -> str:
+    """The theorems, each with its failures, and with their traces where these are asked for."""
+    return "\n\n".join(_theorem(blocks, one, traces) for one in theorems)
+
+
+def _theorem(blocks: Blocks, theorem: BlockTheorem, traces: bool) -> str:
+    found = [f"{theorem.name}: {_verdict(theorem)}", _sizes(theorem)]
+    if theorem.failures:
+        rows = [(one.step, one.property, _word(one), str(one.smallest), _length(one))
+                for one in theorem.failures]
+        found += ["", *("  " + line for line in _table([_HEAD, *rows], page().width - 2))]
+    if traces:
+        for one in theorem.failures:
+            if one.trace:
+                found += ["", f"  {one.step} breaks {one.property}:",
+                          *_trace(theorem.models[one.smallest], one.trace)]
+    late = [f"{name} ({blocks.since[name]})" for name in theorem.steps if name in blocks.since]
+    if late:
+        found += ["", wrap(f"Read in a later version alone: {', '.join(late)}.", "  ", "  ")]
+    if theorem.idle:
+        found += ["", wrap(f"VACUOUS, they change nothing: {', '.join(theorem.idle)}.", "  ", "  ")]
+    return "\n".join(found)
+
+
+def _table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    return list(chain(*columns(rows, width, whole=tuple(range(len(rows[0]))))))
+
+
+def _verdict(theorem: BlockTheorem) -> str:
+    if theorem.refuted:
+        return "REFUTED"
+    return "UNKNOWN" if theorem.failures else "VACUOUS" if theorem.idle else "PROVED"
+
+
+def _word(failure: BlockFailure) -> str:
+    return "REFUTED" if failure.trace else "UNKNOWN"
+
+
+def _length(failure: BlockFailure) -> str:
+    count = len(failure.trace)
+    if count:
+        return f"{count} step{'s' if count > 1 else ''}"
+    return f"none of {failure.searched}" if failure.searched else "not searched"
+
+
+def _sizes(theorem: BlockTheorem) -> str:
+    first, last = theorem.sizes[0], theorem.sizes[-1]
+    asked = f"Blocks of {first} to {last} entries" if first != last else f"Blocks of {first}"
+    if theorem.every_size:
+        return wrap(f"{asked} were asked, which stands for every size.", "  ", "  ")
+    if theorem.looking:
+        why = f"{', '.join(theorem.looking)} may look at an entry's frame"
+    else:
+        why = f"it takes all from 1 to {theorem.cut_off}"
+    return wrap(f"{asked} were asked. Nothing is claimed of other sizes: {why}.", "  ", "  ")
+
+
+def _trace(model: BlockModel, moves: Sequence[BlockMove]) -> list[str]:
+    """One line a step: each process's entries as write, dirty, and how they read."""
+    shown = [0] + ([1] if any(_maps(model, move.after, 1) for move in moves) else [])
+    head = ["step", *(f"{_NAMES[p]}, page {i}" for p in shown for i in range(model.size)),
+            "folio", "others"]
+    rows = [[f"{number}  {move.instance.label}",
+             *(_entry(model, move.after, p, i) for p in shown for i in range(model.size)),
+             "dirty" if move.after["folio_dirty"] else "-", _third(model, move.after)]
+            for number, move in enumerate(moves, 1)]
+    return ["    " + line for line in _table([head, *rows], 200)]
+
+
+def _maps(model: BlockModel, state: Mapping[Key, int | bool], process: int) -> bool:
+    return any(state[cell("reach", process, page)] for page in range(model.size))
+
+
+def _third(model: BlockModel, state: Mapping[Key, int | bool]) -> str:
+    pages = [str(i) for i in range(model.size) if state[f"third_maps/{i}"]]
+    return f"map {', '.join(pages)}" if pages else "-"
+
+
+def _entry(model: BlockModel, state: Mapping[Key, int | bool], process: int, number: int) -> str:
+    alg, reader = Integers(), input_reader({})
+    world = BlockWorld(model, alg, dict(state), reader, model.memory(alg, reader))
+    word = int(state[cell("entry", process, number)])
+
+    def holds(name: str) -> bool:
+        return truth_of(world, model.layout.helper(name), (word,))
+
+    if not holds("pte_present"):
+        return "-"
+    reading = model.definition("readings", "exclusive_now")
+    assert reading is not None
+    reads = "ex" if truth_of(world, reading, (process, number)) else "sh"
+    pinned = " pinned" if state[cell("pinned", process, number)] else ""
+    return f"[{int(holds('pte_write'))},{int(holds('pte_dirty'))}] {reads}{pinned}"
+
+
+def mistakes_text(mistakes: Sequence[Mistake], traces: Mapping[str, BlockModel] | None = None
+                  ) -> str:
+    """What became of planted mistakes: each, and the smallest block that shows it."""
+    rows = []
+    for one in mistakes:
+        found = (f"breaks {one.planted.breaks}" if one.smallest is not None
+                 else "NOT NOTICED")
+        rows.append((one.planted.transition, f"{one.planted.encoding}/{one.planted.code}", found,
+                     str(one.smallest or "-")))
+    head = ("step", "code and mistake", "noticed", "smallest block")
+    return "\n".join(_table([head, *rows], page().width))
+
+
+def blocks_data(theorems: Iterable[BlockTheorem]) -> list[dict[str, Any]]:
+    """The theorems as plain data."""
+    return [{
+        "theorem": one.name, "verdict": _verdict(one), "sizes": list(one.sizes),
+        "cut_off": one.cut_off, "every_size": one.every_size, "steps": list(one.steps),
+        "failures": [{
+            "step": f.step, "property": f.property, "verdict": _word(f), "smallest": f.smallest,
+            "trace": [_move(move) for move in f.trace],
+        } for f in one.failures],
+    } for one in theorems]
+
+
+def _move(move: BlockMove) -> dict[str, Any]:
+    changed = {named(key): value if isinstance(value, bool) else f"{value:#x}"
+               for key, value in move.after.items() if move.before[key] != value}
+    return {"step": move.instance.label,
+            "inputs": {name: value if isinstance(value, bool) else f"{value:#x}"
+                       for name, value in move.inputs.items()},
+            "changes": changed}
