@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from verifier.base.errors import SpecError
+from verifier.kernel.tree.builds import load_builds
 from verifier.language.read_yaml import Table, read_yaml
 from verifier.model.arch import Layout
 from verifier.model.read_arch import load_archs, load_generic
@@ -90,6 +91,26 @@ def test_x86_has_a_bit_more_in_the_newest() -> None:
     old, new = (load_archs(only="x86", version=version)["x86"] for version in (WHOLE, NEWEST_READ))
     assert "DEVMAP" in old.fields and "DEVMAP" not in new.fields
     assert new.constants["DEVMAP"] == 0 and "DEVMAP" not in old.constants
+
+
+def test_builds_are_as_their_version_has_them() -> None:
+    old, new = (load_builds(version=version)["s390"] for version in (WHOLE, NEWEST_READ))
+    assert old == load_builds()["s390"]
+    assert old.features["cpu_nx"].within and not new.features["cpu_nx"].within
+    assert new.features["cpu_nx"].masks["page_noexec_mask"] == "_PAGE_NOEXEC"
+    assert not old.boot and new.boot == {"private_prot": "setup_protection_map"}
+    assert {p.name for p in old.premises} - {p.name for p in new.premises} == {"clean"}
+
+
+def test_in_a_segment_entry_of_s390_a_bit_says_present_in_the_newest() -> None:
+    names = ("T_PRESENT", "T_READ", "T_WRITE", "T_SOFT_DIRTY")
+    old, new = (load_archs(only="s390", version=version)["s390"]
+                for version in (WHOLE, NEWEST_READ))
+    bits = [{name: arch.fields.need(name, Table, "")["bits"] for name in names
+             if name in arch.fields} for arch in (old, new)]
+    assert bits == [{"T_READ": 0, "T_WRITE": 1, "T_SOFT_DIRTY": 14},
+                    {"T_PRESENT": 0, "T_READ": 14, "T_WRITE": 15, "T_SOFT_DIRTY": 1}]
+    assert "thp_migration" in old.absent - new.absent
 
 
 def test_what_is_proved_is_about_the_version_that_specs_describes() -> None:

@@ -28,7 +28,7 @@ class Free:
         return 0x5A5A5A5A5A5A5A5B & ((1 << width) - 1)
 
     def boolean(self, name: str) -> bool:
-        return True
+        return name == "facility 194"
 
 
 def run(lines: str, memory: int, *args: int, kind: str = "i64") -> tuple[int | None, int, bool]:
@@ -182,18 +182,77 @@ def test_the_physical_address_of_a_number_is_what_c_computes() -> None:
     assert run("  %t = call i64 @__phys_addr(i64 %a)\n  ret i64 %t", 0, 0x5000)[0] == 0x6000
 
 
-def test_the_lowcore_is_one_object() -> None:
-    template = (
-        ".pushsection .altinstr_replacement, \\22ax\\22\\0A6641:\\0A\\09llilh"
-        " $0,$1\\0A6651:\\0A.popsection\\0A661:\\0A\\09llilh $0,0\\0A662:\\0A.pushsection"
-        " .altinstructions,\\22a\\22\\0A\\09.long 661b - .\\0A.popsection\\0A"
+def patched(one: str, other: str, kind: int = 1, number: str = "0") -> str:
+    """Assembly of one kind of machine, and what takes its place at boot on the other."""
+    when = f"(1 << 28 $| {kind} << 20 $| ({number}) << 0)"
+    return (
+        f".pushsection .altinstr_replacement, \\22ax\\22\\0A6641:\\0A\\09{other}\\0A6651:\\0A.popsection"
+        f"\\0A661:\\0A\\09{one}\\0A662:\\0A.pushsection .altinstructions,\\22a\\22\\0A\\09.long 661b - ."
+        f"\\0A\\09.long 6641b - .\\0A\\09.long {when}\\0A\\09.byte 662b-661b\\0A.popsection\\0A"
     )
-    call = f'call ptr asm "{template}", "=d,i"(i64 7)'
+
+
+LOWCORES = {"llilh": patched("llilh $0,0", "llilh $0,$1"),
+            "lghi": patched("lghi\\09$0,0", "llilh\\09$0,$1")}
+
+
+@pytest.mark.parametrize("name", LOWCORES)
+def test_the_lowcore_is_one_object(name: str) -> None:
+    call = f'call ptr asm "{LOWCORES[name]}", "=d,i"(i64 7)'
     lines = (
         f"  %x = {call}\n  %y = {call}\n  store i64 %a, ptr %x\n  %r = load i64, ptr %y\n  ret"
         " i64 %r"
     )
     assert run(lines, 0, 0x1234)[0] == 0x1234
+
+
+@pytest.mark.parametrize(("load", "width", "at", "found"), [
+    ("lg", 64, 8, 0x123456789), ("ly", 32, 8, 0x1), ("ly", 32, 12, 0x23456789),
+    ("lg", 64, 16, 0x5A5A5A5A5A5A5A5B),
+])
+def test_a_word_of_the_lowcore_is_where_the_offset_says(
+    load: str, width: int, at: int, found: int
+) -> None:
+    text = patched(f"{load}\\09$0,$1(%r0)", f"{load}\\09$0,$2(%r0)")
+    lines = (
+        f'  %x = call ptr asm "{LOWCORES["lghi"]}", "=d,i"(i64 7)\n  %q = getelementptr i8, ptr %x,'
+        f" i64 8\n  store i64 %a, ptr %q\n  %r = call i{width} asm \"{text}\", \"=d,i,i\"(i64 {at},"
+        f" i64 459680)\n  {'%z = add i64 %r, 0' if width == 64 else '%z = zext i32 %r to i64'}\n"
+        "  ret i64 %z"
+    )
+    assert run(lines, 0, 0x123456789)[0] == found
+
+
+def test_other_offsets_in_the_two_places_of_a_load_are_no_load_of_the_lowcore() -> None:
+    text = patched("lg $0,$1(%r0)", "ly $0,$2(%r0)")
+    with pytest.raises(NotModelled, match="assembly"):
+        run(f'  %r = call i64 asm "{text}", "=d,i,i"(i64 8, i64 16)\n  ret i64 %r', 0)
+
+
+def test_counting_in_the_lowcore_changes_no_entry() -> None:
+    text = patched("agsi\\09$1(%r0),$2", "agsi\\09$3(%r0),$2")
+    call = (f'  call void asm "{text}", "=*m,i,i,i,*m,~{{cc}}"(ptr elementtype(i64) null, i64 936,'
+            " i32 1, i64 459688, ptr elementtype(i64) null)\n  ret void")
+    assert run(call, 0x12345013F, kind="void") == (None, 0x12345013F, False)
+
+
+@pytest.mark.parametrize(("op", "after"), [("agsi", 0x500000002), ("asi", 0x800000005)])
+def test_a_constant_is_added_to_memory(op: str, after: int) -> None:
+    width = 64 if op == "agsi" else 32
+    call = (f'  call void asm sideeffect "{op}\\09$0,$1", "=*QS,i,*QS,~{{cc}},~{{memory}}"(ptr'
+            f" elementtype(i{width}) %p, i{width} -3, ptr elementtype(i{width}) %p)\n  ret void")
+    before = 0x500000005 if op == "agsi" else 0xB00000005
+    assert run(call, before, kind="void") == (None, after, False)
+
+
+@pytest.mark.parametrize(("kind", "number", "found"), [(0, 194, 1), (0, 51, 2), (1, 194, 2)])
+def test_a_branch_asks_for_a_facility_or_a_feature_of_the_machine(
+    kind: int, number: int, found: int
+) -> None:
+    text = patched("brcl 15,${1:l}", "brcl 0,0", kind, "$0")
+    lines = (f'  callbr void asm sideeffect "{text}", "i,!i"(i64 {number}) to label %has [label'
+             " %lacks]\nhas:\n  ret i64 1\nlacks:\n  ret i64 2")
+    assert run(lines, 0)[0] == found
 
 
 @pytest.mark.parametrize(

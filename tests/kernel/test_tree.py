@@ -11,15 +11,20 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from verifier.base.errors import ExtractionError, SpecError, UsageError
+from verifier.kernel.conform.helpers import known_features
+from verifier.kernel.conform.inputs import KernelInputs, Nothing
 from verifier.kernel.tree import toolchain, tree
 from verifier.kernel.tree.build import Feature
 from verifier.kernel.tree.build_store import Origin, entry
 from verifier.kernel.tree.builds import build_for, load_builds
 from verifier.kernel.tree.shapes import load_shapes, wrapper_file
+from verifier.language.algebra import Integers
+from verifier.model.read_versions import NEWEST_READ
 
 MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\nEXTRAVERSION = -rc2\n"
 
@@ -289,6 +294,28 @@ def test_a_feature_within_a_structure_is_one_bit_of_it() -> None:
         " __builtin_ctzll(MACHINE_FLAG_NX)"
     )
     assert Feature("x", "NUMBER", None, None).expression == "NUMBER"
+
+
+def test_masks_have_all_bits_but_those_of_a_feature_that_is_not_there() -> None:
+    build = build_for(load_builds(version=NEWEST_READ), "s390")
+    assert build is not None
+    masks = build.features["cpu_nx"]
+    assert masks.constants["_PAGE_NOEXEC"] == "__builtin_ctzll(_PAGE_NOEXEC)"
+    library = SimpleNamespace(build=build, constant={"constant__PAGE_NOEXEC": 8}.get)
+    for has, mask in ((True, (1 << 64) - 1), (False, (1 << 64) - 0x101)):
+        known = known_features(library, {"cpu_nx": has})  # type: ignore[arg-type]
+        inputs = KernelInputs(Integers(), Nothing(), build, known)
+        assert inputs.word("@page_noexec_mask[0]", 64) == mask
+        assert list(inputs.notes) == [f"page_noexec_mask[0] is {mask:#x}, as the variant says"]
+
+
+def test_masks_stand_alone(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(
+        "builds:\n  x:\n    kernel: x\n    make: x\n    base: defconfig\n    features:\n      f:"
+        " {global: g, masks: {m: N}}\n"
+    )
+    with pytest.raises(SpecError, match="in nothing else"):
+        load_builds(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["{global: g, within: s.m}", "{name: n, number: N, within: s.m}"])

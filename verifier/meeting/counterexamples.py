@@ -183,7 +183,7 @@ def _kernel_model(library: Library, replayer: Replayer, group: Group) -> _Kernel
     model = library.group_model(group)
     if model.layout.overlay is not None:
         return f"the overlay {model.layout.overlay} changes helpers, which the kernel has not got"
-    if build_for(load_builds(), group.variant) is None:
+    if build_for(load_builds(version=replayer.tree.version), group.variant) is None:
         return "no kernel build stands for the variant"
     answers = _Answers(replayer, model.layout)
     return _Kernel(model, _answered_by(model, answers), answers)

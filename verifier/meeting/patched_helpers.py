@@ -137,7 +137,8 @@ def judge_helpers(
     ExtractionError where the tree itself cannot be built. UsageError where there is no tree or no
     such variant, or no jail in which a patch may be compiled.
     """
-    opened, builds = open_tree(tree), load_builds()
+    opened = open_tree(tree)
+    builds = load_builds(version=opened.version)
     by_build: dict[str, list[Layout]] = {}
     for layout in layouts(asked.variants, version=opened.version):
         build = build_for(builds, layout.variant.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from verifier.base.errors import ExtractionError
 from verifier.kernel.tree.builds import build_for, load_builds
+from verifier.kernel.tree.tree import open_tree
 from verifier.meeting.patched_helpers import PatchQuestion
 from verifier.meeting.touched import TouchedFunction
 from verifier.model.arch import Layout
@@ -81,7 +82,8 @@ class PatchLifter:
         Of other files than headers, these are the sources that the builds name. Where the tree
         cannot be built, each of the files is incomplete.
         """
-        sources = {source for build in load_builds().values() for source in build.sources}
+        builds = load_builds(version=open_tree(self.tree).version)
+        sources = {source for build in builds.values() for source in build.sources}
         paths = [path for path in paths if kind_of(path) == HEADER or path in sources]
         if not paths:
             return LiftedOutcome()

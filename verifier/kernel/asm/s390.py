@@ -38,13 +38,22 @@ class Physical(LiftedWord):
     place: Address | None = None
 
 
-def _lowcore(asm: Asm) -> Value:
+def _lowcore(asm: Asm, offset: int = 0) -> Address:
     """get_lowcore(): one of two addresses, patched at boot, and always the same object."""
     l = asm.lifter
     key = ("", "lowcore")
     if key not in l.globals:
         l.globals[key] = l.object("@lowcore", None)
-    return l.pointer(l.globals[key])
+    return l.pointer(l.globals[key], offset)
+
+
+def _load_of_lowcore(asm: Asm) -> Value | None:
+    """A word of the lowcore at a constant offset, at whichever of the two addresses it is."""
+    offset = asm.arg("offset")
+    if not isinstance(offset, LiftedWord) or offset.number is None:
+        raise NotModelled("a load of the lowcore at no constant offset")
+    found = load_scalar(asm.lifter, _lowcore(asm, offset.number), asm.size(), asm.state)
+    return asm.results({asm.number("to"): found})
 
 
 def _compare_and_swap_pair(asm: Asm) -> Value | None:
@@ -159,6 +168,7 @@ def physical_address(l: Context, instr: Instr, args: list[Any], state: WayState)
 
 OPERATIONS: Mapping[str, Operation] = {
     "lowcore": fixed(_lowcore),
+    "load-of-lowcore": fixed(_load_of_lowcore, "to", "offset"),
     "compare-exchange-pair": fixed(_compare_and_swap_pair, "pair"),
     "ipte": fixed(_ipte),
     "ipte-at-physical-address": fixed(_ipte_options, "table", "options"),

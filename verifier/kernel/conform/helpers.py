@@ -345,6 +345,10 @@ def known_features(library: LiftedBuild, features: Mapping[str, bool]) -> dict[s
     for name, feature in library.build.features.items():
         if name not in features:
             continue
+        for symbol, mask in feature.masks.items():
+            at = library.constant(f"constant_{mask}")
+            found |= {f"@{symbol}[bit {bit}]": bit != at or features[name]
+                      for bit in range(64) if at is not None}
         if feature.global_ is not None:
             found[f"@{feature.global_}"] = features[name]
         elif feature.keys is not None:

@@ -46,11 +46,12 @@ class KernelInputs:
                 self.notes[str(axiom)] = None
                 return self.alg.word(axiom.value, width)
         bits: dict[int, bool] = {}
+        told: list[str] = []
         for key, value in self.features.items():
             symbol, bit, number = key.partition("[bit ")
             at = int(number.rstrip("]")) if bit else 0
             if bit and name == f"{symbol}[{at // 64 * 8}]" and width == 64:
-                self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
+                told.append(f"{key[1:]} is {str(value).lower()}, as the variant says")
                 bits[at % 64] = value
             if name == f"{key}[0]" and key.startswith("@"):
                 self.notes[f"{key[1:]} is {str(value).lower()}, as the variant says"] = None
@@ -59,6 +60,11 @@ class KernelInputs:
                 if self.big_endian:
                     return self.alg.concat(first, rest, 8, width - 8)
                 return self.alg.concat(rest, first, width - 8, 8)
+        if len(bits) == 64:
+            mask = sum(1 << bit for bit, value in bits.items() if value)
+            self.notes[f"{name[1:]} is {mask:#x}, as the variant says"] = None
+            return self.alg.word(mask, 64)
+        self.notes |= dict.fromkeys(told)
         if bits:
             return self._with_bits(name, bits)
         return self.free.input_word(name, width)

@@ -144,11 +144,11 @@ def judge_laws(
     known = load_laws()
     match_all("law", names, [law.name for law in known])
     laws = [law for law in known if any(fnmatch.fnmatchcase(law.name, g) for g in names)]
-    builds = load_builds()
     libraries: dict[str, LiftedBuild] = {}
     results: list[LawResult] = []
     seconds: dict[str, float] = {}
     version = WHOLE if tree is None else open_tree(tree).version
+    builds = load_builds(version=version)
     asked = layouts(variants, arch_dir, version)
     done = 0
     try:

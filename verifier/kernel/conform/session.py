@@ -140,7 +140,7 @@ def build_library(
 
 def library_for(tree: Path, layout: Layout, cache: Path | None = None) -> LiftedBuild:
     """The lifted helpers that stand for a variant. UsageError where no build does."""
-    build = build_for(load_builds(), layout.variant.name)
+    build = build_for(load_builds(version=open_tree(tree).version), layout.variant.name)
     if build is None:
         raise UsageError(f"no kernel build stands for variant {layout.variant.name}")
     return build_library(tree, build, cache)[0]
@@ -153,7 +153,8 @@ def kernel_helpers(
     cache: Path | None = None,
 ) -> KernelHelpers:
     """The lifted helpers of a tree for these variants, where a build stands for them."""
-    opened, builds = open_tree(tree), load_builds()
+    opened = open_tree(tree)
+    builds = load_builds(version=opened.version)
     made: dict[str, LiftedBuild] = {}
     found = {}
     for layout in wanted:
@@ -190,7 +191,7 @@ def conform(
     build).
     """
     opened = open_tree(tree)
-    builds = load_builds()
+    builds = load_builds(version=opened.version)
     asked = layouts(variants, arch_dir, opened.version)
     names = {name for layout in asked for name in layout.helpers()}
     shapes = (shape.helper for shape in load_shapes())

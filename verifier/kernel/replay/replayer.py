@@ -84,7 +84,7 @@ class Replayer:
 
     def _open(self, layout: Layout) -> tuple[LiftedBuild, Native | None]:
         variant = layout.variant.name
-        build = build_for(load_builds(), variant)
+        build = build_for(load_builds(version=self.tree.version), variant)
         if build is None:
             raise UsageError(f"no kernel build stands for variant {variant}")
         base = compiled = None

@@ -55,7 +55,8 @@ class Feature:
 
     Where `within` names a member of a structure, the bitmap is such a structure, and the number is
     a mask of that member. `keys` is an array of static keys, one for each bit, of which the number
-    is a mask.
+    is a mask. `masks`: words that have all bits, less C's mask of each where the feature is not
+    there.
     """
 
     name: str | None
@@ -64,6 +65,13 @@ class Feature:
     global_: str | None
     within: str | None = None
     keys: str | None = None
+    masks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """C's names of the numbers that it rests on, and C for each."""
+        found = {mask: f"__builtin_ctzll({mask})" for mask in self.masks.values()}
+        return found if self.number is None else {**found, self.number: self.expression}
 
     @property
     def expression(self) -> str:

@@ -17,6 +17,7 @@ from verifier.kernel.tree.arch_files import SHOWN, arch_files
 from verifier.kernel.tree.build import BootAxiom, Build, Emulated, Feature, NativeMachine, Premise
 from verifier.kernel.tree.lookalike import Lookalike
 from verifier.language.read_yaml import Source, Table
+from verifier.model.read_versions import WHOLE, of_version
 
 __all__ = ["build_for", "load_builds", "named_build"]
 
@@ -42,11 +43,13 @@ _MAPPINGS = (
 _KEYS = ("extends", *_TEXTS, *_WORDS, *_MAPPINGS, "emulated", "native", "inline")
 
 
-def load_builds(folder: Path | None = None) -> dict[str, Build]:
-    """Every build of the folder's files that names an architecture."""
+def load_builds(folder: Path | None = None, version: str = WHOLE) -> dict[str, Build]:
+    """Every build of the folder's files that names an architecture, as it is for a version of the
+    kernel.
+    """
     table = Table(Where(SHOWN, 1, 1))
     for top in arch_files(folder):
-        own = top.need("builds", Table, "the file")
+        own = of_version(top, version).need("builds", Table, "the file")
         for name in own:
             if name in table:
                 raise SpecError(
@@ -192,8 +195,14 @@ def _table(value: object) -> Table:
 def _feature(table: Table, key: str) -> Feature:
     record = table.need(key, Table, "features")
     words = ("name", "number", "bitmap", "global", "within", "keys")
-    record.only(words, "a feature")
+    record.only((*words, "masks"), "a feature")
     found = {k: record.text(k, "a feature") if k in record else None for k in words}
+    masks = record.get_as("masks", Table, None)
+    if masks is not None and any(found.values()):
+        raise SpecError(record.where, "a feature that is in masks is in nothing else")
+    if masks is not None:
+        return Feature(None, None, None, None,
+                       masks={name: masks.text(name, "masks") for name in masks})
     places = [k for k in ("name", "bitmap", "global", "keys") if found[k] is not None]
     if len(places) != 1 or (places == ["global"]) == (found["number"] is not None):
         raise SpecError(

@@ -60,9 +60,8 @@ def compile_build(
 ) -> Compiled:
     """The wrappers of these shapes, and the build's sources, or what the cache has of them."""
     start = time.perf_counter()
-    constants = {
-        f.number: f.expression for f in configured.build.features.values() if f.number is not None
-    }
+    features = configured.build.features.values()
+    constants = {name: c for feature in features for name, c in feature.constants.items()}
     constants |= {
         constant_name(text): text
         for text in (

@@ -43,11 +43,12 @@ def judge_functions(
     functions = functions_for(variant, names)
     if not functions:
         return ()
-    builds = load_builds()
+    opened = open_tree(tree)
+    builds = load_builds(version=opened.version)
     build = build_for(builds, variant)
     if build is None:
         raise UsageError(f"no kernel build stands for variant {variant}")
-    configured = configure(open_tree(tree), build, find_toolchain(), cache)
+    configured = configure(opened, build, find_toolchain(), cache)
     if overlay is not None:
         configured = patched(configured, overlay, cache)
     shapes = load_shapes()
