@@ -30,8 +30,8 @@ __all__ = ["LEVEL", "Blocks", "Planted", "load_blocks"]
 LEVEL = "block"
 _WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "observations", "init",
           "procedures", "shown", "numbers")
-_KEYS = ("site", "describe", "hazards", "since", "roles", "third", "pages", "inputs", "requires",
-         "needs", "code", "planted", "notes")
+_KEYS = ("site", "describe", "hazards", "rule", "since", "roles", "third", "pages", "inputs",
+         "requires", "needs", "code", "planted", "notes")
 _PLANTED = ("of", "encoding", "mistake", "commit", "breaks", "smallest", "code")
 
 
@@ -39,7 +39,7 @@ _PLANTED = ("of", "encoding", "mistake", "commit", "breaks", "smallest", "code")
 class Planted:
     """A mistake in the code of a batch: the property that it breaks, and in how small a block.
 
-    `commit` names the public fix, where the mistake was the kernel's.
+    `commit` is the one that brought the mistake into the kernel, as the `Fixes:` of its mend says.
     """
 
     transition: str
@@ -62,6 +62,7 @@ class Blocks:
     """All of specs/blocks/.
 
     hazards  transition -> the hazards of batches that it is about
+    rules    the same -> what it takes under option C
     since    transition -> the version of Linux from which on it is there
     """
 
@@ -69,6 +70,7 @@ class Blocks:
     planted: tuple[Planted, ...]
     hazards: Mapping[str, tuple[str, ...]]
     since: Mapping[str, str]
+    rules: Mapping[str, str]
     numbers: tuple[str, ...]  # views that use the number of a page
 
     def batched(self) -> tuple[Transition, ...]:
@@ -108,6 +110,7 @@ def _with_transitions(own: Path, folder: Path, spec: Spec) -> Blocks:
     planted: list[Planted] = []
     hazards: dict[str, tuple[str, ...]] = {}
     since: dict[str, str] = {}
+    rules: dict[str, str] = {}
     for path in sorted((own / "transitions").glob("*.yaml")):
         table = read_file(path, folder)
         for name in table:
@@ -120,9 +123,10 @@ def _with_transitions(own: Path, folder: Path, spec: Spec) -> Blocks:
             planted += mistakes
             if "hazards" in record:
                 hazards[name] = record.texts("hazards", "hazards")
+                rules[name] = record.text("rule", "a batch")
             if "since" in record:
                 since[name] = record.text("since", "a transition")
-    return Blocks(replace(spec, transitions=transitions), tuple(planted), hazards, since, ())
+    return Blocks(replace(spec, transitions=transitions), tuple(planted), hazards, since, rules, ())
 
 
 def _transition(name: str, record: Table, spec: Spec) -> tuple[Transition, list[Planted]]:

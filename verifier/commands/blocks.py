@@ -33,15 +33,22 @@ __all__ = ["blocks_command"]
 @click.option("--trace", "traces", is_flag=True, help="show the traces, one line a step")
 @click.option("--planted", is_flag=True,
               help="plant the mistakes of specs/blocks/, and see that each is noticed")
+@click.option("--table", is_flag=True,
+              help="option C with today's code and as mended, side by side")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 @mailing
 @click.pass_context
 def blocks_command(context: click.Context, arch: tuple[str, ...], encoding: tuple[str, ...],
                    code: tuple[str, ...], transition: tuple[str, ...], sizes: tuple[int, ...],
-                   depth: int, traces: bool, planted: bool, as_json: bool) -> int:
+                   depth: int, traces: bool, planted: bool, table: bool, as_json: bool) -> int:
     """Batches of neighbouring entries: fork, madvise, mprotect and others on several at once."""
     from verifier.blocks.read import load_blocks
-    from verifier.report.blocks import blocks_data, blocks_text, mistakes_text
+    from verifier.report.blocks import (
+        blocks_data,
+        blocks_table,
+        blocks_text,
+        mistakes_text,
+    )
 
     library = load(context)
     blocks = load_blocks(library.spec_folder, library.spec)
@@ -51,6 +58,11 @@ def blocks_command(context: click.Context, arch: tuple[str, ...], encoding: tupl
         mistakes = _mistakes(library, blocks, variants, steps)
         tell(mistakes_text(mistakes))
         return Exit.HOLDS if all(one.as_said for one in mistakes) else Exit.REFUTED
+    if table:
+        both = _theorems(library, blocks, variants[:1], (("option-c",), ("today", "option-c")), (),
+                         sizes, 0)
+        tell(blocks_table(blocks, *both))
+        return Exit.REFUTED if both[1].failures else Exit.HOLDS
     theorems = _theorems(library, blocks, variants, (encoding, code), steps, sizes, depth)
     tell(json.dumps(blocks_data(theorems), indent=1) if as_json
          else blocks_text(blocks, theorems, traces))

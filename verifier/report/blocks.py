@@ -18,7 +18,7 @@ from verifier.language.evaluate import truth_of
 from verifier.language.machine import Key
 from verifier.prove.bits_way import input_reader
 
-__all__ = ["blocks_data", "blocks_text", "mistakes_text"]
+__all__ = ["blocks_data", "blocks_table", "blocks_text", "mistakes_text"]
 
 _NAMES = "AB3"
 _HEAD = ("step", "property", "verdict", "smallest block", "trace")
@@ -119,8 +119,20 @@ def _entry(model: BlockModel, state: Mapping[Key, int | bool], process: int, num
     return f"[{int(holds('pte_write'))},{int(holds('pte_dirty'))}] {reads}{pinned}"
 
 
-def mistakes_text(mistakes: Sequence[Mistake], traces: Mapping[str, BlockModel] | None = None
-                  ) -> str:
+def blocks_table(blocks: Blocks, today: BlockTheorem, mended: BlockTheorem) -> str:
+    """Each batch: what breaks with today's code, in how small a block, and what mends it."""
+    rows = []
+    for name, rule in blocks.rules.items():
+        broken = [one for one in today.failures if one.step == name]
+        still = any(one.step == name for one in mended.failures)
+        what = ", ".join(f"{one.property} ({one.smallest})" for one in broken)
+        rows.append((name, what or "keeps all", "NOT PROVED" if still else "proved", rule))
+    head = ("step", "today breaks (smallest block)", "mended", "rule")
+    lines = chain(*columns([head, *rows], page().width, whole=(0, 2)))
+    return "\n".join([f"{today.name}, and {mended.name}", "", *lines])
+
+
+def mistakes_text(mistakes: Sequence[Mistake]) -> str:
     """What became of planted mistakes: each, and the smallest block that shows it."""
     rows = []
     for one in mistakes:

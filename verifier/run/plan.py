@@ -20,7 +20,7 @@ __all__ = [
 
 NOT_COVERED = (
     "level pud: Linux 6.12 has no anonymous pages there (mm/huge_memory.c:copy_huge_pud)",
-    "batches of entries: contiguous blocks, folio_pte_batch and what uses it",
+    "batches of entries (`pteproof blocks` asks them), and contiguous blocks",
     "interleavings of two processes inside one transition; the hardware acts within it on entries "
     "that the transition accesses",
     "GUP-fast against a transition under way",
