@@ -41,7 +41,7 @@ STRICT = ("-Wall", "-Wextra", "-Werror")
 WIDTH = 12  # of words; from 8 on an equality is looked into
 # of calls
 KINDS = ("inputs", "gate", "gate", "mux", "many", "each", "mux_each", "mux_each", "equal", "look",
-         "clauses")
+         "clauses", "rebuild")
 # A seed is not simpler where it is smaller.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 Make = Callable[[], Graph]
@@ -139,6 +139,23 @@ class Pair:
                 self.same("mux_of", self.literal() >> 1)
             case "clauses":
                 self.clauses(self.some())
+            case "rebuild":
+                self.rebuild(self.some())
+
+    def rebuild(self, asked: list[int]) -> None:
+        """The literals where inputs have other values: they say what the old ones say of these."""
+        inputs = [2 * n for n, (left, _) in enumerate(nodes(self.graphs[0])) if left < 0]
+        values = array("i", [0]) * len(self.graphs[0])
+        for x in inputs:
+            values[x >> 1] = self.literal()
+        one, two = (graph.rebuild(graph, asked, values) for graph in self.graphs)
+        assert one == two
+        held = [x for x in inputs if self.chance.random() < 0.5]
+        graph = self.graphs[1]
+        shown = graph.evaluate([values[x >> 1] for x in inputs], held)
+        assert graph.evaluate(two, held) == graph.evaluate(
+            asked, [x for x, value in zip(inputs, shown, strict=True) if value])
+        self.literals += two
 
     def clauses(self, asked: list[int]) -> None:
         """As GraphSat asks for them."""
@@ -267,7 +284,7 @@ def test_no_certificate_rests_on_the_native_core(each_core: str) -> None:
 
 METHODS = ("conj", "disj", "xor", "mux", "all", "any", "conj_each", "disj_each", "xor_each",
            "mux_each", "equal", "mux_of", "sides", "new_inputs", "contradict", "support",
-           "evaluate", "clauses")
+           "evaluate", "clauses", "rebuild")
 RIGHTLY = (TypeError, ValueError, IndexError, OverflowError, BufferError)
 
 
@@ -332,6 +349,9 @@ def test_what_is_wrong_is_said(native: Make) -> None:
         (lambda: graph.clauses([x], array("i", [0]), 0), ValueError, "one for each node"),
         (lambda: graph.clauses([graph.conj(x, x + 2)], array("i", [0] * 9), 0), ValueError,
          "has a variable"),
+        (lambda: graph.rebuild(graph, [x], array("i", [0])), ValueError, "values are an array"),
+        (lambda: graph.rebuild(graph, [x], array("i", [-1] * 9)), IndexError, "-1 is no literal"),
+        (lambda: graph.rebuild(Graph(), [], array("i", [0])), TypeError, "of another kind"),
         (lambda: graph.new_inputs(-1), ValueError, "no less than no bits"),
         (lambda: graph.new_inputs(1 << 30), OverflowError, "at most 1073741824 nodes"),
         (lambda: native(1), TypeError, "made of nothing"),  # type: ignore[call-arg]

@@ -931,11 +931,11 @@ lists_of(const List *clauses, Py_ssize_t many)
 
 /* Is this an array of a number for each node? */
 static int
-usable(const Graph *g, const Py_buffer *view)
+usable(const Graph *g, const Py_buffer *view, const char *what)
 {
 	if (view->itemsize != sizeof(int32_t) || !view->format || strcmp(view->format, "i") ||
 	    view->len / view->itemsize < g->count) {
-		PyErr_SetString(PyExc_ValueError, "variables are an array of 32-bit numbers, one for each node");
+		PyErr_Format(PyExc_ValueError, "%s are an array of 32-bit numbers, one for each node", what);
 		return 0;
 	}
 	return 1;
@@ -952,7 +952,7 @@ graph_clauses(Graph *g, PyObject *const *args, Py_ssize_t count)
 	int failed = arguments(count, 3) < 0 || read_literals(g, args[0], &todo) < 0 ||
 		(last = number(args[2], MOST_NODES, "variable")) < 0 ||
 		PyObject_GetBuffer(args[1], &view, PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE) < 0;
-	if (!failed && usable(g, &view)) {
+	if (!failed && usable(g, &view, "variables")) {
 		for (size_t i = 0; i < todo.count; i++)
 			todo.at[i] >>= 1;
 		many = clauses_of(g, &todo, view.buf, &last, &clauses);
@@ -965,6 +965,103 @@ graph_clauses(Graph *g, PyObject *const *args, Py_ssize_t count)
 	}
 	release(&todo);
 	release(&clauses);
+	return result;
+}
+
+/* ---- the literals of another graph ---- */
+
+#define UNSEEN (-1)
+#define SEEN (-2)
+
+/* Marks the nodes to do and all below them. Of a choice, its two halves are left out. */
+static int
+see(const Graph *from, List *todo, int32_t *known)
+{
+	while (todo->count) {
+		int32_t node = todo->at[--todo->count] >> 1;
+		Choice choice;
+		if (known[node] != UNSEEN)
+			continue;
+		known[node] = SEEN;
+		if (from->left[node] == INPUT)
+			continue;
+		if (mux_of(from, node, &choice)) {
+			if (push(todo, choice.c) < 0 || push(todo, choice.a) < 0 || push(todo, choice.b) < 0)
+				return -1;
+		} else if (push(todo, from->left[node]) < 0 || push(todo, from->right[node]) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* A literal of the other graph as it is known here. */
+static int32_t
+known_as(const int32_t *known, int32_t literal)
+{
+	return known[literal >> 1] ^ (literal & 1);
+}
+
+/* The node of the other graph, built here; all below it is known. */
+static int32_t
+rebuilt(Graph *g, const Graph *from, int32_t node, const int32_t *values, const int32_t *known)
+{
+	Choice choice;
+	if (from->left[node] == INPUT) {
+		if (values[node] >= 0 && values[node] < 2 * (int64_t)g->count)
+			return values[node];
+		PyErr_Format(PyExc_IndexError, "%d is no literal of this graph", (int)values[node]);
+		return FAILED;
+	}
+	if (mux_of(from, node, &choice))
+		return gate_mux(g, known_as(known, choice.c), known_as(known, choice.a), known_as(known, choice.b));
+	return gate_conj(g, known_as(known, from->left[node]), known_as(known, from->right[node]));
+}
+
+/* Builds what is marked, from below, and puts it in the place of the literals. It may be the same graph, which grows. */
+static int
+rebuild(Graph *g, const Graph *from, const int32_t *values, int32_t *known, int32_t end, List *literals)
+{
+	for (int32_t node = 1; node < end; node++)
+		if (known[node] == SEEN && (known[node] = rebuilt(g, from, node, values, known)) == FAILED)
+			return -1;
+	for (size_t i = 0; i < literals->count; i++)
+		literals->at[i] = known_as(known, literals->at[i]);
+	return 0;
+}
+
+static PyObject *
+graph_rebuild(Graph *g, PyObject *const *args, Py_ssize_t count)
+{
+	List literals = {0}, todo = {0};
+	Py_buffer view = {0};
+	PyObject *result = NULL;
+	if (arguments(count, 3) < 0)
+		return NULL;
+	if (Py_TYPE(args[0]) != Py_TYPE((PyObject *)g)) {
+		PyErr_SetString(PyExc_TypeError, "the other graph is of another kind");
+		return NULL;
+	}
+	Graph *from = (Graph *)args[0];
+	int failed = read_literals(from, args[1], &literals) < 0 ||
+		PyObject_GetBuffer(args[2], &view, PyBUF_ND | PyBUF_FORMAT) < 0 || !usable(from, &view, "values");
+	int32_t end = from->count, *known = failed ? NULL : PyMem_Malloc((size_t)end * sizeof *known);
+	if (!failed && !known)
+		PyErr_NoMemory();
+	if (known) {
+		known[0] = 0;
+		for (int32_t node = 1; node < end; node++)
+			known[node] = UNSEEN;
+		for (size_t i = 0; !failed && i < literals.count; i++)
+			failed = push(&todo, literals.at[i]) < 0;
+		if (!failed && see(from, &todo, known) == 0 && rebuild(g, from, view.buf, known, end, &literals) == 0)
+			result = list_of(literals.at, (Py_ssize_t)literals.count);
+	}
+	if (view.obj)
+		PyBuffer_Release(&view);
+	PyMem_Free(known);
+	release(&literals);
+	release(&todo);
 	return result;
 }
 
@@ -1034,6 +1131,7 @@ static PyMethodDef methods[] = {
 	METHOD(support, METH_O),
 	METHOD(evaluate, METH_FASTCALL),
 	METHOD(clauses, METH_FASTCALL),
+	METHOD(rebuild, METH_FASTCALL),
 	{NULL, NULL, 0, NULL},
 };
 

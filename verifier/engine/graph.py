@@ -357,3 +357,31 @@ class Graph:
                 c, x, y = known
                 clauses += [-c, -own, x], [-c, own, -x], [c, -own, y], [c, own, -y]
         return clauses, last
+
+    def rebuild(self, source: Graph, literals: Iterable[int], values: array[int]) -> list[int]:
+        """The literals of another graph, built here, where its inputs have other values.
+
+        values  node of the other graph -> a literal here, for the inputs among what the literals
+                depend on; IndexError where it is none
+        """
+        left, right = source._left, source._right
+        wanted, known = list(literals), {0: 0}
+        seen, todo = {0}, [literal >> 1 for literal in wanted]
+        while todo:
+            node = todo.pop()
+            if node not in seen:
+                seen.add(node)
+                if left[node] > 0:
+                    # Of a choice, what it chooses by and between: so it folds as a choice does.
+                    below = source.mux_of(node) or (left[node], right[node])
+                    todo += [literal >> 1 for literal in below]
+        for node in sorted(seen)[1:]:
+            if left[node] < 0:
+                if not 0 <= values[node] < 2 * len(self):
+                    raise IndexError(f"{values[node]} is no literal of this graph")
+                known[node] = values[node]
+                continue
+            choice = source.mux_of(node)
+            sides = [known[x >> 1] ^ (x & 1) for x in choice or (left[node], right[node])]
+            known[node] = self.mux(*sides) if choice else self.conj(*sides)
+        return [known[literal >> 1] ^ (literal & 1) for literal in wanted]

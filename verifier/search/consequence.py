@@ -25,7 +25,8 @@ from verifier.prove.obligations import Group
 from verifier.prove.results import Move
 from verifier.search.endings import BadState, Found, again, along, sound_ends, without
 from verifier.search.follow import steps_here
-from verifier.search.near import Near, Tried, enders
+from verifier.search.near import Near, Tried, ready_steps
+from verifier.search.ready_steps import ReadySteps
 from verifier.search.sequences import Labels, steps_named
 
 __all__ = ["NEAR", "Consequences", "Ending"]
@@ -75,7 +76,7 @@ class Consequences:
             way = along(self.model, self.group, bad, steps_named(self.model, labels))
             if way is not None and self._follows(bad, way[0], tried):
                 return Ending(*way, rejected=len(tried.rejected))
-        searched, near = 0, Near(self.model, self.group, bad, self._enders) if depth else None
+        searched, near = 0, Near(self.model, self.group, bad, self._ready) if depth else None
         while near is not None and searched < depth:
             for found in near.candidates(searched, tried):
                 if self._follows(bad, found[0], tried):
@@ -86,9 +87,9 @@ class Consequences:
         return Ending(searched=searched, rejected=len(tried.rejected))
 
     @cached_property
-    def _enders(self) -> frozenset[str]:
-        """The steps that may be the last one."""
-        return enders(self.model, self.group)
+    def _ready(self) -> ReadySteps:
+        """The steps that there are, built once for all bad states."""
+        return ready_steps(self.model, self.group)
 
     def again(self, move: Move, steps: Sequence[Move]) -> Found:
         """These steps from where a failing move came to, if they end so, recomputed.

@@ -10,12 +10,12 @@ translation is left over that might hurt it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from verifier.base.errors import SolverError
 from verifier.engine.answers import Sat, Unsat
-from verifier.engine.bits import FALSE, Bits, Word
+from verifier.engine.bits import Bits, Word
 from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.sat import STRONG_SAT
 from verifier.language.machine import Key
@@ -24,15 +24,15 @@ from verifier.language.values import Fresh, Value, as_word
 from verifier.model.spec import THIRD
 from verifier.model.step import Instance, instances
 from verifier.model.typed import Model
-from verifier.model.world import key_name, state_keys
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.obligations import Group
 from verifier.search.endings import BadState, Found, along, constant, ends
+from verifier.search.ready_steps import ReadySteps
 from verifier.search.rules import Rules
 from verifier.search.sequences import Labels
-from verifier.search.unrolling import Layer, Unrolling, free
+from verifier.search.unrolling import Layer, Unrolling
 
-__all__ = ["Near", "Tried", "enders"]
+__all__ = ["Near", "Tried", "ready_steps"]
 
 TRIES = 3  # rejected sequences of one failure after which the search ends
 CONFLICTS = 500  # of one question; no seconds, so that every machine gives up alike
@@ -54,43 +54,47 @@ class Tried:
         return len(self.rejected) >= TRIES
 
 
-def enders(model: Model, group: Group) -> frozenset[str]:
-    """The names of the steps that leak a store or lose content from some state."""
-    unrolled = _unrolling(model, group, instances, free)
-    inputs = graph_inputs(unrolled.graph)
-    unrolled.state = {key: inputs(key_name(key), kind) for key, kind in state_keys(model)}
-    return frozenset(step.instance.name for step in unrolled.deepen().steps if ends(model, step))
+def ready_steps(model: Model, group: Group) -> ReadySteps:
+    """All steps that what is near any bad state may be."""
+    hardware = ({f"{event}{late}" for event in model.layout.variant.hardware
+                 for late in ("", "-late")} | {"load"})
+
+    def never(name: str) -> bool:
+        """Hardware does nothing inside a step."""
+        what, _, at = name.partition("@")
+        return bool(at) and what in hardware
+
+    return ReadySteps(model, group, (i for actor in (0, 1) for i in _near(model, actor)), never)
 
 
-def _unrolling(model: Model, group: Group, chosen: Callable[[Model, int], Iterator[Instance]],
-               fresh: Callable[[Bits, int], Fresh]) -> Unrolling:
-    """An unrolling after the failing step, which is the first."""
-    return Unrolling(model, group, Rules(frozenset(), good=False),
-                     lambda graph: BitsSolver(graph, STRONG_SAT, keep=True, limit=CONFLICTS),
-                     chosen, fresh, depth=1)
+def _near(model: Model, actor: int) -> Iterator[Instance]:
+    """What a step may be: nobody new is a third process."""
+    return (i for i in instances(model, actor) if THIRD not in i.roles)
 
 
 class Near:
     """An unrolling that begins in a bad state.
 
-    enders  the names of all steps that may be the last one: the layer that is asked for has no
-            others
+    ready  the steps that there are
 
     `decided` says whether the last call of `candidates` had an answer to every question.
     """
 
-    def __init__(self, model: Model, group: Group, bad: BadState, enders: Set[str]) -> None:
+    def __init__(self, model: Model, group: Group, bad: BadState, ready: ReadySteps) -> None:
         self.model, self.group = model, group
         self.decided = True
-        self._bad, self._enders = bad, enders
+        # only these may be the last one: the layer that is asked for has no others
+        self._bad, self._enders = bad, ready.enders(model.spec.ends)
         self._another = _left_over(bad.state)
-        self._hardware = ({f"{event}{late}" for event in model.layout.variant.hardware
-                           for late in ("", "-late")} | {"load"})
         self._names: dict[str, Word] = {}
         self._layer: Layer | None = None
         # for each layer, the steps that may be a consequence and the condition that they are
         self._endings: list[list[tuple[Instance, int]]] = []
-        self._unrolled = _unrolling(model, group, self._instances, self._fresh)
+        # The failing step is the first.
+        self._unrolled = Unrolling(
+            model, group, Rules(frozenset(), good=False),
+            lambda graph: BitsSolver(graph, STRONG_SAT, keep=True, limit=CONFLICTS),
+            self._instances, self._fresh, depth=1, ready=ready)
         self._unrolled.state = constant(model, self._unrolled.graph, bad.state)
         self._names = {name: as_word(self._unrolled.graph, self._unrolled.state[name])
                        for name in ("pfn", "slot")}
@@ -165,23 +169,18 @@ class Near:
         ])
 
     def _instances(self, model: Model, actor: int) -> Iterator[Instance]:
-        """What a step may be: nobody new is a third process."""
-        return (i for i in instances(model, actor) if THIRD not in i.roles
-                and (self._another or not i.tracks_new))
+        """What a step may be here."""
+        return (i for i in _near(model, actor) if self._another or not i.tracks_new)
 
     def _fresh(self, graph: Bits, depth: int) -> Fresh:
         """The inputs of a step at a depth.
 
-        Hardware does nothing inside it. Frames and slots differ from the present ones in a few
-        bits.
+        Frames and slots differ from the present ones in a few bits.
         """
         inputs, names, ulong = graph_inputs(graph), self._names, self.model.layout.ulong
         free = {0, 1} | {bits + i for bits in _block_bits(self.model) for i in (0, 1)}
 
         def fresh(name: str, kind: int) -> Value:
-            what, _, at = name.partition("@")
-            if at and what in self._hardware:
-                return FALSE
             word = inputs(f"{depth}/{name}", kind)
             if kind == BOOL or kind != ulong or not names:
                 return word

@@ -28,6 +28,7 @@ from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group
 from verifier.prove.step_judge import StepJudge
 from verifier.search.path import prefixed, settled
+from verifier.search.ready_steps import ReadySteps
 from verifier.search.rules import Rules
 
 __all__ = ["Layer", "Unrolling", "free"]
@@ -55,6 +56,7 @@ class Unrolling:
     solver     makes a solver for the unrolling's own graph
     instances  what a step may be, by who acts
     fresh      the inputs of the step at a depth
+    ready      these steps, built once before; None: each is built where it is needed
 
     `state` is the state after the steps so far; it may be set before the first. `given` has the
     conditions that the steps so far are good, and `choices` the instances of each, by the number
@@ -66,12 +68,13 @@ class Unrolling:
         instances: Callable[[Model, int], Iterator[Instance]] = instances,
         fresh: Callable[[Bits, int], Fresh] = free,
         depth: int = 0,
+        ready: ReadySteps | None = None,
     ) -> None:
         self.model, self.group, self.rules = model, group, rules
         self.graph = Bits()
         self.solver = solver(self.graph)
         self.depth = depth
-        self._instances, self._fresh = instances, fresh
+        self._instances, self._fresh, self._ready = instances, fresh, ready
         self.choices: list[list[Instance]] = []
         self.given: list[int] = []
         self.state: dict[Key, Value] = {}
@@ -121,20 +124,27 @@ class Unrolling:
         held = self.rules.held(self._world(self.state), self.group.code)
         for actor in (0, 1):
             involved = self._involved(actor)
-            for instance in self._instances(self.model, actor):
-                if involved == FALSE or instance.name in but or (actor == 1 and not acts(instance)):
-                    continue
-                if names is not None and instance.name not in names:
-                    continue
-                self.memo.take()
-                step = run(self.model, self.graph, self.state, instance, self.group.code, fresh,
-                           self.memo)
+            chosen = [instance for instance in self._instances(self.model, actor)
+                      if involved != FALSE and instance.name not in but
+                      and (actor == 0 or acts(instance))
+                      and (names is None or instance.name in names)]
+            for step in self._steps(chosen, fresh):
                 possible = self.graph.all(involved, *step.assumed)
                 if possible == FALSE or all(step.after[k] is v for k, v in step.before.items()):
                     continue
                 layer.steps.append(step)
                 layer.bad.append(self.rules.violated(judge, step, held))
                 layer.enabled.append(self.graph.conj(possible, settled(self.graph, self.memo)))
+
+    def _steps(self, chosen: list[Instance], fresh: Fresh) -> Iterator[Step[Word, int]]:
+        """These steps from the present state, one after the other."""
+        if self._ready is not None:
+            yield from self._ready.put(self.graph, self.state, chosen, fresh)
+            return
+        for instance in chosen:
+            self.memo.take()  # from here on, what this step asks of helpers
+            yield run(self.model, self.graph, self.state, instance, self.group.code, fresh,
+                      self.memo)
 
     def close(self, layer: Layer) -> None:
         """The layer has all steps to choose among: which is taken, and whether that is a good one.
