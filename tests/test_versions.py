@@ -9,6 +9,9 @@ import pytest
 
 from verifier.base.errors import SpecError
 from verifier.kernel.tree.builds import load_builds
+from verifier.language.algebra import Integers
+from verifier.language.evaluate import evaluated
+from verifier.language.machine import Machine
 from verifier.language.read_yaml import Table, read_yaml
 from verifier.model.arch import Layout
 from verifier.model.read_arch import load_archs, load_generic
@@ -111,6 +114,48 @@ def test_in_a_segment_entry_of_s390_a_bit_says_present_in_the_newest() -> None:
     assert bits == [{"T_READ": 0, "T_WRITE": 1, "T_SOFT_DIRTY": 14},
                     {"T_PRESENT": 0, "T_READ": 14, "T_WRITE": 15, "T_SOFT_DIRTY": 1}]
     assert "thp_migration" in old.absent - new.absent
+
+
+def test_layouts_that_a_version_has_not_are_no_variants_of_it() -> None:
+    old, new = (load_archs(only="riscv", version=version)["riscv"].variants
+                for version in (WHOLE, NEWEST_READ))
+    assert new.keys() - old.keys() == {"riscv64+svrsw", "riscv64+zicfiss"}
+    assert not {variant.name for variant in load_library().variants()} & (new.keys() - old.keys())
+
+
+@pytest.mark.parametrize(("variant", "mark"), [
+    ("riscv64+svadu", False), ("riscv64+svrsw", True), ("riscv64+zicfiss", False)])
+def test_riscv_has_marks_in_bits_59_and_60_with_svrsw60t59b(variant: str, mark: bool) -> None:
+    layout = newest("riscv", variant)
+    assert apply(layout, "pte_mksoft_dirty", 0x41) == 0x41 | mark << 59
+    assert apply(layout, "pte_mkuffd_wp", 0x45) == 0x43 | mark << 60
+    assert apply(layout, "pte_swp_mksoft_dirty", 0x80) == 0x80 | mark << 3
+    assert apply(layout, "pte_swp_mkuffd_wp", 0x80) == 0x80 | mark << 4
+
+
+def test_a_shadow_stack_of_riscv_is_writable_and_nothing_else() -> None:
+    with_, without = (newest("riscv", f"riscv64+{name}") for name in ("zicfiss", "svadu"))
+    made = apply(with_, "pte_mkwrite", 0xDB, True)
+    assert made == 0xD5 and apply(with_, "pte_mkwrite", 0xDB, False) == 0xDF
+    assert apply(with_, "pte_hw_shadow_stack", made) and not apply(without, "pte_shstk", made)
+    assert apply(without, "pte_hw_reserved", made) and not apply(with_, "pte_hw_reserved", made)
+    assert apply(with_, "pte_hw_reserved", made | 8)
+    assert apply(with_, "pte_well_formed", made) and not apply(without, "pte_well_formed", made)
+
+
+def apply(layout: Layout, helper: str, *given: int) -> int:
+    """What a helper comes to on plain integers."""
+    function = layout.helper(helper)
+    names = [parameter.name for parameter in function.params]
+    found, _ = evaluated(Machine(Integers()), function, dict(zip(names, given, strict=True)))
+    assert isinstance(found, int)
+    return found
+
+
+def newest(arch: str, variant: str) -> Layout:
+    """A layout as the newest version that was read has it."""
+    found = load_archs(only=arch, version=NEWEST_READ)[arch]
+    return Layout(found, found.variants[variant], load_generic(FOLDER, NEWEST_READ))
 
 
 def test_what_is_proved_is_about_the_version_that_specs_describes() -> None:

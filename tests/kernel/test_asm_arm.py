@@ -264,3 +264,20 @@ def test_a_global_is_one_object_in_all_files_that_see_it() -> None:
     result, _ = l.call("f", [])
     assert result is not None
     assert int(l.values.as_word(result).term) == 41
+
+
+def test_the_task_that_runs_is_one_object_on_arm64() -> None:
+    """A register has its address: who adds to that stays within it, and finds what was stored."""
+    read = 'call i64 asm "mrs $0, sp_el0", "=r"()'
+    lines = (f"  %a = {read}\n  %p = inttoptr i64 %a to ptr\n  %q = getelementptr inbounds nuw i8,"
+             f" ptr %p, i64 16\n  store i64 %v, ptr %q\n  %b = {read}\n  %r = inttoptr i64 %b to"
+             " ptr\n  %s = getelementptr inbounds nuw i8, ptr %r, i64 16\n  %w = load i64, ptr %s\n"
+             "  ret i64 %w")
+    layout = 'target datalayout = "e-m:e-i8:8:32-i16:16:32-i64:64-i128:128-n32:64-S128-Fn32"\n'
+    text = f"{layout}define i64 @f(i64 %v) {{\nentry:\n{lines}\n}}\n"
+    l = Lifter(Integers(), LinkedModules((parse_module(text, "test"),), "arm64"), Nothing(),
+               KernelModels())
+    found, _ = l.call("f", [LiftedWord(64, 7, 7)])
+    assert found is not None and l.values.as_word(found).term == 7
+    assert not any(u.condition for u in (*l.undefined, *l.lost))
+    assert any("sp_el0" in note for note in l.notes)

@@ -175,7 +175,8 @@ def conform_command(
                          arch_dir=arch_dir, cache=cache,
                          progress=_progress(quiet), atomicity=atomicity,
                          others=sorted(load_functions()) if functions else ())
-        named = {layout.variant.name: layout for layout in layouts(variants, arch_dir)}
+        named = {layout.variant.name: layout
+                 for layout in layouts(variants, arch_dir, report.version)}
         of_mm = judge_of_variants(
             tree, named if functions and build is None and not report.undecided else (), helpers,
             timeout=timeout, cache=cache, progress=_progress(quiet),

@@ -73,6 +73,22 @@ def _register(given: Parameters) -> Model:
     return model
 
 
+def _object(given: Parameters) -> Model:
+    """The result is the address of an object of this name, always the same, of which nothing is
+    known.
+    """
+
+    def model(asm: Asm) -> Value | None:
+        l, key = asm.lifter, ("", f"object {given['name']}")
+        l.note(given["note"])
+        if key not in l.globals:
+            l.globals[key] = l.object(f"@{given['name']}", None)
+        (out,) = asm.outputs()
+        return asm.results({out: l.pointer(l.globals[key])})
+
+    return model
+
+
 def _load(given: Parameters) -> Model:
     """The result is what stands in memory."""
 
@@ -146,6 +162,7 @@ def _compare_exchange(asm: Asm) -> Value | None:
 OPERATIONS: Mapping[str, Operation] = {
     "nothing": Operation(_nothing, needs={"note": str}),
     "register": Operation(_register, needs={"name": str, "note": str}),
+    "object": Operation(_object, needs={"name": str, "note": str}),
     "load": Operation(_load, ("mem", "to"), needs={"size": int}),
     "store": Operation(_store, ("mem", "value"), needs={"size": int}),
     "fetch": Operation(_fetch, ("mem",), needs={"op": str}, takes={"size": int}),
