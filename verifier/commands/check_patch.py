@@ -65,7 +65,8 @@ def _filing(command: Callable[..., int]) -> Callable[..., int]:
               help="variants whose helpers are compiled: shell globs; default: those of the "
                    "architectures that are touched, and the first two for a header of all")
 @click.option("--theorem", metavar="ENCODING/CODE",
-              help="of which obligations helpers are judged by; default: page-flag/today")
+              help="whose obligations helpers are judged by, and whose code and properties "
+                   "functions of mm/; default: page-flag/today")
 @click.option("--depth", type=click.IntRange(0, 40), default=8, show_default=True,
               help="steps of the longest trace of what is broken; 0: none is looked for")
 @click.option("--b4", "for_b4", is_flag=True,
@@ -168,12 +169,14 @@ def _lifter(
     every = tuple(variant.name for variant in library.variants())
     first = library.spec.first
     match_all("variant", asked.arch, [*every, *library.archs])
+    theorem = _theorem(library, asked.theorem)
     return PatchLifter(
         tree.path, Variants(every, first.prove.variants, asked.arch),
-        PatchQuestion(theorems=(_theorem(library, asked.theorem),), depth=asked.depth),
-        tuple(dict.fromkeys((first.compared_with, *first.prove.theorems))),
+        PatchQuestion(theorems=(theorem,), depth=asked.depth),
+        tuple(dict.fromkeys((theorem, first.compared_with, *first.prove.theorems))),
         library.layout, show,
-        {p.name: p.claim for p in library.spec.properties.values()}, watch)
+        {p.name: p.claim for p in library.spec.properties.values()},
+        {t.name: t.site for t in library.spec.transitions.values()}, watch)
 
 
 def _theorem(library: Library, named: str | None) -> tuple[str, str]:

@@ -25,7 +25,8 @@ from verifier.kernel.sites.scan import Occurrence, scan_text
 from verifier.meeting.site_changes import Changes, Use, compare_uses
 from verifier.meeting.sites import LATER, OUT, Place, Site, SiteClaims, judge, status_of
 
-__all__ = ["TouchedFunction", "TouchedNames", "changed_sites", "touched_functions", "touched_names"]
+__all__ = ["TouchedFunction", "TouchedNames", "changed_sites", "comes_to", "touched_functions",
+           "touched_names"]
 
 Contents = Callable[[str], bytes | None]  # path in the tree -> its bytes, None: there is no file
 
@@ -152,6 +153,20 @@ def _is_there(before: Contents, after: Contents, place: Place) -> bool:
     file, function = place
     texts = (before(file) or b"", after(file) or b"")
     return any(function.encode() in text for text in texts)
+
+
+def comes_to(
+    contents: Callable[[str], bytes], sites: Mapping[str, str], step: str, function: str
+) -> bool:
+    """May the place of a step (of `sites`) come to a function, by the texts of the two files?
+
+    Files between the two are not followed. A step without a place may.
+    """
+    file, _, name = function.partition(":")
+    there, _, begins = sites.get(step, function).partition(":")
+    names = {name, *reaching(definitions(contents(file)), [name])}
+    return begins in names if there == file else (
+        begins in reaching(definitions(contents(there)), names))
 
 
 def changed_sites(

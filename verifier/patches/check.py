@@ -23,7 +23,7 @@ from verifier.meeting.touched import (
 )
 from verifier.patches.apply import ApplyError, Contents, apply_patch
 from verifier.patches.outcome import (
-    FunctionOutcome,
+    LiftedFunctions,
     LiftedOutcome,
     PatchOutcome,
     SeriesOutcome,
@@ -48,8 +48,8 @@ class PatchJudge(Protocol):
 
     def functions(
         self, before: Edited, after: Edited, functions: Sequence[TouchedFunction],
-    ) -> list[FunctionOutcome]:
-        """Each of these functions, compared with the codes of specs/."""
+    ) -> LiftedFunctions:
+        """Each of these functions, compared with the codes of specs/, and what it keeps."""
 
 
 def check_series(
@@ -120,10 +120,11 @@ def _judged(
                    "it" for file in names.nameless() if touched_paths([file]).get(HEADER)]
     notes = [f"{file}: it includes other files than before; functions that are not lifted were "
              "compared by their text" for file in names.including()]
+    lifted = judge.functions(state, after, functions) if functions else LiftedFunctions()
     return replace(
         outcome, notes=(*outcome.notes, *notes, *helpers.notes),
-        helpers=helpers.helpers, obligations=helpers.obligations,
-        functions=tuple(judge.functions(state, after, functions)) if functions else (),
+        helpers=helpers.helpers, obligations=(*helpers.obligations, *lifted.obligations),
+        functions=lifted.functions,
         sites=tuple(_sites(changes, sites)), incomplete=tuple(incomplete))
 
 

@@ -13,9 +13,9 @@ from verifier.kernel.tree.tree import open_tree
 from verifier.meeting.patched_helpers import PatchQuestion
 from verifier.meeting.touched import TouchedFunction
 from verifier.model.arch import Layout
-from verifier.patches.lift_functions import judge_touched, not_lifted
+from verifier.patches.lift_functions import FunctionQuestion, judge_touched, not_lifted
 from verifier.patches.lift_helpers import Show, judge_variants
-from verifier.patches.outcome import FunctionOutcome, LiftedOutcome
+from verifier.patches.outcome import LiftedFunctions, LiftedOutcome
 from verifier.patches.patch import Edited
 from verifier.patches.scope import HEADER, kind_of
 
@@ -60,10 +60,12 @@ class Variants:
 class PatchLifter:
     """Lifts helpers and functions of mm/ of a tree, before and after a patch.
 
-    codes     encodings and codes that functions are held against: today's, then the others
+    codes     encodings and codes that functions are held against: the first one's properties are
+              asked of them too
     layouts   the layout of a variant, by its name
     show      an obligation as a reader sees it
     claims    property -> what it says
+    sites     step -> its place in the kernel, as file:function
     progress  is told what is being done
     """
 
@@ -74,6 +76,7 @@ class PatchLifter:
     layouts: Callable[[str], Layout]
     show: Show
     claims: Mapping[str, str]
+    sites: Mapping[str, str]
     progress: Callable[[str], None]
 
     def helpers(self, before: Edited, after: Edited, paths: Sequence[str]) -> LiftedOutcome:
@@ -103,13 +106,15 @@ class PatchLifter:
 
     def functions(
         self, before: Edited, after: Edited, functions: Sequence[TouchedFunction],
-    ) -> list[FunctionOutcome]:
+    ) -> LiftedFunctions:
         """Held against specs/ where there is a compiler; else incomplete, by name."""
+        asked = FunctionQuestion(self.tree, self.codes, self.layouts, self.claims, self.sites,
+                                 self.progress)
         try:
-            return judge_touched(self.tree, _code(before), _code(after), functions, self.codes,
-                                 self.layouts, self.progress)
+            return judge_touched(asked, _code(before), _code(after), functions)
         except ExtractionError as error:
-            return [not_lifted(one, f"it was not lifted: {error}") for one in functions]
+            return LiftedFunctions(tuple(not_lifted(one, f"it was not lifted: {error}")
+                                         for one in functions))
 
 
 def _code(edited: Edited) -> Edited:

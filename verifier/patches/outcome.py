@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from verifier.base.exits import Exit, worst
 
-__all__ = ["BROKEN", "FunctionOutcome", "HelperOutcome", "LiftedOutcome", "ObligationOutcome",
+__all__ = ["BROKEN", "FunctionOutcome", "HelperOutcome", "LiftedFunctions",
+           "LiftedOutcome", "ObligationOutcome",
            "PatchOutcome", "SeriesOutcome", "SiteOutcome", "exit_of_series"]
 
 BROKEN = ("broken", "widened")  # words for what the patch breaks
@@ -87,7 +88,7 @@ class FunctionOutcome:
     codes  the codes of specs/ whose steps it is equal to afterwards, such as today
     steps  the transitions and events that model it
     line   where it stands afterwards; 0 where that is not known
-    shown  the values on which it differs, as lines of text
+    shown  the values on which it differs, as lines of text; of one that is equal, what was proved
     why    what changes of it, and why it is not decided where it is incomplete
     """
 
@@ -104,6 +105,17 @@ class FunctionOutcome:
     def place(self) -> str:
         """File and function, as the catalogue has them."""
         return f"{self.file}:{self.function}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedFunctions:
+    """What lifting says of the functions that a patch changes.
+
+    obligations  the properties that what a function leaves breaks, or broke before
+    """
+
+    functions: tuple[FunctionOutcome, ...] = ()
+    obligations: tuple[ObligationOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

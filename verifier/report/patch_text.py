@@ -55,7 +55,7 @@ def _patch_lines(patch: PatchOutcome, all_broken: bool, verbose: bool) -> Iterat
     if patch.word == "kept" and not (patch.functions or patch.helpers or patch.sites):
         yield wrap("no function that specs/ speaks of changes, and no use of a helper of entries")
     yield from (wrap(f"incomplete: {text}", "  ", "      ") for text in patch.incomplete)
-    yield from _obligations([o for o in patch.obligations if o.word == "fixed"], verbose)
+    yield from _fixed([o for o in patch.obligations if o.word == "fixed"], verbose)
     before = patch.before()
     if before and all_broken:
         yield "  failed before this patch as well:"
@@ -77,6 +77,19 @@ def _obligations(
             yield wrap("; ".join(text for text in (one.claim, one.note) if text), "      ")
         if one.shown:
             yield one.shown
+
+
+def _fixed(found: Sequence[ObligationOutcome], verbose: bool) -> Iterator[str]:
+    """What a patch mends: in a line for each step, where it is much and not all is told."""
+    by_step: dict[str, list[ObligationOutcome]] = {}
+    for one in found:
+        by_step.setdefault(one.id.rpartition("/")[0], []).append(one)
+    for step, those in by_step.items():
+        if verbose or len(those) == 1:
+            yield from _obligations(those, verbose)
+        else:
+            names = ", ".join(one.id.rpartition("/")[2] for one in those)
+            yield wrap(f"fixed  {step}: {names}", "  ", "      ")
 
 
 def _helpers(found: Sequence[HelperOutcome], verbose: bool) -> Iterator[str]:

@@ -99,11 +99,13 @@ class MmFunction:
     call         C: what the wrapper does with its arguments; it sets a `result` that is compared
     before       C at the level of the file: declarations that the call needs
     stubs        those that the function calls, of `calls.yaml` and its own
+    spare        names of those stubs that only another version of the function calls
     always       observations that are true whenever the function is called -> why
     never        observations that are false then -> why
     where        the part of the states that is compared
     outside      name in OUTSIDE(...) -> why nothing is compared there
     unreached    effects of the step that are not within what is compared -> why
+    also         steps that run the function on other entries, and say less -> why
     compare      visible state that is compared beside the entries, by name
     result       what the function returns, as an expression; None: it is not compared
     """
@@ -122,11 +124,13 @@ class MmFunction:
     call: str
     before: str
     stubs: tuple[Stub, ...]
+    spare: tuple[str, ...]
     always: Mapping[str, str]
     never: Mapping[str, str]
     where: tuple[Condition, ...]
     outside: Mapping[str, str]
     unreached: Mapping[str, str]
+    also: Mapping[str, str]
     compare: tuple[str, ...]
     result: Source | None
     variants: tuple[str, ...]

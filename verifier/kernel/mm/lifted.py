@@ -54,7 +54,8 @@ class LiftedFunction:
     outside    where the function's record, or the build's, says that nothing is compared
     notes      what it rests on
     walked     the functions that were lifted
-    unused     stubs that were not called: on no way, but with numbers on the one that is walked
+    unused     stubs that were not called, but for spare ones: on no way, but with numbers on the
+               one that is walked
     """
 
     entries: Mapping[str, Any]
@@ -89,7 +90,8 @@ def lift_function(
     lifter = _lifter(function, modules, library, calls, features, met, alg, free)
     values, entries, targets, out = _arguments(function, lifter, module, names, empty)
     value, state = lifter.call(wrapper_symbol(function), [*values, lifter.pointer(out)])
-    unused = tuple(stub.name for stub in function.stubs if stub.name not in met.stubs)
+    unused = tuple(stub.name for stub in function.stubs
+                   if stub.name not in met.stubs and stub.name not in function.spare)
     flags = {name: _bit(lifter, state, out, at) for at, name in enumerate(function.world.flags)}
     known = {*function.outside, *library.build.out_of_scope.values(), NO_KERNEL_ADDRESS}
     chosen = [u for u in lifter.outside if u.reason in known]

@@ -19,7 +19,8 @@ HERE = Path(__file__).parent
 SHOWN = "verifier/kernel/mm"
 _KEYS = ("function", "covers", "beside", "transition", "level", "tracks", "world", "variants",
          "vmas", "entries", "target", "truths", "words", "page", "free", "before", "call", "stubs",
-         "own", "always", "never", "where", "outside", "unreached", "compare", "result")
+         "own", "spare", "always", "never", "where", "outside", "unreached", "also", "compare",
+         "result")
 _LEVELS = ("pte", "pmd")
 
 
@@ -116,9 +117,10 @@ def _function(
         tracks == "new", vmas, _arguments(record, world, vmas, level),
         call.text,
         record.need("before", Source, "a function").text if "before" in record else "",
-        _stubs(record, calls), _reasons(record, "always"), _reasons(record, "never"),
+        _stubs(record, calls), record.texts("spare", "spare"), _reasons(record, "always"),
+        _reasons(record, "never"),
         _conditions(record, "where"), _reasons(record, "outside"), _reasons(record, "unreached"),
-        record.texts("compare", "compare"),
+        _reasons(record, "also"), record.texts("compare", "compare"),
         record.need("result", Source, "a function") if "result" in record else None,
         record.texts("variants", "variants"),
     )
@@ -126,16 +128,20 @@ def _function(
 
 def _stubs(record: Table, calls: Calls) -> tuple[Stub, ...]:
     """Stubs of calls.yaml, by name, and the function's own."""
-    named = record.get_as("stubs", Items, None)
-    found = []
-    for name, where in zip(named.texts("stubs"), named.at, strict=True) if named else ():
-        if name not in calls.stubs:
-            raise SpecError(where, f"calls.yaml has no stub {name}")
-        found.append(calls.stubs[name])
+    own: dict[str, Stub] = {}
     if "own" in record:
-        own = record.need("own", Table, "a function")
-        found += [_stub(name, own.need(name, Table, "own")) for name in own]
-    return tuple(found)
+        table = record.need("own", Table, "a function")
+        own = {name: _stub(name, table.need(name, Table, "own")) for name in table}
+    found = []
+    for key in ("stubs", "spare"):
+        named = record.get_as(key, Items, None)
+        for name, where in zip(named.texts(key), named.at, strict=True) if named else ():
+            if key == "spare" and name in own:
+                continue
+            if name not in calls.stubs:
+                raise SpecError(where, f"calls.yaml has no stub {name}")
+            found.append(calls.stubs[name])
+    return (*found, *own.values())
 
 
 def _arguments(

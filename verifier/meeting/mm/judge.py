@@ -43,7 +43,8 @@ from verifier.model.typed import Model
 from verifier.prove.obligations import Group
 from verifier.run.library import Library
 
-__all__ = ["MmComparison", "MmResult", "Sides", "functions_for", "judge_build"]
+__all__ = ["MmBuild", "MmComparison", "MmResult", "Sides", "both_sides", "entry_left",
+           "functions_for", "judge_build"]
 
 WORDS = {"proved": "equal", "refuted": "differs"}
 
@@ -110,19 +111,16 @@ def functions_for(variant: str, names: Sequence[str] = ("*",)) -> list[MmFunctio
 
 
 def judge_build(
-    configured: Configured, built: LiftedBuild, library: Library, variant: str,
-    functions: Sequence[MmFunction], against: Sequence[tuple[str, str]], *,
-    backend: str = "bits", timeout: float | None = 60, cache: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    mm: MmBuild, functions: Sequence[MmFunction], against: Sequence[tuple[str, str]], *,
+    backend: str = "bits", timeout: float | None = 60,
 ) -> list[MmResult]:
     """Each function against each (encoding, code). What cannot be compiled or lifted is incomplete,
     with the reason.
     """
     _, calls = load_calls()
-    files = _Files(configured, cache, progress)
     return [
-        _judged(function, files, built, library, calls,
-                Group(variant, function.level, encoding, code), make_backend(backend, timeout))
+        _judged(function, mm, calls, Group(mm.variant, function.level, encoding, code),
+                make_backend(backend, timeout))
         for file in dict.fromkeys(f.file for f in functions)
         for function in functions if function.file == file
         for encoding, code in against
@@ -130,10 +128,17 @@ def judge_build(
 
 
 @dataclass(frozen=True, slots=True)
-class _Files:
-    """Files of mm/ with the wrappers of all their functions, each compiled once."""
+class MmBuild:
+    """A configured tree, for the functions of its mm/ on one variant.
 
+    built  the kernel's helpers, lifted
+    kept   files of mm/ with the wrappers of all their functions, each compiled once
+    """
+
+    variant: str
     configured: Configured
+    built: LiftedBuild
+    library: Library
     cache: Path | None
     progress: Callable[[str], None]
     kept: dict[str, CompiledFile] = field(default_factory=dict)
@@ -156,17 +161,16 @@ class _Files:
 
 
 def _judged(
-    function: MmFunction, files: _Files, built: LiftedBuild, library: Library, calls: Calls,
-    group: Group, backend: Backend,
+    function: MmFunction, mm: MmBuild, calls: Calls, group: Group, backend: Backend,
 ) -> MmResult:
     start = time.perf_counter()
     verdict: Verdict[MmComparison]
     try:
-        modules = files.of(function)
+        modules = mm.of(function)
     except (NotModelled, ExtractionError) as error:
         verdict = ClaimUnknown(str(error).splitlines()[0])
     else:
-        ask = partial(_question, function, modules, built, library, calls, group)
+        ask = partial(_question, function, modules, mm, calls, group)
         verdict = decide(backend, ask, [f"entry.{letter}" for letter in "AB"])
     notes: tuple[str, ...] = ()
     if isinstance(verdict, ClaimHolds):
@@ -176,16 +180,13 @@ def _judged(
 
 
 def _question(
-    function: MmFunction, modules: Sequence[Module], built: LiftedBuild, library: Library,
-    calls: Calls, group: Group, setting: Setting,
+    function: MmFunction, modules: Sequence[Module], mm: MmBuild, calls: Calls, group: Group,
+    setting: Setting,
 ) -> ClaimQuestion[MmComparison]:
     """That both sides are equal, over an algebra."""
     alg = setting.alg
-    model = library.model(group.variant, group.encoding, group.level)
-    transition = model.spec.transitions[function.transition]
-    spec = spec_side(function, model, group, setting)
-    lifted = lift_function(function, modules, built, calls, model.layout.variant.features,
-                           process_names(transition), _empty(model), alg, setting.free)
+    model = mm.library.model(group.variant, group.encoding, group.level)
+    spec, lifted = both_sides(function, modules, mm, calls, group, setting)
     sides = _entries(lifted, spec, model, alg)
     sides |= {name: Sides(lifted.flags[name], said, True) for name, said in spec.flags.items()}
     if function.result is not None:
@@ -201,6 +202,18 @@ def _question(
                      lifted.unused,
                      tuple(name for name in function.covers if name not in lifted.walked)),
     )
+
+
+def both_sides(
+    function: MmFunction, modules: Sequence[Module], mm: MmBuild, calls: Calls, group: Group,
+    setting: Setting,
+) -> tuple[SpecSide, LiftedFunction]:
+    """What specs/ says of a function, and what it comes to, of the same inputs."""
+    model = mm.library.model(group.variant, group.encoding, group.level)
+    transition = model.spec.transitions[function.transition]
+    return spec_side(function, model, group, setting), lift_function(
+        function, modules, mm.built, calls, model.layout.variant.features,
+        process_names(transition), _empty(model), setting.alg, setting.free)
 
 
 def _notes(lifted: LiftedFunction, alg: Algebra[Any, Any]) -> tuple[str, ...]:
@@ -224,13 +237,21 @@ def _entries(
     width, none = model.layout.width, alg.word(_empty(model), model.layout.width)
     for role, entry in lifted.entries.items():
         if role in lifted.targets:
-            there = lifted.targets[role]
-            away = alg.neg(alg.eq(there, none, width))
-            once = alg.any(alg.neg(away), alg.eq(entry, none, width))
+            stays = alg.eq(lifted.targets[role], none, width)
+            once = alg.any(stays, alg.eq(entry, none, width))
             sides[f"{role}'s entry is at one place"] = Sides(once, alg.truth(True), True)
-            entry = alg.ite(away, there, entry, width)
-        sides[f"entry of {role}"] = Sides(entry, spec.entries[role], False)
+        sides[f"entry of {role}"] = Sides(entry_left(lifted, role, model, alg), spec.entries[role],
+                                          False)
     return sides
+
+
+def entry_left(lifted: LiftedFunction, role: str, model: Model, alg: Algebra[Any, Any]) -> Any:
+    """The entry of a role at the end, where it is then."""
+    entry, width = lifted.entries[role], model.layout.width
+    if role not in lifted.targets:
+        return entry
+    there = lifted.targets[role]
+    return alg.ite(alg.eq(there, alg.word(_empty(model), width), width), entry, there, width)
 
 
 def _not_beside_the_point(

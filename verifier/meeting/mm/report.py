@@ -10,9 +10,10 @@ from typing import Any
 from verifier.kernel.conform.decide import ClaimFails
 from verifier.kernel.conform.fields import entry_text
 from verifier.meeting.mm.judge import MmResult, Sides, differing
+from verifier.meeting.mm.properties import Left
 from verifier.model.arch import Layout
 
-__all__ = ["function_cases", "function_lines", "function_rows"]
+__all__ = ["function_cases", "function_lines", "function_rows", "left_lines"]
 
 
 def function_lines(
@@ -57,6 +58,15 @@ def _rests_on(result: MmResult) -> list[str]:
     world += [f"{name}: {why}" for name, why in (*f.always.items(), *f.never.items(),
                                                 *f.outside.items())]
     return [*result.notes, *world]
+
+
+def left_lines(found: ClaimFails[Left], layout: Layout | None) -> list[str]:
+    """The values for which a property fails, and what the function leaves then."""
+    rows = [f"    {name} = {_shown(name, value, layout)}"
+            for name, value in found.values.items() if value]
+    return rows + [f"    entry of {role}: {entry_text(int(before), layout)}, then "
+                   f"{entry_text(int(after), layout)}"
+                   for role, (before, after) in found.shown.entries.items()]
 
 
 def _shown(name: str, value: int, layout: Layout | None) -> str:

@@ -18,10 +18,10 @@ from verifier.kernel.tree.overlay import Overlay
 from verifier.kernel.tree.shapes import load_shapes
 from verifier.kernel.tree.toolchain import find_toolchain
 from verifier.kernel.tree.tree import open_tree
-from verifier.meeting.mm.judge import MmResult, functions_for, judge_build
+from verifier.meeting.mm.judge import MmBuild, MmResult, functions_for, judge_build
 from verifier.run.library import load_library
 
-__all__ = ["judge_functions", "judge_of_variants", "verdict_words"]
+__all__ = ["judge_functions", "judge_of_variants", "open_build", "verdict_words"]
 
 
 def judge_functions(
@@ -43,9 +43,20 @@ def judge_functions(
     functions = functions_for(variant, names)
     if not functions:
         return ()
+    mm = open_build(tree, variant, overlay=overlay, cache=cache, progress=progress)
+    return tuple(judge_build(mm, functions, against or (mm.library.spec.first.compared_with,),
+                             backend=backend, timeout=timeout))
+
+
+def open_build(
+    tree: Path, variant: str, *, overlay: Overlay | None = None, cache: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> MmBuild:
+    """A tree for the functions of its mm/ on a variant, under an overlay that is there as long as
+    it is used. UsageError and ExtractionError as above.
+    """
     opened = open_tree(tree)
-    builds = load_builds(version=opened.version)
-    build = build_for(builds, variant)
+    build = build_for(load_builds(version=opened.version), variant)
     if build is None:
         raise UsageError(f"no kernel build stands for variant {variant}")
     configured = configure(opened, build, find_toolchain(), cache)
@@ -53,10 +64,7 @@ def judge_functions(
         configured = patched(configured, overlay, cache)
     shapes = load_shapes()
     built = LiftedBuild(compile_build(configured, shapes, cache), shapes)
-    library = load_library()
-    return tuple(judge_build(configured, built, library, variant, functions,
-                             against or (library.spec.first.compared_with,),
-                             backend=backend, timeout=timeout, cache=cache, progress=progress))
+    return MmBuild(variant, configured, built, load_library(), cache, progress)
 
 
 def judge_of_variants(

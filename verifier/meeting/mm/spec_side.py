@@ -22,7 +22,7 @@ from verifier.language.values import Value
 from verifier.model import sections as may
 from verifier.model.scope import TRACKS, ModelScope
 from verifier.model.spec import Transition
-from verifier.model.step import PROCESSES, Instance, arguments, invariants, level_of, run
+from verifier.model.step import PROCESSES, Instance, Step, arguments, invariants, level_of, run
 from verifier.model.typed import Model
 from verifier.model.world import World, symbolic_state
 from verifier.prove.obligations import Group
@@ -40,6 +40,7 @@ class SpecSide:
     flags    visible state -> its truth after the step; what the encoding has not got is not here
     result   what the function returns, where the record says so. It then changes nothing
     effects  name of an effect that the step is there for -> where it shows
+    step     the step itself, and who judges it
     """
 
     given: Mapping[str, Any]
@@ -47,6 +48,8 @@ class SpecSide:
     flags: Mapping[str, Any]
     result: Any
     effects: Mapping[str, Any]
+    step: Step[Any, Any]
+    judge: StepJudge[Any, Any]
 
 
 def process_names(transition: Transition) -> dict[str, str]:
@@ -116,7 +119,7 @@ def spec_side(
         {role: after["entry", number] for number, role in enumerate(transition.roles)},
         {name: after[name] for name in function.compare if name in after},
         None if function.result is None else _result(function, model, transition, before, args),
-        dict(judge.effects(step)) if function.result is None else {},
+        dict(judge.effects(step)) if function.result is None else {}, step, judge,
     )
 
 
