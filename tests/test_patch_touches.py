@@ -17,7 +17,7 @@ from verifier.kernel.sites.definitions import (
     same_code,
 )
 from verifier.meeting.sites import SiteClaims, load_claims
-from verifier.meeting.touched import touched_functions, touched_names
+from verifier.meeting.touched import comes_to, touched_functions, touched_names
 from verifier.patches.scope import BUILD, HEADER, SOURCE, kind_of
 from verifier.run.library import Library
 
@@ -190,3 +190,15 @@ def test_the_kinds_cover_what_sites_reads(claims: SiteClaims, tmp_path: Path) ->
     for path in ("mm/a/b.c", "fs/proc/x.h", "kernel/a/b.c", "arch/x/mm/a/b.c", "include/linux/a.h",
                  "include/asm-generic/a.h"):
         assert claims.wanted.covers(path) and kind_of(path) is not None
+
+
+def test_a_step_of_another_place_comes_to_a_function_by_texts() -> None:
+    texts = {
+        "mm/a.c": b"static int f(void)\n{\n\treturn 1;\n}\nint g(void)\n{\n\treturn f();\n}\n",
+        "mm/b.c": b"int h(void)\n{\n\treturn g();\n}\nint k(void)\n{\n\treturn 2; /* g() */\n}\n",
+    }
+    sites = {"f": "mm/a.c:f", "g": "mm/a.c:g", "h": "mm/b.c:h", "k": "mm/b.c:k"}
+    found = {step: comes_to(texts.__getitem__, sites, step, "mm/a.c:f") for step in sites}
+    assert found == {"f": True, "g": True, "h": True, "k": False}
+    assert not comes_to(texts.__getitem__, sites, "f", "mm/a.c:g")  # f comes to no g
+    assert comes_to(texts.__getitem__, {}, "an event", "mm/a.c:f")

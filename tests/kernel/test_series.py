@@ -43,12 +43,15 @@ CASES = [(name, variant) for name in PATCHES for variant in ("x86_64", "arm64-4k
 def edited(last: str, wrong: bool = False) -> dict[str, bytes | None]:
     """The files as the series has them up to a patch, or up to the wrong one in its place."""
     state: dict[str, bytes | None] = {}
+
+    def contents(name: str) -> bytes | None:
+        return state[name] if name in state else read_in_tree(Path(str(TREE)), name)
+
     for path in sorted(SERIES.glob("*.patch")):
         if wrong and path.stem == last:
             path = SERIES / "wrong" / path.name
         for patch in read_series([str(path)], Path.cwd).patches:
-            state |= apply_patch(patch, lambda name: state[name] if name in state
-                                 else read_in_tree(Path(str(TREE)), name)).edited
+            state.update(apply_patch(patch, contents).edited)
         if path.stem == last:
             return state
     raise AssertionError(last)

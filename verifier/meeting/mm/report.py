@@ -64,9 +64,10 @@ def left_lines(found: ClaimFails[Left], layout: Layout | None) -> list[str]:
     """The values for which a property fails, and what the function leaves then."""
     rows = [f"    {name} = {_shown(name, value, layout)}"
             for name, value in found.values.items() if value]
-    return rows + [f"    entry of {role}: {entry_text(int(before), layout)}, then "
-                   f"{entry_text(int(after), layout)}"
-                   for role, (before, after) in found.shown.entries.items()]
+    for role, (before, after) in found.shown.entries.items():
+        rows += [f"    entry of {role} before: {entry_text(int(before), layout)}",
+                 f"    entry of {role} after: {entry_text(int(after), layout)}"]
+    return rows
 
 
 def _shown(name: str, value: int, layout: Layout | None) -> str:
