@@ -35,6 +35,7 @@ _COMMANDS = {
     "check-patch": ("verifier.commands.check_patch", "check_patch_command"),
     "sites": ("verifier.commands.sites", "sites_command"),
     "blocks": ("verifier.commands.blocks", "blocks_command"),
+    "races": ("verifier.commands.races", "races_command"),
 }
 _COMPLETION = "_PTEPROOF_COMPLETE"  # set by a shell that completes words: click's own matter
 

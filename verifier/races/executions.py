@@ -35,13 +35,30 @@ def candidates(
             for thread in range(len(litmus.threads))]
     initial = [MemoryEvent(-1, "W", "init", location, value)
                for location, value in litmus.initial.items()]
-    for together in product(*some):
+    for together in _fitting(initial, some):
         registers = dict(enumerate(run.registers for run in together))
         yield from _of_runs(
             litmus, Scene(initial, together),
             lambda memory, registers=registers: (  # type: ignore[misc]
                 holds(wanted, registers, memory) is expected
                 and (litmus.filters is None or holds(litmus.filters, registers, memory) is True)))
+
+
+def _fitting(
+    initial: Sequence[MemoryEvent], some: Sequence[Sequence[Walked]],
+) -> Iterator[tuple[Walked, ...]]:
+    """A run of each thread, where every value that one reads is written by some."""
+    accesses = [[(run, _accesses(run.events, "R"), _accesses(run.events, "W")) for run in runs]
+                for runs in some]
+    start = _accesses(initial, "W")
+    for together in product(*accesses):
+        written = start.union(*(writes for _, _, writes in together))
+        if all(reads <= written for _, reads, _ in together):
+            yield tuple(run for run, _, _ in together)
+
+
+def _accesses(events: Sequence[MemoryEvent], kind: str) -> frozenset[tuple[str, Value]]:
+    return frozenset((event.location, event.value) for event in events if event.kind == kind)
 
 
 def _of_runs(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 __all__ = ["FENCES", "LOADS", "STORES", "Atomic", "atomic"]
@@ -56,6 +57,7 @@ _ADD = re.compile(r"atomic_(fetch_)?(add|sub|inc|dec)(_return|_and_test)?"
 _XCHG = re.compile(r"(?:atomic_)?(xchg|cmpxchg)(_relaxed|_acquire|_release)?")
 
 
+@cache
 def atomic(name: str) -> Atomic | None:
     """The operation of this name, or None.
 

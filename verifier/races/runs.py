@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
@@ -37,10 +38,20 @@ _BINARY: Mapping[str, Callable[[int, int], int]] = MappingProxyType({
 
 _Tainted = tuple[Value, frozenset[int]]  # a value, and the reads that it depends on
 _NONE: frozenset[int] = frozenset()
-Sites: TypeAlias = frozenset[tuple[int, int]]  # writes, each by its thread and its number there
+Sites: TypeAlias = frozenset[tuple[int, int]]  # writes, each by its thread and its statement
 _NO_SITES: Sites = frozenset()
 Given: TypeAlias = tuple[Value, Sites]  # a value, and the writes that it comes from
-Domain: TypeAlias = Mapping[str, Sequence[Given]]
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What reads may give: of each location its first value, all values, and which threads write
+    it.
+    """
+
+    first: Mapping[str, Value]
+    values: Mapping[str, Sequence[Given]]
+    writers: Mapping[str, frozenset[int]]
 
 
 class _Choices:
@@ -79,6 +90,8 @@ class _Walk:
         self.run = Walked()
         self.taint: dict[str, frozenset[int]] = {}
         self.control = _NONE
+        self.own: dict[str, Given] = {}  # what this run put there last
+        self.statement = 0  # which one is executed: none is executed twice
         self.sites: dict[int, Sites] = {}  # of each read, where its value comes from
         self.written: list[tuple[str, Given]] = []
 
@@ -106,12 +119,17 @@ class _Walk:
         self, pointer: _Tainted, tag: str, only: Value | None = None, atomic: bool = False,
     ) -> _Tainted:
         location = self._located(pointer)
-        value, sites = (self.choices.choose(self.domain[location]) if only is None
-                        else (only, _NO_SITES))
+        value, sites = (only, _NO_SITES) if only is not None else self.read(location)
         place = self._event(MemoryEvent(self.thread, "R", tag, location, value, atomic))
         self.sites[place] = sites
         self.run.addr |= {(read, place) for read in pointer[1]}
         return value, frozenset((place,))
+
+    def read(self, location: str) -> Given:
+        """What is read: a location that no other thread writes has what this one put there."""
+        if self.domain.writers[location] <= {self.thread}:
+            return self.own.get(location) or (self.domain.first[location], _NO_SITES)
+        return self.choices.choose(self.domain.values[location])
 
     def store(
         self, pointer: _Tainted, tag: str, value: _Tainted, own: frozenset[int] = _NONE,
@@ -124,9 +142,10 @@ class _Walk:
         self.run.addr |= {(read, place) for read in pointer[1]}
         self.run.data |= {(read, place) for read in value[1]}
         before = _NO_SITES.union(*(self.sites[read] for read in value[1] | own))
-        site = (self.thread, place)
+        site = (self.thread, self.statement)
+        self.own[location] = value[0], before | {site}
         if site not in before:
-            self.written.append((location, (value[0], before | {site})))
+            self.written.append((location, self.own[location]))
         return place
 
     # expressions
@@ -138,7 +157,7 @@ class _Walk:
             case Identifier(name):
                 if name in self.run.registers:
                     return self.run.registers[name], self.taint[name]
-                if name in self.domain:
+                if name in self.domain.first:
                     return name, _NONE
                 return 0, _NONE  # a register before anything is put into it
             case Follow(pointer):
@@ -265,6 +284,7 @@ class _Walk:
 
     def walk(self, body: Sequence[Statement]) -> None:
         for statement in body:
+            self.statement = id(statement)
             match statement:
                 case Evaluated(Invoke(name, arguments)):
                     self.call(name, arguments)
@@ -306,19 +326,27 @@ def domains(litmus: Litmus) -> Domain:
     """The values that each location may have.
 
     A value comes from a chain of writes in which each write stands once: no execution of any of
-    the models has a value that depends on itself. So counters have no more values than their
-    operations can give.
+    the models has a value that depends on itself. So a write is passed over where its value comes
+    from itself in every way, and there are no more rounds than writes.
     """
-    found: dict[str, dict[Given, None]] = {
-        location: {(value, _NO_SITES): None} for location, value in litmus.initial.items()}
-    grown = True
-    while grown:
-        grown = False
-        fixed = {location: tuple(values) for location, values in found.items()}
+    first = litmus.initial
+    found: dict[str, dict[Value, Sites]] = {x: {value: _NO_SITES} for x, value in first.items()}
+    writers: dict[str, frozenset[int]] = dict.fromkeys(first, frozenset())
+    grown, rounds, writes = True, 0, 0
+    while grown and rounds <= writes:
+        grown, rounds, writes = False, rounds + 1, 0
+        fixed = Domain(first, {x: tuple(values.items()) for x, values in found.items()},
+                       dict(writers))
         for thread in range(len(litmus.threads)):
+            most = 0
             for walk in _walks(litmus, thread, fixed):
-                for location, given in walk.written:
-                    grown |= given not in found[location]
-                    found[location].setdefault(given)
-    return {location: tuple((value, _NO_SITES) for value in dict.fromkeys(v for v, _ in values))
-            for location, values in found.items()}
+                most = max(most, sum(event.kind == "W" for event in walk.run.events))
+                for location, (value, sites) in walk.written:
+                    old = found[location].get(value)
+                    new = sites if old is None else old & sites
+                    if new != old or thread not in writers[location]:
+                        found[location][value], grown = new, True
+                        writers[location] |= {thread}
+            writes += most
+    return Domain(first, {x: tuple((value, _NO_SITES) for value in values)
+                          for x, values in found.items()}, writers)
