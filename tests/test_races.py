@@ -61,7 +61,8 @@ def test_verdicts_and_what_herd7_said(race: str) -> None:
     for one in found:
         if one.label in answers:
             digest, said = answers[one.label]
-            assert hashlib.sha256(one.text.encode()).hexdigest()[:16] == digest, (
+            text = " ".join(one.text.split())
+            assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest, (
                 f"herd7's answer on {one.label} is of another text")
             assert one.bad["LKMM"] == (said == "yes"), one.label
 
