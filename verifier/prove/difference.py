@@ -161,26 +161,27 @@ class Differences:
         def mine(name: str, prop: str) -> bool:
             return name == transition and wanted(prop)
 
-        for side in (self.old, self.new):
-            side.asked = {q.property.name: q for q in side.builder.questions(mine)}
-            side.lucks = {}
-        alike = {q.property.name: q for q in self.alike.questions(mine)}
-        for prop in dict.fromkeys((*self.old.asked, *self.new.asked)):
-            old, new = self.old.asked.get(prop), self.new.asked.get(prop)
-            if old is None or new is None:
-                question = new or old
-                assert question is not None
-                yield Difference(question.id, transition, prop, "gone" if new is None else "added")
-            elif _formulas(alike[prop]) == _formulas(new):
-                yield Difference(new.id, transition, prop, "same")
+        alike, new = ({q.property.name: q for q in one.questions(mine)}
+                      for one in (self.alike, self.new.builder))
+        unlike = {prop for prop in {**alike, **new} if prop not in alike or prop not in new
+                  or _formulas(alike[prop]) != _formulas(new[prop])}
+        old = ({q.property.name: q for q in self.old.builder.questions(
+            lambda name, prop: mine(name, prop) and prop in unlike)} if unlike else {})
+        self.old.asked, self.new.asked, self.old.lucks, self.new.lucks = old, new, {}, {}
+        for prop in {**alike, **new}:
+            if prop not in alike or prop not in new:
+                question = new.get(prop) or alike[prop]
+                word = "gone" if prop not in new else "added"
+                yield Difference(question.id, transition, prop, word)
+            elif prop in unlike:
+                yield self._judge(old[prop], new[prop])
             else:
-                yield self._judge(old, new)
+                yield Difference(new[prop].id, transition, prop, "same")
         yield from self._effects(mine)
 
     def _effects(self, mine: Callable[[str, str], bool]) -> Iterator[Difference]:
         """What the step is there for: does some state still lead there?"""
-        provers = [self._prover(model) for model in (self.pair.old, self.pair.new)]
-        aims = [{a.id: a for a in prover.builder.aims(mine)} for prover in provers]
+        aims = [{a.id: a for a in one.aims(mine)} for one in (self.alike, self.new.builder)]
         for identity in dict.fromkeys((*aims[0], *aims[1])):
             was, now = (one.get(identity) for one in aims)
             aim = now or was
@@ -190,8 +191,9 @@ class Differences:
             elif _aimed(was) == _aimed(now):
                 word = "same"
             else:
-                word = _effect_word(*(isinstance(prover.decide_aim(one), Proved)
-                                      for prover, one in zip(provers, (was, now), strict=True)))
+                word = _effect_word(*(
+                    isinstance(self._prover(model).decide_aim(one), Proved)
+                    for model, one in ((self.pair.old, was), (self.pair.new, now))))
             yield Difference(identity, aim.transition, aim.property.name, word)
 
     def _judge(self, old: Question[Word, int], new: Question[Word, int]) -> Difference:
@@ -213,7 +215,11 @@ class Differences:
 
     def mends(self, transition: str, prop: str) -> Mapping[str, int | bool] | None:
         """A state in which the old breaks it and the new keeps it; of the last transition of `of`.
+
+        None, too, where both ask the same.
         """
+        if prop not in self.old.asked:
+            return None
         old, new = self.old.asked[prop], self.new.asked[prop]
         labels = (label for label in old.given if label in new.given)
         found = (self._beyond(self.new, self.old, new, old, label, True) for label in labels)
