@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,7 +20,7 @@ import pytest
 
 from kernel.test_tree import fake_tree
 from verifier.base.errors import ExtractionError, UsageError
-from verifier.kernel.tree import compiler, jail
+from verifier.kernel.tree import compiler, jail, overlay
 from verifier.kernel.tree.build_store import Origin, entry
 from verifier.kernel.tree.builds import load_builds
 from verifier.kernel.tree.compile import assemble_file, compile_file
@@ -325,6 +327,23 @@ def test_an_entry_of_the_tree_stands_for_the_patched_where_it_read_nothing_edite
     assert kept({"arch/x86/a.h": b""}) == ["made"]  # it may be found in the place of a.h
     (configured.folder / "new.h").write_text("generated")
     assert kept({"include/linux/new.h": b"", "lib/new.c": b""}) == ["made"]
+
+
+def test_what_a_killed_run_leaves_the_next_one_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(overlay, "_YOUNG", -1)
+    (tmp_path / "tree").mkdir()
+    killed = ("import os, sys; from pathlib import Path\n"
+              "from verifier.kernel.tree.overlay import overlay_of\n"
+              "with overlay_of(Path(sys.argv[1]), {'a.h': b''}):\n    os.kill(os.getpid(), 9)\n")
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path / "tree")], check=False,
+                   env={**os.environ, "TMPDIR": str(tmp_path)})
+    (left,) = tmp_path.glob("pteproof-patch-*")
+    with overlay_of(tmp_path / "tree", {}) as one, overlay_of(tmp_path / "tree", {}):
+        assert not left.exists() and one.folder.exists()  # who lives is left alone
+
 
 
 def test_nothing_of_a_patch_is_left(configured: Configured, tmp_path: Path) -> None:

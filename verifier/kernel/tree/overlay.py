@@ -12,11 +12,15 @@ above.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
+import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +32,9 @@ from verifier.base.errors import ExtractionError, UsageError
 __all__ = ["GONE", "Edited", "Overlay", "affected", "overlay_of"]
 
 Edited: TypeAlias = Mapping[str, bytes | None]  # path in the tree -> its new content; None: removed
+_SCRATCH = "pteproof-patch-"
+_LOCK = "lock"  # of a scratch folder: held as long as its run lives
+_YOUNG = 60  # seconds in which a run has made its folder and locked it
 GONE = "not there"  # in the place of the digest of a file that is not there
 _PLAIN = re.compile(r"[A-Za-z0-9_.,+=@~%/-]+")  # no name of the kernel's has anything else
 
@@ -116,12 +123,18 @@ class Overlay:
 def overlay_of(tree: Path, edited: Edited) -> Iterator[Overlay]:
     """The overlay of these edits of a tree, in a scratch folder that is removed at the end.
 
+    A run that is killed leaves its folder; the next one removes it.
+
     UsageError for a name that is no path of a file in the tree.
     """
     root = Path(os.path.realpath(tree))
     for name in edited:
         _check_name(root, name)
-    with tempfile.TemporaryDirectory(prefix="pteproof-patch-") as scratch:
+    _remove_left()
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as scratch, open(
+        Path(scratch) / _LOCK, "w", encoding="utf-8"
+    ) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         folder = Path(os.path.realpath(scratch))
         digests: dict[str, str] = {}
         (folder / "files").mkdir()
@@ -132,6 +145,21 @@ def overlay_of(tree: Path, edited: Edited) -> Iterator[Overlay]:
                 _write(folder / "files" / name, name, content)
         added = frozenset(name for name in edited if not os.path.lexists(root / name))
         yield Overlay(root, folder, digests, added)
+
+
+def _remove_left() -> None:
+    """Removes scratch folders of this user whose run lives no more: nobody holds their locks."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+        try:
+            found = folder.lstat()
+            if (not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid()
+                    or time.time() - found.st_mtime < _YOUNG):
+                continue
+            with open(folder / _LOCK, encoding="utf-8") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # somebody lives there, or it is gone
 
 
 def _check_name(root: Path, name: str) -> None:
