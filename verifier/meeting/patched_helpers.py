@@ -9,6 +9,7 @@ and nothing of the patch is run but its helpers, in a jail, to replay what was f
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,15 +56,22 @@ class PatchQuestion:
     theorems   which pairs of encoding and code are judged; none: `compared_with` of
                specs/first.yaml, what Linux has now
     levels     globs of levels; none: all
+    steps      transitions and events that are judged; none: all
     depth      steps of the longest trace; 0: none is looked for
-    seconds    of the search for traces, for each variant
+    seconds    of processor time for the search for traces, for each variant
+    few        of each property, so many failures get a trace and a replay
+    enough     seconds of processor time after which nothing more is compared, once something is
+               broken
     """
 
     variants: tuple[str, ...] = ("*",)
     theorems: tuple[tuple[str, str], ...] = ()
     levels: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     depth: int = 8
     seconds: float = 20.0
+    few: int = 3
+    enough: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,32 @@ class PatchedVariant:
         )
 
 
+@dataclass(slots=True)
+class _Told:
+    """What was found so far, of all variants: enough is known where something is broken and time is
+    up. A patch to a helper that every step calls breaks hundreds of obligations of each variant.
+
+    Time is the processor's: as much is told where the machine is busy.
+    """
+
+    until: float
+    few: int
+    broken: bool = False
+    to_search: float = 0  # seconds that are left for traces
+    _of_property: Counter[str] = field(default_factory=Counter)
+
+    def enough(self) -> bool:
+        return self.broken and time.process_time() > self.until
+
+    def in_full(self, one: Difference) -> bool:
+        """Does this failure get a trace and a replay? The first few of a property do."""
+        self.broken |= one.worse()
+        if not one.worse() or one.move is None:
+            return False
+        self._of_property[one.property] += 1
+        return self._of_property[one.property] <= self.few
+
+
 @dataclass(frozen=True, slots=True)
 class _Patch:
     """The edits of a tree, and those before them, if there are some."""
@@ -113,6 +147,7 @@ class _Patch:
     overlay: Overlay
     earlier: Overlay | None
     cache: Path | None
+    told: _Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +183,8 @@ def judge_helpers(
     may_change = readers(opened, names, {*edited, *before}, cache).builds()
     found: list[PatchedVariant] = []
     with overlay_of(opened.path, edited) as overlay, overlay_of(opened.path, before) as earlier:
-        patch = _Patch(opened, overlay, earlier if before else None, cache)
+        told = _Told(time.process_time() + asked.enough, asked.few)
+        patch = _Patch(opened, overlay, earlier if before else None, cache, told)
         for name in (name for name in by_build if name in may_change):
             progress(f"building {name}, before and after")
             found += _judged(patch, builds[name], by_build[name], asked, progress)
@@ -230,17 +266,28 @@ def _with_differences(
     for library, helpers in ((old, libraries.old), (new, libraries.new)):
         library.substitute = KernelHelpers({found.variant: helpers}, version, level_names())
     everything: list[Difference] = []
-    left = time.monotonic() + asked.seconds
-    for pair in _pairs(old, new, found.variant, asked):
-        progress(f"comparing {pair.group}")
-        steps = helpers_called(pair.new, pair.group).by(changed)
-        everything += _differences(pair, steps, new, asked, left)
+    full, without, patch.told.to_search = set[str](), list[str](), asked.seconds
+    for group in _groups(new, found.variant, asked):
+        if patch.told.enough():
+            without.append(f"{group.level} (every step)")
+            continue
+        progress(f"comparing {group}")
+        pair = _pair(old, new, group)
+        steps = [step for step in helpers_called(pair.new, group).by(changed)
+                 if not asked.steps or step in asked.steps]
+        differences = Differences(pair) if steps else None
+        while steps and differences is not None and not patch.told.enough():
+            everything += _of_step(differences, steps.pop(0), new, asked, patch.told, full)
+        without += [f"{group.level} ({len(steps)} steps)"] if steps else []
     told = tuple(one for one in everything if one.word not in _SAME)
     unknown = (f"{one.id}: {one.note}" for one in told if one.word == "unknown")
     progress(f"replaying what is broken of {found.variant}")
-    replays = _replays(new, patch, told)
+    replays = _replays(new, patch, [one for one in told if one.id in full])
+    notes = [f"enough is broken, and the time is up: of {found.variant} not compared any more are "
+             f"{', '.join(without)}"] if without else []
     return replace(
-        found, laws=laws, differences=told, compared=len(everything), replays=replays,
+        found, notes=(*found.notes, *notes), laws=laws, differences=told,
+        compared=len(everything), replays=replays,
         contradictions=tuple(f"{name}: the tool contradicts itself: {why}"
                              for name, (shown, why) in replays.items() if shown is False),
         incomplete=(*found.incomplete, *unknown,
@@ -263,32 +310,43 @@ def _replays(
     return found
 
 
-def _pairs(old: Library, new: Library, variant: str, asked: PatchQuestion) -> Iterator[Pair]:
-    """The groups that are judged, with the models of both sides."""
+def _groups(new: Library, variant: str, asked: PatchQuestion) -> Iterator[Group]:
+    """The groups that are judged."""
     theorems = asked.theorems or (new.spec.first.compared_with,)
     encodings, codes = (tuple(dict.fromkeys(words)) for words in zip(*theorems, strict=True))
     groups, _ = groups_of(new, Filters((variant,), asked.levels, encodings, codes))
     for group in groups:
         if (group.encoding, group.code) in theorems and group.variant == variant:
-            pair = Pair(old.group_model(group), new.group_model(group), group)
-            for model in (pair.old, pair.new):
-                check_model(model)
-            yield pair
+            yield group
 
 
-def _differences(
-    pair: Pair, steps: Sequence[str], library: Library, asked: PatchQuestion, until: float
+def _pair(old: Library, new: Library, group: Group) -> Pair:
+    """The models of a group on both sides."""
+    pair = Pair(old.group_model(group), new.group_model(group), group)
+    for model in (pair.old, pair.new):
+        check_model(model)
+    return pair
+
+
+def _of_step(
+    differences: Differences, step: str, library: Library, asked: PatchQuestion, told: _Told,
+    full: set[str],
 ) -> Iterator[Difference]:
-    """What became of each obligation of these steps; with traces of what is broken, while there is
-    time.
+    """What became of each obligation of a step; with traces of what is broken, while there is time.
+
+    The ids of those that are told in full go into `full`.
     """
-    if not steps:
-        return
-    differences = Differences(pair)
-    for step in steps:
-        for one in differences.of(step):
-            seconds = until - time.monotonic()
-            if one.word == "broken" and one.move is not None and asked.depth and seconds > 0:
-                yield with_trace(pair, one, asked.depth, seconds, library.sequences())
-            else:
-                yield one
+    for one in differences.of(step):
+        in_full = told.in_full(one)
+        if in_full:
+            full.add(one.id)
+        if in_full and one.word == "broken" and asked.depth and told.to_search > 0:
+            start = time.process_time()
+            yield with_trace(differences.pair, one, asked.depth, told.to_search,
+                             library.sequences())
+            told.to_search -= time.process_time() - start
+        elif one.worse() and one.move is not None and not in_full:
+            yield replace(one, note=f"neither traced nor replayed, as {told.few} others that break "
+                                    f"{one.property} were")
+        else:
+            yield one
