@@ -18,9 +18,10 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from verifier.base.errors import ExtractionError
@@ -90,7 +91,8 @@ def patched(configured: Configured, overlay: Overlay, cache: Path | None = None)
     is no part of the kernel. UsageError where there is no jail for a stranger's code.
     """
     check_for_patches()
-    own = overlay.reading(configured.folder, *linked_trees(configured.tree.path))
+    own = overlay.reading(configured.folder, *linked_trees(configured.tree.path),
+                          *_compilers_own(configured.command))
     found = replace(
         configured,
         overlay=own,
@@ -105,6 +107,16 @@ def patched(configured: Configured, overlay: Overlay, cache: Path | None = None)
             " kernel has to be configured anew, with the patch applied"
         )
     return found
+
+
+def _compilers_own(command: Sequence[str]) -> tuple[Path, ...]:
+    """The folders of the compiler's own headers, where kbuild names them.
+
+    >>> _compilers_own(["clang", "-isystem", "/usr/lib/clang/19/include", "-I./include"])
+    (PosixPath('/usr/lib/clang/19/include'),)
+    """
+    return tuple(Path(folder) for flag, folder in pairwise(command)
+                 if flag == "-isystem" and folder.startswith("/"))
 
 
 def configured_from(configured: Configured) -> frozenset[str]:
