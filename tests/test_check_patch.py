@@ -172,6 +172,15 @@ def test_forms(tree: Path, form: str, name: str, request: pytest.FixtureRequest)
     hold(f"{name}-{form}", found.stdout.replace(str(tree), "TREE"), request)
 
 
+def test_laws_do_not_crowd_out_the_trace_of_a_step() -> None:
+    laws = [ObligationOutcome(f"x86_64/pte/law/a{n}", "broken", shown=f"law {n}")
+            for n in range(9)]
+    step = ObligationOutcome("x86_64/pte/page-flag/zap/today/frame", "broken", shown="its trace")
+    patch = PatchOutcome("x", "x.diff", obligations=(*laws, step))
+    shown = series_text(SeriesOutcome((patch,), (), "6.12.1", "TREE"), False, False)
+    assert "its trace" in shown and "law 4" in shown and "law 5" not in shown
+
+
 # What lifting says comes from elsewhere; this is a series of which it says everything.
 BROKEN = SeriesOutcome((
     PatchOutcome("mm: fine", "a.mbox, mail 1", "A B <a@b>", (1, 2), "c" * 40,

@@ -67,11 +67,14 @@ def _patch_lines(patch: PatchOutcome, all_broken: bool, verbose: bool) -> Iterat
 def _obligations(
     found: Sequence[ObligationOutcome], verbose: bool, new: bool = False,
 ) -> Iterator[str]:
-    """The first ones with their values, and the others by name."""
+    """The first laws and the first obligations of steps with their values, the others by name."""
     mark = ">> " if new and page().mail else "  "
-    for number, one in enumerate(found):
+    shown: Counter[bool] = Counter()
+    for one in found:
         yield labelled(f"{mark}{one.word}  ", one.id)
-        if number >= WITH_VALUES and not verbose:
+        is_law = "/law/" in one.id
+        shown[is_law] += 1
+        if shown[is_law] > WITH_VALUES and not verbose:
             continue
         if one.claim or one.note:
             yield wrap("; ".join(text for text in (one.claim, one.note) if text), "      ")
