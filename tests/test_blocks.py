@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from shutil import copytree
 
 import pytest
 from sample import sampled
 
-from verifier.base.errors import SpecError, Where
+from verifier.base.errors import Contradiction, SpecError, Where
+from verifier.blocks import prove as asking
 from verifier.blocks.cut_off import cut_off, cut_off_of
 from verifier.blocks.model import BlockModel
 from verifier.blocks.premises import frame_alone
-from verifier.blocks.prove import decide
+from verifier.blocks.prove import BITS, OfSize, agreed, decide
 from verifier.blocks.read import Blocks, Planted, load_blocks
 from verifier.blocks.run import plant, prove_blocks
 from verifier.blocks.search import find
@@ -78,7 +81,7 @@ def test_todays_code_is_refuted_under_option_c(library: Library, blocks: Blocks)
 @pytest.mark.parametrize("step, prop, steps", sampled([
     ("fork-batch", "no-false-exclusive", 2), ("fork-batch", "pin-stays", 5),
     ("mremap-batch", "no-false-exclusive", 4),
-], {("fork-batch", "no-false-exclusive", 2), ("fork-batch", "pin-stays", 5)}))
+], {("fork-batch", "no-false-exclusive", 2)}))
 def test_traces_from_an_empty_space(library: Library, blocks: Blocks, step: str, prop: str,
                                     steps: int) -> None:
     trace = find(model(library, blocks, 2), "today", [(step, prop)], 6)[step, prop]
@@ -233,3 +236,45 @@ def test_a_run_says_what_it_stands_for(library: Library, blocks: Blocks) -> None
     assert not few.every_size and few.refuted
     assert {(one.property, one.smallest, len(one.trace)) for one in few.failures} == {
         ("no-false-exclusive", 1, 2), ("exclusive-only-granted", 1, 2), ("pin-stays", 2, 0)}
+
+
+def test_terms_say_what_bits_say(library: Library, blocks: Blocks) -> None:
+    one = model(library, blocks, 2)
+    steps = frozenset({"fork-batch", "mprotect-batch", "zap-batch", "hw-store"})
+    found = agreed(one, "today", steps, "bitwuzla")
+    assert set(found) == steps and set(found["zap-batch"].broken) == set()
+
+
+def test_solvers_that_differ_are_a_contradiction(library: Library, blocks: Blocks,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    def made_up(model: BlockModel, code: str, only: frozenset[str] | None,
+                solver: str = BITS) -> dict[str, OfSize]:
+        return {"zap-batch": OfSize({} if solver == BITS else {"pin-stays": None}, True)}
+
+    monkeypatch.setattr(asking, "decide", made_up)
+    with pytest.raises(Contradiction, match="zap-batch in a block of 2"):
+        agreed(model(library, blocks, 2), "today", None, "bitwuzla")
+
+
+@pytest.mark.whole
+def test_terms_say_what_bits_say_at_the_cut_off(library: Library, blocks: Blocks) -> None:
+    for code in ("today", "option-c"):
+        agreed(model(library, blocks, 5), code, None, "bitwuzla")
+
+
+@pytest.mark.parametrize("old, new, why", [
+    ("breaks: pin-stays", "breaks: pin-stay", "unknown: 'pin-stay'"),
+    ("      of: option-c", "      of: option-d", "unknown: 'option-d'"),
+    ("  hazards: [B1, B3, B4]", "  hazard: [B1, B3, B4]", "unknown key 'hazard'"),
+    ('      because: "mm/memory.c:copy_pte_range, the child\'s table is new"', "",
+     "does not name the kernel line"),
+])
+def test_what_is_wrong_in_a_file_of_blocks_is_told(tmp_path: Path, old: str, new: str,
+                                                   why: str) -> None:
+    copytree(LIBRARY.spec_folder / "blocks", tmp_path / "specs" / "blocks")
+    path = tmp_path / "specs" / "blocks" / "transitions" / "fork.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(SpecError, match=r"fork\.yaml") as error:
+        load_blocks(tmp_path / "specs", LIBRARY.spec)
+    assert why in str(error.value)

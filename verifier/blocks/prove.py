@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Steps of a block of one size, asked of the solver: which properties does each keep?"""
+"""Steps of a block of one size, asked of a solver: which properties does each keep?"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic
 
-from verifier.base.errors import SolverError
+from verifier.base.errors import Contradiction, SolverError
 from verifier.blocks.model import BlockInstance, BlockModel, instances
 from verifier.blocks.world import (
     BlockStep,
@@ -15,17 +17,21 @@ from verifier.blocks.world import (
     named,
     run_step,
 )
-from verifier.engine.answers import Sat, Undecided
-from verifier.engine.bits import FALSE, Bits, Word
+from verifier.engine.answers import Sat, Solver, Undecided
+from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
+from verifier.engine.smt_solvers import smt_solver
+from verifier.engine.smtlib import Smt
+from verifier.language.algebra import Algebra, B, W
 from verifier.language.evaluate import truth_of
-from verifier.language.machine import Memory
-from verifier.language.values import Fresh, equal
+from verifier.language.machine import Key, Memory
+from verifier.language.values import Fresh, Value, equal
 from verifier.prove.bits_way import graph_inputs
 
-__all__ = ["INIT", "OfSize", "decide", "violated"]
+__all__ = ["BITS", "INIT", "OfSize", "agreed", "decide", "violated"]
 
 INIT = "init"
+BITS = "bits"
 
 
 @dataclass(slots=True)
@@ -40,24 +46,44 @@ class OfSize:
     acts: bool
 
 
-def decide(model: BlockModel, code: str, only: frozenset[str] | None = None) -> dict[str, OfSize]:
-    """Each step of a code, by name, from every state that satisfies the invariant."""
-    return _Size(model, code).decide(only)
+def decide(model: BlockModel, code: str, only: frozenset[str] | None = None, solver: str = BITS
+           ) -> dict[str, OfSize]:
+    """Each step of a code, by name, from every state that satisfies the invariant.
+
+    `solver` is bits, or bitwuzla or cvc5, which are asked of terms.
+    """
+    if solver == BITS:
+        graph = Bits()
+        return _Size(model, code, graph, graph_inputs(graph), BitsSolver(graph)).decide(only)
+    terms = Smt()
+    return _Size(model, code, terms, terms.input, smt_solver(solver, terms)).decide(only)
 
 
-class _Size:
+def agreed(model: BlockModel, code: str, only: frozenset[str] | None, other: str
+           ) -> dict[str, OfSize]:
+    """The same by two ways that share no bit-blasting; Contradiction where they differ."""
+    one, two = decide(model, code, only), decide(model, code, only, other)
+    for step, found in one.items():
+        if (found.broken.keys(), found.acts) != (two[step].broken.keys(), two[step].acts):
+            raise Contradiction(f"{step} in a block of {model.size}: bits says that it breaks "
+                                f"{sorted(found.broken)}, {other} {sorted(two[step].broken)}")
+    return one
+
+
+class _Size(Generic[W, B]):
     """The questions about blocks of one size, which share one symbolic state."""
 
-    def __init__(self, model: BlockModel, code: str) -> None:
-        self.model, self.code, self.graph = model, code, Bits()
-        self.fresh = graph_inputs(self.graph)
-        self.memo = model.memory(self.graph, self.fresh)
-        self.solver = BitsSolver(self.graph)
-        self.state = {key: self.fresh(named(key), kind) for key, kind in block_keys(model)}
-        self.bad = failing(model, self.graph, self.state, self.fresh, self.memo)
-        self.hypothesis = [c ^ 1 for conditions in self.bad.values() for c in conditions]
+    def __init__(self, model: BlockModel, code: str, alg: Algebra[W, B], fresh: Fresh,
+                 solver: Solver[B]) -> None:
+        self.model, self.code, self.alg, self.fresh, self.solver = model, code, alg, fresh, solver
+        self.memo: Memory[W, B] = model.memory(alg, fresh)
+        self.state: dict[Key, Value] = {
+            key: fresh(named(key), kind) for key, kind in block_keys(model)}
+        self.bad = failing(model, alg, self.state, fresh, self.memo)
+        self.hypothesis = [alg.neg(c) for conditions in self.bad.values() for c in conditions]
 
     def decide(self, only: frozenset[str] | None) -> dict[str, OfSize]:
+        """What is found of each step."""
         found: dict[str, OfSize] = {}
         if only is None:
             found[INIT] = self._initial()
@@ -67,45 +93,47 @@ class _Size:
         return found
 
     def _initial(self) -> OfSize:
-        world = BlockWorld(self.model, self.graph, self.state, self.fresh, self.memo)
+        world = BlockWorld(self.model, self.alg, self.state, self.fresh, self.memo)
         given = [truth_of(world, f, ()) for _, f in self.model.init()]
         broken: dict[str, BlockInstance | None] = {
             name: None for name, bad in self.bad.items()
-            if self._holds([*given, self.graph.any(*bad)])
+            if self._holds([*given, self.alg.any(*bad)])
         }
         return OfSize(broken, self._holds(given))
 
     def _instance(self, instance: BlockInstance, found: OfSize) -> None:
-        step = run_step(self.model, self.graph, self.state, instance, self.code, self.fresh,
+        step = run_step(self.model, self.alg, self.state, instance, self.code, self.fresh,
                         self.memo)
         given = [*self.hypothesis, *step.assumed]
         found.acts = found.acts or self._holds([*given, self._changed(step)])
-        bad = violated(self.model, self.graph, step, self.fresh, self.memo)
-        left = {name: c for name, c in bad.items() if c != FALSE and name not in found.broken}
-        if left and self._holds([*given, self.graph.any(*left.values())]):
+        bad = violated(self.model, self.alg, step, self.fresh, self.memo)
+        left = {name: c for name, c in bad.items()
+                if self.alg.known(c) is not False and name not in found.broken}
+        if left and self._holds([*given, self.alg.any(*left.values())]):
             for name, condition in left.items():
                 if self._holds([*given, condition]):
                     found.broken[name] = instance
 
-    def _changed(self, step: BlockStep[Word, int]) -> int:
-        graph = self.graph
-        return graph.neg(graph.all(*(
-            equal(graph, step.before[key], step.after[key], kind)
+    def _changed(self, step: BlockStep[W, B]) -> B:
+        alg = self.alg
+        return alg.neg(alg.all(*(
+            equal(alg, step.before[key], step.after[key], kind)
             for key, kind in block_keys(self.model) if step.after[key] is not step.before[key]
         )))
 
-    def _holds(self, conditions: list[int]) -> bool:
+    def _holds(self, conditions: list[B]) -> bool:
         answer = self.solver.check(conditions)
         if isinstance(answer, Undecided):
             raise SolverError(f"a block of {self.model.size}: {answer.reason}")
         return isinstance(answer, Sat)
 
 
-def violated(model: BlockModel, graph: Bits, step: BlockStep[Word, int], fresh: Fresh,
-             memo: Memory[Word, int]) -> dict[str, int]:
+def violated(model: BlockModel, alg: Algebra[W, B], step: BlockStep[W, B], fresh: Fresh,
+             memo: Memory[W, B]) -> Mapping[str, B]:
     """The condition under which each property fails at a step."""
-    found = {name: graph.any(*conditions)
-             for name, conditions in failing(model, graph, step.after, fresh, memo).items()}
+    found = {name: alg.any(*conditions)
+             for name, conditions in failing(model, alg, step.after, fresh, memo).items()}
     for name, condition in step.violations.items():
-        found[name] = graph.disj(found.get(name, FALSE), condition)
+        before = found.get(name)
+        found[name] = condition if before is None else alg.any(before, condition)
     return found

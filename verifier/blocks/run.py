@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from verifier.blocks.cut_off import cut_off
 from verifier.blocks.model import BlockModel, check_blocks
 from verifier.blocks.premises import frame_alone
-from verifier.blocks.prove import INIT, decide
+from verifier.blocks.prove import INIT, agreed, decide
 from verifier.blocks.read import Blocks, Planted
 from verifier.blocks.search import BlockMove, find
 from verifier.model.arch import Layout
@@ -70,9 +70,12 @@ class BlockTheorem:
 
 
 def prove_blocks(blocks: Blocks, layout: Layout, encoding: Encoding, code: str,
-                 sizes: Collection[int] = (), only: Collection[str] = (), depth: int = 0
-                 ) -> BlockTheorem:
-    """The theorem of a code; at the sizes up to the cut-off, where none are given."""
+                 sizes: Collection[int] = (), only: Collection[str] = (), depth: int = 0,
+                 other: str = "") -> BlockTheorem:
+    """The theorem of a code; at the sizes up to the cut-off, where none are given.
+
+    `other` is a solver that has to agree.
+    """
     enough = cut_off(blocks.spec, encoding, code, blocks.numbers)
     asked = tuple(sorted(sizes)) or tuple(range(1, enough + 1))
     models = {size: BlockModel(blocks.spec, layout, encoding, size) for size in asked}
@@ -80,20 +83,21 @@ def prove_blocks(blocks: Blocks, layout: Layout, encoding: Encoding, code: str,
     looking = tuple(frame_alone(models[asked[0]])[1])
     found = BlockTheorem(layout.variant.name, encoding.name, code, asked, enough, looking,
                          models=models)
-    first, acting = _decided(models, code, frozenset(only) if only else None)
+    first, acting = _decided(models, code, frozenset(only) if only else None, other)
     found.steps = tuple(acting)
     found.idle = tuple(name for name, acts in acting.items() if not acts and name != INIT)
     found.failures = _with_traces(models, code, first, depth)
     return found
 
 
-def _decided(models: Mapping[int, BlockModel], code: str, only: frozenset[str] | None
-             ) -> tuple[dict[tuple[str, str], int], dict[str, bool]]:
+def _decided(models: Mapping[int, BlockModel], code: str, only: frozenset[str] | None,
+             other: str = "") -> tuple[dict[tuple[str, str], int], dict[str, bool]]:
     """The smallest block in which each step breaks a property; and does each step do anything?"""
     first: dict[tuple[str, str], int] = {}
     acting: dict[str, bool] = {}
     for size, model in models.items():
-        for name, one in decide(model, code, only).items():
+        found = agreed(model, code, only, other) if other else decide(model, code, only)
+        for name, one in found.items():
             acting[name] = acting.get(name, False) or one.acts
             for prop in one.broken:
                 first.setdefault((name, prop), size)

@@ -33,6 +33,8 @@ __all__ = ["blocks_command"]
 @click.option("--trace", "traces", is_flag=True, help="show the traces, one line a step")
 @click.option("--planted", is_flag=True,
               help="plant the mistakes of specs/blocks/, and see that each is noticed")
+@click.option("--cross-check", "cross", is_flag=True,
+              help="decide by bits and by bitwuzla, which have to agree")
 @click.option("--table", is_flag=True,
               help="option C with today's code and as mended, side by side")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
@@ -40,7 +42,8 @@ __all__ = ["blocks_command"]
 @click.pass_context
 def blocks_command(context: click.Context, arch: tuple[str, ...], encoding: tuple[str, ...],
                    code: tuple[str, ...], transition: tuple[str, ...], sizes: tuple[int, ...],
-                   depth: int, traces: bool, planted: bool, table: bool, as_json: bool) -> int:
+                   depth: int, traces: bool, planted: bool, cross: bool, table: bool,
+                   as_json: bool) -> int:
     """Batches of neighbouring entries: fork, madvise, mprotect and others on several at once."""
     from verifier.blocks.read import load_blocks
     from verifier.report.blocks import (
@@ -60,10 +63,10 @@ def blocks_command(context: click.Context, arch: tuple[str, ...], encoding: tupl
         return Exit.HOLDS if all(one.as_said for one in mistakes) else Exit.REFUTED
     if table:
         both = _theorems(library, blocks, variants[:1], (("option-c",), ("today", "option-c")), (),
-                         sizes, 0)
+                         sizes, 0, cross)
         tell(blocks_table(blocks, *both))
         return Exit.REFUTED if both[1].failures else Exit.HOLDS
-    theorems = _theorems(library, blocks, variants, (encoding, code), steps, sizes, depth)
+    theorems = _theorems(library, blocks, variants, (encoding, code), steps, sizes, depth, cross)
     tell(json.dumps(blocks_data(theorems), indent=1) if as_json
          else blocks_text(blocks, theorems, traces))
     if any(one.refuted for one in theorems):
@@ -96,7 +99,7 @@ def _steps(blocks: Blocks, globs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _theorems(library: Library, blocks: Blocks, variants: list[str],
               globs: tuple[tuple[str, ...], tuple[str, ...]], steps: tuple[str, ...],
-              sizes: tuple[int, ...], depth: int) -> list[BlockTheorem]:
+              sizes: tuple[int, ...], depth: int, cross: bool) -> list[BlockTheorem]:
     from verifier.blocks.run import prove_blocks
     from verifier.run.filters import matches
 
@@ -105,7 +108,8 @@ def _theorems(library: Library, blocks: Blocks, variants: list[str],
              and matches(code, globs[1])]
     if not pairs:
         raise UsageError("no encoding has such a code of a block")
-    return [prove_blocks(blocks, library.layout(variant), encoding, code, sizes, steps, depth)
+    return [prove_blocks(blocks, library.layout(variant), encoding, code, sizes, steps, depth,
+                         "bitwuzla" if cross else "")
             for variant in variants for encoding, code in pairs]
 
 
