@@ -81,6 +81,8 @@ def _given(f: MmFunction) -> Iterator[str]:
         yield f"- {observed} is false: {why}"
     for effect, why in f.unreached.items():
         yield f"- the step's {effect} is not within: {why}"
+    for step, why in f.also.items():
+        yield f"- {step} runs it too: {why}"
     for name, why in f.outside.items():
         yield f"- not compared where {name}: {why}"
     for stub in f.stubs:
