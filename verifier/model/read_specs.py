@@ -238,6 +238,7 @@ def _elsewhere(table: Table) -> tuple[Elsewhere, ...]:
 
 
 def read_axioms(table: Table) -> tuple[Axiom, ...]:
+    """Sentences that may be taken as given, in their order; SpecError at a mistake."""
     axioms = []
     for name in table:
         record = table.need(name, Table, "a sentence")
@@ -253,6 +254,7 @@ def read_axioms(table: Table) -> tuple[Axiom, ...]:
 
 
 def read_observation(table: Table, key: str) -> Observation:
+    """An observation; each of its axioms has to say why."""
     record = table.need(key, Table, "observations")
     record.only(("kernel", "axioms"), "an observation")
     axioms = read_axioms(sub_table(record, "axioms"))
@@ -263,6 +265,7 @@ def read_observation(table: Table, key: str) -> Observation:
 
 
 def read_encoding(path: Path, folder: Path, known: Mapping[str, Code]) -> Encoding:
+    """An encoding from its file; its codes have to be known."""
     table = read_file(path, folder)
     table.only(("encoding", "describe", "overlay", "state", "definitions", "codes"), "an encoding")
     name = table.text("encoding", "an encoding")
@@ -383,6 +386,7 @@ def _read_codes(folder: Path) -> dict[str, Code]:
 
 
 def read_texts(record: Table, what: str, known: Mapping[str, Code]) -> dict[str, Source]:
+    """The texts of a step by their codes; the first of all codes has to have one."""
     codes = record.need("code", Table, what)
     codes.only(tuple(known), "the codes")
     base = next(iter(known))
