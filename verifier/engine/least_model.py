@@ -30,32 +30,31 @@ def minimise(solver: BitsSolver, conditions: Iterable[int],
         if FALSE in literals or not sat.solve(()):
             raise SolverError("nothing to minimise: the conditions contradict each other")
         model = sat.model()
+        settled: list[int] = []  # what is not fixed yet
         for name in order:
             bits = [bit for bit in solver.graph.inputs[name] if sat.knows(bit)]
-            # Most inputs can be 0: one question for the whole word, before any for single bits.
-            if sat.values([name], model)[name] and sat.solve([bit ^ 1 for bit in bits]):
-                model = sat.model()
             if sat.values([name], model)[name]:
-                model = _minimise_input(sat, name, model)
-            else:
                 # Fixed before the next input is asked about: that is what makes the order matter,
                 # and the model the only one.
-                sat.fix([bit ^ 1 for bit in bits])
+                sat.fix(settled)
+                settled = []
+                # Most inputs can be 0: one question for the whole word, before any for single bits.
+                if sat.solve([bit ^ 1 for bit in bits]):
+                    model = sat.model()
+                else:
+                    model = _minimise_input(sat, bits, model)
+            settled += [bit ^ 1 ^ sat.value(bit, model) for bit in bits]
         return sat.values(order, model)
     finally:
         sat.close()
 
 
-def _minimise_input(sat: GraphSat, name: str, model: list[int]) -> list[int]:
-    """The model with the least value of one input, from the highest bit down.
-
-    The input is fixed to that value from here on.
-    """
-    for bit in reversed(sat.graph.inputs[name]):
-        # A bit that no clause names is free, and 0 in the model.
-        if sat.knows(bit):
-            # A bit that is 0 in some model stays 0. Only one that is 1 has to be asked about.
-            if sat.value(bit, model) and sat.solve([bit ^ 1]):
-                model = sat.model()
-            sat.fix([bit ^ 1 ^ sat.value(bit, model)])
+def _minimise_input(sat: GraphSat, bits: Sequence[int], model: list[int]) -> list[int]:
+    """The model with the least value of one input, from the highest bit down."""
+    fixed: list[int] = []
+    for bit in reversed(bits):
+        # A bit that is 0 in some model stays 0. Only one that is 1 has to be asked about.
+        if sat.value(bit, model) and sat.solve([*fixed, bit ^ 1]):
+            model = sat.model()
+        fixed.append(bit ^ 1 ^ sat.value(bit, model))
     return model
