@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from verifier.base.errors import SpecError, Where
-from verifier.language.expressions import BINARY, ExpressionTyper, loaded, word_of
+from verifier.language.expressions import BINARY, ExpressionTyper, word_of
 from verifier.language.meanings import Scope, parse_type
+from verifier.language.names import loaded
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import (
     INDEX,

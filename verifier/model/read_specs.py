@@ -45,8 +45,6 @@ __all__ = ["load_reading", "load_spec", "read_axioms", "read_encoding", "read_ob
 
 _WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes",
           "elsewhere", "observations", "init", "shown", "waiting")
-
-
 _NOTHING = Asked((), ())
 _NOTHING_FIRST = First(_NOTHING, "", ("", ""), ("", ""), (), _NOTHING, _NOTHING, ())
 
