@@ -202,3 +202,10 @@ def test_a_step_of_another_place_comes_to_a_function_by_texts() -> None:
     assert found == {"f": True, "g": True, "h": True, "k": False}
     assert not comes_to(texts.__getitem__, sites, "f", "mm/a.c:g")  # f comes to no g
     assert comes_to(texts.__getitem__, {}, "an event", "mm/a.c:f")
+
+
+def test_a_place_of_a_step_that_uses_no_helper_is_touched(claims: SiteClaims) -> None:
+    text = "int dup_mmap(void)\n{\n\tflush_tlb_mm(oldmm);\n\treturn 0;\n}\n"
+    found = touched(claims, {"kernel/fork.c": text},
+                    {"kernel/fork.c": text.replace("\tflush_tlb_mm(oldmm);\n", "")})
+    assert found == {"dup_mmap": "its text changes"}

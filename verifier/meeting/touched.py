@@ -23,7 +23,16 @@ from verifier.kernel.sites.definitions import (
 )
 from verifier.kernel.sites.scan import Occurrence, scan_text
 from verifier.meeting.site_changes import Changes, Use, compare_uses
-from verifier.meeting.sites import LATER, OUT, Place, Site, SiteClaims, judge, status_of
+from verifier.meeting.sites import (
+    CLAIMED,
+    LATER,
+    OUT,
+    Place,
+    Site,
+    SiteClaims,
+    judge,
+    status_of,
+)
 
 __all__ = ["TouchedFunction", "TouchedNames", "changed_sites", "comes_to", "touched_functions",
            "touched_names"]
@@ -85,7 +94,8 @@ def touched_functions(
                    judges what becomes of these steps
     """
     by_file: dict[str, list[str]] = defaultdict(list)
-    for file, function in sorted(claims.spoken_of()):
+    steps = claims.catalogue.places
+    for file, function in sorted(claims.spoken_of() | {_place(site) for site in steps}):
         by_file[file].append(function)
     passed_on = _passed_on(after, touched, helpers)
     found = []
@@ -95,10 +105,17 @@ def touched_functions(
             place = (file, function)
             status, rows, by, _ = status_of(claims, place)
             reason = why.get(function) or why.get(NAMELESS)
+            if not by and f"{file}:{function}" in steps:  # it uses no helper of entries
+                status, by = CLAIMED, steps[f"{file}:{function}"]
             if reason is not None and status != OUT and _is_there(before, after, place):
                 found.append(TouchedFunction(file, function, rows, () if status == LATER else by,
                                              reason, defined_at(after(file) or b"", function)))
     return found
+
+
+def _place(site: str) -> Place:
+    file, _, function = site.partition(":")
+    return file, function
 
 
 def _passed_on(

@@ -71,6 +71,8 @@ class Catalogue:
     uses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     # row -> transitions, and hw-EVENT
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # place of the kernel -> the transitions that say they are about it
+    places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
         """All rows, in the order of the file."""
@@ -117,11 +119,16 @@ def load_catalogue(folder: Path, transitions: Iterable[Transition],
                                 f"row {row.number} stands already at {places[row.number]}")
             known[row.number], places[row.number] = row, rows.key_at[row.number]
         sections.append(CatalogueSection(record.text("title", "a section of the catalogue"), found))
+    transitions = tuple(transitions)
     models = modelled(known, transitions, archs)
     for row in known.values():
         _fits(row, models[row.number], places[row.number])
     uses = _uses(table.need("uses", Table, "the catalogue"), known)
-    return Catalogue(tuple(sections), uses, models)
+    steps: dict[str, tuple[str, ...]] = {}
+    for one in transitions:
+        if ":" in one.site:
+            steps[one.site] = (*steps.get(one.site, ()), one.name)
+    return Catalogue(tuple(sections), uses, models, steps)
 
 
 def modelled(known: Iterable[str], transitions: Iterable[Transition],
