@@ -6,14 +6,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sample import sampled
 
 from verifier.base.errors import SpecError
+from verifier.kernel.mm.read_functions import load_calls, load_functions
 from verifier.kernel.tree.builds import load_builds
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import evaluated
 from verifier.language.machine import Machine
 from verifier.language.read_yaml import Table, read_yaml
 from verifier.model.arch import Layout
+from verifier.model.check import check_model
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_versions import NEWEST_READ, WHOLE, of_version
 from verifier.run.library import load_library
@@ -156,6 +159,25 @@ def newest(arch: str, variant: str) -> Layout:
     """A layout as the newest version that was read has it."""
     found = load_archs(only=arch, version=NEWEST_READ)[arch]
     return Layout(found, found.variants[variant], load_generic(FOLDER, NEWEST_READ))
+
+
+def test_functions_of_mm_are_called_as_their_version_has_them() -> None:
+    old, new = (load_functions(version=version) for version in (WHOLE, NEWEST_READ))
+    assert old == load_functions() and old.keys() == new.keys()
+    assert "any_skipped" not in old["zap_present_folio_ptes"].call
+    assert "&any_skipped" in new["zap_present_folio_ptes"].call
+    names = [{stub.name for stub in found["do_anonymous_page.write"].stubs} for found in (old, new)]
+    assert names[0] - names[1] == {"__pte_offset_map_lock"}
+    assert names[1] - names[0] == {"pte_offset_map_lock"}
+    assert load_calls(version=NEWEST_READ)[1].stubs["swap_duplicate"].name == (
+        "swap_dup_entry_direct")
+
+
+@pytest.mark.parametrize("variant", sampled(
+    ("x86_64", "arm64-4k+dbm", "riscv64+svrsw", "riscv64+zicfiss", "s390"), ("x86_64",)))
+def test_the_steps_can_be_asked_of_the_newest_version(variant: str) -> None:
+    library = load_library(version=NEWEST_READ)
+    check_model(library.model(variant, "page-flag", "pte"))
 
 
 def test_what_is_proved_is_about_the_version_that_specs_describes() -> None:

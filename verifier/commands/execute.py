@@ -59,7 +59,7 @@ def execute(
     stream: Stream | None = None
     known: list[Run] = []
     try:
-        library = load(context)
+        library = load(context, _version(given))
         if complete is not None:
             filters = complete(library, filters)
         check_names(filters, library)
@@ -85,6 +85,15 @@ def execute(
     if stream is not None:
         stream.end(run)
     return library, run, stopped
+
+
+def _version(given: dict[str, Any]) -> str | None:
+    """Of which version arch/ is read: where the helpers are a tree's own, of the tree's."""
+    if given["helpers"] != "kernel" or given["tree"] is None:
+        return None
+    from verifier.kernel.tree.tree import open_tree
+
+    return open_tree(given["tree"]).version
 
 
 def _stream(library: Library | None, filters: Filters, given: dict[str, Any]) -> Stream | None:

@@ -22,15 +22,18 @@ GLOB = "a shell glob; may be given several times"
 FILTERS = ("arch", "level", "encoding", "code", "transition", "property")
 
 
-def load(context: click.Context) -> Library:
-    """arch/ and specs/, the shipped ones or those that the command line names.
+def load(context: click.Context, version: str | None = None) -> Library:
+    """arch/, as it is in a version of the kernel, and specs/: the shipped ones or those that the
+    command line names. Without a version, in the one that specs/ describes.
 
     With `only`, just the architecture of that variant.
     """
     from verifier.run.library import load_library
 
     arch_dir, spec_dir = context.obj
-    return load_library(arch_dir, spec_dir)
+    if version is None:
+        return load_library(arch_dir, spec_dir)
+    return load_library(arch_dir, spec_dir, version)
 
 
 def filtering(command: Callable[..., Any]) -> Callable[..., Any]:

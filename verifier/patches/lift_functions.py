@@ -19,6 +19,7 @@ from verifier.base.errors import ExtractionError
 from verifier.kernel.mm.functions import MmFunction
 from verifier.kernel.mm.read_functions import load_functions
 from verifier.kernel.tree.overlay import overlay_of
+from verifier.kernel.tree.tree import open_tree
 from verifier.meeting.mm.judge import MmBuild, MmResult, judge_build
 from verifier.meeting.mm.properties import MmKept, judge_properties
 from verifier.meeting.mm.report import function_lines
@@ -71,7 +72,7 @@ def judge_touched(
     and the function as it is with the files `before` with the first.
     """
     records: dict[str, list[MmFunction]] = {}
-    for record in load_functions().values():
+    for record in _known(asked).values():
         for place in record.places():
             records.setdefault(place, []).append(record)
     mine = [record for one in functions for record in records.get(str(one), ())]
@@ -89,25 +90,34 @@ def _found(
 ) -> _Found:
     reached = partial(comes_to, partial(_contents, asked.tree, new.edited), asked.sites)
     first, others = asked.theorems[0], asked.theorems[1:]
+    known = tuple(_known(asked).values())
     try:
         results = new.compared(records, [first])
         unequal = [r for r in records if any(x.function == r and x.verdict != "equal"
                                              for x in results)]
         codes, was = new.compared(unequal, others), old.compared(unequal, [first])
-        whole = _whole(records)
+        whole = _whole(records, known)
         kept, held = new.kept(whole, first), old.kept(whole, first)
     except ExtractionError as error:
-        return _Found([], [], [], [], [], str(error).splitlines()[0], reached)
-    return _Found(results, codes, was, kept, held, "", reached)
+        why = str(error).splitlines()[0]
+        return _Found([], [], [], [], [], why, reached, known)
+    return _Found(results, codes, was, kept, held, "", reached, known)
 
 
-def _whole(records: Sequence[MmFunction]) -> list[MmFunction]:
+def _known(asked: FunctionQuestion) -> Mapping[str, MmFunction]:
+    """The records, as the tree's version has them."""
+    return load_functions(version=open_tree(asked.tree).version)
+
+
+def _whole(
+    records: Sequence[MmFunction], known: Sequence[MmFunction]
+) -> list[MmFunction]:
     """The records that properties are asked of: all of the step's code is in what they lift.
 
     Where a function's result alone is compared, these are the ones of its file and step.
     """
     found = [r for r in records if r.result is None]
-    found += [other for r in records if r.result is not None for other in load_functions().values()
+    found += [other for r in records if r.result is not None for other in known
               if other.result is None and (other.file, other.transition) == (r.file, r.transition)]
     return _once(found)
 
@@ -166,6 +176,7 @@ class _Found:
     held    the same before it
     why     why there are none
     reached does the place of a step, by its name, come to a function?
+    known   every record, as the tree's version has it
     """
 
     first: Sequence[MmResult]
@@ -175,6 +186,7 @@ class _Found:
     held: Sequence[MmKept]
     why: str
     reached: Callable[[str, str], bool]
+    known: Sequence[MmFunction]
 
 
 def _outcome(
@@ -194,8 +206,9 @@ def _outcome(
     if missing:
         return not_lifted(one, f"it is equal to {mine[0].group.code}'s code of {_steps(records)}; "
                           f"it is not lifted for {', '.join(missing)}")
+    kept = kept_lines(_whole(records, found.known), found.kept)
     return FunctionOutcome(one.file, one.function, "equal", _codes(records, found), one.by,
-                           one.line, one.why, "\n".join(kept_lines(_whole(records), found.kept)))
+                           one.line, one.why, "\n".join(kept))
 
 
 def _missing(
@@ -240,6 +253,6 @@ def _differs(
     if codes:
         why.append(f"it is that of {', '.join(codes)}")
     lines = function_lines([result], {result.variant: layouts(result.variant)})[1:-1]
-    lines += kept_lines(_whole(records), found.kept)
+    lines += kept_lines(_whole(records, found.known), found.kept)
     return FunctionOutcome(one.file, one.function, "differs", codes, one.by, one.line,
                            "; ".join(why), "\n".join(line.strip() for line in lines))

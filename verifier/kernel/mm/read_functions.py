@@ -12,6 +12,7 @@ from pathlib import Path
 from verifier.base.errors import SpecError
 from verifier.kernel.mm.functions import Argument, Calls, Condition, MmFunction, MmWorld, Stub
 from verifier.language.read_yaml import Items, Source, Table, read_yaml
+from verifier.model.read_versions import WHOLE, of_version
 
 __all__ = ["load_calls", "load_functions"]
 
@@ -25,14 +26,16 @@ _LEVELS = ("pte", "pmd")
 
 
 @lru_cache
-def load_functions(folder: Path = HERE) -> Mapping[str, MmFunction]:
-    """Every function by the name of its record. SpecError at whatever is wrong."""
-    worlds, calls = load_calls(folder)
+def load_functions(folder: Path = HERE, version: str = WHOLE) -> Mapping[str, MmFunction]:
+    """Every function by the name of its record, as it is in a version of the kernel. SpecError at
+    whatever is wrong.
+    """
+    worlds, calls = load_calls(folder, version)
     found: dict[str, MmFunction] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name == "calls.yaml":
             continue
-        table = read_yaml(path, f"{SHOWN}/{path.name}")
+        table = of_version(read_yaml(path, f"{SHOWN}/{path.name}"), version)
         table.only(("functions",), "the file")
         records = table.need("functions", Table, "the file")
         for name in records:
@@ -43,9 +46,11 @@ def load_functions(folder: Path = HERE) -> Mapping[str, MmFunction]:
 
 
 @lru_cache
-def load_calls(folder: Path = HERE) -> tuple[Mapping[str, MmWorld], Calls]:
-    """The worlds, and what is called."""
-    table = read_yaml(folder / "calls.yaml", f"{SHOWN}/calls.yaml")
+def load_calls(
+    folder: Path = HERE, version: str = WHOLE
+) -> tuple[Mapping[str, MmWorld], Calls]:
+    """The worlds, and what is called, in a version of the kernel."""
+    table = of_version(read_yaml(folder / "calls.yaml", f"{SHOWN}/calls.yaml"), version)
     table.only(("worlds", "nothing", "stubs"), "the file")
     records = table.need("worlds", Table, "the file")
     worlds = {name: _world(name, records.need(name, Table, "worlds")) for name in records}
@@ -85,11 +90,12 @@ def _conditions(record: Table, key: str) -> tuple[Condition, ...]:
 
 
 def _stub(name: str, record: Table) -> Stub:
-    record.only(("c", "because"), f"stub {name}")
+    record.only(("c", "because", "function"), f"stub {name}")
     code = record.need("c", Source, f"stub {name}")
     if "@" not in code.text:
         raise SpecError(code.where, "has no @ for the function's name")
-    return Stub(name, code.text, record.text("because", f"stub {name}"))
+    place = record.text("function", f"stub {name}") if "function" in record else name
+    return Stub(place, code.text, record.text("because", f"stub {name}"))
 
 
 def _function(

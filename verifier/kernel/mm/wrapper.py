@@ -18,6 +18,7 @@ __all__ = ["OBSERVED", "OUTSIDE", "stub_symbol", "wrapper_file", "wrapper_symbol
 OBSERVED, OUTSIDE = "pteproof_observed_", "pteproof_outside_"
 _MACRO = re.compile(r"\b(OBSERVE|OUTSIDE)\((\w+)\)")
 _HEAD = """\
+#define FLAGS_OF(page) (*(unsigned long *)&((struct page *)(page))->flags)
 static struct page *pteproof_page;
 static void *pteproof_entry;
 static int pteproof_rounds;
@@ -88,14 +89,14 @@ def _wrapper(function: MmFunction) -> str:
     bits = " | ".join(f"BIT({bit})" for bit in world.flags.values())
     lines = [
         world.set_up.strip(),
-        f"page->flags = (page->flags & ~({bits})) | {' | '.join(f'({f})' for f in flags)};",
+        f"FLAGS_OF(page) = (FLAGS_OF(page) & ~({bits})) | {' | '.join(f'({f})' for f in flags)};",
         "pteproof_page = page;",
         "pteproof_rounds = 0;",
         *(f"pteproof_entry = {entry.name};" for entry in function.entries()[:1]),
         *(_vma(function, vma) for vma in function.vmas),
         _expanded(function.call).strip(),
     ]
-    told = [f"out[{n}] = !!(page->flags & BIT({bit}));"
+    told = [f"out[{n}] = !!(FLAGS_OF(page) & BIT({bit}));"
             for n, bit in enumerate(world.flags.values())]
     kind = "void" if function.result is None else "_Bool"
     before = [] if function.result is None else ["_Bool result;"]

@@ -39,6 +39,7 @@ from verifier.kernel.mm.read_functions import load_calls, load_functions
 from verifier.kernel.tree.compiler import Configured
 from verifier.language.algebra import Algebra
 from verifier.meeting.mm.spec_side import SpecSide, process_names, spec_side
+from verifier.model.read_versions import WHOLE
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
 from verifier.run.library import Library
@@ -104,9 +105,13 @@ class MmResult:
         return why(self.found)
 
 
-def functions_for(variant: str, names: Sequence[str] = ("*",)) -> list[MmFunction]:
-    """The functions that are compared on a variant and whose record's name matches a glob."""
-    return [f for f in load_functions().values()
+def functions_for(
+    variant: str, names: Sequence[str] = ("*",), version: str = WHOLE
+) -> list[MmFunction]:
+    """The functions that are compared on a variant and whose record's name matches a glob, as they
+    are in a version of the kernel.
+    """
+    return [f for f in load_functions(version=version).values()
             if variant in f.variants and any(fnmatch.fnmatchcase(f.name, n) for n in names)]
 
 
@@ -117,7 +122,7 @@ def judge_build(
     """Each function against each (encoding, code). What cannot be compiled or lifted is incomplete,
     with the reason.
     """
-    _, calls = load_calls()
+    _, calls = load_calls(version=mm.configured.tree.version)
     return [
         _judged(function, mm, calls, Group(mm.variant, function.level, encoding, code),
                 make_backend(backend, timeout))
@@ -151,7 +156,8 @@ class MmBuild:
         for file in (function.file, *function.beside):
             if file not in self.kept:
                 self.progress(f"lifting {file}")
-                every = [f for f in load_functions().values() if f.file == file]
+                known = load_functions(version=self.configured.tree.version)
+                every = [f for f in known.values() if f.file == file]
                 self.kept[file] = compile_functions(self.configured, file, every, self.cache)
             found.append(self.kept[file].module)
         refused = self.kept[function.file].refused

@@ -83,7 +83,7 @@ def judge_properties(
 
     Functions of which only the result is compared are left out.
     """
-    _, calls = load_calls()
+    _, calls = load_calls(version=mm.configured.tree.version)
     return [_kept(f, mm, calls, Group(mm.variant, f.level, *theorem))
             for f in functions if f.result is None]
 

@@ -40,7 +40,7 @@ def judge_functions(
     configure). A function that cannot be lifted is incomplete.
     """
     match_all("function", names, sorted(load_functions()))
-    functions = functions_for(variant, names)
+    functions = functions_for(variant, names, open_tree(tree).version)
     if not functions:
         return ()
     mm = open_build(tree, variant, overlay=overlay, cache=cache, progress=progress)
@@ -64,7 +64,8 @@ def open_build(
         configured = patched(configured, overlay, cache)
     shapes = load_shapes()
     built = LiftedBuild(compile_build(configured, shapes, cache), shapes)
-    return MmBuild(variant, configured, built, load_library(), cache, progress)
+    library = load_library(version=opened.version)
+    return MmBuild(variant, configured, built, library, cache, progress)
 
 
 def judge_of_variants(
