@@ -92,7 +92,7 @@ RESTS = {
     "specs/world.yaml": (True, True), "specs/properties.yaml": (True, True),
     "specs/encodings/option-c.yaml": (True, True), "specs/encodings/page-flag.yaml": (False, False),
     "specs/levels/pmd.yaml": (True, True), "specs/levels/pte.yaml": (True, True),
-    "specs/levels/hugetlb.yaml": (True, True),
+    "specs/levels/hugetlb.yaml": (True, True), "specs/threads/gup-fast.yaml": (True, True),
     "specs/transitions/gup.yaml": (False, True), "specs/transitions/hugetlb.yaml": (False, False),
     "specs/laws.yaml": (False, False), "specs/traits.yaml": (False, False),
 }

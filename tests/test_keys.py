@@ -42,14 +42,14 @@ PACKAGE = Path(verifier.__file__).resolve().parent
 READERS = {str(PACKAGE / name) for name in (
     "model/read_arch.py", "model/read_hugetlb.py", "model/read_specs.py", "model/read_parts.py",
     "model/read_levels.py", "model/laws.py", "model/read_first.py", "model/read_properties.py",
-    "model/read_like.py", "language/read_yaml.py")}
+    "model/read_like.py", "model/read_threads.py", "language/read_yaml.py")}
 assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
     arch_records.Arch, arch_records.Event, arch_records.Field, arch_records.Text,
     arch_records.Variant, model.Variable, model.Definition,
     model.Sentence, model.Axiom,
     model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition,
-    model.Spec,
+    model.Spec, model.Thread, model.Turn, model.Around,
     model.First, model.Asked, law_texts.Law,
     catalogue.Row, catalogue.CatalogueSection, catalogue.Catalogue,
 )

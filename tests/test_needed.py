@@ -28,7 +28,7 @@ GROUPS = {
     for level, variants in {
         "pte": ("x86_64+shstk", "arm64-4k+dbm", "x86_64+stray-dirty", "riscv64", "s390", "xtensa",
                 "sparc64-sun4v"),
-        "pmd": ("x86_64+shstk", "riscv64"),
+        "pmd": ("x86_64+shstk", "riscv64"), "pte-lockless": ("x86_64+shstk",),
         "hugetlb": ("x86_64+shstk", "riscv64", "mips64", "arm64-4k", "powerpc-e500-64"),
     }.items()
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from verifier.base.errors import SpecError, nearest
 from verifier.language.read_yaml import Source, Table
 from verifier.model.read_parts import (
+    read_axioms,
     read_definitions,
     read_file,
     read_variables,
@@ -17,12 +18,7 @@ from verifier.model.read_parts import (
     sub_table,
 )
 from verifier.model.read_properties import read_properties
-from verifier.model.read_specs import (
-    read_axioms,
-    read_encoding,
-    read_observation,
-    read_texts,
-)
+from verifier.model.read_specs import read_encoding, read_observation, read_texts
 from verifier.model.spec import Code, Level, Spec, Transition, name_of
 
 __all__ = ["LEVEL", "Blocks", "Planted", "load_blocks"]

@@ -168,6 +168,8 @@ def _call_expr(m: Machine[W, B], frame: Frame[W, B], node: Call) -> Value:
     if args:
         m.entering(function.name, next(iter(refs.values()), args[0]), node.site)
     result = _changing(m, frame, node, args, refs)
+    if function.changes and not refs:
+        m.ended(function.name, args, node.site)
     # A helper that passes its entry on has refs of its own; only the text's call counts.
     if refs and not frame.refs:
         pairs = zip(function.params, args, strict=True)

@@ -133,6 +133,9 @@ class Machine(Generic[W, B]):
         `before` is the entry that the helper was given.
         """
 
+    def ended(self, name: str, args: tuple[Value, ...], site: int) -> None:
+        """Called when a text's call of what changes something, and no entry, has ended."""
+
     def label(self, site: int) -> str:
         """The name of this place in the program: the sites of all calls around it, and `site`."""
         return ".".join([*self.stack, str(site)])

@@ -16,8 +16,8 @@ from verifier.base.errors import Where
 __all__ = [
     "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert",
     "Do", "Expr", "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe",
-    "Param", "Return", "State", "Stmt", "asserts", "calls", "parts", "passes_on", "sets_in",
-    "type_name",
+    "Param", "Return", "State", "Stmt", "asserts", "calls", "expressions", "parts", "passes_on",
+    "sets_in", "touched", "type_name", "within",
 ]
 
 BOOL = 0
@@ -283,6 +283,26 @@ def calls(body: tuple[Stmt, ...], name: str) -> bool:
     return False
 
 
+def touched(function: Function, stores: bool) -> frozenset[str]:
+    """The variables of the world that a function and all that it calls name, or `stores` into."""
+    found, seen, left = set(), set(), [function]
+    while left:
+        one = left.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        left += [one.twin] if one.twin is not None else []
+        for stmt in within(one.body):
+            if isinstance(stmt, Assign) and isinstance(stmt.target, State):
+                found.add(stmt.target.name)
+            for node in expressions(stmt):
+                if isinstance(node, Call):
+                    left.append(node.function)
+                elif isinstance(node, State) and not stores:
+                    found.add(node.name)
+    return frozenset(found)
+
+
 def passes_on(helper: Function) -> Function | None:
     """The helper that `helper` only passes its entry on to; None where it does more.
 
@@ -299,8 +319,29 @@ def passes_on(helper: Function) -> Function | None:
 
 def asserts(body: tuple[Stmt, ...]) -> Iterator[Assert]:
     """The asserts of a body, those in branches too."""
+    return (stmt for stmt in within(body) if isinstance(stmt, Assert))
+
+
+def expressions(stmt: Stmt) -> Iterator[Expr]:
+    """All expressions of a statement with their parts, and what it sets; not nested statements."""
+    match stmt:
+        case If(test) | Assert(test):
+            todo: list[Expr] = [test]
+        case Hardware(target):
+            todo = [target]
+        case Assign(target, value):
+            todo = [target, value]
+        case Return(value) | Do(value):
+            todo = [] if value is None else [value]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo += parts(node)
+
+
+def within(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
+    """The statements of a body, those in branches too."""
     for stmt in body:
-        if isinstance(stmt, Assert):
-            yield stmt
-        elif isinstance(stmt, If):
-            yield from asserts((*stmt.then, *stmt.orelse))
+        yield stmt
+        if isinstance(stmt, If):
+            yield from within((*stmt.then, *stmt.orelse))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from verifier.base.errors import SpecError, Where, nearest
 from verifier.language.indices import PROCESSES, Indices
 from verifier.language.machine import HUGE
-from verifier.language.syntax import BOOL, INDEX, calls, type_name
+from verifier.language.syntax import BOOL, INDEX, Hardware, calls, type_name, within
 from verifier.model.spec import THIRD, Definition, Property, Transition, name_of
 from verifier.model.typed import OF_VMA, Model
 
@@ -34,16 +34,20 @@ def check_model(model: Model) -> None:
         _check_comparing(model, prop)
         if prop.shows is not None:
             model.part(prop.shows, prop, model.base)
+    for name in model.names("actions"):
+        model.with_action(name)
     for transition in model.spec.transitions.values():
         model.requires(transition)
         for prop in model.spec.properties.values():
             for component, view in prop.compares.items():
                 if component in transition.changes:
                     model.change(transition, component, model.reading(view).returns)
+        model.around(transition)
         for code in model.encoding.codes:
             for effect in model.effects(transition, code):
                 model.effect(transition, effect)
             _check_give_ups(model, transition, code)
+            _check_one_look(model, transition, code)
     _check_indices(model)
 
 
@@ -128,6 +132,14 @@ def _check_effects(model: Model, look: Indices, transition: Transition) -> None:
     for effect in effects.values():
         look.check(model.effect(transition, effect),
                    (*range(len(transition.roles)), *(None for _ in transition.inputs)))
+
+
+def _check_one_look(model: Model, transition: Transition, code: str) -> None:
+    """Check that a step of a thread looks at an entry once: others may come between two looks."""
+    typed = model.code(transition, code)
+    if (transition.turn is not None and typed is not None
+            and any(isinstance(stmt, Hardware) for stmt in within(typed.body))):
+        raise SpecError(typed.where, f"{transition.name} looks at an entry twice: it is two steps")
 
 
 def _check_give_ups(model: Model, transition: Transition, code: str) -> None:

@@ -40,7 +40,9 @@ from verifier.language.syntax import (
     Return,
     State,
     Stmt,
+    expressions,
     parts,
+    within,
 )
 
 __all__ = ["with_points"]
@@ -74,7 +76,7 @@ class _Pass:
     def __init__(self, function: Function, width: int) -> None:
         self.width = width
         self.kinds = dict(function.kinds)
-        self.site = max((node.site for stmt in _deep(function.body) for node in _all(stmt)
+        self.site = max((node.site for stmt in within(function.body) for node in expressions(stmt)
                          if isinstance(node, (Call, Observe))),
                         default=0)
         self.left = 0  # accesses and changes of the statement in hand that are still to come
@@ -197,7 +199,7 @@ class _Pass:
         if function not in self.within:
             bodies = (function.body, *([function.twin.body] if function.twin is not None else []))
             self.within[function] = tuple(dict.fromkeys(
-                index for body in bodies for stmt in _deep(body) for node in _all(stmt)
+                index for body in bodies for stmt in within(body) for node in expressions(stmt)
                 for index in self.accesses(node)))
         return self.within[function]
 
@@ -237,31 +239,6 @@ def _made_of(node: Expr, new: tuple[Expr, ...]) -> Expr:
         case Call() | Observe():
             return replace(node, args=new)
     return node
-
-
-def _deep(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
-    """Statements, and those within them."""
-    for stmt in body:
-        yield stmt
-        if isinstance(stmt, If):
-            yield from _deep((*stmt.then, *stmt.orelse))
-
-
-def _all(stmt: Stmt) -> Iterator[Expr]:
-    """All expressions of a statement with their parts, and what it sets; not nested statements."""
-    match stmt:
-        case If(test) | Assert(test):
-            todo: list[Expr] = [test]
-        case Hardware(target):
-            todo = [target]
-        case Assign(target, value):
-            todo = [target, value]
-        case Return(value) | Do(value):
-            todo = [] if value is None else [value]
-    while todo:
-        node = todo.pop()
-        yield node
-        todo += parts(node)
 
 
 def _bound(index: Expr, given: dict[str, Expr]) -> tuple[Expr, ...]:

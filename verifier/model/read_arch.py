@@ -34,6 +34,7 @@ _ARCH_KEYS = ("arch", "kernel", "read", "width", "ulong", "constants", "features
               "hugetlb_pages")
 _VARIANT_KEYS = ("default", "describe", "width", "ulong", "constants", "features", "hardware",
                  "absent", "one_cpu", "unproved")
+SMP = "smp"  # what a variant of one CPU has not got
 
 
 def load_archs(
@@ -237,11 +238,12 @@ def _variant(table: Table, key: str, top: Table, arch: Arch) -> Variant:
         if size not in (32, 64, 128):
             raise SpecError(record.where, f"an entry has 32, 64 or 128 bits, not {size}")
     constants = dict(arch.constants) | _numbers(_table(record, "constants"))
+    one_cpu = record.get_as("one_cpu", bool, False)
     return Variant(
         key, arch.name, record.text("describe", "a variant"), width, ulong, constants, values,
         hardware,
         record.get_as("default", bool, False), table.key_at[key],
-        arch.absent | set(record.texts("absent", "absent")),
-        record.get_as("one_cpu", bool, False),
+        arch.absent | set(record.texts("absent", "absent")) | ({SMP} if one_cpu else set()),
+        one_cpu,
         record.text("unproved", "a variant") if "unproved" in record else "",
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from verifier.base.errors import SpecError
 from verifier.language.read_yaml import Source, Table, read_yaml
 from verifier.model.spec import (
+    Axiom,
     Definition,
     Variable,
 )
 
-__all__ = ["read_definitions", "read_file", "read_variables", "read_words", "sub_table"]
+__all__ = ["read_axioms", "read_definitions", "read_file", "read_variables", "read_words",
+           "sub_table"]
 
 
 def read_file(path: Path, folder: Path) -> Table:
@@ -53,3 +56,19 @@ def read_definitions(table: Table, section: str) -> tuple[Definition, ...]:
 def read_words(table: Table) -> dict[str, str]:
     """A table of texts."""
     return {key: table.text(key, "a record") for key in table}
+
+
+def read_axioms(table: Table) -> tuple[Axiom, ...]:
+    """Sentences by name, each with the kernel's reason where it has one."""
+    axioms = []
+    for name in table:
+        record = table.need(name, Table, "a sentence")
+        record.only(("holds", "because", "only"), "a sentence")
+        because = record.text("because", "a sentence") if "because" in record else ""
+        only = record.text("only", "a sentence") if "only" in record else ""
+        if only not in ("", "traces"):
+            raise SpecError(record.at["only"], f"`only` is traces, not {only!r}")
+        axioms.append(
+            Axiom(name, record.need("holds", Source, "a sentence"), because, only == "traces")
+        )
+    return tuple(axioms)

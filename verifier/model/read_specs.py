@@ -7,6 +7,7 @@ Texts are not typed here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from verifier.base.errors import SpecError, UsageError, nearest
@@ -15,6 +16,7 @@ from verifier.language.read_yaml import Source, Table
 from verifier.model.read_first import read_first
 from verifier.model.read_levels import load_levels
 from verifier.model.read_parts import (
+    read_axioms,
     read_definitions,
     read_file,
     read_variables,
@@ -22,10 +24,10 @@ from verifier.model.read_parts import (
     sub_table,
 )
 from verifier.model.read_properties import read_properties
+from verifier.model.read_threads import check_threads, load_threads
 from verifier.model.spec import (
     PTE,
     Asked,
-    Axiom,
     Code,
     Definition,
     Effect,
@@ -36,12 +38,12 @@ from verifier.model.spec import (
     Observation,
     Spec,
     Transition,
+    Turn,
     Variable,
     name_of,
 )
 
-__all__ = ["load_reading", "load_spec", "read_axioms", "read_encoding", "read_observation",
-           "read_texts"]
+__all__ = ["load_reading", "load_spec", "read_encoding", "read_observation", "read_texts"]
 
 _WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes",
           "elsewhere", "observations", "init", "shown", "waiting")
@@ -63,18 +65,29 @@ def load_spec(folder: Path) -> Spec:
     paths = sorted((folder / "encodings").glob("*.yaml"))
     encodings = {e.name: e for e in (read_encoding(path, folder, codes) for path in paths)}
     transitions, levels = _transitions(folder, codes), load_levels(folder)
+    threads = load_threads(folder, partial(_thread_step, codes))
+    for step in (step for thread in threads.values() for step in thread.steps):
+        if step.name in transitions:
+            raise SpecError(step.where, f"{step.name} is a transition at "
+                                        f"{transitions[step.name].where}")
+        transitions[step.name] = step
+    for lemma in (lemma for thread in threads.values() for lemma in thread.lemmas):
+        if lemma.name in properties:
+            raise SpecError(lemma.where, f"property {lemma.name} stands already at "
+                                         f"{properties[lemma.name].where}")
+        properties[lemma.name] = lemma
     spec = Spec(
         variables, read_definitions(world, "views"), read_definitions(world, "readings"),
         read_definitions(world, "truths"),
         read_definitions(world, "actions"), read_definitions(world, "procedures"),
         _flushes(sub_table(world, "flushes")),
         _elsewhere(sub_table(world, "elsewhere")), observations,
-        read_axioms(sub_table(world, "init")),
-        properties, encodings, transitions, levels, codes,
+        read_axioms(sub_table(world, "init")), properties, encodings, transitions, levels, codes,
         read_first(read_file(folder / "first.yaml", folder), encodings, levels, properties),
-        _waiting(world), _shown(sub_table(world, "shown"), variables, transitions),
+        _waiting(world), _shown(sub_table(world, "shown"), variables, transitions), threads,
     )
     _check_names(spec)
+    check_threads(spec)
     return spec
 
 
@@ -235,22 +248,6 @@ def _elsewhere(table: Table) -> tuple[Elsewhere, ...]:
     return tuple(found)
 
 
-def read_axioms(table: Table) -> tuple[Axiom, ...]:
-    """Sentences that may be taken as given, in their order; SpecError at a mistake."""
-    axioms = []
-    for name in table:
-        record = table.need(name, Table, "a sentence")
-        record.only(("holds", "because", "only"), "a sentence")
-        because = record.text("because", "a sentence") if "because" in record else ""
-        only = record.text("only", "a sentence") if "only" in record else ""
-        if only not in ("", "traces"):
-            raise SpecError(record.at["only"], f"`only` is traces, not {only!r}")
-        axioms.append(
-            Axiom(name, record.need("holds", Source, "a sentence"), because, only == "traces")
-        )
-    return tuple(axioms)
-
-
 def read_observation(table: Table, key: str) -> Observation:
     """An observation; each of its axioms has to say why."""
     record = table.need(key, Table, "observations")
@@ -341,6 +338,24 @@ def _transition(table: Table, name: str, codes: Mapping[str, Code]) -> Transitio
         record.text("into", what) if "into" in record else "",
         _effects(sub_table(record, "reaches"), codes),
         {name: code.order for name, code in codes.items()},
+    )
+
+
+def _thread_step(
+    codes: Mapping[str, Code], steps: Table, key: str, thread: Table, turn: Turn
+) -> Transition:
+    """The transition that a step of a thread is; what all steps share stands at the thread."""
+    record, name = steps.need(key, Table, "steps"), f"{turn.thread}-{key}"
+    record.only(("site", "describe", "reaches", "code", "notes"), "a step of a thread")
+    what = f"step {name}"
+    return Transition(
+        name, thread.texts("catalogue", "catalogue"), record.text("site", what),
+        record.text("describe", what), ("p",), ("old",), {}, (), {}, {}, {}, "", (),
+        thread.texts("needs", "needs"), read_texts(record, what, codes),
+        read_words(sub_table(record, "notes")), steps.key_at[key],
+        thread.texts("levels", "levels") or (PTE,), "",
+        _effects(sub_table(record, "reaches"), codes),
+        {code: one.order for code, one in codes.items()}, turn=turn,
     )
 
 

@@ -55,8 +55,11 @@ class TypedModel(Protocol):
 class ModelScope:
     """The names of a Section over a Model at a level, as the language's typer asks for them."""
 
-    def __init__(self, model: TypedModel, section: Section, level: Level) -> None:
+    def __init__(
+        self, model: TypedModel, section: Section, level: Level, thread: str = ""
+    ) -> None:
         self.model = model
+        self.thread = thread  # the thread whose text it is: it has its locals
         self.section = section
         self.level = level
         self.width = model.layout.width
@@ -85,13 +88,15 @@ class ModelScope:
         variable = self.model.variables.get(name)
         if variable is None:
             return None
-        section = self.section
-        readable = section.read_truth if variable.truth else section.read_visible
+        section, own = self.section, variable.thread and variable.thread == self.thread
+        readable = (own or section.threads if variable.thread else
+                    section.read_truth if variable.truth else section.read_visible)
         if not readable:
             return None
         typed = self.model.variable(name)
         assert typed is not None
-        writable = section.write_truth if variable.truth else section.write_visible
+        writable = (bool(own) if variable.thread else
+                    section.write_truth if variable.truth else section.write_visible)
         return StateVar(typed.type, typed.count, writable, typed.pages)
 
     def through(self, name: str, at: Where) -> Function | None:

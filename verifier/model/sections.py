@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 __all__ = [
-    "ACTION", "AXIOM", "CODE", "EFFECT", "ENCODING", "FLUSH", "PROCEDURE", "PROPERTY",
-    "READING", "REQUIRES", "STATIC", "TRUTH", "VIEW", "Section",
+    "ACTION", "AXIOM", "CODE", "EFFECT", "ENCODING", "FLUSH", "HOLDS", "PROCEDURE", "PROPERTY",
+    "READING", "REQUIRES", "STATIC", "THREAD", "TRUTH", "VIEW", "Section",
 ]
 
 
@@ -28,6 +28,7 @@ class Section:
     helpers: bool = False
     calls: tuple[str, ...] = ()
     observe: bool = False
+    threads: bool = False  # where threads stand, and their locals: read
     # written about ptes, and read at every level; else its names are those of its own level
     shared: bool = True
 
@@ -48,7 +49,10 @@ REQUIRES = Section("requires", read_visible=True, helpers=True, calls=("views", 
                    shared=False)
 STATIC = Section("statements about entries alone", helpers=True, calls=("views", "encoding"))
 AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True,
-                calls=("views", "truths"))
+                calls=("views", "truths", "holds"), threads=True)
 PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
-                   calls=("views", "readings", "truths", "encoding"))
+                   calls=("views", "readings", "truths", "encoding", "holds"), threads=True)
+# A thread is code. It sees and sets its own locals too (ModelScope.thread), as no other code does.
+THREAD = replace(CODE, name="threads", observe=False, calls=(*CODE.calls, "holds"))
+HOLDS = Section("holds", read_visible=True, helpers=True, calls=("views", "holds"), threads=True)
 EFFECT = replace(PROPERTY, name="effects", shared=False)

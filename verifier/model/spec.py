@@ -15,9 +15,9 @@ from typing import TypeVar
 from verifier.base.errors import Where
 from verifier.language.read_yaml import Source
 
-__all__ = ["Asked", "Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding", "First",
-           "Flush", "Level", "Observation", "Property", "Spec", "Theorem", "Transition", "Variable",
-           "name_of", "rank"]
+__all__ = ["Around", "Asked", "Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding",
+           "First", "Flush", "Level", "Observation", "Property", "Spec", "Theorem", "Thread",
+           "Transition", "Turn", "Variable", "name_of", "rank"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ class Variable:
     truth: bool
     describe: str
     page: bool = False
+    thread: str = ""  # whose local it is: no other code sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,7 @@ class Property:
     not_on: Mapping[str, str] = field(default_factory=dict)
     # END: other failures lead to it; NONE: it leads to nothing worse; else that is searched for
     consequence: str = ""
+    thread: str = ""  # whose locals it names: it says nothing where that thread is not
 
     def lacks(self, variant: str, absent: Iterable[str]) -> list[str]:
         """Why it says nothing of a variant that lacks `absent`; empty where it says something."""
@@ -251,6 +253,13 @@ class Level:
     readings: tuple[Definition, ...]
     covers_not: tuple[str, ...]  # what no transition here is about
     where: Where = field(compare=False)
+    like: str = ""  # the level whose entries it has, and so whose texts and steps
+    threads: tuple[str, ...] = ()  # those that run beside the steps, and inside them
+
+    @property
+    def kind(self) -> str:
+        """The name by which transitions and properties know its entries."""
+        return self.like or self.name
 
     def translated(self, name: str) -> str:
         """The name that a text about ptes means here."""
@@ -261,7 +270,33 @@ class Level:
 
     def present(self) -> tuple[str, ...]:
         """The levels that entries have in this world."""
-        return (self.beside, self.name) if self.beside else (self.name,)
+        return (self.beside, self.kind) if self.beside else (self.kind,)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When a thread takes a step: where it stands `number` of `count`, counted from 0."""
+
+    thread: str
+    position: str  # the variable that says where a process's thread stands
+    number: int
+    count: int
+
+    @property
+    def following(self) -> int:
+        """Where it stands afterwards; behind its last step it is where it began."""
+        return (self.number + 1) % self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What surrounds a transition and is seen by a thread: texts that run before it and behind."""
+
+    transition: str
+    because: str
+    begin: Source
+    end: Source
+    where: Where = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,15 +326,18 @@ class Transition:
     # code -> itself, then the codes whose text runs in its place
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pages: tuple[str, ...] = ()  # parameters that are pages of a block: the step is about these
+    turn: Turn | None = None  # of a step of a thread
 
     def at(self, level: Level) -> bool:
         """Is it about entries of this level, or of one beside it?"""
         there = level.present()
+        if self.turn is not None and self.turn.thread not in level.threads:
+            return False
         return bool(set(self.levels) & set(there)) and (not self.into or self.into in there)
 
     def takes(self, level: Level) -> bool:
         """Is it about entries of this level itself, before the step or after?"""
-        return self.at(level) and level.name in {*self.levels, self.into}
+        return self.at(level) and level.kind in {*self.levels, self.into}
 
     def code(self, name: str) -> tuple[str, Source] | None:
         """The text that runs under this code name, behind the name that it is written under.
@@ -310,6 +348,29 @@ class Transition:
             if candidate in self.codes:
                 return candidate, self.codes[candidate]
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Code that takes no lock, as steps between which, and inside which, all others may come."""
+
+    name: str
+    describe: str
+    variables: tuple[Variable, ...]  # its position, then its locals
+    holds: tuple[Definition, ...]  # what axioms and properties may say of where it stands
+    steps: tuple[Transition, ...]
+    shows: int  # the number of the step by which observations come to count it
+    around: tuple[Around, ...]
+    beside: tuple[Definition, ...]  # what else happens to it with an action of that name
+    lemmas: tuple[Property, ...]
+    counted: Mapping[str, tuple[Axiom, ...]]  # observation -> what it shows of the thread
+    apart: Mapping[str, tuple[Axiom, ...]]  # the same of those that its steps do not change
+    init: tuple[Axiom, ...]
+    where: Where = field(compare=False)
+
+    def axioms(self, observation: str) -> tuple[Axiom, ...]:
+        """What an observation says of the thread."""
+        return (*self.counted.get(observation, ()), *self.apart.get(observation, ()))
 
 
 Theorem = tuple[str, str]  # an encoding and a code
@@ -361,6 +422,7 @@ class Spec:
     waiting: tuple[str, ...]
     # variable or input of transitions -> the number of it that a reader recognises
     shown: Mapping[str, int]
+    threads: Mapping[str, Thread] = field(default_factory=dict)
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -374,11 +436,20 @@ class Spec:
         return tuple(own.get(name_of(text), text) for text in self.actions)
 
     def at(self, level: Level) -> Spec:
-        """The part of specs/ that is about entries of this level."""
+        """The part of specs/ that is about entries of this level, with the threads that it has."""
+        threads = {name: self.threads[name] for name in level.threads}
         return replace(
-            self, properties={n: p for n, p in self.properties.items() if not p.levels
-                              or level.name in p.levels},
+            self, properties={n: p for n, p in self.properties.items()
+                              if (not p.levels or level.kind in p.levels)
+                              and (not p.thread or p.thread in level.threads)},
             transitions={n: t for n, t in self.transitions.items() if t.at(level)},
+            variables=dict(self.variables) | {v.name: v for t in threads.values()
+                                              for v in t.variables},
+            observations={n: replace(o, axioms=(*o.axioms, *(axiom for t in threads.values()
+                                                             for axiom in t.axioms(n))))
+                          for n, o in self.observations.items()},
+            init=(*self.init, *(axiom for t in threads.values() for axiom in t.init)),
+            threads=threads,
         )
 
 

@@ -20,7 +20,7 @@ from verifier.language.values import Fresh, Value, as_truth, as_word
 from verifier.model.scope import TRACKS
 from verifier.model.spec import INVARIANT, LEMMA, STATIC, THIRD, Property, Transition
 from verifier.model.typed import OF_VMA, Model
-from verifier.model.world import ACTED, LEFT, World
+from verifier.model.world import ACTED, LEFT, SINCE, World
 
 __all__ = ["Instance", "Step", "applies", "applying", "asked", "instances", "invariants",
            "level_of", "run", "step_names"]
@@ -162,7 +162,7 @@ def run(
     inputs.
     """
     world = World(model, alg, state, fresh, memo)
-    world.dropped, world.lazy = dropped, lazy
+    world.dropped, world.lazy, world.code = dropped, lazy, code
     world.skipped = frozenset(name.removeprefix("action ") for name in dropped
                               if name.startswith("action "))
     world.state[TRACKS] = int(instance.tracks_new)
@@ -195,7 +195,7 @@ def _fix_levels(world: World[W, B], instance: Instance) -> None:
     The level is put in as a constant too, so that texts fold.
     """
     alg = world.alg
-    fixed = alg.truth(instance.level == world.model.level.name)
+    fixed = alg.truth(instance.level == world.model.level.kind)
     world.state[HUGE, THIRD] = fixed
     if instance.level:
         for process in instance.roles:
@@ -210,8 +210,8 @@ def _run_code(world: World[W, B], instance: Instance, code: str) -> None:
     args = arguments(model, instance, world.fresh)
     for name, sentence in model.requires(transition):
         world.assume(f"requires {name}", truth_of(world, sentence, args))
-    function = model.code(transition, code)
-    assert function is not None
+    if transition.turn is not None:
+        world.assume("turn", world.has_turn(transition, instance.roles[0]))
     events = () if model.layout.variant.one_cpu else model.layout.variant.hardware
     fixed = instance.level or not model.mixed  # else the step is about no entry, and changes none
     if fixed and any(model.layout.arch.events[event].late for event in events):
@@ -226,7 +226,19 @@ def _run_code(world: World[W, B], instance: Instance, code: str) -> None:
         world.state.update(
             {(ACTED, number): world.alg.truth(False) for number in range(len(events))}
         )
-    call(world, function, args)
+    if model.threads:
+        world.state.update({(SINCE, p): world.alg.truth(p in instance.roles) for p in (0, 1)})
+    around = model.around(transition)
+    for begin, _ in around:
+        call(world, begin, args)
+    if transition.turn is not None:
+        world.go_on(transition, instance.roles[0])
+    else:
+        function = model.code(transition, code)
+        assert function is not None
+        call(world, function, args)
+    for _, end in around:
+        call(world, end, args)
     for process in world.loaded:
         world.late(process, f"end.{PROCESSES[process]}")
 

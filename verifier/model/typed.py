@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 from verifier.base.errors import SpecError, Where, nearest
@@ -19,7 +20,7 @@ from verifier.language.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.language.meanings import StateVar, parse_type
 from verifier.language.parse import Signature, parse_function, parse_signature
 from verifier.language.read_yaml import Source
-from verifier.language.syntax import BOOL, INDEX, Function, Param, asserts, passes_on
+from verifier.language.syntax import BOOL, INDEX, Function, Param, asserts, passes_on, touched
 from verifier.language.values import Fresh, Value
 from verifier.model import sections as may
 from verifier.model.arch import Layout
@@ -35,6 +36,7 @@ from verifier.model.spec import (
     Level,
     Property,
     Spec,
+    Thread,
     Transition,
     Variable,
     name_of,
@@ -69,7 +71,7 @@ class Model:
     def __init__(self, spec: Spec, layout: Layout, encoding: Encoding, level: str = PTE) -> None:
         self.level = spec.levels[level]
         self.base = spec.levels[self.level.beside] if self.level.beside else self.level
-        self.spec = spec.at(self.level)
+        self.spec = spec = spec.at(self.level)
         self.layout = layout
         self.encoding = encoding
         self.variables: dict[str, Variable] = (
@@ -85,6 +87,7 @@ class Model:
             "flushes": (
                 may.FLUSH, tuple(f.text for f in spec.flushes if not f.lacks(layout.variant.name))
             ),
+            "holds": (may.HOLDS, tuple(d for t in spec.threads.values() for d in t.holds)),
         }
         self.waits = {name_of(f.text) for f in spec.flushes if f.waits
                       and not f.lacks(layout.variant.name)}
@@ -114,6 +117,8 @@ class Model:
             for name, o in spec.observations.items()
         }
         self._cache: dict[tuple[object, ...], Function] = {}
+        self._with_actions: dict[str, list[Function]] = {}
+        self._asks: dict[str, int] = {}
         self.memory: Remembers = no_answers
 
     def varied(self, name: str, text: Source, code: str = "") -> Model:
@@ -144,6 +149,52 @@ class Model:
 
     def _scope(self, section: str, level: Level | None = None) -> ModelScope:
         return ModelScope(self, self._sections[section], level or self.base)
+
+    @property
+    def threads(self) -> list[tuple[Thread, list[Transition]]]:
+        """The threads that may go on inside other steps, each with its steps in their order.
+
+        None on a variant with one CPU: a thread keeps interrupts off.
+        """
+        if self.layout.variant.one_cpu:
+            return []
+        return [(thread, [self.spec.transitions[step.name] for step in thread.steps])
+                for thread in self.spec.threads.values()]
+
+    @property
+    def thread_steps(self) -> list[Transition]:
+        """The steps of all threads that may come inside other steps."""
+        return [step for _, steps in self.threads for step in steps]
+
+    def asks(self, thread: Thread) -> int:
+        """The number of a thread's first step that reads the encoding's state."""
+        if thread.name not in self._asks:
+            own = {v.name for v in self.encoding.state}
+            self._asks[thread.name] = next(
+                (number for number, step in enumerate(thread.steps)
+                 for name in step.codes
+                 if (code := self.code(step, name)) is not None and own & touched(code, False)),
+                len(thread.steps))
+        return self._asks[thread.name]
+
+    @cached_property
+    def counted(self) -> frozenset[str]:
+        """The observations that show something of what threads do: their axioms name it.
+
+        The others say the same before a thread's step and after it, also those that it says are
+        `apart`.
+        """
+        apart = {name for thread, _ in self.threads for name in thread.apart}
+        codes = (self.code(step, name) for step in self.thread_steps for name in step.codes)
+        done = {name for code in codes if code is not None for name in touched(code, True)}
+        return frozenset(name for name in self.observations.keys() - apart
+                         if any(done & touched(holds, False) for _, holds in self.axioms(name)))
+
+    @cached_property
+    def setters(self) -> frozenset[str]:
+        """The names of the encoding's definitions that change its state."""
+        found = ((name, self.definition("encoding", name)) for name in self._texts["encoding"])
+        return frozenset(name for name, text in found if text is not None and text.changes)
 
     def variable(self, name: str) -> StateVar | None:
         """The type of a state variable and how many there are; None for an unknown name."""
@@ -198,7 +249,7 @@ class Model:
 
     def named_level(self, name: str) -> Level:
         """The level of that name in this world; the lower one for an empty name."""
-        return self.level if name == self.level.name else self.base
+        return self.level if name == self.level.kind else self.base
 
     def level_in(self, state: Mapping[Key, Value], process: int) -> Level:
         """The level of a process's entry in a state of plain values."""
@@ -308,7 +359,7 @@ class Model:
         for text in prop.sentences:
             lacks = any(self.level.translated(need) in self.layout.variant.absent
                         for need in text.needs)
-            if lacks or (text.levels and self.level.name not in text.levels):
+            if lacks or (text.levels and self.level.kind not in text.levels):
                 continue
             signature = parse_signature(text.signature, text.at, scope)
             given = None if text.given is None else self._statement(signature, text.given, scope)
@@ -355,7 +406,7 @@ class Model:
 
     def level_of(self, transition: Transition) -> Level:
         """The level that a transition's texts are written at."""
-        return self.base if self.base.name in transition.levels else self.level
+        return self.base if self.base.kind in transition.levels else self.level
 
     def effects(self, transition: Transition, code: str) -> list[Effect]:
         """The effects that are asked for of a transition under this code, on this variant.
@@ -412,12 +463,41 @@ class Model:
         key = (chosen[1].where, "code", transition.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            found = self.parse(
-                signature, chosen[1], ModelScope(self, may.CODE, self.level_of(transition))
-            )
+            found = self.parse(signature, chosen[1], self._code_scope(transition))
             self._cache[key] = (
                 found if self.layout.variant.one_cpu else with_points(found, self.layout.width)
             )
+        return self._cache[key]
+
+    def _code_scope(self, transition: Transition, thread: str = "") -> ModelScope:
+        """What a code of a transition may name; one of a thread has its locals, and counts nothing.
+        """
+        thread = transition.turn.thread if transition.turn is not None else thread
+        return ModelScope(self, may.THREAD if thread else may.CODE, self.level_of(transition),
+                          thread)
+
+    def around(self, transition: Transition) -> list[tuple[Function, Function]]:
+        """What surrounds a transition and is seen by threads: what runs before it, and behind."""
+        return [(self._beside_code(one.begin, transition, thread.name),
+                 self._beside_code(one.end, transition, thread.name))
+                for thread in self.spec.threads.values() for one in thread.around
+                if one.transition == transition.name]
+
+    def with_action(self, name: str) -> list[Function]:
+        """What else happens to threads with an action of this name."""
+        if name not in self._with_actions:
+            self._with_actions[name] = [
+                self.parse(parse_signature(text.signature, text.at, scope), text.body, scope)
+                for thread in self.spec.threads.values() for text in thread.beside
+                if name_of(text) == name
+                for scope in [ModelScope(self, may.THREAD, self.base, thread.name)]]
+        return self._with_actions[name]
+
+    def _beside_code(self, text: Source, transition: Transition, thread: str) -> Function:
+        key = (text.where, "around", transition.name)
+        if key not in self._cache:
+            self._cache[key] = self.parse(Signature(transition.name, self.params(transition)), text,
+                                          self._code_scope(transition, thread))
         return self._cache[key]
 
     def typed(self, without: Collection[str] = ()) -> list[Function]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The machine that transitions run on: state, observations with their axioms, hardware.
+"""The machine that transitions run on: state, observations with their axioms, hardware, threads.
 
-Everything that a step leaves open (its inputs, observations, what the hardware does in between) is
+Everything that a step leaves open (its inputs, observations, what others do in between) is
 a named input, asked of `fresh`. So the same step is a formula over symbolic inputs, and a replay
 over the values of a model.
 """
@@ -9,6 +9,7 @@ over the values of a model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from verifier.language.algebra import Algebra, B, W
 from verifier.language.evaluate import call, truth_of, word_of
@@ -16,13 +17,16 @@ from verifier.language.machine import HUGE, WAS, Key, Machine, Memory
 from verifier.language.syntax import BOOL, INDEX, Function
 from verifier.language.values import Fresh, Value, as_truth, as_word, picked
 from verifier.model.scope import TRACKS
-from verifier.model.spec import THIRD, Level
+from verifier.model.spec import THIRD, Level, Thread, Transition
 from verifier.model.typed import Model
 
-__all__ = ["ACTED", "LEFT", "World", "key_name", "plain", "state_keys", "symbolic_state"]
+__all__ = ["ACTED", "LEFT", "SINCE", "World", "key_name", "plain", "state_keys", "symbolic_state",
+           "turn_name"]
 
 # what is kept beside the state while a code runs, by process and by event
 LEFT, ACTED = "left", "acted"
+# by process: was its entry accessed since threads could go on?
+SINCE = "since"
 
 
 def key_name(key: Key) -> str:
@@ -32,6 +36,14 @@ def key_name(key: Key) -> str:
     ('entry.A', 'pfn')
     """
     return key if isinstance(key, str) else f"{key[0]}.{'AB3'[key[1]]}"
+
+
+def turn_name(step: Transition, process: int) -> str:
+    """How the input begins that lets a process's thread take a step inside another step.
+
+    What follows is @ and the place.
+    """
+    return f"{step.name}.{'AB'[process]}"
 
 
 def state_keys(model: Model) -> list[tuple[Key, int]]:
@@ -71,7 +83,7 @@ class World(Machine[W, B]):
         kinds = {name: variable.type for name in model.variables
                  if (variable := model.variable(name)) is not None}
         super().__init__(alg, dict(state), {**kinds, TRACKS: INDEX, LEFT: kinds.get("entry", BOOL),
-                                            ACTED: BOOL,
+                                            ACTED: BOOL, SINCE: BOOL,
                                             **{WAS + n: k for n, k in kinds.items()}})
         self.model = model
         self.fresh = fresh
@@ -83,6 +95,8 @@ class World(Machine[W, B]):
         self.loaded: dict[int, tuple[W, Level]] = {}
         self.started: dict[int, Level] = {}  # the levels of entries before a code ran
         self.flushed: dict[int, B] = {}  # where a flush has waited for it
+        self.code = ""  # whose texts run
+        self.alone = False  # does a thread take a step, inside which nobody comes?
 
     def mark(self) -> Callable[[], None]:
         """A function that puts the world back to how it is now."""
@@ -116,11 +130,72 @@ class World(Machine[W, B]):
 
     def observe(self, name: str, args: tuple[Value, ...], label: str) -> B:
         """A fresh boolean input; its axioms are assumed at this point."""
+        counted = self.model.threads and name in self.model.counted
+        if counted:
+            self.between(f"{label}.before", (0, 1), lambda thread: len(thread.steps))
         value = self.open(f"{name}@{label}")
         for axiom, function in self.model.axioms(name):
             holds = truth_of(self, function, (*args, value))
             self.assume(f"axiom {name}.{axiom}", self.alg.any(self.alg.neg(self.path), holds))
+        if counted:
+            self.between(f"{label}.after", (0, 1), lambda thread: thread.shows)
         return value
+
+    def ended(self, name: str, args: tuple[Value, ...], site: int) -> None:
+        """Let threads go on where the encoding's state was set; tell them of an action."""
+        if not self.model.threads:
+            return
+        for function in self.model.with_action(name):
+            call(self, function, args)
+        if name in self.model.setters:
+            self.between(f"{self.label(site)}.set", (0, 1), self.model.asks)
+
+    def between(
+        self, label: str, processes: tuple[int, ...], first: Callable[[Thread], int],
+        looked: bool = False,
+    ) -> None:
+        """Let threads that take no lock go on here: each may take each of its steps, in order.
+
+        `first` is the number of the first step to which it matters what has happened since the last
+        such place. Those before it could come there, unless the entry was accessed since. `looked`:
+        an access of it comes next.
+        """
+        if self.alone or not self.model.threads or (SINCE, processes[0]) not in self.state:
+            return
+        for process in processes:
+            since = as_truth(self.alg, self.state[SINCE, process])
+            for thread, steps in self.model.threads:
+                for number, step in enumerate(steps):
+                    here = self.alg.truth(True) if number >= first(thread) else since
+                    self.offer(step, process, here, label)
+            self.state[SINCE, process] = self.alg.truth(looked)
+
+    def offer(self, step: Transition, process: int, where: B, label: str) -> None:
+        """Let a process's thread take a step here, if it is its turn."""
+        if self.alg.known(where) is False:
+            return
+        where = self.alg.all(where, self.has_turn(step, process))
+        if not self.lazy or self.alg.known(where) is not False:
+            chosen = self.open(f"{turn_name(step, process)}@{label}")
+            self.within(self.alg.all(chosen, where), partial(self.go_on, step, process))
+
+    def has_turn(self, step: Transition, process: int) -> B:
+        """The condition that a process's thread stands before this step."""
+        assert step.turn is not None
+        kind = self.kinds[step.turn.position]
+        return self.alg.eq(as_word(self.alg, self.state[step.turn.position, process]),
+                           self.alg.word(step.turn.number, kind), kind)
+
+    def go_on(self, step: Transition, process: int) -> None:
+        """A thread takes a step; where its text does not say so itself, the next one comes next."""
+        assert step.turn is not None
+        function = self.model.code(step, self.code)
+        assert function is not None
+        self.state[step.turn.position, process] = self.alg.word(
+            step.turn.following, self.kinds[step.turn.position])
+        alone, self.alone = self.alone, True
+        call(self, function, (process,))
+        self.alone = alone
 
     def hardware(self, process: int | None, entry: W, label: str) -> W:
         """The entry of a process after this CPU's hardware may have acted on it.
@@ -129,7 +204,8 @@ class World(Machine[W, B]):
         one CPU, which runs the kernel, nothing happens: nobody else stores, and TLB refills are for
         user mode.
         """
-        if process is None or process == THIRD or self.model.layout.variant.one_cpu:
+        if (process is None or process == THIRD or self.alone
+                or self.model.layout.variant.one_cpu):
             return entry
         self.state["entry", process] = entry
         for event in self.model.layout.variant.hardware:
@@ -137,8 +213,9 @@ class World(Machine[W, B]):
                 self.happen(event, process, self.open(f"{event}@{label}"))
         chosen = self.open(f"load@{label}")
         for level, where in self.levels(process):
-            self.within(self.alg.all(chosen, where), self.procedure("hardware_load", level),
-                        (process,))
+            self.within(self.alg.all(chosen, where),
+                        partial(call, self, self.procedure("hardware_load", level), (process,)))
+        self.between(label, (process,), lambda thread: 0, looked=True)
         return self.entry(process)
 
     def entering(self, name: str, process: Value, site: int) -> None:
@@ -214,13 +291,13 @@ class World(Machine[W, B]):
         assert found is not None, name
         return found
 
-    def within(self, where: B, procedure: Function, args: tuple[Value, ...]) -> None:
-        """Run a procedure; its changes apply only where the condition holds."""
+    def within(self, where: B, act: Callable[[], object]) -> None:
+        """Do something whose changes apply only where the condition holds."""
         if self.alg.known(where) is False:
             return
         path, before = self.path, dict(self.state)
         self.path = self.alg.all(path, where)
-        call(self, procedure, args)
+        act()
         self.path = path
         for key, value in self.state.items():
             old = before[key]
@@ -245,7 +322,8 @@ class World(Machine[W, B]):
             occurs = self.alg.all(chosen, where, truth_of(self, when, (entry,)))
             if self.alg.known(occurs) is not False:
                 args = (process, call(self, after, (entry,)), self.alg.truth(record.stores))
-                self.within(occurs, self.procedure("hardware_event", level), args)
+                self.within(occurs, partial(call, self, self.procedure("hardware_event", level),
+                                            args))
                 if process in self.started:
                     self.keep(event, process, level, occurs)
 

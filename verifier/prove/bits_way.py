@@ -128,8 +128,9 @@ class GroupProver:
             if known is not None:
                 self.solver.how = self.solver.how or known
                 continue
-            if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), ()),
-                          Unsat):
+            # Where the quick solver gives up on all ways at once, each is easier alone.
+            if isinstance(self.solver.check((*given, self.graph.any(*(w.bad for w in ways))), (),
+                                            hard=False), Unsat):
                 continue
             for way in ways:
                 answer = self.solver.check((*given, way.bad), ())

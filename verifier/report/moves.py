@@ -11,7 +11,7 @@ from verifier.language.algebra import Integers
 from verifier.language.evaluate import truth_of
 from verifier.language.machine import Machine
 from verifier.model.typed import Model
-from verifier.model.world import World
+from verifier.model.world import World, turn_name
 from verifier.prove.bits_way import input_reader
 from verifier.prove.results import Move, State
 
@@ -32,18 +32,35 @@ def moves_text(model: Model, moves: Sequence[Move]) -> str:
     left = iter(lines)
     told = [_INDENT + line for line in head]
     for number, (move, mine) in enumerate(zip(moves, rows, strict=True)):
-        told.append(_title(number, move))
+        told.append(_title(model, number, move))
         told += [_INDENT + line for _ in mine for line in next(left)]
     return "\n".join(told)
 
 
-def _title(number: int, move: Move) -> str:
-    """What happens in a step, and with what."""
+def _title(model: Model, number: int, move: Move) -> str:
+    """What happens in a step, with what, and what threads do inside it."""
+    inside, threads = _inside(model, move)
     chosen = ", ".join(n.split("@")[0] if v is True else f"{n}={v:#x}"
                        for n, v in sorted(move.inputs.items())
-                       if v and not n.startswith("shadow_stack"))
-    return wrap(f"{number}  {move.transition}" + (f", with {chosen}" if chosen else ""), "  ",
-                _INDENT)
+                       if v and not n.startswith("shadow_stack") and n not in inside)
+    return wrap(f"{number}  {move.transition}" + (f", with {chosen}" if chosen else "") + threads,
+                "  ", _INDENT)
+
+
+def _inside(model: Model, move: Move) -> tuple[set[str], str]:
+    """The inputs that let threads go on inside a step, and what they did, in their order."""
+    names, told = set(), ""
+    for thread, steps in model.threads:
+        for process in (0, 1):
+            taken = []
+            for step in steps:
+                own = [name for name, value in move.inputs.items()
+                       if value and name.startswith(f"{turn_name(step, process)}@")]
+                names.update(own)
+                taken += [step.name.removeprefix(f"{thread.name}-")] if own else []
+            if taken:
+                told += f"; inside it {thread.name} of {PEOPLE[process]}: {', '.join(taken)}"
+    return names, told
 
 
 def _reading(model: Model, state: State, process: int) -> list[str]:

@@ -23,8 +23,8 @@ NOT_COVERED = (
     "batches of entries (`pteproof blocks` asks them), and contiguous blocks",
     "interleavings of two processes inside one transition; the hardware acts within it on entries "
     "that the transition accesses",
-    "GUP-fast against a transition under way",
 )
+THREADS = "GUP-fast against a transition under way"
 
 
 def variants_of(library: Library, filters: Filters) -> list[Variant]:
@@ -137,7 +137,8 @@ def coverage_of(library: Library, groups: Sequence[Group], filters: Filters,
     unproved = [f"variant {v.name}: {v.unproved}" for v in variants_of(library, filters)
                 if v.unproved]
     asked = {group.level for group in groups}
-    levels = [f"level {name}: not asked for" for name in library.spec.levels
+    levels = [THREADS] if not all(library.spec.levels[name].threads for name in asked) else []
+    levels += [f"level {name}: not asked for" for name in library.spec.levels
               if not matches(name, filters.level)]
     levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked
                for what in one.covers_not]

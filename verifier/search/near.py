@@ -3,9 +3,9 @@
 
 The search is for what is near; it proves nothing. It begins in one constant state, so that most of
 the first steps fold away, and what it finds depends on that state alone. It leaves out what would
-cost most. Hardware acts between steps and not inside them. Frames and slots are of a few. No new
-process becomes the third one. Steps that begin with another content are taken only where a
-translation is left over that might hurt it.
+cost most. Hardware and threads act between steps and not inside them. Frames and slots are of a
+few. No new process becomes the third one. Steps that begin with another content are taken only
+where a translation is left over that might hurt it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from verifier.language.values import Fresh, Value, as_word
 from verifier.model.spec import THIRD
 from verifier.model.step import Instance, instances
 from verifier.model.typed import Model
+from verifier.model.world import turn_name
 from verifier.prove.bits_way import graph_inputs
 from verifier.prove.obligations import Group
 from verifier.search.endings import BadState, Found, along, constant, ends
@@ -56,13 +57,14 @@ class Tried:
 
 def ready_steps(model: Model, group: Group) -> ReadySteps:
     """All steps that what is near any bad state may be."""
-    hardware = ({f"{event}{late}" for event in model.layout.variant.hardware
-                 for late in ("", "-late")} | {"load"})
+    within = ({f"{event}{late}" for event in model.layout.variant.hardware
+               for late in ("", "-late")} | {"load"}
+              | {turn_name(step, process) for step in model.thread_steps for process in (0, 1)})
 
     def never(name: str) -> bool:
-        """Hardware does nothing inside a step."""
+        """Hardware and threads do nothing inside a step."""
         what, _, at = name.partition("@")
-        return bool(at) and what in hardware
+        return bool(at) and what in within
 
     return ReadySteps(model, group, (i for actor in (0, 1) for i in _near(model, actor)), never)
 
@@ -205,4 +207,4 @@ def _block_bits(model: Model) -> set[int]:
     constants = model.layout.variant.constants
     sizes = {"pmd": "HPAGE_PMD_NR", "hugetlb": "HUGETLB_NR"}
     return {max(int(constants[name]) - 1, 1).bit_length() for level, name in sizes.items()
-            if level == model.level.name and name in constants}
+            if level == model.level.kind and name in constants}

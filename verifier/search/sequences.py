@@ -113,7 +113,7 @@ def steps_named(model: Model, labels: Labels) -> list[Instance] | None:
     found = []
     for label in labels:
         plain = label.partition(":")[0].removesuffix("]")
-        step = (known.get(label) or known.get(f"{plain}:{model.level.name}]")
+        step = (known.get(label) or known.get(f"{plain}:{model.level.kind}]")
                 or known.get(f"{plain}]"))
         if step is None:
             return None
