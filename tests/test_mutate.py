@@ -106,6 +106,7 @@ def test_a_helper_is_judged_where_it_is_used(library: Library) -> None:
     assert found.verdict == "killed" and found.by.startswith("x86_64/hugetlb/")
 
 
+@pytest.mark.whole
 def test_a_dropped_point_of_hardware_is_not_called_equivalent(library: Library) -> None:
     one = mutant("helper", "m68k", "ptep_set_access_flags",
                  "changed = not pte_same(ptep_get(ptep), entry)\nif changed:\n    "
