@@ -336,8 +336,12 @@ class Transition:
         return bool(set(self.levels) & set(there)) and (not self.into or self.into in there)
 
     def takes(self, level: Level) -> bool:
-        """Is it about entries of this level itself, before the step or after?"""
-        return self.at(level) and level.kind in {*self.levels, self.into}
+        """Is it about entries of this level itself, before the step or after?
+
+        What a level has from the one that it is like is that one's.
+        """
+        own = not level.like or self.turn is not None
+        return own and self.at(level) and level.kind in {*self.levels, self.into}
 
     def code(self, name: str) -> tuple[str, Source] | None:
         """The text that runs under this code name, behind the name that it is written under.
