@@ -64,8 +64,8 @@ def test_a_broken_engine_is_found_and_the_bundle_shows_it(
     """
     right = BitsSolver.check
 
-    def broken(self: BitsSolver, conditions: Any, names: Any = None) -> Any:
-        return Unsat() if names == () else right(self, conditions, names)
+    def broken(self: BitsSolver, conditions: Any, names: Any = None, **how: Any) -> Any:
+        return Unsat() if names == () else right(self, conditions, names, **how)
 
     monkeypatch.setattr(BitsSolver, "check", broken)
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",),

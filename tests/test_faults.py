@@ -44,7 +44,8 @@ EVERY = {
     "decode": ("x86", "1"), "encode": ("x86", "PRESENT=1"), "list": ("archs",),
     "table": ("--arch", "nios2"),
     "laws": ("--helpers", "yaml", "--arch", "nios2", "--law", "*young*"), "conform": ("--help",),
-    "sites": ("--help",), "blocks": ("--help",), "check-patch": ("--help",),
+    "sites": ("--help",), "blocks": ("--help",), "races": ("--help",),
+    "check-patch": ("--help",),
 }
 
 

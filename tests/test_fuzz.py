@@ -17,6 +17,8 @@ from sample import sampled
 
 from verifier.base.data import data_folder
 from verifier.base.errors import PteproofError, Where
+from verifier.blocks.model import BlockModel, check_blocks
+from verifier.blocks.read import load_blocks
 from verifier.evidence.mutate.command import explanations
 from verifier.evidence.mutate.rules import read_rules
 from verifier.language.parse import parse_function, parse_signature
@@ -29,6 +31,7 @@ from verifier.model.laws import load_laws
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_specs import load_spec
 from verifier.model.typed import Model
+from verifier.races.read_races import load_races
 from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library
 from verifier.run.messages import Contradicts, Done, Task
@@ -253,6 +256,14 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
         check_model(Model(spec, library.layout(variant, record.overlay), record))
 
 
+def check_worlds(folder: Path, library: Library, variant: str, encoding: str) -> None:
+    """What has a world of its own: blocks of entries, and races."""
+    load_races(folder)
+    blocks = load_blocks(folder, library.spec).spec
+    for one in blocks.encodings.values():
+        check_blocks(BlockModel(blocks, library.layout(variant), one, 2))
+
+
 @pytest.mark.parametrize("name", sampled(SPECS, SPECS[::3]))
 def test_mutated_specs(name: str, tmp_path: Path, whole: bool) -> None:
     library = load_library()
@@ -260,11 +271,12 @@ def test_mutated_specs(name: str, tmp_path: Path, whole: bool) -> None:
     shutil.copytree(data_folder("specs"), folder)
     raw = (folder / name).read_bytes()
     encoding = Path(name).stem if name.startswith("encodings") else "page-flag"
-    check_specs(folder, library, "x86_64+shstk", encoding)
+    check = check_worlds if name.startswith(("blocks", "races")) else check_specs
+    check(folder, library, "x86_64+shstk", encoding)
     rng, outcomes, number = random.Random(name), Outcomes(), 0
     while number < (20 if whole else 10) or (number < MOST and not outcomes.enough(3, 1, 2)):
         (folder / name).write_bytes(mutate(rng, raw))
-        outcomes.of(lambda: check_specs(folder, library, "x86_64+shstk", encoding),
+        outcomes.of(lambda: check(folder, library, "x86_64+shstk", encoding),
                     f"mutant {number} of {name}")
         number += 1
     assert outcomes.enough(3, 1, 2)

@@ -21,6 +21,8 @@ from verifier.base.errors import SpecError
 from verifier.evidence.mutate.mutants import mutants
 from verifier.kernel.conform import laws
 from verifier.language.read_yaml import Table
+from verifier.meeting.sites import load_claims
+from verifier.meeting.touched import TouchedNames, touched_functions
 from verifier.model import arch_records, catalogue, read_arch
 from verifier.model import laws as law_texts
 from verifier.model import spec as model
@@ -164,6 +166,8 @@ def uses() -> None:
     for what in ("archs", "variants", "transitions", "properties", "encodings"):
         list_text(library, what, None)
     page(library.catalogue)
+    claims = load_claims(library.spec_folder, library.catalogue)
+    touched_functions(claims, lambda path: None, lambda path: None, TouchedNames({}))
     for result in results[::20]:
         explain_text(library, result)
     list(sarif_parts(library, Run(results[:3], (), {})))

@@ -54,7 +54,7 @@ HELPERS = {
     "flush": ("flush(p:process)", "shared[p] = False"),
     "used": ("used(p:process)", "entry[p] != 0"),
     "used_by_other": ("used_by_other(p:process)", "used(other(p))"),
-    "any": ("any(p:process)",
+    "whoever": ("whoever(p:process)",
             "for i in range(2):\n    if entry[i] != 0:\n        return True\nreturn p == 0"),
 }
 
@@ -137,8 +137,8 @@ def word(node: Expr | None) -> str:
      ["y = entry[p]", "!q", "if used(q)", "> flag = Compare(y, 0)"]),
     ("y = entry[p]\nif used_by_other(p):\n    flag = y == 0",
      ["y = entry[p]", "!Binary(1, p)", "if used_by_other(p)", "> flag = Compare(y, 0)"]),
-    ("y = entry[p]\nif any(p):\n    flag = y == 0",
-     ["y = entry[p]", "!0", "!1", "if any(p)", "> flag = Compare(y, 0)"]),
+    ("y = entry[p]\nif whoever(p):\n    flag = y == 0",
+     ["y = entry[p]", "!0", "!1", "if whoever(p)", "> flag = Compare(y, 0)"]),
     # a table that is not linked yet
     ("old = get(entry[p])\nhuge[p] = False\nput(entry[p], old)\nput(entry[p], old)",
      ["old = get(entry[p])", "!p", "huge[p] = 0", "put(entry[p], old)", "!p",

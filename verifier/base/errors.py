@@ -81,8 +81,10 @@ def internal(error: BaseException) -> str:
         return "out of memory"
     if isinstance(error, OSError) and error.errno in _SHORT:
         return _SHORT[error.errno]
-    from traceback import extract_tb
-
+    try:
+        from traceback import extract_tb
+    except MemoryError:
+        return "out of memory"
     frames = [frame for frame in extract_tb(error.__traceback__) if "verifier" in frame.filename]
     where = (f" ({'/'.join(frames[-1].filename.split('/')[-2:])}:{frames[-1].lineno})" if frames
              else "")

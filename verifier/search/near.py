@@ -36,7 +36,7 @@ from verifier.search.unrolling import Layer, Unrolling
 __all__ = ["Near", "Tried", "ready_steps"]
 
 TRIES = 3  # rejected sequences of one failure after which the search ends
-CONFLICTS = 500  # of one question; no seconds, so that every machine gives up alike
+CONFLICTS = 1000  # of one question; no seconds, so that every machine gives up alike
 
 
 @dataclass(slots=True)

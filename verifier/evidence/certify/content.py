@@ -31,8 +31,8 @@ from verifier.run.plan import groups_of
 
 __all__ = ["GRAPHS", "AskedClaim", "Content", "asked_for", "content", "kernels", "spec_digests"]
 
-# files of specs/ that no obligation is made from
-APART = ("laws.yaml", "survivors.yaml", "traits.yaml")
+# files and folders of specs/ that no obligation is made from
+APART = ("blocks", "laws.yaml", "races.yaml", "survivors.yaml", "traits.yaml")
 GRAPHS = {True: "constants folded", False: "nothing folded"}  # how the index names a graph's kind
 
 
@@ -136,5 +136,5 @@ def spec_digests(library: Library, filters: Filters) -> dict[str, str]:
     specs = library.spec_folder.absolute()
     found = {f"arch/{path.name}": OPENED[path] for path in archs if path in OPENED}
     found |= {f"specs/{path.relative_to(specs)}": its for path, its in OPENED.items()
-              if path.is_relative_to(specs) and path.name not in APART}
+              if path.is_relative_to(specs) and path.relative_to(specs).parts[0] not in APART}
     return dict(sorted(found.items()))
