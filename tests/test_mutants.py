@@ -71,8 +71,8 @@ MUTANTS = {
         "swap", "madvise-free", "          if not mapcount_one(p):\n              return\n", "",
         TODAY, "no-lost-dirty"),
     "dropping a dirty lazyfree page": (
-        "swap", "lazyfree-discard", "if cpu and no_extra_refs() and not folio_dirty:",
-        "if cpu and no_extra_refs():", TODAY,
+        "swap", "lazyfree-discard", "if no_extra_refs() and not folio_dirty:",
+        "if no_extra_refs():", TODAY,
         "dropped-newer"),
     "freeing a dirty swap cache folio": (
         "swap", "free-swap-cache-folio", "resident and swapcache and not folio_dirty",

@@ -460,7 +460,7 @@ def compared(
         shutil.copy(data_folder("arch") / f"{name}.yaml", tmp_path / "arch")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     for module in (session, laws):
-        monkeypatch.setattr(module, "load_builds", lambda: {"x86_64": build})
+        monkeypatch.setattr(module, "load_builds", lambda version=None: {"x86_64": build})
     for module in (session, facts):
         monkeypatch.setattr(module, "find_toolchain", lambda: TOOLS)
     monkeypatch.setattr(session, "LiftedBuild", lambda *given: SimpleNamespace(jail="none"))

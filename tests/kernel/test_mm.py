@@ -33,8 +33,8 @@ def tree() -> Path:
 def judged(monkeypatch: pytest.MonkeyPatch, function: MmFunction) -> MmResult:
     """The result of a record of ours, in the place of the one of that name."""
     records = {function.name: function}
-    monkeypatch.setattr(judge, "load_functions", lambda: records)
-    monkeypatch.setattr(session, "load_functions", lambda: records)
+    monkeypatch.setattr(judge, "load_functions", lambda version=None: records)
+    monkeypatch.setattr(session, "load_functions", lambda version=None: records)
     (result,) = judge_functions(tree(), "x86_64", [function.name])
     return result
 
