@@ -4,6 +4,7 @@
 A fault while it is loaded is no verdict.
 """
 
+import os
 import sys
 
 __all__ = ["start"]
@@ -28,7 +29,11 @@ def start() -> None:
             )
         finally:
             sys.exit(70)
-    main()
+    try:
+        main()
+    except MemoryError:  # even to tell an error takes some
+        os.write(2, b"pteproof: out of memory; this is no verdict\n")
+        sys.exit(70)
 
 
 if __name__ == "__main__":
