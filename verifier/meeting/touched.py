@@ -175,15 +175,13 @@ def _is_there(before: Contents, after: Contents, place: Place) -> bool:
 def comes_to(
     contents: Callable[[str], bytes], sites: Mapping[str, str], step: str, function: str
 ) -> bool:
-    """May the place of a step (of `sites`) come to a function, by the texts of the two files?
+    """May the place of a step (of `sites`) come to a function, by the text of its file?
 
-    Files between the two are not followed. A step without a place may.
+    A step without a place may, and so may one of another file: nobody follows files between.
     """
     file, _, name = function.partition(":")
     there, _, begins = sites.get(step, function).partition(":")
-    names = {name, *reaching(definitions(contents(file)), [name])}
-    return begins in names if there == file else (
-        begins in reaching(definitions(contents(there)), names))
+    return there != file or begins in {name, *reaching(definitions(contents(file)), [name])}
 
 
 def changed_sites(

@@ -53,7 +53,7 @@ def _told(
 
 
 def kept_lines(records: Sequence[MmFunction], kept: Sequence[MmKept]) -> Iterator[str]:
-    """What was proved of the properties at a function, and where they were not asked."""
+    """Which properties a function breaks, and where they were not asked."""
     mine = [one for one in kept if one.function in records]
     if not mine:
         yield "properties are not asked of it: it is not the whole of a step"
@@ -63,7 +63,7 @@ def kept_lines(records: Sequence[MmFunction], kept: Sequence[MmKept]) -> Iterato
         good = [one for one in found if not one.broken and not one.open]
         theorem = f"{group.encoding}/{group.code}"
         if good:
-            yield (f"{group.variant}: what it leaves keeps all {good[0].asked} properties of "
+            yield (f"{group.variant}: what it leaves breaks none of {good[0].asked} properties of "
                    f"{theorem}: {', '.join(one.function.name for one in good)}")
         for one in found:
             if one.broken:
