@@ -115,8 +115,8 @@ def test_a_room_holds_nothing_but_its_modules() -> None:
 # What the kernel's side knows of the model: architectures, variants, versions, laws of helpers,
 # and what these are called at other levels.
 OF_THE_MODEL = {
-    "model/arch", "model/arch_records", "model/laws", "model/read_arch", "model/read_levels",
-    "model/read_versions",
+    "model/arch", "model/arch_records", "model/fields", "model/laws", "model/read_arch",
+    "model/read_levels", "model/read_versions",
 }
 
 

@@ -14,10 +14,11 @@ from verifier.language.evaluate import truth_of, word_of
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL
 from verifier.model.arch import Layout
+from verifier.model.fields import named_fields
 from verifier.model.spec import Encoding, Spec
 from verifier.model.typed import Model
 
-__all__ = ["decode_text", "fields", "flags_line", "parse_value"]
+__all__ = ["decode_text", "flags_line", "parse_value"]
 
 
 def parse_value(text: str, width: int) -> int:
@@ -77,7 +78,7 @@ def _decoded(layout: Layout, value: int, exclusive: Any) -> dict[str, Any]:
         "value": f"0x{value:0{layout.width // 4}x}", "variant": layout.variant.name,
         "flags": flags_line(layout, value),
         "kind": "present" if present else "swap" if swap else "none",
-        "fields": fields(layout, value, present),
+        "fields": named_fields(layout, value, present),
         "helpers": helpers,
     }
     if present:
@@ -104,20 +105,6 @@ def _swap_kind(layout: Layout, machine: Machine[int, bool], entry: int) -> str:
         if function is not None and truth_of(machine, function, (entry,)):
             return name.removeprefix("is_").removesuffix("_entry").replace("_", " ")
     return "swap slot"
-
-
-def fields(layout: Layout, value: int, present: bool) -> dict[str, str]:
-    """The fields that are not 0, each bit under one name: that of a swap entry first where it is
-    not present.
-
-    Bits without a name are under `unknown`.
-    """
-    found, named = {}, 0
-    for f in sorted(layout.fields.values(), key=lambda f: f.name.startswith("SWP_") is present):
-        if value & f.mask & ~named:
-            found[f.name] = f"0x{(value & f.mask) >> f.low:x}"
-        named |= f.mask
-    return found | ({"unknown": f"0x{value & ~named:x}"} if value & ~named else {})
 
 
 def flags_line(layout: Layout, value: int) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 
 from verifier.language.evaluate import call
 from verifier.language.machine import Key
+from verifier.model.fields import named_fields
 from verifier.model.spec import Level
 from verifier.model.typed import Model
 from verifier.model.world import key_name
 from verifier.prove.results import Move, State
-from verifier.report.decode import fields
 from verifier.report.moves import reads_as, shown
 
 __all__ = ["NAMES", "entry", "inputs", "move", "moves", "number", "state"]
@@ -95,7 +95,7 @@ def entry(model: Model, values: State, process: int) -> dict[str, Any]:
     true = _helpers(model, level, value)
     return {
         "value": f"0x{value:0{model.layout.width // 4}x}",
-        "fields": fields(model.layout, value, level.translated("pte_present") in true),
+        "fields": named_fields(model.layout, value, level.translated("pte_present") in true),
         "helpers": true,
         "reads_as": reads_as(model, values, process),
     }
