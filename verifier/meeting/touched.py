@@ -175,13 +175,16 @@ def _is_there(before: Contents, after: Contents, place: Place) -> bool:
 def comes_to(
     contents: Callable[[str], bytes], sites: Mapping[str, str], step: str, function: str
 ) -> bool:
-    """May the place of a step (of `sites`) come to a function, by the text of its file?
+    """May the place of a step (of `sites`) come to a function, by the texts of the two files?
 
-    A step without a place may, and so may one of another file: nobody follows files between.
+    Files between the two are not followed: the scheduler's tables of functions are among them, by
+    which everything comes to everything. A step without a place may.
     """
     file, _, name = function.partition(":")
     there, _, begins = sites.get(step, function).partition(":")
-    return there != file or begins in {name, *reaching(definitions(contents(file)), [name])}
+    names = {name, *reaching(definitions(contents(file)), [name])}
+    return begins in names if there == file else (
+        begins in reaching(definitions(contents(there)), names))
 
 
 def changed_sites(
