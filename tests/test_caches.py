@@ -33,7 +33,17 @@ from verifier.evidence.mutate.command import _State
 from verifier.evidence.mutate.mutants import Judged, Mutant
 from verifier.model.arch_records import Arch
 from verifier.prove.obligations import Group
-from verifier.prove.results import Proved, Refuted, Run, Unknown, Vacuous, Verdict, verdict_name
+from verifier.prove.results import (
+    OVER,
+    Proved,
+    Refuted,
+    Run,
+    Unknown,
+    Vacuous,
+    Verdict,
+    settled,
+    verdict_name,
+)
 from verifier.run.cache import Cache
 from verifier.run.codec import from_plain, to_plain
 from verifier.run.filters import Filters
@@ -577,14 +587,36 @@ def test_forged_failures_do_not_stand(library: Library, kept: tuple[Path, Run],
 
 
 def test_what_time_cut_off_is_not_kept(library: Library, tmp_path: Path) -> None:
-    """Without time to search nothing is kept as searched for in vain; what needs no search is."""
-    cut = few(library, tmp_path, search_seconds=0)
+    """Where the clock ends a search, nothing is kept as searched for in vain; what needs no search
+    is.
+    """
+    cut = few(library, tmp_path, search_seconds=1e-9)
     data = sealed(file_of(tmp_path))
     unknown = {f"{r.obligation.transition}/{r.obligation.property}" for r in cut.results
                if isinstance(r.verdict, Unknown)}
     assert unknown and not unknown & data["failures"].keys()
     again = few(library, tmp_path)
     assert not any(r.cached for r in again.results if isinstance(r.verdict, Unknown))
+
+
+def test_what_was_not_to_be_searched_is_kept_until_it_is(library: Library, tmp_path: Path) -> None:
+    """No seconds are a bound, and no clock: what is found within it is kept, and no more than that
+    is said of it. With more seconds it is searched.
+    """
+    def unknown(run: Run) -> dict[str, bool]:
+        return {r.obligation.id: r.cached for r in run.results if isinstance(r.verdict, Unknown)}
+
+    bound = few(library, tmp_path, search_seconds=0)
+    assert settled(bound) and unknown(bound) and not any(unknown(bound).values())
+    for result in bound.results:
+        if isinstance(result.verdict, Unknown):
+            assert OVER not in result.verdict.detail and "up to 0 steps" in result.verdict.detail
+    again = few(library, tmp_path, search_seconds=0)
+    assert unknown(again) == dict.fromkeys(unknown(bound), True) and plain(again) == plain(bound)
+    more = few(library, tmp_path)
+    assert not any(unknown(more).values())
+    assert all("up to 2 steps" in r.verdict.detail for r in more.results
+               if isinstance(r.verdict, Unknown))
 
 
 def test_a_program_that_is_edited_while_it_runs_keeps_nothing(

@@ -4,7 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from verifier.cli import main
 from verifier.prove.results import OVER, Unknown, settled
 from verifier.run.filters import Filters
 from verifier.run.library import load_library
@@ -19,3 +24,22 @@ def test_a_search_that_the_clock_has_ended_is_not_settled() -> None:
                          (f"no trace{OVER} by steps that break nothing", False)):
         first = replace(run.results[0], verdict=Unknown("not-inductive", detail))
         assert settled(replace(run, results=[first, *run.results[1:]])) is kept
+
+
+def test_what_a_bound_left_unknown_is_told_again_and_what_the_clock_left_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No seconds are a bound, and another bound, another depth and --no-cache ask anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ["prove", "x86_64/pte/option-c/today", "--transition", "wp-reuse"]
+    bound = ("--depth", "2", "--search-seconds", "0")
+    clock = ("--depth", "2", "--search-seconds", "1e-9")
+
+    def again(*more: str) -> bool:
+        found = CliRunner().invoke(main, [*words, *more])
+        assert "1 unknown" in found.stdout
+        return "told from the cache" in found.stderr
+
+    assert not again(*bound) and again(*bound)
+    assert not again(*clock) and not again(*clock)
+    assert not again("--depth", "1", *bound[2:]) and not again(*bound, "--no-cache")

@@ -15,8 +15,11 @@ ADVICE, ELSEWHERE = 6, 3  # steps
 def depth_for(state: GroupWork, target: tuple[str, str]) -> int:
     """How deep to search.
 
-    Less for advice that nobody asked for, and where another variant was searched in vain.
+    Less for advice that nobody asked for, and where another variant was searched in vain. Not at
+    all without seconds: that is a bound like a depth, and no clock.
     """
+    if not state.work.task.search_seconds:
+        return 0
     known, depth = searched(state, target), state.work.task.depth
     if known[1:] in state.work.hints.in_vain:
         depth = min(depth, ELSEWHERE)

@@ -45,7 +45,7 @@ def all_hinted(
         if trace:
             found[target] = trace
             reached(state, rules, target, trace)
-        elif search.late():
+        elif state.work.task.search_seconds and search.late():
             state.cut.add(target)
     return found
 
@@ -88,10 +88,12 @@ def known_steps(state: GroupWork, found: Iterable[Labels], group: Group, name: s
 def _akin(state: GroupWork, search: Search, target: Target) -> Iterator[Labels]:
     """Steps that led to a similar failure, while there is time.
 
-    There are none where another variant was searched in vain, and none for traces after another
-    failure, which are looked for where nothing else was found.
+    There are none where another variant was searched in vain, none where there are no seconds for a
+    search, and none for traces after another failure, which are looked for where nothing else was
+    found.
     """
-    if search.rules.mark or searched(state, target)[1:] in state.work.hints.in_vain:
+    if (search.rules.mark or not state.work.task.search_seconds
+            or searched(state, target)[1:] in state.work.hints.in_vain):
         return
     last = [i.label for i in instances(state.model) if i.name == target[0]]
     found = akin(state.work.library.sequences(), state.group.encoding, state.group.code, target,

@@ -113,8 +113,8 @@ def _through(
         return {}
     found = all_hinted(state, through(left), left)
     left = [t for t in left if t not in found and t not in elsewhere]
-    return (found | (_search(state, through(left), left, min(state.work.task.depth, THROUGH))[0]
-                     if left else {}))
+    steps = min(state.work.task.depth, THROUGH) if state.work.task.search_seconds else 0
+    return found | (_search(state, through(left), left, steps)[0] if left and steps else {})
 
 
 def with_trace(
