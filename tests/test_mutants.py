@@ -112,8 +112,8 @@ MUTANTS = {
         PIN_TEST.replace("set_pte_at(entry[p], pte)", "set_pmd_at(entry[p], pmd)"), "", TODAY,
         "pin-stays"),
     "a collapse of a pinned page": (
-        "huge", "collapse", "      if tracks_new == 0 and not no_extra_refs():\n          return\n",
-        "", TODAY, "pin-stays"),
+        "huge", "collapse", "if tracks_new == 0 and not no_extra_refs():", "if False:", TODAY,
+        "pin-stays"),
     "fork of a page of hugetlbfs that leaves the parent writable": (
         "hugetlb", "hugetlb-fork", "huge_ptep_set_wrprotect(entry[parent])", "pass", TODAY,
         "no-false-exclusive"),

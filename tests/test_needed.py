@@ -38,7 +38,7 @@ GROUPS = {
 def level_of(transition: str) -> str:
     """The lowest level at which there is such a transition."""
     found = LIBRARY.spec.transitions[transition]
-    return next(name for name, level in LIBRARY.spec.levels.items() if found.at(level))
+    return LIBRARY.spec.first_level(found).name
 
 
 def groups(transition: str) -> tuple[Group, ...]:

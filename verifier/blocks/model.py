@@ -14,7 +14,16 @@ from verifier.language.syntax import INDEX, Function, Param
 from verifier.model import sections as may
 from verifier.model.arch import Layout
 from verifier.model.scope import ModelScope
-from verifier.model.spec import INVARIANT, LEMMA, THIRD, Encoding, Property, Spec, Transition
+from verifier.model.spec import (
+    INVARIANT,
+    LEMMA,
+    THIRD,
+    Encoding,
+    Level,
+    Property,
+    Spec,
+    Transition,
+)
 from verifier.model.typed import Model
 
 __all__ = ["BlockInstance", "BlockModel", "cell", "check_blocks", "instances"]
@@ -35,7 +44,8 @@ class BlockModel(Model):
         assert prop.holds is not None
         return self.sentence(prop.holds, may.PROPERTY, (Param("p", INDEX), Param("i", INDEX)))
 
-    def code(self, transition: Transition, name: str) -> Function | None:
+    def code(self, transition: Transition, name: str, walked: Level | None = None
+             ) -> Function | None:
         """The typed code that runs for this transition under a code's name.
 
         The hardware acts between steps and not within them (docs/blocks.md).

@@ -14,7 +14,7 @@ from typing import cast
 
 from verifier.language.algebra import B, W
 from verifier.language.joining import Reached, join, join_values, merge
-from verifier.language.machine import HUGE, WAS, Frame, Key, Machine, Refs, Room, of_page
+from verifier.language.machine import WAS, Frame, Key, Machine, Refs, Room, of_page
 from verifier.language.rules import IndexRule, TruthRule, WordRule, row
 from verifier.language.syntax import (
     BOOL,
@@ -70,14 +70,14 @@ def call(
 
 
 def _at_level(m: Machine[W, B], function: Function, args: tuple[Value, ...]) -> Value:
-    """A reading of a process (the first argument) at the level of its entry.
+    """A reading of a process (the first argument) at the level of its entry, or of its walk.
 
     Where the level is not known, both readings are merged.
     """
     assert function.twin is not None
     process = args[0]
     assert isinstance(process, int)
-    huge = as_truth(m.alg, m.state[HUGE, process])
+    huge = as_truth(m.alg, m.state[function.by, process])
     known = m.alg.known(huge)
     if known is not None:
         return _walk(m, function.twin if known else function, args, None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias
 
 from verifier.language.algebra import Algebra, B, W
-from verifier.language.syntax import Function
+from verifier.language.syntax import HUGE, Function
 from verifier.language.values import Value, picked
 
 __all__ = ["HUGE", "LIFTED", "WAS", "Answer", "Frame", "Key", "Machine", "Memory", "Refs",
@@ -23,7 +23,6 @@ WAS = "was_"  # begins the name of a variable or a view that is about the state 
 # Begins the name of an input that lifted helpers leave free. Such an input has one value for all
 # steps of a trace.
 LIFTED = "kernel "
-HUGE = "huge"  # the variable of each process that says whether its entry is of the larger level
 
 
 def of_page(name: str, page: int) -> str:

@@ -14,15 +14,16 @@ from typing import TypeAlias
 from verifier.base.errors import Where
 
 __all__ = [
-    "BOOL", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare", "Const", "Convert",
-    "Do", "Expr", "Function", "Hardware", "If", "IfExp", "Local", "Logic", "Not", "Observe",
-    "Param", "Return", "State", "Stmt", "asserts", "calls", "expressions", "parts", "passes_on",
-    "sets_in", "touched", "type_name", "within",
+    "BOOL", "HUGE", "INDEX", "NOTHING", "Assert", "Assign", "Binary", "Call", "Compare",
+    "Const", "Convert", "Do", "Expr", "Function", "Hardware", "If", "IfExp", "Local", "Logic",
+    "Not", "Observe", "Param", "Return", "State", "Stmt", "asserts", "calls", "expressions",
+    "parts", "passes_on", "sets_in", "touched", "type_name", "within",
 ]
 
 BOOL = 0
 INDEX = -1
 NOTHING = -2
+HUGE = "huge"  # the variable of each process that says whether its entry is of the larger level
 
 
 def type_name(kind: int) -> str:
@@ -242,6 +243,7 @@ class Function:
     # the parameters by reference that it may set, or on which the hardware may act within
     sets: frozenset[str] = frozenset()
     twin: Function | None = None  # of a reading of a process: the same for one whose entry is huge
+    by: str = HUGE  # the variable of each process that says whether the twin is meant
     before: bool = False  # of a view of a process: is it about the state before the step?
 
 

@@ -110,8 +110,7 @@ def _check_indices(model: Model) -> None:
                 look.check(model.property(prop), (process, *(None for _ in prop.inputs)))
     for transition in model.spec.transitions.values():
         texts = [text for _, text in model.requires(transition)]
-        texts += [text for code in model.encoding.codes
-                  if (text := model.code(transition, code)) is not None]
+        texts += [text for code in model.encoding.codes for text in model.codes(transition, code)]
         _check_effects(model, look, transition)
         for third in (None, *transition.third):
             roles = [THIRD if role == third else 0 if third else number
@@ -136,10 +135,10 @@ def _check_effects(model: Model, look: Indices, transition: Transition) -> None:
 
 def _check_one_look(model: Model, transition: Transition, code: str) -> None:
     """Check that a step of a thread looks at an entry once: others may come between two looks."""
-    typed = model.code(transition, code)
-    if (transition.turn is not None and typed is not None
-            and any(isinstance(stmt, Hardware) for stmt in within(typed.body))):
-        raise SpecError(typed.where, f"{transition.name} looks at an entry twice: it is two steps")
+    for typed in model.codes(transition, code) if transition.turn is not None else ():
+        if any(isinstance(stmt, Hardware) for stmt in within(typed.body)):
+            raise SpecError(typed.where,
+                            f"{transition.name} looks at an entry twice: it is two steps")
 
 
 def _check_give_ups(model: Model, transition: Transition, code: str) -> None:

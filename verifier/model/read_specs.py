@@ -346,11 +346,12 @@ def _thread_step(
 ) -> Transition:
     """The transition that a step of a thread is; what all steps share stands at the thread."""
     record, name = steps.need(key, Table, "steps"), f"{turn.thread}-{key}"
-    record.only(("site", "describe", "reaches", "code", "notes"), "a step of a thread")
+    record.only(("site", "describe", "inputs", "reaches", "code", "notes"), "a step of a thread")
     what = f"step {name}"
     return Transition(
         name, thread.texts("catalogue", "catalogue"), record.text("site", what),
-        record.text("describe", what), ("p",), ("old",), {}, (), {}, {}, {}, "", (),
+        record.text("describe", what), ("p",), ("old",),
+        read_words(sub_table(record, "inputs")), (), {}, {}, {}, "", (),
         thread.texts("needs", "needs"), read_texts(record, what, codes),
         read_words(sub_table(record, "notes")), steps.key_at[key],
         thread.texts("levels", "levels") or (PTE,), "",

@@ -32,8 +32,8 @@ __all__ = ["MakesStep", "check_threads", "load_threads"]
 # the transition of a step: its table, its name, and what its thread says for all steps
 MakesStep = Callable[[Table, str, Table, Turn], Transition]
 
-_KEYS = ("describe", "levels", "needs", "catalogue", "position", "locals", "holds", "around",
-         "beside", "counted", "apart", "shows", "lemmas", "steps")
+_KEYS = ("describe", "levels", "needs", "catalogue", "position", "walks", "locals", "holds",
+         "around", "beside", "counted", "apart", "shows", "lemmas", "steps")
 
 
 def load_threads(folder: Path, step: MakesStep) -> dict[str, Thread]:
@@ -53,6 +53,7 @@ def _thread(table: Table, name: str, step: MakesStep) -> Thread:
     record, what = table.need(name, Table, "threads"), f"thread {name}"
     record.only(_KEYS, "a thread")
     steps, position = record.need("steps", Table, what), record.text("position", what)
+    walks = record.text("walks", what) if "walks" in record else ""
     if len(steps) < 2:
         raise SpecError(record.at["steps"], f"{what} has one step: that is a transition")
     shows = record.text("shows", what)
@@ -61,8 +62,9 @@ def _thread(table: Table, name: str, step: MakesStep) -> Thread:
     return Thread(
         name, record.text("describe", what),
         (*_position(record, name, position, len(steps)), *_locals(record, name)),
+        _walks(record, name, walks),
         read_definitions(record, "holds"),
-        tuple(step(steps, one, record, Turn(name, position, number, len(steps)))
+        tuple(step(steps, one, record, Turn(name, position, number, len(steps), walks))
               for number, one in enumerate(steps)),
         list(steps).index(shows),
         _around(sub_table(record, "around")),
@@ -81,6 +83,14 @@ def _position(record: Table, name: str, position: str, count: int) -> tuple[Vari
     bits = max(count - 1, 1).bit_length()
     return (Variable(position, f"u{bits}", True, True,
                      f"where {name} stands: before the step of this number, from 0", thread=name),)
+
+
+def _walks(record: Table, name: str, walks: str) -> Variable | None:
+    """The variable that says which level it walks over, which the loader makes."""
+    if walks in sub_table(record, "locals"):
+        raise SpecError(record.at["walks"], f"{walks} is a local too")
+    return Variable(walks, "bool", True, True, f"{name} walks over entries of the larger level",
+                    thread=name) if walks else None
 
 
 def _locals(record: Table, name: str) -> tuple[Variable, ...]:
@@ -131,7 +141,7 @@ def check_threads(spec: Spec) -> None:
                                            spec.procedures) for text in texts}
     actions = {name_of(action) for action in spec.actions}
     for thread in spec.threads.values():
-        for variable in thread.variables:
+        for variable in (*thread.variables, *((thread.walks,) if thread.walks else ())):
             if variable.name in seen:
                 raise SpecError(thread.where, f"{variable.name} of {thread.name} stands twice")
             seen.add(variable.name)

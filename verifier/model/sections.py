@@ -53,6 +53,7 @@ AXIOM = Section("axioms", read_visible=True, read_truth=True, helpers=True,
 PROPERTY = Section("properties", read_visible=True, read_truth=True, before=True, helpers=True,
                    calls=("views", "readings", "truths", "encoding", "holds"), threads=True)
 # A thread is code. It sees and sets its own locals too (ModelScope.thread), as no other code does.
-THREAD = replace(CODE, name="threads", observe=False, calls=(*CODE.calls, "holds"))
+# One text walks over the entries of all levels.
+THREAD = replace(CODE, name="threads", observe=False, calls=(*CODE.calls, "holds"), shared=True)
 HOLDS = Section("holds", read_visible=True, helpers=True, calls=("views", "holds"), threads=True)
 EFFECT = replace(PROPERTY, name="effects", shared=False)

@@ -281,6 +281,7 @@ class Turn:
     position: str  # the variable that says where a process's thread stands
     number: int
     count: int
+    walks: str = ""  # the variable that says whether it walks over entries of the larger level
 
     @property
     def following(self) -> int:
@@ -328,6 +329,11 @@ class Transition:
     pages: tuple[str, ...] = ()  # parameters that are pages of a block: the step is about these
     turn: Turn | None = None  # of a step of a thread
 
+    @property
+    def walks(self) -> str:
+        """The variable that says of a thread's step which level it walks over, or nothing."""
+        return self.turn.walks if self.turn is not None else ""
+
     def at(self, level: Level) -> bool:
         """Is it about entries of this level, or of one beside it?"""
         there = level.present()
@@ -361,6 +367,7 @@ class Thread:
     name: str
     describe: str
     variables: tuple[Variable, ...]  # its position, then its locals
+    walks: Variable | None  # which level it walks over, where there are two
     holds: tuple[Definition, ...]  # what axioms and properties may say of where it stands
     steps: tuple[Transition, ...]
     shows: int  # the number of the step by which observations come to count it
@@ -371,6 +378,10 @@ class Thread:
     apart: Mapping[str, tuple[Axiom, ...]]  # the same of those that its steps do not change
     init: tuple[Axiom, ...]
     where: Where = field(compare=False)
+
+    def variables_at(self, level: Level) -> tuple[Variable, ...]:
+        """Its variables where entries are of this level."""
+        return (*self.variables, *((self.walks,) if self.walks and level.beside else ()))
 
     def axioms(self, observation: str) -> tuple[Axiom, ...]:
         """What an observation says of the thread."""
@@ -439,6 +450,11 @@ class Spec:
                for text in one.actions}
         return tuple(own.get(name_of(text), text) for text in self.actions)
 
+    def first_level(self, transition: Transition) -> Level:
+        """The level at which a transition's effects are asked for."""
+        return next(level for kind in transition.levels for level in self.levels.values()
+                    if kind in level.present() and transition.at(level))
+
     def at(self, level: Level) -> Spec:
         """The part of specs/ that is about entries of this level, with the threads that it has."""
         threads = {name: self.threads[name] for name in level.threads}
@@ -448,7 +464,7 @@ class Spec:
                               and (not p.thread or p.thread in level.threads)},
             transitions={n: t for n, t in self.transitions.items() if t.at(level)},
             variables=dict(self.variables) | {v.name: v for t in threads.values()
-                                              for v in t.variables},
+                                              for v in t.variables_at(level)},
             observations={n: replace(o, axioms=(*o.axioms, *(axiom for t in threads.values()
                                                              for axiom in t.axioms(n))))
                           for n, o in self.observations.items()},

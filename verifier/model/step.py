@@ -232,7 +232,7 @@ def _run_code(world: World[W, B], instance: Instance, code: str) -> None:
     for begin, _ in around:
         call(world, begin, args)
     if transition.turn is not None:
-        world.go_on(transition, instance.roles[0])
+        world.go_on(transition, instance.roles[0], args[1:])
     else:
         function = model.code(transition, code)
         assert function is not None

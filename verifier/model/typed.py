@@ -111,6 +111,9 @@ class Model:
         self._functions: dict[tuple[str, str, str], Function] = {}
         self._typing: list[tuple[str, str, str]] = []
         self._events: dict[tuple[str, str], tuple[Event, Function, Function]] = {}
+        # what a thread's definition -> the variable that says over which level it walks
+        self._walks = {name_of(d): t.walks.name for t in spec.threads.values()
+                       if t.walks is not None and self.mixed for d in t.holds}
         view = self._scope("views")
         self.observations: dict[str, tuple[Param, ...]] = {
             name: parse_signature(o.signature, o.at, view).params
@@ -172,8 +175,8 @@ class Model:
             own = {v.name for v in self.encoding.state}
             self._asks[thread.name] = next(
                 (number for number, step in enumerate(thread.steps)
-                 for name in step.codes
-                 if (code := self.code(step, name)) is not None and own & touched(code, False)),
+                 for name in step.codes for code in self.codes(step, name)
+                 if own & touched(code, False)),
                 len(thread.steps))
         return self._asks[thread.name]
 
@@ -185,8 +188,8 @@ class Model:
         `apart`.
         """
         apart = {name for thread, _ in self.threads for name in thread.apart}
-        codes = (self.code(step, name) for step in self.thread_steps for name in step.codes)
-        done = {name for code in codes if code is not None for name in touched(code, True)}
+        done = {variable for step in self.thread_steps for name in step.codes
+                for code in self.codes(step, name) for variable in touched(code, True)}
         return frozenset(name for name in self.observations.keys() - apart
                          if any(done & touched(holds, False) for _, holds in self.axioms(name)))
 
@@ -262,15 +265,19 @@ class Model:
         Where levels are mixed, a definition that reads a process has a twin for the larger level.
         """
         level = level or self.base
-        if self.mixed and (section, name) in self._of_process:
+        by = HUGE if self.mixed and (section, name) in self._of_process else ""
+        if section == "holds":
+            by = self._walks.get(name, "")
+        if by:
             level = self.base
         key = (section, name, level.name)
         if key not in self._functions:
             found = self._typed(section, name, at, level)
             if found is None:
                 return None
-            if self.mixed and (section, name) in self._of_process:
-                found = replace(found, twin=self._typed(section, name, at, self.level), pure=False)
+            if by:
+                found = replace(found, twin=self._typed(section, name, at, self.level), by=by,
+                                pure=False)
             self._functions[key] = found
         return self._functions[key]
 
@@ -308,8 +315,11 @@ class Model:
             self._typing.pop()
 
     def sentence(self, text: Source, section: Section, params: tuple[Param, ...] = (),
-                 level: Level | None = None) -> Function:
-        """A text with these parameters, which must be a boolean."""
+                 level: Level | None = None, by: str = HUGE) -> Function:
+        """A text with these parameters, which must be a boolean.
+
+        `by` is the variable that says of which level a property's sentence is.
+        """
         level = level or self.base
         key = (text.where, section.name, params, level.name)
         if key not in self._cache:
@@ -320,15 +330,17 @@ class Model:
                 raise SpecError(text.where, "is not a boolean")
             if self.mixed and section is may.PROPERTY and level is self.base:
                 found = replace(found, twin=self.sentence(text, section, params, self.level),
-                                pure=False)
+                                by=by, pure=False)
             self._cache[key] = found
         return self._cache[key]
 
     def property(self, prop: Property) -> Function:
         """The sentence of a property, about process p and the inputs that it names."""
         assert prop.holds is not None
-        return self.sentence(prop.holds, may.PROPERTY,
-                             (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs)))
+        params = (Param("p", INDEX), *(Param(name, BOOL) for name in prop.inputs))
+        thread = self.spec.threads.get(prop.thread)
+        by = HUGE if thread is None or thread.walks is None else thread.walks.name
+        return self.sentence(prop.holds, may.PROPERTY, params, by=by)
 
     def preferred(self, prop: Property) -> Function:
         """The sentence that a counterexample about process p had better satisfy."""
@@ -413,7 +425,7 @@ class Model:
 
         They are asked for at the first level that has the transition.
         """
-        if self.level is not next(one for one in self.spec.levels.values() if transition.at(one)):
+        if self.level is not self.spec.first_level(transition):
             return []
         variant = self.layout.variant
         events = () if variant.one_cpu else variant.hardware
@@ -455,26 +467,39 @@ class Model:
         return (self.definition("views", name, level=level)
                 or self.layout.helper(level.translated(name)))
 
-    def code(self, transition: Transition, name: str) -> Function | None:
-        """The typed code that runs for this transition under a code's name."""
+    def codes(self, transition: Transition, name: str) -> list[Function]:
+        """The typed code, and that of a thread's step where it walks over the larger level."""
+        levels = [None, self.level] if self.mixed and transition.walks else [None]
+        found = (self.code(transition, name, level) for level in levels)
+        return [one for one in found if one is not None]
+
+    def code(self, transition: Transition, name: str, walked: Level | None = None
+             ) -> Function | None:
+        """The typed code that runs for this transition under a code's name.
+
+        `walked`: the level that a thread walks over, if it is not the lower one.
+        """
         chosen = transition.code(name)
         if chosen is None:
             return None
-        key = (chosen[1].where, "code", transition.name)
+        key: tuple[object, ...] = (chosen[1].where, "code", transition.name)
+        if walked is not None and walked is not self.base:
+            key = (*key, walked.name)
         if key not in self._cache:
             signature = Signature(transition.name, self.params(transition))
-            found = self.parse(signature, chosen[1], self._code_scope(transition))
+            found = self.parse(signature, chosen[1], self._code_scope(transition, level=walked))
             self._cache[key] = (
                 found if self.layout.variant.one_cpu else with_points(found, self.layout.width)
             )
         return self._cache[key]
 
-    def _code_scope(self, transition: Transition, thread: str = "") -> ModelScope:
+    def _code_scope(self, transition: Transition, thread: str = "", level: Level | None = None
+                    ) -> ModelScope:
         """What a code of a transition may name; one of a thread has its locals, and counts nothing.
         """
         thread = transition.turn.thread if transition.turn is not None else thread
-        return ModelScope(self, may.THREAD if thread else may.CODE, self.level_of(transition),
-                          thread)
+        return ModelScope(self, may.THREAD if thread else may.CODE,
+                          level or self.level_of(transition), thread)
 
     def around(self, transition: Transition) -> list[tuple[Function, Function]]:
         """What surrounds a transition and is seen by threads: what runs before it, and behind."""

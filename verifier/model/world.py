@@ -176,8 +176,11 @@ class World(Machine[W, B]):
             return
         where = self.alg.all(where, self.has_turn(step, process))
         if not self.lazy or self.alg.known(where) is not False:
-            chosen = self.open(f"{turn_name(step, process)}@{label}")
-            self.within(self.alg.all(chosen, where), partial(self.go_on, step, process))
+            place = f"{turn_name(step, process)}@{label}"
+            chosen = self.open(place)
+            given = tuple(self.fresh(f"{place}/{param.name}", param.type)
+                          for param in self.model.params(step)[1:])
+            self.within(self.alg.all(chosen, where), partial(self.go_on, step, process, given))
 
     def has_turn(self, step: Transition, process: int) -> B:
         """The condition that a process's thread stands before this step."""
@@ -186,16 +189,32 @@ class World(Machine[W, B]):
         return self.alg.eq(as_word(self.alg, self.state[step.turn.position, process]),
                            self.alg.word(step.turn.number, kind), kind)
 
-    def go_on(self, step: Transition, process: int) -> None:
+    def go_on(self, step: Transition, process: int, given: tuple[Value, ...]) -> None:
         """A thread takes a step; where its text does not say so itself, the next one comes next."""
         assert step.turn is not None
-        function = self.model.code(step, self.code)
-        assert function is not None
         self.state[step.turn.position, process] = self.alg.word(
             step.turn.following, self.kinds[step.turn.position])
         alone, self.alone = self.alone, True
-        call(self, function, (process,))
+        for level, where in self.walked(step, process):
+            function = self.model.code(step, self.code, level)
+            assert function is not None
+            act = partial(call, self, function, (process, *given))
+            if where is None:
+                act()
+            else:
+                self.within(where, act)
         self.alone = alone
+
+    def walked(self, step: Transition, process: int) -> list[tuple[Level | None, B | None]]:
+        """The levels that a thread may walk over, and where; a walk is of the level it begins at.
+        """
+        assert step.turn is not None
+        if not (self.model.mixed and step.walks):
+            return [(None, None)]
+        if step.turn.number == 0:
+            self.state[step.walks, process] = self.state[HUGE, process]
+        huge = as_truth(self.alg, self.state[step.walks, process])
+        return [(self.model.level, huge), (self.model.base, self.alg.neg(huge))]
 
     def hardware(self, process: int | None, entry: W, label: str) -> W:
         """The entry of a process after this CPU's hardware may have acted on it.

@@ -56,8 +56,7 @@ def helpers_called(model: Model, group: Group) -> Touched:
     apart = {id(one) for mine in own.values() for one in (*mine, *_all_codes(model))}
     common = [one for one in model.typed(_CALLED_BY_NAME) if id(one) not in apart]
     # The steps of threads run inside all others.
-    common += [code for step in model.thread_steps
-               if (code := model.code(step, group.code)) is not None]
+    common += [code for step in model.thread_steps for code in model.codes(step, group.code)]
     names = {step: _named(model, mine) for step, mine in own.items()}
     return Touched(_named(model, common), names)
 

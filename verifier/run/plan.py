@@ -155,7 +155,7 @@ def _effects_not_asked(
 ) -> list[dict[str, str]]:
     """A transition's effects that no state of this variant can show, at its first level."""
     variant, spec = library.variant(group.variant), library.spec
-    if group.level != next(n for n, level in spec.levels.items() if transition.at(level)):
+    if group.level != spec.first_level(transition).name:
         return []
     events = () if variant.one_cpu else variant.hardware
     reasons = ((e, e.lacks(variant.name, variant.absent, events)) for e in transition.reaches)
