@@ -13,12 +13,21 @@ from pathlib import Path
 import pytest
 
 from verifier.prove.obligations import Group
-from verifier.prove.results import Counterexample, Move, Proved, Refuted, Result, Unknown
+from verifier.prove.results import (
+    Counterexample,
+    Move,
+    Proved,
+    Refuted,
+    Result,
+    Unknown,
+    not_proved,
+    tally,
+)
 from verifier.run.filters import Filters
 from verifier.run.library import Library
 from verifier.run.messages import Done, Task
 from verifier.run.scheduler import Options, prove
-from verifier.run.shared import Packed, Shared
+from verifier.run.shared import Packed, Results, Shared
 from verifier.run.worker import work
 
 FORK = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-*", "static"), ())
@@ -45,6 +54,19 @@ def test_what_is_kept_is_what_was_told(told: list[Result]) -> None:
             assert {k: (type(v), v) for k, v in move.before.items()} == {
                 k: (type(v), v)
                 for k, v in other.verdict.inhabitant.before.items()}  # type: ignore[union-attr]
+
+
+def test_columns_are_counted_as_results_are(told: list[Result]) -> None:
+    columns, shared = Results(), Shared()
+    for result in told[:-1]:
+        columns.append(shared.result(result))
+    assert tally(columns) == tally(told[:-1])
+    columns.append(shared.result(told[-1]))  # what was counted before it came is not told again
+    assert tally(columns) == tally(told) == tally(iter(told))
+    assert len({alike.verdict for alike in tally(told)}) > 1
+    assert list(not_proved(columns)) == list(not_proved(told)) == [
+        r for r in told if not isinstance(r.verdict, Proved)]
+    assert list(columns.in_order()) == told
 
 
 def test_a_truth_is_no_number() -> None:

@@ -271,8 +271,10 @@ def finish(run: Run, stopped: bool) -> int:
 
 def reached(run: Run) -> str:
     """How far a run came that was stopped, on one line."""
+    from verifier.prove.results import tally
+
     left = {group for group, _ in run.unfinished}
-    begun = len(left & {r.obligation.group for r in run.results})
+    begun = len(left & {alike.group for alike in tally(run.results)})
     rest = "the others are not counted" if run.undecided is None else f"{run.undecided} are not"
     return (f"{run.stopped}: {len(run.results)} obligations are decided, {rest}; "
             f"of {len(run.theorems)} "

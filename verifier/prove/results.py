@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, Protocol, TypeAlias, assert_never, runtime_checkable
 
 from verifier.base.exits import Exit, exit_of
 from verifier.language.machine import Key
@@ -14,9 +15,9 @@ from verifier.prove.baseline import PROVED, Compared, Said
 from verifier.prove.obligations import Group, Obligation
 
 __all__ = [
-    "OVER", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run", "State",
-    "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code", "open_ones",
-    "reason", "recounted", "said", "settled", "verdict_name",
+    "OVER", "Alike", "Counterexample", "Incomplete", "Move", "Proved", "Refuted", "Result", "Run",
+    "State", "TheoremResult", "Unknown", "Vacuous", "Verdict", "counted_as", "exit_code",
+    "not_proved", "open_ones", "reason", "recounted", "said", "settled", "tally", "verdict_name",
 ]
 
 State: TypeAlias = Mapping[Key, int | bool]
@@ -123,6 +124,46 @@ class Result:
     ways: tuple[str, ...] = ()  # of what fails: every way in which its property can be violated
 
 
+class Alike(NamedTuple):
+    """What a count of results tells apart: few of them stand for millions."""
+
+    group: Group
+    verdict: str
+    kind: str
+    solver: str
+    cached: bool
+
+    def counted_as(self) -> str:
+        """The word that a theorem counts them under: the verdict, or `advice` for failed advice."""
+        return "advice" if self.kind == ADVISORY and self.verdict != "proved" else self.verdict
+
+
+@runtime_checkable
+class _Columns(Protocol):
+    """Results that can be counted, and those picked out that fail, without making each."""
+
+    def tally(self) -> Counter[Alike]: ...
+    def not_proved(self) -> Iterator[Result]: ...
+
+
+def tally(results: Iterable[Result]) -> Counter[Alike]:
+    """How many results of each kind there are."""
+    if isinstance(results, _Columns):
+        return results.tally()
+    return Counter(map(_alike, results))
+
+
+def not_proved(results: Iterable[Result]) -> Iterator[Result]:
+    """The results that are not proved, advice among them, in their order."""
+    if isinstance(results, _Columns):
+        return results.not_proved()
+    return (r for r in results if not isinstance(r.verdict, Proved))
+
+
+def _alike(r: Result) -> Alike:
+    return Alike(r.obligation.group, verdict_name(r.verdict), r.obligation.kind, r.solver, r.cached)
+
+
 @dataclass(frozen=True, slots=True)
 class TheoremResult:
     """The verdict of a theorem, which is the worst of its obligations'.
@@ -202,8 +243,7 @@ def recounted(theorem: TheoremResult, results: Iterable[Result]) -> TheoremResul
 
 def counted_as(result: Result) -> str:
     """The word that a theorem counts a result under: its verdict, or `advice` for failed advice."""
-    word = verdict_name(result.verdict)
-    return "advice" if result.obligation.kind == ADVISORY and word != "proved" else word
+    return _alike(result).counted_as()
 
 
 def verdict_name(verdict: Verdict) -> str:
@@ -238,7 +278,7 @@ def settled(run: Run) -> bool:
     """
     gave_up = any(isinstance(r.verdict, Unknown)
                   and (r.verdict.reason != "not-inductive" or OVER in r.verdict.detail)
-                  for r in run.results)
+                  for r in not_proved(run.results))
     return not (run.stopped or run.contradictions or run.unfinished or gave_up)
 
 
@@ -252,5 +292,5 @@ def exit_code(run: Run) -> Exit:
     if run.compared is not None:
         words += run.compared.words()
     else:
-        words += {verdict_name(r.verdict) for r in run.results if r.obligation.kind != "advisory"}
+        words += {alike.verdict for alike in tally(run.results) if alike.kind != ADVISORY}
     return exit_of(words, bool(run.stopped), nothing=Exit.HOLDS)  # advice alone fails no run

@@ -26,8 +26,8 @@ from verifier.prove.results import (
     TheoremResult,
     Unknown,
     Vacuous,
-    counted_as,
     reason,
+    tally,
     verdict_name,
 )
 from verifier.report.state_json import NAMES, move, moves
@@ -100,7 +100,9 @@ def opening(library: Library | None) -> dict[str, Any]:
 
 def head(run: Run) -> dict[str, Any]:
     """What a run comes to, without its results."""
-    counts = Counter(counted_as(r) for r in run.results)
+    counts: Counter[str] = Counter()
+    for alike, number in tally(run.results).items():
+        counts[alike.counted_as()] += number
     return {
         "solvers": dict(run.solvers),
         "summary": {**{word: counts[word] for word in _WORDS}, "undecided": run.undecided},

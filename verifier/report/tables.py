@@ -8,7 +8,15 @@ from collections.abc import Sequence
 
 from verifier.base.columns import labelled, wrap
 from verifier.model.spec import ADVISORY, rank
-from verifier.prove.results import Result, Run, State, counted_as, reason, verdict_name
+from verifier.prove.results import (
+    Result,
+    Run,
+    State,
+    not_proved,
+    reason,
+    tally,
+    verdict_name,
+)
 from verifier.report.catalogue import coverage_line
 from verifier.report.explain import explain_text, replay_line, source_of
 from verifier.report.theorems import sentences, theorem_table
@@ -22,10 +30,13 @@ _WORDS = ("proved", "refuted", "vacuous", "unknown", "incomplete", "advice")
 
 def closing_line(run: Run) -> str:
     """How many of each verdict, advice apart, and where the time went."""
-    counts = Counter(counted_as(r) for r in run.results)
+    counts: Counter[str] = Counter()
+    cached = 0
+    for alike, number in tally(run.results).items():
+        counts[alike.counted_as()] += number
+        cached += number * alike.cached
     said = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word]
                      or word in ("proved", "refuted"))
-    cached = sum(r.cached for r in run.results)
     if run.undecided:
         said += f", {run.undecided} not decided"
     extra = f" ({cached} from cache)" if cached else ""
@@ -42,11 +53,11 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
         return "\n".join([closing_line(run), *(wrap(line, "", "  ") for line in against[-1:])])
     parts, lines = [], []
     few = len(run.results) <= 40
-    hidden = three = 0
-    for result in run.results:
+    hidden = 0
+    three = sum(n for alike, n in tally(run.results).items() if "plain integers" in alike.solver)
+    for result in run.results if verbose else not_proved(run.results):
         name = verdict_name(result.verdict)
         hidden += result.obligation.kind == ADVISORY and name != "proved"
-        three += "plain integers" in result.solver
         if name != "proved" and few:
             parts.append(explain_text(library, result, color))
         elif (name != "proved" and result.obligation.kind != ADVISORY) or verbose:
@@ -99,7 +110,7 @@ def audit_text(library: Library, run: Run) -> str:
     Each has an entry before and after.
     """
     found: dict[tuple[str, str, str], list[Result]] = {}
-    for result in run.results:
+    for result in not_proved(run.results):
         if (verdict_name(result.verdict) in ("refuted", "unknown")
                 and result.obligation.kind in ("invariant", "step")):
             key = (result.obligation.property, result.obligation.transition,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from verifier.base.columns import table, wrap
 from verifier.model.spec import ADVISORY
 from verifier.prove.obligations import Group
-from verifier.prove.results import Result, Run, TheoremResult, verdict_name
+from verifier.prove.results import Result, Run, TheoremResult, not_proved, verdict_name
 from verifier.run.library import Library
 
 __all__ = ["sentences", "theorem_table"]
@@ -51,10 +51,10 @@ def sentences(library: Library, run: Run) -> str:
 def _failures(results: Iterable[Result]) -> dict[Group, dict[Failure, str]]:
     """What is not proved of each group, advice left out, and its verdict."""
     found: dict[Group, dict[Failure, str]] = {}
-    for result in results:
-        o, word = result.obligation, verdict_name(result.verdict)
-        if word != "proved" and o.kind != ADVISORY:
-            found.setdefault(o.group, {})[o.transition, o.property] = word
+    for result in not_proved(results):
+        o = result.obligation
+        if o.kind != ADVISORY:
+            found.setdefault(o.group, {})[o.transition, o.property] = verdict_name(result.verdict)
     return found
 
 

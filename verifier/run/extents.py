@@ -11,7 +11,7 @@ from verifier.model.spec import ADVISORY
 from verifier.model.step import applies, asked, step_names
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
-from verifier.prove.results import Result, TheoremResult, counted_as, verdict_name
+from verifier.prove.results import Result, TheoremResult, tally
 from verifier.run.filters import Filters
 
 __all__ = ["Extent", "extent_of", "number_asked", "theorems"]
@@ -50,12 +50,12 @@ def theorems(
     found = []
     counted: dict[Group, dict[str, int]] = {}
     serious: dict[Group, set[str]] = {}
-    for result in results:
-        group, word = result.obligation.group, verdict_name(result.verdict)
+    for alike, number in tally(results).items():
+        group = alike.group
         counts = counted.setdefault(group, dict.fromkeys(_WORDS, 0))
-        counts[counted_as(result)] += 1
-        if result.obligation.kind != ADVISORY:
-            serious.setdefault(group, set()).add(word)
+        counts[alike.counted_as()] += number
+        if alike.kind != ADVISORY:
+            serious.setdefault(group, set()).add(alike.verdict)
     for group in groups:
         counts, words = counted.get(group, dict.fromkeys(_WORDS, 0)), serious.get(group, set())
         extent = extents.get(group)

@@ -389,7 +389,7 @@ def _finish(
     coverage = coverage_of(library, groups, filters, skipped)
     if scheduler.helpers:
         coverage["helpers"] = sorted(scheduler.helpers)
-    seconds = {"load": loaded - start, "solve": sum(r.seconds for r in results),
+    seconds = {"load": loaded - start, "solve": sum(results.seconds),
                "elapsed": time.perf_counter() - start}
     told = {group for group, _ in scheduler.unfinished}
     unfinished = [*scheduler.unfinished,

@@ -9,12 +9,16 @@ names, and results stand in columns.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cache
+from itertools import compress
 from typing import Generic, TypeAlias, TypeVar, cast, overload
 
 from verifier.prove.obligations import Group, Obligation
 from verifier.prove.results import (
+    Alike,
     Counterexample,
     Move,
     Proved,
@@ -22,6 +26,7 @@ from verifier.prove.results import (
     Result,
     Unknown,
     Verdict,
+    verdict_name,
 )
 
 __all__ = ["Packed", "Results", "Shared"]
@@ -129,6 +134,9 @@ class _Table(Generic[T]):
     def __getitem__(self, place: int) -> T:
         return self._values[place]
 
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._values)
+
 
 # an obligation but for its group; a result but for its obligation, its verdict and its seconds
 _Step: TypeAlias = tuple[str, tuple[str, ...], str, str, str, int]
@@ -148,7 +156,8 @@ class Results(Sequence[Result]):
         self._hows: _Table[_How] = _Table()
         self._verdicts: list[Verdict] = []
         self._columns = tuple(array("I") for _ in range(4))
-        self._seconds = array("d")
+        self.seconds = array("d")  # how long each took
+        self._tallied: tuple[int, Counter[Alike]] = 0, Counter()
 
     def append(self, result: Result) -> None:
         """Add a result behind the others."""
@@ -161,10 +170,10 @@ class Results(Sequence[Result]):
                self._hows.place(how))
         for column, number in zip(self._columns, row, strict=True):
             column.append(number)
-        self._seconds.append(result.seconds)
+        self.seconds.append(result.seconds)
 
     def __len__(self) -> int:
-        return len(self._seconds)
+        return len(self.seconds)
 
     @overload
     def __getitem__(self, row: int) -> Result: ...
@@ -174,14 +183,36 @@ class Results(Sequence[Result]):
         if isinstance(row, slice):
             return tuple(self[i] for i in range(*row.indices(len(self))))
         group, step, verdict, how = (column[row] for column in self._columns)
-        return self._made(group, step, verdict, how, self._seconds[row])
+        return self._made(group, step, verdict, how, self.seconds[row])
 
     def __iter__(self) -> Iterator[Result]:
-        return map(self._made, *self._columns, self._seconds)
+        return map(self._made, *self._columns, self.seconds)
 
     def _made(self, group: int, step: int, verdict: int, how: int, seconds: float) -> Result:
         obligation = Obligation(self._groups[group], *self._steps[step])
         return Result(obligation, self._verdicts[verdict], seconds, *self._hows[how])
+
+    def tally(self) -> Counter[Alike]:
+        """How many results of each kind there are: columns are counted, no result is made."""
+        if self._tallied[0] == len(self):
+            return self._tallied[1]
+        groups, steps, verdicts, hows = self._columns
+        names = [verdict_name(verdict) for verdict in self._verdicts]
+        kinds = [step[3] for step in self._steps]
+        found: Counter[Alike] = Counter()
+        for (group, name, kind, how), number in Counter(zip(
+                groups, map(names.__getitem__, verdicts), map(kinds.__getitem__, steps), hows,
+                strict=True)).items():
+            solver, cached, *_ = self._hows[how]
+            found[Alike(self._groups[group], name, kind, solver, cached)] += number
+        self._tallied = len(self), found
+        return found
+
+    def not_proved(self) -> Iterator[Result]:
+        """The results that are not proved, in their order; no other is made."""
+        failed = [not isinstance(verdict, Proved) for verdict in self._verdicts]
+        rows = compress(range(len(self)), map(failed.__getitem__, self._columns[2]))
+        return map(self.__getitem__, rows)
 
     def in_order(self) -> Results:
         """The results sorted by id.
@@ -191,21 +222,24 @@ class Results(Sequence[Result]):
         """
         groups, steps = self._columns[:2]
         found: dict[str, array[int]] = {}
+        rows_of = [found.setdefault(f"{g.variant}/{g.level}/{g.encoding}/", array("I"))
+                   for g in self._groups]
         for row, group in enumerate(groups):
-            g = self._groups[group]
-            found.setdefault(f"{g.variant}/{g.level}/{g.encoding}/", array("I")).append(row)
+            rows_of[group].append(row)
+        codes = [g.code for g in self._groups]
 
-        def within(row: int) -> str:
-            transition, _, prop, *_ = self._steps[steps[row]]
-            return f"{transition}/{self._groups[groups[row]].code}/{prop}"
+        @cache
+        def within(step: int, code: str) -> str:
+            transition, _, prop, *_ = self._steps[step]
+            return f"{transition}/{code}/{prop}"
 
         order = array("I")
         for _, rows in sorted(found.items()):
-            order.extend(sorted(rows, key=within))
+            order.extend(sorted(rows, key=lambda row: within(steps[row], codes[groups[row]])))
         one = Results()
         one._groups, one._steps, one._hows = self._groups, self._steps, self._hows
         one._verdicts = self._verdicts
         one._columns = tuple(array("I", map(column.__getitem__, order)) for column in self._columns)
-        one._seconds = array("d", map(self._seconds.__getitem__, order))
+        one.seconds = array("d", map(self.seconds.__getitem__, order))
         return one
 
