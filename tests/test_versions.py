@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from sample import sampled
+from told import Tool
 
 from verifier.base.errors import SpecError
 from verifier.kernel.mm.read_functions import load_calls, load_functions
@@ -19,6 +21,7 @@ from verifier.model.arch import Layout
 from verifier.model.check import check_model
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_versions import NEWEST_READ, WHOLE, of_version
+from verifier.model.spec import Transition
 from verifier.run.library import load_library
 
 
@@ -178,6 +181,36 @@ def test_functions_of_mm_are_called_as_their_version_has_them() -> None:
 def test_the_steps_can_be_asked_of_the_newest_version(variant: str) -> None:
     library = load_library(version=NEWEST_READ)
     check_model(library.model(variant, "page-flag", "pte"))
+
+
+def test_steps_and_what_they_keep_are_as_their_version_has_them() -> None:
+    old, new = (load_library(version=version).spec for version in (WHOLE, NEWEST_READ))
+    assert old.transitions.keys() == new.transitions.keys()
+    assert {name for name, step in old.transitions.items()
+            if texts(step) != texts(new.transitions[name])} == {
+        "lazyfree-discard", "make-device-exclusive", "mprotect-swap-entry",
+        "restore-device-exclusive", "swap-in", "uffd-copy"}
+    assert old.properties.keys() - new.properties.keys() == {
+        "device-within-vma", "marked-device-entry-is-read-only"}
+    assert not new.properties.keys() - old.properties.keys()
+
+
+def texts(step: Transition) -> dict[str, str]:
+    """What a step's codes run."""
+    return {name: text.text for name, text in step.codes.items()}
+
+
+def test_in_the_newest_version_what_a_device_stores_may_be_lost() -> None:
+    """docs/findings/device-memory.md has the same entries."""
+    step = "x86_64/pte/page-flag/device-exclusive-store/today/no-lost-dirty"
+    verdict, text = Tool(load_library(version=NEWEST_READ)).explain(step)
+    assert verdict == "refuted"
+    trace = text[text.index("reached from a fresh mapping"):text.index("what shows it")]
+    assert re.findall(r"^ +\d  ([\w-]+)|A    (0x\w+)", trace, re.MULTILINE)[1:] == [
+        ("", "0x8000000012345867"),  # which step brings the page is the search's choice
+        ("madvise-free", ""), ("", "0x8000000012345807"),
+        ("make-device-exclusive", ""), ("", "0xf7fffffffdb97402"),
+        ("device-exclusive-store", ""), ("", "0xf7fffffffdb97402")]
 
 
 def test_what_is_proved_is_about_the_version_that_specs_describes() -> None:

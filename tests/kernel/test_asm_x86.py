@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""cmpxchg8b, which an entry of PAE's two words is changed by, and arguments that are copies of a
-structure.
+"""cmpxchg8b, which an entry of PAE's two words is changed by, words that are combined into memory
+and a flag of that, and arguments that are copies of a structure.
 """
 
 from __future__ import annotations
@@ -124,6 +124,28 @@ end:
     assert lifter._walked == 3
     after = lifter.values.as_word(lifter.memory.read(state.memory[entry], entry, 0, 8))
     assert str(terms.eq(after.term, terms.word(NEW, 64), 64)) in ("True", str(terms.truth(True)))
+
+
+COMBINED = """define i64 @f(ptr %p, i64 %a) {{
+entry:
+  %v = trunc i64 %a to i32
+  %r = call i32 asm sideeffect "{op}l $2,$1{note}", "={{@cc{flag}}},=*m,er,*m,~{{memory}},~{{dirflag}},~{{fpsr}},~{{flags}}"(ptr elementtype(i32) %p, i32 %v, ptr elementtype(i32) %p)
+  %y = zext i32 %r to i64
+  ret i64 %y
+}}
+"""
+
+
+@pytest.mark.parametrize("note", ["", "\\0A\\09/* output condition code e*/\\0A"])
+@pytest.mark.parametrize(("op", "flag", "memory", "arg", "found", "after"), [
+    ("sub", "e", 5, 5, 1, 0), ("sub", "e", 5, 1, 0, 4), ("sub", "s", 5, 6, 1, 0xFFFFFFFF),
+    ("add", "s", 5, 6, 0, 11), ("and", "z", 5, 2, 1, 0), ("or", "z", 0, 0, 1, 0),
+])
+def test_a_flag_says_what_a_combined_word_is(
+    op: str, flag: str, memory: int, arg: int, found: int, after: int, note: str
+) -> None:
+    text = COMBINED.format(op=op, flag=flag, note=note)
+    assert run(text.replace('"' + op, f'"{LOCK}{op}'), memory, arg) == (found, after)
 
 
 BYVAL = """%union.pte_t = type { i64 }

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from kernel.test_tree import fake_tree
-from verifier.kernel.conform.changed import HelperChange, Libraries, helper_changes
+from verifier.kernel.conform.changed import (
+    HelperChange,
+    Libraries,
+    helper_changes,
+    unknown_helpers,
+)
+from verifier.kernel.conform.conform import conform_variant
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.law_changes import LawChange, law_changes
+from verifier.kernel.conform.results import Inconclusive
 from verifier.kernel.conform.same_code import same_code
 from verifier.kernel.conform.session import level_names
 from verifier.kernel.tree.build_store import Origin
@@ -120,6 +127,34 @@ def test_what_differs_is_shown_on_both_sides(
     assert (found.old["result"], found.new["result"]) == (DIRTY, 0)
     assert found.texts == {
         "pte": "0x40 (DIRTY)", "old result": "0x40 (DIRTY)", "new result": "0x0 (0)"}
+
+
+def test_a_helper_that_has_another_name_now_is_not_known(
+    library: Library, configured: Configured
+) -> None:
+    """What arch/ says would stand in its place, and hide what it does under the other name."""
+    layout = library.layout("x86_64")
+    renamed = OLD + IS_DIRTY.replace("pteproof_pte_dirty", "pteproof_pte_is_dirty")
+    found = tuple(helper_changes(libraries(configured, OLD + IS_DIRTY, renamed), layout,
+                                 level_names()))
+    assert [(one.helper, one.word) for one in found] == [
+        ("pte_dirty", "gone"), ("pte_wrprotect", "unchanged")]
+    assert unknown_helpers(found) == (f"pte_dirty: {found[0].why}",) and "renamed" in found[0].why
+    again = tuple(helper_changes(libraries(configured, renamed, OLD + IS_DIRTY), layout,
+                                 level_names()))
+    assert again[0].word == "added" and not unknown_helpers(again)
+
+
+def test_conform_names_what_the_kernel_has_under_no_known_name(
+    library: Library, configured: Configured
+) -> None:
+    layout = library.layout("x86_64")
+    for text, words in ((OLD + IS_DIRTY, ("Differs", "Absent")), (OLD, ("Inconclusive", "Absent"))):
+        lifted = LiftedBuild(compiled(configured, text), SHAPES)
+        found = conform_variant(lifted, layout, ("pte_dirty", "pte_hw_writable"), "bits")
+        assert tuple(type(one).__name__ for one in found) == words
+    assert isinstance(found[0], Inconclusive)
+    assert "pgtable.h:pte_dirty: it was renamed" in found[0].reason
 
 
 def test_what_is_undefined_or_unknown_now_is_not_unchanged(

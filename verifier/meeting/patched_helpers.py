@@ -15,7 +15,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from verifier.base.errors import ExtractionError
-from verifier.kernel.conform.changed import HelperChange, Libraries, helper_changes
+from verifier.kernel.conform.changed import (
+    HelperChange,
+    Libraries,
+    helper_changes,
+    unknown_helpers,
+)
 from verifier.kernel.conform.helpers import LiftedBuild
 from verifier.kernel.conform.law_changes import LawChange, law_changes
 from verifier.kernel.conform.lifted_library import KernelHelpers
@@ -210,7 +215,7 @@ def _judged(
         lifted = time.perf_counter()
         found = replace(
             found, helpers=changes, notes=_notes(sides, patch.overlay),
-            incomplete=tuple(f"{c.helper}: {c.why}" for c in changes if c.word == "incomplete"),
+            incomplete=unknown_helpers(changes),
         )
         if found.changed():
             found = _with_differences(found, sides.libraries, layout, asked, patch, progress)

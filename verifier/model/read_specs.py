@@ -25,6 +25,7 @@ from verifier.model.read_parts import (
 )
 from verifier.model.read_properties import read_properties
 from verifier.model.read_threads import check_threads, load_threads
+from verifier.model.read_versions import WHOLE, of_version
 from verifier.model.spec import (
     PTE,
     Asked,
@@ -51,8 +52,10 @@ _NOTHING = Asked((), ())
 _NOTHING_FIRST = First(_NOTHING, "", ("", ""), ("", ""), (), _NOTHING, _NOTHING, ())
 
 
-def load_spec(folder: Path) -> Spec:
-    """Everything under a spec folder; UsageError where there is none, SpecError at a mistake."""
+def load_spec(folder: Path, version: str = WHOLE) -> Spec:
+    """Everything under a spec folder, its steps and what they keep as they are in a version of the
+    kernel; UsageError where there is none, SpecError at a mistake.
+    """
     world, variables = _world(folder)
     observations: dict[str, Observation] = {}
     for key in sub_table(world, "observations"):
@@ -61,10 +64,10 @@ def load_spec(folder: Path) -> Spec:
             raise SpecError(found.at, f"{name_of(found)} stands twice")
         observations[name_of(found)] = found
     codes = _read_codes(folder)
-    properties = read_properties(read_file(folder / "properties.yaml", folder))
+    properties = read_properties(of_version(read_file(folder / "properties.yaml", folder), version))
     paths = sorted((folder / "encodings").glob("*.yaml"))
     encodings = {e.name: e for e in (read_encoding(path, folder, codes) for path in paths)}
-    transitions, levels = _transitions(folder, codes), load_levels(folder)
+    transitions, levels = _transitions(folder, codes, version), load_levels(folder)
     threads = load_threads(folder, partial(_thread_step, codes))
     for step in (step for thread in threads.values() for step in thread.steps):
         if step.name in transitions:
@@ -280,10 +283,12 @@ _KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires
          "reaches")
 
 
-def _transitions(folder: Path, codes: Mapping[str, Code]) -> dict[str, Transition]:
+def _transitions(
+    folder: Path, codes: Mapping[str, Code], version: str
+) -> dict[str, Transition]:
     found: dict[str, Transition] = {}
     for path in sorted((folder / "transitions").glob("*.yaml")):
-        table = read_file(path, folder)
+        table = of_version(read_file(path, folder), version)
         for name in table:
             if name in found:
                 raise SpecError(

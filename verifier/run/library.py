@@ -124,13 +124,13 @@ class Library:
 def load_library(
     arch_folder: Path | None = None, spec_folder: Path | None = None, version: str = WHOLE
 ) -> Library:
-    """Everything of arch/, as it is in a version of the kernel, and of specs/.
+    """Everything of arch/ and of specs/, as they are in a version of the kernel.
 
     SpecError where a file of either is wrong.
     """
     arch_folder = arch_folder or data_folder("arch")
     spec_folder = spec_folder or data_folder("specs")
-    archs, spec = load_archs(arch_folder, version=version), load_spec(spec_folder)
+    archs, spec = load_archs(arch_folder, version=version), load_spec(spec_folder, version)
     catalogue = load_catalogue(spec_folder, spec.transitions.values(), archs.values())
     generic = load_generic(arch_folder, version)
     found = Library(archs, generic, spec, arch_folder, spec_folder, catalogue)

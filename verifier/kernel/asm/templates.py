@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from verifier.kernel.llvm.context import Context
-from verifier.kernel.llvm.ir import AsmText, Instr
+from verifier.kernel.llvm.ir import AsmText, Instr, Int, Struct
 from verifier.kernel.llvm.values import Address, NotModelled, Value, ValueGroup
 from verifier.kernel.llvm.ways import WayState
 
@@ -122,6 +122,12 @@ class Asm:
                 return self.args[self.operands.argument(index)]
         raise NotModelled("assembly that takes no input where one is needed")
 
+    def _width(self, part: int) -> int:
+        """The bits of a part of the result."""
+        kind = self.instr.type
+        kind = kind.fields[part] if isinstance(kind, Struct) else kind
+        return kind.width if isinstance(kind, Int) else self.lifter.pointer_width
+
     def outputs(self) -> list[int]:
         """The numbers of the operands that are parts of the result."""
         return [n for n, o in enumerate(self.operands.outputs) if o >= 0]
@@ -132,7 +138,8 @@ class Asm:
         Parts that are not given may be anything, so must be unused.
         """
         values = [
-            parts[n] if n in parts else self.lifter.values.poison_word(64) for n in self.outputs()
+            parts[n] if n in parts else self.lifter.values.poison_word(self._width(at))
+            for at, n in enumerate(self.outputs())
         ]
         return None if not values else values[0] if len(values) == 1 else ValueGroup(tuple(values))
 

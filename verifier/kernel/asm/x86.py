@@ -108,6 +108,23 @@ def _count(asm: Asm) -> Value | None:
     return asm.results(_flags(asm, new))
 
 
+def _combine(asm: Asm) -> Value | None:
+    """or, and, add, sub: a word is combined into memory; a flag says whether memory is 0 now, or
+    negative. Of a constant that is wider the low bits count.
+    """
+    l, size, value = asm.lifter, asm.size(), asm.arg("value")
+    if not isinstance(value, LiftedWord):
+        raise NotModelled("memory is combined with something that is no word")
+    if value.width > 8 * size:
+        value = l.values.as_word(l.ops.narrow(value, 8 * size, ()))
+    if value.width != 8 * size:
+        raise NotModelled("memory is combined with a word of another size")
+    old = l.values.as_word(load_scalar(l, asm.address("mem"), size, asm.state))
+    new = l.ops.binary(asm.match["op"], old, value, ())
+    store_scalar(l, asm.address("mem"), size, new, asm.state)
+    return asm.results(_flags(asm, new))
+
+
 def _flags(asm: Asm, new: LiftedWord) -> dict[int, Value]:
     """What the zero and the sign flag say of a result, where they are asked for."""
     l, nothing = asm.lifter, asm.lifter.values.word(0, new.width)
@@ -135,6 +152,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "cmpxchg8b": fixed(_cmpxchg8b, "mem"),
     "test-and-change-bit": fixed(_bit, "mem", "bit", "op", "size"),
     "test-bit": fixed(_test_bit, "mem", "bit"),
+    "combine": fixed(_combine, "mem", "value", "op", "size"),
     "count": fixed(_count, "mem", "op", "size"),
     "of-this-cpu": fixed(_of_this_cpu, "to"),
 }

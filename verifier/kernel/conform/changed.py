@@ -10,7 +10,7 @@ not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -38,10 +38,11 @@ from verifier.kernel.tree.shapes import Shape
 from verifier.language.algebra import Algebra
 from verifier.model.arch import Layout
 
-__all__ = ["HelperChange", "Libraries", "helper_changes"]
+__all__ = ["HelperChange", "Libraries", "helper_changes", "unknown_helpers"]
 
 _ENTRIES = ("pte", "pmd", "pud")
 UNMODELLED = "not modelled"  # begins the reasons of ways that are not lifted
+GONE = "renamed, or taken away: what arch/ says stands in for it, and nothing of it is compared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def helper_changes(
         if helper in libraries.same:
             yield replace(found, why="the same code")
         elif shapes[0] is None or shapes[1] is None:
-            yield replace(found, word="added" if shapes[0] is None else "gone")
+            yield (replace(found, word="added") if shapes[0] is None else
+                   replace(found, word="gone", why=GONE if helper in layout.helpers() else ""))
         elif shapes[0] != shapes[1]:
             yield replace(found, word="incomplete", why="it is called in another way")
         else:
@@ -115,6 +117,12 @@ def helper_changes(
             timing = (_timing(judges, layout, shapes[0], values)
                       if values.word == "unchanged" else values)
             yield _named(libraries, layout, shapes[0], timing)
+
+
+def unknown_helpers(changes: Iterable[HelperChange]) -> tuple[str, ...]:
+    """What is not known, by name: what arch/'s text stands in for is not known either."""
+    return tuple(f"{one.helper}: {one.why}" for one in changes
+                 if one.word == "incomplete" or (one.word == "gone" and one.why))
 
 
 def _values(

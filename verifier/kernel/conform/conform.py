@@ -146,6 +146,12 @@ def _without_wrapper(
             "the tree has the name, but no known way of calling it compiles",
             0.0,
         )
+    if source.rpartition(":")[2] == helper:
+        return Inconclusive(
+            variant, build, helper,
+            f"this kernel has no such name, which arch/ has from {source}: it was renamed, or went"
+            " (names.yaml, `since` and `until` say so)", 0.0,
+        )
     return Absent(variant, build, helper, source)
 
 

@@ -18,7 +18,7 @@ __all__ = ["OBSERVED", "OUTSIDE", "stub_symbol", "wrapper_file", "wrapper_symbol
 OBSERVED, OUTSIDE = "pteproof_observed_", "pteproof_outside_"
 _MACRO = re.compile(r"\b(OBSERVE|OUTSIDE)\((\w+)\)")
 _HEAD = """\
-#define FLAGS_OF(page) (*(unsigned long *)&((struct page *)(page))->flags)
+#define FLAGS_OF(of) (*(unsigned long *)&((struct page *)(of))->flags)
 static struct page *pteproof_page;
 static void *pteproof_entry;
 static int pteproof_rounds;
