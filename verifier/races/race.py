@@ -19,6 +19,8 @@ class RaceStep:
     kind      barrier, part or mend where it can be left out or put in, under `name`; else ""
     instead   what is executed where it is left out
     only      words under which it can be left out
+    source    FILE:FUNCTION of the kernel that does it
+    calls     what stands there for it, in this order; nothing: what `code` calls
     """
 
     code: str
@@ -31,6 +33,7 @@ class RaceStep:
     at: str = ""
     source: str = ""
     pointer: str = ""
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ def _thread(name: str, table: Table) -> RaceThread:
 
 
 def _step(table: Table) -> RaceStep:
-    table.only(("do", "needs", "when", "at", "source", "pointer", "instead", "only", *_KINDS),
-               "a step")
+    table.only(("do", "needs", "when", "at", "source", "calls", "pointer", "instead", "only",
+                *_KINDS), "a step")
     needs = "needs" in table
     if needs == ("do" in table):
         raise SpecError(table.where, "a step has either 'do' or 'needs'")
@@ -60,7 +60,8 @@ def _step(table: Table) -> RaceStep:
 
     return RaceStep(text("needs" if needs else "do"), needs, _words(table, "when"),
                     kinds[0] if kinds else "", text(kinds[0]) if kinds else "", text("instead"),
-                    _words(table, "only"), text("at"), text("source"), text("pointer"))
+                    _words(table, "only"), text("at"), text("source"), text("pointer"),
+                    table.texts("calls", "calls"))
 
 
 def _location(name: str, table: Table, values: Table) -> Location:
