@@ -23,7 +23,7 @@ from typing import Any
 from verifier.base.processes import collect_little
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.builder import Builder
-from verifier.run import ending, hinting, reaching, scheduler, worker
+from verifier.run import ending, hinting, reaching, scheduler, task_processes, worker
 from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library
 from verifier.run.plan import groups_of
@@ -130,10 +130,10 @@ def main() -> None:
 
 def run(clock: Clock, library: Library, filters: Filters, groups: list[Any], thorough: bool) -> int:
     """All tasks, one after the other; how many results there were."""
-    heard = scheduler._Scheduler(library, scheduler.Options(), lambda news: None)
+    heard = task_processes.TaskProcesses(library, scheduler.Options(), lambda news: None)
     todo = deque(scheduler._tasks(library, groups, filters, scheduler.Options(thorough=thorough)))
     while (task := heard._next(todo)) is not None:
-        process = scheduler._Process(task, None, None)  # type: ignore[arg-type]
+        process = task_processes.TaskProcess(task, None, None)  # type: ignore[arg-type]
 
         def send(message: object, process: Any = process) -> None:
             with clock.part("messages"):
@@ -142,7 +142,7 @@ def run(clock: Clock, library: Library, filters: Filters, groups: list[Any], tho
                 heard._heard(process, pickle.loads(data))
 
         pipe: Any = type("Pipe", (), {"send": staticmethod(send)})
-        worker.work(library, task, scheduler._sender(pipe))
+        worker.work(library, task, task_processes.sender(pipe))
     return len(heard.results)
 
 

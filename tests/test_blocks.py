@@ -21,7 +21,7 @@ from verifier.blocks.read import Blocks, Planted, load_blocks
 from verifier.blocks.run import plant, prove_blocks
 from verifier.blocks.search import find
 from verifier.language.read_yaml import Source
-from verifier.model.spec import Axiom, Definition
+from verifier.model.texts import Axiom, Definition
 from verifier.run.library import Library, load_library
 
 LIBRARY = load_library()

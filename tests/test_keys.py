@@ -23,7 +23,7 @@ from verifier.kernel.conform import laws
 from verifier.language.read_yaml import Table
 from verifier.meeting.sites import load_claims
 from verifier.meeting.touched import TouchedNames, touched_functions
-from verifier.model import arch_records, catalogue, read_arch
+from verifier.model import arch_records, catalogue, first, read_arch, texts
 from verifier.model import laws as law_texts
 from verifier.model import spec as model
 from verifier.model.read_versions import of_version
@@ -44,15 +44,16 @@ PACKAGE = Path(verifier.__file__).resolve().parent
 READERS = {str(PACKAGE / name) for name in (
     "model/read_arch.py", "model/read_hugetlb.py", "model/read_specs.py", "model/read_parts.py",
     "model/read_levels.py", "model/laws.py", "model/read_first.py", "model/read_properties.py",
-    "model/read_like.py", "model/read_threads.py", "language/read_yaml.py")}
+    "model/read_like.py", "model/read_threads.py", "model/read_transitions.py",
+    "language/read_yaml.py")}
 assert all(Path(name).is_file() for name in READERS)
 RECORDS = (
     arch_records.Arch, arch_records.Event, arch_records.Field, arch_records.Text,
-    arch_records.Variant, model.Variable, model.Definition,
-    model.Sentence, model.Axiom,
-    model.Effect, model.Observation, model.Property, model.Encoding, model.Level, model.Transition,
+    arch_records.Variant, texts.Variable, texts.Definition,
+    model.Sentence, texts.Axiom,
+    model.Effect, texts.Observation, model.Property, model.Encoding, model.Level, model.Transition,
     model.Spec, model.Thread, model.Turn, model.Around,
-    model.First, model.Asked, law_texts.Law,
+    first.First, first.Asked, law_texts.Law,
     catalogue.Row, catalogue.CatalogueSection, catalogue.Catalogue,
 )
 

@@ -15,7 +15,7 @@ from sample import sampled
 from verifier.engine.answers import Sat
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
-from verifier.model.spec import name_of
+from verifier.model.texts import name_of
 from verifier.prove.bits_way import GroupProver, graph_inputs
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Group

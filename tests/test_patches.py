@@ -22,7 +22,7 @@ from verifier.evidence.mutate.patches import KINDS, patches
 from verifier.evidence.mutate.planted import judge_patch
 from verifier.evidence.mutate.rules import MistakeRules, read_rules
 from verifier.language.read_yaml import Source
-from verifier.model.spec import name_of
+from verifier.model.texts import name_of
 from verifier.prove.results import Refuted
 from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library

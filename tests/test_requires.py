@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import pytest
 
-from verifier.model.spec import Axiom, Transition
+from verifier.model.spec import Transition
+from verifier.model.texts import Axiom
 from verifier.run.library import load_library
 
 Rule = Callable[[Mapping[str, Transition]], list[str]]

@@ -233,7 +233,7 @@ def test_a_search_that_hangs_is_killed_and_its_values_are_told(
 ) -> None:
     from verifier.search.trace import Search
 
-    monkeypatch.setattr("verifier.run.scheduler.GRACE", 0.5)
+    monkeypatch.setattr("verifier.run.task_processes.GRACE", 0.5)
     monkeypatch.setattr(Search, "find", lambda self, left, limit: time.sleep(600))
     monkeypatch.setattr(Library, "sequences", lambda self: {})
     filters = Filters(("x86_64", "arm64-4k"), ("pte",), ("option-c",), ("today",), ("fork-pte",))
@@ -260,7 +260,7 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
         yield next(find(self, left, limit))
         time.sleep(600)
 
-    monkeypatch.setattr("verifier.run.scheduler.GRACE", 0.5)
+    monkeypatch.setattr("verifier.run.task_processes.GRACE", 0.5)
     monkeypatch.setattr(Search, "find", hangs)
     monkeypatch.setattr(Library, "sequences", lambda self: {})
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
@@ -419,7 +419,7 @@ def test_what_is_built_forever_is_killed_and_named(
             + "".join(f"      {line}\n" for line in lines))
     assert PRODUCTS in x86.read_text()
     x86.write_text(x86.read_text().replace(PRODUCTS, text))
-    monkeypatch.setattr("verifier.run.scheduler.GRACE", 1.0)
+    monkeypatch.setattr("verifier.run.task_processes.GRACE", 1.0)
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("init", "static"))
     run = prove(load_library(tmp_path / "arch"), filters, Options(timeout=1))
     late = [r for r in run.results if isinstance(r.verdict, Unknown)]

@@ -14,7 +14,7 @@ from verifier.base.data import data_folder
 from verifier.base.errors import SpecError
 from verifier.engine.bits import Bits
 from verifier.engine.bits_solver import BitsSolver
-from verifier.model.spec import name_of
+from verifier.model.texts import name_of
 from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
 from verifier.prove.results import Proved, Vacuous

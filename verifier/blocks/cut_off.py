@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 
 from verifier.base.errors import SpecError, Where
 from verifier.language.read_yaml import Source
-from verifier.model.spec import Definition, Encoding, Spec, Transition, name_of
+from verifier.model.spec import Encoding, Spec, Transition
+from verifier.model.texts import Definition, name_of
 
 __all__ = ["CutOff", "cut_off", "cut_off_of"]
 

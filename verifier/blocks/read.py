@@ -18,8 +18,10 @@ from verifier.model.read_parts import (
     sub_table,
 )
 from verifier.model.read_properties import read_properties
-from verifier.model.read_specs import read_encoding, read_observation, read_texts
-from verifier.model.spec import Code, Level, Spec, Transition, name_of
+from verifier.model.read_specs import read_encoding, read_observation
+from verifier.model.read_transitions import read_texts
+from verifier.model.spec import Code, Level, Spec, Transition
+from verifier.model.texts import name_of
 
 __all__ = ["LEVEL", "Blocks", "Planted", "load_blocks"]
 

@@ -70,7 +70,8 @@ def execute(
         stopped = bool(run.stopped)
     except KeyboardInterrupt:
         from verifier.prove.results import Run
-        from verifier.run.scheduler import STOPPED, nothing
+        from verifier.run.scheduler import nothing
+        from verifier.run.task_processes import STOPPED
 
         if library is None:  # nobody has counted what there is to decide
             run = Run((), (), {"not_covered": [], "not_applicable": []},

@@ -8,33 +8,25 @@ for pure helpers.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 from verifier.language.algebra import B, W
 from verifier.language.joining import Reached, join, join_values, merge
-from verifier.language.machine import WAS, Frame, Key, Machine, Refs, Room, of_page
-from verifier.language.rules import IndexRule, TruthRule, WordRule, row
+from verifier.language.machine import WAS, Frame, Machine, Refs, Room
+from verifier.language.operators import INDICES, TRUTHS, VALUES, WORDS, key_of
+from verifier.language.rules import row
 from verifier.language.syntax import (
     BOOL,
-    INDEX,
     Assert,
     Assign,
-    Binary,
     Call,
-    Compare,
-    Const,
-    Convert,
     Do,
     Expr,
     Function,
     Hardware,
     If,
-    IfExp,
     Local,
-    Logic,
-    Not,
     Observe,
     Return,
     State,
@@ -43,7 +35,6 @@ from verifier.language.syntax import (
 from verifier.language.values import Value, as_truth, as_word
 
 __all__ = ["answered", "call", "evaluated", "truth_of", "word_of"]
-
 
 
 def truth_of(machine: Machine[W, B], function: Function, args: tuple[Value, ...]) -> B:
@@ -147,7 +138,7 @@ def answered(
 
 def _call_expr(m: Machine[W, B], frame: Frame[W, B], node: Call) -> Value:
     function = node.function
-    args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
+    args = tuple([VALUES[type(a)](m, frame, a) for a in node.args])
     if function.before:
         return _before(m, function, args)
     if function.twin is not None:
@@ -229,136 +220,25 @@ def _store_refs(m: Machine[W, B], frame: Frame[W, B], node: Call, values: dict[s
 def _process_of(m: Machine[W, B], frame: Frame[W, B], target: Expr) -> int | None:
     """The process whose entry a target is: the index in entry[p], or a by-reference parameter's."""
     if isinstance(target, State):
-        return (_INDEX[type(target.index)](m, frame, target.index) if target.index is not None
+        return (INDICES[type(target.index)](m, frame, target.index) if target.index is not None
                 else None)
     assert isinstance(target, Local)
     return frame.refs.get(target.name)
 
 
-def _const(m: Machine[W, B], frame: Frame[W, B], node: Const) -> Value:
-    if node.type == BOOL:
-        return m.alg.truth(bool(node.value))
-    return node.value if node.type == INDEX else m.alg.word(node.value, node.type)
-
-
-def _local(m: Machine[W, B], frame: Frame[W, B], node: Local) -> Value:
-    return frame.values[node.name]
-
-
-def _key(m: Machine[W, B], frame: Frame[W, B], node: State) -> Key:
-    name = node.name
-    if node.page is not None:
-        name = of_page(name, _INDEX[type(node.page)](m, frame, node.page))
-    return name if node.index is None else (name, _INDEX[type(node.index)](m, frame, node.index))
-
-
-def _state(m: Machine[W, B], frame: Frame[W, B], node: State) -> Value:
-    return m.state[_key(m, frame, node)]
-
-
-def _not(m: Machine[W, B], frame: Frame[W, B], node: Not) -> Value:
-    if node.type == BOOL:
-        return m.alg.neg(_TRUTH[type(node.value)](m, frame, node.value))
-    return m.alg.bnot(_WORD[type(node.value)](m, frame, node.value), node.type)
-
-
-def _binary(m: Machine[W, B], frame: Frame[W, B], node: Binary) -> Value:
-    if node.type == INDEX:
-        one = _INDEX[type(node.left)](m, frame, node.left)
-        two = _INDEX[type(node.right)](m, frame, node.right)
-        return one + two if node.op == "add" else one - two
-    left = _WORD[type(node.left)](m, frame, node.left)
-    right = _WORD[type(node.right)](m, frame, node.right)
-    operation: Callable[[W, W, int], W] = getattr(m.alg, node.op)
-    return operation(left, right, node.type)
-
-
-# the order of indices, by Compare.op
-_ORDERS: dict[str, Callable[[int, int], bool]] = {
-    "eq": operator.eq, "ne": operator.ne, "ult": operator.lt, "ule": operator.le,
-}
-
-
-def _compare(m: Machine[W, B], frame: Frame[W, B], node: Compare) -> B:
-    alg, of = m.alg, node.of
-    if of == INDEX:
-        one = _INDEX[type(node.left)](m, frame, node.left)
-        two = _INDEX[type(node.right)](m, frame, node.right)
-        return alg.truth(_ORDERS[node.op](one, two))
-    if of == BOOL:
-        equal = alg.same(_TRUTH[type(node.left)](m, frame, node.left),
-                         _TRUTH[type(node.right)](m, frame, node.right))
-        return equal if node.op == "eq" else alg.neg(equal)
-    left = _WORD[type(node.left)](m, frame, node.left)
-    right = _WORD[type(node.right)](m, frame, node.right)
-    if node.op == "ult":
-        return alg.ult(left, right, of)
-    if node.op == "ule":
-        return alg.neg(alg.ult(right, left, of))
-    equal = alg.eq(left, right, of)
-    return equal if node.op == "eq" else alg.neg(equal)
-
-
-def _logic(m: Machine[W, B], frame: Frame[W, B], node: Logic) -> B:
-    """`and` and `or`; operands behind a known answer are not evaluated."""
-    stop = node.op == "any"
-    values = []
-    for value_node in node.values:
-        value = _TRUTH[type(value_node)](m, frame, value_node)
-        known = m.alg.known(value)
-        if known is stop:
-            return value
-        if known is None:
-            values.append(value)
-    return m.alg.any(*values) if stop else m.alg.all(*values)
-
-
-def _ifexp(m: Machine[W, B], frame: Frame[W, B], node: IfExp) -> Value:
-    test = _TRUTH[type(node.test)](m, frame, node.test)
-    known = m.alg.known(test)
-    if known is not None:
-        chosen = node.then if known else node.orelse
-        return _EXPR[type(chosen)](m, frame, chosen)
-    # Both sides may be evaluated: the typer refuses one that changes anything (`calm`).
-    then = _EXPR[type(node.then)](m, frame, node.then)
-    orelse = _EXPR[type(node.orelse)](m, frame, node.orelse)
-    return merge(m, test, then, orelse, node.type)
-
-
-def _convert(m: Machine[W, B], frame: Frame[W, B], node: Convert) -> W:
-    alg, width, of = m.alg, node.type, node.value.type
-    if of == INDEX:
-        return alg.word(_INDEX[type(node.value)](m, frame, node.value), width)
-    if of == BOOL:
-        test = _TRUTH[type(node.value)](m, frame, node.value)
-        return alg.ite(test, alg.word(1, width), alg.word(0, width), width)
-    value = _WORD[type(node.value)](m, frame, node.value)
-    return (alg.zext(value, of, width) if of < width else alg.extract(value, 0, width) if of > width
-            else value)
-
-
 def _observe(m: Machine[W, B], frame: Frame[W, B], node: Observe) -> B:
-    args = tuple([_EXPR[type(a)](m, frame, a) for a in node.args])
+    args = tuple([VALUES[type(a)](m, frame, a) for a in node.args])
     return m.observe(node.name, args, m.label(node.site))
 
 
-# A table by class: a chain of tests would be tried anew at every node. A node's type says which of
-# the four names it is looked up under: they are one table, and only mypy sees them differ.
-_EXPR = dict([
-    row(Const, _const), row(Local, _local), row(State, _state), row(Not, _not),
-    row(Binary, _binary), row(Compare, _compare), row(Logic, _logic), row(IfExp, _ifexp),
-    row(Convert, _convert), row(Call, _call_expr), row(Observe, _observe),
-])
-_WORD = cast("dict[type, WordRule]", _EXPR)
-_TRUTH = cast("dict[type, TruthRule]", _EXPR)
-_INDEX = cast("dict[type, IndexRule]", _EXPR)
+VALUES.update([row(Call, _call_expr), row(Observe, _observe)])
 
 
 def _store(m: Machine[W, B], frame: Frame[W, B], target: Local | State, value: Value) -> None:
     if isinstance(target, Local):
         frame.values[target.name] = value
     else:
-        m.state[_key(m, frame, target)] = value
+        m.state[key_of(m, frame, target)] = value
 
 
 def _block(m: Machine[W, B], frame: Frame[W, B], body: tuple[Stmt, ...]) -> None:
@@ -394,11 +274,11 @@ def _branch(m: Machine[W, B], frame: Frame[W, B], test: B, body: tuple[Stmt, ...
 
 
 def _assign(m: Machine[W, B], frame: Frame[W, B], stmt: Assign) -> None:
-    _store(m, frame, stmt.target, _EXPR[type(stmt.value)](m, frame, stmt.value))
+    _store(m, frame, stmt.target, VALUES[type(stmt.value)](m, frame, stmt.value))
 
 
 def _if(m: Machine[W, B], frame: Frame[W, B], stmt: If) -> None:
-    test = _TRUTH[type(stmt.test)](m, frame, stmt.test)
+    test = TRUTHS[type(stmt.test)](m, frame, stmt.test)
     known = m.alg.known(test)
     if known is not None:
         # Plain integers always come here. So one evaluator runs a text as well as it models it.
@@ -410,23 +290,23 @@ def _if(m: Machine[W, B], frame: Frame[W, B], stmt: If) -> None:
 
 def _return(m: Machine[W, B], frame: Frame[W, B], stmt: Return) -> None:
     if stmt.value is not None:
-        frame.result = _EXPR[type(stmt.value)](m, frame, stmt.value)
+        frame.result = VALUES[type(stmt.value)](m, frame, stmt.value)
     # True of this way alone. Where ways meet, join() makes it a condition.
     frame.returned = m.alg.truth(True)
 
 
 def _assert(m: Machine[W, B], frame: Frame[W, B], stmt: Assert) -> None:
-    m.violate(stmt.property, m.alg.neg(_TRUTH[type(stmt.test)](m, frame, stmt.test)))
+    m.violate(stmt.property, m.alg.neg(TRUTHS[type(stmt.test)](m, frame, stmt.test)))
 
 
 def _hardware(m: Machine[W, B], frame: Frame[W, B], stmt: Hardware) -> None:
     process = _process_of(m, frame, stmt.target)
-    entry = _WORD[type(stmt.target)](m, frame, stmt.target)
+    entry = WORDS[type(stmt.target)](m, frame, stmt.target)
     _store(m, frame, stmt.target, m.hardware(process, entry, m.label(stmt.site)))
 
 
 def _do(m: Machine[W, B], frame: Frame[W, B], stmt: Do) -> None:
-    _EXPR[type(stmt.value)](m, frame, stmt.value)
+    VALUES[type(stmt.value)](m, frame, stmt.value)
 
 
 _STMT = dict([

@@ -7,7 +7,8 @@ from verifier.base.errors import SpecError, Where, nearest
 from verifier.language.indices import PROCESSES, Indices
 from verifier.language.machine import HUGE
 from verifier.language.syntax import BOOL, INDEX, Hardware, calls, type_name, within
-from verifier.model.spec import THIRD, Definition, Property, Transition, name_of
+from verifier.model.spec import THIRD, Property, Transition
+from verifier.model.texts import Definition, name_of
 from verifier.model.typed import OF_VMA, Model
 
 __all__ = ["check_model"]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from verifier.base.errors import SpecError, Where, nearest
 from verifier.language.read_yaml import Items, Table
-from verifier.model.spec import Asked, Encoding, First, Level, Property, Theorem
+from verifier.model.first import Asked, First, Theorem
+from verifier.model.spec import Encoding, Level, Property
 
 __all__ = ["read_first"]
 

@@ -7,11 +7,7 @@ from pathlib import Path
 
 from verifier.base.errors import SpecError
 from verifier.language.read_yaml import Source, Table, read_yaml
-from verifier.model.spec import (
-    Axiom,
-    Definition,
-    Variable,
-)
+from verifier.model.texts import Axiom, Definition, Variable
 
 __all__ = ["read_axioms", "read_definitions", "read_file", "read_variables", "read_words",
            "sub_table"]

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reads specs/ strictly: the world, properties, encodings, levels and transitions.
+"""Reads specs/ strictly: the world and encodings here, and all the rest by the modules below.
 
 Texts are not typed here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from verifier.base.errors import SpecError, UsageError, nearest
 from verifier.language.machine import HUGE
 from verifier.language.read_yaml import Source, Table
+from verifier.model.first import Asked, First
 from verifier.model.read_first import read_first
 from verifier.model.read_levels import load_levels
 from verifier.model.read_parts import (
@@ -25,26 +26,17 @@ from verifier.model.read_parts import (
 )
 from verifier.model.read_properties import read_properties
 from verifier.model.read_threads import check_threads, load_threads
-from verifier.model.read_versions import WHOLE, of_version
-from verifier.model.spec import (
-    PTE,
-    Asked,
-    Code,
-    Definition,
-    Effect,
-    Elsewhere,
-    Encoding,
-    First,
-    Flush,
-    Observation,
-    Spec,
-    Transition,
-    Turn,
-    Variable,
-    name_of,
+from verifier.model.read_transitions import (
+    check_codes,
+    read_codes,
+    read_thread_step,
+    read_transitions,
 )
+from verifier.model.read_versions import WHOLE, of_version
+from verifier.model.spec import PTE, Code, Encoding, Spec, Transition
+from verifier.model.texts import Definition, Elsewhere, Flush, Observation, Variable, name_of
 
-__all__ = ["load_reading", "load_spec", "read_encoding", "read_observation", "read_texts"]
+__all__ = ["load_reading", "load_spec", "read_encoding", "read_observation"]
 
 _WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "procedures", "flushes",
           "elsewhere", "observations", "init", "shown", "waiting")
@@ -63,12 +55,12 @@ def load_spec(folder: Path, version: str = WHOLE) -> Spec:
         if name_of(found) in observations:
             raise SpecError(found.at, f"{name_of(found)} stands twice")
         observations[name_of(found)] = found
-    codes = _read_codes(folder)
+    codes = read_codes(folder)
     properties = read_properties(of_version(read_file(folder / "properties.yaml", folder), version))
     paths = sorted((folder / "encodings").glob("*.yaml"))
     encodings = {e.name: e for e in (read_encoding(path, folder, codes) for path in paths)}
-    transitions, levels = _transitions(folder, codes, version), load_levels(folder)
-    threads = load_threads(folder, partial(_thread_step, codes))
+    transitions, levels = read_transitions(folder, codes, version), load_levels(folder)
+    threads = load_threads(folder, partial(read_thread_step, codes))
     for step in (step for thread in threads.values() for step in thread.steps):
         if step.name in transitions:
             raise SpecError(step.where, f"{step.name} is a transition at "
@@ -127,7 +119,7 @@ def load_reading(folder: Path, encoding: str) -> Spec:
     UsageError where there is no such encoding, SpecError where one of these files is wrong.
     """
     world, variables = _world(folder)
-    codes, path = _read_codes(folder), folder / "encodings" / f"{encoding}.yaml"
+    codes, path = read_codes(folder), folder / "encodings" / f"{encoding}.yaml"
     known = sorted(one.stem for one in path.parent.glob("*.yaml"))
     if encoding not in known:
         raise UsageError(f"unknown encoding {encoding!r}{nearest(encoding, known)}")
@@ -271,149 +263,10 @@ def read_encoding(path: Path, folder: Path, known: Mapping[str, Code]) -> Encodi
         raise SpecError(table.at["encoding"], f"the file is called {path.stem}, not {name}")
     overlay = table.text("overlay", "an encoding") if "overlay" in table else None
     codes = table.texts("codes", "codes")
-    _check_codes(table, codes, known)
+    check_codes(table, codes, known)
     return Encoding(name, table.text("describe", "an encoding"), overlay,
                     tuple(read_variables(table, "state", False).values()),
                     read_definitions(table, "definitions"), codes,
                     table.where)
 
 
-_KEYS = ("catalogue", "site", "describe", "roles", "tracks", "inputs", "requires", "gives_up",
-         "changes", "baseline", "dirties", "third", "needs", "code", "notes", "levels", "into",
-         "reaches")
-
-
-def _transitions(
-    folder: Path, codes: Mapping[str, Code], version: str
-) -> dict[str, Transition]:
-    found: dict[str, Transition] = {}
-    for path in sorted((folder / "transitions").glob("*.yaml")):
-        table = of_version(read_file(path, folder), version)
-        for name in table:
-            if name in found:
-                raise SpecError(
-                    table.key_at[name], f"transition {name} stands already at {found[name].where}"
-                )
-            found[name] = _transition(table, name, codes)
-    return found
-
-
-def _transition(table: Table, name: str, codes: Mapping[str, Code]) -> Transition:
-    record = table.need(name, Table, "transitions")
-    record.only(_KEYS, "a transition")
-    what = f"transition {name}"
-    roles = record.texts("roles", "roles") or ("p",)
-    if len(roles) > 2:
-        raise SpecError(
-            record.at["roles"], "a transition has one role or two: there are two processes"
-        )
-    third = record.texts("third", "third")
-    for role in third:
-        if role not in roles:
-            raise SpecError(record.at["third"], f"unknown role {role!r}{nearest(role, roles)}")
-    tracks = record.texts("tracks", "tracks") or ("old",)
-    for track in tracks:
-        if track not in ("old", "new"):
-            raise SpecError(record.at["tracks"],
-                            f"what is tracked is the old page or the new one, not {track!r}")
-    requires = read_axioms(sub_table(record, "requires"))
-    for axiom in requires:
-        if not axiom.because:
-            raise SpecError(axiom.holds.where,
-                            f"requirement {axiom.name} does not name the kernel line: `because`")
-    return Transition(
-        name,
-        record.texts("catalogue", "catalogue"),
-        record.text("site", what),
-        record.text("describe", what),
-        roles,
-        tracks,
-        read_words(sub_table(record, "inputs")),
-        requires,
-        read_words(sub_table(record, "gives_up")),
-        _sources(record, "changes"),
-        read_words(sub_table(record, "baseline")),
-        record.text("dirties", what) if "dirties" in record else "",
-        third,
-        record.texts("needs", "needs"),
-        read_texts(record, what, codes),
-        read_words(sub_table(record, "notes")),
-        table.key_at[name],
-        record.texts("levels", "levels") or (PTE,),
-        record.text("into", what) if "into" in record else "",
-        _effects(sub_table(record, "reaches"), codes),
-        {name: code.order for name, code in codes.items()},
-    )
-
-
-def _thread_step(
-    codes: Mapping[str, Code], steps: Table, key: str, thread: Table, turn: Turn
-) -> Transition:
-    """The transition that a step of a thread is; what all steps share stands at the thread."""
-    record, name = steps.need(key, Table, "steps"), f"{turn.thread}-{key}"
-    record.only(("site", "describe", "inputs", "reaches", "code", "notes"), "a step of a thread")
-    what = f"step {name}"
-    return Transition(
-        name, thread.texts("catalogue", "catalogue"), record.text("site", what),
-        record.text("describe", what), ("p",), ("old",),
-        read_words(sub_table(record, "inputs")), (), {}, {}, {}, "", (),
-        thread.texts("needs", "needs"), read_texts(record, what, codes),
-        read_words(sub_table(record, "notes")), steps.key_at[key],
-        thread.texts("levels", "levels") or (PTE,), "",
-        _effects(sub_table(record, "reaches"), codes),
-        {code: one.order for code, one in codes.items()}, turn=turn,
-    )
-
-
-def _effects(table: Table, known: Mapping[str, Code]) -> tuple[Effect, ...]:
-    effects = []
-    for name in table:
-        record = table.need(name, Table, "an effect")
-        record.only(("holds", "needs", "codes", "not_on", "hardware"), "an effect")
-        codes = record.texts("codes", "codes")
-        _check_codes(record, codes, known)
-        effects.append(Effect(name, record.need("holds", Source, "an effect"),
-                              record.texts("needs", "needs"), codes,
-                              read_words(sub_table(record, "not_on")),
-                              record.texts("hardware", "hardware")))
-    return tuple(effects)
-
-
-def _check_codes(record: Table, codes: Iterable[str], known: Mapping[str, Code]) -> None:
-    for code in codes:
-        if code not in known:
-            raise SpecError(record.at["codes"], f"unknown code {code!r}{nearest(code, known)}")
-
-
-def _read_codes(folder: Path) -> dict[str, Code]:
-    """specs/codes.yaml; a code falls back on one that stands before it."""
-    top = read_file(folder / "codes.yaml", folder)
-    top.only(("codes",), "the codes")
-    table = sub_table(top, "codes")
-    found: dict[str, Code] = {}
-    for name in table:
-        record = table.need(name, Table, "the codes")
-        record.only(("words", "describe", "else"), "a code")
-        instead = record.text("else", "a code") if "else" in record else ""
-        if instead and instead not in found:
-            raise SpecError(record.at["else"],
-                            f"no code {instead!r} stands before {name}{nearest(instead, found)}")
-        order = (name, *(found[instead].order if instead else ()))
-        found[name] = Code(name, record.text("words", "a code"), record.text("describe", "a code"),
-                           order)
-    return found
-
-
-def read_texts(record: Table, what: str, known: Mapping[str, Code]) -> dict[str, Source]:
-    """The texts of a step by their codes; the first of all codes has to have one."""
-    codes = record.need("code", Table, what)
-    codes.only(tuple(known), "the codes")
-    base = next(iter(known))
-    if base not in codes:
-        raise SpecError(codes.where, f"{what} has no code {base!r}")
-    return {key: codes.need(key, Source, what) for key in codes}
-
-
-def _sources(record: Table, key: str) -> dict[str, Source]:
-    table = sub_table(record, key)
-    return {name: table.need(name, Source, key) for name in table}

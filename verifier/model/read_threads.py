@@ -16,16 +16,8 @@ from verifier.model.read_parts import (
     sub_table,
 )
 from verifier.model.read_properties import read_properties
-from verifier.model.spec import (
-    Around,
-    Axiom,
-    Spec,
-    Thread,
-    Transition,
-    Turn,
-    Variable,
-    name_of,
-)
+from verifier.model.spec import Around, Spec, Thread, Transition, Turn
+from verifier.model.texts import Axiom, Variable, name_of
 
 __all__ = ["MakesStep", "check_threads", "load_threads"]
 

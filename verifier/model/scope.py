@@ -14,7 +14,8 @@ from verifier.model.arch import Layout
 from verifier.model.sections import (
     Section,
 )
-from verifier.model.spec import THIRD, Level, Variable
+from verifier.model.spec import THIRD, Level
+from verifier.model.texts import Variable
 
 __all__ = ["TRACKS", "ModelScope", "TypedModel"]
 

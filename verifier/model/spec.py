@@ -14,10 +14,11 @@ from typing import TypeVar
 
 from verifier.base.errors import Where
 from verifier.language.read_yaml import Source
+from verifier.model.first import First
+from verifier.model.texts import Axiom, Definition, Elsewhere, Flush, Observation, Variable, name_of
 
-__all__ = ["Around", "Asked", "Axiom", "Code", "Definition", "Effect", "Elsewhere", "Encoding",
-           "First", "Flush", "Level", "Observation", "Property", "Spec", "Theorem", "Thread",
-           "Transition", "Turn", "Variable", "name_of", "rank"]
+__all__ = ["Around", "Code", "Effect", "Encoding", "Level", "Property", "Spec", "Thread",
+           "Transition", "Turn", "rank"]
 
 T = TypeVar("T")
 
@@ -31,69 +32,6 @@ EFFECT, REACHES = "effect", "reaches-"
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable of the world; `each` says that there is one for each of the two processes.
-
-    `page`: there is one for each page of a block.
-    """
-
-    name: str
-    type: str
-    each: bool
-    truth: bool
-    describe: str
-    page: bool = False
-    thread: str = ""  # whose local it is: no other code sees it
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A named text: a view, a reading, an action, a procedure."""
-
-    signature: str
-    at: Where
-    body: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Flush:
-    """What a helper does beside changing the entry, run when a text's call of it has ended.
-
-    The text takes the process and the helper's result, or the process and its entry before and
-    after the call.
-    """
-
-    text: Definition
-    not_on: Mapping[str, str]  # glob of variants -> why it does not
-    waits: bool = False  # does it wait for handlers under way, from its beginning on?
-    # glob of variants -> why it does there; empty: on all
-    only_on: Mapping[str, str] = field(default_factory=dict)
-
-    def lacks(self, variant: str) -> bool:
-        """Does the helper do nothing of this on the variant?"""
-        if self.only_on and not _named(variant, self.only_on):
-            return True
-        return _named(variant, self.not_on)
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Actions that are different on some variants."""
-
-    glob: str
-    because: str
-    actions: tuple[Definition, ...]
-
-    def on(self, variant: str) -> bool:
-        """Is it about this variant?"""
-        return _named(variant, (self.glob,))
-
-
-def _named(variant: str, globs: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(variant, glob) for glob in globs)
-
-
-@dataclass(frozen=True, slots=True)
 class Sentence:
     """A statement about entries alone: it holds for all parameters for which `given` holds."""
 
@@ -103,29 +41,6 @@ class Sentence:
     holds: Source
     levels: tuple[str, ...] = ()  # none: all
     needs: tuple[str, ...] = ()  # of an architecture; a level may have a name of its own for it
-
-
-@dataclass(frozen=True, slots=True)
-class Axiom:
-    """A sentence that may be taken as given, and the kernel's reason."""
-
-    name: str
-    holds: Source
-    because: str
-    traces: bool = False  # only keeps traces realistic: no proof rests on it
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """Something that code looks up outside of entries, with the axioms that bind it to the truth.
-
-    `kernel` names the kernel's functions for it.
-    """
-
-    signature: str
-    at: Where
-    kernel: str
-    axioms: tuple[Axiom, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,31 +303,6 @@ class Thread:
         return (*self.counted.get(observation, ()), *self.apart.get(observation, ()))
 
 
-Theorem = tuple[str, str]  # an encoding and a code
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Variants, and what is asked of each."""
-
-    variants: tuple[str, ...]
-    theorems: tuple[Theorem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class First:
-    """What is asked and told first, and where nobody names anything: specs/first.yaml."""
-
-    prove: Asked
-    level: str  # of what `prove` proves
-    compared_with: Theorem  # what Linux has now
-    audit: Theorem
-    table: tuple[Theorem, ...]
-    mutants: Asked
-    patches: Asked
-    worst: tuple[str, ...]  # properties by what a failure costs
-
-
 @dataclass(frozen=True, slots=True)
 class Spec:
     """All of specs/."""
@@ -482,6 +372,3 @@ def rank(one: T, first: Sequence[T]) -> int:
     return first.index(one) if one in first else len(first)
 
 
-def name_of(text: Definition | Observation) -> str:
-    """The name in a signature."""
-    return text.signature.split("(")[0].strip()

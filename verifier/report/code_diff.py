@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from verifier.base.columns import fold, wrap
 from verifier.base.errors import UsageError, Where, nearest
-from verifier.model.spec import Definition, Spec, Transition, name_of
+from verifier.model.spec import Spec, Transition
+from verifier.model.texts import Definition, name_of
 
 __all__ = ["diff_text"]
 

@@ -17,7 +17,8 @@ from verifier.model.check import check_model
 from verifier.model.read_arch import load_archs, load_generic
 from verifier.model.read_specs import load_spec
 from verifier.model.read_versions import WHOLE
-from verifier.model.spec import PTE, Spec, name_of
+from verifier.model.spec import PTE, Spec
+from verifier.model.texts import name_of
 from verifier.model.typed import Model
 from verifier.prove.obligations import Group
 from verifier.prove.other_helpers import Substitute, substituted

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from verifier.base.errors import UsageError, nearest
 from verifier.model.arch_records import Variant
-from verifier.model.spec import REACHES, Asked, Transition, rank
+from verifier.model.first import Asked
+from verifier.model.spec import REACHES, Transition, rank
 from verifier.prove.obligations import Group
 from verifier.run.filters import Filters, matches
 from verifier.run.library import Library

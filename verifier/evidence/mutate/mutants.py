@@ -16,7 +16,8 @@ from verifier.evidence.mutate.variations import variations
 from verifier.language.read_yaml import Source
 from verifier.model.arch import Layout
 from verifier.model.arch_records import Field
-from verifier.model.spec import Level, name_of
+from verifier.model.spec import Level
+from verifier.model.texts import name_of
 from verifier.prove.obligations import Group
 from verifier.run.library import Library
 

@@ -33,8 +33,9 @@ from verifier.evidence.mutate.mutants import Judged, Mutant, calls_of
 from verifier.language.read_yaml import Source
 from verifier.language.syntax import BOOL
 from verifier.language.values import Fresh
-from verifier.model.spec import STATIC, Transition, name_of
+from verifier.model.spec import STATIC, Transition
 from verifier.model.step import Instance, Step, instances, run
+from verifier.model.texts import name_of
 from verifier.model.typed import Model
 from verifier.model.world import key_name, state_keys
 from verifier.prove.bits_way import graph_inputs

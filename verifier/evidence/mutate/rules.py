@@ -8,7 +8,8 @@ from pathlib import Path
 
 from verifier.base.errors import SpecError, nearest
 from verifier.language.read_yaml import Items, Source, Table, read_yaml
-from verifier.model.spec import Spec, name_of
+from verifier.model.spec import Spec
+from verifier.model.texts import name_of
 
 __all__ = ["MistakeRules", "read_rules"]
 
