@@ -19,7 +19,7 @@ from verifier.run.library import Library
 from verifier.run.messages import Task
 from verifier.run.plan import groups_of
 from verifier.run.scheduler import Options, prove
-from verifier.run.tasks import forerunners, tasks
+from verifier.run.tasks import dearest_first, forerunners, tasks
 
 FORK = Filters(("x86_64", "arm64-4k", "arm64-4k+dbm"), ("pte",), ("option-c",), ("today", "thread"),
                ("fork-pte", "wp-reuse"))
@@ -50,6 +50,27 @@ def test_every_theorem_is_in_one_task_and_waits_for_none_after_it(library: Libra
         left = [task for task in left if task not in ready]
     leading = {group for task in found for group in task.after}
     assert all(task.leads == bool(leading & {*task.groups}) for task in found)
+
+
+def test_what_is_told_first_starts_first_and_then_the_dearest(library: Library) -> None:
+    """What most people ask comes as it stands, then what others wait for. A dear task of the rest
+    is not left for the end.
+    """
+    groups, _ = groups_of(library, Filters())
+    cost = {group: 7 * number % 101 for number, group in enumerate(groups)}
+    before = tasks(library, groups, Filters(), Task((), Filters()))
+    found = dearest_first(library, before, cost.__getitem__)
+    assert sorted(map(id, found)) == sorted(map(id, before)) and found != before
+    first = library.spec.first.prove
+    wanted = [task for task in found if any(
+        group.variant in first.variants and (group.encoding, group.code) in first.theorems
+        for group in task.groups)]
+    leading = [task for task in found if task.leads and task not in wanted]
+    rest = found[len(wanted) + len(leading):]
+    assert wanted == [task for task in before if task in wanted]
+    assert found[:len(wanted) + len(leading)] == wanted + leading
+    spent = [sum(cost[group] for group in task.groups) for task in rest]
+    assert len(spent) > 100 and spent == sorted(spent, reverse=True)
 
 
 def told(run: Run) -> list[Any]:

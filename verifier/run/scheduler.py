@@ -25,7 +25,7 @@ from verifier.run.plan import (
     variants_of,
 )
 from verifier.run.task_processes import STOPPED, Options, TaskProcesses
-from verifier.run.tasks import tasks
+from verifier.run.tasks import dearest_first, tasks
 
 __all__ = ["Options", "Stopped", "nothing", "prove"]
 
@@ -62,7 +62,9 @@ def prove(
         library.check(groups, lambda group, model: scheduler.know(extent_of(model, group, filters)))
         loaded = time.perf_counter()
         progress(Total(sum(known.obligations for known in scheduler.extents.values()), len(groups)))
-        scheduler.run(_tasks(library, groups, filters, options))
+        asked = scheduler.extents
+        scheduler.run(dearest_first(library, _tasks(library, groups, filters, options),
+                                    lambda group: asked[group].obligations))
     except KeyboardInterrupt:
         scheduler.stop()
         raise Stopped(

@@ -9,14 +9,14 @@ report is the same for every number of processes, and in whatever order they end
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from verifier.prove.obligations import Group
 from verifier.run.filters import Filters
 from verifier.run.library import Library
 from verifier.run.messages import Task
 
-__all__ = ["forerunners", "tasks"]
+__all__ = ["dearest_first", "forerunners", "tasks"]
 
 FEW = 12  # groups
 
@@ -53,6 +53,28 @@ def tasks(library: Library, groups: Sequence[Group], filters: Filters, task: Tas
         together.setdefault((group.variant, group.level, *theorem), []).append(group)
     return [task.about(tuple(found), _waits_for(found, before), bool({*found} & {*before.values()}))
             for found in together.values()]
+
+
+def dearest_first(
+    library: Library, found: Sequence[Task], asked: Callable[[Group], int]
+) -> list[Task]:
+    """The tasks in the order in which they start, so that no dear one is left for the end.
+
+    What most people want to know comes first, as specs/first.yaml has it; then what others wait
+    for; then all others, the dearest first: an obligation is as dear as any other (`asked` has a
+    theorem's number of them).
+    """
+    first = library.spec.first.prove
+
+    def wanted(group: Group) -> bool:
+        return group.variant in first.variants and (group.encoding, group.code) in first.theorems
+
+    def order(task: Task) -> tuple[int, int]:
+        if any(wanted(group) for group in task.groups):
+            return 0, 0
+        return (1, 0) if task.leads else (2, -sum(asked(group) for group in task.groups))
+
+    return sorted(found, key=order)
 
 
 def _waits_for(groups: Sequence[Group], before: Mapping[Group, Group]) -> tuple[Group, ...]:
