@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from pages import ROOT
 
+from verifier.commands.prove import GO_ON
+
 MOST = 100
 DATA = [path for folder in ("arch", "specs", "verifier")
         for path in sorted((ROOT / folder).rglob("*.yaml"))]
@@ -47,3 +49,7 @@ def test_lines_of_data(path: Path) -> None:
 def test_lines_of_prose(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert not [number for number, line in quoted(lines) if len(line) > MOST]
+
+
+def test_what_the_first_answer_ends_with_fits_a_mail() -> None:
+    assert GO_ON.count("\n") == 3 and max(map(len, GO_ON.splitlines())) <= 72

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["audit", "explain", "prove"]
 
 GO_ON = """\
-pteproof explain ID        how one obligation fails: values, steps, what it leads to
-pteproof prove s390        another architecture; pteproof list variants has all
-pteproof prove --all       every variant, level, encoding and code: an hour
-pteproof audit             what option C breaks in today's code, place by place"""
+pteproof explain ID        how one obligation fails, step by step
+pteproof prove s390        another architecture (pteproof list variants)
+pteproof prove --all       all variants, levels and encodings: an hour
+pteproof audit             what option C breaks in today's code"""
 # of the search of one theorem, in the first answer: what known steps lead to is found without
 FIRST_SECONDS = 0.0
 _OF_DIFF = {"no_cache", "no_color"}  # options of what proves that a diff may have too
