@@ -20,7 +20,7 @@ from verifier.language.read_yaml import Table, read_yaml
 from verifier.model.arch import Layout
 from verifier.model.check import check_model
 from verifier.model.read_arch import load_archs, load_generic
-from verifier.model.read_versions import NEWEST_READ, WHOLE, of_version
+from verifier.model.read_versions import NEWEST_READ, OLDEST_READ, WHOLE, of_version
 from verifier.model.spec import Transition
 from verifier.run.library import load_library
 
@@ -100,6 +100,21 @@ def test_x86_has_a_bit_more_in_the_newest() -> None:
     old, new = (load_archs(only="x86", version=version)["x86"] for version in (WHOLE, NEWEST_READ))
     assert "DEVMAP" in old.fields and "DEVMAP" not in new.fields
     assert new.constants["DEVMAP"] == 0 and "DEVMAP" not in old.constants
+
+
+def test_x86_has_no_saved_dirty_and_another_devmap_in_the_oldest() -> None:
+    arch = load_archs(only="x86", version=OLDEST_READ)["x86"]
+    generic = load_generic(FOLDER, OLDEST_READ)
+    layout = Layout(arch, arch.variants["x86_64"], generic)
+    layout.check()
+    assert "SAVED_DIRTY" not in arch.fields
+    assert apply(layout, "pte_mkdirty", 1) == 1 | 1 << 6 | 1 << 11
+    assert apply(layout, "pte_wrprotect", 0x43) == 0x41
+    assert not apply(layout, "pte_dirty", 1 << 58) and apply(layout, "pte_devmap", 1 << 58)
+    assert apply(layout, "pte_mkuffd_wp", 0x3) == 0x403
+    assert apply(layout, "huge_pte_mkuffd_wp", 0x3) == 0x403
+    assert apply(layout, "swp_type", apply(layout, "make_writable_migration_entry", 7)) == 25
+    assert apply(layout, "swp_type", apply(layout, "make_pte_marker_entry", 1)) == 30
 
 
 def test_builds_are_as_their_version_has_them() -> None:

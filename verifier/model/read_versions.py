@@ -23,10 +23,11 @@ import re
 from verifier.base.errors import SpecError
 from verifier.language.read_yaml import Items, Plain, Source, Table
 
-__all__ = ["NEWEST_READ", "WHOLE", "of_version"]
+__all__ = ["NEWEST_READ", "OLDEST_READ", "WHOLE", "of_version"]
 
 WHOLE = "6.12.117"  # the version that arch/ and specs/ describe, where none is named
 NEWEST_READ = "7.3.4"
+OLDEST_READ = "6.1.192"  # of x86 alone; a bound of 6.12.117 is one that it does not reach
 _BOUNDS = ("since", "until")
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+){1,3}")
 
