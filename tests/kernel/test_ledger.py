@@ -140,9 +140,10 @@ def caught(tree: Path, path: Path) -> None:
 
 @pytest.mark.skipif(not TREE, reason="needs a kernel tree: KERNEL_TREE=/path/to/linux")
 def test_once_something_is_broken_and_the_time_is_up_the_rest_is_named() -> None:
+    tree = Path(str(TREE))
     (one,) = (entry(path) for path in BUGS if path.stem == "x86-mkold-loses-dirty")
     asked = PatchQuestion((one.variant,), levels=("pte",), depth=0, few=0, enough=0)
-    (found,) = judge_helpers(Path(str(TREE)), edited(one, one.bug), asked)
+    (found,) = judge_helpers(tree, edited(tree, one, one.bug), asked)
     assert found.worse() and not found.replays
     broken = [d for d in found.differences if d.word == "broken"]
     assert len({d.transition for d in broken}) == 1  # the first that breaks something is the last
