@@ -97,6 +97,10 @@ def sender(pipe: _Pipe) -> Callable[[object], None]:
 
 
 class TaskProcesses:
+    """The processes of a run: tasks start in them, what they tell is gathered, and those that take
+    too long are killed.
+    """
+
     def __init__(self, library: Library, options: Options, progress: Watch) -> None:
         self.library, self.options, self.progress = library, options, progress
         self.context = mp.get_context("fork")
@@ -114,6 +118,11 @@ class TaskProcesses:
         self.waiting = (0, 0, 0)
 
     def run(self, tasks: list[Task]) -> None:
+        """Start the tasks, and hear of all until none is left.
+
+        KeyboardInterrupt where the user stops the run, UsageError where a process cannot go on for
+        a reason that the user can mend.
+        """
         todo = deque(tasks)
         while todo or self.running:
             # also where Python lost the exception, such as in a callback of its garbage collector
