@@ -45,6 +45,7 @@ EVERY = {
     "table": ("--arch", "nios2"),
     "laws": ("--helpers", "yaml", "--arch", "nios2", "--law", "*young*"), "conform": ("--help",),
     "sites": ("--help",), "blocks": ("--help",), "races": ("--help",),
+    "two-words": ("--help",),
     "check-patch": ("--help",),
 }
 

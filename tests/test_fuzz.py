@@ -21,6 +21,8 @@ from verifier.blocks.model import BlockModel, check_blocks
 from verifier.blocks.read import load_blocks
 from verifier.evidence.mutate.command import explanations
 from verifier.evidence.mutate.rules import read_rules
+from verifier.halves.model import WordModel
+from verifier.halves.read import load_two_words
 from verifier.language.parse import parse_function, parse_signature
 from verifier.language.read_yaml import Source
 from verifier.meeting.sites import load_claims
@@ -257,8 +259,9 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
 
 
 def check_worlds(folder: Path, library: Library, variant: str, encoding: str) -> None:
-    """What has a world of its own: blocks of entries, and races."""
+    """What has a world of its own: blocks of entries, races, and entries of two words."""
     load_races(folder)
+    WordModel(load_two_words(folder), library.model("x86_32-pae", encoding))
     blocks = load_blocks(folder, library.spec).spec
     for one in blocks.encodings.values():
         check_blocks(BlockModel(blocks, library.layout(variant), one, 2))
@@ -271,7 +274,7 @@ def test_mutated_specs(name: str, tmp_path: Path, whole: bool) -> None:
     shutil.copytree(data_folder("specs"), folder)
     raw = (folder / name).read_bytes()
     encoding = Path(name).stem if name.startswith("encodings") else "page-flag"
-    check = check_worlds if name.startswith(("blocks", "races")) else check_specs
+    check = check_worlds if name.startswith(("blocks", "races", "two-words")) else check_specs
     check(folder, library, "x86_64+shstk", encoding)
     rng, outcomes, number = random.Random(name), Outcomes(), 0
     while number < (20 if whole else 10) or (number < MOST and not outcomes.enough(3, 1, 2)):

@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 # From the ground up. A room is a folder; what lies in none is the roof.
 ROOMS = (
-    "base", "language", "engine", "model", "prove", "search", "run", "blocks", "kernel/tree",
+    "base", "language", "engine", "model", "prove", "search", "run", "blocks", "halves",
+    "kernel/tree",
     "kernel/llvm", "kernel/asm", "kernel/conform",
     "kernel/claims", "kernel/mm", "kernel/replay", "kernel/sites", "meeting", "meeting/mm",
     "patches", "races", "evidence",

@@ -28,7 +28,8 @@ from verifier.run.worker import work
 # Of an id that names many variants, make test runs these of them, else the first; make docs runs
 # all.
 # commands whose output a page may quote
-QUICK = ("blocks", "call", "decode", "encode", "explain", "list", "prove", "races")
+QUICK = ("blocks", "call", "decode", "encode", "explain", "list", "prove", "races",
+         "two-words")
 SAMPLE = ("x86_64", "mips64")
 TAIL = re.compile(r"^  decided  by .*, (\d+ ms|from cache)\n", re.MULTILINE)
 

@@ -36,6 +36,7 @@ _COMMANDS = {
     "sites": ("verifier.commands.sites", "sites_command"),
     "blocks": ("verifier.commands.blocks", "blocks_command"),
     "races": ("verifier.commands.races", "races_command"),
+    "two-words": ("verifier.commands.two_words", "two_words_command"),
 }
 _COMPLETION = "_PTEPROOF_COMPLETE"  # set by a shell that completes words: click's own matter
 
