@@ -87,10 +87,10 @@ def changed(folder: Path, file: str, old: str, new: str) -> Library:
 
 
 def refuted(library: Library, transition: str, of: str = TODAY, level: str = LEVEL,
-            dropped: str = "") -> set[str]:
-    """The properties that a transition of x86_64 breaks from some state of the invariant."""
+            dropped: str = "", variant: str = "x86_64") -> set[str]:
+    """The properties that a transition breaks from some state of the invariant."""
     encoding, code = of.split("/")
-    group, graph = Group("x86_64", level, encoding, code), Bits()
+    group, graph = Group(variant, level, encoding, code), Bits()
     prover = GroupProver(library.group_model(group), group, graph, BitsSolver(graph))
     if dropped:
         prover.builder = Builder(prover.model, group, graph, graph_inputs(graph), None,
@@ -207,6 +207,17 @@ def test_tests_of_pins_without_the_lock_do_not_do_under_option_c(library: Librar
         plain = result.obligation.transition
         assert "pin-stays" not in refuted(library, plain, "option-c/today", "pte")
     assert len(found.results) == 2
+
+
+@pytest.mark.parametrize("variant", sampled(
+    ["riscv64+svadu", "loongarch", "s390", "arm64-4k", "powerpc64-radix", "mips64"],
+    {"riscv64+svadu", "arm64-4k"}))
+def test_an_invalid_huge_entry_is_read_where_nothing_refuses_it(
+    library: Library, variant: str
+) -> None:
+    """docs/findings/gup-fast.md: pmd_access_permitted() of x86, arm64 and powerpc refuses it."""
+    found = refuted(library, "split-pmd-freeze", level="pmd-lockless", variant=variant)
+    assert ("pin-stays" in found) == (variant in ("riscv64+svadu", "loongarch", "s390"))
 
 
 @pytest.mark.parametrize(("file", "old", "new", "message"), [
