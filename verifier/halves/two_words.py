@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from verifier.base.errors import Where
 from verifier.language.read_yaml import Source
-from verifier.model.spec import Axiom
+from verifier.model.texts import Axiom
 
 __all__ = ["BOTH", "HALVES", "HIGH", "LOCKED", "LOW", "NO_LOOK", "ReadRule", "TwoWords",
            "ValueKind", "WordChange", "WordClaim", "WordLayout", "WordReader", "WordWay"]
