@@ -237,7 +237,7 @@ def test_a_search_that_hangs_is_killed_and_its_values_are_told(
     monkeypatch.setattr(Search, "find", lambda self, left, limit: time.sleep(600))
     monkeypatch.setattr(Library, "sequences", lambda self: {})
     filters = Filters(("x86_64", "arm64-4k"), ("pte",), ("option-c",), ("today",), ("fork-pte",))
-    run = prove(library, filters, Options(jobs=2, timeout=6, search_seconds=0))
+    run = prove(library, filters, Options(jobs=2, timeout=6, search_seconds=0.1))
     failed = [r.verdict for r in run.results if not isinstance(r.verdict, Proved)]
     assert len(failed) >= 4 and not run.unfinished and exit_code(run) == 3
     for verdict in failed:
@@ -264,7 +264,7 @@ def test_a_trace_that_is_found_is_told_although_the_search_goes_on_and_is_killed
     monkeypatch.setattr(Search, "find", hangs)
     monkeypatch.setattr(Library, "sequences", lambda self: {})
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("today",), ("fork-pte",))
-    run = prove(library, filters, Options(timeout=4, search_seconds=0))
+    run = prove(library, filters, Options(timeout=4, search_seconds=0.1))
     failed = [r.verdict for r in run.results if not isinstance(r.verdict, Proved)]
     (refuted,) = [v for v in failed if isinstance(v, Refuted)]
     assert (refuted.counterexample.reached
