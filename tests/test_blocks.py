@@ -154,7 +154,7 @@ def text(code: str) -> Source:
     ("for i in range(BLOCK):\n    for n in range(BLOCK):\n        pass", "a loop within a loop"),
     ("for i in range(BLOCK):\n    entry[p][0] = entry[p][i]", "sets what is not of its own page"),
     ("for i in range(BLOCK):\n    pfn = pfn + i", "the number of a page (i) is used"),
-    ("mlocked = entry[p][1] == entry[p][0]", "neither the round's, a parameter nor the first"),
+    ("mlocked = entry[p][1] == entry[p][0]", "neither the round's, a parameter nor the first or last"),
     ("mlocked = any(any(maps(p, i) for n in range(BLOCK)) for i in range(BLOCK))",
      "a question about the block within another"),
 ])
@@ -248,7 +248,8 @@ def test_terms_say_what_bits_say(library: Library, blocks: Blocks) -> None:
 def test_solvers_that_differ_are_a_contradiction(library: Library, blocks: Blocks,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     def made_up(model: BlockModel, code: str, only: frozenset[str] | None,
-                solver: str = BITS) -> dict[str, OfSize]:
+                solver: str = BITS, ordered: frozenset[str] | None = None
+                ) -> dict[str, OfSize]:
         return {"zap-batch": OfSize({} if solver == BITS else {"pin-stays": None}, True)}
 
     monkeypatch.setattr(asking, "decide", made_up)

@@ -23,20 +23,28 @@ from verifier.model.texts import Definition, name_of
 __all__ = ["CutOff", "cut_off", "cut_off_of"]
 
 OVER = ("any", "all")
+PROCESSES = 2
 FIRST = "0"
+LAST = "LAST"
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """How many pages a block needs for one step: a page, those that are named, and the atoms."""
+    """How many pages a block needs for one step: a page, those that are named, and the atoms.
+
+    witnesses  pages that properties ask for: of each process one for each sentence that is given
+               and demands one, and those of the property that fails
+    """
 
     named: frozenset[str]
     atoms: tuple[str, ...]
+    witnesses: int = 0
+    ordered: bool = False  # does the text ask which of two pages comes first?
 
     @property
     def pages(self) -> int:
         """The size of the block."""
-        return 1 + len(self.named) + len(self.atoms)
+        return 1 + len(self.named) + len(self.atoms) + self.witnesses
 
 
 @dataclass(slots=True)
@@ -63,8 +71,15 @@ class _Place:
 
 def cut_off(spec: Spec, encoding: Encoding, code: str, frames: tuple[str, ...]) -> int:
     """The size of a block whose proof is one of every size; SpecError where there is none."""
-    return max(cut_off_of(spec, encoding, transition, code, frames).pages
-               for transition in spec.transitions.values())
+    steps = [cut_off_of(spec, encoding, transition, code, frames)
+             for transition in spec.transitions.values()]
+    return max(one.pages for one in (*steps, _of_event(_Reader(spec, encoding, frames), spec)))
+
+
+def _of_event(reader: _Reader, spec: Spec) -> CutOff:
+    """That of what the hardware does: it names a page, and in a contiguous block an entry too."""
+    named, failing = reader.properties(spec)
+    return CutOff(frozenset({*named, "page", "at"}), (), PROCESSES * len(reader.demanded) + failing)
 
 
 def cut_off_of(spec: Spec, encoding: Encoding, transition: Transition, code: str,
@@ -81,10 +96,9 @@ def cut_off_of(spec: Spec, encoding: Encoding, transition: Transition, code: str
             reader.keeps(axiom.holds)
     for sentence in spec.init:
         reader.keeps(sentence.holds)
-    for prop in spec.properties.values():
-        if prop.holds is not None:
-            reader.keeps(prop.holds)
-    return CutOff(frozenset(facts.named | set(transition.pages)), tuple(facts.atoms))
+    named, failing = reader.properties(spec)
+    return CutOff(frozenset(facts.named | named | set(transition.pages)), tuple(facts.atoms),
+                  PROCESSES * len(reader.demanded) + failing, reader.ordered)
 
 
 class _Reader:
@@ -104,6 +118,10 @@ class _Reader:
         self.paged = {v.name for v in variables if v.page}
         self.plain = {v.name for v in variables if not v.page}
         self.done: dict[str, _Facts] = {}
+        self.demanded: set[str] = set()  # what properties demand that some entry has
+        self.may_demand = False
+        self.own_pages = frozenset({"i"})  # parameters that are pages, where a sentence stands
+        self.ordered = False
         self.where = Where("", 0, 0)
 
     def text(self, text: Source, pages: frozenset[str]) -> _Facts:
@@ -127,6 +145,24 @@ class _Reader:
             self.block(body, place, facts)
             self.where, self.done[name] = where, facts
         return self.done[name]
+
+    def properties(self, spec: Spec) -> tuple[set[str], int]:
+        """The pages that properties name, and the most atoms of one: each may be what fails.
+
+        What they demand of some entry of the block is taken down.
+        """
+        named: set[str] = set()
+        most, self.may_demand = 0, True
+        for prop in spec.properties.values():
+            if prop.holds is not None:
+                self.keeps(prop.holds)
+                facts = _Facts()
+                body = ast.parse(prop.holds.text.strip(), mode="eval").body
+                self.expr(body, _Place(frozenset({"i"})), facts)
+                named |= facts.named & {FIRST, LAST}
+                most = max(most, len(facts.atoms))
+        self.may_demand = False
+        return named, most
 
     def refuse(self, why: str) -> SpecError:
         """The error that a text has no cut-off."""
@@ -198,8 +234,9 @@ class _Reader:
                     raise self.refuse(f"the number of a page ({name}) is used")
                 if name in self.plain:
                     facts.reads.add(name)
-            case ast.Compare(left=left, comparators=[right]) if (
+            case ast.Compare(left=left, ops=[how], comparators=[right]) if (
                     _is_page(left, place) and _is_page(right, place)):
+                self.ordered = self.ordered or not isinstance(how, (ast.Eq, ast.NotEq))
                 facts.named |= {_text(one) for one in (left, right)
                                 if _text(one) not in place.counters}
             case _:
@@ -220,15 +257,15 @@ class _Reader:
         if inner.atoms and place.atom:
             raise self.refuse(f"{name} asks for the whole block within a question about it")
         facts.atoms += inner.atoms
-        facts.named |= {one for one in inner.named if one == FIRST}
+        facts.named |= inner.named & {FIRST, LAST}
         facts.reads |= inner.reads
         facts.sets |= inner.sets
         facts.computes |= inner.computes
 
     def page(self, node: ast.expr, place: _Place, facts: _Facts) -> None:
-        """An argument that stands for a page: of the round, of a parameter, or the first one."""
+        """An argument that stands for a page: of the round, a parameter, the first or the last."""
         if not _is_page(node, place):
-            raise self.refuse("a page is neither the round's, a parameter nor the first")
+            raise self.refuse("a page is neither the round's, a parameter nor the first or last")
         if _text(node) not in place.counters:
             facts.named.add(_text(node))
 
@@ -247,6 +284,16 @@ class _Reader:
         self.where = text.where
         self.universal(ast.parse(text.text.strip(), mode="eval").body, True)
 
+    def _demand(self, node: ast.Call) -> None:
+        """Take down what a property demands of some entry: the same for every page of a process."""
+        given = node.args[0]
+        assert isinstance(given, ast.GeneratorExp)
+        counter = given.generators[0].target
+        names = {one.id for one in ast.walk(given.elt) if isinstance(one, ast.Name)}
+        if names & self.own_pages - {ast.unparse(counter)}:
+            raise self.refuse("a sentence demands another entry for each page")
+        self.demanded.add(ast.unparse(node))
+
     def universal(self, node: ast.AST, positive: bool | None) -> None:
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -255,12 +302,17 @@ class _Reader:
                 for value in values:
                     self.universal(value, positive)
             case ast.Call(func=ast.Name(id=name), args=[ast.GeneratorExp()]) if name in OVER:
-                if positive is not (name == "all"):
+                if positive is not (name == "all") and self.may_demand:
+                    self._demand(node)
+                elif positive is not (name == "all"):
                     raise self.refuse("a sentence demands that some entry of the block has this")
             case ast.Call(func=ast.Name(id=name)) if name in self.known:
+                around, self.own_pages = self.own_pages, frozenset(
+                    n for n, kind in _params(self.known[name].signature) if kind == "page")
                 for tree in ast.parse(self.known[name].body.text).body:
                     self.universal(tree.value if isinstance(tree, ast.Expr) else tree,
                                    positive if isinstance(tree, ast.Expr) else None)
+                self.own_pages = around
                 for arg in node.args:
                     self.universal(arg, None)
             case _:
@@ -281,7 +333,7 @@ def _text(node: ast.expr) -> str:
 
 def _is_page(node: ast.expr, place: _Place) -> bool:
     return (isinstance(node, ast.Constant) and node.value == 0) or (
-        isinstance(node, ast.Name) and node.id in place.pages | place.counters)
+        isinstance(node, ast.Name) and node.id in place.pages | place.counters | {LAST})
 
 
 def _page_of(node: ast.Subscript) -> str:

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from verifier.blocks.read import LEVEL
 from verifier.language.indices import Indices
 from verifier.language.machine import of_page
 from verifier.language.parse import Signature
@@ -26,18 +25,25 @@ from verifier.model.spec import (
 )
 from verifier.model.typed import Model
 
-__all__ = ["BlockInstance", "BlockModel", "cell", "check_blocks", "instances"]
+__all__ = ["FOLD", "BlockInstance", "BlockModel", "cell", "check_blocks", "instances",
+           "one_of_each"]
 
 _NAMES = "AB3"
+FOLD = "fold"  # the step that is the end of others
 
 
 class BlockModel(Model):
     """specs/blocks/ typed for a block of `pages` entries, on first use."""
 
-    def __init__(self, spec: Spec, layout: Layout, encoding: Encoding, pages: int) -> None:
+    def __init__(self, spec: Spec, layout: Layout, encoding: Encoding, pages: int,
+                 folds: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self.pages: int | None = pages
         self.size = pages
-        super().__init__(spec, layout, encoding, LEVEL)
+        # step -> the roles whose page, where it is the last one, it ends in a fold of; None where
+        # each entry stands for itself
+        self.folds = folds
+        (level,) = spec.levels
+        super().__init__(spec, layout, encoding, level)
 
     def property(self, prop: Property) -> Function:
         """The sentence of a property, about process p and page i."""
@@ -85,14 +91,20 @@ class BlockInstance:
         return f"{self.name}[{''.join(_NAMES[r] for r in self.roles)}{pages}]"
 
 
-def instances(model: BlockModel, actors: Collection[int] = (0,)) -> Iterator[BlockInstance]:
+def instances(model: BlockModel, actors: Collection[int] = (0,), apart: bool = False
+              ) -> Iterator[BlockInstance]:
     """Every step in which one of these processes acts.
 
-    By symmetry of the two processes, A (0) is enough for a proof.
+    By symmetry of the two processes, A (0) is enough for a proof. What the hardware marks of a page
+    may stand in the page's own entry or, in a contiguous block, in another.
+
+    apart  the fold with which steps end is a step of its own
     """
     for actor in actors:
         for transition in model.spec.transitions.values():
             if any(need in model.layout.variant.absent for need in transition.needs):
+                continue
+            if transition.name == FOLD and not apart:
                 continue
             count = len(transition.roles)
             found = [(actor, 1 - actor)[:count]]
@@ -105,7 +117,26 @@ def instances(model: BlockModel, actors: Collection[int] = (0,)) -> Iterator[Blo
                                         () if page is None else (page,))
         for event in model.layout.variant.hardware:
             for page in range(model.size):
-                yield BlockInstance(f"hw-{event}", None, event, (actor,), (page,))
+                for at in (page,) if model.folds is None else range(model.size):
+                    yield BlockInstance(f"hw-{event}", None, event, (actor,), (page, at)[
+                        :1 if at == page else 2])
+
+
+def one_of_each(model: BlockModel, found: Iterable[BlockInstance]) -> Iterator[BlockInstance]:
+    """Of instances that differ in pages alone one of each kind.
+
+    Pages that are neither the first nor the last are alike: texts know a page's number as a frame
+    alone, which is carried along (verifier/blocks/premises.py).
+    """
+    ends = (0, model.size - 1)
+    seen = set()
+    for instance in found:
+        inner = [page for page in instance.pages if page not in ends]
+        kind = (instance.name, instance.roles, tuple(
+            page if page in ends else -1 - inner.index(page) for page in instance.pages))
+        if kind not in seen:
+            seen.add(kind)
+            yield instance
 
 
 def check_blocks(model: BlockModel) -> None:
@@ -121,7 +152,7 @@ def check_blocks(model: BlockModel) -> None:
         for process in (0, 1):
             for page in range(model.size):
                 look.check(model.property(prop), (process, page))
-    for instance in instances(model):
+    for instance in instances(model, apart=True):
         transition = instance.transition
         if transition is None:
             continue

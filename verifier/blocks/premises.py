@@ -26,6 +26,7 @@ __all__ = ["MOST", "frame_alone"]
 MOST = 8192
 _BITS = 14
 _ADVANCE = "pte_advance_pfn"
+AT_FRAME = "at_frame"  # the view that gives an entry another frame
 
 
 def frame_alone(model: BlockModel) -> tuple[list[str], list[str]]:
@@ -37,6 +38,8 @@ def frame_alone(model: BlockModel) -> tuple[list[str], list[str]]:
         (asked if questions.commutes(name) else refused).append(name)
     (asked if questions.adds_up() else refused).append(_ADVANCE)
     (asked if questions.made() else refused).append("mk_pte")
+    if AT_FRAME in model.names("views"):
+        (asked if questions.takes_frame() else refused).append(AT_FRAME)
     return asked, refused
 
 
@@ -181,6 +184,22 @@ class _Questions:
             far, self.graph.neg(self.graph.ult(more, self.graph.word(MOST, _BITS), _BITS)),
             self.graph.eq(both, sum_, self.width))) and self._always(one_to_one)
 
+    def takes_frame(self) -> bool:
+        """Is the entry of one page of a block, with the frame of another, that of the other?"""
+        view = self.model.definition("views", AT_FRAME)
+        assert view is not None
+        frame = word_of(self.machine, self.layout.helper("pte_pfn"), (self.entry,))
+        width = view.params[1].type
+        more = self.graph.input_word("m", _BITS)
+        low = self.graph.zext(self.graph.extract(frame, 0, _BITS - 1), _BITS - 1, _BITS + 1)
+        end = self.graph.add(low, self.graph.zext(more, _BITS, _BITS + 1), _BITS + 1)
+        found = word_of(self.machine, view,
+                        (self.later, self.graph.add(frame, self._wide(more, width), width)))
+        there = self._advance(self.entry, self._wide(more, self._count_width()))
+        return self._always(self.graph.any(
+            self.graph.neg(self.graph.ult(end, self.graph.word(MOST, _BITS + 1), _BITS + 1)),
+            self.graph.eq(found, there, self.width)))
+
     def _always(self, condition: int) -> bool:
         answer = self.solver.check([*self.given, self.graph.neg(condition)])
         if isinstance(answer, Undecided):
@@ -194,7 +213,9 @@ def _called(function: Function, names: Collection[str]) -> list[str]:
 
     def walk(value: Expr) -> None:
         if isinstance(value, Call):
-            if value.function.name in names:
+            if value.function.name == AT_FRAME:
+                pass
+            elif value.function.name in names:
                 found.append(value.function.name)
             else:
                 block(value.function.body)

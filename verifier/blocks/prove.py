@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Generic
 
 from verifier.base.errors import Contradiction, SolverError
-from verifier.blocks.model import BlockInstance, BlockModel, instances
+from verifier.blocks.model import BlockInstance, BlockModel, instances, one_of_each
 from verifier.blocks.world import (
     BlockStep,
     BlockWorld,
@@ -46,23 +47,26 @@ class OfSize:
     acts: bool
 
 
-def decide(model: BlockModel, code: str, only: frozenset[str] | None = None, solver: str = BITS
-           ) -> dict[str, OfSize]:
+def decide(model: BlockModel, code: str, only: frozenset[str] | None = None, solver: str = BITS,
+           ordered: Collection[str] | None = None) -> dict[str, OfSize]:
     """Each step of a code, by name, from every state that satisfies the invariant.
 
+    `ordered` are the steps to which it matters which of two pages comes first; None: it may matter
+    to all. Of the others one instance of each kind is asked.
     `solver` is bits, or bitwuzla or cvc5, which are asked of terms.
     """
     if solver == BITS:
         graph = Bits()
-        return _Size(model, code, graph, graph_inputs(graph), BitsSolver(graph)).decide(only)
+        return _Size(model, code, graph, graph_inputs(graph), BitsSolver(graph), ordered
+                     ).decide(only)
     terms = Smt()
-    return _Size(model, code, terms, terms.input, smt_solver(solver, terms)).decide(only)
+    return _Size(model, code, terms, terms.input, smt_solver(solver, terms), ordered).decide(only)
 
 
-def agreed(model: BlockModel, code: str, only: frozenset[str] | None, other: str
-           ) -> dict[str, OfSize]:
+def agreed(model: BlockModel, code: str, only: frozenset[str] | None, other: str,
+           ordered: Collection[str] | None = None) -> dict[str, OfSize]:
     """The same by two ways that share no bit-blasting; Contradiction where they differ."""
-    one, two = decide(model, code, only), decide(model, code, only, other)
+    one, two = (decide(model, code, only, solver, ordered) for solver in (BITS, other))
     for step, found in one.items():
         if (found.broken.keys(), found.acts) != (two[step].broken.keys(), two[step].acts):
             raise Contradiction(f"{step} in a block of {model.size}: bits says that it breaks "
@@ -74,7 +78,8 @@ class _Size(Generic[W, B]):
     """The questions about blocks of one size, which share one symbolic state."""
 
     def __init__(self, model: BlockModel, code: str, alg: Algebra[W, B], fresh: Fresh,
-                 solver: Solver[B]) -> None:
+                 solver: Solver[B], ordered: Collection[str] | None) -> None:
+        self.ordered = model.spec.transitions if ordered is None else ordered
         self.model, self.code, self.alg, self.fresh, self.solver = model, code, alg, fresh, solver
         self.memo: Memory[W, B] = model.memory(alg, fresh)
         self.state: dict[Key, Value] = {
@@ -87,10 +92,16 @@ class _Size(Generic[W, B]):
         found: dict[str, OfSize] = {}
         if only is None:
             found[INIT] = self._initial()
-        for instance in instances(self.model):
+        for instance in self._instances():
             if only is None or instance.name in only:
                 self._instance(instance, found.setdefault(instance.name, OfSize({}, False)))
         return found
+
+    def _instances(self) -> Iterator[BlockInstance]:
+        every = list(instances(self.model, apart=True))
+        for _, same in groupby(every, lambda one: one.name):
+            group = list(same)
+            yield from group if group[0].name in self.ordered else one_of_each(self.model, group)
 
     def _initial(self) -> OfSize:
         world = BlockWorld(self.model, self.alg, self.state, self.fresh, self.memo)

@@ -23,7 +23,7 @@ from verifier.model.read_transitions import read_texts
 from verifier.model.spec import Code, Level, Spec, Transition
 from verifier.model.texts import name_of
 
-__all__ = ["LEVEL", "Blocks", "Planted", "load_blocks"]
+__all__ = ["LEVEL", "Blocks", "Planted", "load_blocks", "read_transition"]
 
 LEVEL = "block"
 _WORLD = ("visible", "truth", "views", "readings", "truths", "actions", "observations", "init",
@@ -116,7 +116,7 @@ def _with_transitions(own: Path, folder: Path, spec: Spec) -> Blocks:
                 raise SpecError(table.key_at[name], f"{name} stands twice")
             record = table.need(name, Table, "transitions")
             record.only(_KEYS, "a transition of a block")
-            found, mistakes = _transition(name, record, spec)
+            found, mistakes = read_transition(name, record, spec)
             transitions[name] = found
             planted += mistakes
             if "hazards" in record:
@@ -127,7 +127,8 @@ def _with_transitions(own: Path, folder: Path, spec: Spec) -> Blocks:
     return Blocks(replace(spec, transitions=transitions), tuple(planted), hazards, since, rules, ())
 
 
-def _transition(name: str, record: Table, spec: Spec) -> tuple[Transition, list[Planted]]:
+def read_transition(name: str, record: Table, spec: Spec) -> tuple[Transition, list[Planted]]:
+    """One transition, and the mistakes that are planted in it."""
     what = f"transition {name}"
     requires = read_axioms(sub_table(record, "requires"))
     for axiom in requires:

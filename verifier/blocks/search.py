@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.base.errors import Contradiction, SolverError
-from verifier.blocks.model import BlockInstance, BlockModel, instances
+from verifier.blocks.model import FOLD, BlockInstance, BlockModel, instances
 from verifier.blocks.prove import violated
 from verifier.blocks.world import (
     BlockStep,
@@ -27,7 +27,7 @@ from verifier.engine.bits_solver import BitsSolver
 from verifier.engine.least_model import minimise
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import truth_of
-from verifier.language.machine import Key
+from verifier.language.machine import Key, Memory
 from verifier.language.syntax import BOOL
 from verifier.language.values import Fresh, Value, equal, picked
 from verifier.prove.bits_way import graph_inputs, input_reader
@@ -87,7 +87,7 @@ class _Search:
         for instance in instances(self.model, (0, 1)):
             if not only or instance.name == only:
                 step = run_step(self.model, self.graph, self.state, instance, self.code, fresh,
-                                memo)
+                                memo, folds=True)
                 if self.graph.all(*step.assumed) != FALSE:
                     found.append(step)
         return found
@@ -97,14 +97,28 @@ class _Search:
         fresh = self._fresh()
         memo = self.model.memory(self.graph, graph_inputs(self.graph))
         choices = [_choice(number) for number in range(1, self.depth + 1)]
-        for step in self._steps(last):
-            bad = violated(self.model, self.graph, step, fresh, memo).get(prop, FALSE)
+        for step in self._steps("" if last == FOLD else last):
+            bad = self._breaks(step, last, prop, fresh, memo)
+            if bad == FALSE:
+                continue
             answer = self.solver.check([*self.given, *step.assumed, bad], choices)
             if isinstance(answer, Sat):
                 return [*(layer[int(answer.model.get(name, 0))].instance
                           for name, layer in zip(choices, self.layers, strict=True)),
                         step.instance]
         return None
+
+    def _breaks(self, step: BlockStep[Word, int], last: str, prop: str, fresh: Fresh,
+                memo: Memory[Word, int]) -> int:
+        """When the step breaks a property: for a fold, the fold in which it ends does."""
+        bad = violated(self.model, self.graph, step, fresh, memo).get(prop, FALSE)
+        if last != FOLD:
+            return bad
+        if step.instance.name not in (self.model.folds or {}):
+            return FALSE
+        before = run_step(self.model, self.graph, self.state, step.instance, self.code, fresh, memo)
+        return self.graph.all(
+            bad, *(c ^ 1 for c in violated(self.model, self.graph, before, fresh, memo).values()))
 
     def deepen(self) -> None:
         """Take one good step more, of any kind."""
@@ -164,7 +178,7 @@ def _least(model: BlockModel, code: str, chosen: Sequence[BlockInstance], prop: 
     for number, instance in enumerate(chosen, 1):
         fresh = prefixed(graph_inputs(graph), number)
         memo = model.memory(graph, graph_inputs(graph))
-        step = run_step(model, graph, state, instance, code, fresh, memo)
+        step = run_step(model, graph, state, instance, code, fresh, memo, folds=True)
         bad = violated(model, graph, step, fresh, memo)
         given += step.assumed
         given += ([bad.get(prop, FALSE)] if number == len(chosen)
@@ -205,7 +219,7 @@ def _follow(model: BlockModel, code: str, chosen: Sequence[BlockInstance],
     for number, instance in enumerate(chosen, 1):
         fresh = prefixed(read, number)
         memo = model.memory(alg, fresh)
-        step = run_step(model, alg, state, instance, code, fresh, memo)
+        step = run_step(model, alg, state, instance, code, fresh, memo, folds=True)
         broken = {name for name, conditions in failing(model, alg, step.after, fresh, memo).items()
                   if any(conditions)}
         broken |= {name for name, condition in step.violations.items() if condition}

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic
 
-from verifier.blocks.model import BlockInstance, BlockModel, cell
+from verifier.blocks.model import FOLD, BlockInstance, BlockModel, cell
 from verifier.language.algebra import Algebra, B, W
 from verifier.language.evaluate import call, truth_of, word_of
 from verifier.language.machine import Key, Machine, Memory, of_page
 from verifier.language.syntax import BOOL
-from verifier.language.values import Fresh, Value, as_truth, as_word
+from verifier.language.values import Fresh, Value, as_truth, as_word, equal, picked
 from verifier.model.spec import THIRD
 
 __all__ = ["BlockStep", "BlockWorld", "block_keys", "failing", "named", "run_step"]
@@ -73,9 +73,9 @@ class BlockStep(Generic[W, B]):
 
 
 def run_step(model: BlockModel, alg: Algebra[W, B], state: Mapping[Key, Value],
-             instance: BlockInstance, code: str, fresh: Fresh, memo: Memory[W, B]
-             ) -> BlockStep[W, B]:
-    """One step from a state."""
+             instance: BlockInstance, code: str, fresh: Fresh, memo: Memory[W, B],
+             folds: bool = False) -> BlockStep[W, B]:
+    """One step from a state; `folds`: with the attempt to fold that it may end in."""
     world = BlockWorld(model, alg, state, fresh, memo)
     empty = alg.word(model.layout.variant.constants["EMPTY"], model.layout.width)
     for page in range(model.size):
@@ -91,8 +91,35 @@ def run_step(model: BlockModel, alg: Algebra[W, B], state: Mapping[Key, Value],
         function = model.code(transition, code if code in transition.fallback else plain(code))
         assert function is not None
         call(world, function, args)
+        if folds:
+            _fold(world, instance, state, code)
     return BlockStep(instance, state, {key: world.state[key] for key in state}, world.assumed,
                      world.violations)
+
+
+def _fold(world: BlockWorld[W, B], instance: BlockInstance, before: Mapping[Key, Value], code: str
+          ) -> None:
+    """Try to fold the blocks whose last entry the step has changed.
+
+    The kernel does so at once; but the step looks at that process's block no more. Of the third
+    process nobody follows the entries.
+    """
+    model, transition = world.model, instance.transition
+    assert transition is not None
+    last = model.size - 1
+    for role in (model.folds or {}).get(transition.name, ()):
+        process = instance.roles[transition.roles.index(role)]
+        if process == THIRD or instance.pages != (last,):
+            continue
+        key, width = cell("entry", process, last), model.layout.width
+        changed = world.alg.neg(equal(world.alg, before[key], world.state[key], width))
+        kept = dict(world.state)
+        function = model.code(model.spec.transitions[FOLD], plain(code))
+        assert function is not None
+        call(world, function, (process,))
+        for one, kind in block_keys(model):
+            if world.state[one] is not kept[one]:
+                world.state[one] = picked(world.alg, changed, world.state[one], kept[one], kind)
 
 
 def plain(code: str) -> str:
@@ -103,14 +130,19 @@ def plain(code: str) -> str:
 def _happen(world: BlockWorld[W, B], instance: BlockInstance) -> None:
     """Let the hardware act on the entry of a page, where the event's condition holds."""
     assert instance.event is not None
-    model, (process,), (page,) = world.model, instance.roles, instance.pages
+    model, (process,) = world.model, instance.roles
+    page, at = instance.pages[0], instance.pages[-1]
     record, when, after = model.event(instance.event, model.level)
-    entry = as_word(world.alg, world.state[cell("entry", process, page)])
+    entry = as_word(world.alg, world.state[cell("entry", process, at)])
     world.assumed.append(truth_of(world, when, (entry,)))
+    if at != page:
+        folded = model.definition("views", "folded")
+        assert folded is not None
+        world.assumed.append(truth_of(world, folded, (process,)))
     procedure = model.definition("procedures", "hardware_event")
     assert procedure is not None
     call(world, procedure,
-         (process, page, word_of(world, after, (entry,)), world.alg.truth(record.stores)))
+         (process, page, at, word_of(world, after, (entry,)), world.alg.truth(record.stores)))
 
 
 def failing(model: BlockModel, alg: Algebra[W, B], state: Mapping[Key, Value], fresh: Fresh,

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +16,7 @@ from verifier.base.output import tell
 from verifier.commands.options import GLOB, load, mailing
 
 if TYPE_CHECKING:
+    from verifier.blocks.contpte import Contpte
     from verifier.blocks.read import Blocks
     from verifier.blocks.run import BlockTheorem, Mistake
     from verifier.run.library import Library
@@ -37,36 +40,52 @@ __all__ = ["blocks_command"]
               help="decide by bits and by bitwuzla, which have to agree")
 @click.option("--table", is_flag=True,
               help="option C with today's code and as mended, side by side")
+@click.option("--contpte", is_flag=True,
+              help="CONFIG_ARM64_CONTPTE alone: contiguous blocks, without batches elsewhere")
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 @mailing
 @click.pass_context
 def blocks_command(context: click.Context, arch: tuple[str, ...], encoding: tuple[str, ...],
                    code: tuple[str, ...], transition: tuple[str, ...], sizes: tuple[int, ...],
                    depth: int, traces: bool, planted: bool, cross: bool, table: bool,
-                   as_json: bool) -> int:
-    """Batches of neighbouring entries: fork, madvise, mprotect and others on several at once."""
+                   contpte: bool, as_json: bool) -> int:
+    """Batches of neighbouring entries: fork, madvise, mprotect and others on several at once; and
+    on arm64 contiguous blocks.
+    """
+    from verifier.blocks.contpte import load_contpte
     from verifier.blocks.read import load_blocks
     from verifier.report.blocks import (
         blocks_data,
         blocks_table,
         blocks_text,
+        contpte_table,
         mistakes_text,
     )
 
     library = load(context)
     blocks = load_blocks(library.spec_folder, library.spec)
-    variants = _variants(library, arch)
-    steps = _steps(blocks, transition)
+    own = load_contpte(library.spec_folder, blocks)
+    asked = _Asked(library, blocks, own, (encoding, code), transition, sizes, depth, cross)
+    variants = [v for v in _variants(library, arch) if not contpte or own.on(library.layout(v))]
+    if not variants:
+        raise UsageError("--contpte: of what --arch names none has contiguous blocks")
     if planted:
-        mistakes = _mistakes(library, blocks, variants, steps)
+        mistakes = asked.mistakes(variants, contpte)
         tell(mistakes_text(mistakes))
         return Exit.HOLDS if all(one.as_said for one in mistakes) else Exit.REFUTED
+    if table and contpte:
+        (mended,) = asked.contiguous(variants[:1], ("option-c", "option-c"))
+        tell(contpte_table(own, mended, asked.left_out(variants[0])))
+        return Exit.REFUTED if mended.failures else Exit.HOLDS
     if table:
-        both = _theorems(library, blocks, variants[:1], (("option-c",), ("today", "option-c")), (),
-                         sizes, 0, cross)
+        both = [asked.batches(variants[:1], ("option-c", one), 0)[0]
+                for one in ("today", "option-c")]
         tell(blocks_table(blocks, *both))
         return Exit.REFUTED if both[1].failures else Exit.HOLDS
-    theorems = _theorems(library, blocks, variants, (encoding, code), steps, sizes, depth, cross)
+    theorems = [] if contpte else asked.batches(variants)
+    theorems += asked.contiguous(variants)
+    if not theorems:
+        raise UsageError("no encoding has such a code of a block")
     tell(json.dumps(blocks_data(theorems), indent=1) if as_json
          else blocks_text(blocks, theorems, traces))
     if any(one.refuted for one in theorems):
@@ -87,35 +106,81 @@ def _variants(library: Library, globs: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _steps(blocks: Blocks, globs: tuple[str, ...]) -> tuple[str, ...]:
-    from verifier.run.filters import matches
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked: of which blocks, under which encodings and codes, of which steps and sizes."""
 
-    known = blocks.spec.transitions
-    found = tuple(name for name in known if globs and matches(name, globs))
-    if globs and not found:
-        raise UsageError(f"--transition {globs[0]}: matches nothing{nearest(globs[0], known)}")
-    return found
+    library: Library
+    blocks: Blocks
+    contpte: Contpte
+    globs: tuple[tuple[str, ...], tuple[str, ...]]
+    transitions: tuple[str, ...]
+    sizes: tuple[int, ...]
+    depth: int
+    cross: bool
 
+    def batches(self, variants: Sequence[str], pair: tuple[str, str] | None = None,
+                depth: int | None = None) -> list[BlockTheorem]:
+        """The theorems of batches of entries that stand alone."""
+        return [self._theorem(self.blocks, variant, *one, None, depth) for variant in variants
+                for one in self._pairs(pair) if self._any(self.blocks)]
 
-def _theorems(library: Library, blocks: Blocks, variants: list[str],
-              globs: tuple[tuple[str, ...], tuple[str, ...]], steps: tuple[str, ...],
-              sizes: tuple[int, ...], depth: int, cross: bool) -> list[BlockTheorem]:
-    from verifier.blocks.run import prove_blocks
-    from verifier.run.filters import matches
+    def contiguous(self, variants: Sequence[str], pair: tuple[str, str] | None = None
+                   ) -> list[BlockTheorem]:
+        """Those of contiguous blocks, where a variant has them."""
+        return [self._theorem(self.contpte.as_of(one[1]), variant, *one, self.contpte.folds)
+                for variant in variants if self.contpte.on(self.library.layout(variant))
+                for one in self._pairs(pair) if self._any(self.contpte.blocks)]
 
-    pairs = [(encoding, code) for encoding in blocks.spec.encodings.values()
-             for code in encoding.codes if matches(encoding.name, globs[0])
-             and matches(code, globs[1])]
-    if not pairs:
-        raise UsageError("no encoding has such a code of a block")
-    return [prove_blocks(blocks, library.layout(variant), encoding, code, sizes, steps, depth,
-                         "bitwuzla" if cross else "")
-            for variant in variants for encoding, code in pairs]
+    def _any(self, blocks: Blocks) -> bool:
+        """Is a step of these asked?"""
+        return not self.transitions or bool(self._steps(blocks))
 
+    def _pairs(self, pair: tuple[str, str] | None) -> list[tuple[str, str]]:
+        from verifier.run.filters import matches
 
-def _mistakes(library: Library, blocks: Blocks, variants: list[str], steps: tuple[str, ...]
-              ) -> list[Mistake]:
-    from verifier.blocks.run import plant
+        return [pair] if pair is not None else [
+            (encoding.name, code) for encoding in self.blocks.spec.encodings.values()
+            for code in encoding.codes
+            if matches(encoding.name, self.globs[0]) and matches(code, self.globs[1])]
 
-    return [plant(blocks, library.layout(variant), one) for variant in variants
-            for one in blocks.planted if not steps or one.transition in steps]
+    def _theorem(self, blocks: Blocks, variant: str, encoding: str, code: str,
+                 folds: Mapping[str, tuple[str, ...]] | None, depth: int | None = None
+                 ) -> BlockTheorem:
+        from verifier.blocks.run import prove_blocks
+
+        return prove_blocks(blocks, self.library.layout(variant), blocks.spec.encodings[encoding],
+                            code, self.sizes, self._steps(blocks),
+                            self.depth if depth is None else depth,
+                            "bitwuzla" if self.cross else "", folds)
+
+    def _steps(self, blocks: Blocks) -> tuple[str, ...]:
+        from verifier.run.filters import matches
+
+        known, globs = blocks.spec.transitions, self.transitions
+        every = {**self.blocks.spec.transitions, **self.contpte.blocks.spec.transitions}
+        if globs and not any(matches(name, globs) for name in every):
+            raise UsageError(f"--transition {globs[0]}: matches nothing{nearest(globs[0], every)}")
+        return tuple(name for name in known if globs and matches(name, globs))
+
+    def mistakes(self, variants: Sequence[str], contpte: bool) -> list[Mistake]:
+        """What becomes of planted mistakes."""
+        from verifier.blocks.run import plant, plant_helper
+
+        steps, found = self._steps(self.blocks), []
+        for variant in variants:
+            layout = self.library.layout(variant)
+            if not contpte:
+                found += [plant(self.blocks, layout, one) for one in self.blocks.planted
+                          if not self.transitions or one.transition in steps]
+            elif self.contpte.on(layout):
+                found += [plant_helper(self.contpte, layout, one)
+                          for one in self.contpte.mistakes()]
+        return found
+
+    def left_out(self, variant: str) -> list[Mistake]:
+        """Each helper that is mended, as it is today among mended ones."""
+        from verifier.blocks.run import plant_helper
+
+        return [plant_helper(self.contpte, self.library.layout(variant), one, self.depth)
+                for one in self.contpte.left_out()]

@@ -21,6 +21,7 @@ __all__ = ["TRACKS", "ModelScope", "TypedModel"]
 
 TRACKS = "tracks_new"
 BLOCK = "BLOCK"  # how many pages a block has
+LAST = "LAST"  # the last of them
 
 
 class TypedModel(Protocol):
@@ -73,6 +74,8 @@ class ModelScope:
             return THIRD
         if name == BLOCK and self.model.pages is not None:
             return self.model.pages
+        if name == LAST and self.model.pages is not None:
+            return self.model.pages - 1
         return self.model.layout.constant(self.named(name)) if self.section.helpers else None
 
     def named(self, name: str) -> str:

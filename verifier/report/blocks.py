@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from verifier.base.columns import columns, page, wrap
+from verifier.blocks.contpte import Contpte, HelperMistake
 from verifier.blocks.model import BlockModel, cell
 from verifier.blocks.read import Blocks
 from verifier.blocks.run import BlockFailure, BlockTheorem, Mistake
@@ -18,7 +19,7 @@ from verifier.language.evaluate import truth_of
 from verifier.language.machine import Key
 from verifier.prove.bits_way import input_reader
 
-__all__ = ["blocks_data", "blocks_table", "blocks_text", "mistakes_text"]
+__all__ = ["blocks_data", "blocks_table", "blocks_text", "contpte_table", "mistakes_text"]
 
 _NAMES = "AB3"
 _HEAD = ("step", "property", "verdict", "smallest block", "trace")
@@ -72,6 +73,8 @@ def _length(failure: BlockFailure) -> str:
 def _sizes(theorem: BlockTheorem) -> str:
     first, last = theorem.sizes[0], theorem.sizes[-1]
     asked = f"Blocks of {first} to {last} entries" if first != last else f"Blocks of {first}"
+    if theorem.size is not None:
+        return wrap(_contiguous(theorem), "  ", "  ")
     if theorem.every_size:
         return wrap(f"{asked} were asked, which stands for every size.", "  ", "  ")
     if theorem.looking:
@@ -79,6 +82,17 @@ def _sizes(theorem: BlockTheorem) -> str:
     else:
         why = f"it takes all from 1 to {theorem.cut_off}"
     return wrap(f"{asked} were asked. Nothing is claimed of other sizes: {why}.", "  ", "  ")
+
+
+def _contiguous(theorem: BlockTheorem) -> str:
+    """Of contiguous blocks, which have one size: what was asked, and what it stands for."""
+    asked = ", ".join(str(size) for size in theorem.sizes)
+    said = f"With CONFIG_ARM64_CONTPTE. Blocks of {asked} entries were asked"
+    if theorem.every_size:
+        return f"{said}; {theorem.cut_off} stand for the {theorem.size} that a block has."
+    why = (f"{', '.join(theorem.looking)} may look at an entry's frame" if theorem.looking
+           else f"{theorem.cut_off} stand for these")
+    return f"{said}. Nothing is claimed of the {theorem.size} that a block has: {why}."
 
 
 def _trace(model: BlockModel, moves: Sequence[BlockMove]) -> list[str]:
@@ -116,7 +130,8 @@ def _entry(model: BlockModel, state: Mapping[Key, int | bool], process: int, num
     assert reading is not None
     reads = "ex" if truth_of(world, reading, (process, number)) else "sh"
     pinned = " pinned" if state[cell("pinned", process, number)] else ""
-    return f"[{int(holds('pte_write'))},{int(holds('pte_dirty'))}] {reads}{pinned}"
+    folded = " c" if model.folds is not None and holds("pte_cont") else ""
+    return f"[{int(holds('pte_write'))},{int(holds('pte_dirty'))}] {reads}{folded}{pinned}"
 
 
 def blocks_table(blocks: Blocks, today: BlockTheorem, mended: BlockTheorem) -> str:
@@ -132,14 +147,36 @@ def blocks_table(blocks: Blocks, today: BlockTheorem, mended: BlockTheorem) -> s
     return "\n".join([f"{today.name}, and {mended.name}", "", *lines])
 
 
+def contpte_table(contpte: Contpte, mended: BlockTheorem, today: Sequence[Mistake]) -> str:
+    """Each hazard of contiguous blocks: what its text of today breaks among mended ones."""
+    rows = []
+    still = {one.step for one in mended.failures}
+    own = contpte.blocks.hazards
+    for name, hazards, rule in [
+            *((h.name, h.hazards, h.rule) for h in contpte.helpers.values() if h.hazards),
+            *((step, own[step], contpte.blocks.rules[step]) for step in own)]:
+        found = [f for one in today if isinstance(one.planted, HelperMistake)
+                 and one.planted.helper == name for f in one.failures]
+        what = ", ".join(f"{f.step}: {f.property} ({f.smallest}; {_length(f)})" for f in found)
+        rows.append((", ".join(hazards), name, what or "keeps all",
+                     "NOT PROVED" if still and (name in still or name in contpte.helpers)
+                     else "proved", rule))
+    head = ("hazard", "helper or step", "today breaks (smallest block; trace)", "mended", "rule")
+    lines = chain(*columns([head, *rows], page().width, whole=(0, 3)))
+    return "\n".join([f"{mended.name}, and each helper as it is today among mended ones", "",
+                      *lines])
+
+
 def mistakes_text(mistakes: Sequence[Mistake]) -> str:
     """What became of planted mistakes: each, and the smallest block that shows it."""
     rows = []
     for one in mistakes:
         found = (f"breaks {one.planted.breaks}" if one.smallest is not None
                  else "NOT NOTICED")
-        rows.append((one.planted.transition, f"{one.planted.encoding}/{one.planted.code}", found,
-                     str(one.smallest or "-")))
+        where, code = ((one.planted.helper, f"{one.planted.of}+{one.planted.name}")
+                       if isinstance(one.planted, HelperMistake)
+                       else (one.planted.transition, one.planted.code))
+        rows.append((where, f"{one.planted.encoding}/{code}", found, str(one.smallest or "-")))
     head = ("step", "code and mistake", "noticed", "smallest block")
     return "\n".join(_table([head, *rows], page().width))
 
