@@ -154,7 +154,7 @@ def text(code: str) -> Source:
     ("for i in range(BLOCK):\n    for n in range(BLOCK):\n        pass", "a loop within a loop"),
     ("for i in range(BLOCK):\n    entry[p][0] = entry[p][i]", "sets what is not of its own page"),
     ("for i in range(BLOCK):\n    pfn = pfn + i", "the number of a page (i) is used"),
-    ("mlocked = entry[p][1] == entry[p][0]", "neither the round's, a parameter nor the first or last"),
+    ("mlocked = entry[p][1] == entry[p][0]", "neither the round's, a parameter nor the"),
     ("mlocked = any(any(maps(p, i) for n in range(BLOCK)) for i in range(BLOCK))",
      "a question about the block within another"),
 ])

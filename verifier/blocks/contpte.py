@@ -15,8 +15,9 @@ from verifier.language.read_yaml import Source, Table
 from verifier.model.arch import Layout
 from verifier.model.read_parts import read_definitions, read_file, read_variables, sub_table
 from verifier.model.read_properties import read_properties
-from verifier.model.read_specs import read_texts
-from verifier.model.spec import Definition, Level, Spec, name_of
+from verifier.model.read_transitions import read_texts
+from verifier.model.spec import Level, Spec
+from verifier.model.texts import Definition, name_of
 
 __all__ = ["CONTPTE", "BlockHelper", "Contpte", "HelperMistake", "load_contpte"]
 

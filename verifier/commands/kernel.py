@@ -142,6 +142,11 @@ def _common(command: Any) -> Any:
     "--functions/--no-functions", default=True,
     help="compare also functions of mm/ with the steps of specs/; default: yes"
 )
+@click.option(
+    "--blocks/--no-blocks", default=None,
+    help="ask also what functions do to blocks of entries; default: to arm64's contiguous ones, "
+         "and not to pages of hugetlb"
+)
 @click.pass_context
 def conform_command(
     context: click.Context, /, tree: Path | None, variants: tuple[str, ...], build: str | None,
@@ -149,13 +154,22 @@ def conform_command(
     json_file: str | None, junit_file: str | None, no_cache: bool, quiet: bool, verbose: bool,
     helpers: tuple[str, ...],
     baseline: Path | None, atomicity: bool, functions: bool,
+    blocks: bool | None,
 ) -> int:
     """Hold arch/ against the kernel's own C: which helpers are equal, and on which values others
-    differ. Of some variants also hold the steps of specs/ against functions of mm/.
+    differ. Of some variants also hold the steps of specs/ against functions of mm/, and claims
+    against functions that change blocks of entries.
     """
     from verifier.kernel.conform.report import as_json, as_junit, as_text
     from verifier.kernel.conform.session import conform, exit_code, layouts
     from verifier.kernel.mm.read_functions import load_functions
+    from verifier.meeting.claims import (
+        claim_cases,
+        claim_lines,
+        claim_names,
+        claim_rows,
+        claims_of_variants,
+    )
     from verifier.meeting.mm.report import function_cases, function_lines, function_rows
     from verifier.meeting.mm.session import judge_of_variants, verdict_words
 
@@ -163,8 +177,8 @@ def conform_command(
     open_outputs(files)
     tree = _tree(tree)
     key = _asked(files, tree, helpers, verbose, variants=variants, build=build, timeout=timeout,
-                 atomicity=atomicity, functions=functions, baseline=baseline, quiet=quiet,
-                 no_cache=no_cache)
+                 atomicity=atomicity, functions=functions, blocks=blocks, baseline=baseline,
+                 quiet=quiet, no_cache=no_cache)
     told = tell_again(context, "conform", key, silently=quiet)
     if told is not None:
         return told
@@ -174,25 +188,35 @@ def conform_command(
         report = conform(tree, variants, helpers, build=build, timeout=timeout,
                          arch_dir=arch_dir, cache=cache,
                          progress=_progress(quiet), atomicity=atomicity,
-                         others=sorted(load_functions()) if functions else ())
+                         others=[*(sorted(load_functions()) if functions else ()),
+                                 *(() if blocks is False else claim_names())])
         named = {layout.variant.name: layout
                  for layout in layouts(variants, arch_dir, report.version)}
         of_mm = judge_of_variants(
             tree, named if functions and build is None and not report.undecided else (), helpers,
             timeout=timeout, cache=cache, progress=_progress(quiet),
         )
-    code = _stopped(report.undecided) or exit_code(report.results, verdict_words(of_mm))
+        of_blocks = claims_of_variants(
+            tree, () if blocks is False or build is not None or report.undecided
+            else list(named.values()), helpers, every=bool(blocks), timeout=timeout, cache=cache,
+            progress=_progress(quiet),
+        )
+    code = _stopped(report.undecided) or exit_code(
+        report.results, [*verdict_words(of_mm), *(one.result.verdict for one in of_blocks)])
     data = as_json(report)
-    data |= {"exit": code, "results": [*data["results"], *function_rows(of_mm)]}
+    data |= {"exit": code,
+             "results": [*data["results"], *function_rows(of_mm), *claim_rows(of_blocks)]}
     data, against, code = _against(before, data, helpers, code)
     took = write_outputs(files, {
         "--json": lambda: [json.dumps(data, indent=2)],
-        "--junit": lambda: [as_junit(report, function_cases(of_mm))],
+        "--junit": lambda: [as_junit(
+            report, [*function_cases(of_mm), *claim_cases(of_blocks)])],
     })
     text = ""
     if not quiet and not took:
         text = fold("\n".join([as_text(report, named, verbose),
-                               *function_lines(of_mm, named, verbose), *against]))
+                               *function_lines(of_mm, named, verbose),
+                               *claim_lines(of_blocks, verbose), *against]))
         tell(text)
     if _found_again(code, report.undecided):
         keep(context, "conform", key, text, code)

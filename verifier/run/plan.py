@@ -25,6 +25,8 @@ NOT_COVERED = (
     "interleavings of two processes inside one transition; the hardware acts within it on entries "
     "that the transition accesses",
 )
+CONTPTE = ("CONFIG_ARM64_CONTPTE is in none of these theorems: entries stand alone here; `pteproof "
+           "blocks --contpte` has it")
 THREADS = "GUP-fast against a transition under way"
 
 
@@ -146,6 +148,8 @@ def coverage_of(library: Library, groups: Sequence[Group], filters: Filters,
     lacking = [one for group in dict.fromkeys(groups)
                for one in not_applicable(
                    library, group, lambda t, p: matches(t, filters.transition))]
+    if any("CONT_PTES" in library.variant(group.variant).constants for group in groups):
+        levels = [CONTPTE, *levels]
     return {"not_covered": [*NOT_COVERED, *levels, *unproved],
             "not_applicable": [*skipped, *lacking],
             "catalogue": library.catalogue.coverage()}
