@@ -12,9 +12,11 @@ what it takes for unchanged may have changed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,7 @@ _ALSO = (
 )
 _COMPILED = (".c", ".h", ".S")  # what a configuration has read of these, its notes name
 _LARGEST = 64 << 20  # of a file that is hashed
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # links that lead nowhere are among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +167,9 @@ def identify_configuration(tree: Tree, arch: str) -> str:
     for name in (*_TOPS, *_ALSO):
         _hash_file(digest, tree.path / name)
     _hash_folders(digest, tree, (*_BUILD, f"tools/arch/{arch}"))
-    for path in _walk(tree.path / f"arch/{arch}", ()):
-        if path.suffix not in _COMPILED:
-            digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+    for name, path in _walk(tree, f"arch/{arch}"):
+        if os.path.splitext(name)[1] not in _COMPILED:
+            digest.update(os.fsencode(name) + b"\0")
             _hash_file(digest, path)
     digest.update(header_names(tree, (f"arch/{arch}/include",)).encode())
     return f"sha256-{digest.hexdigest()[:32]}"
@@ -176,22 +179,27 @@ def header_names(tree: Tree, folders: Iterable[str]) -> str:
     """A digest of the names of all files below these folders: a new one may hide another."""
     digest = hashlib.sha256()
     for folder in folders:
-        for path in _walk(tree.path / folder, ()):
-            digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+        for name, _ in _walk(tree, folder):
+            digest.update(os.fsencode(name) + b"\0")
     return digest.hexdigest()
 
 
 def _hash_folders(digest: hashlib._Hash, tree: Tree, folders: Iterable[str]) -> None:
     for folder in folders:
-        for path in _walk(tree.path / folder, ()):
-            digest.update(os.fsencode(path.relative_to(tree.path)) + b"\0")
+        for name, path in _walk(tree, folder):
+            digest.update(os.fsencode(name) + b"\0")
             _hash_file(digest, path)
 
 
-def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Every file below a folder, also through links to folders; not into one that stands above
-    already.
+def _walk(tree: Tree, folder: str) -> Iterator[tuple[str, str]]:
+    """Every file below a folder of the tree: its name in the tree, and its path. There are ten
+    thousands, so these are plain texts.
     """
+    return _below(folder, os.path.join(tree.path, folder), ())
+
+
+def _below(name: str, folder: str, above: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
+    """Also through links to folders; not into one that stands above already."""
     try:
         entries = sorted(os.scandir(folder), key=lambda one: one.name)
     except FileNotFoundError:
@@ -199,23 +207,30 @@ def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     except OSError as error:
         raise ExtractionError(f"{folder} cannot be read: {error.strerror}") from None
     for one in entries:
-        path = folder / one.name
+        inside = f"{name}/{one.name}"
         if not one.is_dir():
-            yield path
+            yield inside, one.path
         elif not one.is_symlink():
-            yield from _walk(path, above)
-        elif path.resolve() not in above and not folder.is_relative_to(path.resolve()):
-            yield from _walk(path, (*above, path.resolve()))
+            yield from _below(inside, one.path, above)
+        else:
+            leads = Path(one.path).resolve()
+            if leads not in above and not Path(folder).is_relative_to(leads):
+                yield from _below(inside, one.path, (*above, leads))
 
 
-def _hash_file(digest: hashlib._Hash, path: Path) -> None:
+def _hash_file(digest: hashlib._Hash, path: str | Path) -> None:
     """A file's length and bytes; of a link, those of the file that it leads to."""
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
             digest.update(b"no file or a large one")
             return
-        data = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            data = file.read()
     except OSError as error:
+        if error.errno in _NO_FILE:
+            digest.update(b"no file or a large one")
+            return
         raise ExtractionError(f"{path} cannot be read: {error.strerror}") from None
     digest.update(b"%d " % len(data))
     digest.update(data)
