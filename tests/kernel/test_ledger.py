@@ -34,7 +34,7 @@ from verifier.meeting.patched_helpers import PatchedVariant, PatchQuestion, judg
 from verifier.model.read_versions import NEWEST_READ
 
 TREE, NEWEST = (os.environ.get(name) for name in ("KERNEL_TREE", "KERNEL_TREE_NEWEST"))
-FEW = ("mm-force-write-to-shared", "x86-wrprotect-is-not-atomic")
+FEW = ("mm-force-write-to-shared", "mm-ksm-forgets-flush", "x86-wrprotect-is-not-atomic")
 ON_NEWEST = ("arm64-modify-loses-dirty", "mm-fork-keeps-swap-exclusive", "x86-mkold-loses-dirty")
 BUGS = sorted((Path(__file__).parent.parent / "bugs").glob("*.yaml"))
 

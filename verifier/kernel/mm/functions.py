@@ -105,6 +105,7 @@ class MmFunction:
     where        the part of the states that is compared
     outside      name in OUTSIDE(...) -> why nothing is compared there
     unreached    effects of the step that are not within what is compared -> why
+    elsewhere    flushes that the step tells of and the function does not make -> who does
     also         steps that run the function on other entries, and say less -> why
     compare      visible state that is compared beside the entries, by name
     result       what the function returns, as an expression; None: it is not compared
@@ -130,6 +131,7 @@ class MmFunction:
     where: tuple[Condition, ...]
     outside: Mapping[str, str]
     unreached: Mapping[str, str]
+    elsewhere: Mapping[str, str]
     also: Mapping[str, str]
     compare: tuple[str, ...]
     result: Source | None

@@ -25,6 +25,7 @@ from verifier.kernel.llvm.read_module import Module
 from verifier.kernel.llvm.undefined import Undefinedness
 from verifier.kernel.llvm.values import LiftedWord, NotModelled, Truth, Value
 from verifier.kernel.llvm.ways import WayState
+from verifier.kernel.mm.flushes import FLUSH_NAMES, TOLD, flush_symbol, notes_flushes
 from verifier.kernel.mm.functions import Argument, Calls, MmFunction, Stub
 from verifier.kernel.mm.wrapper import OBSERVED, OUTSIDE, stub_symbol, wrapper_symbol
 from verifier.language.algebra import Algebra, Integers
@@ -49,6 +50,8 @@ class LiftedFunction:
     entries    role -> the entry at the end
     targets    role -> what is at the end where its entry may be moved to
     flags      visible state -> what the page's flag says at the end
+    flushes    what of TOLD (verifier.kernel.mm.flushes) is true of it; empty where they are not
+               noted
     result     what it returned, where that is compared
     undefined  where behaviour is undefined, or what is met is not modelled
     outside    where the function's record, or the build's, says that nothing is compared
@@ -61,6 +64,7 @@ class LiftedFunction:
     entries: Mapping[str, Any]
     targets: Mapping[str, Any]
     flags: Mapping[str, Any]
+    flushes: Mapping[str, Any]
     result: Any
     undefined: tuple[Undefinedness, ...]
     outside: tuple[Undefinedness, ...]
@@ -92,7 +96,10 @@ def lift_function(
     value, state = lifter.call(wrapper_symbol(function), [*values, lifter.pointer(out)])
     unused = tuple(stub.name for stub in function.stubs
                    if stub.name not in met.stubs and stub.name not in function.spare)
-    flags = {name: _bit(lifter, state, out, at) for at, name in enumerate(function.world.flags)}
+    told = {name: _bit(lifter, state, out, at)
+            for at, name in enumerate((*function.world.flags, *TOLD))}
+    flags = {name: told[name] for name in function.world.flags}
+    flushes = {name: told[name] for name in TOLD} if notes_flushes(module) else {}
     known = {*function.outside, *library.build.out_of_scope.values(), NO_KERNEL_ADDRESS}
     chosen = [u for u in lifter.outside if u.reason in known]
     rest = [u for u in lifter.outside if u not in chosen]
@@ -107,7 +114,7 @@ def lift_function(
         if not isinstance(value, Truth):
             raise NotModelled("the result is no truth")
         result = value.term
-    return LiftedFunction(found, moved, flags, result, tuple(undefined), tuple(chosen),
+    return LiftedFunction(found, moved, flags, flushes, result, tuple(undefined), tuple(chosen),
                           tuple(lifter.notes), frozenset(lifter.functions), unused)
 
 
@@ -120,6 +127,8 @@ def _lifter(
     inputs = KernelInputs(alg, free, library.build, known_features(library, features),
                           library.main.layout.big_endian)
     actions: dict[str, Action] = {**library.facts.actions()}
+    if notes_flushes(module):
+        actions |= {name: _noted(module, name) for name in FLUSH_NAMES}
     actions |= {stub.name: _stubbed(module, function, stub, met) for stub in function.stubs}
     for name in module.declared:
         if name.startswith(OBSERVED):
@@ -157,6 +166,19 @@ def _stubbed(module: Module, function: MmFunction, stub: Stub, met: _Met) -> Act
     return action
 
 
+def _noted(module: Module, name: str) -> Action:
+    """A flush is noted, by what stands in for it."""
+    def action(l: Context, instr: Instr, args: list[Any], state: WayState) -> Value | None:
+        body = module.function(flush_symbol(name))
+        if body is None:
+            raise NotModelled(f"nothing notes {name}")
+        value, after = l.run(module, body, args[:len(body.params)], state)
+        state.path, state.memory = after.path, after.memory
+        return value
+
+    return action
+
+
 def _arguments(
     function: MmFunction, lifter: Lifter, module: Module, names: Mapping[str, str], empty: int
 ) -> tuple[list[Value], dict[str, Object], dict[str, Object], Object]:
@@ -182,7 +204,7 @@ def _arguments(
             values.append(Truth(lifter.inputs.boolean(_input(argument, names))))
         else:
             values.append(_free(lifter, function, module, argument, names, len(values)))
-    return values, entries, targets, Object("out", len(function.world.flags), 8)
+    return values, entries, targets, Object("out", len(function.world.flags) + len(TOLD), 8)
 
 
 def _free(

@@ -20,9 +20,10 @@ HERE = Path(__file__).parent
 SHOWN = "verifier/kernel/mm"
 _KEYS = ("function", "covers", "beside", "transition", "level", "tracks", "world", "variants",
          "vmas", "entries", "target", "truths", "words", "page", "free", "before", "call", "stubs",
-         "own", "spare", "always", "never", "where", "outside", "unreached", "also", "compare",
-         "result")
+         "own", "spare", "always", "never", "where", "outside", "unreached", "elsewhere",
+         "also", "compare", "result")
 _LEVELS = ("pte", "pmd")
+_FLUSHES = ("flush", "due", "batched", "batched_write")
 
 
 @lru_cache
@@ -126,10 +127,20 @@ def _function(
         _stubs(record, calls), record.texts("spare", "spare"), _reasons(record, "always"),
         _reasons(record, "never"),
         _conditions(record, "where"), _reasons(record, "outside"), _reasons(record, "unreached"),
-        _reasons(record, "also"), record.texts("compare", "compare"),
+        _elsewhere(record), _reasons(record, "also"), record.texts("compare", "compare"),
         record.need("result", Source, "a function") if "result" in record else None,
         record.texts("variants", "variants"),
     )
+
+
+def _elsewhere(record: Table) -> dict[str, str]:
+    """The flushes that others make."""
+    found = _reasons(record, "elsewhere")
+    for name in found:
+        if name not in _FLUSHES:
+            raise SpecError(record.need("elsewhere", Table, "a function").key_at[name],
+                            f"is none of {', '.join(_FLUSHES)}")
+    return found
 
 
 def _stubs(record: Table, calls: Calls) -> tuple[Stub, ...]:

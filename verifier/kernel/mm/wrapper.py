@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from verifier.kernel.mm.flushes import FLUSHES, NOTES, TOLD
 from verifier.kernel.mm.functions import MmFunction, Stub
 
 __all__ = ["OBSERVED", "OUTSIDE", "stub_symbol", "wrapper_file", "wrapper_symbol"]
@@ -22,6 +23,7 @@ _HEAD = """\
 static struct page *pteproof_page;
 static void *pteproof_entry;
 static int pteproof_rounds;
+static bool pteproof_defers __attribute__((unused));
 #define PTEPROOF_ADDRESS 4096UL
 unsigned long pteproof_place(unsigned long pfn) { return (unsigned long)pfn_to_page(pfn); }
 unsigned long pteproof_size_pte(void) { return sizeof(pte_t); }
@@ -46,7 +48,8 @@ def wrapper_file(
     the lines that each has there, by name: from the first up to, and without, the last.
     """
     functions = tuple(functions)
-    lines = "\n".join([f'#include "{source}"', *_declarations(functions), _HEAD]).splitlines()
+    lines = "\n".join([f'#include "{source}"', *_declarations(functions), _HEAD, NOTES, FLUSHES]
+                      ).splitlines()
     where: dict[str, tuple[int, int]] = {}
     for function in functions:
         first = len(lines) + 1
@@ -92,17 +95,29 @@ def _wrapper(function: MmFunction) -> str:
         f"FLAGS_OF(page) = (FLAGS_OF(page) & ~({bits})) | {' | '.join(f'({f})' for f in flags)};",
         "pteproof_page = page;",
         "pteproof_rounds = 0;",
+        *_no_flush_yet(function),
         *(f"pteproof_entry = {entry.name};" for entry in function.entries()[:1]),
         *(_vma(function, vma) for vma in function.vmas),
         _expanded(function.call).strip(),
     ]
-    told = [f"out[{n}] = !!(FLAGS_OF(page) & BIT({bit}));"
-            for n, bit in enumerate(world.flags.values())]
+    truths = [*(f"!!(FLAGS_OF(page) & BIT({bit}))" for bit in world.flags.values()),
+              *TOLD.values()]
+    told = [f"out[{n}] = {truth};" for n, truth in enumerate(truths)]
     kind = "void" if function.result is None else "_Bool"
     before = [] if function.result is None else ["_Bool result;"]
     after = [] if function.result is None else ["return result;"]
     body = "\n  ".join("\n".join([*before, *lines, *told, *after]).splitlines())
     return f"{kind} {wrapper_symbol(function)}({declared})\n{{\n  {body}\n}}"
+
+
+def _no_flush_yet(function: MmFunction) -> list[str]:
+    """Flushes are noted of the first entry's mm."""
+    mine = next((vma for entry in function.entries()[:1]
+                 for vma, role in function.vmas.items() if role == entry.input), None)
+    noted = ("flushed", "flushes_batch", "later", "batched", "batched_dirty")
+    return [f"pteproof_mm = {f'{mine}_mm' if mine else 'NULL'};",
+            f"{' = '.join(f'pteproof_{name}' for name in noted)} = false;",
+            "pteproof_at_flush = 0;"]
 
 
 def _vma(function: MmFunction, vma: str) -> str:

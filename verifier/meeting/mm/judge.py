@@ -38,6 +38,7 @@ from verifier.kernel.mm.lifted import LiftedFunction, lift_function
 from verifier.kernel.mm.read_functions import load_calls, load_functions
 from verifier.kernel.tree.compiler import Configured
 from verifier.language.algebra import Algebra
+from verifier.meeting.mm.flush_sides import flushes_of
 from verifier.meeting.mm.spec_side import SpecSide, process_names, spec_side
 from verifier.model.read_versions import WHOLE
 from verifier.model.typed import Model
@@ -197,6 +198,9 @@ def _question(
     sides |= {name: Sides(lifted.flags[name], said, True) for name, said in spec.flags.items()}
     if function.result is not None:
         sides["result"] = Sides(lifted.result, spec.result, True)
+    else:
+        sides |= {name: Sides(alg.all(said, done), said, True)
+                  for name, done, said in flushes_of(function, lifted, spec.step, alg)}
     width = model.layout.width
     same = [alg.same(s.kernel, s.spec) if s.is_truth else alg.eq(s.kernel, s.spec, width)
             for s in sides.values()]

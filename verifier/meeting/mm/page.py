@@ -24,8 +24,14 @@ Equal means: for all entries, flags of the page and of the vma for which the ste
 the model's invariants and the conditions below hold, both sides leave the same. No way through the
 function is lost: one that is not modelled, or undefined, makes the function incomplete. What the
 step is there for is possible within what is compared, or is named here. What functions return is
-compared only where the page says so. Not compared are batches of more than one entry, what the
-hardware does within the function, and flushes.
+compared only where the page says so. Not compared are batches of more than one entry, and what the
+hardware does within the function.
+
+Flushes are compared on x86_64. What the step says is flushed, due or batched, the function has to
+flush, to leave to mmu_gather, or to note for reclaim's batch, of the same mm; it may flush more. A
+flush counts while the entry is none that the hardware walks, or where it changes no more. Which
+addresses a flush is about is not compared, nor flushes of a page that goes where the model tracks
+the one that comes.
 
 Where a difference was met, the step was mended, or a condition below says where the two differ:
 
@@ -37,6 +43,9 @@ Where a difference was met, the step was mended, or a condition below says where
   takes other bits of it for anything.
 - A vma with VM_DROPPABLE may lose a dirty page; the model has no such vma.
 """
+_ELSEWHERE = {"flush": "a flush that the step tells of", "due": "a flush that the step leaves due",
+              "batched": "a flush that the step batches",
+              "batched_write": "that the step batches a dirty entry"}
 
 
 def functions_page(functions: Iterable[MmFunction], calls: Calls) -> str:
@@ -81,6 +90,8 @@ def _given(f: MmFunction) -> Iterator[str]:
         yield f"- {observed} is false: {why}"
     for effect, why in f.unreached.items():
         yield f"- the step's {effect} is not within: {why}"
+    for flush, why in f.elsewhere.items():
+        yield f"- {_ELSEWHERE[flush]} is not asked of it: {why}"
     for step, why in f.also.items():
         yield f"- {step} runs it too: {why}"
     for name, why in f.outside.items():

@@ -5,8 +5,8 @@ Entries and flags are as the lifted function leaves them; everything else is as 
 who reaches the page, who has given it up, what is owed. Where the function may have done nothing,
 the truth may be as it was as well. What breaks a property is wrong under both accounts.
 
-Not asked: what the hardware does within the function, and whether the flushes that the step tells
-of are the function's.
+A flush that the step tells of and the function does not make is none. Not asked: what the hardware
+does within the function, and what the step asserts on its way.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from verifier.kernel.llvm.values import NotModelled
 from verifier.kernel.mm.functions import Calls, MmFunction
 from verifier.kernel.mm.lifted import LiftedFunction
 from verifier.kernel.mm.read_functions import load_calls
+from verifier.language.algebra import Algebra
+from verifier.meeting.mm.flush_sides import with_flushes
 from verifier.meeting.mm.judge import MmBuild, both_sides, entry_left
 from verifier.meeting.mm.spec_side import SpecSide
 from verifier.model.spec import ADVISORY, STATIC, Property
@@ -156,7 +158,7 @@ def _question(
     entries = {role: (spec.step.before["entry", number], entry_left(lifted, role, model, alg))
                for number, role in enumerate(model.spec.transitions[function.transition].roles)
                if role in lifted.entries}
-    told = _left(function, spec, lifted, {role: after for role, (_, after) in entries.items()})
+    told = _left(function, spec, lifted, {role: after for role, (_, after) in entries.items()}, alg)
     idle = _idle(told, model.variables)
     properties = _properties(mm, group)
     violated = {p.name: _violated(spec, p, told, alg) for p in properties
@@ -173,13 +175,15 @@ def _violated(spec: SpecSide, prop: Property, step: Step[Any, Any], alg: Any) ->
 
 def _left(
     function: MmFunction, spec: SpecSide, lifted: LiftedFunction, entries: Mapping[str, Any],
+    alg: Algebra[Any, Any],
 ) -> Step[Any, Any]:
-    """The step with the entries and flags that the function leaves."""
+    """The step with the entries and flags that the function leaves, and its flushes."""
     step, roles = spec.step, tuple(spec.entries)
     after = dict(step.after)
     after.update({("entry", roles.index(role)): entry for role, entry in entries.items()})
     after.update({name: lifted.flags[name] for name in function.compare if name in after})
-    return Step(step.instance, step.before, after, step.assumed, step.violations)
+    left: Step[Any, Any] = Step(step.instance, step.before, after, step.assumed, step.violations)
+    return with_flushes(function, lifted, left, alg)
 
 
 def _idle(step: Step[Any, Any], variables: Mapping[str, Any]) -> Step[Any, Any]:

@@ -56,7 +56,7 @@ def _rests_on(result: MmResult) -> list[str]:
     f = result.function
     world = [f"{c.name}: {c.because}" for c in (*f.world.premises, *f.where)]
     world += [f"{name}: {why}" for name, why in (*f.always.items(), *f.never.items(),
-                                                *f.outside.items())]
+                                                *f.elsewhere.items(), *f.outside.items())]
     return [*result.notes, *world]
 
 
