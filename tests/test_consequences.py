@@ -12,8 +12,8 @@ import pytest
 
 import verifier.search.endings
 import verifier.search.near
-from verifier.prove.bits_way import replay, step_move
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import replay, step_move
 from verifier.prove.results import Counterexample, Refuted, Run
 from verifier.report.explain import consequence_words, explain_text
 from verifier.report.forms import json_parts

@@ -225,7 +225,7 @@ def test_every_format_tells_it(unflushed: Path, tmp_path: Path) -> None:
 def test_a_step_that_shows_an_effect_is_its_own_from_the_cache_too(
     library: Library, tmp_path: Path
 ) -> None:
-    from verifier.prove.bits_way import leads_to
+    from verifier.prove.recompute import leads_to
     from verifier.run.scheduler import Options, prove
 
     filters = Filters(("x86_64",), ("pte",), ("option-c",), ("option-c",), ("mremap-move",))

@@ -18,8 +18,8 @@ import pytest
 
 from verifier.base.errors import UsageError
 from verifier.base.store import read_sealed
-from verifier.prove.bits_way import instance_of
 from verifier.prove.obligations import Group, Obligation
+from verifier.prove.recompute import instance_of
 from verifier.prove.results import (
     Incomplete,
     Move,

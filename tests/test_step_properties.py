@@ -14,8 +14,9 @@ from verifier.engine.bits_solver import BitsSolver
 from verifier.language.read_yaml import Source
 from verifier.model.spec import STEP
 from verifier.model.typed import Model
-from verifier.prove.bits_way import GroupProver, violates
+from verifier.prove.bits_way import GroupProver
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import violates
 from verifier.prove.results import Refuted
 from verifier.run.library import Library
 

@@ -13,8 +13,8 @@ from verifier.language.algebra import Algebra
 from verifier.language.machine import LIFTED, Memory
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
-from verifier.prove.bits_way import replay
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import replay
 from verifier.prove.results import Incomplete, Proved, Refuted, Result, Run, Unknown
 from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library

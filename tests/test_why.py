@@ -27,7 +27,8 @@ from verifier.model.read_specs import load_spec
 from verifier.model.step import applies
 from verifier.model.typed import Model
 from verifier.model.world import World, key_name, plain, state_keys, symbolic_state
-from verifier.prove.bits_way import graph_inputs, input_reader
+from verifier.prove.bits_way import graph_inputs
+from verifier.prove.recompute import input_reader
 from verifier.prove.results import Move
 from verifier.report.explain import explain_text
 from verifier.report.why import Shown, decisive, reasons

@@ -23,8 +23,8 @@ from kernel.changed import ChangedTree, changed_tree, edited
 from verifier.kernel.conform.session import kernel_helpers
 from verifier.meeting import counterexamples
 from verifier.meeting.counterexamples import replay_run
-from verifier.prove.bits_way import replay
 from verifier.prove.difference import Differences, Pair
+from verifier.prove.recompute import replay
 from verifier.prove.results import Incomplete, Proved, Refuted, Run, exit_code
 from verifier.run.filters import Filters
 from verifier.run.library import Library, load_library

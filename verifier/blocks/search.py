@@ -30,7 +30,8 @@ from verifier.language.evaluate import truth_of
 from verifier.language.machine import Key, Memory
 from verifier.language.syntax import BOOL
 from verifier.language.values import Fresh, Value, equal, picked
-from verifier.prove.bits_way import graph_inputs, input_reader
+from verifier.prove.bits_way import graph_inputs
+from verifier.prove.recompute import input_reader
 from verifier.search.path import prefixed
 
 __all__ = ["BlockMove", "find"]

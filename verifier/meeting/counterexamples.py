@@ -28,8 +28,9 @@ from verifier.language.machine import LIFTED, Answer, Memory, Room
 from verifier.language.syntax import BOOL, Function
 from verifier.model.arch import Layout
 from verifier.model.typed import Model
-from verifier.prove.bits_way import fails, input_reader, replay, with_trace
+from verifier.prove.bits_way import with_trace
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import fails, input_reader, replay
 from verifier.prove.results import Counterexample, Incomplete, Move, Refuted, Run, recounted
 from verifier.run.library import Library
 from verifier.run.news import Watch

@@ -26,19 +26,10 @@ from verifier.language.values import Fresh, Value
 from verifier.model.step import Instance, instances, run
 from verifier.model.typed import Model
 from verifier.model.world import key_name, state_keys
-from verifier.prove.bits_way import (
-    Contradiction,
-    GroupProver,
-    graph_inputs,
-    input_reader,
-    instance_of,
-    order,
-    plain_state,
-    replay,
-    step_move,
-)
+from verifier.prove.bits_way import Contradiction, GroupProver, graph_inputs, order
 from verifier.prove.builder import Builder
 from verifier.prove.obligations import Aim, Group, Question
+from verifier.prove.recompute import input_reader, instance_of, plain_state, replay, step_move
 from verifier.prove.results import Move, Proved
 
 __all__ = ["Difference", "Differences", "Pair", "here", "lucks", "own"]

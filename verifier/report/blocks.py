@@ -17,7 +17,7 @@ from verifier.blocks.world import BlockWorld, named
 from verifier.language.algebra import Integers
 from verifier.language.evaluate import truth_of
 from verifier.language.machine import Key
-from verifier.prove.bits_way import input_reader
+from verifier.prove.recompute import input_reader
 
 __all__ = ["blocks_data", "blocks_table", "blocks_text", "contpte_table", "mistakes_text"]
 

@@ -12,7 +12,7 @@ from verifier.language.evaluate import truth_of
 from verifier.language.machine import Machine
 from verifier.model.typed import Model
 from verifier.model.world import World, turn_name
-from verifier.prove.bits_way import input_reader
+from verifier.prove.recompute import input_reader
 from verifier.prove.results import Move, State
 
 __all__ = ["PEOPLE", "moves_text", "reads_as", "shown"]

@@ -23,8 +23,8 @@ from verifier.model.spec import Level, Property
 from verifier.model.step import Step, run
 from verifier.model.typed import Model
 from verifier.model.world import World
-from verifier.prove.bits_way import input_reader, instance_of
 from verifier.prove.obligations import Group, Way
+from verifier.prove.recompute import input_reader, instance_of
 from verifier.prove.results import Move
 from verifier.prove.step_judge import StepJudge
 

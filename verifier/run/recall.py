@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from verifier.model.typed import Model
-from verifier.prove.bits_way import replay
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import replay
 from verifier.prove.results import Counterexample, Move, Refuted, Unknown, Vacuous, Verdict
 from verifier.search.follow import retrace
 

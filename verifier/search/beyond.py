@@ -16,8 +16,8 @@ from verifier.engine.bits import Word
 from verifier.language.syntax import BOOL
 from verifier.language.values import Fresh, Value
 from verifier.model.step import Step, instances, run
-from verifier.prove.bits_way import instance_of, step_move
 from verifier.prove.difference import LUCKS, Difference, Pair, here, lucks, own
+from verifier.prove.recompute import instance_of, step_move
 from verifier.prove.step_judge import StepJudge
 from verifier.search.rules import Rules, Target
 from verifier.search.sequences import KIN, Known, akin

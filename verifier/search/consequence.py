@@ -20,8 +20,8 @@ from verifier.model.spec import ADVISORY, INVARIANT, LEMMA
 from verifier.model.step import Instance, invariants
 from verifier.model.typed import Model
 from verifier.model.world import World
-from verifier.prove.bits_way import input_reader, replay
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import input_reader, replay
 from verifier.prove.results import Move
 from verifier.search.endings import BadState, Found, again, along, sound_ends, without
 from verifier.search.follow import steps_here

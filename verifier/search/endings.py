@@ -19,8 +19,9 @@ from verifier.language.values import Value
 from verifier.model.step import Instance, Step, invariants, run
 from verifier.model.typed import Model
 from verifier.model.world import World, key_name, state_keys
-from verifier.prove.bits_way import graph_inputs, replay, step_move
+from verifier.prove.bits_way import graph_inputs
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import replay, step_move
 from verifier.prove.results import Move
 from verifier.search.follow import steps_here
 from verifier.search.path import of_step, prefixed, settled

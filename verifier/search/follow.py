@@ -12,8 +12,8 @@ from verifier.language.machine import Key
 from verifier.model.step import Instance, instances, invariants
 from verifier.model.typed import Model
 from verifier.model.world import World
-from verifier.prove.bits_way import input_reader, instance_of, replay, step_move
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import input_reader, instance_of, replay, step_move
 from verifier.prove.results import Move
 
 __all__ = ["Plan", "belongs", "broken", "follow", "is_fresh", "labels", "lost", "retrace",

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from verifier.model.spec import ADVISORY
 from verifier.model.typed import Model
-from verifier.prove.bits_way import replay
 from verifier.prove.obligations import Group
+from verifier.prove.recompute import replay
 from verifier.prove.results import Move
 from verifier.search.rules import Rules, Target
 from verifier.search.sequences import THROUGH
