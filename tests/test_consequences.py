@@ -6,6 +6,7 @@ What else fails on the way is named.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,12 +116,34 @@ def test_the_search_finds_it_and_says_how_far_it_went(library: Library, unshared
     assert not short.steps and short.searched == 2
     assert len(consequences.of(move).steps) == 3
     monkeypatch.setattr(verifier.search.near, "TRIES", 0)
-    assert consequences.of(move).searched == 0  # nothing was tried, and so nothing searched in vain
+    anew = Consequences(library.group_model(GROUP), GROUP)
+    assert anew.of(move).searched == 0  # nothing was tried, and so nothing searched in vain
+
+
+def test_a_bad_state_is_searched_once_and_another_one_anew(
+    library: Library, unshared: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One from which the state before, or what was tried, differs is another one."""
+    real, begun = verifier.search.near.Near, []
+
+    def near(*args: Any) -> Any:
+        begun.append(args)
+        return real(*args)
+
+    monkeypatch.setattr("verifier.search.consequence.Near", near)
+    consequences = Consequences(library.group_model(GROUP), GROUP)
+    move = counterexample(unshared).move
+    first = consequences.of(move, depth=1)
+    assert consequences.of(move, depth=1) == first and len(begun) == 1
+    assert consequences.of(replace(move, transition="uprobe-replace"), depth=1) == first
+    assert len(begun) == 1
+    for other in (replace(move, before=move.after),
+                  replace(move, after={**move.after, "writeback": not move.after["writeback"]})):
+        consequences.of(other, depth=1)
+    assert len(begun) == 3
 
 
 def test_a_search_in_vain_says_no_more_than_how_deep_it_was(unshared: Run) -> None:
-    from dataclasses import replace
-
     found = replace(counterexample(unshared), leads_to=(), consequence="", unproved=())
     cases = ((4, 0, "within 4 steps. What more"), (5, 1, "One that does may end so"),
              (0, 3, "3 that do"))

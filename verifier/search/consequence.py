@@ -58,6 +58,8 @@ class Consequences:
         self.model, self.group = model, group
         # labels of steps -> may they end so from some state that satisfies the invariant?
         self._known: dict[Labels, bool] = {}
+        # What the search from a bad state found: properties that one step breaks often share it.
+        self._found: dict[tuple[object, ...], Ending] = {}
 
     def of(self, move: Move, last: Sequence[Move] = (), known: Iterable[Labels] = (),
            depth: int = NEAR) -> Ending:
@@ -76,6 +78,14 @@ class Consequences:
             way = along(self.model, self.group, bad, steps_named(self.model, labels))
             if way is not None and self._follows(bad, way[0], tried):
                 return Ending(*way, rejected=len(tried.rejected))
+        key = (*(tuple(part.items()) for part in (bad.state, bad.before, bad.open)),
+               frozenset(tried.rejected), frozenset(tried.avoided), depth)
+        if key not in self._found:
+            self._found[key] = self._searched(bad, tried, depth)
+        return self._found[key]
+
+    def _searched(self, bad: BadState, tried: Tried, depth: int) -> Ending:
+        """What a search finds, of at most `depth` steps; it takes no sequence that was tried."""
         searched, near = 0, Near(self.model, self.group, bad, self._ready) if depth else None
         while near is not None and searched < depth:
             for found in near.candidates(searched, tried):
