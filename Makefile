@@ -67,7 +67,7 @@ docs: $(VENV)/ready
 # Hints decide nothing: what they lead to is recomputed.
 hints: $(VENV)/ready
 	@mkdir -p build
-	@$(BIN)/pteproof prove --all --jobs $(JOBS); code=$$?; [ $$code -le 1 ] || exit $$code
+	@$(BIN)/pteproof prove --all --consequences --jobs $(JOBS); code=$$?; [ $$code -le 1 ] || exit $$code
 	$(BIN)/python bench/sequences.py > build/sequences.yaml && mv build/sequences.yaml hints/sequences.yaml
 
 # Writes hints/sites.tsv anew: the uses of helpers that other kernels are compared with. Seconds.
