@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -181,3 +182,27 @@ def test_what_runs_have_kept_is_written_as_it_is_read(tmp_path: Path) -> None:
     ))
     assert found["option-c", "today", LEADS_TO] == (("pin-page[A]", "device-store[A]"),)
     assert {target.partition("/")[0] for _, _, target in found} == {"fork-pte", LEADS_TO}
+
+
+def test_of_each_failure_what_most_have_and_then_what_the_others_have() -> None:
+    most = runpy.run_path(str(ROOT / "bench" / "sequences.py"))["most"]
+    groups = {("a", "t"): {"1", "2"}, ("b", "t"): {"1", "2", "3"}, ("c", "d", "t"): {"4"}}
+    assert most(groups, 6) == [("b", "t"), ("c", "d", "t")]
+    assert most(groups, 1) == [("b", "t")]
+
+
+def test_what_is_added_is_tried_after_what_is_known() -> None:
+    """A shorter one, or one that comes first, would change what is shown of other variants."""
+    bench = runpy.run_path(str(ROOT / "bench" / "sequences.py"))
+    known = {("e", "c", "t/p"): (("b[A]", "t[A]"),), ("e", "c", LEADS_TO): (("x[A]", "y[A]"),)}
+    found = bench["empty"]()
+    found["e"]["c"]["t/p"] |= {
+        ("t[A]",): {"1"}, ("a[A]", "t[A]"): {"2"}, ("c[A]", "t[A]"): {"3"},
+        ("a[A]", "b[A]", "t[A]"): {"4"},
+    }
+    found["e"]["c"]["t/q"][("t[A]",)] = {"1"}
+    found["e"]["c"][LEADS_TO][("z[A]",)] = {"1"}
+    targets = bench["added"](SimpleNamespace(sequences=lambda: known), found)["e"]["c"]
+    assert set(targets["t/p"]) == {("b[A]", "t[A]"), ("c[A]", "t[A]"), ("a[A]", "b[A]", "t[A]")}
+    assert set(targets["t/q"]) == {("t[A]",)}
+    assert set(targets[LEADS_TO]) == {("x[A]", "y[A]")}
