@@ -38,7 +38,8 @@ from verifier.language.evaluate import call, truth_of
 from verifier.language.machine import Machine
 from verifier.language.syntax import BOOL, Function
 from verifier.language.values import Fresh, as_truth, as_word
-from verifier.prove.bits_way import graph_inputs, input_reader
+from verifier.prove.bits_way import graph_inputs
+from verifier.prove.recompute import input_reader
 
 __all__ = ["JudgedRead", "Met", "judge", "loads_of"]
 
