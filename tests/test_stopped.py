@@ -39,9 +39,9 @@ WAIT = "import sys, time; sys.stderr.write('here\\n'); sys.stderr.flush(); time.
 AT = {
     "reading": f"import verifier.run.library as m\ndef wait(*a):\n {WAIT}\nm.load_library = wait",
     "typing": f"import verifier.run.library as m\ndef wait(*a):\n {WAIT}\nm.Library.check = wait",
-    "deciding": ("import verifier.run.scheduler as m\nreal = m._Scheduler._tell\ndef wait(self, "
-                 "result):\n real(self, result)\n"
-                 f" if len(self.results) == 40:\n  {WAIT}\nm._Scheduler._tell = wait"),
+    "deciding": ("import verifier.run.task_processes as m\nreal = m.TaskProcesses._tell\n"
+                 "def wait(self, result):\n real(self, result)\n"
+                 f" if len(self.results) == 40:\n  {WAIT}\nm.TaskProcesses._tell = wait"),
 }
 
 
