@@ -88,7 +88,8 @@ def prove_text(library: Library, run: Run, quiet: bool, verbose: bool, color: bo
     left += [line for line in (coverage_line(run.coverage.get("catalogue")),) if line]
     left += [f"helpers: {what}" for what in _texts(run.coverage.get("helpers")) if verbose
              or "rests on" not in what]
-    parts.append("\n".join(wrap(line, "", "  ") for line in left))
+    if run.results or not run.stopped:  # what is decided is said to be about less than all
+        parts.append("\n".join(wrap(line, "", "  ") for line in left))
     parts.append("\n".join([closing_line(run), *(wrap(line, "", "  ") for line in against)]))
     return "\n\n".join(p for p in parts if p)
 

@@ -141,10 +141,14 @@ def coverage_of(library: Library, groups: Sequence[Group], filters: Filters,
                 if v.unproved]
     asked = {group.level for group in groups}
     levels = [THREADS] if not all(library.spec.levels[name].threads for name in asked) else []
-    levels += [f"level {name}: not asked for" for name in library.spec.levels
-              if not matches(name, filters.level)]
-    levels += [f"level {n}: {what}" for n, one in library.spec.levels.items() if n in asked
-               for what in one.covers_not]
+    left: dict[str, list[str]] = {}  # what levels do not cover, each sentence once
+    for name, level in library.spec.levels.items():
+        for what in level.covers_not if name in asked else ():
+            left.setdefault(what, []).append(name)
+        if not matches(name, filters.level):
+            left.setdefault("not asked for", []).append(name)
+    levels += [f"level{'s' * (len(names) > 1)} {', '.join(names)}: {what}"
+               for what, names in left.items()]
     lacking = [one for group in dict.fromkeys(groups)
                for one in not_applicable(
                    library, group, lambda t, p: matches(t, filters.transition))]
