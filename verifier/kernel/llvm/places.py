@@ -45,22 +45,32 @@ def _number_of_case(l: Context, case: Case) -> LiftedWord | None:
 
 
 def led_by_number(l: Context, address: Address, s: WayState) -> Address:
-    """An address about to be used, in which a number that is no constant leads to placed objects.
+    """An address about to be used, in which a number leads to placed objects.
 
-    A way on which it leads to none of them is lost.
+    A way on which it leads to none of them is lost. A number that is known (a constant; all are
+    where one computes with plain integers) and leads to none stays as it is.
     """
     cases: list[Case] = []
     for case in address.cases:
-        if case.base is not None or case.offset.number is not None or not l.placed:
+        led = _led(l, case) if case.base is None and l.placed else []
+        if not led:
             cases.append(case)
             continue
-        nowhere = case.when
-        for obj in l.placed:
-            assert obj.place is not None and obj.size is not None
-            offset = l.ops.binary("sub", case.offset, obj.place, ())
-            inside = l.alg.ult(offset.term, l.alg.word(obj.size, offset.width), offset.width)
-            cases.append(Case(l.alg.all(case.when, inside), obj, offset))
-            nowhere = l.alg.all(nowhere, l.alg.neg(inside))
-        where = l.alg.all(l.paths.condition(s.path), nowhere)
+        cases += led
+        # each case's condition is the case's own, and "inside the object"
+        where = l.alg.all(l.paths.condition(s.path), case.when,
+                          l.alg.neg(l.alg.any(*[one.when for one in led])))
         l.lost.append(Undefinedness(where, "a number is used as an address, and is no known one"))
     return Address(tuple(cases), address.width, address.poison)
+
+
+def _led(l: Context, case: Case) -> list[Case]:
+    """The placed objects that a case without one may lead to, each with its condition."""
+    found = []
+    for obj in l.placed:
+        assert obj.place is not None and obj.size is not None
+        offset = l.ops.binary("sub", case.offset, obj.place, ())
+        inside = l.alg.ult(offset.term, l.alg.word(obj.size, offset.width), offset.width)
+        if case.offset.number is None or l.alg.known(inside) is not False:
+            found.append(Case(l.alg.all(case.when, inside), obj, offset))
+    return found
