@@ -17,6 +17,7 @@ from sample import sampled
 
 from verifier.base.data import data_folder
 from verifier.base.errors import PteproofError, Where
+from verifier.blocks.contpte import load_contpte
 from verifier.blocks.model import BlockModel, check_blocks
 from verifier.blocks.read import load_blocks
 from verifier.evidence.mutate.command import explanations
@@ -259,12 +260,19 @@ def check_specs(folder: Path, library: Library, variant: str, encoding: str) -> 
 
 
 def check_worlds(folder: Path, library: Library, variant: str, encoding: str) -> None:
-    """What has a world of its own: blocks of entries, races, and entries of two words."""
+    """What has a world of its own: blocks of entries, contiguous ones too, races, and
+    entries of two words.
+    """
     load_races(folder)
     WordModel(load_two_words(folder), library.model("x86_32-pae", encoding))
-    blocks = load_blocks(folder, library.spec).spec
-    for one in blocks.encodings.values():
-        check_blocks(BlockModel(blocks, library.layout(variant), one, 2))
+    blocks = load_blocks(folder, library.spec)
+    for one in blocks.spec.encodings.values():
+        check_blocks(BlockModel(blocks.spec, library.layout(variant), one, 2))
+    contpte = load_contpte(folder, blocks)
+    for code in contpte.blocks.spec.codes:
+        own = contpte.as_of(code).spec
+        for one in own.encodings.values():
+            check_blocks(BlockModel(own, library.layout("arm64-4k"), one, 2, contpte.folds))
 
 
 @pytest.mark.parametrize("name", sampled(SPECS, SPECS[::3]))

@@ -45,8 +45,8 @@ MUTANTS = {
         "make_writable_migration_entry(", TODAY,
         "no-false-exclusive"),
     "stable writes that keep exclusive": (
-        "swap", "swap-in", "              excl = False\n              give_up(p)\n",
-        "              excl = False\n", TODAY, "no-false-shared"),
+        "swap", "swap-in", "                  excl = False\n                  give_up(p)\n",
+        "                  excl = False\n", TODAY, "no-false-shared"),
     "reuse by map count": ("fault", "wp-reuse", "sole_ref(p)", "mapcount_one(p)", TODAY,
                            "no-false-exclusive"),
     "reuse of a page with swap entries": (

@@ -5,11 +5,11 @@ contiguous ones. The world is that of specs/blocks/ with other forms on pointers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from verifier.base.errors import SpecError, nearest
+from verifier.base.errors import SpecError, Where, nearest
 from verifier.blocks.read import LEVEL, Blocks, read_transition
 from verifier.language.read_yaml import Source, Table
 from verifier.model.arch import Layout
@@ -126,6 +126,11 @@ def load_contpte(folder: Path, blocks: Blocks) -> Contpte:
     found = _steps(steps, replace(blocks, spec=spec,
                                   numbers=(*blocks.numbers, *world.texts("numbers", "numbers"))))
     folds = sub_table(steps, "folds")
+    for name in folds:
+        roles = found.spec.transitions[
+            _one_of(name, found.spec.transitions, folds.at[name])].roles
+        for role in folds.texts(name, "folds"):
+            _one_of(role, roles, folds.at[name])
     return Contpte(found, world.text("needs", "the world of contiguous blocks"), helpers,
                    {name: folds.texts(name, "folds") for name in folds})
 
@@ -165,10 +170,17 @@ def _mistake(helper: str, name: str, record: Table, spec: Spec) -> HelperMistake
         record.text("encoding", what) if "encoding" in record else "option-c",
         record.text("mistake", what), record.text("breaks", what),
         record.get_as("smallest", int, 2), record.need("code", Source, what))
-    if found.breaks not in spec.properties:
-        raise SpecError(record.at["breaks"],
-                        f"unknown: {found.breaks!r}{nearest(found.breaks, spec.properties)}")
+    _one_of(found.of, spec.codes, record.at["of"])
+    _one_of(found.encoding, spec.encodings, record.at.get("encoding", record.where))
+    _one_of(found.breaks, spec.properties, record.at["breaks"])
     return found
+
+
+def _one_of(name: str, known: Collection[str], where: Where) -> str:
+    """The name; SpecError where it is none of these."""
+    if name not in known:
+        raise SpecError(where, f"unknown: {name!r}{nearest(name, known)}")
+    return name
 
 
 def _steps(table: Table, blocks: Blocks) -> Blocks:
@@ -176,12 +188,10 @@ def _steps(table: Table, blocks: Blocks) -> Blocks:
     known = blocks.spec.transitions
     transitions = {}
     for name in table.texts("steps", "steps"):
-        if name not in known:
-            raise SpecError(table.at["steps"], f"unknown: {name!r}{nearest(name, known)}")
-        transitions[name] = known[name]
+        transitions[name] = known[_one_of(name, known, table.at["steps"])]
     codes = sub_table(table, "codes")
     for name in codes:
-        own = codes.need(name, Table, "codes")
+        own = codes.need(_one_of(name, transitions, codes.at[name]), Table, "codes")
         transitions[name] = replace(
             known[name], codes={key: own.need(key, Source, "codes") for key in own})
     mine = sub_table(table, "own")

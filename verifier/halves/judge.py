@@ -44,8 +44,8 @@ from verifier.prove.recompute import input_reader
 __all__ = ["JudgedRead", "Met", "judge", "loads_of"]
 
 # what a trace has, where it may: a page above 4 GByte, and what a vma allows
-_SHOWN: Mapping[str, int | bool] = {"frame": 0x512345, "vm_read": True, "vm_write": True,
-                                    "young": True}
+_SHOWN: Mapping[str, int | bool] = {"of_page": 0x512345, "vm_read": True,
+                                    "vm_write": True, "young": True}
 FIRST_LOW = "look.low-first"  # the order of the second look's loads
 
 
