@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from verifier.base.data import data_folder
 from verifier.blocks.contpte import Contpte, load_contpte
 from verifier.blocks.read import load_blocks
 from verifier.kernel.asm.templates import Action
@@ -25,7 +26,7 @@ from verifier.kernel.tree.tree import open_tree
 from verifier.meeting.contpte import equal_claims
 from verifier.model.arch import Layout
 from verifier.model.arch_records import FirstLevel
-from verifier.run.library import load_library
+from verifier.model.read_specs import load_spec
 
 __all__ = ["BlockClaim", "claim_cases", "claim_lines", "claim_names", "claim_rows",
            "claims_of_variants"]
@@ -79,7 +80,8 @@ def claims_of_variants(
     has not is left out.
     """
     opened = open_tree(tree)
-    builds, forms = load_builds(version=opened.version), _contpte()
+    builds = load_builds(version=opened.version)
+    forms = _contpte() if any("CONT_PTES" in one.variant.constants for one in asked) else None
     found: list[BlockClaim] = []
     made: dict[str, LiftedBuild] = {}
     for layout in asked:
@@ -107,12 +109,12 @@ def claim_names() -> tuple[str, ...]:
 
 
 def _contpte() -> Contpte:
-    library = load_library()
-    return load_contpte(library.spec_folder, load_blocks(library.spec_folder, library.spec))
+    folder = data_folder("specs")
+    return load_contpte(folder, load_blocks(folder, load_spec(folder)))
 
 
-def _claims(layout: Layout, forms: Contpte) -> Iterator[_Asked]:
-    if forms.on(layout):
+def _claims(layout: Layout, forms: Contpte | None) -> Iterator[_Asked]:
+    if forms is not None and forms.on(layout):
         count = layout.variant.constants["CONT_PTES"]
         for claim in (*equal_claims(forms, layout), *contpte.CLAIMS):
             yield _Asked(CONTPTE, claim, count)
