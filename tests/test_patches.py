@@ -112,7 +112,9 @@ def test_no_mistake_of_any_code_touches_what_is_true(
     library: Library, rules: MistakeRules, whole: bool
 ) -> None:
     kinds = Counter[str]()
-    asked = [t for t in library.spec.transitions.values() if whole or "pte" in t.levels]
+    asked = list(library.spec.transitions.values())
+    if not whole:
+        asked = [t for t in asked if "pte" in t.levels][::3]
     for transition in asked:
         for source in transition.codes.values():
             for kind, what, new in patches(source.text, rules, transition.levels[0]):
@@ -205,7 +207,7 @@ def test_a_refuted_mistake_has_a_trace(library: Library) -> None:
 
 
 def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library, whole: bool) -> None:
-    size = 1000 if whole else 40
+    size = 1000 if whole else 24
     score = run(library, [], ["patch"], sample=size, jobs=2)
     words = Counter(patch_word(one) for one in score.judged)
     assert [one.mutant.id for one in score.unexplained()] == []

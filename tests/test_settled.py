@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from verifier.cli import main
+from verifier.language import read_yaml
 from verifier.prove.results import OVER, Unknown, settled
 from verifier.run.filters import Filters
 from verifier.run.library import load_library
@@ -31,6 +32,8 @@ def test_what_a_bound_left_unknown_is_told_again_and_what_the_clock_left_is_not(
 ) -> None:
     """No seconds are a bound, and another bound, another depth and --no-cache ask anew."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # what other tests of this process have read is no input of a command
+    monkeypatch.setattr(read_yaml, "OPENED", {})
     words = ["prove", "x86_64/pte/option-c/today", "--transition", "wp-reuse"]
     bound = ("--depth", "2", "--search-seconds", "0")
     clock = ("--depth", "2", "--search-seconds", "1e-9")
