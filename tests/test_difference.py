@@ -69,6 +69,7 @@ def shown(pair: Pair, found: Difference, prop: str) -> None:
     assert not any(may and prop in broken for _, broken, may in tried)
 
 
+@pytest.mark.whole
 def test_a_dirty_loss_where_dirty_is_lost_already(library: Library) -> None:
     """pte_wrprotect of loongarch that takes DIRTY, which the hardware's walker alone may have set,
     and leaves no MODIFIED.

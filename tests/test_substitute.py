@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from verifier.language.algebra import Algebra
 from verifier.language.machine import LIFTED, Memory
 from verifier.language.syntax import BOOL, Function
@@ -124,6 +126,7 @@ def test_a_wrong_helper_is_refuted_with_a_trace_that_only_it_takes() -> None:
     assert isinstance(verdict(prove(library, LOST, Options())), Proved)
 
 
+@pytest.mark.whole
 def test_what_helpers_leave_open_is_the_same_at_every_step() -> None:
     """Either nothing is ever made dirty, or nothing loses its dirty bit: a trace that does both is
     none.
