@@ -207,7 +207,7 @@ def test_a_refuted_mistake_has_a_trace(library: Library) -> None:
 
 
 def test_a_fixed_sample_has_no_survivor_without_a_reason(library: Library, whole: bool) -> None:
-    size = 1000 if whole else 24
+    size = 1000 if whole else 16
     score = run(library, [], ["patch"], sample=size, jobs=2)
     words = Counter(patch_word(one) for one in score.judged)
     assert [one.mutant.id for one in score.unexplained()] == []

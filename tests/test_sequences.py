@@ -91,6 +91,7 @@ def test_what_is_known_is_not_searched(library: Library, monkeypatch: pytest.Mon
     assert not found.unfinished
 
 
+@pytest.mark.whole
 def test_without_sequences_and_with_false_ones_the_same_is_told(
     library: Library, tmp_path: Path, whole: bool
 ) -> None:
