@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,23 @@ PLAIN = ATOMIC.replace(
     f"%v = load volatile i64, ptr %a2, align 8\n  %w = and i64 %v, {~WRITE}\n"
     "  store volatile i64 %w, ptr %a2, align 8",
 )
+
+
+def halves(first: int, second: int) -> str:
+    """set_pte() that stores two words, those at these bytes."""
+    stores = "".join(f"""  %s{n} = lshr i64 %a1, {8 * n}
+  %w{n} = trunc i64 %s{n} to i32
+  %p{n} = getelementptr i8, ptr %a0, i64 {n}
+  store volatile i32 %w{n}, ptr %p{n}, align 4
+""" for n in (first, second))
+    return f"""
+define void @pteproof_set_pte__0(ptr %a0, i64 %a1) {{
+{stores}  ret void
+}}
+define i64 @pteproof_size_pte() {{
+  ret i64 8
+}}
+"""
 
 
 @pytest.fixture
@@ -227,6 +245,21 @@ def test_a_helper_that_is_one_step_no_more_has_changed(
     assert (found.word, found.why) == ("changed", "it is one step now, and was not")
     spelled = ATOMIC.replace("seq_cst", "monotonic")
     assert change(library, configured, ATOMIC, spelled, "ptep_set_wrprotect").word == "unchanged"
+
+
+def test_what_memory_holds_between_stores_is_part_of_what_a_helper_means(
+    library: Library, configured: Configured
+) -> None:
+    """The entry behind the last store is the same."""
+    turned = change(library, configured, halves(0, 4), halves(4, 0), "set_pte")
+    assert turned.word == "incomplete" and "between its stores than before" in turned.why
+    store = "{\n  store volatile i64 %a1, ptr %a0, align 8\n  ret void"
+    whole = re.sub(r"\{\n.*?  ret void", store, halves(0, 4), count=1, flags=re.DOTALL)
+    for old, new in ((whole, halves(0, 4)), (halves(0, 4), whole)):
+        assert change(library, configured, old, new, "set_pte").word == "incomplete"
+    spelled = halves(0, 4).replace("lshr i64 %a1, 0", "or i64 %a1, 0")
+    same = change(library, configured, halves(0, 4), spelled, "set_pte")
+    assert (same.word, same.why) == ("unchanged", "proved")
 
 
 def laws(library: Library, configured: Configured, old: str, new: str) -> dict[str, LawChange]:

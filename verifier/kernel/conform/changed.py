@@ -4,8 +4,8 @@
 Both are lifted on the same arguments, with the same CPU features, static keys and memory. The
 helper is `unchanged` where that is proved: wherever its behaviour was defined before, the same
 result and the same entry come of it, and nothing of it is undefined or not modelled that was not. A
-helper on an entry in memory has also to be one step on both sides. What was out of scope before is
-not looked at.
+helper on an entry in memory has also to be one step on both sides, and memory to hold the same
+between its stores. What was out of scope before is not looked at.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from verifier.kernel.conform.decide import (
 )
 from verifier.kernel.conform.decide import Verdict as Decided
 from verifier.kernel.conform.fields import entry_text
+from verifier.kernel.conform.half_stores import half_stores_differ
 from verifier.kernel.conform.helpers import LiftedBuild, Lifting, known_features
 from verifier.kernel.conform.model_side import pair
 from verifier.kernel.conform.questions import make_backend
@@ -116,7 +117,9 @@ def helper_changes(
             values = _values(libraries, layout, shapes[0], found, timeout)
             timing = (_timing(judges, layout, shapes[0], values)
                       if values.word == "unchanged" else values)
-            yield _named(libraries, layout, shapes[0], timing)
+            halves = (_halves(libraries, layout, shapes[0], timing)
+                      if timing.word == "unchanged" else timing)
+            yield _named(libraries, layout, shapes[0], halves)
 
 
 def unknown_helpers(changes: Iterable[HelperChange]) -> tuple[str, ...]:
@@ -268,6 +271,28 @@ def _timing(
             return replace(found, word="incomplete", why=reason)
         case _:
             return replace(found, word="changed", why="it is one step now, and was not")
+
+
+def _halves(
+    libraries: Libraries, layout: Layout, shape: Shape, found: HelperChange
+) -> HelperChange:
+    """The same to who reads the entry between its stores? What such a reader makes of another half
+    is asked nowhere, so that it is not known.
+    """
+    if not any(p.role == "entry" for p in shape.parameters()):
+        return found
+    sides = libraries.old, libraries.new
+    try:
+        differ = half_stores_differ(*sides, shape, tuple(
+            known_features(side, layout.variant.features) for side in sides))
+    except NotModelled as error:
+        said = f"what memory holds between its stores is not compared: {error}"
+        return replace(found, why=f"{found.why}; {said}" if found.why else said)
+    if not differ:
+        return found
+    return replace(found, word="incomplete", why=(
+        "memory holds another entry between its stores than before, and who reads without the lock "
+        "may meet it"))
 
 
 def _disturbed(run: Disturbed) -> str:
