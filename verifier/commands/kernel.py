@@ -6,8 +6,9 @@ from __future__ import annotations
 import fnmatch
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,12 @@ from verifier.commands.told import keep, tell_again
 from verifier.kernel.tree.build_store import builds
 from verifier.kernel.tree.tree import find_tree, open_tree
 from verifier.prove.baseline import Baseline, compare, read_baseline, said
+
+if TYPE_CHECKING:
+    from verifier.kernel.conform.session import Conformance
+    from verifier.meeting.claims import BlockClaim
+    from verifier.meeting.mm.judge import MmResult
+    from verifier.model.arch import Layout
 
 __all__ = ["conform_command", "laws_command"]
 
@@ -130,6 +137,34 @@ def _common(command: Any) -> Any:
     return mailing(command)
 
 
+def _conformed(
+    tree: Path, variants: tuple[str, ...], helpers: tuple[str, ...], build: str | None,
+    timeout: float, arch_dir: Path | None, no_cache: bool, quiet: bool, atomicity: bool,
+    functions: bool, blocks: bool | None,
+) -> tuple[Conformance, Mapping[str, Layout], tuple[MmResult, ...], tuple[BlockClaim, ...]]:
+    """What is found of helpers, with the layouts; of functions of mm/; and of blocks of entries."""
+    from verifier.kernel.conform.session import conform, layouts
+    from verifier.kernel.mm.read_functions import load_functions
+    from verifier.meeting.claims import claim_names, claims_of_variants
+    from verifier.meeting.mm.session import judge_of_variants
+
+    progress = _progress(quiet)
+    with builds(no_cache) as cache:
+        report = conform(tree, variants, helpers, build=build, timeout=timeout, arch_dir=arch_dir,
+                         cache=cache, progress=progress, atomicity=atomicity,
+                         others=[*(sorted(load_functions()) if functions else ()),
+                                 *(() if blocks is False else claim_names())])
+        named = {layout.variant.name: layout
+                 for layout in layouts(variants, arch_dir, report.version)}
+        alone = build is not None or report.undecided  # no more is asked then
+        of_mm = judge_of_variants(tree, {} if alone or not functions else named, helpers,
+                                  timeout=timeout, cache=cache, progress=progress)
+        of_blocks = claims_of_variants(
+            tree, [] if alone or blocks is False else list(named.values()), helpers,
+            every=bool(blocks), timeout=timeout, cache=cache, progress=progress)
+    return report, named, of_mm, of_blocks
+
+
 @click.command("conform")
 @_common
 @click.option("--helper", "helpers", multiple=True, default=("*",),
@@ -161,17 +196,10 @@ def conform_command(
     against functions that change blocks of entries.
     """
     from verifier.kernel.conform.report import as_json, as_junit, as_text
-    from verifier.kernel.conform.session import conform, exit_code, layouts
-    from verifier.kernel.mm.read_functions import load_functions
-    from verifier.meeting.claims import (
-        claim_cases,
-        claim_lines,
-        claim_names,
-        claim_rows,
-        claims_of_variants,
-    )
+    from verifier.kernel.conform.session import exit_code
+    from verifier.meeting.claims import claim_cases, claim_lines, claim_rows
     from verifier.meeting.mm.report import function_cases, function_lines, function_rows
-    from verifier.meeting.mm.session import judge_of_variants, verdict_words
+    from verifier.meeting.mm.session import verdict_words
 
     files = {"--json": json_file, "--junit": junit_file}
     open_outputs(files)
@@ -184,23 +212,9 @@ def conform_command(
         return told
     arch_dir = context.obj[0] if context.obj else None
     before = read_baseline(baseline, "pteproof.conform/1") if baseline else None
-    with builds(no_cache) as cache:
-        report = conform(tree, variants, helpers, build=build, timeout=timeout,
-                         arch_dir=arch_dir, cache=cache,
-                         progress=_progress(quiet), atomicity=atomicity,
-                         others=[*(sorted(load_functions()) if functions else ()),
-                                 *(() if blocks is False else claim_names())])
-        named = {layout.variant.name: layout
-                 for layout in layouts(variants, arch_dir, report.version)}
-        of_mm = judge_of_variants(
-            tree, named if functions and build is None and not report.undecided else (), helpers,
-            timeout=timeout, cache=cache, progress=_progress(quiet),
-        )
-        of_blocks = claims_of_variants(
-            tree, () if blocks is False or build is not None or report.undecided
-            else list(named.values()), helpers, every=bool(blocks), timeout=timeout, cache=cache,
-            progress=_progress(quiet),
-        )
+    report, named, of_mm, of_blocks = _conformed(
+        tree, variants, helpers, build, timeout, arch_dir, no_cache, quiet, atomicity, functions,
+        blocks)
     code = _stopped(report.undecided) or exit_code(
         report.results, [*verdict_words(of_mm), *(one.result.verdict for one in of_blocks)])
     data = as_json(report)
